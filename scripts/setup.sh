@@ -1,0 +1,45 @@
+# Sourced by ./run and ./test: what both need before they can start. Debian and its relatives; elsewhere, set up the
+# packages named below by hand.
+
+export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+# Installs the Debian packages that are missing, as root or through sudo.
+need_packages() {
+  local missing=() package
+  for package in "$@"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  local as=()
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || die "These packages are missing; install them as root: apt-get install -y --no-install-recommends ${missing[*]}"
+    as=(sudo)
+  fi
+  say "Installing ${missing[*]}"
+  {
+    "${as[@]}" apt-get update -qq &&
+      "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+  } >"$TEMPER_HOME/apt.log" 2>&1 || { tail -20 "$TEMPER_HOME/apt.log" >&2; die "apt could not install them."; }
+}
+
+# libtorch is Debian's, unless LIBTORCH names an unpacked one.
+need_base_packages() {
+  local torch=(libtorch-dev)
+  [ -n "${LIBTORCH:-}" ] && torch=()
+  need_packages "${torch[@]}" libopenblas0-openmp cmake g++ postgresql curl jq
+}
+
+# Restores and builds what is named; one build at a time in one checkout.
+build() {
+  command -v dotnet >/dev/null || die "The .NET 10 SDK is needed: https://dotnet.microsoft.com/download"
+  mkdir -p .temper
+  say "Building"
+  local project
+  for project in "$@"; do
+    flock .temper/build.lock dotnet build "$project" -c Release -nologo --tl:off >"$TEMPER_HOME/build.log" 2>&1 ||
+      { grep -E 'error|warning' "$TEMPER_HOME/build.log" | sort -u >&2; die "The build failed; $TEMPER_HOME/build.log has all of it."; }
+  done
+}

@@ -1,0 +1,82 @@
+using Temper.Domain.Smoothing;
+
+namespace Temper.Domain.Jobs;
+
+/// <summary>What a user asks to be trained. Only the first three fields are required.</summary>
+public sealed record JobSpec
+{
+    /// <summary>Name of the data set to train on.</summary>
+    public required string Dataset { get; init; }
+
+    /// <summary>Label smoothing ε, in the convention that `smoothing` names. 0 trains on hard labels.</summary>
+    public required double Epsilon { get; init; }
+
+    /// <summary>Passes over the training images.</summary>
+    public required int Epochs { get; init; }
+
+    /// <summary>What ε means: `uniform` is PyTorch's (1−ε)·onehot + ε/K; `others` leaves the true class 1−ε.</summary>
+    public SmoothingConvention Smoothing { get; init; } = SmoothingConvention.Uniform;
+
+    /// <summary>`cnn`: two 3×3 convolutions (32, 64), each with relu and 2×2 max pooling, then 128 and K linear units.</summary>
+    public ModelName Model { get; init; } = ModelName.Cnn;
+
+    /// <summary>Images per optimizer step; the last batch of an epoch may be smaller.</summary>
+    public int BatchSize { get; init; } = 128;
+
+    /// <summary>`adam` with β = (0.9, 0.999), or `sgd` with Nesterov momentum 0.9.</summary>
+    public OptimizerName Optimizer { get; init; } = OptimizerName.Adam;
+
+    /// <summary>Step size at the start; `schedule` changes it. The default suits `adam`; `sgd` wants about ten times more.</summary>
+    public double LearningRate { get; init; } = 1e-3;
+
+    /// <summary>L2 penalty added to the gradient.</summary>
+    public double WeightDecay { get; init; }
+
+    /// <summary>`constant`, or `cosine`: down to 0 over all epochs, set anew at the start of each.</summary>
+    public ScheduleName Schedule { get; init; } = ScheduleName.Constant;
+
+    /// <summary>Decides initial weights, validation split, label noise and order of images. Same seed, same run, bit for bit.</summary>
+    public long Seed { get; init; }
+
+    /// <summary>Share of the training images kept out of training to measure each epoch.</summary>
+    public double ValidationFraction { get; init; } = 0.1;
+
+    /// <summary>Share of training labels (after the split) replaced by a uniformly drawn other class.</summary>
+    public double LabelNoise { get; init; }
+
+    /// <summary>`auto` takes a CUDA device where the worker has one.</summary>
+    public DeviceName Device { get; init; } = DeviceName.Auto;
+
+    /// <summary>Higher runs first; equal priorities run oldest first.</summary>
+    public int Priority { get; init; }
+
+    /// <summary>How often the job may crash or lose its worker before it counts as failed.</summary>
+    public int MaxAttempts { get; init; } = 3;
+
+    /// <summary>Longest time one attempt may run, after which the job fails for good. None when absent.</summary>
+    public int? TimeoutSeconds { get; init; }
+
+    /// <summary>For people.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>For filtering.</summary>
+    public IReadOnlyList<string> Tags { get; init; } = [];
+
+    /// <summary>The target distribution this spec trains towards.</summary>
+    /// <exception cref="ArgumentException">The data set does not exist, or ε is out of range: the spec was not checked.</exception>
+    public LabelSmoothing LabelSmoothing()
+    {
+        var dataset = DatasetCard() ?? throw new ArgumentException($"There is no data set '{Dataset}'.");
+        return Domain.Smoothing.LabelSmoothing.Of(Smoothing, Epsilon, dataset.Classes);
+    }
+
+    internal Datasets.DatasetCard? DatasetCard() => Datasets.DatasetCatalog.Find(Dataset);
+}
+
+public enum ModelName { Cnn }
+
+public enum OptimizerName { Adam, Sgd }
+
+public enum ScheduleName { Constant, Cosine }
+
+public enum DeviceName { Auto, Cpu, Cuda }

@@ -1,0 +1,53 @@
+using Temper.Domain.Datasets;
+using Temper.Domain.Smoothing;
+
+namespace Temper.Domain.Jobs;
+
+/// <summary>What one field of a job spec may hold: the one place that says so, for checks, messages and API documentation.</summary>
+/// <param name="Field">The field's name in JSON.</param>
+/// <param name="Allowed">Completes the sentence "must be …".</param>
+/// <param name="Holds">Whether a spec keeps the rule.</param>
+public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, bool> Holds)
+{
+    /// <summary>Whole numbers above 2⁵³ would be rounded by JavaScript clients.</summary>
+    private const long LargestSeed = (1L << 53) - 1;
+
+    public static IReadOnlyList<JobSpecRule> All { get; } =
+    [
+        new("dataset", $"one of {string.Join(", ", DatasetCatalog.All.Select(card => card.Name))}", s => s.DatasetCard() is not null),
+        new("epsilon", "a number from 0 to 1", s => s.Epsilon is >= 0 and <= 1),
+        new("epsilon", "at most (K−1)/K with smoothing others, 0.9 for 10 classes: beyond it the true class is no longer the likeliest", EpsilonFitsConvention),
+        new("epochs", "a whole number from 1 to 10000", s => s.Epochs is >= 1 and <= 10_000),
+        new("smoothing", OneOf<SmoothingConvention>(), s => Enum.IsDefined(s.Smoothing)),
+        new("model", OneOf<ModelName>(), s => Enum.IsDefined(s.Model)),
+        new("batchSize", "a whole number from 1 to 8192", s => s.BatchSize is >= 1 and <= 8192),
+        new("optimizer", OneOf<OptimizerName>(), s => Enum.IsDefined(s.Optimizer)),
+        new("learningRate", "a number above 0, at most 10", s => s.LearningRate is > 0 and <= 10),
+        new("weightDecay", "a number from 0 to 1", s => s.WeightDecay is >= 0 and <= 1),
+        new("schedule", OneOf<ScheduleName>(), s => Enum.IsDefined(s.Schedule)),
+        new("seed", $"a whole number from 0 to {LargestSeed}", s => s.Seed is >= 0 and <= LargestSeed),
+        new("validationFraction", "a number from 0.01 to 0.5", s => s.ValidationFraction is >= 0.01 and <= 0.5),
+        new("labelNoise", "a number from 0 to 1", s => s.LabelNoise is >= 0 and <= 1),
+        new("device", OneOf<DeviceName>(), s => Enum.IsDefined(s.Device)),
+        new("priority", "a whole number from -1000 to 1000", s => s.Priority is >= -1000 and <= 1000),
+        new("maxAttempts", "a whole number from 1 to 20", s => s.MaxAttempts is >= 1 and <= 20),
+        new("timeoutSeconds", "null or a whole number from 1 to 2592000 (30 days)", s => s.TimeoutSeconds is null or (>= 1 and <= 2_592_000)),
+        new("name", "null or 1 to 200 characters on one line", s => s.Name is null || IsLine(s.Name, 200)),
+        new("tags", "at most 20 different tags, each 1 to 64 characters on one line",
+            s => s.Tags.Count <= 20 && s.Tags.Distinct().Count() == s.Tags.Count && s.Tags.All(tag => IsLine(tag, 64))),
+    ];
+
+    /// <summary>The rules a spec breaks; empty when it can be trained.</summary>
+    public static IEnumerable<JobSpecRule> BrokenBy(JobSpec spec) => All.Where(rule => !rule.Holds(spec));
+
+    private static bool EpsilonFitsConvention(JobSpec spec) =>
+        spec.Smoothing != SmoothingConvention.Others || spec.DatasetCard() is not { } dataset || spec.Epsilon > 1
+        || spec.Epsilon <= LabelSmoothing.Largest(spec.Smoothing, dataset.Classes);
+
+    /// <summary>A list from JSON may hold nulls, whatever its type says.</summary>
+    private static bool IsLine(string? text, int longest) =>
+        text is { Length: >= 1 } && text.Length <= longest && !string.IsNullOrWhiteSpace(text) && !text.Any(char.IsControl);
+
+    private static string OneOf<T>() where T : struct, Enum =>
+        $"one of {string.Join(", ", Enum.GetNames<T>().Select(name => char.ToLowerInvariant(name[0]) + name[1..]))}";
+}

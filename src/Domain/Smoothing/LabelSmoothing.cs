@@ -1,0 +1,58 @@
+namespace Temper.Domain.Smoothing;
+
+/// <summary>The target distribution of label smoothing over K classes, in both conventions at once.</summary>
+/// <remarks>
+/// The two conventions describe the same family of targets: ε_uniform = ε_others·K/(K−1). Training therefore has one
+/// code path, the uniform one. Szegedy et al. 2016, arXiv:1512.00567, §7.
+/// </remarks>
+public sealed record LabelSmoothing
+{
+    private LabelSmoothing(double epsilonUniform, int classes) => (EpsilonUniform, Classes) = (epsilonUniform, classes);
+
+    /// <param name="convention">What <paramref name="epsilon"/> means.</param>
+    /// <param name="epsilon">0 to <see cref="Largest"/>.</param>
+    /// <param name="classes">K, at least 2.</param>
+    /// <exception cref="ArgumentOutOfRangeException">ε outside its convention's range, or fewer than two classes.</exception>
+    public static LabelSmoothing Of(SmoothingConvention convention, double epsilon, int classes)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(classes, 2);
+        if (!(epsilon >= 0 && epsilon <= Largest(convention, classes)))
+            throw new ArgumentOutOfRangeException(nameof(epsilon), epsilon, $"0 to {Largest(convention, classes)} for {convention}.");
+        return new(convention == SmoothingConvention.Uniform ? epsilon : epsilon * classes / (classes - 1), classes);
+    }
+
+    /// <summary>The largest ε: 1 for uniform; (K−1)/K for others, beyond which the true class is no longer the likeliest.</summary>
+    public static double Largest(SmoothingConvention convention, int classes) =>
+        convention == SmoothingConvention.Uniform ? 1 : (classes - 1.0) / classes;
+
+    public int Classes { get; }
+
+    /// <summary>ε as PyTorch's <c>CrossEntropyLoss(label_smoothing)</c> takes it; 0 to 1.</summary>
+    public double EpsilonUniform { get; }
+
+    /// <summary>The mass taken from the true class; 0 to (K−1)/K.</summary>
+    public double EpsilonOthers => EpsilonUniform * (Classes - 1) / Classes;
+
+    /// <summary>q of the true class. It is also c*, the confidence of the loss's optimum where the label is certain.</summary>
+    public double TrueClassTarget => 1 - EpsilonOthers;
+
+    /// <summary>q of each other class.</summary>
+    public double OtherClassTarget => EpsilonUniform / Classes;
+
+    /// <summary>H(q) in nats: the smoothed training loss never falls below it, and loss − H(q) is the KL form.</summary>
+    public double TargetEntropy => XLogInverse(TrueClassTarget) + (Classes - 1) * XLogInverse(OtherClassTarget);
+
+    /// <summary>q for one label: K probabilities that sum to 1.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The label is not in [0, K).</exception>
+    public double[] Targets(int label)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(label);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(label, Classes);
+        var targets = new double[Classes];
+        Array.Fill(targets, OtherClassTarget);
+        targets[label] = TrueClassTarget;
+        return targets;
+    }
+
+    private static double XLogInverse(double x) => x is 0 or 1 ? 0 : -x * Math.Log(x);
+}

@@ -1,0 +1,68 @@
+using Temper.Domain.Jobs;
+using Temper.Domain.Smoothing;
+
+namespace Temper.Unit.Domain.Jobs;
+
+public class JobSpecRuleTests
+{
+    private static readonly JobSpec Valid = new() { Dataset = "mnist", Epsilon = 0.1, Epochs = 3 };
+
+    [Fact]
+    public void BrokenBy_OnlyTheRequiredFields_BreaksNothing() => Assert.Empty(JobSpecRule.BrokenBy(Valid));
+
+    public static TheoryData<string, JobSpec> SpecsWithOneWrongField => new()
+    {
+        { "dataset", Valid with { Dataset = "imagenet" } },
+        { "epsilon", Valid with { Epsilon = -0.1 } },
+        { "epsilon", Valid with { Epsilon = 1.1 } },
+        { "epsilon", Valid with { Epsilon = double.NaN } },
+        { "epsilon", Valid with { Epsilon = 0.91, Smoothing = SmoothingConvention.Others } },
+        { "epochs", Valid with { Epochs = 0 } },
+        { "epochs", Valid with { Epochs = 10_001 } },
+        { "smoothing", Valid with { Smoothing = (SmoothingConvention)9 } },
+        { "batchSize", Valid with { BatchSize = 0 } },
+        { "batchSize", Valid with { BatchSize = 8193 } },
+        { "learningRate", Valid with { LearningRate = 0 } },
+        { "learningRate", Valid with { LearningRate = double.PositiveInfinity } },
+        { "weightDecay", Valid with { WeightDecay = -1e-9 } },
+        { "seed", Valid with { Seed = -1 } },
+        { "seed", Valid with { Seed = 1L << 53 } },
+        { "validationFraction", Valid with { ValidationFraction = 0 } },
+        { "validationFraction", Valid with { ValidationFraction = 0.51 } },
+        { "labelNoise", Valid with { LabelNoise = 1.01 } },
+        { "priority", Valid with { Priority = 1001 } },
+        { "maxAttempts", Valid with { MaxAttempts = 0 } },
+        { "timeoutSeconds", Valid with { TimeoutSeconds = 0 } },
+        { "name", Valid with { Name = "two\nlines" } },
+        { "name", Valid with { Name = " " } },
+        { "name", Valid with { Name = new string('x', 201) } },
+        { "tags", Valid with { Tags = ["a", "a"] } },
+        { "tags", Valid with { Tags = [""] } },
+        { "tags", Valid with { Tags = ["nul\0"] } },
+        { "tags", Valid with { Tags = [.. Enumerable.Range(0, 21).Select(i => $"tag{i}")] } },
+    };
+
+    [Theory]
+    [MemberData(nameof(SpecsWithOneWrongField))]
+    public void BrokenBy_OneWrongField_NamesThatField(string field, JobSpec spec) =>
+        Assert.Equal(field, Assert.Single(JobSpecRule.BrokenBy(spec)).Field);
+
+    [Fact]
+    public void BrokenBy_SeveralWrongFields_NamesThemAll() =>
+        Assert.Equal(["epsilon", "epochs", "batchSize"], JobSpecRule.BrokenBy(Valid with { Epsilon = 2, Epochs = 0, BatchSize = 0 }).Select(rule => rule.Field));
+
+    [Fact]
+    public void BrokenBy_EpsilonAtItsConventionsLimit_BreaksNothing()
+    {
+        Assert.Empty(JobSpecRule.BrokenBy(Valid with { Epsilon = 1 }));
+        Assert.Empty(JobSpecRule.BrokenBy(Valid with { Epsilon = 0.9, Smoothing = SmoothingConvention.Others }));
+    }
+
+    [Fact]
+    public void All_EveryFieldOfASpec_HasARule()
+    {
+        var fields = typeof(JobSpec).GetProperties().Select(property => char.ToLowerInvariant(property.Name[0]) + property.Name[1..]);
+
+        Assert.Equal(fields.Order(), JobSpecRule.All.Select(rule => rule.Field).Distinct().Order());
+    }
+}
