@@ -1,0 +1,30 @@
+using System.Runtime.InteropServices;
+
+namespace Temper.Torch;
+
+/// <summary>What TorchSharp does not have. Code that both bindings compile reaches it only through the worker's provider seam.</summary>
+public static class Extras
+{
+    /// <summary>Of the libtorch this was built against.</summary>
+    public static string LibtorchVersion => Marshal.PtrToStringUTF8(Native.tt_torch_version())!;
+
+    /// <summary>Native tensor references not yet released, over all threads.</summary>
+    public static long LiveTensors => Native.tt_live_tensors();
+
+    /// <summary>Keeps freed activations in the heap, so that the next step does not fault their pages in again. Call once, at start.</summary>
+    public static void TuneMalloc() => Native.Check(Native.tt_tune_malloc());
+
+    /// <summary>Prefers kernels that give the same bits each time, where libtorch has the choice.</summary>
+    public static void UseDeterministicAlgorithms(bool on) => Native.Check(Native.tt_use_deterministic_algorithms(on ? 1 : 0));
+
+    /// <summary>The same N×C×H×W values laid out N, H, W, C, which convolutions run faster on.</summary>
+    public static torch.Tensor ChannelsLast(torch.Tensor images)
+    {
+        Native.Check(Native.tt_channels_last(images.Handle, out var result));
+        return new(result);
+    }
+
+    /// <summary>Lays out a model's convolution weights channels last.</summary>
+    public static void ChannelsLast(torch.nn.Module model) =>
+        model.Convert(parameter => parameter.shape.Length == 4 ? ChannelsLast(parameter) : parameter.detach());
+}

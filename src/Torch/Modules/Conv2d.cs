@@ -1,0 +1,42 @@
+using Temper.Torch.Modules;
+
+namespace Temper.Torch
+{
+    public static partial class torch
+    {
+        public static partial class nn
+        {
+            public static Conv2d Conv2d(long in_channels, long out_channels, long kernel_size, long stride = 1, long padding = 0, long dilation = 1, long groups = 1, bool bias = true) =>
+                new(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias);
+        }
+    }
+}
+
+namespace Temper.Torch.Modules
+{
+    /// <summary>2-D convolution over N×C×H×W; weight is out×(in/groups)×k×k.</summary>
+    public sealed class Conv2d : torch.nn.Module<torch.Tensor, torch.Tensor>
+    {
+        private readonly long stride, padding, dilation, groups;
+
+        internal Conv2d(long in_channels, long out_channels, long kernel_size, long stride, long padding, long dilation, long groups, bool bias) : base(nameof(Conv2d))
+        {
+            (this.stride, this.padding, this.dilation, this.groups) = (stride, padding, dilation, groups);
+            var fanIn = in_channels / groups * kernel_size * kernel_size;
+            weight = DefaultInit.Weight([out_channels, in_channels / groups, kernel_size, kernel_size], fanIn);
+            register_parameter("weight", weight);
+            if (!bias) return;
+            this.bias = DefaultInit.Bias(out_channels, fanIn);
+            register_parameter("bias", this.bias);
+        }
+
+        public Parameter weight { get; }
+        public Parameter? bias { get; }
+
+        public override torch.Tensor forward(torch.Tensor input)
+        {
+            Native.Check(Native.tt_conv2d(input.Handle, weight.Handle, bias?.Handle ?? TensorHandle.Null, stride, padding, dilation, groups, out var result));
+            return new(result);
+        }
+    }
+}

@@ -1,0 +1,26 @@
+#include "guard.h"
+
+using tt::deref;
+using tt::give;
+
+status tt_conv2d(tensor input, tensor weight, tensor bias, int64_t stride, int64_t padding, int64_t dilation, int64_t groups, tensor* out) {
+  return give(out, [&] {
+    return at::conv2d(deref(input), deref(weight), tt::optional(bias), {stride, stride}, {padding, padding}, {dilation, dilation}, groups);
+  });
+}
+status tt_linear(tensor input, tensor weight, tensor bias, tensor* out) {
+  return give(out, [&] { return at::linear(deref(input), deref(weight), tt::optional(bias)); });
+}
+status tt_relu(tensor input, tensor* out) {
+  return give(out, [&] { return at::relu(deref(input)); });
+}
+status tt_max_pool2d(tensor input, int64_t kernel_size, int64_t stride, int64_t padding, int64_t dilation, int32_t ceil_mode, tensor* out) {
+  return give(out, [&] {
+    return at::max_pool2d(deref(input), {kernel_size, kernel_size}, {stride, stride}, {padding, padding}, {dilation, dilation}, ceil_mode != 0);
+  });
+}
+status tt_cross_entropy(tensor logits, tensor target, tensor weight, int64_t reduction, int64_t ignore_index, double label_smoothing, tensor* out) {
+  return give(out, [&] {
+    return at::cross_entropy_loss(deref(logits), deref(target), tt::optional(weight), reduction, ignore_index, label_smoothing);
+  });
+}
