@@ -1,0 +1,21 @@
+namespace Temper.Store.Rows;
+
+/// <summary>The metrics of one epoch of one job; see <see cref="Domain.Jobs.EpochMetrics"/> for their meaning.</summary>
+public sealed class EpochRow
+{
+    public Guid JobId { get; init; }
+    public int Epoch { get; init; }
+
+    /// <summary>The attempt that reported it: an attempt that starts over replaces the rows of the one before.</summary>
+    public int Attempt { get; init; }
+
+    public double TrainLoss { get; init; }
+    public double TrainAccuracy { get; init; }
+    public double ValidationLoss { get; init; }
+    public double ValidationAccuracy { get; init; }
+    public double Ece { get; init; }
+    public double SignedGap { get; init; }
+    public double LearningRate { get; init; }
+    public double Seconds { get; init; }
+    public double ImagesPerSecond { get; init; }
+}

@@ -1,0 +1,24 @@
+namespace Temper.Store.Rows;
+
+/// <summary>A worker process that is alive, or was when it last wrote.</summary>
+public sealed class WorkerRow
+{
+    public Guid Id { get; init; }
+
+    /// <summary>Host and process id, for people.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The advisory lock it holds while its presence connection lives.</summary>
+    public long PresenceKey { get; init; }
+
+    /// <summary>What its runners train on: `cpu` or `cuda`.</summary>
+    public required string Device { get; init; }
+
+    /// <summary>Jobs it runs at once.</summary>
+    public int Slots { get; init; }
+
+    public DateTimeOffset StartedAt { get; init; }
+    public DateTimeOffset HeartbeatAt { get; init; }
+
+    public List<JobRow> Jobs { get; init; } = [];
+}

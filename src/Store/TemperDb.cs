@@ -1,0 +1,83 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
+using Temper.Domain.Jobs;
+using Temper.Store.Rows;
+
+namespace Temper.Store;
+
+/// <summary>The tables. Reads go through it; the queue's writes are SQL, one file per operation under Queue/.</summary>
+public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(options)
+{
+    public DbSet<JobRow> Jobs => Set<JobRow>();
+    public DbSet<EpochRow> Epochs => Set<EpochRow>();
+    public DbSet<WorkerRow> Workers => Set<WorkerRow>();
+
+    protected override void OnModelCreating(ModelBuilder model)
+    {
+        model.Entity<JobRow>(MapJobs);
+        model.Entity<EpochRow>(MapEpochs);
+        model.Entity<WorkerRow>(MapWorkers);
+        foreach (var property in model.Model.GetEntityTypes().SelectMany(entity => entity.GetProperties()))
+            property.SetColumnName(SnakeCase(property.Name));
+    }
+
+    private static void MapJobs(EntityTypeBuilder<JobRow> jobs)
+    {
+        jobs.ToTable("jobs", table =>
+        {
+            table.HasCheckConstraint("ck_jobs_state", $"state IN ({SqlList(Enum.GetValues<JobState>())})");
+            table.HasCheckConstraint("ck_jobs_finished", $"(finished_at IS NOT NULL) = (state IN ({SqlList(FinalStates)}))");
+            table.HasCheckConstraint("ck_jobs_owner", "(worker_id IS NOT NULL) = (state = 'running')");
+            table.HasCheckConstraint("ck_jobs_result", "(result IS NOT NULL) = (state = 'succeeded')");
+        });
+        jobs.HasKey(job => job.Id).HasName("pk_jobs");
+        jobs.Property(job => job.Id).ValueGeneratedNever();
+        jobs.Property(job => job.Sequence).UseIdentityAlwaysColumn();
+        jobs.Property(job => job.Spec).HasConversion(AsJson<JobSpec>()).HasColumnType("jsonb");
+        jobs.Property(job => job.Dataset).HasComputedColumnSql("spec->>'dataset'", stored: true);
+        jobs.Property(job => job.Priority).HasComputedColumnSql("(spec->>'priority')::int", stored: true);
+        jobs.Property(job => job.Device).HasComputedColumnSql("spec->>'device'", stored: true);
+        jobs.Property(job => job.Tags).HasColumnType("jsonb").HasComputedColumnSql("spec->'tags'", stored: true);
+        jobs.Property(job => job.State).HasConversion(new ValueConverter<JobState, string>(
+            state => state.ToString().ToLowerInvariant(), text => Enum.Parse<JobState>(text, true)));
+        jobs.Property(job => job.RunAt).HasDefaultValueSql("clock_timestamp()");
+        jobs.Property(job => job.CreatedAt).HasDefaultValueSql("clock_timestamp()");
+        jobs.Property(job => job.Progress).HasConversion(AsJson<TrainingProgress?>()).HasColumnType("jsonb");
+        jobs.Property(job => job.Result).HasConversion(AsJson<JobResult?>()).HasColumnType("jsonb");
+        // A worker that owns a job cannot be forgotten: its job must be rescued first.
+        jobs.HasOne(job => job.Worker).WithMany(worker => worker.Jobs).HasForeignKey(job => job.WorkerId)
+            .HasConstraintName("fk_jobs_worker").OnDelete(DeleteBehavior.Restrict);
+
+        jobs.HasIndex(job => new { job.Priority, job.Sequence }, "ix_jobs_queue").IsDescending(true, false).HasFilter("state = 'queued'");
+        jobs.HasIndex(job => job.WorkerId, "ix_jobs_worker").HasFilter("worker_id IS NOT NULL");
+        jobs.HasIndex(job => job.Sequence, "ix_jobs_sequence").IsUnique();
+        jobs.HasIndex(job => new { job.State, job.Sequence }, "ix_jobs_state");
+    }
+
+    private static void MapEpochs(EntityTypeBuilder<EpochRow> epochs)
+    {
+        epochs.ToTable("epochs");
+        epochs.HasKey(epoch => new { epoch.JobId, epoch.Epoch }).HasName("pk_epochs");
+        epochs.HasOne<JobRow>().WithMany(job => job.Epochs).HasForeignKey(epoch => epoch.JobId).HasConstraintName("fk_epochs_job");
+    }
+
+    private static void MapWorkers(EntityTypeBuilder<WorkerRow> workers)
+    {
+        workers.ToTable("workers");
+        workers.HasKey(worker => worker.Id).HasName("pk_workers");
+        workers.Property(worker => worker.Id).ValueGeneratedNever();
+        workers.Property(worker => worker.StartedAt).HasDefaultValueSql("clock_timestamp()");
+        workers.Property(worker => worker.HeartbeatAt).HasDefaultValueSql("clock_timestamp()");
+    }
+
+    private static IEnumerable<JobState> FinalStates => Enum.GetValues<JobState>().Where(state => state.IsFinal());
+
+    private static string SqlList(IEnumerable<JobState> states) =>
+        string.Join(", ", states.Select(state => $"'{state.ToString().ToLowerInvariant()}'"));
+
+    private static ValueConverter<T, string> AsJson<T>() => new(value => Json.Write(value), json => Json.Read<T>(json));
+
+    private static string SnakeCase(string name) =>
+        string.Concat(name.Select((c, i) => char.IsUpper(c) ? (i == 0 ? "" : "_") + char.ToLowerInvariant(c) : c.ToString()));
+}

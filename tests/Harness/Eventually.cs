@@ -1,0 +1,20 @@
+using System.Diagnostics;
+
+namespace Temper.Harness;
+
+/// <summary>Waits for something that another process will make true.</summary>
+public static class Eventually
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(20);
+
+    /// <exception cref="TimeoutException">It did not become true in time.</exception>
+    public static async Task TrueAsync(Func<Task<bool>> condition, TimeSpan? limit = null, string? what = null)
+    {
+        var start = Stopwatch.GetTimestamp();
+        while (!await condition())
+        {
+            if (Stopwatch.GetElapsedTime(start) > (limit ?? TimeSpan.FromSeconds(30))) throw new TimeoutException(what ?? "It did not become true in time.");
+            await Task.Delay(Interval);
+        }
+    }
+}

@@ -1,0 +1,27 @@
+using Npgsql;
+using Temper.Integration.Store.Queue;
+
+namespace Temper.Integration.Store;
+
+/// <summary>The table itself refuses rows that contradict themselves, whoever writes them.</summary>
+public class ConstraintTests : QueueTest
+{
+    [Theory]
+    [InlineData("state = 'succeeded'")]
+    [InlineData("state = 'failed'")]
+    [InlineData("state = 'queued'")]
+    [InlineData("state = 'paused', worker_id = NULL")]
+    [InlineData("finished_at = now()")]
+    [InlineData("worker_id = NULL")]
+    [InlineData("result = '{}'")]
+    [InlineData("state = 'succeeded', finished_at = now(), worker_id = NULL")]
+    [InlineData("worker_id = gen_random_uuid()")]
+    public async Task Update_ToAContradiction_IsRefused(string change)
+    {
+        var job = await SubmitAndClaimAsync();
+
+        var error = await Assert.ThrowsAsync<PostgresException>(() => Database.ExecuteAsync($"UPDATE jobs SET {change} WHERE id = '{job.Id}'"));
+
+        Assert.Contains(error.SqlState, new[] { PostgresErrorCodes.CheckViolation, PostgresErrorCodes.ForeignKeyViolation });
+    }
+}

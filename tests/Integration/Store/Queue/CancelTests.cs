@@ -1,0 +1,73 @@
+using Npgsql;
+using Temper.Domain.Jobs;
+using Temper.Store.Queue;
+
+namespace Temper.Integration.Store.Queue;
+
+public class CancelTests : QueueTest
+{
+    [Fact]
+    public async Task Cancel_AQueuedJob_EndsItAtOnce()
+    {
+        var id = await SubmitAsync();
+
+        await Queue.CancelAsync(id, default);
+
+        var job = await JobAsync(id);
+        Assert.Equal(JobState.Cancelled, job.State);
+        Assert.NotNull(job.FinishedAt);
+        Assert.Null(await Queue.ClaimAsync(Worker.Id, false, default));
+    }
+
+    [Fact]
+    public async Task Cancel_ARunningJob_MarksItAndTellsItsWorker()
+    {
+        var job = await SubmitAndClaimAsync();
+        await using var listener = await Database.DataSource.OpenConnectionAsync();
+        string? notice = null;
+        listener.Notification += (_, n) => notice = n.Payload;
+        await using (var listen = new NpgsqlCommand($"LISTEN {JobQueue.Channel}", listener)) await listen.ExecuteNonQueryAsync();
+
+        await Queue.CancelAsync(job.Id, default);
+
+        Assert.True(await listener.WaitAsync(TimeSpan.FromSeconds(5)));
+        Assert.Equal(JobQueue.CancelNotice + job.Id, notice);
+        var row = await JobAsync(job.Id);
+        Assert.Equal(JobState.Running, row.State);
+        Assert.NotNull(row.CancelRequestedAt);
+        Assert.True(await Queue.FinishCancelledAsync(job, default));
+        Assert.Equal(JobState.Cancelled, (await JobAsync(job.Id)).State);
+    }
+
+    [Fact]
+    public async Task Cancel_Twice_KeepsTheFirstTime()
+    {
+        var job = await SubmitAndClaimAsync();
+        await Queue.CancelAsync(job.Id, default);
+        var first = (await JobAsync(job.Id)).CancelRequestedAt;
+
+        await Queue.CancelAsync(job.Id, default);
+
+        Assert.Equal(first, (await JobAsync(job.Id)).CancelRequestedAt);
+    }
+
+    [Fact]
+    public async Task Cancel_WhileTheJobFinishes_LosesToTheFinish()
+    {
+        var job = await SubmitAndClaimAsync();
+        await using var finisher = await Database.DataSource.OpenConnectionAsync();
+        await using var transaction = await finisher.BeginTransactionAsync();
+        await using (var finish = new NpgsqlCommand($"UPDATE jobs SET state = 'failed', finished_at = now(), worker_id = NULL WHERE id = '{job.Id}'", finisher)) await finish.ExecuteNonQueryAsync();
+
+        var cancel = Queue.CancelAsync(job.Id, default);
+        await transaction.CommitAsync();
+        await cancel;
+
+        var row = await JobAsync(job.Id);
+        Assert.Equal(JobState.Failed, row.State);
+        Assert.Null(row.CancelRequestedAt);
+    }
+
+    [Fact]
+    public async Task Cancel_NoSuchJob_IsHarmless() => await Queue.CancelAsync(Guid.NewGuid(), default);
+}

@@ -1,0 +1,76 @@
+using System.Collections.Concurrent;
+using Temper.Domain.Jobs;
+
+namespace Temper.Integration.Store.Queue;
+
+public class ClaimTests : QueueTest
+{
+    [Fact]
+    public async Task Claim_NothingQueued_IsNull() => Assert.Null(await Queue.ClaimAsync(Worker.Id, false, default));
+
+    [Fact]
+    public async Task Claim_SeveralQueued_TakesHighestPriorityThenOldest()
+    {
+        var (low, first, second, high) = (
+            await SubmitAsync(Spec with { Priority = -1 }), await SubmitAsync(), await SubmitAsync(), await SubmitAsync(Spec with { Priority = 5 }));
+
+        Guid[] order = [(await ClaimAsync()).Id, (await ClaimAsync()).Id, (await ClaimAsync()).Id, (await ClaimAsync()).Id];
+
+        Assert.Equal([high, first, second, low], order);
+    }
+
+    [Fact]
+    public async Task Claim_AJob_MakesItRunningUnderTheNextAttempt()
+    {
+        var id = await SubmitAsync();
+
+        var claimed = await ClaimAsync();
+
+        Assert.Equal((id, 1), (claimed.Id, claimed.Attempt));
+        Assert.Equal(Spec with { Tags = [] }, claimed.Spec with { Tags = [] });
+        var job = await JobAsync(id);
+        Assert.Equal((JobState.Running, 1, Worker.Id), (job.State, job.Attempt, job.WorkerId));
+        Assert.NotNull(job.ClaimedAt);
+
+        await Queue.HandBackAsync(claimed, "test", default);
+        Assert.Equal(2, (await ClaimAsync()).Attempt);
+    }
+
+    [Fact]
+    public async Task Claim_WithoutCuda_PassesOverJobsThatNeedIt()
+    {
+        var (cuda, auto) = (await SubmitAsync(Spec with { Device = DeviceName.Cuda, Priority = 9 }), await SubmitAsync());
+
+        Assert.Equal(auto, (await ClaimAsync()).Id);
+        Assert.Null(await Queue.ClaimAsync(Worker.Id, hasCuda: false, default));
+        Assert.Equal(cuda, (await Queue.ClaimAsync(Worker.Id, hasCuda: true, default))!.Id);
+    }
+
+    [Fact]
+    public async Task Claim_EightClaimersAtOnce_EachJobGoesToOne()
+    {
+        for (var i = 0; i < 200; i++) await SubmitAsync();
+        var claimed = new ConcurrentBag<Guid>();
+
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
+        {
+            var worker = await RegisterAsync();
+            while (await Queue.ClaimAsync(worker.Id, false, default) is { } job) claimed.Add(job.Id);
+        }));
+
+        Assert.Equal(200, claimed.Count);
+        Assert.Equal(200, claimed.Distinct().Count());
+        Assert.Equal(200, await Database.ScalarAsync<long>("SELECT count(*) FROM jobs WHERE state = 'running' AND attempt = 1"));
+    }
+
+    [Fact]
+    public async Task Claim_WhileAnotherClaimIsUncommitted_TakesTheNextJobWithoutWaiting()
+    {
+        var (first, second) = (await SubmitAsync(), await SubmitAsync());
+        await using var other = await Database.DataSource.OpenConnectionAsync();
+        await using var transaction = await other.BeginTransactionAsync();
+        await using (var hold = new Npgsql.NpgsqlCommand($"SELECT id FROM jobs WHERE id = '{first}' FOR UPDATE", other)) await hold.ExecuteNonQueryAsync();
+
+        Assert.Equal(second, (await ClaimAsync()).Id);
+    }
+}

@@ -1,0 +1,107 @@
+using Npgsql;
+using Temper.Domain.Jobs;
+using Temper.Store.Queue;
+
+namespace Temper.Integration.Store.Queue;
+
+/// <summary>A worker that lost its job writes nothing, whichever write it tries.</summary>
+public class FencingTests : QueueTest
+{
+    public static TheoryData<string> Writes => [.. AllWrites.Keys];
+
+    private static readonly Dictionary<string, Func<JobQueue, ClaimedJob, Task<bool>>> AllWrites = new()
+    {
+        ["training started"] = (queue, job) => queue.ReportTrainingStartedAsync(job, default),
+        ["epoch"] = (queue, job) => queue.ReportEpochAsync(job, Metrics, default),
+        ["succeed"] = (queue, job) => queue.SucceedAsync(job, Result, default),
+        ["fail"] = (queue, job) => queue.FailAsync(job, "test", default),
+        ["finish cancelled"] = (queue, job) => queue.FinishCancelledAsync(job, default),
+        ["hand back"] = (queue, job) => queue.HandBackAsync(job, "test", default),
+        ["give back"] = (queue, job) => queue.GiveBackAsync(job, "test", default),
+    };
+
+    [Theory]
+    [MemberData(nameof(Writes))]
+    public async Task Write_ByAnEarlierAttempt_ChangesNothing(string write)
+    {
+        var stale = await SubmitAndClaimAsync();
+        await Queue.HandBackAsync(stale, "taken away", default);
+        var current = await ClaimAsync();
+        var before = await RowAsync(current.Id);
+
+        Assert.False(await AllWrites[write](Queue, stale));
+
+        Assert.Equal(before, await RowAsync(current.Id));
+        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT count(*) FROM epochs"));
+    }
+
+    [Theory]
+    [MemberData(nameof(Writes))]
+    public async Task Write_AfterTheJobEnded_ChangesNothing(string write)
+    {
+        var job = await SubmitAndClaimAsync();
+        await Queue.FinishCancelledAsync(job, default);
+        var before = await RowAsync(job.Id);
+
+        Assert.False(await AllWrites[write](Queue, job));
+
+        Assert.Equal(before, await RowAsync(job.Id));
+        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT count(*) FROM epochs"));
+    }
+
+    [Theory]
+    [MemberData(nameof(Writes))]
+    public async Task Write_ByTheCurrentAttempt_IsTaken(string write)
+    {
+        var job = await SubmitAndClaimAsync();
+        var before = await RowAsync(job.Id);
+
+        Assert.True(await AllWrites[write](Queue, job));
+
+        Assert.True(before != await RowAsync(job.Id) || await Database.ScalarAsync<long>("SELECT count(*) FROM epochs") == 1);
+    }
+
+    [Fact]
+    public async Task ReportEpoch_WhileARescueIsUncommitted_WaitsAndThenWritesNothing()
+    {
+        var job = await SubmitAndClaimAsync();
+        await using var rescuer = await Database.DataSource.OpenConnectionAsync();
+        await using var rescue = await rescuer.BeginTransactionAsync();
+        await ExecuteAsync(rescuer, $"UPDATE jobs SET state = 'queued', worker_id = NULL WHERE id = '{job.Id}'");
+
+        var report = Queue.ReportEpochAsync(job, Metrics, default);
+        await WaitForABlockedSessionAsync();
+        Assert.False(report.IsCompleted);
+        await rescue.CommitAsync();
+
+        Assert.False(await report);
+        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT count(*) FROM epochs"));
+    }
+
+    [Fact]
+    public async Task ReportEpoch_Uncommitted_HoldsARescueBack()
+    {
+        var job = await SubmitAndClaimAsync();
+        await using var reporter = await Database.DataSource.OpenConnectionAsync();
+        await using var report = await reporter.BeginTransactionAsync();
+        await ExecuteAsync(reporter, $"SELECT id FROM jobs WHERE id = '{job.Id}' AND attempt = 1 AND state = 'running' FOR SHARE");
+
+        var giveBack = Queue.GiveBackAsync(job, "test", default);
+        await WaitForABlockedSessionAsync();
+        Assert.False(giveBack.IsCompleted);
+        await report.CommitAsync();
+
+        Assert.True(await giveBack);
+    }
+
+    private Task<string> RowAsync(Guid id) => Database.ScalarAsync<string>($"SELECT jobs::text FROM jobs WHERE id = '{id}'");
+
+    private Task WaitForABlockedSessionAsync() =>
+        Eventually.TrueAsync(async () => await Database.ScalarAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") > 0);
+
+    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync();
+    }
+}

@@ -1,0 +1,60 @@
+using Temper.Domain.Jobs;
+
+namespace Temper.Integration.Store.Queue;
+
+public class HeartbeatTests : QueueTest
+{
+    private static readonly TrainingProgress Progress = new(2, 3, 10, 29, 4000.5, 7.25);
+
+    [Fact]
+    public async Task Heartbeat_OfAWorker_RenewsItsOneRow()
+    {
+        var before = await Database.ScalarAsync<DateTime>("SELECT heartbeat_at FROM workers");
+
+        await Queue.HeartbeatAsync(Worker, [], default);
+
+        Assert.Equal(1, await Database.ScalarAsync<long>("SELECT count(*) FROM workers"));
+        Assert.True(await Database.ScalarAsync<DateTime>("SELECT heartbeat_at FROM workers") > before);
+    }
+
+    [Fact]
+    public async Task Heartbeat_WithProgress_StoresItAndSaysWhatIsStillHeld()
+    {
+        var (training, asked, taken) = (await SubmitAndClaimAsync(), await SubmitAndClaimAsync(), await SubmitAndClaimAsync());
+        await Queue.CancelAsync(asked.Id, default);
+        await Queue.HandBackAsync(taken, "test", default);
+
+        var held = await Queue.HeartbeatAsync(Worker, [new(training, Progress), new(asked, null), new(taken, Progress)], default);
+
+        Assert.Equal(2, held.Count);
+        Assert.False(held[training.Id]);
+        Assert.True(held[asked.Id]);
+        Assert.Equal(Progress, (await JobAsync(training.Id)).Progress);
+        Assert.Null((await JobAsync(taken.Id)).Progress);
+    }
+
+    [Fact]
+    public async Task Heartbeat_BeforeTheNextProgress_KeepsTheLast()
+    {
+        var job = await SubmitAndClaimAsync();
+        await Queue.HeartbeatAsync(Worker, [new(job, Progress)], default);
+
+        await Queue.HeartbeatAsync(Worker, [new(job, null)], default);
+
+        Assert.Equal(Progress, (await JobAsync(job.Id)).Progress);
+    }
+
+    [Fact]
+    public async Task Heartbeat_AJobThatTheWorkerDoesNotKnowOf_GoesBackToTheQueue()
+    {
+        // Its claim was committed, but the answer never came.
+        var (old, fresh) = (await SubmitAndClaimAsync(), await SubmitAndClaimAsync());
+        await Database.ExecuteAsync($"UPDATE jobs SET claimed_at = claimed_at - interval '11 seconds' WHERE id = '{old.Id}'");
+
+        await Queue.HeartbeatAsync(Worker, [], default);
+
+        var row = await JobAsync(old.Id);
+        Assert.Equal((JobState.Queued, 1, "its worker lost track of it"), (row.State, row.Failures, row.Reason));
+        Assert.Equal(JobState.Running, (await JobAsync(fresh.Id)).State);
+    }
+}

@@ -1,0 +1,63 @@
+using Microsoft.EntityFrameworkCore;
+using Temper.Domain.Jobs;
+using Temper.Store;
+using Temper.Store.Queue;
+using Temper.Store.Rows;
+
+namespace Temper.Integration.Store.Queue;
+
+/// <summary>A database of its own for each test, and the queue on it.</summary>
+public abstract class QueueTest : IAsyncLifetime
+{
+    protected static readonly JobSpec Spec = new() { Dataset = "digits", Epsilon = 0.1, Epochs = 3 };
+
+    protected static readonly EpochMetrics Metrics = new(1, 0.7, 0.9, 0.2, 0.95, 0.05, -0.03, 0.001, 1.5, 2400);
+
+    protected static readonly JobResult Result = new(0.9, 0.3, 0.04, 0.02, 3, "cpu", 2, "libtorch", new string('a', 64), []);
+
+    protected TestDatabase Database { get; private set; } = null!;
+
+    protected JobQueue Queue { get; private set; } = null!;
+
+    /// <summary>A registered worker.</summary>
+    protected WorkerIdentity Worker { get; private set; } = null!;
+
+    public async Task InitializeAsync()
+    {
+        Database = await TestDatabase.CreateAsync();
+        Queue = new JobQueue(Database.DataSource);
+        Worker = await RegisterAsync();
+    }
+
+    public async Task DisposeAsync() => await Database.DisposeAsync();
+
+    protected async Task<WorkerIdentity> RegisterAsync()
+    {
+        var worker = WorkerIdentity.Create("cpu", 1);
+        await Queue.HeartbeatAsync(worker, [], default);
+        return worker;
+    }
+
+    protected TemperDb Db() => new(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(Database.DataSource).Options);
+
+    protected async Task<Guid> SubmitAsync(JobSpec? spec = null)
+    {
+        await using var db = Db();
+        return (await JobQueue.SubmitAsync(db, spec ?? Spec, default)).Id;
+    }
+
+    protected async Task<ClaimedJob> ClaimAsync(WorkerIdentity? by = null) =>
+        await Queue.ClaimAsync((by ?? Worker).Id, hasCuda: false, default) ?? throw new InvalidOperationException("Nothing to claim.");
+
+    protected async Task<ClaimedJob> SubmitAndClaimAsync(JobSpec? spec = null)
+    {
+        await SubmitAsync(spec);
+        return await ClaimAsync();
+    }
+
+    protected async Task<JobRow> JobAsync(Guid id)
+    {
+        await using var db = Db();
+        return await db.Jobs.AsNoTracking().Include(job => job.Epochs).SingleAsync(job => job.Id == id);
+    }
+}

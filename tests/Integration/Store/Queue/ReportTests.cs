@@ -1,0 +1,58 @@
+using Temper.Domain.Jobs;
+
+namespace Temper.Integration.Store.Queue;
+
+public class ReportTests : QueueTest
+{
+    [Fact]
+    public async Task ReportEpoch_ByALaterAttempt_ReplacesTheRowOfTheEarlier()
+    {
+        var first = await SubmitAndClaimAsync();
+        await Queue.ReportEpochAsync(first, Metrics, default);
+        await Queue.ReportEpochAsync(first, Metrics with { Epoch = 2 }, default);
+        await Queue.HandBackAsync(first, "test", default);
+        var second = await ClaimAsync();
+
+        await Queue.ReportEpochAsync(second, Metrics with { TrainLoss = 0.5 }, default);
+
+        var epochs = (await JobAsync(second.Id)).Epochs.OrderBy(epoch => epoch.Epoch).ToArray();
+        Assert.Equal([(1, 2, 0.5), (2, 1, 0.7)], epochs.Select(epoch => (epoch.Epoch, epoch.Attempt, epoch.TrainLoss)));
+    }
+
+    [Fact]
+    public async Task ReportEpoch_EveryFigure_IsStored()
+    {
+        var job = await SubmitAndClaimAsync();
+
+        await Queue.ReportEpochAsync(job, Metrics, default);
+
+        var row = Assert.Single((await JobAsync(job.Id)).Epochs);
+        Assert.Equal(Metrics, new EpochMetrics(
+            row.Epoch, row.TrainLoss, row.TrainAccuracy, row.ValidationLoss, row.ValidationAccuracy, row.Ece, row.SignedGap, row.LearningRate, row.Seconds, row.ImagesPerSecond));
+    }
+
+    [Fact]
+    public async Task Succeed_WithAResult_EndsTheJob()
+    {
+        var job = await SubmitAndClaimAsync();
+
+        Assert.True(await Queue.SucceedAsync(job, Result, default));
+
+        var row = await JobAsync(job.Id);
+        Assert.Equal((JobState.Succeeded, (Guid?)null), (row.State, row.WorkerId));
+        Assert.NotNull(row.FinishedAt);
+        Assert.Equal(Result with { Notes = [] }, row.Result! with { Notes = [] });
+    }
+
+    [Fact]
+    public async Task Fail_ForGood_KeepsTheReason()
+    {
+        var job = await SubmitAndClaimAsync();
+
+        Assert.True(await Queue.FailAsync(job, "it diverged", default));
+
+        var row = await JobAsync(job.Id);
+        Assert.Equal((JobState.Failed, 1, "it diverged"), (row.State, row.Failures, row.Reason));
+        Assert.NotNull(row.FinishedAt);
+    }
+}

@@ -1,0 +1,55 @@
+using Npgsql;
+using Temper.Domain.Jobs;
+using Temper.Domain.Smoothing;
+using Temper.Store.Queue;
+
+namespace Temper.Integration.Store.Queue;
+
+public class SubmitTests : QueueTest
+{
+    [Fact]
+    public async Task Submit_EveryFieldSet_ComesBackAsItWas()
+    {
+        var spec = new JobSpec
+        {
+            Dataset = "kmnist", Epsilon = 0.25, Epochs = 7, Smoothing = SmoothingConvention.Others, BatchSize = 64, Optimizer = OptimizerName.Sgd,
+            LearningRate = 0.05, WeightDecay = 1e-4, Schedule = ScheduleName.Cosine, Seed = (1L << 53) - 1, ValidationFraction = 0.2, LabelNoise = 0.4,
+            Device = DeviceName.Cpu, Priority = -3, MaxAttempts = 5, TimeoutSeconds = 60, Name = "Größe ε \"'", Tags = ["a", "b c"],
+        };
+
+        var job = await JobAsync(await SubmitAsync(spec));
+
+        Assert.Equal(spec with { Tags = [] }, job.Spec with { Tags = [] });
+        Assert.Equal(spec.Tags, job.Spec.Tags);
+        Assert.Equal(("kmnist", -3, "cpu", JobState.Queued, 0), (job.Dataset, job.Priority, job.Device, job.State, job.Attempt));
+    }
+
+    [Fact]
+    public async Task Submit_InACallersTransaction_ExistsAndIsNoticedOnlyOnceItCommits()
+    {
+        await using var listener = await Database.DataSource.OpenConnectionAsync();
+        var notices = new List<string>();
+        listener.Notification += (_, notice) => notices.Add(notice.Payload);
+        await using (var listen = new NpgsqlCommand($"LISTEN {JobQueue.Channel}", listener)) await listen.ExecuteNonQueryAsync();
+
+        await using (var db = Db())
+        {
+            await using var abandoned = await db.Database.BeginTransactionAsync();
+            await JobQueue.SubmitAsync(db, Spec, default);
+            await abandoned.RollbackAsync();
+        }
+        Assert.False(await listener.WaitAsync(TimeSpan.FromMilliseconds(100)));
+        Assert.Null(await Queue.ClaimAsync(Worker.Id, false, default));
+
+        await using (var db = Db())
+        {
+            await using var kept = await db.Database.BeginTransactionAsync();
+            await JobQueue.SubmitAsync(db, Spec, default);
+            Assert.Null(await Queue.ClaimAsync(Worker.Id, false, default));
+            await kept.CommitAsync();
+        }
+        Assert.True(await listener.WaitAsync(TimeSpan.FromSeconds(5)));
+        Assert.Equal([JobQueue.QueuedNotice], notices);
+        Assert.NotNull(await Queue.ClaimAsync(Worker.Id, false, default));
+    }
+}
