@@ -1,0 +1,25 @@
+using Temper.Domain.Datasets;
+
+namespace Temper.Worker.Datasets;
+
+/// <summary>A data set in memory, as bytes.</summary>
+/// <param name="Train">Images to train on and to validate with.</param>
+/// <param name="Test">Images for the end of a job.</param>
+/// <param name="Notes">What a reader of results should know of these files.</param>
+internal sealed record Dataset(DatasetCard Card, LabelledImages Train, LabelledImages Test, IReadOnlyList<string> Notes);
+
+/// <summary>N images with their labels.</summary>
+/// <param name="Pixels">N×C×H×W, 0 to 255.</param>
+/// <param name="Labels">N class indices.</param>
+/// <param name="Blends">For each image how its label was drawn, where that is known; else null.</param>
+internal sealed record LabelledImages(byte[] Pixels, byte[] Labels, IReadOnlyList<Blend>? Blends = null)
+{
+    public int Count => Labels.Length;
+}
+
+/// <summary>An image's true label distribution: <paramref name="First"/> with probability <paramref name="Weight"/>, else <paramref name="Second"/>.</summary>
+/// <param name="Weight">0.5 to 1; 1 for a plain image, whose label is certain.</param>
+internal readonly record struct Blend(byte First, byte Second, double Weight)
+{
+    public double ProbabilityOf(int label) => label == First ? Weight : label == Second ? 1 - Weight : 0;
+}

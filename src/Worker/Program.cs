@@ -1,0 +1,21 @@
+using Npgsql;
+using Temper.Worker;
+using Temper.Worker.Runner;
+using Temper.Worker.Supervisor;
+
+// `Temper.Worker` is the worker; `Temper.Worker runner --slot=0 --threads=2` is what it starts for each of its slots.
+var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { Args = args, ContentRootPath = AppContext.BaseDirectory });
+var options = WorkerOptions.From(builder.Configuration);
+
+if (args is ["runner", ..])
+    return RunnerProgram.Start(builder.Configuration.GetValue<int>("slot"), builder.Configuration.GetValue<int>("threads"), options);
+
+var connectionString = options.ConnectionString
+    ?? throw new InvalidOperationException("Set ConnectionStrings__Temper, such as: Host=127.0.0.1;Username=temper;Database=temper");
+builder.Logging.AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
+builder.Services.AddSingleton(options);
+builder.Services.AddSingleton(NpgsqlDataSource.Create(connectionString));
+builder.Services.AddHostedService<WorkerService>();
+builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(10));
+await builder.Build().RunAsync();
+return 0;

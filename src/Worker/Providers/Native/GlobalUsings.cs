@@ -1,0 +1,4 @@
+global using Temper.Torch;
+global using Temper.Torch.Modules;
+global using static Temper.Torch.torch;
+global using static Temper.Torch.torch.nn;

@@ -1,0 +1,16 @@
+namespace Temper.Worker;
+
+/// <summary>What the training code asks of libtorch beyond TorchSharp's API: emulated where its operations can, else left undone.</summary>
+internal static class TorchExtras
+{
+    public static string Provider => $"TorchSharp {typeof(torch).Assembly.GetName().Version}, libtorch {torch.__version__}";
+
+    /// <summary>TorchSharp reaches neither malloc's thresholds nor the determinism flags: slower, and bit-equal on the CPU only.</summary>
+    public static void Prepare() { }
+
+    /// <summary>TorchSharp has no memory format argument; this copy has exactly the strides of channels last.</summary>
+    public static Tensor ChannelsLast(Tensor images_NCHW) => images_NCHW.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);
+
+    /// <summary>Weights keep their layout: convolutions follow the images'.</summary>
+    public static void ChannelsLast(Module model) { }
+}

@@ -1,0 +1,45 @@
+using System.Text.Json.Serialization;
+using Temper.Domain.Jobs;
+
+namespace Temper.Worker.Runner;
+
+/// <summary>Supervisor to runner, one JSON object a line on the runner's standard input. End of input: exit.</summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "command")]
+[JsonDerivedType(typeof(Train), "train")]
+[JsonDerivedType(typeof(Stop), "stop")]
+internal abstract record RunnerCommand;
+
+/// <summary>Train this. Answered by <see cref="Finished"/>, <see cref="Failed"/> or <see cref="Stopped"/>, in the end.</summary>
+internal sealed record Train(JobSpec Spec) : RunnerCommand;
+
+/// <summary>Stop the training under way, if one is.</summary>
+internal sealed record Stop : RunnerCommand;
+
+/// <summary>Runner to supervisor, one JSON object a line on the runner's standard output.</summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "message")]
+[JsonDerivedType(typeof(Ready), "ready")]
+[JsonDerivedType(typeof(TrainingStarted), "trainingStarted")]
+[JsonDerivedType(typeof(Progressed), "progressed")]
+[JsonDerivedType(typeof(EpochDone), "epochDone")]
+[JsonDerivedType(typeof(Finished), "finished")]
+[JsonDerivedType(typeof(Failed), "failed")]
+[JsonDerivedType(typeof(Stopped), "stopped")]
+internal abstract record RunnerMessage;
+
+/// <summary>libtorch is loaded and warm.</summary>
+/// <param name="Device">What `auto` means here: `cpu` or `cuda:N`.</param>
+internal sealed record Ready(string Device, bool HasCuda) : RunnerMessage;
+
+/// <summary>The data is loaded and the first optimizer step made.</summary>
+internal sealed record TrainingStarted : RunnerMessage;
+
+internal sealed record Progressed(TrainingProgress Progress) : RunnerMessage;
+
+internal sealed record EpochDone(EpochMetrics Metrics) : RunnerMessage;
+
+internal sealed record Finished(JobResult Result) : RunnerMessage;
+
+/// <param name="WorthRetrying">False where another attempt would end the same.</param>
+internal sealed record Failed(string Reason, bool WorthRetrying) : RunnerMessage;
+
+internal sealed record Stopped : RunnerMessage;

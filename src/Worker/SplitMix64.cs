@@ -1,0 +1,40 @@
+namespace Temper.Worker;
+
+/// <summary>
+/// A small random generator whose numbers are part of our results: unlike System.Random's or libtorch's they stay the
+/// same over versions, platforms and devices. Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators".
+/// </summary>
+/// <param name="seed">The user's seed.</param>
+/// <param name="stream">Which of the independent sequences of that seed.</param>
+internal sealed class SplitMix64(long seed, ulong stream)
+{
+    private ulong state = Mix((ulong)seed) ^ Mix(~stream);
+
+    public ulong NextUInt64() => Mix(state += 0x9E3779B97F4A7C15);
+
+    /// <summary>Uniform in [0, 1), 53 bits.</summary>
+    public double NextDouble() => (NextUInt64() >> 11) * (1.0 / (1UL << 53));
+
+    /// <summary>Uniform in [from, to).</summary>
+    public double NextDouble(double from, double to) => from + (to - from) * NextDouble();
+
+    /// <summary>Uniform in [0, below). The 128-bit product's bias is below 2⁻³² for every size used here.</summary>
+    public int NextInt32(int below) => (int)Math.BigMul(NextUInt64(), (ulong)below, out _);
+
+    /// <summary>Fisher–Yates.</summary>
+    public void Shuffle<T>(Span<T> items)
+    {
+        for (var i = items.Length - 1; i > 0; i--)
+        {
+            var j = NextInt32(i + 1);
+            (items[i], items[j]) = (items[j], items[i]);
+        }
+    }
+
+    private static ulong Mix(ulong z)
+    {
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+        return z ^ (z >> 31);
+    }
+}

@@ -1,0 +1,20 @@
+using Temper.Domain.Jobs;
+using Temper.Store.Queue;
+
+namespace Temper.Worker.Supervisor;
+
+/// <summary>A claimed job while a slot works on it; other tasks may ask it to stop.</summary>
+internal sealed class Attempt(ClaimedJob job)
+{
+    private readonly TaskCompletionSource<StopReason> stop = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public ClaimedJob Job { get; } = job;
+
+    /// <summary>The runner's latest word; null before the first.</summary>
+    public TrainingProgress? Progress { get; set; }
+
+    /// <summary>Completes when somebody asks for a stop; the first reason stands.</summary>
+    public Task<StopReason> StopAsked => stop.Task;
+
+    public void AskToStop(StopReason reason) => stop.TrySetResult(reason);
+}

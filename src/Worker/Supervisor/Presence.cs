@@ -1,0 +1,89 @@
+using System.Diagnostics;
+using Npgsql;
+using Temper.Store.Queue;
+
+namespace Temper.Worker.Supervisor;
+
+/// <summary>
+/// The worker's connection of its own. It holds the presence lock, hears notices, and watches for workers that are lost:
+/// all three want one session that lives as long as the worker does.
+/// </summary>
+internal sealed class Presence(WorkerIdentity worker, JobQueue queue, Doorbell doorbell, WorkerOptions options, ILogger log)
+{
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan ForgetInterval = TimeSpan.FromMinutes(1);
+
+    // A peer that vanished without a word is noticed within about 8 s, on both ends.
+    private readonly string connectionString = new NpgsqlConnectionStringBuilder(options.ConnectionString)
+    {
+        Pooling = false,
+        TcpKeepAlive = true,
+        TcpKeepAliveTime = 5,
+        TcpKeepAliveInterval = 1,
+        Options = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3",
+    }.ToString();
+
+    /// <summary>Called with the id of a running job whose cancel was requested.</summary>
+    public required Action<Guid> OnCancel { get; init; }
+
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            try
+            {
+                await HoldAsync(stopping);
+            }
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+            {
+            }
+            catch (NpgsqlException e)
+            {
+                log.LogWarning("The presence connection broke, making a new one: {Reason}", e.Message);
+                await Task.WhenAny(Task.Delay(Tick, stopping));
+            }
+        }
+    }
+
+    private async Task HoldAsync(CancellationToken stopping)
+    {
+        await using var connection = new NpgsqlConnection(connectionString);
+        connection.Notification += (_, notice) => Hear(notice.Payload);
+        await connection.OpenAsync(stopping);
+        await using (var listen = new NpgsqlCommand($"LISTEN {JobQueue.Channel}", connection)) await listen.ExecuteNonQueryAsync(stopping);
+        doorbell.Ring(); // for what was submitted while nobody listened
+
+        var (present, lost, forgotten) = (false, new LostWorkers(options.Lease), 0L);
+        while (true)
+        {
+            // After a reconnect the old session may still hold the lock for a moment; it tells the same.
+            present = present || await JobQueue.TryTakePresenceAsync(connection, worker, stopping);
+            foreach (var (sighting, reason) in lost.Judge(await JobQueue.WatchAsync(connection, stopping))) await RescueAsync(sighting, reason, stopping);
+            if (Stopwatch.GetElapsedTime(forgotten) > ForgetInterval)
+            {
+                await queue.ForgetDeadWorkersAsync(stopping);
+                forgotten = Stopwatch.GetTimestamp();
+            }
+            await ListenForAsync(connection, Tick, stopping);
+        }
+    }
+
+    /// <summary>Notices arrive while it waits; each ends a wait, not the listening.</summary>
+    private static async Task ListenForAsync(NpgsqlConnection connection, TimeSpan time, CancellationToken stopping)
+    {
+        var start = Stopwatch.GetTimestamp();
+        while (time - Stopwatch.GetElapsedTime(start) is { Ticks: > 0 } left) await connection.WaitAsync(left, stopping);
+    }
+
+    private async Task RescueAsync(WorkerSighting sighting, string reason, CancellationToken stopping)
+    {
+        var rescued = await queue.RescueAsync(sighting, reason, stopping);
+        if (rescued.Count > 0) log.LogWarning("Took {Jobs} from worker {Worker}: {Reason}", string.Join(", ", rescued), sighting.Worker, reason);
+    }
+
+    private void Hear(string notice)
+    {
+        if (notice == JobQueue.QueuedNotice) doorbell.Ring();
+        else if (notice.StartsWith(JobQueue.CancelNotice, StringComparison.Ordinal) && Guid.TryParse(notice.AsSpan(JobQueue.CancelNotice.Length), out var job)) OnCancel(job);
+    }
+}

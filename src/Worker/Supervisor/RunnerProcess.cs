@@ -1,0 +1,114 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Temper.Store;
+using Temper.Worker.Runner;
+
+namespace Temper.Worker.Supervisor;
+
+/// <summary>A runner as its supervisor sees it: a process, two pipes, and the last lines it wrote on standard error.</summary>
+internal sealed class RunnerProcess : IAsyncDisposable
+{
+    private const int KeptErrorLines = 20;
+
+    private readonly Process process;
+    private readonly Queue<string> lastErrors = new();
+
+    private RunnerProcess(Process process, Ready ready) => (this.process, Ready) = (process, ready);
+
+    public Ready Ready { get; private set; }
+
+    public bool HasExited => process.HasExited;
+
+    /// <summary>Starts a runner and waits until libtorch is loaded and warm.</summary>
+    /// <exception cref="RunnerFailedException">It ended, or said something else.</exception>
+    public static async Task<RunnerProcess> StartAsync(int slot, WorkerOptions options, ILogger log, CancellationToken cancellationToken)
+    {
+        var start = new ProcessStartInfo(Environment.ProcessPath!)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            Environment = { ["TEMPER_HOME"] = options.Home, ["TEMPER_DATA"] = options.DataFolder },
+        };
+        // Started as `dotnet Temper.Worker.dll` or as Temper.Worker itself.
+        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet") start.ArgumentList.Add(typeof(RunnerProcess).Assembly.Location);
+        foreach (var argument in new[] { "runner", $"--slot={slot}", $"--threads={options.ThreadsPerRunner}" }) start.ArgumentList.Add(argument);
+
+        var runner = new RunnerProcess(Process.Start(start)!, null!);
+        runner.process.ErrorDataReceived += (_, line) => runner.KeepError(line.Data, log);
+        runner.process.BeginErrorReadLine();
+        try
+        {
+            runner.Ready = await runner.ReadAsync(cancellationToken) as Ready ?? throw new RunnerFailedException("The runner did not say that it is ready.");
+            return runner;
+        }
+        catch
+        {
+            await runner.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <exception cref="RunnerFailedException">The runner is gone.</exception>
+    public async Task SendAsync(RunnerCommand command)
+    {
+        try
+        {
+            await process.StandardInput.WriteLineAsync(JsonSerializer.Serialize(command, Json.Options));
+            await process.StandardInput.FlushAsync();
+        }
+        catch (IOException e)
+        {
+            throw new RunnerFailedException(await DescribeEndAsync(), e);
+        }
+    }
+
+    /// <summary>The next message.</summary>
+    /// <exception cref="RunnerFailedException">The runner ended, or wrote something that is no message.</exception>
+    public async Task<RunnerMessage> ReadAsync(CancellationToken cancellationToken)
+    {
+        var line = await process.StandardOutput.ReadLineAsync(cancellationToken);
+        if (line is null) throw new RunnerFailedException(await DescribeEndAsync());
+        try
+        {
+            return Json.Read<RunnerMessage>(line);
+        }
+        catch (JsonException e)
+        {
+            throw new RunnerFailedException($"The runner wrote something that is no message: {line[..Math.Min(line.Length, 200)]}", e);
+        }
+    }
+
+    /// <summary>Ends the process, whatever it is doing.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        process.Kill();
+        await process.WaitForExitAsync(CancellationToken.None);
+        process.Dispose();
+    }
+
+    /// <summary>Its output ended, so it is about to exit, if it has not.</summary>
+    private async Task<string> DescribeEndAsync()
+    {
+        process.Kill(); // A process that closed its pipes but lingers is of no use either.
+        await process.WaitForExitAsync(CancellationToken.None);
+        var how = process.ExitCode > 128 ? $"was ended by signal {process.ExitCode - 128}" : $"exited with code {process.ExitCode}";
+        string[] errors;
+        lock (lastErrors) errors = [.. lastErrors];
+        return errors.Length == 0 ? $"The runner {how}." : $"The runner {how}. Its last words: {string.Join('\n', errors)}";
+    }
+
+    private void KeepError(string? line, ILogger log)
+    {
+        if (string.IsNullOrWhiteSpace(line)) return;
+        log.LogInformation("Runner: {Line}", line);
+        lock (lastErrors)
+        {
+            lastErrors.Enqueue(line);
+            if (lastErrors.Count > KeptErrorLines) lastErrors.Dequeue();
+        }
+    }
+}
+
+/// <summary>A runner process crashed, was killed or broke the protocol; the message says how it ended.</summary>
+internal sealed class RunnerFailedException(string message, Exception? cause = null) : Exception(message, cause);

@@ -1,0 +1,88 @@
+using Npgsql;
+using Temper.Store;
+using Temper.Store.Queue;
+
+namespace Temper.Worker.Supervisor;
+
+/// <summary>The worker: registers itself, keeps its slots busy, and hands their jobs back when it is told to stop. It never loads libtorch.</summary>
+internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions options, ILogger<WorkerService> log) : BackgroundService
+{
+    private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(1);
+
+    private readonly JobQueue queue = new(database);
+    private readonly Doorbell doorbell = new();
+
+    protected override async Task ExecuteAsync(CancellationToken stopping)
+    {
+        await Migrator.MigrateWhenUpAsync(database, log, stopping);
+        var first = await RunnerProcess.StartAsync(0, options, log, stopping);
+        var worker = WorkerIdentity.Create(first.Ready.HasCuda ? "cuda" : "cpu", options.Slots);
+        var slots = Enumerable.Range(0, options.Slots)
+            .Select(i => i == 0 ? new Slot(i, worker, queue, doorbell, options, log) { Runner = first } : new Slot(i, worker, queue, doorbell, options, log))
+            .ToArray();
+        var presence = new Presence(worker, queue, doorbell, options, log)
+        {
+            OnCancel = id => AttemptAt(slots, id)?.AskToStop(StopReason.Cancelled),
+        };
+
+        // Registered before the first claim, because jobs refer to the worker's row.
+        await BeatAsync(worker, slots, stopping);
+        log.LogInformation("Worker {Worker} is ready: {Slots} slots on {Device}, {Threads} threads each", worker.Name, options.Slots, worker.Device, options.ThreadsPerRunner);
+
+        // Heartbeats go on until the last slot has handed its job back.
+        using var slotsDone = new CancellationTokenSource();
+        var heartbeats = HeartbeatAsync(worker, slots, slotsDone.Token);
+        await Task.WhenAll(slots.Select(slot => slot.RunAsync(stopping)).Append(presence.RunAsync(stopping)));
+        await slotsDone.CancelAsync();
+        await heartbeats;
+
+        foreach (var slot in slots) await slot.DisposeAsync();
+        await LeaveAsync(worker);
+    }
+
+    private async Task HeartbeatAsync(WorkerIdentity worker, Slot[] slots, CancellationToken stopping)
+    {
+        using var timer = new PeriodicTimer(HeartbeatInterval);
+        while (!stopping.IsCancellationRequested)
+        {
+            try
+            {
+                await timer.WaitForNextTickAsync(stopping);
+                await BeatAsync(worker, slots, stopping);
+            }
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+            {
+            }
+            catch (NpgsqlException e)
+            {
+                log.LogWarning("A heartbeat failed: {Reason}", e.Message);
+            }
+        }
+    }
+
+    private async Task BeatAsync(WorkerIdentity worker, Slot[] slots, CancellationToken stopping)
+    {
+        var attempts = slots.Select(slot => slot.Attempt).OfType<Attempt>().ToArray();
+        var held = await queue.HeartbeatAsync(worker, [.. attempts.Select(a => new HeldJob(a.Job, a.Progress))], stopping);
+        foreach (var attempt in attempts)
+        {
+            // An attempt that ended during this call is missing too; by then nobody waits for its stop.
+            if (!held.TryGetValue(attempt.Job.Id, out var cancelRequested)) attempt.AskToStop(StopReason.Lost);
+            else if (cancelRequested) attempt.AskToStop(StopReason.Cancelled);
+        }
+    }
+
+    private async Task LeaveAsync(WorkerIdentity worker)
+    {
+        try
+        {
+            await queue.LeaveAsync(worker.Id, CancellationToken.None);
+        }
+        catch (NpgsqlException e)
+        {
+            log.LogWarning("Left without saying so: {Reason}", e.Message);
+        }
+    }
+
+    private static Attempt? AttemptAt(Slot[] slots, Guid job) => slots.Select(slot => slot.Attempt).FirstOrDefault(attempt => attempt?.Job.Id == job);
+}

@@ -1,0 +1,32 @@
+using Temper.Domain.Calibration;
+
+namespace Temper.Worker.Training;
+
+internal static class Evaluator
+{
+    /// <summary>Large enough to fill the device, small enough to stay in cache on a CPU.</summary>
+    private const int BatchSize = 1000;
+
+    /// <summary>Runs the model without a graph over the images at <paramref name="indices"/>.</summary>
+    /// <returns>Logits, N×K row-major.</returns>
+    public static float[] Logits(Module<Tensor, Tensor> model, ResidentImages images, long[] indices, int classes, CancellationToken stop)
+    {
+        var logits = new float[indices.Length * classes];
+        using var noGraph = no_grad();
+        model.eval();
+        for (var start = 0; start < indices.Length; start += BatchSize)
+        {
+            stop.ThrowIfCancellationRequested();
+            using var scope = NewDisposeScope();
+            var batch = indices[start..Math.Min(start + BatchSize, indices.Length)];
+            var images_NCHW = images.Images.index_select(0, torch.tensor(batch, [batch.Length]).to(images.Labels.device));
+            model.call(images_NCHW).cpu().data<float>().ToArray().CopyTo(logits, start * classes);
+        }
+        model.train();
+        return logits;
+    }
+
+    /// <exception cref="TrainingDivergedException">A logit is not finite.</exception>
+    public static Evaluation Evaluate(float[] logits, long[] labels, int classes, int epoch) =>
+        logits.All(float.IsFinite) ? Evaluation.Of(logits, labels, classes) : throw new TrainingDivergedException(epoch);
+}

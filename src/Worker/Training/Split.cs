@@ -1,0 +1,48 @@
+using Temper.Domain.Jobs;
+
+namespace Temper.Worker.Training;
+
+/// <summary>Which images train and which validate, and in what order they are trained on: all decided by the spec's seed.</summary>
+internal sealed class Split
+{
+    private const ulong SplitStream = 1, NoiseStream = 2, FirstEpochStream = 1000;
+
+    private readonly long seed;
+
+    private Split(long seed, long[] training, long[] validation) => (this.seed, Training, Validation) = (seed, training, validation);
+
+    /// <summary>Indices into the training images.</summary>
+    public long[] Training { get; }
+
+    /// <summary>Indices kept out of training.</summary>
+    public long[] Validation { get; }
+
+    public static Split Of(JobSpec spec, int images)
+    {
+        var indices = new long[images];
+        for (var i = 0; i < images; i++) indices[i] = i;
+        new SplitMix64(spec.Seed, SplitStream).Shuffle<long>(indices);
+        // At least one image on each side, also of the smallest set.
+        var validation = Math.Clamp((int)Math.Round(images * spec.ValidationFraction), 1, images - 1);
+        return new(spec.Seed, indices[validation..], indices[..validation]);
+    }
+
+    /// <summary>The training indices in the order of one epoch. It depends on seed and epoch alone, so a run can resume at any epoch.</summary>
+    public long[] Order(int epoch)
+    {
+        var order = (long[])Training.Clone();
+        new SplitMix64(seed, FirstEpochStream + (ulong)epoch).Shuffle<long>(order);
+        return order;
+    }
+
+    /// <summary>Replaces a share of the training labels by a uniformly drawn other class; validation labels stay.</summary>
+    /// <param name="labels">Labels of all images, changed in place.</param>
+    public void AddNoise(long[] labels, double share, int classes)
+    {
+        var random = new SplitMix64(seed, NoiseStream);
+        var chosen = (long[])Training.Clone();
+        random.Shuffle<long>(chosen);
+        foreach (var i in chosen.AsSpan(0, (int)Math.Round(chosen.Length * share)))
+            labels[i] = (labels[i] + 1 + random.NextInt32(classes - 1)) % classes;
+    }
+}

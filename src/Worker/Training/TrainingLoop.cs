@@ -1,0 +1,152 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using Temper.Domain.Jobs;
+using Temper.Worker.Datasets;
+using Temper.Worker.Runner;
+using Temper.Worker.Training.Models;
+
+namespace Temper.Worker.Training;
+
+/// <summary>
+/// One job from its spec to its result. Suffixes name shapes: N images of a batch, C channels, H height, W width,
+/// K classes.
+/// </summary>
+internal sealed class TrainingLoop
+{
+    /// <summary>How often a running epoch tells how far it is.</summary>
+    private static readonly TimeSpan ProgressInterval = TimeSpan.FromMilliseconds(500);
+
+    private readonly JobSpec spec;
+    private readonly Dataset dataset;
+    private readonly Device device;
+    private readonly Action<RunnerMessage> report;
+    private readonly CancellationToken stop;
+    private readonly double epsilon;
+    private readonly long[] labels;
+    private readonly Split split;
+
+    private TrainingLoop(JobSpec spec, Dataset dataset, Device device, Action<RunnerMessage> report, CancellationToken stop)
+    {
+        (this.spec, this.dataset, this.device, this.report, this.stop) = (spec, dataset, device, report, stop);
+        epsilon = spec.LabelSmoothing().EpsilonUniform;
+        labels = Widen(dataset.Train.Labels);
+        split = Split.Of(spec, labels.Length);
+        split.AddNoise(labels, spec.LabelNoise, dataset.Card.Classes);
+    }
+
+    /// <param name="report">Called on this thread: the first step, progress, each epoch.</param>
+    /// <param name="stop">Heeded between steps.</param>
+    /// <exception cref="OperationCanceledException">Stopped.</exception>
+    /// <exception cref="TrainingDivergedException">The loss is no longer finite.</exception>
+    public static JobResult Run(JobSpec spec, Dataset dataset, Device device, Action<RunnerMessage> report, CancellationToken stop) =>
+        new TrainingLoop(spec, dataset, device, report, stop).Run();
+
+    private JobResult Run()
+    {
+        using var scope = NewDisposeScope();
+        torch.manual_seed(spec.Seed);
+        using var model = ModelFactory.Create(spec.Model, dataset.Card).to(device);
+        TorchExtras.ChannelsLast(model);
+        using var optimizer = CreateOptimizer(model);
+
+        var normalization = Normalization.Of(dataset.Train);
+        using var images = ResidentImages.Of(dataset, dataset.Train, labels, normalization, device);
+        var validationLabels = split.Validation.Select(i => labels[i]).ToArray();
+
+        for (var epoch = 1; epoch <= spec.Epochs; epoch++)
+        {
+            var clock = Stopwatch.StartNew();
+            var rate = LearningRate.Of(spec, epoch);
+            foreach (var group in optimizer.ParamGroups) group.LearningRate = rate;
+
+            var (trainLoss, trainAccuracy) = TrainEpoch(model, optimizer, images, epoch);
+            var trainSeconds = clock.Elapsed.TotalSeconds;
+            if (!double.IsFinite(trainLoss)) throw new TrainingDivergedException(epoch);
+
+            var logits = Evaluator.Logits(model, images, split.Validation, dataset.Card.Classes, stop);
+            var validation = Evaluator.Evaluate(logits, validationLabels, dataset.Card.Classes, epoch);
+            report(new EpochDone(new(
+                epoch, trainLoss, trainAccuracy, validation.Loss, validation.Accuracy, validation.Ece, validation.SignedGap,
+                rate, clock.Elapsed.TotalSeconds, split.Training.Length / trainSeconds)));
+        }
+        return Test(model, normalization);
+    }
+
+    private (double Loss, double Accuracy) TrainEpoch(Module<Tensor, Tensor> model, torch.optim.Optimizer optimizer, ResidentImages images, int epoch)
+    {
+        using var epochScope = NewDisposeScope();
+        var order = torch.tensor(split.Order(epoch), [split.Training.Length]).to(device);
+        // Sums stay on the device until the epoch ends: reading one would make the host wait for every step.
+        var lossSum = torch.zeros([1], dtype: float64, device: device);
+        var hitSum = torch.zeros([1], dtype: int64, device: device);
+
+        var count = split.Training.Length;
+        var steps = (count + spec.BatchSize - 1) / spec.BatchSize;
+        var (epochStart, lastReport) = (Stopwatch.GetTimestamp(), Stopwatch.GetTimestamp());
+        for (var step = 1; step <= steps; step++)
+        {
+            stop.ThrowIfCancellationRequested();
+            using var stepScope = NewDisposeScope();
+            var start = (step - 1) * spec.BatchSize;
+            var size = Math.Min(spec.BatchSize, count - start);
+            var batch_N = order.narrow(0, start, size);
+            var images_NCHW = images.Images.index_select(0, batch_N);
+            var labels_N = images.Labels.index_select(0, batch_N);
+
+            optimizer.zero_grad();
+            var logits_NK = model.call(images_NCHW);
+            var loss = functional.cross_entropy(logits_NK, labels_N, label_smoothing: epsilon);
+            loss.backward();
+            optimizer.step();
+
+            lossSum.add_(loss.detach() * size);
+            hitSum.add_(logits_NK.detach().argmax(1).eq(labels_N).sum());
+
+            if (epoch == 1 && step == 1) report(new TrainingStarted());
+            if (Stopwatch.GetElapsedTime(lastReport) < ProgressInterval) continue;
+            lastReport = Stopwatch.GetTimestamp();
+            report(new Progressed(ProgressAt(epoch, step, steps, Stopwatch.GetElapsedTime(epochStart).TotalSeconds)));
+        }
+        return (lossSum.ToDouble() / count, hitSum.ToDouble() / count);
+    }
+
+    private TrainingProgress ProgressAt(int epoch, int step, int steps, double seconds)
+    {
+        var imagesPerSecond = (double)step * spec.BatchSize / seconds;
+        var imagesLeft = (spec.Epochs - epoch + 1.0) * split.Training.Length - (double)step * spec.BatchSize;
+        return new(epoch, spec.Epochs, step, steps, imagesPerSecond, Math.Max(imagesLeft, 0) / imagesPerSecond);
+    }
+
+    /// <summary>The test set is loaded and touched here, once.</summary>
+    private JobResult Test(Module<Tensor, Tensor> model, Normalization normalization)
+    {
+        var testLabels = Widen(dataset.Test.Labels);
+        using var images = ResidentImages.Of(dataset, dataset.Test, testLabels, normalization, device);
+        var everyImage = Enumerable.Range(0, testLabels.Length).Select(i => (long)i).ToArray();
+        var logits = Evaluator.Logits(model, images, everyImage, dataset.Card.Classes, stop);
+        var test = Evaluator.Evaluate(logits, testLabels, dataset.Card.Classes, spec.Epochs);
+        return new(
+            test.Accuracy, test.Loss, test.Ece, test.SignedGap, spec.Epochs,
+            device.ToString(), torch.get_num_threads(), TorchExtras.Provider, WeightsSha256(model), dataset.Notes);
+    }
+
+    private torch.optim.Optimizer CreateOptimizer(Module model) => spec.Optimizer switch
+    {
+        OptimizerName.Sgd => torch.optim.SGD(model.parameters(), spec.LearningRate, momentum: 0.9, weight_decay: spec.WeightDecay, nesterov: true),
+        _ => torch.optim.Adam(model.parameters(), lr: spec.LearningRate, weight_decay: spec.WeightDecay),
+    };
+
+    private static string WeightsSha256(Module model)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var parameter in model.parameters())
+        {
+            using var weights = parameter.detach().cpu().contiguous();
+            hash.AppendData(MemoryMarshal.AsBytes<float>(weights.data<float>().ToArray()));
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    private static long[] Widen(byte[] labels) => Array.ConvertAll(labels, label => (long)label);
+}

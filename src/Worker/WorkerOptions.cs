@@ -1,0 +1,50 @@
+namespace Temper.Worker;
+
+/// <summary>Settings of a worker: section `Worker`, in the environment `Worker__Slots` and so on; folders by TEMPER_HOME and TEMPER_DATA.</summary>
+public sealed class WorkerOptions
+{
+    /// <summary>Jobs to run at once, each in a runner process of its own. 1 to 64, default 1; on a GPU node, the number of GPUs.</summary>
+    public int Slots { get; init; } = 1;
+
+    /// <summary>CPU threads per runner. Default: the machine's cores shared evenly among the slots.</summary>
+    public int? Threads { get; init; }
+
+    /// <summary>How long a worker that keeps its connection may stay silent before its jobs are taken away. Default 30.</summary>
+    public double LeaseSeconds { get; init; } = 30;
+
+    /// <summary>A base URL tried before the public mirrors, for networks that do not reach them; files at {Mirror}/{dataset}/{file}.</summary>
+    public string? Mirror { get; init; }
+
+    /// <summary>Npgsql connection string, with its password; from `ConnectionStrings__Temper`. Runners have none.</summary>
+    public string? ConnectionString { get; init; }
+
+    /// <summary>State of this installation; downloaded data sets are kept in its `data` folder.</summary>
+    public required string Home { get; init; }
+
+    /// <summary>A folder of data sets that is read first, as {DataFolder}/{dataset}/{file}; null when there is none.</summary>
+    public string? DataFolder { get; init; }
+
+    public int ThreadsPerRunner => Threads ?? Math.Max(1, Environment.ProcessorCount / Slots);
+
+    public TimeSpan Lease => TimeSpan.FromSeconds(LeaseSeconds);
+
+    /// <exception cref="InvalidOperationException">A setting is out of its range.</exception>
+    public static WorkerOptions From(IConfiguration configuration)
+    {
+        var section = configuration.GetSection("Worker");
+        var options = new WorkerOptions
+        {
+            Slots = section.GetValue("Slots", 1),
+            Threads = section.GetValue<int?>("Threads"),
+            LeaseSeconds = section.GetValue("LeaseSeconds", 30.0),
+            Mirror = section["Mirror"],
+            ConnectionString = configuration.GetConnectionString("Temper"),
+            Home = Path.GetFullPath(configuration["TEMPER_HOME"] is { Length: > 0 } home ? home : ".temper"),
+            DataFolder = configuration["TEMPER_DATA"] is { Length: > 0 } folder ? Path.GetFullPath(folder) : null,
+        };
+        if (options.Slots is < 1 or > 64) throw new InvalidOperationException($"Worker:Slots must be 1 to 64, not {options.Slots}.");
+        if (options.Threads is < 1) throw new InvalidOperationException($"Worker:Threads must be at least 1, not {options.Threads}.");
+        if (!(options.LeaseSeconds >= 5)) throw new InvalidOperationException($"Worker:LeaseSeconds must be at least 5, not {options.LeaseSeconds}.");
+        return options;
+    }
+}

@@ -1,0 +1,180 @@
+using System.Collections.Concurrent;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Temper.Harness;
+using Temper.Worker;
+using Temper.Worker.Datasets;
+
+namespace Temper.Unit.Worker.Datasets;
+
+/// <summary>Format-true files of kmnist's layout, served over real HTTP.</summary>
+public sealed class IdxDatasetTests : IAsyncLifetime
+{
+    private static readonly Dictionary<string, byte[]> Files = new()
+    {
+        ["train-images-idx3-ubyte.gz"] = IdxFiles.Images(30),
+        ["train-labels-idx1-ubyte.gz"] = IdxFiles.Labels(30),
+        ["t10k-images-idx3-ubyte.gz"] = IdxFiles.Images(20),
+        ["t10k-labels-idx1-ubyte.gz"] = IdxFiles.Labels(20),
+    };
+
+    private readonly string home = Directory.CreateTempSubdirectory("temper-test-").FullName;
+    private readonly ConcurrentQueue<string> requests = new();
+    private readonly ConcurrentDictionary<string, byte[]> served = new();
+    private WebApplication server = null!;
+
+    public async Task InitializeAsync()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        server = builder.Build();
+        server.Run(async context =>
+        {
+            requests.Enqueue(context.Request.Path);
+            if (served.TryGetValue(context.Request.Path, out var file)) await context.Response.Body.WriteAsync(file);
+            else context.Response.StatusCode = StatusCodes.Status404NotFound;
+        });
+        await server.StartAsync();
+    }
+
+    public async Task DisposeAsync()
+    {
+        await server.DisposeAsync();
+        Directory.Delete(home, recursive: true);
+    }
+
+    [Fact]
+    public void Load_NotHere_DownloadsChecksAndKeepsTheFiles()
+    {
+        Serve("/kmnist/");
+
+        var dataset = Load(Published("/kmnist/"));
+
+        Assert.Equal((30, 20), (dataset.Train.Count, dataset.Test.Count));
+        Assert.Equal([0, 1, 2], dataset.Train.Labels[..3]);
+        Assert.Empty(dataset.Notes);
+        Assert.Equal(4, requests.Count);
+        Assert.Equal(30, Load(Published("/kmnist/")).Train.Count);
+        Assert.Equal(4, requests.Count);
+    }
+
+    [Fact]
+    public void Load_FilesInTheUsersFolder_AsksNoMirrorButSaysThatTheyAreNotThePublishedOnes()
+    {
+        var folder = WriteFolder(Files);
+
+        var dataset = Load(Published("/kmnist/", md5: _ => "0123"), data: folder);
+
+        Assert.Empty(requests);
+        Assert.Equal(4, dataset.Notes.Count);
+        Assert.Contains("is not the published kmnist file", dataset.Notes[0]);
+        Assert.Empty(Load(Published("/kmnist/"), data: folder).Notes);
+    }
+
+    [Fact]
+    public void Load_FirstMirrorMissingOrWrong_TakesTheNext()
+    {
+        Serve("/right/");
+        served["/wrong/train-images-idx3-ubyte.gz"] = IdxFiles.Images(31);
+
+        Assert.Equal(30, Load(Published("/wrong/", "/right/")).Train.Count);
+    }
+
+    [Fact]
+    public void Load_WrongFileEverywhere_SaysWhatToDoAndKeepsNothing()
+    {
+        Serve("/kmnist/");
+
+        var error = Assert.Throws<DatasetUnavailableException>(() => Load(Published("/kmnist/", md5: _ => "0123")));
+
+        Assert.Contains("its MD5 differs", error.Message);
+        Assert.Contains("Put train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz", error.Message);
+        Assert.Contains("/kmnist/ on the worker", error.Message);
+        Assert.Empty(Directory.GetFiles(home, "*", SearchOption.AllDirectories));
+    }
+
+    [Fact]
+    public void Load_NoMirrorReachable_SaysWhatToDo()
+    {
+        var nowhere = PublishedFiles.Of("kmnist", ["http://127.0.0.1:9/"], HashOf.File, "", "", "", "");
+
+        var error = Assert.Throws<DatasetUnavailableException>(() => new IdxDataset(nowhere, Options()).Load(CancellationToken.None));
+
+        Assert.Contains("http://127.0.0.1:9/train-images-idx3-ubyte.gz", error.Message);
+        Assert.Contains("Worker__Mirror", error.Message);
+    }
+
+    [Fact]
+    public void Load_OwnMirrorSet_IsAskedFirst()
+    {
+        Serve("/intranet/kmnist/");
+
+        var options = new WorkerOptions { Home = home, Mirror = $"{server.Urls.First()}/intranet" };
+
+        Assert.Equal(30, new IdxDataset(Published("/public/"), options).Load(CancellationToken.None).Train.Count);
+        Assert.All(requests, path => Assert.StartsWith("/intranet/", path));
+    }
+
+    [Fact]
+    public void Load_CachedFileDamaged_IsFetchedAgain()
+    {
+        Serve("/kmnist/");
+        Load(Published("/kmnist/"));
+        File.WriteAllText(Path.Combine(home, "data", "kmnist", "t10k-labels-idx1-ubyte.gz"), "damaged");
+
+        Assert.Equal(20, Load(Published("/kmnist/")).Test.Count);
+        Assert.Equal(5, requests.Count);
+    }
+
+    [Fact]
+    public void Load_MoreLabelsThanImages_IsRefused()
+    {
+        var folder = WriteFolder(new(Files) { ["train-labels-idx1-ubyte.gz"] = IdxFiles.Labels(31) });
+
+        var error = Assert.Throws<InvalidDataException>(() => Load(Published("/kmnist/"), data: folder));
+
+        Assert.Contains("30 images", error.Message);
+    }
+
+    [Fact]
+    public void Load_LabelBeyondTheClasses_IsRefused()
+    {
+        var folder = WriteFolder(new(Files) { ["t10k-labels-idx1-ubyte.gz"] = IdxFiles.Pack([20], [.. Enumerable.Repeat((byte)10, 20)]) });
+
+        Assert.Contains("labels above 9", Assert.Throws<InvalidDataException>(() => Load(Published("/kmnist/"), data: folder)).Message);
+    }
+
+    [Fact]
+    public void All_PublishedSets_AreInTheCatalog() =>
+        Assert.All(PublishedFiles.All, files => Assert.NotNull(Temper.Domain.Datasets.DatasetCatalog.Find(files.Dataset)));
+
+    private Dataset Load(PublishedFiles published, string? data = null) => new IdxDataset(published, Options(data)).Load(CancellationToken.None);
+
+    private WorkerOptions Options(string? data = null) => new() { Home = home, DataFolder = data };
+
+    private PublishedFiles Published(params string[] mirrors) => Published(mirrors, IdxFiles.Md5);
+
+    private PublishedFiles Published(string mirror, Func<byte[], string> md5) => Published([mirror], md5);
+
+    private PublishedFiles Published(string[] mirrors, Func<byte[], string> md5)
+    {
+        var hashes = Files.Values.Select(md5).ToArray();
+        return PublishedFiles.Of("kmnist", [.. mirrors.Select(mirror => server.Urls.First() + mirror)], HashOf.File, hashes[0], hashes[1], hashes[2], hashes[3]);
+    }
+
+    private void Serve(string under)
+    {
+        foreach (var (name, file) in Files) served[under + name] = file;
+    }
+
+    private string WriteFolder(Dictionary<string, byte[]> files)
+    {
+        var folder = Path.Combine(home, "own");
+        Directory.CreateDirectory(Path.Combine(folder, "kmnist"));
+        foreach (var (name, file) in files) File.WriteAllBytes(Path.Combine(folder, "kmnist", name), file);
+        return folder;
+    }
+}

@@ -1,0 +1,73 @@
+using Temper.Store.Queue;
+using Temper.Worker.Supervisor;
+
+namespace Temper.Unit.Worker.Supervisor;
+
+public class LostWorkersTests
+{
+    private static readonly Guid Worker = Guid.NewGuid();
+    private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    private readonly LostWorkers lost = new(lease: TimeSpan.FromSeconds(30));
+
+    [Fact]
+    public void Judge_LockGoneAndHeartbeatOld_IsLostAfterThreeSecondsOfWatching()
+    {
+        // Dead since 0; watched from 0.5 on.
+        Assert.False(See(at: 0.5, present: false, heartbeat: 0));
+        Assert.False(See(at: 3.4, present: false, heartbeat: 0));
+        Assert.True(See(at: 3.6, present: false, heartbeat: 0));
+    }
+
+    [Fact]
+    public void Judge_LockGoneButHeartbeatsGoOn_IsNotLost()
+    {
+        // Its presence connection dropped; the worker itself is well.
+        for (var t = 0.0; t < 20; t += 0.5) Assert.False(See(at: t, present: false, heartbeat: t - 1));
+    }
+
+    [Fact]
+    public void Judge_LockBackInBetween_StartsWatchingAnew()
+    {
+        See(at: 0, present: false, heartbeat: -10);
+        See(at: 2, present: true, heartbeat: -10);
+
+        Assert.False(See(at: 3.5, present: false, heartbeat: -10));
+        Assert.False(See(at: 6, present: false, heartbeat: -10));
+        Assert.True(See(at: 6.5, present: false, heartbeat: -10));
+    }
+
+    [Fact]
+    public void Judge_FirstLookAfterAnOutage_LosesNobody()
+    {
+        // A minute's outage: every lock is gone and every heartbeat old, and everyone gets three seconds to come back.
+        Assert.False(See(at: 60, present: false, heartbeat: 0));
+        Assert.False(See(at: 61, present: true, heartbeat: 60.9));
+    }
+
+    [Fact]
+    public void Judge_StalledWithinItsLease_IsNotLost()
+    {
+        // SIGSTOP: the connection lives, nothing beats.
+        for (var t = 0.0; t < 30; t += 0.5) Assert.False(See(at: t, present: true, heartbeat: 0));
+    }
+
+    [Fact]
+    public void Judge_StalledBeyondItsLease_IsLost()
+    {
+        for (var t = 28.0; t < 33; t += 0.5) Assert.False(See(at: t, present: true, heartbeat: 0));
+        Assert.True(See(at: 33.5, present: true, heartbeat: 0));
+    }
+
+    [Fact]
+    public void Judge_WorkerWithoutJobsMeanwhile_IsForgotten()
+    {
+        See(at: 0, present: false, heartbeat: -10);
+        lost.Judge([]);
+
+        Assert.False(See(at: 5, present: false, heartbeat: -10));
+    }
+
+    private bool See(double at, bool present, double heartbeat) =>
+        lost.Judge([new(Worker, present, Start.AddSeconds(heartbeat), Start.AddSeconds(at))]).Count == 1;
+}

@@ -1,0 +1,22 @@
+using Temper.Domain.Jobs;
+using Temper.Worker.Training;
+
+namespace Temper.Unit.Worker.Training;
+
+public class LearningRateTests
+{
+    private static readonly JobSpec Spec = new() { Dataset = "digits", Epsilon = 0, Epochs = 4, LearningRate = 0.2 };
+
+    [Fact]
+    public void Of_Constant_StaysWhereItStarts() =>
+        Assert.Equal([0.2, 0.2, 0.2, 0.2], Enumerable.Range(1, 4).Select(epoch => LearningRate.Of(Spec, epoch)));
+
+    [Fact]
+    public void Of_Cosine_FallsFromTheStartTowardsZero()
+    {
+        var rates = Enumerable.Range(1, 4).Select(epoch => LearningRate.Of(Spec with { Schedule = ScheduleName.Cosine }, epoch)).ToArray();
+
+        double[] expected = [0.2, 0.1 * (1 + Math.Sqrt(0.5)), 0.1, 0.1 * (1 - Math.Sqrt(0.5))];
+        for (var i = 0; i < 4; i++) Assert.Equal(expected[i], rates[i], 1e-15);
+    }
+}
