@@ -1,0 +1,103 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.OpenApi;
+using Swashbuckle.AspNetCore.SwaggerGen;
+using Temper.Api.Jobs;
+using Temper.Domain.Jobs;
+using Temper.Store;
+
+namespace Temper.Api.Http;
+
+/// <summary>The API's description at /swagger/v1/swagger.json, and Swagger UI at /swagger.</summary>
+internal static class OpenApi
+{
+    private const string KeyScheme = "key";
+
+    public static void AddOpenApi(this IServiceCollection services, ApiKeys keys)
+    {
+        services.AddEndpointsApiExplorer();
+        services.AddSwaggerGen(swagger =>
+        {
+            swagger.SwaggerDoc("v1", new()
+            {
+                Title = "Temper",
+                Version = "v1",
+                Description = "Trains image classifiers with label smoothing, and tells which ε to train with and whether the model is calibrated.",
+            });
+            swagger.SupportNonNullableReferenceTypes();
+            swagger.NonNullableReferenceTypesAsRequired();
+            foreach (var assembly in new[] { typeof(OpenApi).Assembly, typeof(JobSpec).Assembly }) swagger.IncludeXmlComments(assembly);
+            swagger.SchemaFilter<SpecRules>();
+            swagger.SchemaFilter<Examples>();
+            if (!keys.Any) return;
+            swagger.AddSecurityDefinition(KeyScheme, new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "One of the configured keys." });
+            swagger.AddSecurityRequirement(document => new() { [new OpenApiSecuritySchemeReference(KeyScheme, document)] = [] });
+        });
+    }
+
+    public static void UseOpenApi(this WebApplication app)
+    {
+        app.UseSwagger(options => options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1);
+        app.UseSwaggerUI(ui =>
+        {
+            ui.SwaggerEndpoint("/swagger/v1/swagger.json", "Temper v1");
+            ui.DocumentTitle = "Temper";
+        });
+        app.MapGet("/", () => TypedResults.Redirect("/swagger")).ExcludeFromDescription();
+    }
+
+    /// <summary>Tells of each field what the check of a posted spec will say, from the same table.</summary>
+    private sealed class SpecRules : ISchemaFilter
+    {
+        public void Apply(IOpenApiSchema schema, SchemaFilterContext context)
+        {
+            if (context.Type != typeof(JobSpec) || schema is not OpenApiSchema spec) return;
+            spec.AdditionalPropertiesAllowed = false;
+            // The defaults that the record itself has.
+            var defaults = JsonSerializer.SerializeToNode(new JobSpec { Dataset = "", Epsilon = 0, Epochs = 0 }, Json.Options)!.AsObject();
+            spec.Required = new HashSet<string> { "dataset", "epsilon", "epochs" };
+            foreach (var (field, property) in spec.Properties!)
+            {
+                // An enum's property is a reference, which takes a description and a default of its own beside it.
+                var allowed = string.Join("; ", JobSpecRule.All.Where(rule => rule.Field == field).Select(rule => rule.Allowed));
+                property.Description = $"{property.Description} Must be {allowed}.".Trim();
+                if (spec.Required.Contains(field)) continue;
+                if (property is OpenApiSchema plain) plain.Default = defaults[field]?.DeepClone();
+                if (property is OpenApiSchemaReference reference) reference.Default = defaults[field]?.DeepClone();
+            }
+        }
+    }
+
+    /// <summary>Examples are made from the records themselves, so that they cannot drift from the shape they show.</summary>
+    private sealed class Examples : ISchemaFilter
+    {
+        private static readonly JobSpec Spec = new() { Dataset = "mnist", Epsilon = 0.1, Epochs = 3 };
+
+        private static readonly Guid Id = new("019a9e40-7c1d-7bb2-9d5e-2f6a1c3b4d5e");
+
+        private static readonly DateTimeOffset Submitted = new(2026, 1, 15, 9, 30, 0, TimeSpan.Zero);
+
+        private static readonly JobResponse Job = new(
+            Id, ShownState.Running, null, false, Spec, TargetsResponse.Of(Spec),
+            new(Epoch: 2, Epochs: 3, Step: 200, Steps: 422, ImagesPerSecond: 6900, SecondsLeft: 11.9),
+            Attempt: 1, Failures: 0, Worker: "gpu-node-1:4242",
+            Submitted, Submitted.AddMilliseconds(8), Submitted.AddMilliseconds(620), null, null, JobLinks.Of(Id));
+
+        private static readonly EpochMetrics Epoch = new(1, 0.703, 0.936, 0.158, 0.983, 0.107, -0.107, 0.001, 8.1, 6870);
+
+        private static readonly Dictionary<Type, JsonNode> ByType = new()
+        {
+            [typeof(JobSpec)] = new JsonObject { ["dataset"] = "mnist", ["epsilon"] = 0.1, ["epochs"] = 3 },
+            [typeof(JobResponse)] = Node(Job),
+            [typeof(JobPage)] = Node(new JobPage([Job], "41")),
+            [typeof(MetricsResponse)] = Node(new MetricsResponse([Epoch])),
+        };
+
+        public void Apply(IOpenApiSchema schema, SchemaFilterContext context)
+        {
+            if (schema is OpenApiSchema plain && ByType.TryGetValue(context.Type, out var example)) plain.Examples = [example.DeepClone()];
+        }
+
+        private static JsonNode Node<T>(T value) => JsonSerializer.SerializeToNode(value, Json.Options)!;
+    }
+}

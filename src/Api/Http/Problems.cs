@@ -1,0 +1,28 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+
+namespace Temper.Api.Http;
+
+/// <summary>RFC 9457 answers, in one shape: what is wrong, and under `errors` each wrong field with what it may hold.</summary>
+internal static class Problems
+{
+    public static ProblemHttpResult Of(int status, string title, string detail) => TypedResults.Problem(detail: detail, statusCode: status, title: title);
+
+    public static ProblemHttpResult Invalid(string title, Dictionary<string, string[]> errors) =>
+        TypedResults.Problem(new HttpValidationProblemDetails(errors) { Status = StatusCodes.Status400BadRequest, Title = title, Detail = $"Wrong: {string.Join(", ", errors.Keys)}." });
+
+    /// <summary>A refusal of the request as a whole; <see cref="Customize"/> names the part that is wrong.</summary>
+    public static ProblemHttpResult Refused(int status) => TypedResults.Problem(statusCode: status);
+
+    /// <summary>Adds to our refusals, and to the framework's own, which part of the request is wrong.</summary>
+    public static void Customize(ProblemDetailsContext context)
+    {
+        var (part, message) = context.ProblemDetails.Status switch
+        {
+            StatusCodes.Status413PayloadTooLarge => ("body", $"must be at most {BodyReader.LargestBody} bytes"),
+            StatusCodes.Status415UnsupportedMediaType => ("content-type", "must be application/json"),
+            _ => default,
+        };
+        if (part is not null) context.ProblemDetails.Extensions["errors"] = new Dictionary<string, string[]> { [part] = [message] };
+    }
+}

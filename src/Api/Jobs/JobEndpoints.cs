@@ -1,0 +1,118 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.EntityFrameworkCore;
+using Temper.Api.Http;
+using Temper.Domain.Jobs;
+using Temper.Store;
+using Temper.Store.Queue;
+
+namespace Temper.Api.Jobs;
+
+/// <summary>A page of jobs, newest first.</summary>
+/// <param name="Next">Cursor of the following page; null on the last.</param>
+public sealed record JobPage(IReadOnlyList<JobResponse> Items, string? Next);
+
+/// <summary>The metrics of a job's epochs, oldest first.</summary>
+public sealed record MetricsResponse(IReadOnlyList<EpochMetrics> Items);
+
+internal static class JobEndpoints
+{
+    public static void MapJobs(this IEndpointRouteBuilder routes)
+    {
+        var jobs = routes.MapGroup("/jobs").WithTags("Jobs");
+
+        jobs.MapPost("/", SubmitAsync)
+            .Accepts<JobSpec>("application/json")
+            .ProducesValidationProblem()
+            .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
+            .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
+            .WithSummary("Submit a job")
+            .WithDescription("Stores the job and queues it. Only `dataset`, `epsilon` and `epochs` are required. The answer shows the whole spec, defaults filled in; poll `links.self` until `isTerminal`.");
+
+        jobs.MapGet("/", ListAsync)
+            .ProducesValidationProblem()
+            .WithSummary("List jobs")
+            .WithDescription("Newest first. Pass `next` of a page as `cursor` to get the following one.");
+
+        jobs.MapGet("/{id:guid}", FindAsync)
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .WithSummary("Get a job")
+            .WithDescription("Its spec, state and progress, and when it has succeeded the result on the test set.");
+
+        jobs.MapGet("/{id:guid}/metrics", MetricsAsync)
+            .ProducesValidationProblem()
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .WithSummary("Get the metrics of a job's epochs")
+            .WithDescription("One item per finished epoch; it grows while the job trains. Validation figures are against hard labels.");
+
+        jobs.MapPost("/{id:guid}/cancel", CancelAsync)
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status409Conflict)
+            .WithSummary("Cancel a job")
+            .WithDescription("A queued job is cancelled at once (200). A running job is asked to stop and shows as `cancelling` (202); the epochs it has reported stay. Asking again is harmless.");
+    }
+
+    private static async Task<Results<Accepted<JobResponse>, ProblemHttpResult>> SubmitAsync(HttpRequest request, TemperDb db, CancellationToken cancellation)
+    {
+        var (body, refusal) = await BodyReader.ReadAsync(request, cancellation);
+        if (refusal is not null) return refusal;
+        if (JobSpecReader.Read(body, out var errors) is not { } spec) return Problems.Invalid("The job spec is wrong.", errors);
+        var job = await JobQueue.SubmitAsync(db, spec, cancellation);
+        var response = JobResponse.Of(job);
+        return TypedResults.Accepted(response.Links.Self, response);
+    }
+
+    private static async Task<Results<Ok<JobPage>, ProblemHttpResult>> ListAsync(
+        TemperDb db, string? state, string? dataset, string? tag, string? limit, string? cursor, CancellationToken cancellation)
+    {
+        var filter = new JobFilter(state, dataset, tag, limit, cursor);
+        if (filter.Errors() is { Count: > 0 } errors) return Problems.Invalid("The query is wrong.", errors);
+
+        // One more than the page tells whether another page follows.
+        var rows = await filter.Apply(db.Jobs.AsNoTracking().Include(job => job.Worker)).Take(filter.PageSize + 1).ToListAsync(cancellation);
+        var page = rows.Take(filter.PageSize).ToList();
+        var next = rows.Count > page.Count ? page[^1].Sequence.ToString(CultureInfo.InvariantCulture) : null;
+        return TypedResults.Ok(new JobPage([.. page.Select(JobResponse.Of)], next));
+    }
+
+    private static async Task<Results<Ok<JobResponse>, ProblemHttpResult>> FindAsync(TemperDb db, Guid id, CancellationToken cancellation) =>
+        await ReadAsync(db, id, cancellation) is { } job ? TypedResults.Ok(job) : NoSuchJob(id);
+
+    private static async Task<Results<Ok<MetricsResponse>, ProblemHttpResult>> MetricsAsync(
+        TemperDb db, Guid id, [FromQuery] string? since, CancellationToken cancellation)
+    {
+        var after = 0;
+        if (since is not null && !int.TryParse(since, out after)) return Problems.Invalid("The query is wrong.", new() { ["since"] = ["must be a whole number: only later epochs are given"] });
+        if (!await db.Jobs.AnyAsync(job => job.Id == id, cancellation)) return NoSuchJob(id);
+        var epochs = await db.Epochs.AsNoTracking()
+            .Where(epoch => epoch.JobId == id && epoch.Epoch > after)
+            .OrderBy(epoch => epoch.Epoch)
+            .Select(epoch => new EpochMetrics(
+                epoch.Epoch, epoch.TrainLoss, epoch.TrainAccuracy, epoch.ValidationLoss, epoch.ValidationAccuracy,
+                epoch.Ece, epoch.SignedGap, epoch.LearningRate, epoch.Seconds, epoch.ImagesPerSecond))
+            .ToListAsync(cancellation);
+        return TypedResults.Ok(new MetricsResponse(epochs));
+    }
+
+    private static async Task<Results<Ok<JobResponse>, Accepted<JobResponse>, ProblemHttpResult>> CancelAsync(
+        TemperDb db, JobQueue queue, Guid id, CancellationToken cancellation)
+    {
+        await queue.CancelAsync(id, cancellation);
+        // What the job is now tells what became of the request, also when it raced with the job's own end.
+        return await ReadAsync(db, id, cancellation) switch
+        {
+            null => NoSuchJob(id),
+            { State: ShownState.Cancelled } job => TypedResults.Ok(job),
+            { State: ShownState.Succeeded or ShownState.Failed } job => Problems.Of(
+                StatusCodes.Status409Conflict, "The job is already over.",
+                $"Job {id} has {job.State.ToString().ToLowerInvariant()}; a job can be cancelled while it is {string.Join(" or ", JobLifecycle.StatesThatAllow(JobState.Cancelled)).ToLowerInvariant()}."),
+            var job => TypedResults.Accepted(job.Links.Self, job),
+        };
+    }
+
+    private static async Task<JobResponse?> ReadAsync(TemperDb db, Guid id, CancellationToken cancellation) =>
+        await db.Jobs.AsNoTracking().Include(job => job.Worker).SingleOrDefaultAsync(job => job.Id == id, cancellation) is { } job ? JobResponse.Of(job) : null;
+
+    private static ProblemHttpResult NoSuchJob(Guid id) => Problems.Of(StatusCodes.Status404NotFound, "No such job.", $"There is no job {id}.");
+}

@@ -1,0 +1,77 @@
+using Temper.Domain.Jobs;
+using Temper.Domain.Smoothing;
+using Temper.Store.Rows;
+
+namespace Temper.Api.Jobs;
+
+/// <summary>A job as the API shows it.</summary>
+/// <param name="Id">Its name in every URL.</param>
+/// <param name="State">Where it stands.</param>
+/// <param name="Reason">Why it is in this state, where that needs a word.</param>
+/// <param name="IsTerminal">True when the state will not change any more.</param>
+/// <param name="Spec">What was asked for, every default filled in.</param>
+/// <param name="Targets">What ε means for the labels the model is trained towards.</param>
+/// <param name="Progress">How far the running attempt has come; null unless running and past its first second.</param>
+/// <param name="Attempt">How often it was claimed by a worker.</param>
+/// <param name="Failures">How often an attempt crashed or lost its worker; at `spec.maxAttempts` the job fails.</param>
+/// <param name="Worker">Who runs it; null unless running.</param>
+/// <param name="CreatedAt">When it was submitted.</param>
+/// <param name="ClaimedAt">When its latest attempt was claimed.</param>
+/// <param name="TrainingStartedAt">When its latest attempt had loaded the data and made the first optimizer step.</param>
+/// <param name="FinishedAt">When it reached its final state.</param>
+/// <param name="Result">Test-set figures; null until succeeded.</param>
+/// <param name="Links">Where to go from here.</param>
+public sealed record JobResponse(
+    Guid Id,
+    ShownState State,
+    string? Reason,
+    bool IsTerminal,
+    JobSpec Spec,
+    TargetsResponse Targets,
+    TrainingProgress? Progress,
+    int Attempt,
+    int Failures,
+    string? Worker,
+    DateTimeOffset CreatedAt,
+    DateTimeOffset? ClaimedAt,
+    DateTimeOffset? TrainingStartedAt,
+    DateTimeOffset? FinishedAt,
+    JobResult? Result,
+    JobLinks Links)
+{
+    /// <param name="job">With its worker loaded, where it has one.</param>
+    internal static JobResponse Of(JobRow job) => new(
+        job.Id, Shown(job.State, job.CancelRequestedAt is not null), job.Reason, job.State.IsFinal(), job.Spec, TargetsResponse.Of(job.Spec),
+        job.Progress, job.Attempt, job.Failures, job.Worker?.Name,
+        job.CreatedAt, job.ClaimedAt, job.TrainingStartedAt, job.FinishedAt, job.Result, JobLinks.Of(job.Id));
+
+    private static ShownState Shown(JobState state, bool cancelRequested) => state switch
+    {
+        JobState.Running when cancelRequested => ShownState.Cancelling,
+        _ => Enum.Parse<ShownState>(state.ToString()),
+    };
+}
+
+/// <summary>A job's state, and `cancelling`: running, but asked to stop.</summary>
+public enum ShownState { Queued, Running, Cancelling, Succeeded, Failed, Cancelled }
+
+/// <summary>The label distribution that a spec trains towards, in both conventions.</summary>
+/// <param name="EpsilonUniform">ε as PyTorch's `label_smoothing` takes it.</param>
+/// <param name="EpsilonOthers">The same smoothing in the other convention: the mass taken from the true class.</param>
+/// <param name="TrueClass">Target probability of the true class: also the confidence of the loss's optimum where the label is certain.</param>
+/// <param name="OtherClass">Target probability of each other class.</param>
+/// <param name="Entropy">H(q) in nats: trainLoss never falls below it, and trainLoss − H(q) compares over different ε.</param>
+public sealed record TargetsResponse(double EpsilonUniform, double EpsilonOthers, double TrueClass, double OtherClass, double Entropy)
+{
+    internal static TargetsResponse Of(JobSpec spec)
+    {
+        var smoothing = spec.LabelSmoothing();
+        return new(smoothing.EpsilonUniform, smoothing.EpsilonOthers, smoothing.TrueClassTarget, smoothing.OtherClassTarget, smoothing.TargetEntropy);
+    }
+}
+
+/// <summary>Paths of what can be done with a job.</summary>
+public sealed record JobLinks(string Self, string Metrics, string Cancel)
+{
+    internal static JobLinks Of(Guid id) => new($"/jobs/{id}", $"/jobs/{id}/metrics", $"/jobs/{id}/cancel");
+}

@@ -1,0 +1,57 @@
+using System.Net;
+using Microsoft.AspNetCore.HostFiltering;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+using Temper.Api.Datasets;
+using Temper.Api.Health;
+using Temper.Api.Http;
+using Temper.Api.Jobs;
+using Temper.Api.Workers;
+using Temper.Store;
+using Temper.Store.Queue;
+
+var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+builder.Logging.AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
+
+var connectionString = builder.Configuration.GetConnectionString("Temper")
+    ?? throw new InvalidOperationException("Set ConnectionStrings__Temper, such as: Host=127.0.0.1;Username=temper;Database=temper");
+var database = NpgsqlDataSource.Create(connectionString);
+var keys = new ApiKeys(builder.Configuration);
+
+builder.WebHost.ConfigureKestrel(kestrel =>
+{
+    kestrel.AddServerHeader = false;
+    kestrel.Limits.MaxRequestBodySize = BodyReader.LargestDropped;
+    kestrel.ConfigureEndpointDefaults(listener =>
+    {
+        if (!keys.Any && !(listener.IPEndPoint is { } address && IPAddress.IsLoopback(address.Address)))
+            throw new InvalidOperationException($"Without keys the API serves only this machine, not {listener}. Set Api__Keys__0 to a secret of 16 characters or more.");
+    });
+});
+// A web page that gets its own name resolved to this machine must not reach an API without keys.
+if (!keys.Any) builder.Services.Configure<HostFilteringOptions>(hosts => hosts.AllowedHosts = ["localhost", "127.0.0.1", "[::1]"]);
+builder.Services.AddSingleton(database);
+builder.Services.AddSingleton(keys);
+builder.Services.AddSingleton<JobQueue>();
+builder.Services.AddDbContextPool<TemperDb>(options => options.UseNpgsql(database));
+builder.Services.ConfigureHttpJsonOptions(options => Json.Configure(options.SerializerOptions));
+builder.Services.AddProblemDetails(options => options.CustomizeProblemDetails = Problems.Customize);
+builder.Services.AddExceptionHandler<DatabaseOutage>();
+builder.Services.AddHealth();
+builder.Services.AddOpenApi(keys);
+
+var app = builder.Build();
+app.UseExceptionHandler(new ExceptionHandlerOptions
+{
+    StatusCodeSelector = exception => exception is BadHttpRequestException refused ? refused.StatusCode : StatusCodes.Status500InternalServerError,
+});
+app.UseStatusCodePages();
+app.UseApiKeys();
+app.UseOpenApi();
+app.MapJobs();
+app.MapDatasets();
+app.MapWorkers();
+app.MapHealth();
+
+await Migrator.MigrateWhenUpAsync(database, app.Logger, CancellationToken.None);
+await app.RunAsync();

@@ -1,0 +1,73 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Temper.Harness;
+
+/// <summary>The API on a free port, and a client for it.</summary>
+public sealed class ApiProcess : TemperProcess
+{
+    private ApiProcess(Uri address, IReadOnlyDictionary<string, string?> environment) : base("Api", environment) =>
+        Http = new HttpClient { BaseAddress = address };
+
+    public HttpClient Http { get; }
+
+    /// <param name="environment">Added to what it needs to run, or in place of it.</param>
+    /// <param name="address">Where it will be found; a free port of this machine when absent.</param>
+    public static async Task<ApiProcess> StartAsync(string connectionString, IReadOnlyDictionary<string, string?>? environment = null, Uri? address = null)
+    {
+        var api = Start(connectionString, environment, address);
+        await Eventually.TrueAsync(async () => api.HasExited ? throw new InvalidOperationException($"The API ended:\n{api.Output}") : await api.AnswersAsync("/health/live"));
+        return api;
+    }
+
+    /// <summary>Without waiting until it serves.</summary>
+    public static ApiProcess Start(string connectionString, IReadOnlyDictionary<string, string?>? environment = null, Uri? address = null)
+    {
+        address ??= new Uri($"http://127.0.0.1:{FreePort()}");
+        var needed = new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = address.ToString(), ["ConnectionStrings__Temper"] = connectionString };
+        foreach (var (name, value) in environment ?? new Dictionary<string, string?>()) needed[name] = value;
+        return new(address, needed);
+    }
+
+    public async Task<bool> AnswersAsync(string path)
+    {
+        try
+        {
+            return (await Http.GetAsync(path)).StatusCode == HttpStatusCode.OK;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
+
+    /// <returns>The submitted job's id.</returns>
+    public async Task<Guid> SubmitAsync(object spec)
+    {
+        var response = await Http.PostAsJsonAsync("/jobs", spec);
+        if (response.StatusCode != HttpStatusCode.Accepted) throw new InvalidOperationException(await response.Content.ReadAsStringAsync());
+        return (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetGuid();
+    }
+
+    public async Task<JsonNode> GetAsync(string path) => JsonNode.Parse(await Http.GetStringAsync(path))!;
+
+    public Task<JsonNode> JobAsync(Guid id) => GetAsync($"/jobs/{id}");
+
+    /// <summary>Polls until the job is over.</summary>
+    public async Task<JsonNode> FinishedJobAsync(Guid id, TimeSpan limit)
+    {
+        JsonNode job = null!;
+        await Eventually.TrueAsync(async () => (job = await JobAsync(id))["isTerminal"]!.GetValue<bool>(), limit);
+        return job;
+    }
+
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}

@@ -1,0 +1,76 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using Npgsql;
+
+namespace Temper.Harness;
+
+/// <summary>Stands between a process and its database, to take the connection away and give it back.</summary>
+public sealed class TcpProxy : IDisposable
+{
+    private readonly TcpListener listener = new(IPAddress.Loopback, 0);
+    private readonly ConcurrentDictionary<TcpClient, bool> clients = new();
+    private readonly NpgsqlConnectionStringBuilder target;
+    private volatile bool cut;
+
+    public TcpProxy(string connectionString)
+    {
+        target = new(connectionString);
+        listener.Start();
+        _ = AcceptAsync();
+    }
+
+    /// <summary>The same database by way of this proxy.</summary>
+    public string ConnectionString => new NpgsqlConnectionStringBuilder(target.ConnectionString) { Port = ((IPEndPoint)listener.LocalEndpoint).Port }.ToString();
+
+    /// <summary>Breaks every connection, and each new one until <see cref="Mend"/>.</summary>
+    public void Cut()
+    {
+        cut = true;
+        foreach (var client in clients.Keys) client.Close();
+    }
+
+    public void Mend() => cut = false;
+
+    public void Dispose()
+    {
+        listener.Stop();
+        Cut();
+    }
+
+    private async Task AcceptAsync()
+    {
+        try
+        {
+            while (true) _ = ForwardAsync(await listener.AcceptTcpClientAsync());
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // The listener was stopped.
+        }
+    }
+
+    private async Task ForwardAsync(TcpClient client)
+    {
+        using var server = new TcpClient();
+        using (client)
+        {
+            try
+            {
+                if (cut) return;
+                clients[client] = clients[server] = true;
+                await server.ConnectAsync(target.Host!, target.Port);
+                await Task.WhenAny(client.GetStream().CopyToAsync(server.GetStream()), server.GetStream().CopyToAsync(client.GetStream()));
+            }
+            catch (Exception e) when (e is SocketException or IOException or ObjectDisposedException or InvalidOperationException)
+            {
+                // One side broke: so does the other.
+            }
+            finally
+            {
+                clients.TryRemove(client, out _);
+                clients.TryRemove(server, out _);
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+using System.Diagnostics;
+using System.Text;
+
+namespace Temper.Harness;
+
+/// <summary>The API or a worker as its own process, from the build beside these tests.</summary>
+public class TemperProcess : IAsyncDisposable
+{
+    private readonly Process process;
+    private readonly StringBuilder output = new();
+
+    /// <param name="project">Api or Worker.</param>
+    protected TemperProcess(string project, IReadOnlyDictionary<string, string?> environment)
+    {
+        var start = new ProcessStartInfo(Path.Combine(Repository, "src", project, "bin", Configuration, "net10.0", $"Temper.{project}"))
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+        };
+        foreach (var (name, value) in environment) start.Environment[name] = value;
+        process = new Process { StartInfo = start };
+        process.OutputDataReceived += (_, line) => Keep(line.Data);
+        process.ErrorDataReceived += (_, line) => Keep(line.Data);
+        process.Start();
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+    }
+
+    /// <summary>The folder with Service.sln.</summary>
+    public static string Repository { get; } = FindUp(AppContext.BaseDirectory);
+
+    public int Id => process.Id;
+
+    public bool HasExited => process.HasExited;
+
+    public int ExitCode => process.ExitCode;
+
+    /// <summary>What it printed so far.</summary>
+    public string Output
+    {
+        get { lock (output) return output.ToString(); }
+    }
+
+    /// <summary>kill -9.</summary>
+    public Task KillAsync()
+    {
+        process.Kill();
+        return WaitForExitAsync(TimeSpan.FromSeconds(10));
+    }
+
+    /// <param name="signal">TERM, STOP, CONT …</param>
+    public Task SignalAsync(string signal) => SignalAsync(Id, signal);
+
+    public static async Task SignalAsync(int processId, string signal)
+    {
+        using var kill = Process.Start("kill", ["-s", signal, processId.ToString()]);
+        await kill.WaitForExitAsync();
+    }
+
+    public async Task WaitForExitAsync(TimeSpan limit)
+    {
+        using var timeout = new CancellationTokenSource(limit);
+        await process.WaitForExitAsync(timeout.Token);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!process.HasExited)
+        {
+            await SignalAsync("CONT"); // a stopped process cannot be told to end
+            await SignalAsync("TERM");
+            try
+            {
+                await WaitForExitAsync(TimeSpan.FromSeconds(15));
+            }
+            catch (OperationCanceledException)
+            {
+                process.Kill();
+            }
+        }
+        process.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    private void Keep(string? line)
+    {
+        if (line is null) return;
+        lock (output) output.AppendLine(line);
+    }
+
+    private static string Configuration => AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Debug{Path.DirectorySeparatorChar}") ? "Debug" : "Release";
+
+    private static string FindUp(string folder) =>
+        File.Exists(Path.Combine(folder, "Service.sln")) ? folder : FindUp(Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("Not inside the repository."));
+}

@@ -1,0 +1,41 @@
+using System.Diagnostics;
+
+namespace Temper.Harness;
+
+/// <summary>A worker with its runners.</summary>
+public sealed class WorkerProcess : TemperProcess
+{
+    private WorkerProcess(IReadOnlyDictionary<string, string?> environment) : base("Worker", environment) { }
+
+    /// <param name="home">Its TEMPER_HOME.</param>
+    /// <param name="environment">Added to what it needs to run.</param>
+    public static async Task<WorkerProcess> StartAsync(string connectionString, string home, IReadOnlyDictionary<string, string?>? environment = null)
+    {
+        var worker = new WorkerProcess(new Dictionary<string, string?>(environment ?? new Dictionary<string, string?>())
+        {
+            ["ConnectionStrings__Temper"] = connectionString,
+            ["TEMPER_HOME"] = home,
+        });
+        await Eventually.TrueAsync(() => worker.HasExited
+            ? throw new InvalidOperationException($"The worker ended:\n{worker.Output}")
+            : Task.FromResult(worker.Output.Contains("is ready")), TimeSpan.FromSeconds(60));
+        return worker;
+    }
+
+    /// <summary>Process ids of its runners.</summary>
+    public int[] Runners() =>
+    [
+        .. Process.GetProcesses().Select(process => process.Id).Where(id =>
+        {
+            try
+            {
+                return File.ReadAllText($"/proc/{id}/cmdline").Contains("\0runner\0")
+                    && File.ReadLines($"/proc/{id}/status").Any(line => line == $"PPid:\t{Id}");
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                return false; // gone meanwhile, or not ours to see
+            }
+        }),
+    ];
+}

@@ -1,0 +1,66 @@
+using System.Net;
+using System.Text;
+using System.Text.Json.Nodes;
+using Temper.Store.Queue;
+
+namespace Temper.Integration.Api;
+
+/// <summary>The API process of a test class, on a database of its own.</summary>
+public sealed class ApiFixture : IAsyncLifetime
+{
+    public TestDatabase Database { get; private set; } = null!;
+
+    public ApiProcess Api { get; private set; } = null!;
+
+    public JobQueue Queue { get; private set; } = null!;
+
+    public async Task InitializeAsync()
+    {
+        Database = await TestDatabase.CreateAsync();
+        Queue = new JobQueue(Database.DataSource);
+        Api = await ApiProcess.StartAsync(Database.ConnectionString);
+    }
+
+    public async Task DisposeAsync()
+    {
+        await Api.DisposeAsync();
+        await Database.DisposeAsync();
+    }
+}
+
+public abstract class ApiTest(ApiFixture fixture) : IClassFixture<ApiFixture>
+{
+    protected static readonly object Spec = new { dataset = "mnist", epsilon = 0.1, epochs = 3 };
+
+    protected TestDatabase Database => fixture.Database;
+
+    protected ApiProcess Api => fixture.Api;
+
+    protected HttpClient Http => fixture.Api.Http;
+
+    protected JobQueue Queue => fixture.Queue;
+
+    protected async Task<(HttpResponseMessage Response, JsonNode? Body)> SendAsync(HttpMethod method, string path, string? json = null)
+    {
+        var request = new HttpRequestMessage(method, path) { Content = json is null ? null : new StringContent(json, Encoding.UTF8, "application/json") };
+        var response = await Http.SendAsync(request);
+        var text = await response.Content.ReadAsStringAsync();
+        return (response, text.Length == 0 ? null : JsonNode.Parse(text));
+    }
+
+    /// <summary>Claims the one queued job as a worker would.</summary>
+    protected async Task<ClaimedJob> ClaimAsync()
+    {
+        var worker = WorkerIdentity.Create("cpu", 1);
+        await Queue.HeartbeatAsync(worker, [], default);
+        return (await Queue.ClaimAsync(worker.Id, false, default))!;
+    }
+
+    protected static void AssertProblem(HttpStatusCode status, HttpResponseMessage response, JsonNode? body)
+    {
+        Assert.Equal(status, response.StatusCode);
+        Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.MediaType);
+        Assert.Equal((int)status, body!["status"]!.GetValue<int>());
+        Assert.NotEmpty(body["title"]!.GetValue<string>());
+    }
+}

@@ -1,0 +1,55 @@
+using System.Net;
+using System.Text.Json.Nodes;
+
+namespace Temper.Integration.Api;
+
+public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
+{
+    [Fact]
+    public async Task Document_IsOpenApi31AndDescribesEveryRoute()
+    {
+        var document = await Api.GetAsync("/swagger/v1/swagger.json");
+
+        Assert.StartsWith("3.1", document["openapi"]!.GetValue<string>());
+        var operations = document["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject().Select(operation => (Name: $"{operation.Key.ToUpperInvariant()} {path.Key}", Operation: operation.Value!))).ToArray();
+        Assert.Equal(
+            ["GET /datasets", "GET /jobs", "GET /jobs/{id}", "GET /jobs/{id}/metrics", "GET /workers", "POST /jobs", "POST /jobs/{id}/cancel"],
+            operations.Select(operation => operation.Name).Order(StringComparer.Ordinal));
+        Assert.All(operations, operation => Assert.NotEmpty(operation.Operation["summary"]!.GetValue<string>()));
+    }
+
+    [Fact]
+    public async Task JobSpecSchema_TellsRulesDefaultsAndAnExampleThatWorks()
+    {
+        var spec = (await Api.GetAsync("/swagger/v1/swagger.json"))["components"]!["schemas"]!["JobSpec"]!;
+
+        Assert.Equal(["dataset", "epochs", "epsilon"], spec["required"]!.AsArray().Select(name => name!.GetValue<string>()).Order());
+        Assert.Equal(128, spec["properties"]!["batchSize"]!["default"]!.GetValue<int>());
+        Assert.Equal("adam", spec["properties"]!["optimizer"]!["default"]!.GetValue<string>());
+        Assert.Contains("Must be a number from 0 to 1", spec["properties"]!["epsilon"]!["description"]!.GetValue<string>());
+        Assert.All(spec["properties"]!.AsObject(), field => Assert.NotNull(field.Value!["description"]));
+        var (response, _) = await SendAsync(HttpMethod.Post, "/jobs", spec["examples"]![0]!.ToJsonString());
+        Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
+    }
+
+    [Fact]
+    public async Task Examples_HaveTheShapeOfRealAnswers()
+    {
+        var id = await Api.SubmitAsync(Spec);
+        var schemas = (await Api.GetAsync("/swagger/v1/swagger.json"))["components"]!["schemas"]!;
+
+        AssertSameKeys(await Api.JobAsync(id), schemas["JobResponse"]!["examples"]![0]!);
+        AssertSameKeys(await Api.GetAsync("/jobs"), schemas["JobPage"]!["examples"]![0]!);
+        AssertSameKeys(await Api.GetAsync($"/jobs/{id}/metrics"), schemas["MetricsResponse"]!["examples"]![0]!);
+    }
+
+    [Fact]
+    public async Task SwaggerUi_IsServed()
+    {
+        Assert.Contains("swagger-ui", await Http.GetStringAsync("/swagger/index.html"));
+        Assert.Contains("swagger-ui", await Http.GetStringAsync("/"));
+    }
+
+    private static void AssertSameKeys(JsonNode actual, JsonNode example) =>
+        Assert.Equal(actual.AsObject().Select(property => property.Key), example.AsObject().Select(property => property.Key));
+}
