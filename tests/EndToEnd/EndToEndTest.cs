@@ -1,0 +1,44 @@
+namespace Temper.EndToEnd;
+
+/// <summary>A database, an API and a home of its own for each test; workers as the test needs them.</summary>
+public abstract class EndToEndTest : IAsyncLifetime
+{
+    private readonly List<WorkerProcess> workers = [];
+
+    protected TestDatabase Database { get; private set; } = null!;
+
+    protected ApiProcess Api { get; private set; } = null!;
+
+    protected string Home { get; } = Directory.CreateTempSubdirectory("temper-test-").FullName;
+
+    /// <summary>A job that would train for the better part of an hour.</summary>
+    protected static object LongSpec => new { dataset = "digits", epsilon = 0.1, epochs = 5000 };
+
+    public async Task InitializeAsync()
+    {
+        Database = await TestDatabase.CreateAsync();
+        Api = await ApiProcess.StartAsync(Database.ConnectionString);
+    }
+
+    public async Task DisposeAsync()
+    {
+        await Task.WhenAll(workers.Select(worker => worker.DisposeAsync().AsTask()));
+        await Api.DisposeAsync();
+        await Database.DisposeAsync();
+        Directory.Delete(Home, recursive: true);
+    }
+
+    protected async Task<WorkerProcess> StartWorkerAsync(string? connectionString = null, params (string Name, string Value)[] environment)
+    {
+        var worker = await WorkerProcess.StartAsync(connectionString ?? Database.ConnectionString, Home, environment.ToDictionary(e => e.Name, e => (string?)e.Value));
+        workers.Add(worker);
+        return worker;
+    }
+
+    protected async Task<JsonArray> MetricsAsync(Guid id) => (await Api.GetAsync($"/jobs/{id}/metrics"))["items"]!.AsArray();
+
+    /// <summary>Waits until the job has reported that many epochs.</summary>
+    protected Task EpochsAsync(Guid id, int count) => Eventually.TrueAsync(async () => (await MetricsAsync(id)).Count >= count, TimeSpan.FromSeconds(60));
+
+    protected static string State(JsonNode job) => job["state"]!.GetValue<string>();
+}

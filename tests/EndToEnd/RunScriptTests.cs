@@ -1,0 +1,81 @@
+using System.Diagnostics;
+
+namespace Temper.EndToEnd;
+
+/// <summary>What a newcomer types.</summary>
+public sealed class RunScriptTests : IAsyncLifetime
+{
+    private readonly string home = Directory.CreateTempSubdirectory("temper-run-").FullName;
+    private readonly int port = ApiProcess.FreePort();
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
+    {
+        using var delete = Start("scripts/postgres.sh", "delete");
+        await delete.WaitForExitAsync();
+        Directory.Delete(home, recursive: true);
+    }
+
+    [Fact]
+    public async Task Run_OnceAndThenAgain_TrainsTheDemoAndFindsItsJobLater()
+    {
+        using (var once = Start("run", "--once"))
+        {
+            var output = await once.StandardOutput.ReadToEndAsync();
+            await once.WaitForExitAsync();
+            Assert.True(once.ExitCode == 0, output);
+            Assert.Matches(@"epoch \d/8   step \d+/29   \d+ images/s   \d+ s left", output);
+            Assert.Contains("epoch  train loss  validation loss  accuracy     ECE", output);
+            Assert.Matches(@"    8      \d\.\d{4}           \d\.\d{4}    0\.\d{4}  0\.\d{4}", output);
+            Assert.Contains("test: accuracy 0.", output);
+        }
+
+        using var serve = Start("run", "--serve");
+        using var http = new HttpClient { BaseAddress = new($"http://127.0.0.1:{port}") };
+        await Eventually.TrueAsync(async () => await AnswersAsync(http), TimeSpan.FromSeconds(120));
+        var jobs = JsonNode.Parse(await http.GetStringAsync("/jobs"))!["items"]!.AsArray();
+        var job = Assert.Single(jobs)!;
+        Assert.Equal(("demo", "succeeded"), (job["spec"]!["name"]!.GetValue<string>(), job["state"]!.GetValue<string>()));
+
+        await TemperProcess.SignalAsync(serve.Id, "TERM");
+        await serve.WaitForExitAsync();
+
+        Assert.Equal(0, serve.ExitCode);
+        Assert.False(await AnswersAsync(http));
+        // Everything it started carries its home in the environment.
+        Assert.DoesNotContain(Process.GetProcesses(), process => EnvironmentOf(process).Contains($"TEMPER_HOME={home}"));
+    }
+
+    private Process Start(string script, string argument)
+    {
+        var start = new ProcessStartInfo(Path.Combine(TemperProcess.Repository, script), [argument]) { RedirectStandardOutput = true };
+        start.Environment["TEMPER_HOME"] = home;
+        start.Environment["TEMPER_PORT"] = port.ToString();
+        return Process.Start(start)!;
+    }
+
+    private static async Task<bool> AnswersAsync(HttpClient http)
+    {
+        try
+        {
+            return (await http.GetAsync("/health/ready")).IsSuccessStatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
+
+    private static string EnvironmentOf(Process process)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{process.Id}/environ");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return ""; // gone meanwhile, or not ours to see
+        }
+    }
+}

@@ -1,0 +1,144 @@
+namespace Temper.EndToEnd;
+
+/// <summary>Real kills of real processes.</summary>
+public class SurvivalTests : EndToEndTest
+{
+    private static readonly object Spec = new { dataset = "digits", epsilon = 0.1, epochs = 4 };
+
+    [Fact]
+    public async Task Runner_Killed_CostsOneAttemptAndTheJobFinishes()
+    {
+        var worker = await StartWorkerAsync();
+        var id = await Api.SubmitAsync(Spec);
+        await EpochsAsync(id, 1);
+
+        await TemperProcess.SignalAsync(Assert.Single(worker.Runners()), "KILL");
+
+        JsonNode job = null!;
+        await Eventually.TrueAsync(async () => (job = await Api.JobAsync(id))["failures"]!.GetValue<int>() == 1);
+        Assert.Contains("ended by signal 9", job["reason"]?.GetValue<string>() ?? "ended by signal 9"); // it may run again already
+        job = await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(60));
+        Assert.Equal("succeeded", State(job));
+        Assert.Equal((2, 1), (job["attempt"]!.GetValue<int>(), job["failures"]!.GetValue<int>()));
+        Assert.Equal([1, 2, 3, 4], (await MetricsAsync(id)).Select(epoch => epoch!["epoch"]!.GetValue<int>()));
+        Assert.False(worker.HasExited);
+    }
+
+    [Fact]
+    public async Task Runner_KilledEachTime_FailsTheJobWhenItsAttemptsAreUsedUp()
+    {
+        var worker = await StartWorkerAsync();
+        var id = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 5000, maxAttempts = 2 });
+        for (var attempt = 1; attempt <= 2; attempt++)
+        {
+            await Eventually.TrueAsync(async () => (await Api.JobAsync(id)) is var job && job["attempt"]!.GetValue<int>() == attempt && job["trainingStartedAt"] is not null);
+            foreach (var runner in worker.Runners()) await TemperProcess.SignalAsync(runner, "KILL");
+        }
+
+        var failed = await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(30));
+
+        Assert.Equal("failed", State(failed));
+        Assert.Equal(2, failed["failures"]!.GetValue<int>());
+        Assert.Contains("The runner was ended by signal 9", failed["reason"]!.GetValue<string>());
+        Assert.False(worker.HasExited);
+    }
+
+    [Fact]
+    public async Task Worker_KilledHard_ItsJobRunsElsewhereAndItsRunnerDiesWithIt()
+    {
+        var doomed = await StartWorkerAsync();
+        var id = await Api.SubmitAsync(Spec);
+        await EpochsAsync(id, 1);
+        var runner = Assert.Single(doomed.Runners());
+        await StartWorkerAsync();
+
+        await doomed.KillAsync();
+
+        await Eventually.TrueAsync(() => Task.FromResult(!Directory.Exists($"/proc/{runner}")));
+        var job = await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(60));
+        Assert.Equal("succeeded", State(job));
+        Assert.Equal((2, 1), (job["attempt"]!.GetValue<int>(), job["failures"]!.GetValue<int>()));
+        Assert.Equal(4, (await MetricsAsync(id)).Count);
+    }
+
+    [Fact]
+    public async Task Worker_ToldToStop_HandsItsJobBackUncountedAndLeaves()
+    {
+        var leaving = await StartWorkerAsync();
+        var id = await Api.SubmitAsync(Spec);
+        await EpochsAsync(id, 1);
+
+        await leaving.SignalAsync("TERM");
+        await leaving.WaitForExitAsync(TimeSpan.FromSeconds(10));
+
+        Assert.Equal(0, leaving.ExitCode);
+        var job = await Api.JobAsync(id);
+        Assert.Equal(("queued", "its worker shut down", 0), (State(job), job["reason"]!.GetValue<string>(), job["failures"]!.GetValue<int>()));
+        Assert.Empty((await Api.GetAsync("/workers"))["items"]!.AsArray());
+
+        await StartWorkerAsync();
+        job = await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(60));
+        Assert.Equal("succeeded", State(job));
+        Assert.Equal((2, 0), (job["attempt"]!.GetValue<int>(), job["failures"]!.GetValue<int>()));
+    }
+
+    [Fact]
+    public async Task Worker_StalledForThreeSeconds_KeepsItsJob()
+    {
+        var stalled = await StartWorkerAsync();
+        var id = await Api.SubmitAsync(LongSpec);
+        await EpochsAsync(id, 1);
+        await StartWorkerAsync();
+
+        await stalled.SignalAsync("STOP");
+        await Task.Delay(TimeSpan.FromSeconds(3)); // the stall itself
+        await stalled.SignalAsync("CONT");
+
+        var epochs = (await MetricsAsync(id)).Count;
+        await EpochsAsync(id, epochs + 2);
+        Assert.Equal((1, 0), await AttemptsAsync(id));
+    }
+
+    [Fact]
+    public async Task Worker_StalledBeyondItsLease_LosesItsJobAndWritesNothingMore()
+    {
+        var stalled = await StartWorkerAsync(null, ("Worker__LeaseSeconds", "5"));
+        var id = await Api.SubmitAsync(LongSpec);
+        await EpochsAsync(id, 1);
+        var other = await StartWorkerAsync(null, ("Worker__LeaseSeconds", "5"));
+
+        await stalled.SignalAsync("STOP");
+        await Eventually.TrueAsync(async () => (await Api.JobAsync(id))["attempt"]!.GetValue<int>() == 2, TimeSpan.FromSeconds(30));
+        await stalled.SignalAsync("CONT");
+
+        await Eventually.TrueAsync(() => Task.FromResult(stalled.Output.Contains("lost to a rescue")));
+        await EpochsAsync(id, 3);
+        Assert.Equal((2, 1), await AttemptsAsync(id));
+        var owner = (await Api.JobAsync(id))["worker"]!.GetValue<string>();
+        Assert.EndsWith($":{other.Id}", owner);
+    }
+
+    [Fact]
+    public async Task Worker_WhoseConnectionsBreakForAWhile_TrainsOnAndReportsLater()
+    {
+        using var proxy = new TcpProxy(Database.ConnectionString);
+        await StartWorkerAsync(proxy.ConnectionString);
+        var id = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 12 });
+        await EpochsAsync(id, 1);
+
+        proxy.Cut();
+        await Task.Delay(TimeSpan.FromSeconds(5)); // the outage itself
+        proxy.Mend();
+
+        var job = await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(60));
+        Assert.Equal("succeeded", State(job));
+        Assert.Equal((1, 0), await AttemptsAsync(id));
+        Assert.Equal(12, (await MetricsAsync(id)).Count);
+    }
+
+    private async Task<(int Attempt, int Failures)> AttemptsAsync(Guid id)
+    {
+        var job = await Api.JobAsync(id);
+        return (job["attempt"]!.GetValue<int>(), job["failures"]!.GetValue<int>());
+    }
+}
