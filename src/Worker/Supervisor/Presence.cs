@@ -72,7 +72,13 @@ internal sealed class Presence(WorkerIdentity worker, JobQueue queue, Doorbell d
     private static async Task ListenForAsync(NpgsqlConnection connection, TimeSpan time, CancellationToken stopping)
     {
         var start = Stopwatch.GetTimestamp();
-        while (time - Stopwatch.GetElapsedTime(start) is { Ticks: > 0 } left) await connection.WaitAsync(left, stopping);
+        while (true)
+        {
+            // In whole milliseconds, rounded up: Npgsql drops fractions, and takes a wait of 0 for one without end.
+            var left = (int)Math.Ceiling((time - Stopwatch.GetElapsedTime(start)).TotalMilliseconds);
+            if (left <= 0) return;
+            await connection.WaitAsync(left, stopping);
+        }
     }
 
     private async Task RescueAsync(WorkerSighting sighting, string reason, CancellationToken stopping)
