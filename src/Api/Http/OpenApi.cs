@@ -27,6 +27,8 @@ internal static class OpenApi
             swagger.SupportNonNullableReferenceTypes();
             swagger.NonNullableReferenceTypesAsRequired();
             foreach (var assembly in new[] { typeof(OpenApi).Assembly, typeof(JobSpec).Assembly }) swagger.IncludeXmlComments(assembly);
+            // What people come for first.
+            swagger.OrderActionsBy(action => $"{(action.RelativePath!.StartsWith("jobs") ? 0 : 1)} {action.RelativePath}");
             swagger.SchemaFilter<SpecRules>();
             swagger.SchemaFilter<Examples>();
             if (!keys.Any) return;
@@ -91,6 +93,7 @@ internal static class OpenApi
             [typeof(JobResponse)] = Node(Job),
             [typeof(JobPage)] = Node(new JobPage([Job], "41")),
             [typeof(MetricsResponse)] = Node(new MetricsResponse([Epoch])),
+            [typeof(HttpValidationProblemDetails)] = Node(Problems.Invalid("The job spec is wrong.", new() { ["epsilon"] = ["must be a number from 0 to 1; got 1.5"] }).ProblemDetails),
         };
 
         public void Apply(IOpenApiSchema schema, SchemaFilterContext context)

@@ -17,7 +17,7 @@ namespace Temper.Api.Jobs;
 /// <param name="Worker">Who runs it; null unless running.</param>
 /// <param name="CreatedAt">When it was submitted.</param>
 /// <param name="ClaimedAt">When its latest attempt was claimed.</param>
-/// <param name="TrainingStartedAt">When its latest attempt had loaded the data and made the first optimizer step.</param>
+/// <param name="TrainingStartedAt">When its latest attempt had the data on its device and began the first optimizer step.</param>
 /// <param name="FinishedAt">When it reached its final state.</param>
 /// <param name="Result">Test-set figures; null until succeeded.</param>
 /// <param name="Links">Where to go from here.</param>

@@ -15,7 +15,7 @@ public sealed record WorkerIdentity(Guid Id, string Name, long PresenceKey, stri
     }
 }
 
-/// <summary>A job that a worker believes to hold, and how far it has come; null before its first step.</summary>
+/// <summary>A job that a worker believes to hold, and how far it has come; null before it has said so.</summary>
 public sealed record HeldJob(ClaimedJob Job, TrainingProgress? Progress);
 
 public sealed partial class JobQueue

@@ -37,13 +37,13 @@ public sealed class JobRow
     /// <summary>When the current attempt was claimed; null before the first.</summary>
     public DateTimeOffset? ClaimedAt { get; init; }
 
-    /// <summary>When the current attempt made its first optimizer step, data loaded; null before it.</summary>
+    /// <summary>When the current attempt began its first optimizer step, its data loaded; null before it.</summary>
     public DateTimeOffset? TrainingStartedAt { get; init; }
 
     public DateTimeOffset? FinishedAt { get; init; }
     public DateTimeOffset? CancelRequestedAt { get; init; }
 
-    /// <summary>Null unless running and past its first step.</summary>
+    /// <summary>Null unless running and some steps in.</summary>
     public TrainingProgress? Progress { get; init; }
 
     /// <summary>Null until succeeded.</summary>

@@ -30,8 +30,9 @@ internal abstract record RunnerMessage;
 /// <param name="Device">What `auto` means here: `cpu` or `cuda:N`.</param>
 internal sealed record Ready(string Device, bool HasCuda) : RunnerMessage;
 
-/// <summary>The data is loaded and the first optimizer step made.</summary>
-internal sealed record TrainingStarted : RunnerMessage;
+/// <summary>The data is on the device and the first optimizer step begins.</summary>
+/// <param name="DataSeconds">How long reading the data and bringing it to the device took.</param>
+internal sealed record TrainingStarted(double DataSeconds) : RunnerMessage;
 
 internal sealed record Progressed(TrainingProgress Progress) : RunnerMessage;
 

@@ -2,11 +2,12 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
 using Temper.Store;
 using Temper.Worker.Datasets;
+using Temper.Worker.Datasets.Digits;
 using Temper.Worker.Training;
-using Temper.Worker.Training.Models;
 
 namespace Temper.Worker.Runner;
 
@@ -62,8 +63,12 @@ internal sealed class RunnerProgram
         var stop = training!;
         try
         {
+            var loading = Stopwatch.StartNew();
             var dataset = datasets.Load(spec.Dataset, stop.Token);
-            return new Finished(TrainingLoop.Run(spec, dataset, device, Send, stop.Token));
+            loading.Stop();
+            return new Finished(TrainingLoop.Run(spec, dataset, device, message => Send(message is TrainingStarted started
+                ? started with { DataSeconds = started.DataSeconds + loading.Elapsed.TotalSeconds }
+                : message), stop.Token));
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -113,16 +118,15 @@ internal sealed class RunnerProgram
         lock (messages) messages.WriteLine(JsonSerializer.Serialize(message, Json.Options));
     }
 
-    /// <summary>The first step of a process starts thread pools, chooses kernels and, on a GPU, creates the context: pay it before a job waits.</summary>
+    /// <summary>
+    /// A first training starts thread pools, compiles code, chooses kernels and, on a GPU, creates the context: pay for it
+    /// before a job waits, with a whole job on blank images.
+    /// </summary>
     private static void WarmUp(Device device)
     {
-        using var scope = NewDisposeScope();
-        using var model = ModelFactory.Create(ModelName.Cnn, Domain.Datasets.DatasetCatalog.Find("digits")!).to(device);
-        TorchExtras.ChannelsLast(model);
-        using var optimizer = torch.optim.Adam(model.parameters());
-        var images_NCHW = TorchExtras.ChannelsLast(torch.zeros([128, 1, 28, 28], device: device));
-        var labels_N = torch.zeros([128], dtype: int64, device: device);
-        functional.cross_entropy(model.call(images_NCHW), labels_N, label_smoothing: 0.1).backward();
-        optimizer.step();
+        var card = DatasetCatalog.Find(DigitsDataset.Name)!;
+        var blank = new LabelledImages(new byte[300 * card.Channels * card.Height * card.Width], new byte[300]);
+        var spec = new JobSpec { Dataset = card.Name, Epsilon = 0.1, Epochs = 1 };
+        TrainingLoop.Run(spec, new Dataset(card, blank, blank, []), device, _ => { }, CancellationToken.None);
     }
 }

@@ -89,8 +89,9 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Do
     {
         switch (message)
         {
-            case TrainingStarted:
+            case TrainingStarted started:
                 await WriteAsync(attempt, queue.ReportTrainingStartedAsync);
+                log.LogInformation("Job {JobId} attempt {Attempt} trains, data loaded in {DataMs:F1} ms", attempt.Job.Id, attempt.Job.Attempt, started.DataSeconds * 1000);
                 return null;
             case Progressed progressed:
                 attempt.Progress = progressed.Progress;

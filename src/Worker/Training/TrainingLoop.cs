@@ -35,7 +35,7 @@ internal sealed class TrainingLoop
         split.AddNoise(labels, spec.LabelNoise, dataset.Card.Classes);
     }
 
-    /// <param name="report">Called on this thread: the first step, progress, each epoch.</param>
+    /// <param name="report">Called on this thread: when the first step begins, then progress and each epoch.</param>
     /// <param name="stop">Heeded between steps.</param>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
     /// <exception cref="TrainingDivergedException">The loss is no longer finite.</exception>
@@ -50,9 +50,11 @@ internal sealed class TrainingLoop
         TorchExtras.ChannelsLast(model);
         using var optimizer = CreateOptimizer(model);
 
+        var loading = Stopwatch.StartNew();
         var normalization = Normalization.Of(dataset.Train);
         using var images = ResidentImages.Of(dataset, dataset.Train, labels, normalization, device);
         var validationLabels = split.Validation.Select(i => labels[i]).ToArray();
+        report(new TrainingStarted(loading.Elapsed.TotalSeconds));
 
         for (var epoch = 1; epoch <= spec.Epochs; epoch++)
         {
@@ -103,7 +105,6 @@ internal sealed class TrainingLoop
             lossSum.add_(loss.detach() * size);
             hitSum.add_(logits_NK.detach().argmax(1).eq(labels_N).sum());
 
-            if (epoch == 1 && step == 1) report(new TrainingStarted());
             if (Stopwatch.GetElapsedTime(lastReport) < ProgressInterval) continue;
             lastReport = Stopwatch.GetTimestamp();
             report(new Progressed(ProgressAt(epoch, step, steps, Stopwatch.GetElapsedTime(epochStart).TotalSeconds)));

@@ -1,0 +1,15 @@
+using Temper.Bench;
+
+// Started by the run script of each benchmark's folder, which also starts PostgreSQL.
+switch (args)
+{
+    case ["start", .. var rest]:
+        await StartLatency.RunAsync(rest is ["--quick"] ? 10 : 100);
+        return 0;
+    case ["accuracy", var dataset, var epochs, var seeds, .. var epsilons]:
+        await Accuracy.RunAsync(dataset, int.Parse(epochs), int.Parse(seeds), [.. epsilons.Select(e => double.Parse(e, System.Globalization.CultureInfo.InvariantCulture))]);
+        return 0;
+    default:
+        Console.Error.WriteLine("usage: start [--quick] | accuracy DATASET EPOCHS SEEDS EPSILON...");
+        return 2;
+}
