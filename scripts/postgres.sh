@@ -4,7 +4,7 @@
 #   scripts/postgres.sh stop PID     PID needs it no more: stop it, unless another process that lives still does
 #   scripts/postgres.sh delete       delete its data, unless it is in use
 set -euo pipefail
-: "${TEMPER_HOME:?}"
+TEMPER_HOME=$(realpath -m "${TEMPER_HOME:-$(dirname "$0")/../.temper}")
 
 if [ "$(id -u)" = 0 ]; then
   # PostgreSQL refuses to run as root, and its user cannot enter a folder that only root may: its data lie apart.
@@ -76,11 +76,13 @@ stop() {
 
 delete() {
   lock
+  [ -d "$root" ] || { echo "$TEMPER_HOME has no database." >&2; exit 1; }
   if in_use || running; then
     echo "It is in use." >&2
     exit 1
   fi
   rm -rf "$root"
+  echo "Deleted $root" >&2
 }
 
 case "${1:-} $#" in

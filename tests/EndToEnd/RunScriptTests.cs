@@ -7,31 +7,39 @@ public sealed class RunScriptTests : IAsyncLifetime
 {
     private readonly string home = Directory.CreateTempSubdirectory("temper-run-").FullName;
     private readonly int port = ApiProcess.FreePort();
+    private readonly List<Process> started = [];
+
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(4);
 
     public Task InitializeAsync() => Task.CompletedTask;
 
     public async Task DisposeAsync()
     {
-        using var delete = Start("scripts/postgres.sh", "delete");
-        await delete.WaitForExitAsync();
+        // Also after a failure: whatever still runs is told to stop, and takes with it what it started.
+        foreach (var process in started.Where(process => !process.HasExited))
+        {
+            await TemperProcess.SignalAsync(process.Id, "TERM");
+            await process.WaitForExitAsync().WaitAsync(Longest);
+        }
+        var delete = Start("scripts/postgres.sh", "delete");
+        await delete.WaitForExitAsync().WaitAsync(Longest);
         Directory.Delete(home, recursive: true);
+        Assert.Equal(0, delete.ExitCode);
     }
 
     [Fact]
     public async Task Run_OnceAndThenAgain_TrainsTheDemoAndFindsItsJobLater()
     {
-        using (var once = Start("run", "--once"))
-        {
-            var output = await once.StandardOutput.ReadToEndAsync();
-            await once.WaitForExitAsync();
-            Assert.True(once.ExitCode == 0, output);
-            Assert.Matches(@"epoch \d/8   step \d+/29   \d+ images/s   \d+ s left", output);
-            Assert.Contains("epoch  train loss  validation loss  accuracy     ECE", output);
-            Assert.Matches(@"    8      \d\.\d{4}           \d\.\d{4}    0\.\d{4}  0\.\d{4}", output);
-            Assert.Contains("test: accuracy 0.", output);
-        }
+        var once = Start("run", "--once");
+        var output = await once.StandardOutput.ReadToEndAsync().WaitAsync(Longest);
+        await once.WaitForExitAsync().WaitAsync(Longest);
+        Assert.True(once.ExitCode == 0, output);
+        Assert.Matches(@"epoch \d/8   step \d+/29   \d+ images/s   \d+ s left", output);
+        Assert.Contains("epoch  train loss  validation loss  accuracy     ECE", output);
+        Assert.Matches(@"    8      \d\.\d{4}           \d\.\d{4}    0\.\d{4}  0\.\d{4}", output);
+        Assert.Contains("test: accuracy 0.", output);
 
-        using var serve = Start("run", "--serve");
+        var serve = Start("run", "--serve");
         using var http = new HttpClient { BaseAddress = new($"http://127.0.0.1:{port}") };
         await Eventually.TrueAsync(async () => await AnswersAsync(http), TimeSpan.FromSeconds(120));
         var jobs = JsonNode.Parse(await http.GetStringAsync("/jobs"))!["items"]!.AsArray();
@@ -39,7 +47,7 @@ public sealed class RunScriptTests : IAsyncLifetime
         Assert.Equal(("demo", "succeeded"), (job["spec"]!["name"]!.GetValue<string>(), job["state"]!.GetValue<string>()));
 
         await TemperProcess.SignalAsync(serve.Id, "TERM");
-        await serve.WaitForExitAsync();
+        await serve.WaitForExitAsync().WaitAsync(Longest);
 
         Assert.Equal(0, serve.ExitCode);
         Assert.False(await AnswersAsync(http));
@@ -52,7 +60,9 @@ public sealed class RunScriptTests : IAsyncLifetime
         var start = new ProcessStartInfo(Path.Combine(TemperProcess.Repository, script), [argument]) { RedirectStandardOutput = true };
         start.Environment["TEMPER_HOME"] = home;
         start.Environment["TEMPER_PORT"] = port.ToString();
-        return Process.Start(start)!;
+        var process = Process.Start(start)!;
+        started.Add(process);
+        return process;
     }
 
     private static async Task<bool> AnswersAsync(HttpClient http)
