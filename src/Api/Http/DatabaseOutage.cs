@@ -4,7 +4,7 @@ using Npgsql;
 namespace Temper.Api.Http;
 
 /// <summary>A database that does not answer is a 503 that says when to come back, not a fault of ours.</summary>
-internal sealed class DatabaseOutage(IProblemDetailsService problems, ILogger<DatabaseOutage> log) : IExceptionHandler
+internal sealed class DatabaseOutage(ILogger<DatabaseOutage> log) : IExceptionHandler
 {
     private const int RetryAfterSeconds = 2;
 
@@ -14,11 +14,9 @@ internal sealed class DatabaseOutage(IProblemDetailsService problems, ILogger<Da
         log.LogWarning("The database does not answer: {Reason}", cause.Message);
         context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
         context.Response.Headers.RetryAfter = RetryAfterSeconds.ToString();
-        return await problems.TryWriteAsync(new()
-        {
-            HttpContext = context,
-            ProblemDetails = { Status = 503, Title = "The database does not answer.", Detail = "Nothing was changed by this request unless it says otherwise when read back. Try again." },
-        });
+        // Whatever the client says it accepts: an answer of another kind would be no answer.
+        await Problems.Of(StatusCodes.Status503ServiceUnavailable, "The database does not answer.", "Try again. If this request was to change something, read it back first: its answer may be what was lost.").ExecuteAsync(context);
+        return true;
     }
 
     /// <summary>EF wraps Npgsql's exceptions once or twice.</summary>

@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.OpenApi;
@@ -31,6 +32,7 @@ internal static class OpenApi
             swagger.OrderActionsBy(action => $"{(action.RelativePath!.StartsWith("jobs") ? 0 : 1)} {action.RelativePath}");
             swagger.SchemaFilter<SpecRules>();
             swagger.SchemaFilter<Examples>();
+            swagger.SchemaFilter<NullableReferences>();
             if (!keys.Any) return;
             swagger.AddSecurityDefinition(KeyScheme, new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "One of the configured keys." });
             swagger.AddSecurityRequirement(document => new() { [new OpenApiSecuritySchemeReference(KeyScheme, document)] = [] });
@@ -70,6 +72,26 @@ internal static class OpenApi
         }
     }
 
+    /// <summary>A property of a record that may be null: a bare reference would promise clients that it never is.</summary>
+    private sealed class NullableReferences : ISchemaFilter
+    {
+        private readonly NullabilityInfoContext nullability = new();
+
+        public void Apply(IOpenApiSchema schema, SchemaFilterContext context)
+        {
+            if (schema.Properties is null) return;
+            foreach (var property in context.Type.GetProperties())
+            {
+                var name = JsonNamingPolicy.CamelCase.ConvertName(property.Name);
+                if (!schema.Properties.TryGetValue(name, out var shape) || shape is not OpenApiSchemaReference reference || !MayBeNull(property)) continue;
+                schema.Properties[name] = new OpenApiSchema { OneOf = [reference, new OpenApiSchema { Type = JsonSchemaType.Null }], Description = reference.Description };
+            }
+        }
+
+        private bool MayBeNull(PropertyInfo property) =>
+            Nullable.GetUnderlyingType(property.PropertyType) is not null || nullability.Create(property).ReadState == NullabilityState.Nullable;
+    }
+
     /// <summary>Examples are made from the records themselves, so that they cannot drift from the shape they show.</summary>
     private sealed class Examples : ISchemaFilter
     {
@@ -101,6 +123,6 @@ internal static class OpenApi
             if (schema is OpenApiSchema plain && ByType.TryGetValue(context.Type, out var example)) plain.Examples = [example.DeepClone()];
         }
 
-        private static JsonNode Node<T>(T value) => JsonSerializer.SerializeToNode(value, Json.Options)!;
+        private static JsonNode Node<T>(T value) => JsonSerializer.SerializeToNode(value, value!.GetType(), Json.Options)!;
     }
 }

@@ -20,7 +20,7 @@ internal static class JobEndpoints
 {
     public static void MapJobs(this IEndpointRouteBuilder routes)
     {
-        var jobs = routes.MapGroup("/jobs").WithTags("Jobs");
+        var jobs = routes.MapGroup("/jobs").WithTags("Jobs").ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 
         jobs.MapPost("/", SubmitAsync)
             .Accepts<JobSpec>("application/json")
@@ -64,9 +64,8 @@ internal static class JobEndpoints
     }
 
     private static async Task<Results<Ok<JobPage>, ProblemHttpResult>> ListAsync(
-        TemperDb db, string? state, string? dataset, string? tag, string? limit, string? cursor, CancellationToken cancellation)
+        TemperDb db, [AsParameters] JobFilter filter, CancellationToken cancellation)
     {
-        var filter = new JobFilter(state, dataset, tag, limit, cursor);
         if (filter.Errors() is { Count: > 0 } errors) return Problems.Invalid("The query is wrong.", errors);
 
         // One more than the page tells whether another page follows.

@@ -7,24 +7,36 @@ using Temper.Store.Rows;
 namespace Temper.Api.Jobs;
 
 /// <summary>The query of `GET /jobs`, as texts, so that every wrong one is reported in one answer.</summary>
-/// <param name="State">Only jobs shown in this state.</param>
-/// <param name="Dataset">Only jobs on this data set.</param>
-/// <param name="Tag">Only jobs with this tag.</param>
-/// <param name="Limit">Jobs on a page, 1 to 200; 50 when absent.</param>
-/// <param name="Cursor">The `next` of the page before.</param>
-internal sealed record JobFilter(string? State, string? Dataset, string? Tag, string? Limit, string? Cursor)
+internal sealed class JobFilter
 {
     private const int DefaultLimit = 50, LargestLimit = 200;
 
-    public int PageSize => Limit is null ? DefaultLimit : int.Parse(Limit, CultureInfo.InvariantCulture);
+    private static readonly Dictionary<string, ShownState> States = Enum.GetValues<ShownState>().ToDictionary(state => state.ToString().ToLowerInvariant());
 
-    public Dictionary<string, string[]> Errors()
+    /// <summary>Only jobs shown in this state: queued, running, cancelling, succeeded, failed or cancelled.</summary>
+    public string? State { get; init; }
+
+    /// <summary>Only jobs on this data set.</summary>
+    public string? Dataset { get; init; }
+
+    /// <summary>Only jobs with this tag.</summary>
+    public string? Tag { get; init; }
+
+    /// <summary>Jobs on a page, 1 to 200; 50 when absent.</summary>
+    public string? Limit { get; init; }
+
+    /// <summary>The `next` of the page before.</summary>
+    public string? Cursor { get; init; }
+
+    internal int PageSize => Limit is null ? DefaultLimit : int.Parse(Limit, CultureInfo.InvariantCulture);
+
+    internal Dictionary<string, string[]> Errors()
     {
         var errors = new Dictionary<string, string[]>();
-        if (State is not null && !Enum.TryParse<ShownState>(State, ignoreCase: true, out _) || int.TryParse(State, out _))
-            errors["state"] = [$"must be one of {string.Join(", ", Enum.GetNames<ShownState>()).ToLowerInvariant()}; got {State}"];
+        if (State is not null && !States.ContainsKey(State)) errors["state"] = [$"must be one of {string.Join(", ", States.Keys)}; got {State}"];
         if (Dataset is not null && DatasetCatalog.Find(Dataset) is null)
             errors["dataset"] = [$"must be one of {string.Join(", ", DatasetCatalog.All.Select(card => card.Name))}; got {Dataset}"];
+        if (Tag is not null && !JobSpecRule.IsTag(Tag)) errors["tag"] = ["must be 1 to 64 characters on one line"];
         if (Limit is not null && !(int.TryParse(Limit, NumberStyles.None, CultureInfo.InvariantCulture, out var limit) && limit is >= 1 and <= LargestLimit))
             errors["limit"] = [$"must be a whole number from 1 to {LargestLimit}; got {Limit}"];
         if (Cursor is not null && !long.TryParse(Cursor, NumberStyles.None, CultureInfo.InvariantCulture, out _))
@@ -32,12 +44,12 @@ internal sealed record JobFilter(string? State, string? Dataset, string? Tag, st
         return errors;
     }
 
-    /// <summary>Newest first, from the cursor on: the page's cost does not depend on how far down it is.</summary>
-    public IQueryable<JobRow> Apply(IQueryable<JobRow> jobs)
+    /// <summary>Newest first, from the cursor on. To be called when there are no errors.</summary>
+    internal IQueryable<JobRow> Apply(IQueryable<JobRow> jobs)
     {
         if (State is not null)
         {
-            var shown = Enum.Parse<ShownState>(State, ignoreCase: true);
+            var shown = States[State];
             var state = shown == ShownState.Cancelling ? JobState.Running : Enum.Parse<JobState>(shown.ToString());
             jobs = jobs.Where(job => job.State == state);
             if (state == JobState.Running) jobs = jobs.Where(job => job.CancelRequestedAt != null == (shown == ShownState.Cancelling));

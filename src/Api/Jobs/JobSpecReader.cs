@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using System.Text.Unicode;
 using Temper.Domain.Jobs;
 using Temper.Store;
 
@@ -16,6 +17,11 @@ internal static class JobSpecReader
     public static JobSpec? Read(ReadOnlyMemory<byte> body, out Dictionary<string, string[]> errors)
     {
         var found = new Errors();
+        if (!Utf8.IsValid(body.Span))
+        {
+            errors = new() { ["body"] = ["must be UTF-8"] };
+            return null;
+        }
         var spec = Parse(body, found) is { } document ? Read(document.RootElement, found) : null;
         errors = found.ByField();
         return errors.Count == 0 ? spec : null;
@@ -47,10 +53,11 @@ internal static class JobSpecReader
         var values = new Dictionary<string, JsonElement>();
         foreach (var property in root.EnumerateObject())
         {
-            values[property.Name] = property.Value;
-            if (!Fields.TryGetValue(property.Name, out var field)) errors.Add(property.Name, $"is not a field of a job spec; its fields are {string.Join(", ", Fields.Keys)}");
-            else if (!given.Add(property.Name)) errors.Add(property.Name, "is given twice");
-            else if (!TrySet(spec, field, property.Value)) errors.Add(property.Name, $"must be {Allowed(property.Name)}; got {Shown(property.Value)}");
+            var name = NameOf(property);
+            values[name] = property.Value;
+            if (!Fields.TryGetValue(name, out var field)) errors.Add(name, $"is not a field of a job spec; its fields are {string.Join(", ", Fields.Keys)}");
+            else if (!given.Add(name)) errors.Add(name, "is given twice");
+            else if (!TrySet(spec, field, property.Value)) errors.Add(name, $"must be {Allowed(name)}; got {Shown(property.Value)}");
         }
         foreach (var field in Fields.Values.Where(field => field.IsRequired && !given.Contains(field.Name)))
             errors.Add(field.Name, $"is required: {Allowed(field.Name)}");
@@ -58,6 +65,19 @@ internal static class JobSpecReader
         foreach (var rule in JobSpecRule.BrokenBy(spec).Where(rule => !errors.Has(rule.Field)))
             errors.Add(rule.Field, $"must be {rule.Allowed}; got {Shown(values[rule.Field])}");
         return spec;
+    }
+
+    /// <summary>An escape such as \ud800 stands for half a character, which no text can hold.</summary>
+    private static string NameOf(JsonProperty property)
+    {
+        try
+        {
+            return property.Name;
+        }
+        catch (InvalidOperationException)
+        {
+            return "body";
+        }
     }
 
     private static bool TrySet(JobSpec spec, JsonPropertyInfo field, JsonElement value)

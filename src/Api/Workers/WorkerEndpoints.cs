@@ -20,6 +20,7 @@ internal static class WorkerEndpoints
     public static void MapWorkers(this IEndpointRouteBuilder routes) =>
         routes.MapGet("/workers", ListAsync)
             .WithTags("Workers")
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable)
             .WithSummary("List workers")
             .WithDescription("Who trains, on what, and which jobs each runs now.");
 

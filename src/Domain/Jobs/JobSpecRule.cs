@@ -34,7 +34,7 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
         new("timeoutSeconds", "null or a whole number from 1 to 2592000 (30 days)", s => s.TimeoutSeconds is null or (>= 1 and <= 2_592_000)),
         new("name", "null or 1 to 200 characters on one line", s => s.Name is null || IsLine(s.Name, 200)),
         new("tags", "at most 20 different tags, each 1 to 64 characters on one line",
-            s => s.Tags.Count <= 20 && s.Tags.Distinct().Count() == s.Tags.Count && s.Tags.All(tag => IsLine(tag, 64))),
+            s => s.Tags.Count <= 20 && s.Tags.Distinct().Count() == s.Tags.Count && s.Tags.All(IsTag)),
     ];
 
     /// <summary>The rules a spec breaks; empty when it can be trained.</summary>
@@ -43,6 +43,9 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
     private static bool EpsilonFitsConvention(JobSpec spec) =>
         spec.Smoothing != SmoothingConvention.Others || spec.DatasetCard() is not { } dataset || spec.Epsilon > 1
         || spec.Epsilon <= LabelSmoothing.Largest(spec.Smoothing, dataset.Classes);
+
+    /// <summary>1 to 64 characters on one line.</summary>
+    public static bool IsTag(string? text) => IsLine(text, 64);
 
     /// <summary>A list from JSON may hold nulls, whatever its type says.</summary>
     private static bool IsLine(string? text, int longest) =>

@@ -181,6 +181,10 @@ public class JobTests(ApiFixture fixture) : ApiTest(fixture), IAsyncLifetime
     [InlineData("limit=1e3")]
     [InlineData("limit=-1")]
     [InlineData("state=1")]
+    [InlineData("state=queued,running")]
+    [InlineData("state=Queued")]
+    [InlineData("tag=%00")]
+    [InlineData("tag=")]
     [InlineData("cursor=99999999999999999999")]
     public async Task List_OneWrongParameter_Is400(string query)
     {

@@ -41,6 +41,22 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
         AssertSameKeys(await Api.JobAsync(id), schemas["JobResponse"]!["examples"]![0]!);
         AssertSameKeys(await Api.GetAsync("/jobs"), schemas["JobPage"]!["examples"]![0]!);
         AssertSameKeys(await Api.GetAsync($"/jobs/{id}/metrics"), schemas["MetricsResponse"]!["examples"]![0]!);
+        var (_, problem) = await SendAsync(HttpMethod.Get, "/jobs?limit=0");
+        Assert.All(schemas["HttpValidationProblemDetails"]!["examples"]![0]!.AsObject(), property => Assert.NotNull(problem![property.Key]));
+        Assert.NotNull(schemas["HttpValidationProblemDetails"]!["examples"]![0]!["errors"]);
+    }
+
+    [Fact]
+    public async Task Document_TellsWhatParametersMayHoldAndWhatMayBeNull()
+    {
+        var document = await Api.GetAsync("/swagger/v1/swagger.json");
+
+        Assert.All(document["paths"]!["/jobs"]!["get"]!["parameters"]!.AsArray(), parameter => Assert.NotEmpty(parameter!["description"]!.GetValue<string>()));
+        var job = document["components"]!["schemas"]!["JobResponse"]!["properties"]!;
+        foreach (var field in new[] { "progress", "result" })
+            Assert.Contains(job[field]!["oneOf"]!.AsArray(), shape => shape!["type"]?.GetValue<string>() == "null");
+        Assert.NotNull(job["state"]!["$ref"]);
+        Assert.NotNull(document["paths"]!["/jobs"]!["post"]!["responses"]!["503"]);
     }
 
     [Fact]

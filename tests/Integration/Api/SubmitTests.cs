@@ -88,6 +88,10 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
         { "name with half a surrogate pair", "name", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"name":"\ud800"}""" },
         { "tags is a text", "tags", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"tags":"a"}""" },
         { "a tag is null", "tags", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"tags":[null]}""" },
+        { "two values for one", "optimizer", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"optimizer":"adam,sgd"}""" },
+        { "a value in another case", "optimizer", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"optimizer":"ADAM"}""" },
+        { "a value between spaces", "schedule", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"schedule":" cosine "}""" },
+        { "a field named by half a surrogate pair", "body", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"\ud800":1}""" },
         { "an array", "body", """[{"dataset":"mnist"}]""" },
         { "a text", "body", "\"mnist\"" },
         { "null", "body", "null" },
@@ -108,6 +112,27 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
 
         AssertProblem(HttpStatusCode.BadRequest, response, problem);
         Assert.True(problem!["errors"]![field] is JsonArray { Count: > 0 }, $"{what}: {problem.ToJsonString()}");
+        Assert.Equal(before, await CountAsync());
+    }
+
+    [Theory]
+    [InlineData("{\"dataset\":\"?\",\"epsilon\":0.1,\"epochs\":3}")]
+    [InlineData("{\"dataset\":\"mnist\",\"epsilon\":0.1,\"epochs\":3,\"?\":1}")]
+    [InlineData("{\"dataset\":\"mnist\",\"epsilon\":0.1,\"epochs\":3,\"tags\":[\"?\"]}")]
+    [InlineData("\"?\"")]
+    public async Task Post_BytesThatAreNotUtf8_IsRefusedAndStoresNothing(string body)
+    {
+        var before = await CountAsync();
+        var bytes = Encoding.UTF8.GetBytes(body);
+        bytes[Array.IndexOf(bytes, (byte)'?')] = 0xFF;
+        var content = new ByteArrayContent(bytes);
+        content.Headers.ContentType = new("application/json");
+
+        var response = await Http.PostAsync("/jobs", content);
+
+        var problem = await response.Content.ReadFromJsonAsync<JsonNode>();
+        AssertProblem(HttpStatusCode.BadRequest, response, problem);
+        Assert.Equal("must be UTF-8", problem!["errors"]!["body"]![0]!.GetValue<string>());
         Assert.Equal(before, await CountAsync());
     }
 
