@@ -14,10 +14,7 @@ public class SurvivalTests : EndToEndTest
 
         await TemperProcess.SignalAsync(Assert.Single(worker.Runners()), "KILL");
 
-        JsonNode job = null!;
-        await Eventually.TrueAsync(async () => (job = await Api.JobAsync(id))["failures"]!.GetValue<int>() == 1);
-        Assert.Contains("ended by signal 9", job["reason"]?.GetValue<string>() ?? "ended by signal 9"); // it may run again already
-        job = await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(60));
+        var job = await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(60));
         Assert.Equal("succeeded", State(job));
         Assert.Equal((2, 1), (job["attempt"]!.GetValue<int>(), job["failures"]!.GetValue<int>()));
         Assert.Equal([1, 2, 3, 4], (await MetricsAsync(id)).Select(epoch => epoch!["epoch"]!.GetValue<int>()));
@@ -41,6 +38,28 @@ public class SurvivalTests : EndToEndTest
         Assert.Equal(2, failed["failures"]!.GetValue<int>());
         Assert.Contains("The runner was ended by signal 9", failed["reason"]!.GetValue<string>());
         Assert.False(worker.HasExited);
+    }
+
+    [Fact]
+    public async Task Report_TheDatabaseRefuses_FailsThatAttemptAndLeavesNothingOfItToTheNextJob()
+    {
+        await Database.ExecuteAsync(
+            """
+            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN IF NEW.epoch > 3 THEN RAISE EXCEPTION 'no room for more' USING ERRCODE = '22000'; END IF; RETURN NEW; END $$;
+            CREATE TRIGGER refuse BEFORE INSERT ON epochs FOR EACH ROW EXECUTE FUNCTION refuse();
+            """);
+        var refused = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 400, maxAttempts = 1 });
+        var next = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.3, epochs = 2 });
+        await StartWorkerAsync();
+
+        var (failed, done) = (await Api.FinishedJobAsync(refused, TimeSpan.FromSeconds(60)), await Api.FinishedJobAsync(next, TimeSpan.FromSeconds(60)));
+
+        Assert.Contains("no room for more", failed["reason"]!.GetValue<string>());
+        Assert.Equal("failed", State(failed));
+        Assert.Equal([1, 2, 3], (await MetricsAsync(refused)).Select(epoch => epoch!["epoch"]!.GetValue<int>()));
+        Assert.Equal("succeeded", State(done));
+        Assert.Equal([1, 2], (await MetricsAsync(next)).Select(epoch => epoch!["epoch"]!.GetValue<int>()));
     }
 
     [Fact]

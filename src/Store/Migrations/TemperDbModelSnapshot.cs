@@ -183,6 +183,8 @@ namespace Temper.Store.Migrations
                     b.HasKey("Id")
                         .HasName("pk_jobs");
 
+                    b.HasIndex(new[] { "Dataset", "Sequence" }, "ix_jobs_dataset");
+
                     b.HasIndex(new[] { "Priority", "Sequence" }, "ix_jobs_queue")
                         .IsDescending(true, false)
                         .HasFilter("state = 'queued'");
@@ -191,6 +193,10 @@ namespace Temper.Store.Migrations
                         .IsUnique();
 
                     b.HasIndex(new[] { "State", "Sequence" }, "ix_jobs_state");
+
+                    b.HasIndex(new[] { "Tags" }, "ix_jobs_tags");
+
+                    NpgsqlIndexBuilderExtensions.HasMethod(b.HasIndex(new[] { "Tags" }, "ix_jobs_tags"), "gin");
 
                     b.HasIndex(new[] { "WorkerId" }, "ix_jobs_worker")
                         .HasFilter("worker_id IS NOT NULL");

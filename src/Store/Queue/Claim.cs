@@ -1,3 +1,6 @@
+using System.Text.Json;
+using Temper.Domain.Jobs;
+
 namespace Temper.Store.Queue;
 
 public sealed partial class JobQueue
@@ -8,7 +11,7 @@ public sealed partial class JobQueue
     /// </summary>
     /// <param name="worker">Must have sent a heartbeat: jobs refer to its row.</param>
     /// <param name="hasCuda">Whether jobs that ask for `cuda` can run here.</param>
-    /// <returns>Null when nothing is waiting.</returns>
+    /// <returns>Null when nothing is waiting, or what was is not for this build: then it is given back, counted.</returns>
     public async Task<ClaimedJob?> ClaimAsync(Guid worker, bool hasCuda, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
@@ -24,8 +27,17 @@ public sealed partial class JobQueue
         command.Parameters.AddWithValue("worker", worker);
         command.Parameters.AddWithValue("has_cuda", hasCuda);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        return await reader.ReadAsync(cancellationToken)
-            ? new(reader.GetGuid(0), reader.GetInt32(1), Json.Read<Domain.Jobs.JobSpec>(reader.GetString(2)))
-            : null;
+        if (!await reader.ReadAsync(cancellationToken)) return null;
+        var (id, attempt, spec) = (reader.GetGuid(0), reader.GetInt32(1), reader.GetString(2));
+        try
+        {
+            return new(id, attempt, Json.Read<JobSpec>(spec));
+        }
+        catch (JsonException e)
+        {
+            // An API of a newer build may know a model or an optimizer that this worker does not.
+            await GiveBackAsync(id, attempt, $"a worker could not read its spec: {e.Message}", cancellationToken);
+            return null;
+        }
     }
 }

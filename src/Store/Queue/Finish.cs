@@ -14,11 +14,15 @@ public sealed partial class JobQueue
         WriteAsync($"UPDATE jobs SET state = 'succeeded', result = @result, {ToFinal} WHERE {Held}", job, cancellationToken,
             new NpgsqlParameter("result", NpgsqlDbType.Jsonb) { Value = Json.Write(result) });
 
-    /// <summary>running → failed, for an error that another attempt would only repeat.</summary>
+    /// <summary>running → failed, for an error that another attempt would only repeat; → cancelled where that was asked for.</summary>
     /// <inheritdoc cref="SucceedAsync"/>
     public Task<bool> FailAsync(ClaimedJob job, string reason, CancellationToken cancellationToken) =>
-        WriteAsync($"UPDATE jobs SET state = 'failed', failures = failures + 1, reason = @reason, {ToFinal} WHERE {Held}",
-            job, cancellationToken, new NpgsqlParameter("reason", reason));
+        WriteAsync(
+            $"""
+            UPDATE jobs SET state = CASE WHEN cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE 'failed' END,
+                            failures = failures + 1, reason = {ReasonUnlessCancelled}, {ToFinal}
+            WHERE {Held}
+            """, job, cancellationToken, Reason(reason));
 
     /// <summary>running → cancelled, at its user's request.</summary>
     /// <inheritdoc cref="SucceedAsync"/>

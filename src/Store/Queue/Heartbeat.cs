@@ -25,8 +25,8 @@ public sealed partial class JobQueue
     /// time), writes the progress of its jobs, and reads back which of them are still its own. A job that the table says is
     /// this worker's but the worker does not know of counts as failed: its claim was answered into a broken connection.
     /// </summary>
-    /// <returns>For each job still held, whether its cancel was requested. A job that is missing was lost.</returns>
-    public async Task<IReadOnlyDictionary<Guid, bool>> HeartbeatAsync(
+    /// <returns>For each attempt still held, whether a cancel was requested. An attempt that is missing was lost.</returns>
+    public async Task<IReadOnlyDictionary<(Guid Job, int Attempt), bool>> HeartbeatAsync(
         WorkerIdentity worker, IReadOnlyCollection<HeldJob> jobs, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
@@ -42,7 +42,7 @@ public sealed partial class JobQueue
             SET progress = coalesce(held.progress::jsonb, jobs.progress)
             FROM unnest(@ids, @attempts, @progress) AS held(id, attempt, progress)
             WHERE jobs.id = held.id AND jobs.attempt = held.attempt AND jobs.state = 'running'
-            RETURNING jobs.id, jobs.cancel_requested_at IS NOT NULL
+            RETURNING jobs.id, jobs.attempt, jobs.cancel_requested_at IS NOT NULL
             """);
         command.Parameters.AddWithValue("worker", worker.Id);
         command.Parameters.AddWithValue("name", worker.Name);
@@ -55,9 +55,9 @@ public sealed partial class JobQueue
         command.Parameters.AddWithValue("progress", NpgsqlDbType.Array | NpgsqlDbType.Text,
             jobs.Select(held => held.Progress is null ? null : Json.Write(held.Progress)).ToArray());
 
-        var stillHeld = new Dictionary<Guid, bool>();
+        var stillHeld = new Dictionary<(Guid, int), bool>();
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        while (await reader.ReadAsync(cancellationToken)) stillHeld[reader.GetGuid(0)] = reader.GetBoolean(1);
+        while (await reader.ReadAsync(cancellationToken)) stillHeld[(reader.GetGuid(0), reader.GetInt32(1))] = reader.GetBoolean(2);
         return stillHeld;
     }
 }

@@ -44,28 +44,25 @@ public sealed partial class JobQueue
     }
 
     /// <summary>
-    /// Ends the running attempts of a worker that is lost, as a failure of each. Does nothing if the worker sent a
-    /// heartbeat after it was last seen.
+    /// Ends the running attempts of a worker that is lost, as a failure of each; nothing if a heartbeat arrived since it was
+    /// last seen. A heartbeat under way at the same moment may come too late: fencing keeps that harmless.
     /// </summary>
     /// <returns>The jobs taken away.</returns>
     public async Task<IReadOnlyList<Guid>> RescueAsync(WorkerSighting lost, string reason, CancellationToken cancellationToken)
     {
-        var rescued = new List<Guid>();
-        await using (var command = database.CreateCommand(
+        await using var command = database.CreateCommand(
             $"""
             UPDATE jobs SET {AfterFailure}
             WHERE worker_id = @worker AND state = 'running'
               AND (SELECT heartbeat_at FROM workers WHERE id = @worker) = @heartbeat_at
-            RETURNING id
-            """))
-        {
-            command.Parameters.AddWithValue("worker", lost.Worker);
-            command.Parameters.AddWithValue("heartbeat_at", lost.HeartbeatAt);
-            command.Parameters.AddWithValue("reason", reason);
-            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-            while (await reader.ReadAsync(cancellationToken)) rescued.Add(reader.GetGuid(0));
-        }
-        if (rescued.Count > 0) await NotifyQueuedAsync(cancellationToken);
+            RETURNING id, {NotifyQueued}
+            """);
+        command.Parameters.AddWithValue("worker", lost.Worker);
+        command.Parameters.AddWithValue("heartbeat_at", lost.HeartbeatAt);
+        command.Parameters.Add(Reason(reason));
+        var rescued = new List<Guid>();
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken)) rescued.Add(reader.GetGuid(0));
         return rescued;
     }
 }

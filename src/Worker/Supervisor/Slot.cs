@@ -42,6 +42,12 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Do
                 log.LogWarning("Slot {Slot} cannot take work: {Reason}", number, e.Message);
                 await Task.WhenAny(Task.Delay(DatabaseRetryDelay, stopping));
             }
+            catch (Exception e)
+            {
+                // Whatever one job brought about, the slot lives on for the next.
+                log.LogError(e, "Slot {Slot} failed", number);
+                await Task.WhenAny(Task.Delay(DatabaseRetryDelay, stopping));
+            }
         }
     }
 
@@ -57,6 +63,12 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Do
             using var timeout = new CancellationTokenSource(job.Spec.TimeoutSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : Timeout.InfiniteTimeSpan);
             using var timer = timeout.Token.Register(() => attempt.AskToStop(StopReason.TimedOut));
             await RecordAsync(job, await TrainAsync(attempt));
+        }
+        catch
+        {
+            // The runner may be at this job still; the next job gets another.
+            await DropRunnerAsync();
+            throw;
         }
         finally
         {
@@ -81,6 +93,11 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Do
             await DropRunnerAsync();
             // Killed together with this worker, it did not fail by itself.
             return attempt.StopAsked.IsCompletedSuccessfully ? new Ending.Stopped(await attempt.StopAsked) : new Ending.Failed(e.Message, WorthRetrying: true);
+        }
+        catch (NpgsqlException e)
+        {
+            await DropRunnerAsync();
+            return new Ending.Failed($"The database refused a report: {e.Message}", WorthRetrying: true);
         }
     }
 
@@ -163,7 +180,7 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Do
             {
                 return await write(CancellationToken.None);
             }
-            catch (NpgsqlException e) when (e.IsTransient)
+            catch (NpgsqlException e) when (e.IsTransient || e.SqlState == PostgresErrorCodes.QueryCanceled)
             {
                 log.LogWarning("The database does not answer, a report waits: {Reason}", e.Message);
                 await Task.Delay(DatabaseRetryDelay);

@@ -22,7 +22,12 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
             .ToArray();
         var presence = new Presence(worker, queue, doorbell, options, log)
         {
-            OnCancel = id => AttemptAt(slots, id)?.AskToStop(StopReason.Cancelled),
+            // A stale attempt at the same job stops as well: it has nothing to gain.
+            OnCancel = id =>
+            {
+                foreach (var slot in slots)
+                    if (slot.Attempt is { } attempt && attempt.Job.Id == id) attempt.AskToStop(StopReason.Cancelled);
+            },
         };
 
         // Registered before the first claim, because jobs refer to the worker's row.
@@ -31,13 +36,28 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
 
         // Heartbeats go on until the last slot has handed its job back.
         using var slotsDone = new CancellationTokenSource();
-        var heartbeats = HeartbeatAsync(worker, slots, slotsDone.Token);
-        await Task.WhenAll(slots.Select(slot => slot.RunAsync(stopping)).Append(presence.RunAsync(stopping)));
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        var heartbeats = OrEndAllAsync(HeartbeatAsync(worker, slots, slotsDone.Token), ending);
+        await Task.WhenAll(slots.Select(slot => slot.RunAsync(ending.Token)).Append(presence.RunAsync(ending.Token)).Select(loop => OrEndAllAsync(loop, ending)));
         await slotsDone.CancelAsync();
         await heartbeats;
 
         foreach (var slot in slots) await slot.DisposeAsync();
         await LeaveAsync(worker);
+    }
+
+    /// <summary>A worker with one of its loops gone would look alive and do only half of its work.</summary>
+    private static async Task OrEndAllAsync(Task loop, CancellationTokenSource ending)
+    {
+        try
+        {
+            await loop;
+        }
+        catch
+        {
+            await ending.CancelAsync();
+            throw;
+        }
     }
 
     private async Task HeartbeatAsync(WorkerIdentity worker, Slot[] slots, CancellationToken stopping)
@@ -67,7 +87,7 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         foreach (var attempt in attempts)
         {
             // An attempt that ended during this call is missing too; by then nobody waits for its stop.
-            if (!held.TryGetValue(attempt.Job.Id, out var cancelRequested)) attempt.AskToStop(StopReason.Lost);
+            if (!held.TryGetValue((attempt.Job.Id, attempt.Job.Attempt), out var cancelRequested)) attempt.AskToStop(StopReason.Lost);
             else if (cancelRequested) attempt.AskToStop(StopReason.Cancelled);
         }
     }
@@ -83,6 +103,4 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
             log.LogWarning("Left without saying so: {Reason}", e.Message);
         }
     }
-
-    private static Attempt? AttemptAt(Slot[] slots, Guid job) => slots.Select(slot => slot.Attempt).FirstOrDefault(attempt => attempt?.Job.Id == job);
 }

@@ -37,6 +37,20 @@ public class ClaimTests : QueueTest
     }
 
     [Fact]
+    public async Task Claim_ASpecOfANewerBuild_GivesItBackAndLeavesTheNextToBeClaimed()
+    {
+        var unreadable = await SubmitAsync(Spec with { MaxAttempts = 1, Priority = 9 });
+        await Database.ExecuteAsync("""UPDATE jobs SET spec = jsonb_set(spec, '{model}', '"transformer"')""");
+        var readable = await SubmitAsync();
+
+        Assert.Null(await Queue.ClaimAsync(Worker.Id, false, default));
+        Assert.Equal(readable, (await ClaimAsync()).Id);
+
+        Assert.Equal("failed", await Database.ScalarAsync<string>($"SELECT state FROM jobs WHERE id = '{unreadable}'"));
+        Assert.Contains("could not read its spec", await Database.ScalarAsync<string>($"SELECT reason FROM jobs WHERE id = '{unreadable}'"));
+    }
+
+    [Fact]
     public async Task Claim_WithoutCuda_PassesOverJobsThatNeedIt()
     {
         var (cuda, auto) = (await SubmitAsync(Spec with { Device = DeviceName.Cuda, Priority = 9 }), await SubmitAsync());

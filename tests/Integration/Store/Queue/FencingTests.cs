@@ -20,6 +20,20 @@ public class FencingTests : QueueTest
         ["give back"] = (queue, job) => queue.GiveBackAsync(job, "test", default),
     };
 
+    [Fact]
+    public async Task Heartbeat_WithAnEarlierAttemptAtAJobClaimedAgain_SaysThatOnlyTheLaterIsHeld()
+    {
+        var stale = await SubmitAndClaimAsync();
+        await Queue.HandBackAsync(stale, "taken away", default);
+        var current = await ClaimAsync();
+        var (old, now) = (new TrainingProgress(9, 9, 9, 9, 9, 9), new TrainingProgress(1, 3, 1, 29, 4000, 8));
+
+        var held = await Queue.HeartbeatAsync(Worker, [new(stale, old), new(current, now)], default);
+
+        Assert.Equal([(current.Id, current.Attempt)], held.Keys);
+        Assert.Equal(now, (await JobAsync(current.Id)).Progress);
+    }
+
     [Theory]
     [MemberData(nameof(Writes))]
     public async Task Write_ByAnEarlierAttempt_ChangesNothing(string write)
@@ -76,22 +90,6 @@ public class FencingTests : QueueTest
 
         Assert.False(await report);
         Assert.Equal(0, await Database.ScalarAsync<long>("SELECT count(*) FROM epochs"));
-    }
-
-    [Fact]
-    public async Task ReportEpoch_Uncommitted_HoldsARescueBack()
-    {
-        var job = await SubmitAndClaimAsync();
-        await using var reporter = await Database.DataSource.OpenConnectionAsync();
-        await using var report = await reporter.BeginTransactionAsync();
-        await ExecuteAsync(reporter, $"SELECT id FROM jobs WHERE id = '{job.Id}' AND attempt = 1 AND state = 'running' FOR SHARE");
-
-        var giveBack = Queue.GiveBackAsync(job, "test", default);
-        await WaitForABlockedSessionAsync();
-        Assert.False(giveBack.IsCompleted);
-        await report.CommitAsync();
-
-        Assert.True(await giveBack);
     }
 
     private Task<string> RowAsync(Guid id) => Database.ScalarAsync<string>($"SELECT jobs::text FROM jobs WHERE id = '{id}'");

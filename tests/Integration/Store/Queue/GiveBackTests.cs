@@ -1,4 +1,5 @@
 using Temper.Domain.Jobs;
+using Temper.Store.Queue;
 
 namespace Temper.Integration.Store.Queue;
 
@@ -41,7 +42,7 @@ public class GiveBackTests : QueueTest
 
         Assert.True(await Queue.GiveBackAsync(job, "it crashed", default));
 
-        Assert.Equal(JobState.Cancelled, (await JobAsync(job.Id)).State);
+        await AssertCancelledAsync(job.Id);
     }
 
     [Fact]
@@ -64,6 +65,61 @@ public class GiveBackTests : QueueTest
 
         await Queue.HandBackAsync(job, "its worker shut down", default);
 
-        Assert.Equal(JobState.Cancelled, (await JobAsync(job.Id)).State);
+        await AssertCancelledAsync(job.Id);
+    }
+
+    [Fact]
+    public async Task Fail_CancelAsked_CancelsTheJob()
+    {
+        var job = await SubmitAndClaimAsync();
+        await Queue.CancelAsync(job.Id, default);
+
+        Assert.True(await Queue.FailAsync(job, "it diverged", default));
+
+        await AssertCancelledAsync(job.Id);
+    }
+
+    [Theory]
+    [InlineData("hand back")]
+    [InlineData("give back")]
+    public async Task GiveBack_OfATrainingJob_LeavesNothingOfTheAttemptAndWakesWorkers(string how)
+    {
+        var job = await SubmitAndClaimAsync();
+        await Queue.ReportTrainingStartedAsync(job, default);
+        await Queue.HeartbeatAsync(Worker, [new(job, new(1, 3, 1, 29, 4000, 8))], default);
+        await using var listener = await Database.DataSource.OpenConnectionAsync();
+        var notices = new List<string>();
+        listener.Notification += (_, notice) => notices.Add(notice.Payload);
+        await using (var listen = new Npgsql.NpgsqlCommand($"LISTEN {JobQueue.Channel}", listener)) await listen.ExecuteNonQueryAsync();
+
+        await (how == "hand back" ? Queue.HandBackAsync(job, "test", default) : Queue.GiveBackAsync(job, "test", default));
+
+        Assert.Null((await JobAsync(job.Id)).Progress);
+        Assert.True(await listener.WaitAsync(TimeSpan.FromSeconds(5)));
+        Assert.Equal([JobQueue.QueuedNotice], notices);
+        await Database.ExecuteAsync("UPDATE jobs SET run_at = clock_timestamp()");
+        await ClaimAsync();
+        var claimed = await JobAsync(job.Id);
+        Assert.Null(claimed.TrainingStartedAt);
+        Assert.Null(claimed.Reason);
+    }
+
+    [Theory]
+    [InlineData("a\0b", "ab")]
+    [InlineData("longer than anyone would read", null)]
+    public async Task GiveBack_AReasonThatPostgresWouldNotTake_IsKeptAsFarAsItCan(string reason, string? kept)
+    {
+        var job = await SubmitAndClaimAsync();
+
+        Assert.True(await Queue.GiveBackAsync(job, kept is null ? new string('x', 1_000_000) : reason, default));
+
+        Assert.Equal(kept ?? new string('x', 4000), (await JobAsync(job.Id)).Reason);
+    }
+
+    private async Task AssertCancelledAsync(Guid id)
+    {
+        var row = await JobAsync(id);
+        Assert.Equal((JobState.Cancelled, "cancelled while running"), (row.State, row.Reason));
+        Assert.NotNull(row.FinishedAt);
     }
 }

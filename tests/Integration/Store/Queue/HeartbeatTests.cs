@@ -27,8 +27,8 @@ public class HeartbeatTests : QueueTest
         var held = await Queue.HeartbeatAsync(Worker, [new(training, Progress), new(asked, null), new(taken, Progress)], default);
 
         Assert.Equal(2, held.Count);
-        Assert.False(held[training.Id]);
-        Assert.True(held[asked.Id]);
+        Assert.False(held[(training.Id, 1)]);
+        Assert.True(held[(asked.Id, 1)]);
         Assert.Equal(Progress, (await JobAsync(training.Id)).Progress);
         Assert.Null((await JobAsync(taken.Id)).Progress);
     }

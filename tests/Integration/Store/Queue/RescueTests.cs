@@ -64,7 +64,7 @@ public class RescueTests : QueueTest
         Assert.Equal(new[] { again.Id, last.Id, asked.Id }.Order(), rescued.Order());
         Assert.Equal((JobState.Queued, 1, "its worker died"), await StateAsync(again.Id));
         Assert.Equal((JobState.Failed, 1, "its worker died"), await StateAsync(last.Id));
-        Assert.Equal((JobState.Cancelled, 1, "its worker died"), await StateAsync(asked.Id));
+        Assert.Equal((JobState.Cancelled, 1, "cancelled while running"), await StateAsync(asked.Id));
         Assert.Equal(JobState.Running, (await JobAsync(untouched.Id)).State);
         Assert.False(await Queue.ReportEpochAsync(again, Metrics, default));
     }
