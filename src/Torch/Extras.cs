@@ -14,6 +14,9 @@ public static class Extras
     /// <summary>Keeps freed activations in the heap, so that the next step does not fault their pages in again. Call once, at start.</summary>
     public static void TuneMalloc() => Native.Check(Native.tt_tune_malloc());
 
+    /// <summary>Gives freed heap memory back to the system. What <see cref="TuneMalloc"/> keeps would otherwise stay with an idle process.</summary>
+    public static void ReleaseMemory() => Native.tt_release_memory();
+
     /// <summary>Prefers kernels that give the same bits each time, where libtorch has the choice.</summary>
     public static void UseDeterministicAlgorithms(bool on) => Native.Check(Native.tt_use_deterministic_algorithms(on ? 1 : 0));
 

@@ -38,6 +38,7 @@ internal static unsafe partial class Native
     [LibraryImport(Library)] internal static partial int tt_set_num_threads(int threads);
     [LibraryImport(Library)] internal static partial int tt_get_num_threads();
     [LibraryImport(Library)] internal static partial int tt_tune_malloc();
+    [LibraryImport(Library)] internal static partial void tt_release_memory();
     [LibraryImport(Library)] internal static partial int tt_use_deterministic_algorithms(int on);
     [LibraryImport(Library)] internal static partial int tt_manual_seed(long seed);
     [LibraryImport(Library), SuppressGCTransition] internal static partial int tt_grad_enabled();
@@ -67,10 +68,8 @@ internal static unsafe partial class Native
     [LibraryImport(Library)] internal static partial int tt_to(TensorHandle t, int dtype, int deviceType, int deviceIndex, out TensorHandle result);
     [LibraryImport(Library)] internal static partial int tt_contiguous(TensorHandle t, out TensorHandle result);
     [LibraryImport(Library)] internal static partial int tt_channels_last(TensorHandle t, out TensorHandle result);
-    [LibraryImport(Library)] internal static partial int tt_clone(TensorHandle t, out TensorHandle result);
     [LibraryImport(Library)] internal static partial int tt_set_data(TensorHandle t, TensorHandle data);
     [LibraryImport(Library)] internal static partial int tt_flatten(TensorHandle t, long startDim, long endDim, out TensorHandle result);
-    [LibraryImport(Library)] internal static partial int tt_reshape(TensorHandle t, long* sizes, long dims, out TensorHandle result);
     [LibraryImport(Library)] internal static partial int tt_narrow(TensorHandle t, long dim, long start, long length, out TensorHandle result);
     [LibraryImport(Library)] internal static partial int tt_index_select(TensorHandle t, long dim, TensorHandle index, out TensorHandle result);
 

@@ -106,15 +106,9 @@ public static unsafe partial class torch
         public Tensor to_type(ScalarType type) => Of(tt_to(Handle, (int)type, -1, -1, out var result), result);
         public Tensor cpu() => to(CPU);
         public Tensor contiguous() => Of(tt_contiguous(Handle, out var result), result);
-        public Tensor clone() => Of(tt_clone(Handle, out var result), result);
         public Tensor flatten(long start_dim = 0, long end_dim = -1) => Of(tt_flatten(Handle, start_dim, end_dim, out var result), result);
         public Tensor narrow(long dim, long start, long length) => Of(tt_narrow(Handle, dim, start, length, out var result), result);
         public Tensor index_select(long dim, Tensor index) => Of(tt_index_select(Handle, dim, index.Handle, out var result), result);
-
-        public Tensor reshape(params long[] shape)
-        {
-            fixed (long* sizes = shape) return Of(tt_reshape(Handle, sizes, shape.Length, out var result), result);
-        }
 
         public Tensor eq(Tensor target) => Of(tt_eq(Handle, target.Handle, out var result), result);
         public Tensor sum() => Of(tt_sum(Handle, out var result), result);

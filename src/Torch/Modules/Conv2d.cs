@@ -2,12 +2,15 @@ using Temper.Torch.Modules;
 
 namespace Temper.Torch
 {
+    /// <summary>What a convolution sees beyond an image's border; only zeros are bound.</summary>
+    public enum PaddingModes { Zeros }
+
     public static partial class torch
     {
         public static partial class nn
         {
-            public static Conv2d Conv2d(long in_channels, long out_channels, long kernel_size, long stride = 1, long padding = 0, long dilation = 1, long groups = 1, bool bias = true) =>
-                new(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias);
+            public static Conv2d Conv2d(long in_channels, long out_channels, long kernel_size, long stride = 1, long padding = 0, long dilation = 1, PaddingModes padding_mode = PaddingModes.Zeros, long groups = 1, bool bias = true) =>
+                padding_mode != PaddingModes.Zeros ? throw new NotImplementedException("Only zeros are bound.") : new(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias);
         }
     }
 }

@@ -32,8 +32,10 @@ namespace Temper.Torch.Modules
         public override torch.Tensor? step(Func<torch.Tensor>? closure = null)
         {
             var loss = closure?.Invoke();
+            CheckAlive();
             fixed (nint* p = ParameterHandles, m = meanHandles, s = squareHandles)
                 Native.Check(Native.tt_adam_step(p, m, s, ParameterHandles.Length, ++steps, LearningRate, beta1, beta2, eps, weightDecay));
+            GC.KeepAlive(this);
             return loss;
         }
 

@@ -15,11 +15,12 @@ public static unsafe partial class torch
             }
 
             private readonly Parameter[] parametersInOrder;
+            private readonly List<TensorHandle> handles = [];
 
             private protected Optimizer(IEnumerable<Parameter> parameters, double learningRate)
             {
                 parametersInOrder = [.. parameters];
-                // Raw handles, so that a step is one native call; parametersInOrder keeps their owners alive.
+                // Raw handles, so that a step is one native call; CheckAlive tells when an owner was disposed.
                 ParameterHandles = RawHandles(parametersInOrder);
                 LearningRate = InitialLearningRate = learningRate;
             }
@@ -33,6 +34,7 @@ public static unsafe partial class torch
 
             public virtual void zero_grad()
             {
+                CheckAlive();
                 fixed (nint* parameters = ParameterHandles) Native.Check(Native.tt_zero_grad(parameters, ParameterHandles.Length));
             }
 
@@ -41,7 +43,18 @@ public static unsafe partial class torch
             /// <summary>A zero tensor like each parameter, in the same layout and on the same device.</summary>
             private protected Tensor[] StateLikeParameters() => [.. parametersInOrder.Select(ZerosLike)];
 
-            private protected static nint[] RawHandles(IEnumerable<Tensor> tensors) => [.. tensors.Select(t => t.Handle.DangerousGetHandle())];
+            private protected nint[] RawHandles(IReadOnlyCollection<Tensor> tensors)
+            {
+                handles.AddRange(tensors.Select(tensor => tensor.Handle));
+                return [.. tensors.Select(tensor => tensor.Handle.DangerousGetHandle())];
+            }
+
+            /// <summary>Before each use of the raw handles: a model may have been disposed before its optimizer.</summary>
+            /// <exception cref="ObjectDisposedException">A parameter or the optimizer's state is gone.</exception>
+            private protected void CheckAlive()
+            {
+                foreach (var handle in handles) ObjectDisposedException.ThrowIf(handle.IsClosed, this);
+            }
 
             private static Tensor ZerosLike(Parameter parameter)
             {

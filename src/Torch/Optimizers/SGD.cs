@@ -32,8 +32,10 @@ namespace Temper.Torch.Modules
         public override torch.Tensor? step(Func<torch.Tensor>? closure = null)
         {
             var loss = closure?.Invoke();
+            CheckAlive();
             fixed (nint* p = ParameterHandles, b = bufferHandles)
                 Native.Check(Native.tt_sgd_step(p, b, ParameterHandles.Length, LearningRate, momentum, weightDecay, nesterov ? 1 : 0));
+            GC.KeepAlive(this);
             return loss;
         }
 

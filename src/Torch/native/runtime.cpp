@@ -44,6 +44,8 @@ status tt_tune_malloc() {
   });
 }
 
+void tt_release_memory() { malloc_trim(0); }
+
 status tt_use_deterministic_algorithms(int32_t on) {
   return tt::guarded([&] {
     auto& context = at::globalContext();

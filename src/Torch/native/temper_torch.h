@@ -26,6 +26,7 @@ TT_API int64_t tt_live_tensors(); // tensors handed out and not yet freed
 TT_API status tt_set_num_threads(int32_t threads);
 TT_API int32_t tt_get_num_threads();
 TT_API status tt_tune_malloc();
+TT_API void tt_release_memory(); // freed heap memory goes back to the system
 TT_API status tt_use_deterministic_algorithms(int32_t on);
 TT_API status tt_manual_seed(int64_t seed);
 TT_API int32_t tt_grad_enabled();
@@ -59,10 +60,8 @@ TT_API status tt_detach(tensor t, tensor* out);
 TT_API status tt_to(tensor t, int32_t dtype, int32_t device_type, int32_t device_index, tensor* out); // -1 keeps
 TT_API status tt_contiguous(tensor t, tensor* out);
 TT_API status tt_channels_last(tensor t, tensor* out);
-TT_API status tt_clone(tensor t, tensor* out);
 TT_API status tt_set_data(tensor t, tensor data); // a leaf takes on another storage or layout
 TT_API status tt_flatten(tensor t, int64_t start_dim, int64_t end_dim, tensor* out);
-TT_API status tt_reshape(tensor t, const int64_t* sizes, int64_t dims, tensor* out);
 TT_API status tt_narrow(tensor t, int64_t dim, int64_t start, int64_t length, tensor* out);
 TT_API status tt_index_select(tensor t, int64_t dim, tensor index, tensor* out);
 

@@ -1,5 +1,6 @@
 namespace Temper.Unit.Torch;
 
+[Collection(LibtorchCollection.Name)]
 public class ErrorTests
 {
     [Fact]

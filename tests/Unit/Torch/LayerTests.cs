@@ -3,6 +3,7 @@ using Temper.Unit.Fixtures;
 
 namespace Temper.Unit.Torch;
 
+[Collection(LibtorchCollection.Name)]
 public class LayerTests
 {
     private sealed record Case(string Name, double[] Output, double[][] Gradients);
@@ -48,6 +49,7 @@ public class LayerTests
 
         AssertClose(expected.Output, output);
         for (var i = 0; i < inputs.Length; i++) AssertClose(expected.Gradients[i], inputs[i].grad!);
+        foreach (var parameter in inputs.OfType<Parameter>()) parameter.Dispose();
     }
 
     private static Tensor Input(long[] shape, int salt, bool channelsLast)

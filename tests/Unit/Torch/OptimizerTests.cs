@@ -3,6 +3,7 @@ using Temper.Unit.Fixtures;
 
 namespace Temper.Unit.Torch;
 
+[Collection(LibtorchCollection.Name)]
 public class OptimizerTests
 {
     private sealed record Case(string Name, double[][] Steps);
@@ -46,6 +47,27 @@ public class OptimizerTests
         Assert.Equal(0.5, weights[0].detach().sum().ToDouble(), 1e-6);
         Assert.Equal(1, weights[1].detach().sum().ToDouble());
         Assert.Null(weights[0].grad);
+    }
+
+    [Fact]
+    public void Step_AfterTheModelWasDisposed_IsRefused()
+    {
+        var model = Linear(2, 2);
+        using var optimizer = torch.optim.SGD(model.parameters(), 0.1);
+        model.Dispose();
+
+        Assert.Throws<ObjectDisposedException>(() => optimizer.step());
+        Assert.Throws<ObjectDisposedException>(optimizer.zero_grad);
+    }
+
+    [Fact]
+    public void Step_AfterItsOwnDispose_IsRefused()
+    {
+        using var model = Linear(2, 2);
+        var optimizer = torch.optim.Adam(model.parameters());
+        optimizer.Dispose();
+
+        Assert.Throws<ObjectDisposedException>(() => optimizer.step());
     }
 
     private static torch.optim.Optimizer Create(string name, Parameter[] weights) => name switch

@@ -4,9 +4,11 @@ using Temper.Worker.Datasets;
 using Temper.Worker.Datasets.Digits;
 using Temper.Worker.Runner;
 using Temper.Worker.Training;
+using Temper.Worker.Training.Models;
 
 namespace Temper.Unit.Worker.Training;
 
+[Collection(LibtorchCollection.Name)]
 public class TrainingLoopTests
 {
     private static readonly JobSpec Spec = new() { Dataset = "digits", Epsilon = 0.1, Epochs = 2, BatchSize = 50 };
@@ -35,6 +37,52 @@ public class TrainingLoopTests
         Assert.Equal(2, run.Result.TrainedEpochs);
         Assert.Equal("cpu", run.Result.Device);
         Assert.Matches("^[0-9a-f]{64}$", run.Result.WeightsSha256);
+    }
+
+    /// <summary>The same training, written down once more without the loop: two epochs, each in its own order, with a partial last batch.</summary>
+    [Fact]
+    public void Run_TwoEpochs_IsTheTrainingWrittenOutByHand()
+    {
+        var run = Run(Spec);
+
+        using var scope = NewDisposeScope();
+        torch.manual_seed(Spec.Seed);
+        using var model = new Cnn(1, 28, 28, 10);
+        Extras.ChannelsLast(model);
+        using var optimizer = torch.optim.Adam(model.parameters(), lr: 1e-3);
+        var split = Split.Of(Spec, Small.Train.Count);
+        double mean = Small.Train.Pixels.Average(pixel => (double)pixel);
+        var deviation = Math.Sqrt(Small.Train.Pixels.Average(pixel => (pixel - mean) * (pixel - mean)));
+        for (var epoch = 1; epoch <= 2; epoch++)
+        {
+            var (losses, hits) = (0.0, 0);
+            foreach (var batch in split.Order(epoch).Chunk(50))
+            {
+                float[] pixels = [.. batch.SelectMany(i => Small.Train.Pixels.Skip((int)i * 784).Take(784)).Select(pixel => (pixel - (float)mean) / (float)deviation)];
+                long[] labels = [.. batch.Select(i => (long)Small.Train.Labels[i])];
+                optimizer.zero_grad();
+                var logits = model.call(Extras.ChannelsLast(torch.tensor(pixels, [batch.Length, 1, 28, 28])));
+                var loss = functional.cross_entropy(logits, torch.tensor(labels, [batch.Length]), label_smoothing: 0.1);
+                loss.backward();
+                optimizer.step();
+                losses += loss.ToDouble() * batch.Length;
+                hits += logits.detach().data<float>().ToArray().Chunk(10).Zip(labels).Count(pair => Array.IndexOf(pair.First, pair.First.Max()) == pair.Second);
+            }
+
+            Assert.Equal(540, split.Training.Length); // ten whole batches and one of 40
+            Assert.Equal(losses / 540, run.Epochs[epoch - 1].TrainLoss, 1e-3);
+            Assert.Equal(hits / 540.0, run.Epochs[epoch - 1].TrainAccuracy, 0.011); // a rounding apart, a few images may tip over
+        }
+    }
+
+    [Fact]
+    public void Run_CosineSchedule_TrainsWithTheRatesItReports()
+    {
+        var (constant, cosine) = (Run(Spec), Run(Spec with { Schedule = ScheduleName.Cosine }));
+
+        Assert.Equal([0.001, 0.0005], cosine.Epochs.Select(epoch => Math.Round(epoch.LearningRate, 9)));
+        Assert.Equal(constant.Epochs[0].TrainLoss, cosine.Epochs[0].TrainLoss);
+        Assert.NotEqual(constant.Epochs[1].TrainLoss, cosine.Epochs[1].TrainLoss);
     }
 
     [Fact]
