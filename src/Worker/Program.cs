@@ -18,4 +18,4 @@ builder.Services.AddSingleton(NpgsqlDataSource.Create(connectionString));
 builder.Services.AddHostedService<WorkerService>();
 builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(10));
 await builder.Build().RunAsync();
-return 0;
+return Environment.ExitCode;

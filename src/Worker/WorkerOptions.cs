@@ -15,6 +15,9 @@ public sealed class WorkerOptions
     /// <summary>A base URL tried before the public mirrors, for networks that do not reach them; files at {Mirror}/{dataset}/{file}.</summary>
     public string? Mirror { get; init; }
 
+    /// <summary>How long a mirror may send nothing before the next one is tried. Default 30.</summary>
+    public double DownloadStallSeconds { get; init; } = 30;
+
     /// <summary>Npgsql connection string, with its password; from `ConnectionStrings__Temper`. Runners have none.</summary>
     public string? ConnectionString { get; init; }
 
@@ -38,6 +41,7 @@ public sealed class WorkerOptions
             Threads = section.GetValue<int?>("Threads"),
             LeaseSeconds = section.GetValue("LeaseSeconds", 30.0),
             Mirror = section["Mirror"],
+            DownloadStallSeconds = section.GetValue("DownloadStallSeconds", 30.0),
             ConnectionString = configuration.GetConnectionString("Temper"),
             Home = Path.GetFullPath(configuration["TEMPER_HOME"] is { Length: > 0 } home ? home : ".temper"),
             DataFolder = configuration["TEMPER_DATA"] is { Length: > 0 } folder ? Path.GetFullPath(folder) : null,
@@ -45,6 +49,7 @@ public sealed class WorkerOptions
         if (options.Slots is < 1 or > 64) throw new InvalidOperationException($"Worker:Slots must be 1 to 64, not {options.Slots}.");
         if (options.Threads is < 1) throw new InvalidOperationException($"Worker:Threads must be at least 1, not {options.Threads}.");
         if (!(options.LeaseSeconds >= 5)) throw new InvalidOperationException($"Worker:LeaseSeconds must be at least 5, not {options.LeaseSeconds}.");
+        if (!(options.DownloadStallSeconds is > 0 and <= 3600)) throw new InvalidOperationException($"Worker:DownloadStallSeconds must be above 0, at most 3600, not {options.DownloadStallSeconds}.");
         return options;
     }
 }

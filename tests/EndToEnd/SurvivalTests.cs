@@ -63,6 +63,62 @@ public class SurvivalTests : EndToEndTest
     }
 
     [Fact]
+    public async Task Report_WhileTheDatabaseOnlyReads_WaitsAndCostsNothing()
+    {
+        await Database.ExecuteAsync(
+            """
+            CREATE TABLE closed (at timestamptz);
+            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN IF EXISTS (SELECT FROM closed) THEN RAISE EXCEPTION 'read only for now' USING ERRCODE = '25006'; END IF; RETURN NEW; END $$;
+            CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON epochs FOR EACH ROW EXECUTE FUNCTION refuse();
+            """);
+        var worker = await StartWorkerAsync();
+        var id = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 6, maxAttempts = 1 });
+        await EpochsAsync(id, 1);
+        await Database.ExecuteAsync("INSERT INTO closed VALUES (now())");
+        await Eventually.TrueAsync(() => Task.FromResult(worker.Output.Contains("a report waits: 25006")));
+        await Database.ExecuteAsync("DELETE FROM closed");
+
+        var job = await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(60));
+
+        Assert.Equal(("succeeded", 1, 0), (State(job), job["attempt"]!.GetValue<int>(), job["failures"]!.GetValue<int>()));
+        Assert.Equal(6, (await MetricsAsync(id)).Count);
+    }
+
+    [Fact]
+    public async Task Runner_OutOfMemory_CostsThatJobItsAttemptAndNotTheNext()
+    {
+        var worker = await StartWorkerAsync();
+        var runner = Assert.Single(worker.Runners());
+        var used = long.Parse(File.ReadLines($"/proc/{runner}/status").Single(line => line.StartsWith("VmSize:")).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1]) * 1024;
+        await TemperProcess.RunAsync("prlimit", "--pid", runner.ToString(), $"--as={used + (100 << 20)}");
+
+        var large = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 1, batchSize = 3600, maxAttempts = 1 });
+        var next = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 1, maxAttempts = 1 });
+
+        Assert.Equal("failed", State(await Api.FinishedJobAsync(large, TimeSpan.FromSeconds(60))));
+        var done = await Api.FinishedJobAsync(next, TimeSpan.FromSeconds(60));
+        Assert.Equal(("succeeded", 1), (State(done), done["attempt"]!.GetValue<int>()));
+        Assert.DoesNotContain(runner, worker.Runners());
+    }
+
+    [Fact]
+    public async Task Runner_InItsProcess_KnowsNoPasswordAndKeepsTheProtocolApart()
+    {
+        var worker = await StartWorkerAsync();
+        var runner = Assert.Single(worker.Runners());
+        Assert.DoesNotContain("ConnectionStrings", File.ReadAllText($"/proc/{runner}/environ"));
+        Assert.Contains($"TEMPER_HOME={Home}", File.ReadAllText($"/proc/{runner}/environ"));
+        var id = await Api.SubmitAsync(Spec);
+
+        // As a native library would.
+        File.WriteAllText($"/proc/{runner}/fd/1", "onednn_verbose,info\n{}\n");
+
+        Assert.Equal("succeeded", State(await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(60))));
+        Assert.Equal([runner], worker.Runners());
+    }
+
+    [Fact]
     public async Task Worker_KilledHard_ItsJobRunsElsewhereAndItsRunnerDiesWithIt()
     {
         var doomed = await StartWorkerAsync();

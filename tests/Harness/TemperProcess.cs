@@ -52,10 +52,12 @@ public class TemperProcess : IAsyncDisposable
     /// <param name="signal">TERM, STOP, CONT …</param>
     public Task SignalAsync(string signal) => SignalAsync(Id, signal);
 
-    public static async Task SignalAsync(int processId, string signal)
+    public static Task SignalAsync(int processId, string signal) => RunAsync("kill", "-s", signal, processId.ToString());
+
+    public static async Task RunAsync(string program, params string[] arguments)
     {
-        using var kill = Process.Start("kill", ["-s", signal, processId.ToString()]);
-        await kill.WaitForExitAsync();
+        using var process = Process.Start(program, arguments);
+        await process.WaitForExitAsync();
     }
 
     public async Task WaitForExitAsync(TimeSpan limit)

@@ -10,6 +10,8 @@ internal static class Idx
     /// <summary>Far above every published set, far below what would hurt: 200,000 images of 28×28.</summary>
     private const int LargestContent = 200_000 * 28 * 28;
 
+    private const int LargestHeader = 16;
+
     /// <summary>Reads and checks one file; sizes are checked before anything is unpacked into memory.</summary>
     /// <param name="imageShape">The sizes after the first: [28, 28] for images, [] for labels.</param>
     /// <param name="contentMd5">Of the unpacked file, lower-case hex.</param>
@@ -36,6 +38,23 @@ internal static class Idx
         {
             throw new InvalidDataException($"{path} is not a gzip-packed IDX file of the expected shape: {e.Message}.", e);
         }
+    }
+
+    /// <summary>MD5 of the unpacked file, lower-case hex.</summary>
+    /// <exception cref="InvalidDataException">It is no gzip file, or unpacks to more than any data set has.</exception>
+    public static string ContentMd5(string path, CancellationToken stop)
+    {
+        using var file = File.OpenRead(path);
+        using var content = new GZipStream(file, CompressionMode.Decompress);
+        using var md5 = IncrementalHash.CreateHash(HashAlgorithmName.MD5);
+        var (buffer, length) = (new byte[1 << 16], 0L);
+        for (int read; (read = content.Read(buffer)) > 0;)
+        {
+            stop.ThrowIfCancellationRequested();
+            if ((length += read) > LargestContent + LargestHeader) throw new InvalidDataException($"it unpacks to more than {LargestContent} bytes");
+            md5.AppendData(buffer, 0, read);
+        }
+        return Convert.ToHexStringLower(md5.GetHashAndReset());
     }
 
     private static int SizeOf(ReadOnlySpan<byte> header, ReadOnlySpan<int> imageShape)

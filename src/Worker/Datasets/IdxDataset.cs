@@ -44,11 +44,11 @@ internal sealed class IdxDataset(PublishedFiles published, WorkerOptions options
         if (options.DataFolder is not null && Path.Combine(options.DataFolder, card.Name, file.Name) is var own && File.Exists(own)) return own;
 
         var cached = Path.Combine(options.Home, "data", card.Name, file.Name);
-        if (File.Exists(cached) && IsPublished(file, cached)) return cached;
+        if (File.Exists(cached) && IsPublished(file, cached, stop)) return cached;
 
         var mirrors = options.Mirror is null ? published.Mirrors : [new Uri($"{options.Mirror.TrimEnd('/')}/{card.Name}/"), .. published.Mirrors];
         var sources = mirrors.Select(mirror => new Uri(mirror, file.Name)).ToArray();
-        return Download.ToFile(sources, cached, path => IsPublished(file, path), stop) is { } errors
+        return Download.ToFile(sources, cached, TimeSpan.FromSeconds(options.DownloadStallSeconds), path => IsPublished(file, path, stop), stop) is { } errors
             ? throw new DatasetUnavailableException(
                 $"The data set {card.Name} is not on this worker and could not be downloaded ({errors}). " +
                 $"Put {string.Join(", ", published.Files.Select(f => f.Name))} into {options.DataFolder ?? "$TEMPER_DATA"}/{card.Name}/ on the worker, " +
@@ -56,18 +56,21 @@ internal sealed class IdxDataset(PublishedFiles published, WorkerOptions options
             : cached;
     }
 
-    private static bool IsPublished(PublishedFile file, string path) => (file.HashOf == HashOf.Content ? ContentMd5(path) : FileMd5(path)) == file.Md5;
+    private static bool IsPublished(PublishedFile file, string path, CancellationToken stop)
+    {
+        try
+        {
+            return (file.HashOf == HashOf.Content ? Idx.ContentMd5(path, stop) : FileMd5(path)) == file.Md5;
+        }
+        catch (InvalidDataException)
+        {
+            return false;
+        }
+    }
 
     private static string FileMd5(string path)
     {
         using var file = File.OpenRead(path);
         return Convert.ToHexStringLower(MD5.HashData(file));
-    }
-
-    private static string ContentMd5(string path)
-    {
-        using var file = File.OpenRead(path);
-        using var content = new System.IO.Compression.GZipStream(file, System.IO.Compression.CompressionMode.Decompress);
-        return Convert.ToHexStringLower(MD5.HashData(content));
     }
 }

@@ -41,6 +41,7 @@ internal sealed record EpochDone(EpochMetrics Metrics) : RunnerMessage;
 internal sealed record Finished(JobResult Result) : RunnerMessage;
 
 /// <param name="WorthRetrying">False where another attempt would end the same.</param>
-internal sealed record Failed(string Reason, bool WorthRetrying) : RunnerMessage;
+/// <param name="Spoiled">True where libtorch or the device may be in a bad state: this runner must train nothing more.</param>
+internal sealed record Failed(string Reason, bool WorthRetrying, bool Spoiled = false) : RunnerMessage;
 
 internal sealed record Stopped : RunnerMessage;

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using Microsoft.Win32.SafeHandles;
 using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
 using Temper.Store;
@@ -34,13 +35,25 @@ internal sealed class RunnerProgram
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => signal.Cancel = true);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => signal.Cancel = true);
 
-        // Whatever else prints must not mix with the protocol.
-        var messages = new StreamWriter(Console.OpenStandardOutput()) { AutoFlush = true };
-        Console.SetOut(Console.Error);
+        var messages = new StreamWriter(TakeStandardOutput()) { AutoFlush = true };
         var commands = new StreamReader(Console.OpenStandardInput());
         new RunnerProgram(commands, messages, new DatasetLoader(options)).Serve(slot, threads);
         return 0;
     }
+
+    /// <summary>Whatever else prints, native libraries included, must not mix with the protocol: from here on it goes to standard error.</summary>
+    private static FileStream TakeStandardOutput()
+    {
+        var protocol = dup(1);
+        if (protocol < 0 || dup2(2, 1) < 0) throw new InvalidOperationException($"The runner's pipe cannot be set apart: error {Marshal.GetLastPInvokeError()}.");
+        return new(new SafeFileHandle(protocol, ownsHandle: true), FileAccess.Write, bufferSize: 0);
+    }
+
+    [DllImport("libc", SetLastError = true)]
+    private static extern int dup(int descriptor);
+
+    [DllImport("libc", SetLastError = true)]
+    private static extern int dup2(int from, int to);
 
     private void Serve(int slot, int threads)
     {
@@ -52,19 +65,21 @@ internal sealed class RunnerProgram
         WarmUp(device);
         Send(new Ready(device.ToString(), device.type == DeviceType.CUDA));
 
-        var trusted = true;
-        while (trusted && jobs.Take() is var job) Send(Run(job.Spec, job.Spec.Device == DeviceName.Cpu ? torch.CPU : device, out trusted));
+        while (jobs.Take() is var job)
+        {
+            Send(Run(job.Spec, job.Spec.Device == DeviceName.Cpu ? torch.CPU : device));
+            // What a large job needed is of no use to a waiting machine.
+            if (jobs.Count == 0) TorchExtras.ReleaseMemory();
+        }
     }
 
-    /// <param name="trusted">False after an error that may have left libtorch or the device in a bad state: this process ends.</param>
-    private RunnerMessage Run(JobSpec spec, Device device, out bool trusted)
+    private RunnerMessage Run(JobSpec spec, Device device)
     {
-        trusted = true;
         var stop = training!;
         try
         {
             var loading = Stopwatch.StartNew();
-            var dataset = datasets.Load(spec.Dataset, stop.Token);
+            var dataset = Load(spec.Dataset, stop.Token);
             loading.Stop();
             return new Finished(TrainingLoop.Run(spec, dataset, device, message => Send(message is TrainingStarted started
                 ? started with { DataSeconds = started.DataSeconds + loading.Elapsed.TotalSeconds }
@@ -85,12 +100,23 @@ internal sealed class RunnerProgram
         catch (Exception e)
         {
             Console.Error.WriteLine(e);
-            trusted = false;
-            return new Failed(e.Message, WorthRetrying: true);
+            return new Failed(e.Message, WorthRetrying: true, Spoiled: true);
         }
         finally
         {
             training = null;
+        }
+    }
+
+    private Dataset Load(string name, CancellationToken stop)
+    {
+        try
+        {
+            return datasets.Load(name, stop);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new DatasetUnavailableException($"The files of {name} cannot be read: {e.Message}");
         }
     }
 

@@ -20,7 +20,7 @@ internal sealed class Presence(WorkerIdentity worker, JobQueue queue, Doorbell d
         TcpKeepAlive = true,
         TcpKeepAliveTime = 5,
         TcpKeepAliveInterval = 1,
-        Options = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3",
+        Options = $"{new NpgsqlConnectionStringBuilder(options.ConnectionString).Options} -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3",
     }.ToString();
 
     /// <summary>Called with the id of a running job whose cancel was requested.</summary>

@@ -34,6 +34,9 @@ internal sealed class RunnerProcess : IAsyncDisposable
         if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet") start.ArgumentList.Add(typeof(RunnerProcess).Assembly.Location);
         foreach (var argument in new[] { "runner", $"--slot={slot}", $"--threads={options.ThreadsPerRunner}" }) start.ArgumentList.Add(argument);
 
+        // It has no business with the database.
+        foreach (var secret in start.Environment.Keys.Where(name => name.StartsWith("ConnectionStrings", StringComparison.OrdinalIgnoreCase)).ToArray()) start.Environment.Remove(secret);
+
         var runner = new RunnerProcess(Process.Start(start)!, null!);
         runner.process.ErrorDataReceived += (_, line) => runner.KeepError(line.Data, log);
         runner.process.BeginErrorReadLine();
@@ -52,6 +55,8 @@ internal sealed class RunnerProcess : IAsyncDisposable
     /// <exception cref="RunnerFailedException">The runner is gone.</exception>
     public async Task SendAsync(RunnerCommand command)
     {
+        // What it says from now on is about this command's job.
+        if (command is Train) lock (lastErrors) lastErrors.Clear();
         try
         {
             await process.StandardInput.WriteLineAsync(JsonSerializer.Serialize(command, Json.Options));
@@ -73,7 +78,7 @@ internal sealed class RunnerProcess : IAsyncDisposable
         {
             return Json.Read<RunnerMessage>(line);
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or NotSupportedException) // the latter: an object of no known kind
         {
             throw new RunnerFailedException($"The runner wrote something that is no message: {line[..Math.Min(line.Length, 200)]}", e);
         }

@@ -119,6 +119,7 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Do
             case Finished finished:
                 return new Ending.Succeeded(finished.Result);
             case Failed failed:
+                if (failed.Spoiled) await DropRunnerAsync();
                 return new Ending.Failed(failed.Reason, failed.WorthRetrying);
             case Stopped when attempt.StopAsked.IsCompletedSuccessfully:
                 return new Ending.Stopped(await attempt.StopAsked);
@@ -162,7 +163,17 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Do
             Ending.Stopped(StopReason.ShuttingDown) => ("handed back", c => queue.HandBackAsync(job, "its worker shut down", c)),
             _ => ("lost to a rescue", _ => Task.FromResult(true)),
         };
-        var ours = await UntilDatabaseAnswersAsync(write);
+        bool ours;
+        try
+        {
+            ours = await UntilDatabaseAnswersAsync(write);
+        }
+        catch (NpgsqlException e)
+        {
+            var refused = $"The database refused its end ({what}): {e.Message}";
+            log.LogError("Job {JobId} attempt {Attempt}: {Reason}", job.Id, job.Attempt, refused);
+            ours = await UntilDatabaseAnswersAsync(c => queue.GiveBackAsync(job, refused, c));
+        }
         log.LogInformation("Job {JobId} attempt {Attempt} {What}{Fenced}", job.Id, job.Attempt, what, ours ? "" : ", but it was no longer ours: nothing written");
     }
 
@@ -180,13 +191,17 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Do
             {
                 return await write(CancellationToken.None);
             }
-            catch (NpgsqlException e) when (e.IsTransient || e.SqlState == PostgresErrorCodes.QueryCanceled)
+            catch (NpgsqlException e) when (IsOutage(e))
             {
                 log.LogWarning("The database does not answer, a report waits: {Reason}", e.Message);
                 await Task.Delay(DatabaseRetryDelay);
             }
         }
     }
+
+    /// <summary>Errors that pass: what Npgsql calls transient, an operator's intervention (class 57), and a server that only reads for now.</summary>
+    private static bool IsOutage(NpgsqlException e) =>
+        e.IsTransient || e.SqlState is PostgresErrorCodes.ReadOnlySqlTransaction || e.SqlState?.StartsWith("57", StringComparison.Ordinal) == true;
 
     private async Task<RunnerProcess> HealthyRunnerAsync(CancellationToken cancellationToken)
     {

@@ -9,13 +9,30 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
 {
     private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(1);
 
+    private static readonly TimeSpan RunnerRetryDelay = TimeSpan.FromSeconds(5);
+
     private readonly JobQueue queue = new(database);
     private readonly Doorbell doorbell = new();
 
     protected override async Task ExecuteAsync(CancellationToken stopping)
     {
+        try
+        {
+            await WorkAsync(stopping);
+        }
+        catch (Exception e) when (!stopping.IsCancellationRequested)
+        {
+            // The host stops; whoever watches this process must see that it did not end by itself.
+            log.LogCritical(e, "The worker failed");
+            Environment.ExitCode = 1;
+            throw;
+        }
+    }
+
+    private async Task WorkAsync(CancellationToken stopping)
+    {
         await Migrator.MigrateWhenUpAsync(database, log, stopping);
-        var first = await RunnerProcess.StartAsync(0, options, log, stopping);
+        var first = await StartFirstRunnerAsync(stopping);
         var worker = WorkerIdentity.Create(first.Ready.HasCuda ? "cuda" : "cpu", options.Slots);
         var slots = Enumerable.Range(0, options.Slots)
             .Select(i => i == 0 ? new Slot(i, worker, queue, doorbell, options, log) { Runner = first } : new Slot(i, worker, queue, doorbell, options, log))
@@ -44,6 +61,23 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
 
         foreach (var slot in slots) await slot.DisposeAsync();
         await LeaveAsync(worker);
+    }
+
+    /// <summary>It tells what this machine trains on. As long as none starts, the worker offers nothing and says why.</summary>
+    private async Task<RunnerProcess> StartFirstRunnerAsync(CancellationToken stopping)
+    {
+        while (true)
+        {
+            try
+            {
+                return await RunnerProcess.StartAsync(0, options, log, stopping);
+            }
+            catch (RunnerFailedException e)
+            {
+                log.LogError("No runner starts, trying again: {Reason}", e.Message);
+                await Task.Delay(RunnerRetryDelay, stopping);
+            }
+        }
     }
 
     /// <summary>A worker with one of its loops gone would look alive and do only half of its work.</summary>

@@ -25,6 +25,7 @@ internal sealed class TrainingLoop
     private readonly double epsilon;
     private readonly long[] labels;
     private readonly Split split;
+    private long lastReport = Stopwatch.GetTimestamp();
 
     private TrainingLoop(JobSpec spec, Dataset dataset, Device device, Action<RunnerMessage> report, CancellationToken stop)
     {
@@ -85,7 +86,7 @@ internal sealed class TrainingLoop
 
         var count = split.Training.Length;
         var steps = (count + spec.BatchSize - 1) / spec.BatchSize;
-        var (epochStart, lastReport) = (Stopwatch.GetTimestamp(), Stopwatch.GetTimestamp());
+        var epochStart = Stopwatch.GetTimestamp();
         for (var step = 1; step <= steps; step++)
         {
             stop.ThrowIfCancellationRequested();
@@ -114,9 +115,10 @@ internal sealed class TrainingLoop
 
     private TrainingProgress ProgressAt(int epoch, int step, int steps, double seconds)
     {
-        var imagesPerSecond = (double)step * spec.BatchSize / seconds;
-        var imagesLeft = (spec.Epochs - epoch + 1.0) * split.Training.Length - (double)step * spec.BatchSize;
-        return new(epoch, spec.Epochs, step, steps, imagesPerSecond, Math.Max(imagesLeft, 0) / imagesPerSecond);
+        var images = Math.Min((long)step * spec.BatchSize, split.Training.Length);
+        var imagesPerSecond = images / seconds;
+        var imagesLeft = (spec.Epochs - epoch + 1L) * split.Training.Length - images;
+        return new(epoch, spec.Epochs, step, steps, imagesPerSecond, imagesLeft / imagesPerSecond);
     }
 
     /// <summary>The test set is loaded and touched here, once.</summary>

@@ -12,6 +12,9 @@ internal static class TorchExtras
         Extras.UseDeterministicAlgorithms(true);
     }
 
+    /// <summary>Gives memory that no tensor uses back to the system.</summary>
+    public static void ReleaseMemory() => Extras.ReleaseMemory();
+
     public static Tensor ChannelsLast(Tensor images_NCHW) => Extras.ChannelsLast(images_NCHW);
 
     public static void ChannelsLast(Module model) => Extras.ChannelsLast(model);

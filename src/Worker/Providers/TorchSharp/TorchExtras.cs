@@ -8,6 +8,9 @@ internal static class TorchExtras
     /// <summary>TorchSharp reaches neither malloc's thresholds nor the determinism flags: slower, and bit-equal on the CPU only.</summary>
     public static void Prepare() { }
 
+    /// <summary>glibc's own thresholds, which this leg leaves alone, give it back by themselves.</summary>
+    public static void ReleaseMemory() { }
+
     /// <summary>TorchSharp has no memory format argument; this copy has exactly the strides of channels last.</summary>
     public static Tensor ChannelsLast(Tensor images_NCHW) => images_NCHW.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);
 

@@ -34,7 +34,17 @@ public sealed class IdxDatasetTests : IAsyncLifetime
         server.Run(async context =>
         {
             requests.Enqueue(context.Request.Path);
-            if (served.TryGetValue(context.Request.Path, out var file)) await context.Response.Body.WriteAsync(file);
+            if (context.Request.Path.StartsWithSegments("/stalled"))
+            {
+                await context.Response.Body.WriteAsync(new byte[1000]);
+                await context.Response.Body.FlushAsync();
+                await Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(_ => { });
+            }
+            else if (context.Request.Path.StartsWithSegments("/endless"))
+            {
+                while (!context.RequestAborted.IsCancellationRequested) await context.Response.Body.WriteAsync(new byte[1 << 20], context.RequestAborted);
+            }
+            else if (served.TryGetValue(context.Request.Path, out var file)) await context.Response.Body.WriteAsync(file);
             else context.Response.StatusCode = StatusCodes.Status404NotFound;
         });
         await server.StartAsync();
@@ -44,6 +54,45 @@ public sealed class IdxDatasetTests : IAsyncLifetime
     {
         await server.DisposeAsync();
         Directory.Delete(home, recursive: true);
+    }
+
+    [Fact]
+    public void Load_AMirrorThatStallsAndOneWithoutEnd_AreLeftForTheNext()
+    {
+        Serve("/kmnist/");
+
+        var dataset = Load(Published("/stalled/", "/endless/", "/kmnist/"));
+
+        Assert.Equal(30, dataset.Train.Count);
+        Assert.Equal(["/stalled/train-images-idx3-ubyte.gz", "/endless/train-images-idx3-ubyte.gz", "/kmnist/train-images-idx3-ubyte.gz"], requests.Take(3));
+        Assert.Empty(Directory.EnumerateFiles(home, "*.part", SearchOption.AllDirectories));
+    }
+
+    [Fact]
+    public void Load_PartsOfFilesThatNobodyWrites_AreDeleted()
+    {
+        Serve("/kmnist/");
+        var folder = Directory.CreateDirectory(Path.Combine(home, "data", "kmnist")).FullName;
+        var (abandoned, alive) = (Path.Combine(folder, "a.part"), Path.Combine(folder, "b.part"));
+        File.WriteAllText(abandoned, "");
+        File.WriteAllText(alive, "");
+        File.SetLastWriteTimeUtc(abandoned, DateTime.UtcNow.AddHours(-1));
+
+        Load(Published("/kmnist/"));
+
+        Assert.False(File.Exists(abandoned));
+        Assert.True(File.Exists(alive));
+    }
+
+    [Fact]
+    public void Load_ACachedFileThatIsBroken_IsFetchedAgain()
+    {
+        Serve("/kmnist/");
+        Load(Published("/kmnist/"));
+        File.WriteAllText(Path.Combine(home, "data", "kmnist", "train-images-idx3-ubyte.gz"), "broken");
+
+        Assert.Equal(30, Load(Published("/kmnist/")).Train.Count);
+        Assert.Equal(5, requests.Count);
     }
 
     [Fact]
@@ -153,7 +202,7 @@ public sealed class IdxDatasetTests : IAsyncLifetime
 
     private Dataset Load(PublishedFiles published, string? data = null) => new IdxDataset(published, Options(data)).Load(CancellationToken.None);
 
-    private WorkerOptions Options(string? data = null) => new() { Home = home, DataFolder = data };
+    private WorkerOptions Options(string? data = null) => new() { Home = home, DataFolder = data, DownloadStallSeconds = 2 };
 
     private PublishedFiles Published(params string[] mirrors) => Published(mirrors, IdxFiles.Md5);
 
