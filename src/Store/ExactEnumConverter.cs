@@ -16,15 +16,13 @@ internal sealed class ExactEnumConverter : JsonConverterFactory
 
     private sealed class Of<T> : JsonConverter<T> where T : struct, Enum
     {
-        private static readonly Dictionary<string, T> Values = Enum.GetValues<T>().ToDictionary(Name);
+        private static readonly Dictionary<string, T> Values = Enum.GetValues<T>().ToDictionary(Json.Name);
 
         public override T Read(ref Utf8JsonReader reader, Type type, JsonSerializerOptions options) =>
             reader.TokenType == JsonTokenType.String && Values.TryGetValue(reader.GetString()!, out var value)
                 ? value
                 : throw new JsonException($"Must be one of {string.Join(", ", Values.Keys)}.");
 
-        public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) => writer.WriteStringValue(Name(value));
-
-        private static string Name(T value) => JsonNamingPolicy.CamelCase.ConvertName(value.ToString());
+        public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) => writer.WriteStringValue(Json.Name(value));
     }
 }

@@ -23,6 +23,9 @@ public static class Json
         return options;
     }
 
+    /// <summary>An enum's value as it stands in JSON, without the quotes.</summary>
+    public static string Name<T>(T value) where T : struct, Enum => JsonNamingPolicy.CamelCase.ConvertName(value.ToString());
+
     public static string Write<T>(T value) => JsonSerializer.Serialize(value, Options);
 
     /// <exception cref="JsonException">Not JSON, or not of that type.</exception>

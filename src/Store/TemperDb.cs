@@ -11,12 +11,14 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
 {
     public DbSet<JobRow> Jobs => Set<JobRow>();
     public DbSet<EpochRow> Epochs => Set<EpochRow>();
+    public DbSet<ModelRow> Models => Set<ModelRow>();
     public DbSet<WorkerRow> Workers => Set<WorkerRow>();
 
     protected override void OnModelCreating(ModelBuilder model)
     {
         model.Entity<JobRow>(MapJobs);
         model.Entity<EpochRow>(MapEpochs);
+        model.Entity<ModelRow>(MapModels);
         model.Entity<WorkerRow>(MapWorkers);
         foreach (var property in model.Model.GetEntityTypes().SelectMany(entity => entity.GetProperties()))
             property.SetColumnName(SnakeCase(property.Name));
@@ -62,6 +64,15 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         epochs.ToTable("epochs");
         epochs.HasKey(epoch => new { epoch.JobId, epoch.Epoch }).HasName("pk_epochs");
         epochs.HasOne<JobRow>().WithMany(job => job.Epochs).HasForeignKey(epoch => epoch.JobId).HasConstraintName("fk_epochs_job");
+    }
+
+    private static void MapModels(EntityTypeBuilder<ModelRow> models)
+    {
+        models.ToTable("models", table => table.HasCheckConstraint(
+            "ck_models_logits", "num_nulls(classes, validation_logits, validation_labels, test_logits, test_labels) IN (0, 5)"));
+        models.HasKey(model => model.JobId).HasName("pk_models");
+        models.Ignore(model => model.Logits);
+        models.HasOne<JobRow>().WithOne().HasForeignKey<ModelRow>(model => model.JobId).HasConstraintName("fk_models_job");
     }
 
     private static void MapWorkers(EntityTypeBuilder<WorkerRow> workers)

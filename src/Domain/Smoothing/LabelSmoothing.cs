@@ -42,6 +42,13 @@ public sealed record LabelSmoothing
     /// <summary>H(q) in nats: the smoothed training loss never falls below it, and loss − H(q) is the KL form.</summary>
     public double TargetEntropy => XLogInverse(TrueClassTarget) + (Classes - 1) * XLogInverse(OtherClassTarget);
 
+    /// <summary>ln(q of the true class / q of another): how far apart the optimum's logits are; null at ε = 0, where it is infinite.</summary>
+    public double? LogitGap => EpsilonUniform == 0 ? null : Math.Log(TrueClassTarget / OtherClassTarget);
+
+    /// <summary>−ε(A − 1/K): mean confidence − accuracy at the optimum p* = (1−ε)·p + ε/K.</summary>
+    /// <param name="accuracy">A, the mean probability of the top class, which the accuracy estimates.</param>
+    public double ExpectedSignedGap(double accuracy) => -EpsilonUniform * (accuracy - 1.0 / Classes);
+
     /// <summary>q for one label: K probabilities that sum to 1.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The label is not in [0, K).</exception>
     public double[] Targets(int label)

@@ -213,6 +213,50 @@ namespace Temper.Store.Migrations
                         });
                 });
 
+            modelBuilder.Entity("Temper.Store.Rows.ModelRow", b =>
+                {
+                    b.Property<Guid>("JobId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("job_id");
+
+                    b.Property<int?>("Classes")
+                        .HasColumnType("integer")
+                        .HasColumnName("classes");
+
+                    b.Property<byte[]>("TestLabels")
+                        .HasColumnType("bytea")
+                        .HasColumnName("test_labels");
+
+                    b.Property<byte[]>("TestLogits")
+                        .HasColumnType("bytea")
+                        .HasColumnName("test_logits");
+
+                    b.Property<byte[]>("TrueProbabilities")
+                        .HasColumnType("bytea")
+                        .HasColumnName("true_probabilities");
+
+                    b.Property<byte[]>("ValidationLabels")
+                        .HasColumnType("bytea")
+                        .HasColumnName("validation_labels");
+
+                    b.Property<byte[]>("ValidationLogits")
+                        .HasColumnType("bytea")
+                        .HasColumnName("validation_logits");
+
+                    b.Property<byte[]>("Weights")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("weights");
+
+                    b.HasKey("JobId")
+                        .HasName("pk_models");
+
+                    b.ToTable("models", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_models_logits", "num_nulls(classes, validation_logits, validation_labels, test_logits, test_labels) IN (0, 5)");
+                        });
+                });
+
             modelBuilder.Entity("Temper.Store.Rows.WorkerRow", b =>
                 {
                     b.Property<Guid>("Id")
@@ -274,6 +318,16 @@ namespace Temper.Store.Migrations
                         .HasConstraintName("fk_jobs_worker");
 
                     b.Navigation("Worker");
+                });
+
+            modelBuilder.Entity("Temper.Store.Rows.ModelRow", b =>
+                {
+                    b.HasOne("Temper.Store.Rows.JobRow", null)
+                        .WithOne()
+                        .HasForeignKey("Temper.Store.Rows.ModelRow", "JobId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_models_job");
                 });
 
             modelBuilder.Entity("Temper.Store.Rows.JobRow", b =>

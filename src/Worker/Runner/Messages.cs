@@ -38,7 +38,7 @@ internal sealed record Progressed(TrainingProgress Progress) : RunnerMessage;
 
 internal sealed record EpochDone(EpochMetrics Metrics) : RunnerMessage;
 
-internal sealed record Finished(JobResult Result) : RunnerMessage;
+internal sealed record Finished(JobResult Result, TrainedModel Model) : RunnerMessage;
 
 /// <param name="WorthRetrying">False where another attempt would end the same.</param>
 /// <param name="Spoiled">True where libtorch or the device may be in a bad state: this runner must train nothing more.</param>

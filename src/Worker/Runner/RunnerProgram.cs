@@ -81,9 +81,9 @@ internal sealed class RunnerProgram
             var loading = Stopwatch.StartNew();
             var dataset = Load(spec.Dataset, stop.Token);
             loading.Stop();
-            return new Finished(TrainingLoop.Run(spec, dataset, device, message => Send(message is TrainingStarted started
+            return TrainingLoop.Run(spec, dataset, device, message => Send(message is TrainingStarted started
                 ? started with { DataSeconds = started.DataSeconds + loading.Elapsed.TotalSeconds }
-                : message), stop.Token));
+                : message), stop.Token);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {

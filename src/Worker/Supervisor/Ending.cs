@@ -5,7 +5,7 @@ namespace Temper.Worker.Supervisor;
 /// <summary>How an attempt ended on this worker.</summary>
 internal abstract record Ending
 {
-    internal sealed record Succeeded(JobResult Result) : Ending;
+    internal sealed record Succeeded(JobResult Result, TrainedModel Model) : Ending;
 
     /// <param name="WorthRetrying">False where another attempt would end the same.</param>
     internal sealed record Failed(string Reason, bool WorthRetrying) : Ending;

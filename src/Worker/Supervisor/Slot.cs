@@ -117,7 +117,7 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Do
                 await WriteAsync(attempt, (job, cancellation) => queue.ReportEpochAsync(job, epoch.Metrics, cancellation));
                 return null;
             case Finished finished:
-                return new Ending.Succeeded(finished.Result);
+                return new Ending.Succeeded(finished.Result, finished.Model);
             case Failed failed:
                 if (failed.Spoiled) await DropRunnerAsync();
                 return new Ending.Failed(failed.Reason, failed.WorthRetrying);
@@ -155,7 +155,7 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Do
     {
         var (what, write) = ending switch
         {
-            Ending.Succeeded(var result) => ("succeeded", (Func<CancellationToken, Task<bool>>)(c => queue.SucceedAsync(job, result, c))),
+            Ending.Succeeded(var result, var model) => ("succeeded", (Func<CancellationToken, Task<bool>>)(c => queue.SucceedAsync(job, result, model, c))),
             Ending.Failed(var reason, true) => ($"failed: {reason}", c => queue.GiveBackAsync(job, reason, c)),
             Ending.Failed(var reason, false) => ($"failed for good: {reason}", c => queue.FailAsync(job, reason, c)),
             Ending.Stopped(StopReason.Cancelled) => ("cancelled", c => queue.FinishCancelledAsync(job, c)),

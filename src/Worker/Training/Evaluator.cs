@@ -27,6 +27,6 @@ internal static class Evaluator
     }
 
     /// <exception cref="TrainingDivergedException">A logit is not finite.</exception>
-    public static Evaluation Evaluate(float[] logits, long[] labels, int classes, int epoch) =>
-        logits.All(float.IsFinite) ? Evaluation.Of(logits, labels, classes) : throw new TrainingDivergedException(epoch);
+    public static LabelledLogits Label(float[] logits, int[] labels, int classes, int epoch) =>
+        logits.All(float.IsFinite) ? new(logits, labels, classes) : throw new TrainingDivergedException(epoch);
 }

@@ -1,3 +1,4 @@
+using Temper.Domain;
 using Temper.Domain.Jobs;
 
 namespace Temper.Worker.Training;

@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using Temper.Domain.Calibration;
 using Temper.Domain.Jobs;
 using Temper.Worker.Datasets;
 using Temper.Worker.Runner;
@@ -40,10 +42,10 @@ internal sealed class TrainingLoop
     /// <param name="stop">Heeded between steps.</param>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
     /// <exception cref="TrainingDivergedException">The loss is no longer finite.</exception>
-    public static JobResult Run(JobSpec spec, Dataset dataset, Device device, Action<RunnerMessage> report, CancellationToken stop) =>
+    public static Finished Run(JobSpec spec, Dataset dataset, Device device, Action<RunnerMessage> report, CancellationToken stop) =>
         new TrainingLoop(spec, dataset, device, report, stop).Run();
 
-    private JobResult Run()
+    private Finished Run()
     {
         using var scope = NewDisposeScope();
         torch.manual_seed(spec.Seed);
@@ -54,7 +56,8 @@ internal sealed class TrainingLoop
         var loading = Stopwatch.StartNew();
         var normalization = Normalization.Of(dataset.Train);
         using var images = ResidentImages.Of(dataset, dataset.Train, labels, normalization, device);
-        var validationLabels = split.Validation.Select(i => labels[i]).ToArray();
+        int[] validationLabels = [.. split.Validation.Select(i => (int)labels[i])];
+        LabelledLogits? validation = null;
         report(new TrainingStarted(loading.Elapsed.TotalSeconds));
 
         for (var epoch = 1; epoch <= spec.Epochs; epoch++)
@@ -67,13 +70,13 @@ internal sealed class TrainingLoop
             var trainSeconds = clock.Elapsed.TotalSeconds;
             if (!double.IsFinite(trainLoss)) throw new TrainingDivergedException(epoch);
 
-            var logits = Evaluator.Logits(model, images, split.Validation, dataset.Card.Classes, stop);
-            var validation = Evaluator.Evaluate(logits, validationLabels, dataset.Card.Classes, epoch);
+            validation = Evaluator.Label(Evaluator.Logits(model, images, split.Validation, dataset.Card.Classes, stop), validationLabels, dataset.Card.Classes, epoch);
+            var evaluation = Evaluation.Of(validation);
             report(new EpochDone(new(
-                epoch, trainLoss, trainAccuracy, validation.Loss, validation.Accuracy, validation.Ece, validation.SignedGap,
+                epoch, trainLoss, trainAccuracy, evaluation.Loss, evaluation.Accuracy, evaluation.Ece, evaluation.SignedGap,
                 rate, clock.Elapsed.TotalSeconds, split.Training.Length / trainSeconds)));
         }
-        return Test(model, normalization);
+        return Test(model, normalization, validation!);
     }
 
     private (double Loss, double Accuracy) TrainEpoch(Module<Tensor, Tensor> model, torch.optim.Optimizer optimizer, ResidentImages images, int epoch)
@@ -122,17 +125,35 @@ internal sealed class TrainingLoop
     }
 
     /// <summary>The test set is loaded and touched here, once.</summary>
-    private JobResult Test(Module<Tensor, Tensor> model, Normalization normalization)
+    private Finished Test(Module<Tensor, Tensor> model, Normalization normalization, LabelledLogits validation)
     {
-        var testLabels = Widen(dataset.Test.Labels);
-        using var images = ResidentImages.Of(dataset, dataset.Test, testLabels, normalization, device);
-        var everyImage = Enumerable.Range(0, testLabels.Length).Select(i => (long)i).ToArray();
+        using var images = ResidentImages.Of(dataset, dataset.Test, Widen(dataset.Test.Labels), normalization, device);
+        var everyImage = Enumerable.Range(0, dataset.Test.Count).Select(i => (long)i).ToArray();
         var logits = Evaluator.Logits(model, images, everyImage, dataset.Card.Classes, stop);
-        var test = Evaluator.Evaluate(logits, testLabels, dataset.Card.Classes, spec.Epochs);
-        return new(
-            test.Accuracy, test.Loss, test.Ece, test.SignedGap, spec.Epochs,
-            device.ToString(), torch.get_num_threads(), TorchExtras.Provider, WeightsSha256(model), dataset.Notes);
+        var test = Evaluator.Label(logits, Array.ConvertAll(dataset.Test.Labels, label => (int)label), dataset.Card.Classes, spec.Epochs);
+
+        var evaluation = Evaluation.Of(test);
+        var stored = StoredLogits.Of(validation, test, TrueProbabilities(test));
+        var result = new JobResult(
+            evaluation.Accuracy, evaluation.Loss, evaluation.Ece, evaluation.SignedGap, spec.Epochs,
+            device.ToString(), torch.get_num_threads(), TorchExtras.Provider, WeightsSha256(model),
+            stored is null ? [.. dataset.Notes, $"Logits were not kept: {validation.Count} + {test.Count} images of {test.Classes} classes exceed {StoredLogits.LargestBytes >> 20} MiB."] : dataset.Notes);
+        return new(result, new(Safetensors.Write(model, Metadata(normalization)), stored));
     }
+
+    /// <summary>Of the class predicted for each test image, where the data set knows how its labels were drawn.</summary>
+    private double[]? TrueProbabilities(LabelledLogits test) =>
+        dataset.Test.Blends is not { } blends ? null : [.. Predictions.Of(test).Predicted.Select((predicted, i) => blends[i].ProbabilityOf(predicted))];
+
+    /// <summary>What somebody needs to feed images to the weights elsewhere.</summary>
+    private Dictionary<string, string> Metadata(Normalization normalization) => new()
+    {
+        ["model"] = spec.Model.ToString().ToLowerInvariant(),
+        ["dataset"] = dataset.Card.Name,
+        ["input"] = $"N×{dataset.Card.Channels}×{dataset.Card.Height}×{dataset.Card.Width} float32: (pixel from 0 to 255 - mean) / deviation",
+        ["mean"] = normalization.Mean.ToString("R", CultureInfo.InvariantCulture),
+        ["deviation"] = normalization.Deviation.ToString("R", CultureInfo.InvariantCulture),
+    };
 
     private torch.optim.Optimizer CreateOptimizer(Module model) => spec.Optimizer switch
     {

@@ -9,7 +9,7 @@ public class JobTests(ApiFixture fixture) : ApiTest(fixture), IAsyncLifetime
     private static readonly EpochMetrics Metrics = new(1, 0.7, 0.9, 0.2, 0.95, 0.05, -0.03, 0.001, 1.5, 2400);
 
     /// <summary>Each test sees its own jobs only.</summary>
-    public async Task InitializeAsync() => await Database.ExecuteAsync("TRUNCATE jobs, epochs, workers");
+    public async Task InitializeAsync() => await Database.ExecuteAsync("TRUNCATE jobs, epochs, models, workers");
 
     public Task DisposeAsync() => Task.CompletedTask;
 
@@ -27,7 +27,7 @@ public class JobTests(ApiFixture fixture) : ApiTest(fixture), IAsyncLifetime
         Assert.NotNull(running["trainingStartedAt"]);
         Assert.Null(running["result"]);
 
-        await Queue.SucceedAsync(claimed, new(0.99, 0.04, 0.01, -0.005, 3, "cpu", 2, "libtorch", "00", ["a note"]), default);
+        await Queue.SucceedAsync(claimed, new(0.99, 0.04, 0.01, -0.005, 3, "cpu", 2, "libtorch", "00", ["a note"]), new([1, 2, 3], null), default);
 
         var done = await Api.JobAsync(id);
         Assert.Equal("succeeded", done["state"]!.GetValue<string>());

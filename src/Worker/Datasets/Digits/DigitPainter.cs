@@ -1,3 +1,4 @@
+using Temper.Domain;
 namespace Temper.Worker.Datasets.Digits;
 
 /// <summary>

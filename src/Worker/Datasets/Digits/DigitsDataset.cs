@@ -1,3 +1,4 @@
+using Temper.Domain;
 using Temper.Domain.Datasets;
 
 namespace Temper.Worker.Datasets.Digits;

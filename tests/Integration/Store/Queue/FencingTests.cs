@@ -13,7 +13,7 @@ public class FencingTests : QueueTest
     {
         ["training started"] = (queue, job) => queue.ReportTrainingStartedAsync(job, default),
         ["epoch"] = (queue, job) => queue.ReportEpochAsync(job, Metrics, default),
-        ["succeed"] = (queue, job) => queue.SucceedAsync(job, Result, default),
+        ["succeed"] = (queue, job) => queue.SucceedAsync(job, Result, Model, default),
         ["fail"] = (queue, job) => queue.FailAsync(job, "test", default),
         ["finish cancelled"] = (queue, job) => queue.FinishCancelledAsync(job, default),
         ["hand back"] = (queue, job) => queue.HandBackAsync(job, "test", default),
@@ -46,7 +46,7 @@ public class FencingTests : QueueTest
         Assert.False(await AllWrites[write](Queue, stale));
 
         Assert.Equal(before, await RowAsync(current.Id));
-        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT count(*) FROM epochs"));
+        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT (SELECT count(*) FROM epochs) + (SELECT count(*) FROM models)"));
     }
 
     [Theory]
@@ -60,7 +60,7 @@ public class FencingTests : QueueTest
         Assert.False(await AllWrites[write](Queue, job));
 
         Assert.Equal(before, await RowAsync(job.Id));
-        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT count(*) FROM epochs"));
+        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT (SELECT count(*) FROM epochs) + (SELECT count(*) FROM models)"));
     }
 
     [Theory]

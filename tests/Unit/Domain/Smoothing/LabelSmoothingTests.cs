@@ -69,4 +69,20 @@ public class LabelSmoothingTests
     [InlineData(SmoothingConvention.Uniform, 1, 10)]
     public void Of_AtTheEndOfItsRange_LeavesTheClassesEquallyLikely(SmoothingConvention convention, double epsilon, int classes) =>
         Assert.All(LabelSmoothing.Of(convention, epsilon, classes).Targets(0), q => Assert.Equal(1.0 / classes, q, 1e-15));
+
+    [Theory]
+    [InlineData(0, null)]
+    [InlineData(0.1, 4.51085950651685)] // ln(0.91 / 0.01)
+    [InlineData(1, 0.0)]
+    public void LogitGap_OfTenClasses_IsHowFarTheOptimumsLogitsLieApart(double epsilon, double? gap)
+    {
+        var found = LabelSmoothing.Of(SmoothingConvention.Uniform, epsilon, 10).LogitGap;
+
+        Assert.Equal(gap is null, found is null);
+        Assert.Equal(gap ?? 0, found ?? 0, 1e-12);
+    }
+
+    [Fact]
+    public void ExpectedSignedGap_OnMnist_IsAboutMinusNineHundredths() =>
+        Assert.Equal(-0.0893, LabelSmoothing.Of(SmoothingConvention.Uniform, 0.1, 10).ExpectedSignedGap(0.993), 1e-12);
 }

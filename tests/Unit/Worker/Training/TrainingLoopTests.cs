@@ -138,8 +138,10 @@ public class TrainingLoopTests
         Assert.Contains("learningRate", error.Message);
     }
 
-    private sealed record Outcome(JobResult Result, List<RunnerMessage> Messages)
+    private sealed record Outcome(Finished Finished, List<RunnerMessage> Messages)
     {
+        public JobResult Result => Finished.Result;
+
         public EpochMetrics[] Epochs => [.. Messages.OfType<EpochDone>().Select(message => message.Metrics)];
     }
 

@@ -1,4 +1,4 @@
-namespace Temper.Worker;
+namespace Temper.Domain;
 
 /// <summary>
 /// A small random generator whose numbers are part of our results: unlike System.Random's or libtorch's they stay the
@@ -6,7 +6,7 @@ namespace Temper.Worker;
 /// </summary>
 /// <param name="seed">The user's seed.</param>
 /// <param name="stream">Which of the independent sequences of that seed.</param>
-internal sealed class SplitMix64(long seed, ulong stream)
+public sealed class SplitMix64(long seed, ulong stream)
 {
     private ulong state = Mix((ulong)seed) ^ Mix(~stream);
 

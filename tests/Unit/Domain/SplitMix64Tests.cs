@@ -1,6 +1,6 @@
-using Temper.Worker;
+using Temper.Domain;
 
-namespace Temper.Unit.Worker;
+namespace Temper.Unit.Domain;
 
 public class SplitMix64Tests
 {

@@ -1,0 +1,65 @@
+namespace Temper.Domain.Calibration;
+
+/// <summary>The predictions of one bin, summed.</summary>
+/// <param name="Count">n.</param>
+/// <param name="Hits">Σ of hits: 0 or 1 each, or where the true probabilities are known, those.</param>
+/// <param name="Confidence">Σ of confidences.</param>
+public readonly record struct BinSums(int Count, double Hits, double Confidence)
+{
+    /// <summary>|accuracy − confidence|·n.</summary>
+    public double Gap => Math.Abs(Hits - Confidence);
+
+    private BinSums With(double hit, double confidence) => new(Count + 1, Hits + hit, Confidence + confidence);
+
+    /// <summary>Bins of equal width by a tool's rule; empty ones included.</summary>
+    /// <param name="confidences">N, each in [0, 1].</param>
+    /// <param name="hits">N.</param>
+    /// <param name="bins">At least 1.</param>
+    /// <exception cref="ArgumentException">No predictions, lengths differ, bins below 1, or a confidence outside [0, 1].</exception>
+    public static BinSums[] EqualWidth(ReadOnlySpan<double> confidences, ReadOnlySpan<double> hits, int bins, Binning binning)
+    {
+        Check(confidences, hits, bins);
+        var sums = new BinSums[binning.CountWithHidden(bins)];
+        for (var i = 0; i < confidences.Length; i++)
+        {
+            var bin = binning.IndexOf(confidences[i], bins);
+            sums[bin] = sums[bin].With(hits[i], confidences[i]);
+        }
+        return sums;
+    }
+
+    /// <summary>
+    /// Bins of equal mass: the predictions in order of confidence, cut so that counts differ by at most one, larger bins
+    /// first. Equal confidences share their hits evenly, so the order they came in does not matter where a cut parts them.
+    /// </summary>
+    /// <inheritdoc cref="EqualWidth"/>
+    /// <remarks>Nguyen and O'Connor 2015, arXiv:1508.05154; Nixon et al. 2019, arXiv:1904.01685.</remarks>
+    public static BinSums[] EqualMass(ReadOnlySpan<double> confidences, ReadOnlySpan<double> hits, int bins)
+    {
+        Check(confidences, hits, bins);
+        var order = new ConfidenceOrder(confidences);
+        var shared = order.ShareTies(hits);
+        var sums = new BinSums[bins];
+        for (var i = 0; i < order.Count; i++)
+        {
+            var bin = EqualMassBin(i, order.Count, bins);
+            sums[bin] = sums[bin].With(shared[i], confidences[order.Index[i]]);
+        }
+        return sums;
+    }
+
+    /// <summary>The bin of the prediction with the i-th lowest confidence.</summary>
+    public static int EqualMassBin(int i, int count, int bins)
+    {
+        var (size, larger) = (count / bins, count % bins);
+        var inLarger = larger * (size + 1);
+        return i < inLarger ? i / (size + 1) : larger + (i - inLarger) / size;
+    }
+
+    private static void Check(ReadOnlySpan<double> confidences, ReadOnlySpan<double> hits, int bins)
+    {
+        if (confidences.IsEmpty) throw new ArgumentException("No predictions.", nameof(confidences));
+        if (confidences.Length != hits.Length) throw new ArgumentException("As many hits as confidences.", nameof(hits));
+        ArgumentOutOfRangeException.ThrowIfLessThan(bins, 1);
+    }
+}

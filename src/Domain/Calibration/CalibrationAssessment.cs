@@ -1,0 +1,81 @@
+namespace Temper.Domain.Calibration;
+
+/// <summary>What the test set says of the model's probabilities at one temperature.</summary>
+/// <param name="Temperature">What the logits were divided by; 1 leaves them as they are.</param>
+/// <param name="Verdict">Null without resamples: it rests on them.</param>
+/// <param name="Accuracy">Share of top-1 hits. No temperature changes it.</param>
+/// <param name="Nll">Mean negative log-likelihood of the label, nats.</param>
+/// <param name="Brier">Mean of Σ_k (p_k − [k is the label])², 0 to 2.</param>
+/// <param name="SignedGap">Mean confidence − accuracy: positive is over-confident, negative under-confident.</param>
+/// <param name="Aurc">Area under the risk–coverage curve: mean error rate of the most confident predictions, over all coverages.</param>
+/// <param name="Ece">Expected calibration error over bins of equal width.</param>
+/// <param name="Mce">Largest |accuracy − confidence| of any bin of equal width.</param>
+/// <param name="AdaptiveEce">Expected calibration error over bins of equal mass.</param>
+/// <param name="ClasswiseEce">Mean over classes of the ECE of that class's probability.</param>
+/// <param name="L2">Root mean squared |accuracy − confidence| over bins of equal mass.</param>
+/// <param name="SmoothEce">Smooth ECE, without bins, at the bandwidth <paramref name="SmoothEceBandwidth"/>.</param>
+/// <param name="NoiseFree">Against the true probabilities instead of drawn labels; null where the data set does not know them.</param>
+/// <param name="Reliability">The bins of equal width, for a reliability diagram.</param>
+public sealed record CalibrationAssessment(
+    double Temperature,
+    Verdict? Verdict,
+    Estimate Accuracy,
+    Estimate Nll,
+    Estimate Brier,
+    Estimate SignedGap,
+    Estimate Aurc,
+    ErrorEstimate Ece,
+    ErrorEstimate Mce,
+    ErrorEstimate AdaptiveEce,
+    ErrorEstimate ClasswiseEce,
+    ErrorEstimate L2,
+    ErrorEstimate SmoothEce,
+    double SmoothEceBandwidth,
+    NoiseFree? NoiseFree,
+    IReadOnlyList<ReliabilityBin> Reliability)
+{
+    public static CalibrationAssessment Of(LabelledLogits test, double temperature, double[]? trueProbabilities, ReportOptions options)
+    {
+        var predictions = Predictions.Of(test, temperature);
+        var errors = new CalibrationErrors(predictions, options.Bins, options.Binning);
+        var bootstrap = options.Resamples > 0 ? Bootstrap.Of(predictions, errors.Order, options.Resamples, options.Seed) : null;
+        var chance = options.Resamples > 0 ? ConsistencyTest.Of(predictions, errors, options.Resamples, options.Seed) : null;
+        return new(
+            temperature,
+            bootstrap is null || chance is null ? null : Calibration.Verdict.Of(errors.Ece, predictions.SignedGap, bootstrap.SignedGap, chance),
+            new(predictions.Accuracy, bootstrap?.Accuracy),
+            new(predictions.Nll, bootstrap?.Nll),
+            new(predictions.Brier, bootstrap?.Brier),
+            new(predictions.SignedGap, bootstrap?.SignedGap),
+            new(RiskCoverage.Aurc(errors.Order, predictions.Hits), bootstrap?.Aurc),
+            new(errors.Ece, CalibrationError.DebiasedExpected(errors.EqualWidth), chance?.Ece),
+            new(CalibrationError.Maximum(errors.EqualWidth), CalibrationError.DebiasedMaximum(errors.EqualWidth), chance?.Mce),
+            new(CalibrationError.Expected(errors.EqualMass), CalibrationError.DebiasedExpected(errors.EqualMass), chance?.AdaptiveEce),
+            new(errors.Classwise.Expected, errors.Classwise.DebiasedExpected, chance?.ClasswiseEce),
+            new(CalibrationError.L2(errors.EqualMass), CalibrationError.DebiasedL2(errors.EqualMass), chance?.L2),
+            new(errors.SmoothEce, null, chance?.SmoothEce),
+            errors.Smooth.Bandwidth,
+            trueProbabilities is null ? null : Calibration.NoiseFree.Of(predictions, trueProbabilities, options),
+            ReliabilityBin.Of(errors.EqualWidth, options.Bins));
+    }
+}
+
+/// <summary>A mean over images.</summary>
+/// <param name="Interval">95 %, by bootstrap; null without resamples.</param>
+public sealed record Estimate(double Value, Interval? Interval);
+
+/// <summary>A calibration error, which is never negative and biased upwards.</summary>
+/// <param name="Value">As it is usually computed.</param>
+/// <param name="Debiased">With its upward bias taken away; null where no estimate is known.</param>
+/// <param name="Chance">What a perfectly calibrated model would show on as many images; null without resamples.</param>
+public sealed record ErrorEstimate(double Value, double? Debiased, Chance? Chance);
+
+/// <summary>The same errors with each hit replaced by the true probability of the predicted class, so that no label noise is left in them.</summary>
+/// <param name="Ece">Over the report's bins of equal width.</param>
+/// <param name="SignedGap">Mean confidence − mean true probability of the predicted class.</param>
+public sealed record NoiseFree(double Ece, double SignedGap)
+{
+    internal static NoiseFree Of(Predictions predictions, double[] trueProbabilities, ReportOptions options) => new(
+        CalibrationError.Expected(BinSums.EqualWidth(predictions.Confidences, trueProbabilities, options.Bins, options.Binning)),
+        predictions.Confidences.Average() - trueProbabilities.Average());
+}

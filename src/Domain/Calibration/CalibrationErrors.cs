@@ -1,0 +1,27 @@
+namespace Temper.Domain.Calibration;
+
+/// <summary>The calibration errors of some predictions, with the bins they were computed on.</summary>
+public sealed class CalibrationErrors
+{
+    /// <param name="bins">Bins of equal width, and as many of equal mass; at least 1.</param>
+    /// <param name="binning">The rule of the equal-width ones.</param>
+    public CalibrationErrors(Predictions predictions, int bins, Binning binning)
+    {
+        (Bins, Binning, Order) = (bins, binning, new(predictions.Confidences));
+        EqualWidth = BinSums.EqualWidth(predictions.Confidences, predictions.Hits, bins, binning);
+        EqualMass = BinSums.EqualMass(predictions.Confidences, predictions.Hits, bins);
+        Classwise = ClasswiseBins.Of(predictions, bins, binning);
+        (SmoothEce, Smooth) = SmoothCalibrationError.Of(predictions.Confidences, predictions.Hits);
+    }
+
+    public int Bins { get; }
+    public Binning Binning { get; }
+    public ConfidenceOrder Order { get; }
+    public BinSums[] EqualWidth { get; }
+    public BinSums[] EqualMass { get; }
+    public ClasswiseBins Classwise { get; }
+    public SmoothCalibrationError Smooth { get; }
+
+    public double Ece => CalibrationError.Expected(EqualWidth);
+    public double SmoothEce { get; }
+}

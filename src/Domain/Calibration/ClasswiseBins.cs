@@ -1,0 +1,40 @@
+namespace Temper.Domain.Calibration;
+
+/// <summary>For each class the bins of its own probability, over all predictions; K×B, class by class.</summary>
+/// <remarks>Classwise ECE is the mean over classes of each class's ECE: Kull et al. 2019, arXiv:1910.12656, eq. 2.</remarks>
+public sealed class ClasswiseBins
+{
+    private ClasswiseBins(int perClass, BinSums[] sums) => (PerClass, Sums) = (perClass, sums);
+
+    public int PerClass { get; }
+
+    public BinSums[] Sums { get; }
+
+    public static ClasswiseBins Of(Predictions predictions, int bins, Binning binning)
+    {
+        var (classes, perClass) = (predictions.Classes, binning.CountWithHidden(bins));
+        var sums = new BinSums[classes * perClass];
+        for (var i = 0; i < predictions.Count; i++)
+            for (var k = 0; k < classes; k++)
+            {
+                var p = predictions.Probabilities[i * classes + k];
+                ref var bin = ref sums[k * perClass + binning.IndexOf(p, bins)];
+                bin = new(bin.Count + 1, bin.Hits + (predictions.Labels[i] == k ? 1 : 0), bin.Confidence + p);
+            }
+        return new(perClass, sums);
+    }
+
+    /// <summary>Each class's bins hold all N predictions, so the ECE over all bins together is the mean over the classes.</summary>
+    public double Expected => CalibrationError.Expected(Sums);
+
+    /// <inheritdoc cref="CalibrationError.DebiasedExpected"/>
+    public double DebiasedExpected
+    {
+        get
+        {
+            var sum = 0.0;
+            for (var k = 0; k < Sums.Length; k += PerClass) sum += CalibrationError.DebiasedExpected(Sums.AsSpan(k, PerClass));
+            return sum / (Sums.Length / PerClass);
+        }
+    }
+}

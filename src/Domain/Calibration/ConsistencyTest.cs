@@ -1,0 +1,106 @@
+namespace Temper.Domain.Calibration;
+
+/// <summary>What the calibration errors would be by chance alone, were the model perfectly calibrated.</summary>
+/// <param name="PValue">Share of resamples whose ECE is at least the one seen, this one counted among them.</param>
+/// <remarks>
+/// Labels are drawn from the model's own probabilities, predictions and bins staying as they are. Bröcker and Smith 2007;
+/// Vaicenavicius et al. 2019, arXiv:1902.06977.
+/// </remarks>
+public sealed record ConsistencyTest(double PValue, Chance Ece, Chance Mce, Chance AdaptiveEce, Chance ClasswiseEce, Chance L2, Chance SmoothEce)
+{
+    private const ulong Stream = 2;
+
+    /// <param name="errors">The errors seen, with the bins they were computed on.</param>
+    /// <param name="resamples">At least 1.</param>
+    public static ConsistencyTest Of(Predictions predictions, CalibrationErrors errors, int resamples, long seed)
+    {
+        var random = new SplitMix64(seed, Stream);
+        var draws = new Draws(predictions, errors);
+        var (ece, mce, adaptive) = (new double[resamples], new double[resamples], new double[resamples]);
+        var (classwise, l2, smooth) = (new double[resamples], new double[resamples], new double[resamples]);
+        var asLarge = 0;
+        for (var r = 0; r < resamples; r++)
+        {
+            draws.Next(random);
+            ece[r] = CalibrationError.Expected(draws.EqualWidth);
+            mce[r] = CalibrationError.Maximum(draws.EqualWidth);
+            adaptive[r] = CalibrationError.Expected(draws.EqualMass);
+            l2[r] = CalibrationError.L2(draws.EqualMass);
+            classwise[r] = CalibrationError.Expected(draws.Classwise);
+            smooth[r] = errors.Smooth.Value(draws.Hits);
+            // Equal sums taken in another order may differ in their last digits.
+            if (ece[r] >= errors.Ece - 1e-12) asLarge++;
+        }
+        return new((1.0 + asLarge) / (1 + resamples), Chance.Of(ece), Chance.Of(mce), Chance.Of(adaptive), Chance.Of(classwise), Chance.Of(l2), Chance.Of(smooth));
+    }
+
+    /// <summary>Draws labels and counts the hits of every bin at once: which bin a prediction is in never changes.</summary>
+    private sealed class Draws
+    {
+        private readonly Predictions predictions;
+        private readonly CalibrationErrors errors;
+        private readonly int[] equalWidthBin;
+        private readonly int[] classwiseBin;
+
+        public Draws(Predictions predictions, CalibrationErrors errors)
+        {
+            (this.predictions, this.errors) = (predictions, errors);
+            var classes = predictions.Classes;
+            equalWidthBin = Array.ConvertAll(predictions.Confidences, confidence => errors.Binning.IndexOf(confidence, errors.Bins));
+            classwiseBin = new int[predictions.Probabilities.Length];
+            for (var j = 0; j < classwiseBin.Length; j++)
+                classwiseBin[j] = j % classes * errors.Classwise.PerClass + errors.Binning.IndexOf(predictions.Probabilities[j], errors.Bins);
+            (Hits, EqualWidth, EqualMass, Classwise) = (new double[predictions.Count], [.. errors.EqualWidth], [.. errors.EqualMass], [.. errors.Classwise.Sums]);
+        }
+
+        public double[] Hits { get; }
+        public BinSums[] EqualWidth { get; }
+        public BinSums[] EqualMass { get; }
+        public BinSums[] Classwise { get; }
+
+        public void Next(SplitMix64 random)
+        {
+            ClearHits(EqualWidth);
+            ClearHits(EqualMass);
+            ClearHits(Classwise);
+            for (var i = 0; i < Hits.Length; i++)
+            {
+                var label = DrawLabel(i, random.NextDouble());
+                Hit(ref Classwise[classwiseBin[i * predictions.Classes + label]], 1);
+                Hits[i] = label == predictions.Predicted[i] ? 1 : 0;
+                if (Hits[i] == 1) Hit(ref EqualWidth[equalWidthBin[i]], 1);
+            }
+            var shared = errors.Order.ShareTies(Hits);
+            for (var i = 0; i < shared.Length; i++) Hit(ref EqualMass[BinSums.EqualMassBin(i, shared.Length, EqualMass.Length)], shared[i]);
+        }
+
+        /// <summary>By inversion, the predicted class first: it is mostly the one.</summary>
+        private int DrawLabel(int i, double u)
+        {
+            u -= predictions.Confidences[i];
+            var (predicted, label) = (predictions.Predicted[i], predictions.Predicted[i]);
+            for (var k = 0; u >= 0 && k < predictions.Classes; k++)
+            {
+                if (k == predicted) continue;
+                label = k;
+                u -= predictions.Probabilities[i * predictions.Classes + k];
+            }
+            return label;
+        }
+
+        private static void Hit(ref BinSums bin, double hit) => bin = bin with { Hits = bin.Hits + hit };
+
+        private static void ClearHits(BinSums[] bins)
+        {
+            for (var b = 0; b < bins.Length; b++) bins[b] = bins[b] with { Hits = 0 };
+        }
+    }
+}
+
+/// <summary>What an error comes to by chance alone under perfect calibration.</summary>
+/// <param name="Mean">On average.</param>
+/// <param name="Band">The middle 95 %.</param>
+public sealed record Chance(double Mean, Interval Band)
+{
+    internal static Chance Of(double[] draws) => new(draws.Average(), Interval.Middle95(draws));
+}

@@ -1,0 +1,33 @@
+namespace Temper.Domain.Calibration;
+
+/// <summary>What a model said of N images of K classes, and what each of them is.</summary>
+public sealed class LabelledLogits
+{
+    /// <param name="logits">N×K, row-major.</param>
+    /// <param name="labels">N labels in [0, K).</param>
+    /// <param name="classes">K, at least 2.</param>
+    /// <exception cref="ArgumentException">Sizes disagree, nothing to judge, a label out of range, or a logit that is not finite.</exception>
+    public LabelledLogits(float[] logits, int[] labels, int classes)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(classes, 2);
+        if (labels.Length == 0) throw new ArgumentException("There are no labels, so nothing to judge.", nameof(labels));
+        if (logits.Length != (long)labels.Length * classes)
+            throw new ArgumentException($"{labels.Length} labels need {labels.Length}×{classes} logits, not {logits.Length}.", nameof(logits));
+        foreach (var label in labels)
+            if (label < 0 || label >= classes) throw new ArgumentException($"Label {label} is not in [0, {classes}).", nameof(labels));
+        foreach (var logit in logits)
+            if (!float.IsFinite(logit)) throw new ArgumentException($"A logit is {logit}.", nameof(logits));
+        (Logits, Labels, Classes) = (logits, labels, classes);
+    }
+
+    /// <summary>N×K, row-major.</summary>
+    public float[] Logits { get; }
+
+    public int[] Labels { get; }
+
+    public int Classes { get; }
+
+    public int Count => Labels.Length;
+
+    public ReadOnlySpan<float> Row(int i) => Logits.AsSpan(i * Classes, Classes);
+}

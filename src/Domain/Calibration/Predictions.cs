@@ -1,0 +1,87 @@
+namespace Temper.Domain.Calibration;
+
+/// <summary>
+/// The probabilities behind some logits at one temperature, and how each prediction fared. All in float64: a float32
+/// softmax saturates at 1 on confident models and moves predictions across bins.
+/// </summary>
+public sealed class Predictions
+{
+    private Predictions(LabelledLogits source)
+    {
+        (Count, Classes, Labels) = (source.Count, source.Classes, source.Labels);
+        Probabilities = new double[source.Logits.Length];
+        (Predicted, Confidences, Hits) = (new int[Count], new double[Count], new double[Count]);
+        (LogLosses, BrierScores) = (new double[Count], new double[Count]);
+    }
+
+    public int Count { get; }
+
+    public int Classes { get; }
+
+    public int[] Labels { get; }
+
+    /// <summary>softmax(logits / T), N×K, row-major.</summary>
+    public double[] Probabilities { get; }
+
+    /// <summary>The class of the largest logit, the first of equals.</summary>
+    public int[] Predicted { get; }
+
+    /// <summary>The probability of the predicted class, in [1/K, 1].</summary>
+    public double[] Confidences { get; }
+
+    /// <summary>1 where the predicted class is the label, else 0.</summary>
+    public double[] Hits { get; }
+
+    /// <summary>−ln of the label's probability, nats.</summary>
+    public double[] LogLosses { get; }
+
+    /// <summary>Σ_k (p_k − [k is the label])², 0 to 2; Brier 1950.</summary>
+    public double[] BrierScores { get; }
+
+    public double Accuracy => Hits.Average();
+
+    public double Nll => LogLosses.Average();
+
+    public double Brier => BrierScores.Average();
+
+    /// <summary>Mean confidence − accuracy: positive is over-confident, negative under-confident.</summary>
+    public double SignedGap => Confidences.Average() - Accuracy;
+
+    /// <param name="temperature">T above 0: logits are divided by it.</param>
+    /// <exception cref="ArgumentOutOfRangeException">T is not above 0.</exception>
+    public static Predictions Of(LabelledLogits source, double temperature = 1)
+    {
+        if (!(temperature > 0)) throw new ArgumentOutOfRangeException(nameof(temperature), temperature, "Must be above 0.");
+        var predictions = new Predictions(source);
+        for (var i = 0; i < source.Count; i++) predictions.Fill(i, source.Row(i), temperature);
+        return predictions;
+    }
+
+    private void Fill(int i, ReadOnlySpan<float> logits, double temperature)
+    {
+        var (top, label) = (IndexOfLargest(logits), Labels[i]);
+        var probabilities = Probabilities.AsSpan(i * Classes, Classes);
+        var sum = 0.0;
+        for (var k = 0; k < Classes; k++) sum += probabilities[k] = Math.Exp(((double)logits[k] - logits[top]) / temperature);
+        for (var k = 0; k < Classes; k++) probabilities[k] /= sum;
+
+        Predicted[i] = top;
+        Confidences[i] = probabilities[top];
+        Hits[i] = top == label ? 1 : 0;
+        // Not −ln p: p underflows to 0 where the loss is merely large.
+        LogLosses[i] = Math.Log(sum) - ((double)logits[label] - logits[top]) / temperature;
+        var brier = 0.0;
+        for (var k = 0; k < Classes; k++) brier += Square(probabilities[k] - (k == label ? 1 : 0));
+        BrierScores[i] = brier;
+    }
+
+    private static int IndexOfLargest(ReadOnlySpan<float> logits)
+    {
+        var top = 0;
+        for (var k = 1; k < logits.Length; k++)
+            if (logits[k] > logits[top]) top = k;
+        return top;
+    }
+
+    private static double Square(double x) => x * x;
+}

@@ -1,0 +1,21 @@
+namespace Temper.Domain.Calibration;
+
+/// <summary>One bin of a reliability diagram.</summary>
+/// <param name="Lower">Its lower edge.</param>
+/// <param name="Upper">Its upper edge; equal to the lower one for torchmetrics' bin of exact ones.</param>
+/// <param name="Count">Predictions in it.</param>
+/// <param name="MeanConfidence">Null when empty.</param>
+/// <param name="Accuracy">Share of hits; null when empty.</param>
+/// <param name="AccuracyInterval">95 % Wilson interval of the accuracy; null when empty.</param>
+public sealed record ReliabilityBin(double Lower, double Upper, int Count, double? MeanConfidence, double? Accuracy, Interval? AccuracyInterval)
+{
+    /// <param name="sums">Of equal-width bins, and after them perhaps the hidden one.</param>
+    /// <param name="bins">Bins of equal width.</param>
+    public static IReadOnlyList<ReliabilityBin> Of(BinSums[] sums, int bins) => [.. sums.Select((sum, b) =>
+    {
+        double lower = Math.Min((double)b / bins, 1), upper = Math.Min((b + 1.0) / bins, 1);
+        return sum.Count == 0
+            ? new ReliabilityBin(lower, upper, 0, null, null, null)
+            : new ReliabilityBin(lower, upper, sum.Count, sum.Confidence / sum.Count, sum.Hits / sum.Count, Interval.Wilson(sum.Hits, sum.Count));
+    })];
+}

@@ -1,0 +1,70 @@
+namespace Temper.Domain.Calibration;
+
+/// <summary>The temperature T that minimises the negative log-likelihood of softmax(logits / T).</summary>
+/// <param name="Temperature">T, 0.01 to 100. Above 1 the model was over-confident, below 1 under-confident.</param>
+/// <param name="NllBefore">Mean negative log-likelihood at T = 1, nats.</param>
+/// <param name="NllAfter">The same at T; never above <paramref name="NllBefore"/>.</param>
+/// <param name="Note">Why T stands at a bound or means nothing; null for an ordinary minimum.</param>
+/// <remarks>Guo et al. 2017, arXiv:1706.04599, §4.2.</remarks>
+public sealed record TemperatureFit(double Temperature, double NllBefore, double NllAfter, string? Note)
+{
+    public const double Smallest = 0.01, Largest = 100;
+
+    private const int MostSteps = 100;
+
+    /// <summary>Newton's method on β = 1/T, in which the loss is convex, kept within a shrinking bracket.</summary>
+    /// <param name="validation">Images that neither trained the model nor will judge it.</param>
+    public static TemperatureFit On(LabelledLogits validation)
+    {
+        var (beta, note) = Minimise(validation);
+        double before = Nll(validation, 1).Value, after = Nll(validation, beta).Value;
+        // At the end of the search both may agree but for rounding.
+        return after <= before ? new(1 / beta, before, after, note) : new(1, before, before, note);
+    }
+
+    private static (double Beta, string? Note) Minimise(LabelledLogits logits)
+    {
+        double low = 1 / Largest, high = 1 / Smallest, beta = 1;
+        var (atLow, atHigh) = (Nll(logits, low), Nll(logits, high));
+        if (atLow.Slope == 0 && atLow.Curvature == 0) return (1, "Each image's logits are all equal: no temperature changes anything.");
+        if (atHigh.Slope <= 0) return (high, $"The loss still falls at T = {Smallest}, the least allowed: the validation images are all but separated.");
+        if (atLow.Slope >= 0) return (low, $"The loss still falls at T = {Largest}, the largest allowed: the logits say nothing of the labels, or the contrary.");
+
+        for (var step = 0; step < MostSteps; step++)
+        {
+            var (_, slope, curvature) = Nll(logits, beta);
+            if (slope > 0) high = beta;
+            else low = beta;
+            var next = beta - slope / curvature;
+            if (Math.Abs(next - beta) <= 1e-10 * beta) return (beta, null);
+            beta = next > low && next < high ? next : Math.Sqrt(low * high);
+        }
+        return (beta, null);
+    }
+
+    /// <summary>Mean over images of ln Σ_k exp(β z_k) − β z_label, and its first two derivatives in β.</summary>
+    private static (double Value, double Slope, double Curvature) Nll(LabelledLogits logits, double beta)
+    {
+        double value = 0, slope = 0, curvature = 0;
+        for (var i = 0; i < logits.Count; i++)
+        {
+            var row = logits.Row(i);
+            double largest = row[0];
+            foreach (var z in row) largest = Math.Max(largest, z);
+            double sum = 0, first = 0, second = 0;
+            foreach (var z in row)
+            {
+                var below = z - largest;
+                var weight = Math.Exp(beta * below);
+                sum += weight;
+                first += weight * below;
+                second += weight * below * below;
+            }
+            var (mean, label) = (first / sum, row[logits.Labels[i]] - largest);
+            value += Math.Log(sum) - beta * label;
+            slope += mean - label;
+            curvature += second / sum - mean * mean;
+        }
+        return (value / logits.Count, slope / logits.Count, curvature / logits.Count);
+    }
+}

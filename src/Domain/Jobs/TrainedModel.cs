@@ -1,0 +1,39 @@
+using System.Runtime.InteropServices;
+using Temper.Domain.Calibration;
+
+namespace Temper.Domain.Jobs;
+
+/// <summary>What a training leaves behind: enough to judge the model in any way later, and to use it elsewhere.</summary>
+/// <param name="Weights">safetensors, one tensor a parameter, named as in the model.</param>
+/// <param name="Logits">Null when they were too large to keep.</param>
+public sealed record TrainedModel(byte[] Weights, StoredLogits? Logits);
+
+/// <summary>The logits of the validation split and the test set with their labels, as bytes: float32 and int32, little-endian.</summary>
+/// <param name="Classes">K.</param>
+/// <param name="ValidationLogits">N×K.</param>
+/// <param name="ValidationLabels">N.</param>
+/// <param name="TestLogits">N×K.</param>
+/// <param name="TestLabels">N.</param>
+/// <param name="TrueProbabilities">For each test image the true probability of the class predicted, N float64; null where the data set does not know it.</param>
+public sealed record StoredLogits(
+    int Classes, byte[] ValidationLogits, byte[] ValidationLabels, byte[] TestLogits, byte[] TestLabels, byte[]? TrueProbabilities)
+{
+    /// <summary>64 MiB for both splits: 1,000 classes on 16,000 images.</summary>
+    public const long LargestBytes = 64L << 20;
+
+    /// <returns>Null when over <see cref="LargestBytes"/>.</returns>
+    public static StoredLogits? Of(LabelledLogits validation, LabelledLogits test, double[]? trueProbabilities) =>
+        4L * (validation.Logits.Length + test.Logits.Length) > LargestBytes
+            ? null
+            : new(test.Classes, Bytes(validation.Logits), Bytes(validation.Labels), Bytes(test.Logits), Bytes(test.Labels), trueProbabilities is null ? null : Bytes(trueProbabilities));
+
+    public LabelledLogits Validation() => new(Values<float>(ValidationLogits), Values<int>(ValidationLabels), Classes);
+
+    public LabelledLogits Test() => new(Values<float>(TestLogits), Values<int>(TestLabels), Classes);
+
+    public double[]? TestTrueProbabilities() => TrueProbabilities is null ? null : Values<double>(TrueProbabilities);
+
+    private static byte[] Bytes<T>(T[] values) where T : struct => MemoryMarshal.AsBytes<T>(values).ToArray();
+
+    private static T[] Values<T>(byte[] bytes) where T : struct => MemoryMarshal.Cast<byte, T>(bytes).ToArray();
+}

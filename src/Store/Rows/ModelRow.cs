@@ -1,0 +1,22 @@
+using Temper.Domain.Jobs;
+
+namespace Temper.Store.Rows;
+
+/// <summary>What a succeeded job left behind; see <see cref="TrainedModel"/>. The logits' columns are null together.</summary>
+public sealed class ModelRow
+{
+    public Guid JobId { get; init; }
+
+    public required byte[] Weights { get; init; }
+
+    public int? Classes { get; init; }
+    public byte[]? ValidationLogits { get; init; }
+    public byte[]? ValidationLabels { get; init; }
+    public byte[]? TestLogits { get; init; }
+    public byte[]? TestLabels { get; init; }
+    public byte[]? TrueProbabilities { get; init; }
+
+    /// <summary>Null when they were not kept.</summary>
+    public StoredLogits? Logits =>
+        Classes is { } classes ? new(classes, ValidationLogits!, ValidationLabels!, TestLogits!, TestLabels!, TrueProbabilities) : null;
+}

@@ -1,0 +1,33 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+
+namespace Temper.Worker.Training;
+
+/// <summary>Writes a model's parameters in the safetensors format: the header's length, a JSON header, then the numbers.</summary>
+/// <remarks>https://github.com/huggingface/safetensors#format</remarks>
+internal static class Safetensors
+{
+    /// <param name="metadata">What a reader needs to know to use the weights.</param>
+    public static byte[] Write(Module model, Dictionary<string, string> metadata)
+    {
+        var header = new Dictionary<string, object> { ["__metadata__"] = metadata };
+        var data = new MemoryStream();
+        foreach (var (name, parameter) in model.named_parameters())
+        {
+            using var weights = parameter.detach().cpu().contiguous();
+            var start = data.Length;
+            data.Write(MemoryMarshal.AsBytes<float>(weights.data<float>().ToArray()));
+            header[name] = new { dtype = "F32", weights.shape, data_offsets = new[] { start, data.Length } };
+        }
+        // Padded with spaces, so that the numbers start at a multiple of 8.
+        var json = JsonSerializer.SerializeToUtf8Bytes(header);
+        var padded = (json.Length + 7) / 8 * 8;
+        var file = new byte[8 + padded + data.Length];
+        BinaryPrimitives.WriteInt64LittleEndian(file, padded);
+        json.CopyTo(file, 8);
+        file.AsSpan(8 + json.Length, padded - json.Length).Fill((byte)' ');
+        data.GetBuffer().AsSpan(0, (int)data.Length).CopyTo(file.AsSpan(8 + padded));
+        return file;
+    }
+}

@@ -1,0 +1,113 @@
+using System.Text.Json;
+using Temper.Domain.Calibration;
+using Temper.Unit.Fixtures;
+
+namespace Temper.Unit.Domain.Calibration;
+
+/// <summary>Every metric against make_calibration_fixtures.py, which was written from the papers' formulas in NumPy and SciPy.</summary>
+public class ReferenceTests
+{
+    private const double Tolerance = 1e-9;
+
+    /// <summary>The reference and this project sum in different orders before a bandwidth is chosen.</summary>
+    private const double SmoothTolerance = 1e-6;
+
+    private sealed record Case(
+        int N, int K, double Spread, double Right, long Salt, double Step, int Bins, double Temperature,
+        Dictionary<string, JsonElement> Before, Dictionary<string, JsonElement> After)
+    {
+        /// <summary>`draw` of make_calibration_fixtures.py.</summary>
+        public LabelledLogits Draw()
+        {
+            var logits = Array.ConvertAll(Fixture.Values((long)N * K, Salt), value =>
+            {
+                var logit = value * 2 * Spread;
+                return (float)(Step > 0 ? Math.Round(logit / Step) * Step : logit);
+            });
+            var (right, other) = (Fixture.Values(N, Salt + 1), Fixture.Values(N, Salt + 2));
+            var labels = new int[N];
+            for (var i = 0; i < N; i++)
+            {
+                var top = Array.IndexOf(logits, logits[(i * K)..((i + 1) * K)].Max(), i * K) - i * K;
+                labels[i] = right[i] + 0.5 < Right ? top : (top + 1 + (int)((other[i] + 0.5) * (K - 1))) % K;
+            }
+            return new(logits, labels, K);
+        }
+    }
+
+    private sealed record RelplotFigure(double[] Confidences, double[] Hits, double Value, double Bandwidth, double Published, double Relplot);
+
+    public static TheoryData<int> Cases => [.. Enumerable.Range(0, Fixture.Read<Case>("calibration.json").Length)];
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Metrics_BeforeAndAfterTemperature_MatchTheReference(int index)
+    {
+        var expected = Fixture.Read<Case>("calibration.json")[index];
+        var logits = expected.Draw();
+
+        Compare(expected.Before, Predictions.Of(logits), expected.Bins);
+        Compare(expected.After, Predictions.Of(logits, expected.Temperature), expected.Bins);
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void TemperatureFit_OnAnyLogits_MatchesTheReference(int index)
+    {
+        var expected = Fixture.Read<Case>("calibration.json")[index];
+
+        Assert.Equal(expected.Temperature, TemperatureFit.On(expected.Draw()).Temperature, expected.Temperature * 1e-6);
+    }
+
+    [Fact]
+    public void SmoothEce_OfRelplotsOwnFigure_AgreesWithItsPublishedValue()
+    {
+        var figure = Fixture.Read<RelplotFigure>("calibration_relplot.json").Single();
+
+        var (value, at) = SmoothCalibrationError.Of(figure.Confidences, figure.Hits);
+
+        Assert.Equal(figure.Value, value, SmoothTolerance);
+        Assert.Equal(figure.Bandwidth, at.Bandwidth);
+        Assert.Equal(figure.Relplot, value, 1e-4);
+        Assert.Equal(figure.Published, value, 1e-4);
+    }
+
+    private static void Compare(Dictionary<string, JsonElement> expected, Predictions predictions, int bins)
+    {
+        var order = new ConfidenceOrder(predictions.Confidences);
+        Near("accuracy", predictions.Accuracy);
+        Near("nll", predictions.Nll);
+        Near("brier", predictions.Brier);
+        Near("signedGap", predictions.SignedGap);
+        Near("aurc", RiskCoverage.Aurc(order, predictions.Hits));
+
+        var mass = BinSums.EqualMass(predictions.Confidences, predictions.Hits, bins);
+        Near("adaptive", CalibrationError.Expected(mass));
+        Near("adaptiveDebiased", CalibrationError.DebiasedExpected(mass));
+        Near("l2", CalibrationError.L2(mass));
+        Near("l2Debiased", CalibrationError.DebiasedL2(mass), Math.Sqrt(Tolerance)); // a root near 0 magnifies rounding
+
+        var (smooth, at) = SmoothCalibrationError.Of(predictions.Confidences, predictions.Hits);
+        Near("smooth", smooth, SmoothTolerance);
+        Assert.Equal(expected["smoothBandwidth"].GetDouble(), at.Bandwidth);
+
+        foreach (var binning in Enum.GetValues<Binning>())
+        {
+            var width = BinSums.EqualWidth(predictions.Confidences, predictions.Hits, bins, binning);
+            var classwise = ClasswiseBins.Of(predictions, bins, binning);
+            var values = expected[binning.ToString().ToLowerInvariant()];
+            Assert.Equal(values.GetProperty("ece").GetDouble(), CalibrationError.Expected(width), Tolerance);
+            Assert.Equal(values.GetProperty("mce").GetDouble(), CalibrationError.Maximum(width), Tolerance);
+            Assert.Equal(values.GetProperty("eceDebiased").GetDouble(), CalibrationError.DebiasedExpected(width), Tolerance);
+            Assert.Equal(values.GetProperty("classwise").GetDouble(), classwise.Expected, Tolerance);
+            Assert.Equal(values.GetProperty("classwiseDebiased").GetDouble(), classwise.DebiasedExpected, Tolerance);
+            if (binning == Binning.Guo) Assert.Equal(values.GetProperty("mceDebiased").GetDouble(), CalibrationError.DebiasedMaximum(width), Tolerance);
+        }
+
+        void Near(string name, double actual, double tolerance = Tolerance)
+        {
+            var value = expected[name].GetDouble();
+            Assert.True(Math.Abs(value - actual) <= tolerance, $"{name}: expected {value:R}, got {actual:R}.");
+        }
+    }
+}

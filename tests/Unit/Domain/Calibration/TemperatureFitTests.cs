@@ -1,0 +1,42 @@
+using Temper.Domain.Calibration;
+
+namespace Temper.Unit.Domain.Calibration;
+
+public class TemperatureFitTests
+{
+    [Fact]
+    public void On_TwoClassesKnownShare_FindsTheTemperatureByHand()
+    {
+        // Logit gap 4 everywhere, 3 of 4 right: the loss is least where σ(4/T) = ¾, at T = 4 / ln 3.
+        var fit = TemperatureFit.On(new([4, 0, 4, 0, 4, 0, 4, 0], [0, 0, 0, 1], 2));
+
+        Assert.Equal(4 / Math.Log(3), fit.Temperature, 1e-9);
+        Assert.Equal(-0.75 * Math.Log(0.75) - 0.25 * Math.Log(0.25), fit.NllAfter, 1e-12);
+        Assert.Null(fit.Note);
+    }
+
+    [Theory]
+    [InlineData(new[] { 1f, 0, 0, 1 }, new[] { 0, 1 }, TemperatureFit.Smallest)] // all right: T → 0
+    [InlineData(new[] { 300f, 0, 0, 300 }, new[] { 0, 1 }, TemperatureFit.Smallest)] // and so far apart that the slope underflows
+    [InlineData(new[] { 1f, 0, 0, 1 }, new[] { 1, 0 }, TemperatureFit.Largest)] // all wrong: T → ∞
+    [InlineData(new[] { 3f, 3, -2, -2 }, new[] { 1, 0 }, 1)] // nothing to scale
+    public void On_NoOrdinaryMinimum_StandsAtABoundAndSaysWhy(float[] logits, int[] labels, double expected)
+    {
+        var fit = TemperatureFit.On(new(logits, labels, 2));
+
+        Assert.Equal(expected, fit.Temperature, 1e-12);
+        Assert.NotNull(fit.Note);
+        Assert.True(fit.NllAfter <= fit.NllBefore);
+    }
+
+    [Theory]
+    [InlineData(1e-4f)]
+    [InlineData(1e4f)]
+    public void On_ExtremeScales_StaysWithinItsBounds(float scale)
+    {
+        var fit = TemperatureFit.On(new([4 * scale, 0, 4 * scale, 0, 4 * scale, 0, 4 * scale, 0], [0, 0, 0, 1], 2));
+
+        Assert.Equal(scale > 1 ? TemperatureFit.Largest : TemperatureFit.Smallest, fit.Temperature, 1e-12);
+        Assert.NotNull(fit.Note);
+    }
+}

@@ -1,0 +1,114 @@
+using Temper.Domain.Calibration;
+using Temper.Harness;
+
+namespace Temper.Unit.Domain.Calibration;
+
+/// <summary>Intervals and the consistency test against simulated truth. bench/coverage is the same at full size.</summary>
+public class UncertaintyTests
+{
+    private const int Trials = 150, Images = 2000, Resamples = 200;
+
+    [Fact]
+    public void Bootstrap_ManyDrawsFromAKnownTruth_CoversItAsOftenAsItSays()
+    {
+        var truth = SimulatedLogits.Truth(1.5);
+        int accuracy = 0, nll = 0, gap = 0;
+        for (var trial = 0; trial < Trials; trial++)
+        {
+            var predictions = Predictions.Of(SimulatedLogits.Draw(Images, 1.5, trial));
+            var intervals = Bootstrap.Of(predictions, new(predictions.Confidences), Resamples, trial);
+            if (Covers(intervals.Accuracy, truth.Accuracy)) accuracy++;
+            if (Covers(intervals.Nll, truth.Nll)) nll++;
+            if (Covers(intervals.SignedGap, truth.SignedGap)) gap++;
+        }
+
+        // 95 % of 150 is 142.5, with a standard deviation of 2.7.
+        Assert.All(new[] { accuracy, nll, gap }, covered => Assert.InRange(covered, 132, Trials - 1));
+    }
+
+    [Fact]
+    public void ConsistencyTest_OfACalibratedModel_SeldomRejectsIt()
+    {
+        var rejected = 0;
+        for (var trial = 0; trial < Trials; trial++)
+            if (PValue(SimulatedLogits.Draw(Images, 1, trial), trial) < Verdict.Level) rejected++;
+
+        Assert.InRange(rejected, 1, 18); // 5 % of 150 is 7.5, with a standard deviation of 2.7
+    }
+
+    [Fact]
+    public void ConsistencyTest_OfAnOverConfidentModel_RejectsIt() =>
+        Assert.All(Enumerable.Range(0, 20), trial => Assert.True(PValue(SimulatedLogits.Draw(Images, 1.5, trial), trial) < 0.01));
+
+    [Fact]
+    public void Chance_OfACalibratedModel_HoldsWhatIsSeen()
+    {
+        var predictions = Predictions.Of(SimulatedLogits.Draw(Images, 1, 1));
+        var errors = new CalibrationErrors(predictions, 15, Binning.Guo);
+        var chance = ConsistencyTest.Of(predictions, errors, 1000, 0);
+
+        Assert.InRange(errors.Ece, chance.Ece.Band.Low, chance.Ece.Band.High);
+        Assert.InRange(CalibrationError.Maximum(errors.EqualWidth), chance.Mce.Band.Low, chance.Mce.Band.High);
+        Assert.InRange(CalibrationError.Expected(errors.EqualMass), chance.AdaptiveEce.Band.Low, chance.AdaptiveEce.Band.High);
+        Assert.InRange(errors.Classwise.Expected, chance.ClasswiseEce.Band.Low, chance.ClasswiseEce.Band.High);
+        Assert.InRange(CalibrationError.L2(errors.EqualMass), chance.L2.Band.Low, chance.L2.Band.High);
+        Assert.InRange(errors.SmoothEce, chance.SmoothEce.Band.Low, chance.SmoothEce.Band.High);
+    }
+
+    [Theory]
+    [InlineData(2000, 1.5, VerdictName.OverConfident, "Over-confident: mean confidence is above accuracy by 0.")]
+    [InlineData(2000, 0.5, VerdictName.UnderConfident, "Under-confident: mean confidence is below accuracy by 0.")]
+    [InlineData(20000, 1, VerdictName.Calibrated, "Calibrated, as far as these images can tell: ECE is 0.")]
+    [InlineData(50, 1, VerdictName.InsufficientData, "Insufficient data: ECE is 0.")]
+    public void Verdict_OfAKnownTruth_IsRight(int images, double sharpness, VerdictName name, string start)
+    {
+        var verdict = CalibrationAssessment.Of(SimulatedLogits.Draw(images, sharpness, 6), 1, null, new(Binning.Guo, 15, 1000, 0)).Verdict!;
+
+        Assert.Equal(name, verdict.Name);
+        Assert.StartsWith(start, verdict.Sentence);
+    }
+
+    [Fact]
+    public void Verdict_ErrorsThatCancelOverTheBins_IsBothWays()
+    {
+        // Half the images at confidence 0.6 and always right, half at 0.9 and right half of the time: the mean gap is 0.
+        var logits = Enumerable.Range(0, 2000).SelectMany(i => new[] { (float)Math.Log(i % 2 == 0 ? 0.6 / 0.4 : 0.9 / 0.1), 0 }).ToArray();
+        var labels = Enumerable.Range(0, 2000).Select(i => i % 2 == 0 || i % 4 == 1 ? 0 : 1).ToArray();
+
+        var verdict = CalibrationAssessment.Of(new(logits, labels, 2), 1, null, new(Binning.Guo, 15, 1000, 0)).Verdict!;
+
+        Assert.Equal(VerdictName.MiscalibratedBothWays, verdict.Name);
+    }
+
+    [Fact]
+    public void Report_SameSeed_IsTheSameAndAnotherSeedIsNot()
+    {
+        var logits = SimulatedLogits.Draw(500, 1.2, 7);
+        CalibrationReport Report(long seed) => CalibrationReport.Of(logits, logits, null, new(Binning.Guo, 15, 200, seed));
+
+        Assert.Equal(Report(1).Before.Nll.Interval, Report(1).Before.Nll.Interval);
+        Assert.Equal(Report(1).After.Ece.Chance, Report(1).After.Ece.Chance);
+        Assert.NotEqual(Report(1).Before.Nll.Interval, Report(2).Before.Nll.Interval);
+    }
+
+    [Theory]
+    [InlineData(8, 10, 0.4901625, 0.9433178)] // computed by hand from Wilson's formula
+    [InlineData(0, 10, 0, 0.2775328)]
+    [InlineData(10, 10, 0.7224672, 1)]
+    [InlineData(1, 1, 0.2065493, 1)]
+    public void Wilson_KnownShares_MatchesValuesByHand(int hits, int count, double low, double high)
+    {
+        var interval = Interval.Wilson(hits, count);
+
+        Assert.Equal(low, interval.Low, 1e-6);
+        Assert.Equal(high, interval.High, 1e-6);
+    }
+
+    private static double PValue(LabelledLogits logits, long seed)
+    {
+        var predictions = Predictions.Of(logits);
+        return ConsistencyTest.Of(predictions, new(predictions, 15, Binning.Guo), Resamples, seed).PValue;
+    }
+
+    private static bool Covers(Interval interval, double truth) => interval.Low <= truth && truth <= interval.High;
+}
