@@ -9,7 +9,13 @@ switch (args)
     case ["accuracy", var dataset, var epochs, var seeds, .. var epsilons]:
         await Accuracy.RunAsync(dataset, int.Parse(epochs), int.Parse(seeds), [.. epsilons.Select(e => double.Parse(e, System.Globalization.CultureInfo.InvariantCulture))]);
         return 0;
+    case ["report", .. var rest]:
+        await Report.RunAsync(rest is ["--quick"] ? 3 : 30);
+        return 0;
+    case ["coverage", .. var rest]:
+        Coverage.Run(trials: rest is ["--quick"] ? 100 : 1000, images: 2000);
+        return 0;
     default:
-        Console.Error.WriteLine("usage: start [--quick] | accuracy DATASET EPOCHS SEEDS EPSILON...");
+        Console.Error.WriteLine("usage: start [--quick] | report [--quick] | coverage [--quick] | accuracy DATASET EPOCHS SEEDS EPSILON...");
         return 2;
 }

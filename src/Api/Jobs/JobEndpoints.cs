@@ -28,7 +28,7 @@ internal static class JobEndpoints
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
             .WithSummary("Submit a job")
-            .WithDescription("Stores the job and queues it. Only `dataset`, `epsilon` and `epochs` are required. The answer shows the whole spec, defaults filled in; poll `links.self` until `isTerminal`.");
+            .WithDescription("Stores the job and queues it. Only `dataset`, `epsilon` and `epochs` are required. The answer shows the whole spec, defaults filled in; poll `links.self` until `isTerminal`. `advice` tells what ε is likely to do to calibration, from earlier jobs. With `validateOnly=true` the spec is checked and answered (200), and nothing is stored.");
 
         jobs.MapGet("/", ListAsync)
             .ProducesValidationProblem()
@@ -53,13 +53,17 @@ internal static class JobEndpoints
             .WithDescription("A queued job is cancelled at once (200). A running job is asked to stop and shows as `cancelling` (202); the epochs it has reported stay. Asking again is harmless.");
     }
 
-    private static async Task<Results<Accepted<JobResponse>, ProblemHttpResult>> SubmitAsync(HttpRequest request, TemperDb db, CancellationToken cancellation)
+    private static async Task<Results<Accepted<JobResponse>, Ok<CheckedSpecResponse>, ProblemHttpResult>> SubmitAsync(
+        HttpRequest request, TemperDb db, [FromQuery] string? validateOnly, CancellationToken cancellation)
     {
+        if (validateOnly is not (null or "true" or "false")) return Problems.Invalid("The query is wrong.", new() { ["validateOnly"] = [$"must be true or false; got {validateOnly}"] });
         var (body, refusal) = await BodyReader.ReadAsync(request, cancellation);
         if (refusal is not null) return refusal;
         if (JobSpecReader.Read(body, out var errors) is not { } spec) return Problems.Invalid("The job spec is wrong.", errors);
+        var advice = await Advice.ForAsync(db, spec, cancellation);
+        if (validateOnly == "true") return TypedResults.Ok(new CheckedSpecResponse(spec, TargetsResponse.Of(spec), advice));
         var job = await JobQueue.SubmitAsync(db, spec, cancellation);
-        var response = JobResponse.Of(job);
+        var response = JobResponse.Of(job) with { Advice = advice };
         return TypedResults.Accepted(response.Links.Self, response);
     }
 

@@ -21,6 +21,7 @@ namespace Temper.Api.Jobs;
 /// <param name="FinishedAt">When it reached its final state.</param>
 /// <param name="Result">Test-set figures; null until succeeded.</param>
 /// <param name="Links">Where to go from here.</param>
+/// <param name="Advice">What ε is likely to do here; only in the answer to `POST /jobs`, else null.</param>
 public sealed record JobResponse(
     Guid Id,
     ShownState State,
@@ -37,7 +38,8 @@ public sealed record JobResponse(
     DateTimeOffset? TrainingStartedAt,
     DateTimeOffset? FinishedAt,
     JobResult? Result,
-    JobLinks Links)
+    JobLinks Links,
+    SmoothingAdvice? Advice = null)
 {
     /// <param name="job">With its worker loaded, where it has one.</param>
     internal static JobResponse Of(JobRow job) => new(
@@ -60,18 +62,28 @@ public enum ShownState { Queued, Running, Cancelling, Succeeded, Failed, Cancell
 /// <param name="EpsilonOthers">The same smoothing in the other convention: the mass taken from the true class.</param>
 /// <param name="TrueClass">Target probability of the true class: also the confidence of the loss's optimum where the label is certain.</param>
 /// <param name="OtherClass">Target probability of each other class.</param>
+/// <param name="Vector">The whole target of an image of the first class, K probabilities.</param>
 /// <param name="Entropy">H(q) in nats: trainLoss never falls below it, and trainLoss − H(q) compares over different ε.</param>
-public sealed record TargetsResponse(double EpsilonUniform, double EpsilonOthers, double TrueClass, double OtherClass, double Entropy)
+/// <param name="LogitGap">How far the optimum's logit of a certain label is above the others; null at ε = 0, where it is infinite.</param>
+public sealed record TargetsResponse(
+    double EpsilonUniform, double EpsilonOthers, double TrueClass, double OtherClass, IReadOnlyList<double> Vector, double Entropy, double? LogitGap)
 {
     internal static TargetsResponse Of(JobSpec spec)
     {
         var smoothing = spec.LabelSmoothing();
-        return new(smoothing.EpsilonUniform, smoothing.EpsilonOthers, smoothing.TrueClassTarget, smoothing.OtherClassTarget, smoothing.TargetEntropy);
+        return new(smoothing.EpsilonUniform, smoothing.EpsilonOthers, smoothing.TrueClassTarget, smoothing.OtherClassTarget, smoothing.Targets(0), smoothing.TargetEntropy, smoothing.LogitGap);
     }
 }
 
-/// <summary>Paths of what can be done with a job.</summary>
-public sealed record JobLinks(string Self, string Metrics, string Cancel)
+/// <summary>A spec that was checked and not submitted.</summary>
+/// <param name="Spec">What was sent, every default filled in.</param>
+/// <param name="Targets">What ε means for the labels the model would be trained towards.</param>
+/// <param name="Advice">What ε is likely to do here.</param>
+public sealed record CheckedSpecResponse(JobSpec Spec, TargetsResponse Targets, SmoothingAdvice Advice);
+
+/// <summary>Paths of what can be done with a job; calibration, logits and model once it has succeeded.</summary>
+public sealed record JobLinks(string Self, string Metrics, string Cancel, string Calibration, string Logits, string Model)
 {
-    internal static JobLinks Of(Guid id) => new($"/jobs/{id}", $"/jobs/{id}/metrics", $"/jobs/{id}/cancel");
+    internal static JobLinks Of(Guid id) => new(
+        $"/jobs/{id}", $"/jobs/{id}/metrics", $"/jobs/{id}/cancel", $"/jobs/{id}/calibration", $"/jobs/{id}/logits?split=test", $"/jobs/{id}/model");
 }

@@ -26,6 +26,7 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
         Assert.Equal(0.5002880350577578, job["targets"]!["entropy"]!.GetValue<double>(), 1e-12);
 
         var (_, found) = await SendAsync(HttpMethod.Get, response.Headers.Location.OriginalString);
+        job["advice"] = null; // given once
         Assert.True(JsonNode.DeepEquals(job, found), found!.ToJsonString());
     }
 

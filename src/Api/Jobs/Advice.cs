@@ -1,0 +1,28 @@
+using Microsoft.EntityFrameworkCore;
+using Temper.Domain.Jobs;
+using Temper.Domain.Smoothing;
+using Temper.Store;
+
+namespace Temper.Api.Jobs;
+
+/// <summary>What earlier jobs say of a spec that is about to be submitted.</summary>
+internal static class Advice
+{
+    private sealed record Row(double Epsilon, bool IsUniform, double Accuracy, double SignedGap);
+
+    public static async Task<SmoothingAdvice> ForAsync(TemperDb db, JobSpec spec, CancellationToken cancellation)
+    {
+        var smoothing = spec.LabelSmoothing();
+        var model = Json.Name(spec.Model);
+        var rows = await db.Database.SqlQuery<Row>(
+            $"""
+            SELECT (spec->>'epsilon')::float8 AS "Epsilon", spec->>'smoothing' = 'uniform' AS "IsUniform",
+                   (result->>'testAccuracy')::float8 AS "Accuracy", (result->>'testSignedGap')::float8 AS "SignedGap"
+            FROM jobs
+            WHERE state = 'succeeded' AND dataset = {spec.Dataset} AND spec->>'model' = {model} AND (spec->>'labelNoise')::float8 = {spec.LabelNoise}
+            ORDER BY sequence DESC LIMIT 100
+            """).ToListAsync(cancellation);
+        return SmoothingAdvice.Of(smoothing, [.. rows.Select(row => new EarlierJob(
+            LabelSmoothing.Of(row.IsUniform ? SmoothingConvention.Uniform : SmoothingConvention.Others, row.Epsilon, smoothing.Classes).EpsilonUniform, row.Accuracy, row.SignedGap))]);
+    }
+}

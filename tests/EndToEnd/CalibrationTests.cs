@@ -1,0 +1,78 @@
+using System.Diagnostics;
+using Temper.Worker.Datasets;
+using Temper.Worker.Datasets.Digits;
+
+namespace Temper.EndToEnd;
+
+/// <summary>What the service says of models it really trained, checked from outside.</summary>
+public class CalibrationTests : EndToEndTest
+{
+    [Fact]
+    public async Task Report_OfDigitsOverFitted_SaysOverConfidentAndTheTrueProbabilitiesAgree()
+    {
+        await StartWorkerAsync();
+        var id = await TrainAsync(new { dataset = "digits", epsilon = 0, epochs = 20 });
+
+        var report = await Api.GetAsync($"/jobs/{id}/calibration");
+
+        var (before, after) = (report["before"]!, report["after"]!);
+        Assert.Equal("overConfident", before["verdict"]!["name"]!.GetValue<string>());
+        Assert.InRange(Value(before["noiseFree"]!["signedGap"]), 0.03, 0.2);
+        Assert.InRange(Value(before["noiseFree"]!["ece"]), 0.03, 0.2);
+        Assert.InRange(Value(report["temperatureFit"]!["temperature"]), 1.1, 10);
+        Assert.True(Value(after["ece"]!["value"]) < Value(before["ece"]!["value"]));
+        Assert.True(Value(after["noiseFree"]!["ece"]) < Value(before["noiseFree"]!["ece"]));
+        await AssertPyTorchAgreesAsync(id, report, DigitsDataset.Draw().Test.Pixels);
+    }
+
+    [MnistFact]
+    public async Task Report_OfMnistSmoothed_SaysUnderConfidentAndTemperatureMendsIt()
+    {
+        await StartWorkerAsync();
+        var id = await TrainAsync(new { dataset = "mnist", epsilon = 0.1, epochs = 3 });
+
+        var report = await Api.GetAsync($"/jobs/{id}/calibration");
+
+        var (before, after) = (report["before"]!, report["after"]!);
+        Assert.Equal("underConfident", before["verdict"]!["name"]!.GetValue<string>());
+        Assert.StartsWith("Under-confident: mean confidence is below accuracy by 0.1", before["verdict"]!["sentence"]!.GetValue<string>());
+        Assert.InRange(Value(report["temperatureFit"]!["temperature"]), 0.1, 0.9);
+        Assert.InRange(Value(after["ece"]!["value"]), 0, 0.01);
+        Assert.Null(before["noiseFree"]);
+        var test = Path.Combine(Environment.GetEnvironmentVariable("TEMPER_DATA")!, "mnist", "t10k-images-idx3-ubyte.gz");
+        await AssertPyTorchAgreesAsync(id, report, Idx.Read(test, [28, 28], out _));
+
+        // The next one who asks for the same is told beforehand.
+        var checkedSpec = await PostAsync("/jobs?validateOnly=true", new { dataset = "mnist", epsilon = 0.1, epochs = 3 });
+        Assert.Equal("Accuracy here is 0.99; at its optimum ε = 0.1 is under-confident by about 0.09.", checkedSpec["advice"]!["warnings"]![0]!.GetValue<string>());
+    }
+
+    private async Task<Guid> TrainAsync(object spec)
+    {
+        var id = await Api.SubmitAsync(spec);
+        Assert.Equal("succeeded", State(await Api.FinishedJobAsync(id, TimeSpan.FromMinutes(5))));
+        return id;
+    }
+
+    private async Task<JsonNode> PostAsync(string path, object body) =>
+        JsonNode.Parse(await (await System.Net.Http.Json.HttpClientJsonExtensions.PostAsJsonAsync(Api.Http, path, body)).Content.ReadAsStringAsync())!;
+
+    /// <summary>Downloads weights and logits as a user would, and has PyTorch and NumPy say the same.</summary>
+    private async Task AssertPyTorchAgreesAsync(Guid id, JsonNode report, byte[] pixels)
+    {
+        var (model, logits, images) = (Path.Combine(Home, "model.safetensors"), Path.Combine(Home, "test.npz"), Path.Combine(Home, "images"));
+        await File.WriteAllBytesAsync(model, await Api.Http.GetByteArrayAsync($"/jobs/{id}/model"));
+        await File.WriteAllBytesAsync(logits, await Api.Http.GetByteArrayAsync($"/jobs/{id}/logits?split=test"));
+        await File.WriteAllBytesAsync(images, pixels);
+
+        using var python = Process.Start(new ProcessStartInfo("/usr/bin/python3", [Path.Combine(TemperProcess.Repository, "tests/EndToEnd/check_model.py"), model, logits, images]) { RedirectStandardOutput = true })!;
+        var found = JsonNode.Parse(await python.StandardOutput.ReadToEndAsync())!;
+
+        Assert.Equal((report["count"]!.GetValue<int>(), 10), (found["count"]!.GetValue<int>(), found["classes"]!.GetValue<int>()));
+        Assert.Equal(("float32", "int32"), (found["logitsType"]!.GetValue<string>(), found["labelsType"]!.GetValue<string>()));
+        Assert.InRange(Value(found["largestDifference"]), 0, 1e-5);
+        foreach (var metric in new[] { "accuracy", "nll", "ece", "signedGap" }) Assert.Equal(Value(found[metric]), Value(report["before"]![metric]!["value"]), 1e-9);
+    }
+
+    private static double Value(JsonNode? node) => node!.GetValue<double>();
+}
