@@ -22,11 +22,13 @@ def values(count, salt):
 
 
 def draw(n, k, spread, right, salt, step):
-    """N×K float32 logits and N labels, of which a share `right` is the predicted class; step > 0 makes ties."""
+    """N×K float32 logits and N labels, of which a share `right` is the predicted class, or, below 0, all are class 0; step > 0 makes ties."""
     logits = values(n * k, salt) * 2 * spread
     if step > 0:
         logits = np.round(logits / step) * step
     logits = logits.astype(np.float32).reshape(n, k)
+    if right < 0:
+        return logits, np.zeros(n, int)
     top = logits.argmax(1)
     other = (top + 1 + np.floor((values(n, salt + 2) + 0.5) * (k - 1)).astype(int)) % k
     return logits, np.where(values(n, salt + 1) + 0.5 < right, top, other)
@@ -221,7 +223,7 @@ def main():
         (1, 2, 1, 1, 0), (1, 10, 3, 0, 0), (2, 3, 2, 0.5, 0), (17, 2, 0, 0.5, 0), (17, 10, 0, 0.2, 0), (40, 4, 2, 0.6, 1),
         (300, 2, 3, 0.8, 0), (300, 3, 400, 0.9, 0), (300, 10, 2, 1, 0), (300, 10, 2, 0, 0), (300, 100, 5, 0.5, 0),
         (1000, 2, 3, 0.75, 1), (1000, 10, 4, 0.7, 0.5), (2000, 10, 60, 0.95, 0), (10000, 10, 4, 0.9, 0), (10000, 3, 1, 0.45, 0),
-        (2000, 100, 8, 0.8, 0.25),
+        (2000, 100, 8, 0.8, 0.25), (500, 5, 3, -1, 0),
     ):
         salt, bins = n + 7 * k, 10 if step == 1 else 15
         logits, labels = draw(n, k, spread, right, salt, step)

@@ -29,7 +29,7 @@ public class ReferenceTests
             for (var i = 0; i < N; i++)
             {
                 var top = Array.IndexOf(logits, logits[(i * K)..((i + 1) * K)].Max(), i * K) - i * K;
-                labels[i] = right[i] + 0.5 < Right ? top : (top + 1 + (int)((other[i] + 0.5) * (K - 1))) % K;
+                if (Right >= 0) labels[i] = right[i] + 0.5 < Right ? top : (top + 1 + (int)((other[i] + 0.5) * (K - 1))) % K;
             }
             return new(logits, labels, K);
         }
