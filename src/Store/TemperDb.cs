@@ -54,6 +54,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         jobs.HasIndex(job => new { job.Priority, job.Sequence }, "ix_jobs_queue").IsDescending(true, false).HasFilter("state = 'queued'");
         jobs.HasIndex(job => job.WorkerId, "ix_jobs_worker").HasFilter("worker_id IS NOT NULL");
         jobs.HasIndex(job => job.Sequence, "ix_jobs_sequence").IsUnique();
+        jobs.HasIndex(job => job.IdempotencyKey, "ix_jobs_idempotency_key").IsUnique().HasFilter("idempotency_key IS NOT NULL");
         jobs.HasIndex(job => new { job.State, job.Sequence }, "ix_jobs_state");
         jobs.HasIndex(job => new { job.Dataset, job.Sequence }, "ix_jobs_dataset");
         jobs.HasIndex(job => job.Tags, "ix_jobs_tags").HasMethod("gin");

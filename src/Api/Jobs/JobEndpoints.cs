@@ -18,6 +18,8 @@ public sealed record MetricsResponse(IReadOnlyList<EpochMetrics> Items);
 
 internal static class JobEndpoints
 {
+    private const int LongestKey = 255;
+
     public static void MapJobs(this IEndpointRouteBuilder routes)
     {
         var jobs = routes.MapGroup("/jobs").WithTags("Jobs").ProducesProblem(StatusCodes.Status503ServiceUnavailable);
@@ -27,8 +29,9 @@ internal static class JobEndpoints
             .ProducesValidationProblem()
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
+            .ProducesProblem(StatusCodes.Status422UnprocessableEntity)
             .WithSummary("Submit a job")
-            .WithDescription("Stores the job and queues it. Only `dataset`, `epsilon` and `epochs` are required. The answer shows the whole spec, defaults filled in; poll `links.self` until `isTerminal`. `advice` tells what ε is likely to do to calibration, from earlier jobs. With `validateOnly=true` the spec is checked and answered (200), and nothing is stored.");
+            .WithDescription("Stores the job and queues it. Only `dataset`, `epsilon` and `epochs` are required. The answer shows the whole spec, defaults filled in; poll `links.self` until `isTerminal`. `advice` tells what ε is likely to do to calibration, from earlier jobs. With `validateOnly=true` the spec is checked and answered (200), and nothing is stored. With an `Idempotency-Key`, sending the same again gives the same job; another spec under that key is a 422.");
 
         jobs.MapGet("/", ListAsync)
             .ProducesValidationProblem()
@@ -54,15 +57,19 @@ internal static class JobEndpoints
     }
 
     private static async Task<Results<Accepted<JobResponse>, Ok<CheckedSpecResponse>, ProblemHttpResult>> SubmitAsync(
-        HttpRequest request, TemperDb db, [FromQuery] string? validateOnly, CancellationToken cancellation)
+        HttpRequest request, TemperDb db, [FromQuery] string? validateOnly, [FromHeader(Name = "Idempotency-Key")] string? key, CancellationToken cancellation)
     {
+        if (key is not null && !(key.Length is >= 1 and <= LongestKey && key.All(c => c is > ' ' and <= '~')))
+            return Problems.Invalid("The header is wrong.", new() { ["idempotency-key"] = [$"must be 1 to {LongestKey} visible ASCII characters, such as a UUID"] });
         if (validateOnly is not (null or "true" or "false")) return Problems.Invalid("The query is wrong.", new() { ["validateOnly"] = [$"must be true or false; got {validateOnly}"] });
         var (body, refusal) = await BodyReader.ReadAsync(request, cancellation);
         if (refusal is not null) return refusal;
         if (JobSpecReader.Read(body, out var errors) is not { } spec) return Problems.Invalid("The job spec is wrong.", errors);
         var advice = await Advice.ForAsync(db, spec, cancellation);
         if (validateOnly == "true") return TypedResults.Ok(new CheckedSpecResponse(spec, TargetsResponse.Of(spec), advice));
-        var job = await JobQueue.SubmitAsync(db, spec, cancellation);
+        var (job, wasThere) = key is null ? (await JobQueue.SubmitAsync(db, spec, cancellation), false) : await JobQueue.SubmitOnceAsync(db, spec, key, cancellation);
+        if (wasThere && Json.Write(job.Spec) != Json.Write(spec))
+            return Problems.Of(StatusCodes.Status422UnprocessableEntity, "The Idempotency-Key was used for another spec.", $"Job {job.Id} was submitted with this key and a different spec. Send a new key for a new job.");
         var response = JobResponse.Of(job) with { Advice = advice };
         return TypedResults.Accepted(response.Links.Self, response);
     }

@@ -124,6 +124,10 @@ namespace Temper.Store.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("finished_at");
 
+                    b.Property<string>("IdempotencyKey")
+                        .HasColumnType("text")
+                        .HasColumnName("idempotency_key");
+
                     b.Property<int>("Priority")
                         .ValueGeneratedOnAddOrUpdate()
                         .HasColumnType("integer")
@@ -184,6 +188,10 @@ namespace Temper.Store.Migrations
                         .HasName("pk_jobs");
 
                     b.HasIndex(new[] { "Dataset", "Sequence" }, "ix_jobs_dataset");
+
+                    b.HasIndex(new[] { "IdempotencyKey" }, "ix_jobs_idempotency_key")
+                        .IsUnique()
+                        .HasFilter("idempotency_key IS NOT NULL");
 
                     b.HasIndex(new[] { "Priority", "Sequence" }, "ix_jobs_queue")
                         .IsDescending(true, false)
