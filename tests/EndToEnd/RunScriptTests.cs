@@ -24,7 +24,6 @@ public sealed class RunScriptTests : IAsyncLifetime
         var delete = Start("scripts/postgres.sh", "delete");
         await delete.WaitForExitAsync().WaitAsync(Longest);
         Directory.Delete(home, recursive: true);
-        Assert.Equal(0, delete.ExitCode);
     }
 
     [Fact]
@@ -51,15 +50,50 @@ public sealed class RunScriptTests : IAsyncLifetime
 
         Assert.Equal(0, serve.ExitCode);
         Assert.False(await AnswersAsync(http));
-        // Everything it started carries its home in the environment.
-        Assert.DoesNotContain(Process.GetProcesses(), process => EnvironmentOf(process).Contains($"TEMPER_HOME={home}"));
+        Assert.Empty(Ours());
     }
 
-    private Process Start(string script, string argument)
+    [Fact]
+    public async Task Run_ItsWorkerDies_StopsEverythingElseAndSaysSo()
+    {
+        var serve = Start("run", "--serve");
+        await Eventually.TrueAsync(() => Task.FromResult(Ours().Any(IsWorker)), Longest);
+        using var http = new HttpClient { BaseAddress = new($"http://127.0.0.1:{port}") };
+        await Eventually.TrueAsync(async () => await AnswersAsync(http), Longest);
+
+        await TemperProcess.SignalAsync(Ours().First(IsWorker).Id, "KILL");
+        await serve.WaitForExitAsync().WaitAsync(Longest);
+
+        Assert.Equal(1, serve.ExitCode);
+        Assert.Empty(Ours());
+        Assert.Empty(Directory.EnumerateFiles(Path.Combine(home, "users")));
+    }
+
+    [Theory]
+    [InlineData("TEMPER_PORT", "abc")]
+    [InlineData("TEMPER_PORT", "70000")]
+    [InlineData("TEMPER_SLOTS", "0")]
+    [InlineData("TEMPER_DATA", "/nonexistent")]
+    public async Task Run_ASettingThatIsNone_IsRefusedAtOnce(string name, string value)
+    {
+        var run = Start("run", "--once", (name, value));
+
+        await run.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(10));
+
+        Assert.Equal(2, run.ExitCode);
+    }
+
+    /// <summary>Everything that ./run started carries its home in the environment, but for PostgreSQL.</summary>
+    private Process[] Ours() => [.. Process.GetProcesses().Where(process => EnvironmentOf(process).Contains($"TEMPER_HOME={home}"))];
+
+    private static bool IsWorker(Process process) => File.ReadAllText($"/proc/{process.Id}/cmdline") is var line && line.Contains("Temper.Worker") && !line.Contains("runner");
+
+    private Process Start(string script, string argument, params (string Name, string Value)[] environment)
     {
         var start = new ProcessStartInfo(Path.Combine(TemperProcess.Repository, script), [argument]) { RedirectStandardOutput = true };
         start.Environment["TEMPER_HOME"] = home;
         start.Environment["TEMPER_PORT"] = port.ToString();
+        foreach (var (name, value) in environment) start.Environment[name] = value;
         var process = Process.Start(start)!;
         started.Add(process);
         return process;
