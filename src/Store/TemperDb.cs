@@ -11,6 +11,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
 {
     public DbSet<JobRow> Jobs => Set<JobRow>();
     public DbSet<EpochRow> Epochs => Set<EpochRow>();
+    public DbSet<CheckpointRow> Checkpoints => Set<CheckpointRow>();
     public DbSet<ModelRow> Models => Set<ModelRow>();
     public DbSet<WorkerRow> Workers => Set<WorkerRow>();
 
@@ -18,6 +19,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
     {
         model.Entity<JobRow>(MapJobs);
         model.Entity<EpochRow>(MapEpochs);
+        model.Entity<CheckpointRow>(MapCheckpoints);
         model.Entity<ModelRow>(MapModels);
         model.Entity<WorkerRow>(MapWorkers);
         foreach (var property in model.Model.GetEntityTypes().SelectMany(entity => entity.GetProperties()))
@@ -65,6 +67,13 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         epochs.ToTable("epochs");
         epochs.HasKey(epoch => new { epoch.JobId, epoch.Epoch }).HasName("pk_epochs");
         epochs.HasOne<JobRow>().WithMany(job => job.Epochs).HasForeignKey(epoch => epoch.JobId).HasConstraintName("fk_epochs_job");
+    }
+
+    private static void MapCheckpoints(EntityTypeBuilder<CheckpointRow> checkpoints)
+    {
+        checkpoints.ToTable("checkpoints");
+        checkpoints.HasKey(checkpoint => checkpoint.JobId).HasName("pk_checkpoints");
+        checkpoints.HasOne<JobRow>().WithOne().HasForeignKey<CheckpointRow>(checkpoint => checkpoint.JobId).HasConstraintName("fk_checkpoints_job");
     }
 
     private static void MapModels(EntityTypeBuilder<ModelRow> models)

@@ -47,6 +47,9 @@ public static unsafe partial class torch
     public static Tensor tensor(float[] rawArray, ReadOnlySpan<long> dimensions) => FromArray(rawArray, float32, dimensions);
 
     /// <inheritdoc cref="tensor(float[], ReadOnlySpan{long})"/>
+    public static Tensor tensor(double[] rawArray, ReadOnlySpan<long> dimensions) => FromArray(rawArray, float64, dimensions);
+
+    /// <inheritdoc cref="tensor(float[], ReadOnlySpan{long})"/>
     public static Tensor tensor(long[] dataArray, ReadOnlySpan<long> dimensions) => FromArray(dataArray, int64, dimensions);
 
     /// <inheritdoc cref="tensor(float[], ReadOnlySpan{long})"/>

@@ -12,6 +12,9 @@ public sealed class WorkerOptions
     /// <summary>How long a worker that keeps its connection may stay silent before its jobs are taken away. Default 30.</summary>
     public double LeaseSeconds { get; init; } = 30;
 
+    /// <summary>How often a running epoch is checkpointed; each epoch's end is as well. Default 30.</summary>
+    public double CheckpointSeconds { get; init; } = 30;
+
     /// <summary>A base URL tried before the public mirrors, for networks that do not reach them; files at {Mirror}/{dataset}/{file}.</summary>
     public string? Mirror { get; init; }
 
@@ -29,6 +32,8 @@ public sealed class WorkerOptions
 
     public int ThreadsPerRunner => Threads ?? Math.Max(1, Environment.ProcessorCount / Slots);
 
+    public TimeSpan CheckpointInterval => TimeSpan.FromSeconds(CheckpointSeconds);
+
     public TimeSpan Lease => TimeSpan.FromSeconds(LeaseSeconds);
 
     /// <exception cref="InvalidOperationException">A setting is out of its range.</exception>
@@ -40,6 +45,7 @@ public sealed class WorkerOptions
             Slots = section.GetValue("Slots", 1),
             Threads = section.GetValue<int?>("Threads"),
             LeaseSeconds = section.GetValue("LeaseSeconds", 30.0),
+            CheckpointSeconds = section.GetValue("CheckpointSeconds", 30.0),
             Mirror = section["Mirror"],
             DownloadStallSeconds = section.GetValue("DownloadStallSeconds", 30.0),
             ConnectionString = configuration.GetConnectionString("Temper"),
@@ -49,6 +55,7 @@ public sealed class WorkerOptions
         if (options.Slots is < 1 or > 64) throw new InvalidOperationException($"Worker:Slots must be 1 to 64, not {options.Slots}.");
         if (options.Threads is < 1) throw new InvalidOperationException($"Worker:Threads must be at least 1, not {options.Threads}.");
         if (!(options.LeaseSeconds >= 5)) throw new InvalidOperationException($"Worker:LeaseSeconds must be at least 5, not {options.LeaseSeconds}.");
+        if (!(options.CheckpointSeconds is >= 1 and <= 86_400)) throw new InvalidOperationException($"Worker:CheckpointSeconds must be 1 to 86400, not {options.CheckpointSeconds}.");
         if (!(options.DownloadStallSeconds is > 0 and <= 3600)) throw new InvalidOperationException($"Worker:DownloadStallSeconds must be above 0, at most 3600, not {options.DownloadStallSeconds}.");
         return options;
     }

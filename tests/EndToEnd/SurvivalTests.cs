@@ -22,6 +22,25 @@ public class SurvivalTests : EndToEndTest
     }
 
     [Fact]
+    public async Task Worker_KilledAfterACheckpoint_TheNextGoesOnFromItToTheSameBits()
+    {
+        var spec = new { dataset = "digits", epsilon = 0.1, epochs = 12, seed = 3 };
+        var doomed = await StartWorkerAsync(null, ("Worker__CheckpointSeconds", "1"));
+        var id = await Api.SubmitAsync(spec);
+        await Eventually.TrueAsync(async () => await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints") == 1 && (await MetricsAsync(id)).Count >= 4, TimeSpan.FromSeconds(60));
+        await doomed.KillAsync();
+        await StartWorkerAsync();
+        var resumed = await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(90));
+        var untouched = await Api.FinishedJobAsync(await Api.SubmitAsync(spec), TimeSpan.FromSeconds(90));
+
+        Assert.Equal((2, "succeeded"), (resumed["attempt"]!.GetValue<int>(), State(resumed)));
+        Assert.True(JsonNode.DeepEquals(untouched["result"], resumed["result"]), resumed["result"]!.ToJsonString());
+        Assert.True(await Database.ScalarAsync<long>($"SELECT count(*) FROM epochs WHERE job_id = '{id}' AND attempt = 1") > 0, "It began anew.");
+        Assert.Equal(12, (await MetricsAsync(id)).Count);
+        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints"));
+    }
+
+    [Fact]
     public async Task Runner_KilledEachTime_FailsTheJobWhenItsAttemptsAreUsedUp()
     {
         var worker = await StartWorkerAsync();
@@ -150,6 +169,8 @@ public class SurvivalTests : EndToEndTest
         var job = await Api.JobAsync(id);
         Assert.Equal(("queued", "its worker shut down", 0), (State(job), job["reason"]!.GetValue<string>(), job["failures"]!.GetValue<int>()));
         Assert.Empty((await Api.GetAsync("/workers"))["items"]!.AsArray());
+
+        Assert.Equal(1, await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints")); // made when it was told to stop
 
         await StartWorkerAsync();
         job = await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(60));

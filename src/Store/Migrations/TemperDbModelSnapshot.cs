@@ -22,6 +22,23 @@ namespace Temper.Store.Migrations
 
             NpgsqlModelBuilderExtensions.UseIdentityByDefaultColumns(modelBuilder);
 
+            modelBuilder.Entity("Temper.Store.Rows.CheckpointRow", b =>
+                {
+                    b.Property<Guid>("JobId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("job_id");
+
+                    b.Property<byte[]>("Data")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("data");
+
+                    b.HasKey("JobId")
+                        .HasName("pk_checkpoints");
+
+                    b.ToTable("checkpoints", (string)null);
+                });
+
             modelBuilder.Entity("Temper.Store.Rows.EpochRow", b =>
                 {
                     b.Property<Guid>("JobId")
@@ -305,6 +322,16 @@ namespace Temper.Store.Migrations
                         .HasName("pk_workers");
 
                     b.ToTable("workers", (string)null);
+                });
+
+            modelBuilder.Entity("Temper.Store.Rows.CheckpointRow", b =>
+                {
+                    b.HasOne("Temper.Store.Rows.JobRow", null)
+                        .WithOne()
+                        .HasForeignKey("Temper.Store.Rows.CheckpointRow", "JobId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_checkpoints_job");
                 });
 
             modelBuilder.Entity("Temper.Store.Rows.EpochRow", b =>

@@ -13,7 +13,8 @@ public sealed partial class JobQueue
     public Task<bool> SucceedAsync(ClaimedJob job, JobResult result, TrainedModel model, CancellationToken cancellationToken) =>
         WriteAsync(
             $"""
-            WITH done AS (UPDATE jobs SET state = 'succeeded', result = @result, {ToFinal} WHERE {Held} RETURNING id)
+            WITH done AS (UPDATE jobs SET state = 'succeeded', result = @result, {ToFinal} WHERE {Held} RETURNING id),
+                 over AS (DELETE FROM checkpoints WHERE job_id = (SELECT id FROM done))
             INSERT INTO models (job_id, weights, classes, validation_logits, validation_labels, test_logits, test_labels, true_probabilities)
             SELECT id, @weights, @classes, @validation_logits, @validation_labels, @test_logits, @test_labels, @true_probabilities FROM done
             """,

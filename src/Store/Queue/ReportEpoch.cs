@@ -5,15 +5,16 @@ namespace Temper.Store.Queue;
 public sealed partial class JobQueue
 {
     /// <summary>
-    /// Stores an epoch's metrics. The job's row is locked first: an insert guarded only by its own WHERE could commit
-    /// beside a rescue that took the job away in the meantime. Keyed by epoch, so an attempt that starts over replaces
-    /// the rows of the one before and none is doubled.
+    /// Stores an epoch's metrics, and with them the checkpoint made at its end, if one was. The job's row is locked first:
+    /// an insert guarded only by its own WHERE could commit beside a rescue that took the job away in the meantime. Keyed by
+    /// epoch, so an attempt that trains an epoch again replaces its row and none is doubled.
     /// </summary>
     /// <returns>False: the job is no longer held and nothing was written.</returns>
-    public Task<bool> ReportEpochAsync(ClaimedJob job, EpochMetrics metrics, CancellationToken cancellationToken) =>
+    public Task<bool> ReportEpochAsync(ClaimedJob job, EpochMetrics metrics, byte[]? checkpoint, CancellationToken cancellationToken) =>
         WriteAsync(
             $"""
-            WITH held AS (SELECT id, attempt FROM jobs WHERE {Held} FOR SHARE)
+            WITH held AS (SELECT id, attempt FROM jobs WHERE {Held} FOR SHARE),
+                 stored AS ({ReplaceCheckpoint})
             INSERT INTO epochs (job_id, attempt, epoch, train_loss, train_accuracy, validation_loss, validation_accuracy,
                                 ece, signed_gap, learning_rate, seconds, images_per_second)
             SELECT id, attempt, @epoch, @train_loss, @train_accuracy, @validation_loss, @validation_accuracy,
@@ -25,6 +26,7 @@ public sealed partial class JobQueue
                 seconds = excluded.seconds, images_per_second = excluded.images_per_second
             """,
             job, cancellationToken,
+            Bytes("checkpoint", checkpoint),
             new("epoch", metrics.Epoch),
             new("train_loss", metrics.TrainLoss),
             new("train_accuracy", metrics.TrainAccuracy),

@@ -53,6 +53,21 @@ public static partial class torch
 
             public virtual void eval() => train(false);
 
+            /// <summary>Writes every parameter's values, in order.</summary>
+            public Module save(BinaryWriter writer)
+            {
+                foreach (var parameter in parameters()) StateFile.Write(writer, parameter);
+                return this;
+            }
+
+            /// <summary>Reads what <see cref="save"/> wrote of the same model; layouts and devices stay.</summary>
+            /// <exception cref="InvalidDataException">The stream is cut short or of another model.</exception>
+            public virtual Module load(BinaryReader reader)
+            {
+                foreach (var parameter in parameters()) StateFile.Read(reader, parameter);
+                return this;
+            }
+
             /// <summary>Replaces each parameter's storage or layout; only while no graph holds it.</summary>
             internal void Convert(Func<Tensor, Tensor> conversion)
             {

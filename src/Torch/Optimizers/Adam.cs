@@ -20,7 +20,6 @@ namespace Temper.Torch.Modules
         private readonly double beta1, beta2, eps, weightDecay;
         private readonly torch.Tensor[] means, squares;
         private readonly nint[] meanHandles, squareHandles;
-        private long steps;
 
         internal Adam(IEnumerable<Parameter> parameters, double lr, double beta1, double beta2, double eps, double weight_decay) : base(parameters, lr)
         {
@@ -34,14 +33,16 @@ namespace Temper.Torch.Modules
             var loss = closure?.Invoke();
             CheckAlive();
             fixed (nint* p = ParameterHandles, m = meanHandles, s = squareHandles)
-                Native.Check(Native.tt_adam_step(p, m, s, ParameterHandles.Length, ++steps, LearningRate, beta1, beta2, eps, weightDecay));
+                Native.Check(Native.tt_adam_step(p, m, s, ParameterHandles.Length, ++StepCount, LearningRate, beta1, beta2, eps, weightDecay));
             GC.KeepAlive(this);
             return loss;
         }
 
+        private protected override IEnumerable<torch.Tensor> State => means.Concat(squares);
+
         protected override void Dispose(bool disposing)
         {
-            foreach (var state in means.Concat(squares)) state.Dispose();
+            foreach (var state in State) state.Dispose();
         }
     }
 }

@@ -39,6 +39,8 @@ namespace Temper.Torch.Modules
             return loss;
         }
 
+        private protected override IEnumerable<torch.Tensor> State => buffers;
+
         protected override void Dispose(bool disposing)
         {
             foreach (var buffer in buffers) buffer.Dispose();

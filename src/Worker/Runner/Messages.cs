@@ -10,7 +10,8 @@ namespace Temper.Worker.Runner;
 internal abstract record RunnerCommand;
 
 /// <summary>Train this. Answered by <see cref="Finished"/>, <see cref="Failed"/> or <see cref="Stopped"/>, in the end.</summary>
-internal sealed record Train(JobSpec Spec) : RunnerCommand;
+/// <param name="Checkpoint">Where to go on from; null to begin.</param>
+internal sealed record Train(JobSpec Spec, byte[]? Checkpoint) : RunnerCommand;
 
 /// <summary>Stop the training under way, if one is.</summary>
 internal sealed record Stop : RunnerCommand;
@@ -21,6 +22,7 @@ internal sealed record Stop : RunnerCommand;
 [JsonDerivedType(typeof(TrainingStarted), "trainingStarted")]
 [JsonDerivedType(typeof(Progressed), "progressed")]
 [JsonDerivedType(typeof(EpochDone), "epochDone")]
+[JsonDerivedType(typeof(Checkpointed), "checkpointed")]
 [JsonDerivedType(typeof(Finished), "finished")]
 [JsonDerivedType(typeof(Failed), "failed")]
 [JsonDerivedType(typeof(Stopped), "stopped")]
@@ -36,7 +38,11 @@ internal sealed record TrainingStarted(double DataSeconds) : RunnerMessage;
 
 internal sealed record Progressed(TrainingProgress Progress) : RunnerMessage;
 
-internal sealed record EpochDone(EpochMetrics Metrics) : RunnerMessage;
+/// <param name="Checkpoint">Made at its end; null where the last one is recent.</param>
+internal sealed record EpochDone(EpochMetrics Metrics, byte[]? Checkpoint) : RunnerMessage;
+
+/// <summary>Made within an epoch.</summary>
+internal sealed record Checkpointed(byte[] Checkpoint) : RunnerMessage;
 
 internal sealed record Finished(JobResult Result, TrainedModel Model) : RunnerMessage;
 

@@ -20,12 +20,13 @@ internal sealed class RunnerProgram
 {
     private readonly TextReader commands;
     private readonly TextWriter messages;
+    private readonly WorkerOptions options;
     private readonly DatasetLoader datasets;
     private readonly BlockingCollection<Train> jobs = [];
     private volatile CancellationTokenSource? training;
 
-    private RunnerProgram(TextReader commands, TextWriter messages, DatasetLoader datasets) =>
-        (this.commands, this.messages, this.datasets) = (commands, messages, datasets);
+    private RunnerProgram(TextReader commands, TextWriter messages, WorkerOptions options) =>
+        (this.commands, this.messages, this.options, datasets) = (commands, messages, options, new(options));
 
     /// <param name="slot">Which of the worker's slots this serves; on a machine with several GPUs, which of them it takes.</param>
     /// <param name="threads">CPU threads for libtorch.</param>
@@ -37,7 +38,7 @@ internal sealed class RunnerProgram
 
         var messages = new StreamWriter(TakeStandardOutput()) { AutoFlush = true };
         var commands = new StreamReader(Console.OpenStandardInput());
-        new RunnerProgram(commands, messages, new DatasetLoader(options)).Serve(slot, threads);
+        new RunnerProgram(commands, messages, options).Serve(slot, threads);
         return 0;
     }
 
@@ -67,21 +68,22 @@ internal sealed class RunnerProgram
 
         while (jobs.Take() is var job)
         {
-            Send(Run(job.Spec, job.Spec.Device == DeviceName.Cpu ? torch.CPU : device));
+            Send(Run(job, job.Spec.Device == DeviceName.Cpu ? torch.CPU : device));
             // What a large job needed is of no use to a waiting machine.
             if (jobs.Count == 0) TorchExtras.ReleaseMemory();
         }
     }
 
-    private RunnerMessage Run(JobSpec spec, Device device)
+    private RunnerMessage Run(Train job, Device device)
     {
+        var spec = job.Spec;
         var stop = training!;
         try
         {
             var loading = Stopwatch.StartNew();
             var dataset = Load(spec.Dataset, stop.Token);
             loading.Stop();
-            return TrainingLoop.Run(spec, dataset, device, message => Send(message is TrainingStarted started
+            return TrainingLoop.Run(spec, dataset, device, job.Checkpoint, options.CheckpointInterval, message => Send(message is TrainingStarted started
                 ? started with { DataSeconds = started.DataSeconds + loading.Elapsed.TotalSeconds }
                 : message), stop.Token);
         }
@@ -153,6 +155,6 @@ internal sealed class RunnerProgram
         var card = DatasetCatalog.Find(DigitsDataset.Name)!;
         var blank = new LabelledImages(new byte[300 * card.Channels * card.Height * card.Width], new byte[300]);
         var spec = new JobSpec { Dataset = card.Name, Epsilon = 0.1, Epochs = 1 };
-        TrainingLoop.Run(spec, new Dataset(card, blank, blank, []), device, _ => { }, CancellationToken.None);
+        TrainingLoop.Run(spec, new Dataset(card, blank, blank, []), device, null, TimeSpan.MaxValue, _ => { }, CancellationToken.None);
     }
 }

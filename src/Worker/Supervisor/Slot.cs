@@ -80,7 +80,8 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Do
     {
         try
         {
-            await runner!.SendAsync(new Train(attempt.Job.Spec));
+            var checkpoint = attempt.Job.Attempt == 1 ? null : await UntilDatabaseAnswersAsync(cancellation => queue.ReadCheckpointAsync(attempt.Job, cancellation));
+            await runner!.SendAsync(new Train(attempt.Job.Spec, checkpoint));
             while (true)
             {
                 var message = runner.ReadAsync(CancellationToken.None);
@@ -114,7 +115,10 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Do
                 attempt.Progress = progressed.Progress;
                 return null;
             case EpochDone epoch:
-                await WriteAsync(attempt, (job, cancellation) => queue.ReportEpochAsync(job, epoch.Metrics, cancellation));
+                await WriteAsync(attempt, (job, cancellation) => queue.ReportEpochAsync(job, epoch.Metrics, epoch.Checkpoint, cancellation));
+                return null;
+            case Checkpointed checkpointed:
+                await WriteAsync(attempt, (job, cancellation) => queue.StoreCheckpointAsync(job, checkpointed.Checkpoint, cancellation));
                 return null;
             case Finished finished:
                 return new Ending.Succeeded(finished.Result, finished.Model);
@@ -183,13 +187,13 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Do
     }
 
     /// <summary>A report is not dropped because the database is away. The runner trains on meanwhile.</summary>
-    private async Task<bool> UntilDatabaseAnswersAsync(Func<CancellationToken, Task<bool>> write)
+    private async Task<T> UntilDatabaseAnswersAsync<T>(Func<CancellationToken, Task<T>> ask)
     {
         while (true)
         {
             try
             {
-                return await write(CancellationToken.None);
+                return await ask(CancellationToken.None);
             }
             catch (NpgsqlException e) when (IsOutage(e))
             {

@@ -49,7 +49,7 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
 
         // Registered before the first claim, because jobs refer to the worker's row.
         await BeatAsync(worker, slots, stopping);
-        log.LogInformation("Worker {Worker} is ready: {Slots} slots on {Device}, {Threads} threads each", worker.Name, options.Slots, worker.Device, options.ThreadsPerRunner);
+        log.LogInformation("Worker {Worker} is ready: slots {Slots}, device {Device}, {Threads} threads each", worker.Name, options.Slots, worker.Device, options.ThreadsPerRunner);
 
         // Heartbeats go on until the last slot has handed its job back.
         using var slotsDone = new CancellationTokenSource();

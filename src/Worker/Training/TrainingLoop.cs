@@ -19,6 +19,12 @@ internal sealed class TrainingLoop
     /// <summary>How often a running epoch tells how far it is.</summary>
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>
+    /// An epoch that ends sooner after the last checkpoint makes none: on the smallest sets it would cost more than training
+    /// those seconds again.
+    /// </summary>
+    private static readonly TimeSpan LeastCheckpointGap = TimeSpan.FromSeconds(2);
+
     private readonly JobSpec spec;
     private readonly Dataset dataset;
     private readonly Device device;
@@ -27,25 +33,30 @@ internal sealed class TrainingLoop
     private readonly double epsilon;
     private readonly long[] labels;
     private readonly Split split;
+    private readonly TimeSpan checkpointInterval;
+    private long lastCheckpoint = Stopwatch.GetTimestamp();
     private long lastReport = Stopwatch.GetTimestamp();
 
-    private TrainingLoop(JobSpec spec, Dataset dataset, Device device, Action<RunnerMessage> report, CancellationToken stop)
+    private TrainingLoop(JobSpec spec, Dataset dataset, Device device, TimeSpan checkpointInterval, Action<RunnerMessage> report, CancellationToken stop)
     {
-        (this.spec, this.dataset, this.device, this.report, this.stop) = (spec, dataset, device, report, stop);
+        (this.spec, this.dataset, this.device, this.checkpointInterval, this.report, this.stop) = (spec, dataset, device, checkpointInterval, report, stop);
         epsilon = spec.LabelSmoothing().EpsilonUniform;
         labels = Widen(dataset.Train.Labels);
         split = Split.Of(spec, labels.Length);
         split.AddNoise(labels, spec.LabelNoise, dataset.Card.Classes);
     }
 
-    /// <param name="report">Called on this thread: when the first step begins, then progress and each epoch.</param>
-    /// <param name="stop">Heeded between steps.</param>
+    /// <param name="saved">The checkpoint to go on from; null to begin.</param>
+    /// <param name="checkpointInterval">How often to make one while an epoch runs.</param>
+    /// <param name="report">Called on this thread: when the first step begins, then progress, checkpoints and each epoch.</param>
+    /// <param name="stop">Heeded between steps, where a last checkpoint is made.</param>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
     /// <exception cref="TrainingDivergedException">The loss is no longer finite.</exception>
-    public static Finished Run(JobSpec spec, Dataset dataset, Device device, Action<RunnerMessage> report, CancellationToken stop) =>
-        new TrainingLoop(spec, dataset, device, report, stop).Run();
+    public static Finished Run(
+        JobSpec spec, Dataset dataset, Device device, byte[]? saved, TimeSpan checkpointInterval, Action<RunnerMessage> report, CancellationToken stop) =>
+        new TrainingLoop(spec, dataset, device, checkpointInterval, report, stop).Run(saved);
 
-    private Finished Run()
+    private Finished Run(byte[]? saved)
     {
         using var scope = NewDisposeScope();
         torch.manual_seed(spec.Seed);
@@ -58,40 +69,50 @@ internal sealed class TrainingLoop
         using var images = ResidentImages.Of(dataset, dataset.Train, labels, normalization, device);
         int[] validationLabels = [.. split.Validation.Select(i => (int)labels[i])];
         LabelledLogits? validation = null;
+        var start = (saved is null ? null : Checkpoint.Restore(saved, model, optimizer)) ?? Checkpoint.Start;
         report(new TrainingStarted(loading.Elapsed.TotalSeconds));
 
-        for (var epoch = 1; epoch <= spec.Epochs; epoch++)
+        for (; start.Epoch <= spec.Epochs; start = new(start.Epoch + 1, 0, 0, 0))
         {
+            var epoch = start.Epoch;
             var clock = Stopwatch.StartNew();
             var rate = LearningRate.Of(spec, epoch);
             foreach (var group in optimizer.ParamGroups) group.LearningRate = rate;
 
-            var (trainLoss, trainAccuracy) = TrainEpoch(model, optimizer, images, epoch);
+            var (trainLoss, trainAccuracy) = TrainEpoch(model, optimizer, images, start);
             var trainSeconds = clock.Elapsed.TotalSeconds;
             if (!double.IsFinite(trainLoss)) throw new TrainingDivergedException(epoch);
 
-            validation = Evaluator.Label(Evaluator.Logits(model, images, split.Validation, dataset.Card.Classes, stop), validationLabels, dataset.Card.Classes, epoch);
+            validation = Validate(epoch);
             var evaluation = Evaluation.Of(validation);
             report(new EpochDone(new(
                 epoch, trainLoss, trainAccuracy, evaluation.Loss, evaluation.Accuracy, evaluation.Ece, evaluation.SignedGap,
-                rate, clock.Elapsed.TotalSeconds, split.Training.Length / trainSeconds)));
+                rate, clock.Elapsed.TotalSeconds, (split.Training.Length - (long)start.Steps * spec.BatchSize) / trainSeconds),
+                CheckpointDue(LeastCheckpointGap) ? new Checkpoint(epoch + 1, 0, 0, 0).Save(model, optimizer) : null));
         }
-        return Test(model, normalization, validation!);
+        // Gone on from after the last epoch, the validation logits are still to be had.
+        return Test(model, normalization, validation ?? Validate(spec.Epochs));
+
+        LabelledLogits Validate(int epoch) =>
+            Evaluator.Label(Evaluator.Logits(model, images, split.Validation, dataset.Card.Classes, stop), validationLabels, dataset.Card.Classes, epoch);
     }
 
-    private (double Loss, double Accuracy) TrainEpoch(Module<Tensor, Tensor> model, torch.optim.Optimizer optimizer, ResidentImages images, int epoch)
+    private (double Loss, double Accuracy) TrainEpoch(Module<Tensor, Tensor> model, torch.optim.Optimizer optimizer, ResidentImages images, Checkpoint from)
     {
         using var epochScope = NewDisposeScope();
+        var epoch = from.Epoch;
         var order = torch.tensor(split.Order(epoch), [split.Training.Length]).to(device);
         // Sums stay on the device until the epoch ends: reading one would make the host wait for every step.
-        var lossSum = torch.zeros([1], dtype: float64, device: device);
-        var hitSum = torch.zeros([1], dtype: int64, device: device);
+        var lossSum = torch.tensor([from.LossSum], [1]).to(device);
+        var hitSum = torch.tensor([from.HitSum], [1]).to(device);
 
         var count = split.Training.Length;
         var steps = (count + spec.BatchSize - 1) / spec.BatchSize;
         var epochStart = Stopwatch.GetTimestamp();
-        for (var step = 1; step <= steps; step++)
+        for (var step = from.Steps + 1; step <= steps; step++)
         {
+            if (stop.IsCancellationRequested || CheckpointDue(checkpointInterval))
+                report(new Checkpointed(new Checkpoint(epoch, step - 1, lossSum.ToDouble(), (long)hitSum.ToDouble()).Save(model, optimizer)));
             stop.ThrowIfCancellationRequested();
             using var stepScope = NewDisposeScope();
             var start = (step - 1) * spec.BatchSize;
@@ -111,17 +132,25 @@ internal sealed class TrainingLoop
 
             if (Stopwatch.GetElapsedTime(lastReport) < ProgressInterval) continue;
             lastReport = Stopwatch.GetTimestamp();
-            report(new Progressed(ProgressAt(epoch, step, steps, Stopwatch.GetElapsedTime(epochStart).TotalSeconds)));
+            report(new Progressed(ProgressAt(from, step, steps, Stopwatch.GetElapsedTime(epochStart).TotalSeconds)));
         }
         return (lossSum.ToDouble() / count, hitSum.ToDouble() / count);
     }
 
-    private TrainingProgress ProgressAt(int epoch, int step, int steps, double seconds)
+    /// <returns>Whether a checkpoint is to be made now; then the next one is that much later.</returns>
+    private bool CheckpointDue(TimeSpan interval)
+    {
+        if (Stopwatch.GetElapsedTime(lastCheckpoint) < interval) return false;
+        lastCheckpoint = Stopwatch.GetTimestamp();
+        return true;
+    }
+
+    private TrainingProgress ProgressAt(Checkpoint from, int step, int steps, double seconds)
     {
         var images = Math.Min((long)step * spec.BatchSize, split.Training.Length);
-        var imagesPerSecond = images / seconds;
-        var imagesLeft = (spec.Epochs - epoch + 1L) * split.Training.Length - images;
-        return new(epoch, spec.Epochs, step, steps, imagesPerSecond, imagesLeft / imagesPerSecond);
+        var imagesPerSecond = (images - (long)from.Steps * spec.BatchSize) / seconds;
+        var imagesLeft = (spec.Epochs - from.Epoch + 1L) * split.Training.Length - images;
+        return new(from.Epoch, spec.Epochs, step, steps, imagesPerSecond, imagesLeft / imagesPerSecond);
     }
 
     /// <summary>The test set is loaded and touched here, once.</summary>

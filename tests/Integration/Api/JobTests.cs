@@ -9,7 +9,7 @@ public class JobTests(ApiFixture fixture) : ApiTest(fixture), IAsyncLifetime
     private static readonly EpochMetrics Metrics = new(1, 0.7, 0.9, 0.2, 0.95, 0.05, -0.03, 0.001, 1.5, 2400);
 
     /// <summary>Each test sees its own jobs only.</summary>
-    public async Task InitializeAsync() => await Database.ExecuteAsync("TRUNCATE jobs, epochs, models, workers");
+    public async Task InitializeAsync() => await Database.ExecuteAsync("TRUNCATE jobs, epochs, checkpoints, models, workers");
 
     public Task DisposeAsync() => Task.CompletedTask;
 
@@ -70,8 +70,8 @@ public class JobTests(ApiFixture fixture) : ApiTest(fixture), IAsyncLifetime
         var claimed = await ClaimAsync();
         Assert.Empty((await Api.GetAsync($"/jobs/{id}/metrics"))["items"]!.AsArray());
 
-        await Queue.ReportEpochAsync(claimed, Metrics, default);
-        await Queue.ReportEpochAsync(claimed, Metrics with { Epoch = 2, TrainLoss = 0.6 }, default);
+        await Queue.ReportEpochAsync(claimed, Metrics, null, default);
+        await Queue.ReportEpochAsync(claimed, Metrics with { Epoch = 2, TrainLoss = 0.6 }, null, default);
 
         var items = (await Api.GetAsync($"/jobs/{id}/metrics"))["items"]!.AsArray();
         var expected = JsonNode.Parse("""

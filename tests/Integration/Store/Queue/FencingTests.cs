@@ -12,7 +12,8 @@ public class FencingTests : QueueTest
     private static readonly Dictionary<string, Func<JobQueue, ClaimedJob, Task<bool>>> AllWrites = new()
     {
         ["training started"] = (queue, job) => queue.ReportTrainingStartedAsync(job, default),
-        ["epoch"] = (queue, job) => queue.ReportEpochAsync(job, Metrics, default),
+        ["epoch"] = (queue, job) => queue.ReportEpochAsync(job, Metrics, [1], default),
+        ["checkpoint"] = (queue, job) => queue.StoreCheckpointAsync(job, [1], default),
         ["succeed"] = (queue, job) => queue.SucceedAsync(job, Result, Model, default),
         ["fail"] = (queue, job) => queue.FailAsync(job, "test", default),
         ["finish cancelled"] = (queue, job) => queue.FinishCancelledAsync(job, default),
@@ -46,7 +47,7 @@ public class FencingTests : QueueTest
         Assert.False(await AllWrites[write](Queue, stale));
 
         Assert.Equal(before, await RowAsync(current.Id));
-        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT (SELECT count(*) FROM epochs) + (SELECT count(*) FROM models)"));
+        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT (SELECT count(*) FROM epochs) + (SELECT count(*) FROM models) + (SELECT count(*) FROM checkpoints)"));
     }
 
     [Theory]
@@ -60,7 +61,7 @@ public class FencingTests : QueueTest
         Assert.False(await AllWrites[write](Queue, job));
 
         Assert.Equal(before, await RowAsync(job.Id));
-        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT (SELECT count(*) FROM epochs) + (SELECT count(*) FROM models)"));
+        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT (SELECT count(*) FROM epochs) + (SELECT count(*) FROM models) + (SELECT count(*) FROM checkpoints)"));
     }
 
     [Theory]
@@ -72,7 +73,7 @@ public class FencingTests : QueueTest
 
         Assert.True(await AllWrites[write](Queue, job));
 
-        Assert.True(before != await RowAsync(job.Id) || await Database.ScalarAsync<long>("SELECT count(*) FROM epochs") == 1);
+        Assert.True(before != await RowAsync(job.Id) || await Database.ScalarAsync<long>("SELECT (SELECT count(*) FROM epochs) + (SELECT count(*) FROM checkpoints)") > 0);
     }
 
     [Fact]
@@ -83,7 +84,7 @@ public class FencingTests : QueueTest
         await using var rescue = await rescuer.BeginTransactionAsync();
         await ExecuteAsync(rescuer, $"UPDATE jobs SET state = 'queued', worker_id = NULL WHERE id = '{job.Id}'");
 
-        var report = Queue.ReportEpochAsync(job, Metrics, default);
+        var report = Queue.ReportEpochAsync(job, Metrics, null, default);
         await WaitForABlockedSessionAsync();
         Assert.False(report.IsCompleted);
         await rescue.CommitAsync();

@@ -66,7 +66,7 @@ public class RescueTests : QueueTest
         Assert.Equal((JobState.Failed, 1, "its worker died"), await StateAsync(last.Id));
         Assert.Equal((JobState.Cancelled, 1, "cancelled while running"), await StateAsync(asked.Id));
         Assert.Equal(JobState.Running, (await JobAsync(untouched.Id)).State);
-        Assert.False(await Queue.ReportEpochAsync(again, Metrics, default));
+        Assert.False(await Queue.ReportEpochAsync(again, Metrics, null, default));
     }
 
     [Fact]

@@ -85,6 +85,78 @@ public class TrainingLoopTests
         Assert.NotEqual(constant.Epochs[1].TrainLoss, cosine.Epochs[1].TrainLoss);
     }
 
+    /// <summary>Stopped after any number of steps and gone on from its checkpoint, perhaps more than once, a run ends with the bits of one never touched.</summary>
+    [Theory]
+    [InlineData(OptimizerName.Adam, new[] { 1 })]
+    [InlineData(OptimizerName.Adam, new[] { 10 })] // the last step of an epoch is the 11th
+    [InlineData(OptimizerName.Adam, new[] { 11 })]
+    [InlineData(OptimizerName.Adam, new[] { 12 })]
+    [InlineData(OptimizerName.Adam, new[] { 3, 8, 5 })]
+    [InlineData(OptimizerName.Sgd, new[] { 7, 10 })]
+    public void Run_StoppedAndGoneOn_GivesTheBitsOfOneNeverTouched(OptimizerName optimizer, int[] stops)
+    {
+        var spec = Spec with { Optimizer = optimizer, Schedule = ScheduleName.Cosine, LabelNoise = 0.1 };
+        var untouched = Run(spec);
+        var (epochs, checkpoint) = (new Dictionary<int, EpochMetrics>(), (byte[]?)null);
+        void Note(RunnerMessage message)
+        {
+            if (message is EpochDone done) epochs[done.Metrics.Epoch] = done.Metrics;
+            if (message is Checkpointed made) checkpoint = made.Checkpoint;
+        }
+
+        foreach (var steps in stops)
+        {
+            using var stop = new CancellationTokenSource();
+            var done = 0;
+            // With no time between checkpoints there is one before every step, so that steps can be counted.
+            Assert.Throws<OperationCanceledException>(() => TrainingLoop.Run(spec, Small, torch.CPU, checkpoint, TimeSpan.Zero, message =>
+            {
+                Note(message);
+                if (message is Checkpointed && ++done > steps) stop.Cancel();
+            }, stop.Token));
+        }
+        var last = TrainingLoop.Run(spec, Small, torch.CPU, checkpoint, TimeSpan.MaxValue, Note, CancellationToken.None);
+
+        Assert.Equal(untouched.Result with { Notes = [] }, last.Result with { Notes = [] });
+        Assert.Equal(untouched.Finished.Model.Weights, last.Model.Weights);
+        Assert.Equal(untouched.Finished.Model.Logits!.TestLogits, last.Model.Logits!.TestLogits);
+        Assert.Equal(untouched.Finished.Model.Logits.ValidationLogits, last.Model.Logits.ValidationLogits);
+        Assert.Equal(untouched.Epochs.Select(Timeless), epochs.OrderBy(epoch => epoch.Key).Select(epoch => Timeless(epoch.Value)));
+    }
+
+    [Fact]
+    public void Run_GoneOnAfterTheLastEpoch_OnlyTests()
+    {
+        byte[]? checkpoint = null;
+        var untouched = TrainingLoop.Run(Spec with { Epochs = 1 }, Small, torch.CPU, null, TimeSpan.Zero, message => checkpoint = message is Checkpointed made ? made.Checkpoint : checkpoint, CancellationToken.None);
+        // The checkpoint before the last step, moved on by hand: one epoch more than there is, no steps.
+        var messages = new List<RunnerMessage>();
+        using var scope = NewDisposeScope();
+        using var model = new Cnn(1, 28, 28, 10);
+        using var optimizer = torch.optim.Adam(model.parameters());
+        Checkpoint.Restore(checkpoint!, model, optimizer);
+        var over = new Checkpoint(2, 0, 0, 0).Save(model, optimizer);
+
+        var finished = TrainingLoop.Run(Spec with { Epochs = 1 }, Small, torch.CPU, over, TimeSpan.MaxValue, messages.Add, CancellationToken.None);
+
+        Assert.IsType<TrainingStarted>(Assert.Single(messages));
+        Assert.Equal(untouched.Model.Logits!.ValidationLabels, finished.Model.Logits!.ValidationLabels);
+    }
+
+    [Fact]
+    public void Restore_WhatAnotherBuildOrModelWrote_ChangesNothingOrSaysWhy()
+    {
+        using var model = new Cnn(1, 28, 28, 10);
+        using var other = new Cnn(1, 28, 28, 7);
+        using var optimizer = torch.optim.Adam(model.parameters());
+        using var otherOptimizer = torch.optim.Adam(other.parameters());
+        var saved = Checkpoint.Start.Save(other, otherOptimizer);
+
+        Assert.Null(Checkpoint.Restore([99, .. saved[1..]], model, optimizer));
+        Assert.Throws<InvalidDataException>(() => Checkpoint.Restore(saved, model, optimizer));
+        Assert.Throws<InvalidDataException>(() => Checkpoint.Restore(saved[..1000], other, otherOptimizer));
+    }
+
     [Fact]
     public void Run_OnLearnableImages_Learns()
     {
@@ -119,7 +191,7 @@ public class TrainingLoopTests
         using var stop = new CancellationTokenSource();
         var messages = new List<RunnerMessage>();
 
-        Assert.Throws<OperationCanceledException>(() => TrainingLoop.Run(Spec with { Epochs = 1000 }, Small, torch.CPU, message =>
+        Assert.Throws<OperationCanceledException>(() => TrainingLoop.Run(Spec with { Epochs = 1000 }, Small, torch.CPU, null, TimeSpan.MaxValue, message =>
         {
             messages.Add(message);
             if (message is EpochDone) stop.Cancel();
@@ -148,7 +220,7 @@ public class TrainingLoopTests
     private static Outcome Run(JobSpec spec)
     {
         var messages = new List<RunnerMessage>();
-        return new(TrainingLoop.Run(spec, Small, torch.CPU, messages.Add, CancellationToken.None), messages);
+        return new(TrainingLoop.Run(spec, Small, torch.CPU, null, TimeSpan.MaxValue, messages.Add, CancellationToken.None), messages);
     }
 
     private static EpochMetrics Timeless(EpochMetrics metrics) => metrics with { Seconds = 0, ImagesPerSecond = 0 };

@@ -1,0 +1,46 @@
+namespace Temper.Worker.Training;
+
+/// <summary>
+/// Where a training stands between two optimizer steps. Split, label noise and the order of images follow from the spec's
+/// seed, so weights, optimizer state and the epoch's running sums are all there is to keep: a run that goes on from here
+/// gives the bits of one that never stopped.
+/// </summary>
+/// <param name="Epoch">The epoch under way, from 1; one past the last when all are done.</param>
+/// <param name="Steps">Optimizer steps done in it.</param>
+/// <param name="LossSum">Σ of the smoothed loss over the images trained on in it.</param>
+/// <param name="HitSum">Σ of top-1 hits over them.</param>
+internal readonly record struct Checkpoint(int Epoch, int Steps, double LossSum, long HitSum)
+{
+    /// <summary>To be raised when the layout changes: a checkpoint of another layout is not read.</summary>
+    private const byte Version = 1;
+
+    public static Checkpoint Start { get; } = new(1, 0, 0, 0);
+
+    public byte[] Save(Module<Tensor, Tensor> model, torch.optim.Optimizer optimizer)
+    {
+        var bytes = new MemoryStream();
+        using var writer = new BinaryWriter(bytes);
+        writer.Write(Version);
+        writer.Write(Epoch);
+        writer.Write(Steps);
+        writer.Write(LossSum);
+        writer.Write(HitSum);
+        model.save(writer);
+        optimizer.save_state_dict(writer);
+        writer.Flush();
+        return bytes.ToArray();
+    }
+
+    /// <summary>Puts model and optimizer where they stood.</summary>
+    /// <returns>Null for a checkpoint that another build wrote: nothing was changed.</returns>
+    /// <exception cref="InvalidDataException">It is cut short or of another model.</exception>
+    public static Checkpoint? Restore(byte[] saved, Module<Tensor, Tensor> model, torch.optim.Optimizer optimizer)
+    {
+        using var reader = new BinaryReader(new MemoryStream(saved));
+        if (reader.ReadByte() != Version) return null;
+        var checkpoint = new Checkpoint(reader.ReadInt32(), reader.ReadInt32(), reader.ReadDouble(), reader.ReadInt64());
+        model.load(reader);
+        optimizer.load_state_dict(reader);
+        return checkpoint;
+    }
+}
