@@ -17,10 +17,10 @@ internal static class Report
         await using var api = await ApiProcess.StartAsync(database.ConnectionString);
         Console.WriteLine($"# Time of a calibration report\n\n{Machine.Describe()}\n");
         Console.WriteLine($"10,000 test and 6,000 validation images, simulated logits, through the API on the same machine, one request at a time, warm; {rounds} rounds, settings in turn.\n");
-        Console.WriteLine("| K | resamples | median ms | largest ms |\n|---|---|---|---|");
-        foreach (var classes in new[] { 10, 100 })
+        Console.WriteLine("| K | model | resamples | median ms | largest ms |\n|---|---|---|---|---|");
+        foreach (var (classes, sharpness, kind) in new[] { (10, 8, "confident"), (10, 2, "unsure"), (100, 8, "confident") })
         {
-            var id = await StoreAsync(database, classes);
+            var id = await StoreAsync(database, classes, sharpness);
             var times = new Dictionary<string, List<double>>();
             for (var round = -2; round < rounds; round++)
                 foreach (var query in new[] { "0", "1000", "304" })
@@ -30,7 +30,7 @@ internal static class Report
                     if (round >= 0) (times.TryGetValue(query, out var list) ? list : times[query] = []).Add(clock.Elapsed.TotalMilliseconds);
                 }
             foreach (var (query, list) in times)
-                Console.WriteLine($"| {classes} | {(query == "304" ? "1000, client has it (304)" : query)} | {list.Order().ElementAt(list.Count / 2):F0} | {list.Max():F0} |");
+                Console.WriteLine($"| {classes} | {kind} | {(query == "304" ? "1000, client has it (304)" : query)} | {list.Order().ElementAt(list.Count / 2):F0} | {list.Max():F0} |");
         }
         PrintEpochFigures();
     }
@@ -38,7 +38,7 @@ internal static class Report
     /// <summary>What each epoch pays for its figures, evaluation by the model left out.</summary>
     private static void PrintEpochFigures()
     {
-        var logits = Draw(6_000, 10);
+        var logits = Draw(6_000, 10, 8);
         var times = new List<double>();
         for (var round = 0; round < 50; round++)
         {
@@ -52,15 +52,15 @@ internal static class Report
     private static async Task AskAsync(ApiProcess api, Guid id, string query)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, $"/jobs/{id}/calibration{(query == "0" ? "?resamples=0" : "")}");
-        if (query == "304") request.Headers.IfNoneMatch.Add(new($"\"{id:N}-1-Guo-15-1000-0\""));
+        if (query == "304") request.Headers.IfNoneMatch.Add(new($"\"{id:N}-1-Guo-15-1000-0\"", isWeak: true));
         using var response = await api.Http.SendAsync(request);
         var expected = query == "304" ? System.Net.HttpStatusCode.NotModified : System.Net.HttpStatusCode.OK;
         if (response.StatusCode != expected) throw new InvalidOperationException($"{query}: {response.StatusCode}");
         await response.Content.ReadAsByteArrayAsync();
     }
 
-    /// <summary>A succeeded job whose model is right nine times in ten and a little over-confident.</summary>
-    private static async Task<Guid> StoreAsync(TestDatabase database, int classes)
+    /// <summary>A succeeded job whose labels were drawn from its model's own probabilities.</summary>
+    private static async Task<Guid> StoreAsync(TestDatabase database, int classes, double sharpness)
     {
         await using var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(database.DataSource).Options);
         var id = (await JobQueue.SubmitAsync(db, new JobSpec { Dataset = "digits", Epsilon = 0, Epochs = 1 }, default)).Id;
@@ -68,20 +68,25 @@ internal static class Report
         var worker = WorkerIdentity.Create("cpu", 1);
         await queue.HeartbeatAsync(worker, [], default);
         var job = await queue.ClaimAsync(worker.Id, false, default) ?? throw new InvalidOperationException("Nothing to claim.");
-        await queue.SucceedAsync(job, new(0.9, 0.3, 0.05, 0.05, 1, "cpu", 2, "none", "00", []), new([], StoredLogits.Of(Draw(6_000, classes), Draw(10_000, classes), null)), default);
+        await queue.SucceedAsync(job, new(0.9, 0.3, 0.05, 0.05, 1, "cpu", 2, "none", "00", []), new([], StoredLogits.Of(Draw(6_000, classes, sharpness), Draw(10_000, classes, sharpness), null)), default);
         return id;
     }
 
-    private static LabelledLogits Draw(int count, int classes)
+    private static LabelledLogits Draw(int count, int classes, double sharpness)
     {
         var random = new SplitMix64(count, (ulong)classes);
-        var (logits, labels) = (new float[count * classes], new int[count]);
+        var logits = new float[count * classes];
         for (var i = 0; i < count; i++)
         {
-            for (var k = 0; k < classes; k++) logits[i * classes + k] = (float)random.NextDouble(-3, 3);
-            var top = random.NextInt32(classes);
-            logits[i * classes + top] += (float)random.NextDouble(2, 14);
-            labels[i] = random.NextDouble() < 0.9 ? top : random.NextInt32(classes);
+            for (var k = 0; k < classes; k++) logits[i * classes + k] = (float)random.NextDouble(-1, 1);
+            logits[i * classes + random.NextInt32(classes)] += (float)random.NextDouble(0, sharpness);
+        }
+        var probabilities = Predictions.Of(new(logits, new int[count], classes)).Probabilities;
+        var labels = new int[count];
+        for (var i = 0; i < count; i++)
+        {
+            var u = random.NextDouble();
+            while (labels[i] < classes - 1 && (u -= probabilities[i * classes + labels[i]]) >= 0) labels[i]++;
         }
         return new(logits, labels, classes);
     }

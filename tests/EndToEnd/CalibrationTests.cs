@@ -44,7 +44,7 @@ public class CalibrationTests : EndToEndTest
 
         // The next one who asks for the same is told beforehand.
         var checkedSpec = await PostAsync("/jobs?validateOnly=true", new { dataset = "mnist", epsilon = 0.1, epochs = 3 });
-        Assert.Equal("Accuracy here is 0.99; at its optimum ε = 0.1 is under-confident by about 0.09.", checkedSpec["advice"]!["warnings"]![0]!.GetValue<string>());
+        Assert.StartsWith("Accuracy here is 0.99; at its optimum ε = 0.1 is under-confident by about 0.09. Earlier jobs came out 0.0", checkedSpec["advice"]!["warnings"]![0]!.GetValue<string>());
     }
 
     private async Task<Guid> TrainAsync(object spec)

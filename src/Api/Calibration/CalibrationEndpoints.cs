@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Net.Http.Headers;
@@ -15,6 +16,9 @@ internal static class CalibrationEndpoints
     /// <summary>Part of every report's ETag: to be raised when the same logits give other figures.</summary>
     private const string ReportVersion = "1";
 
+    /// <summary>A report takes two threads for a second: more at once than there are cores for would only wait for each other.</summary>
+    private static readonly SemaphoreSlim Reports = new(Math.Max(1, Environment.ProcessorCount / 2));
+
     public static void MapCalibration(this IEndpointRouteBuilder routes)
     {
         var jobs = routes.MapGroup("/jobs/{id:guid}").WithTags("Calibration")
@@ -31,56 +35,81 @@ internal static class CalibrationEndpoints
 
         jobs.MapGet("/logits", LogitsAsync)
             .ProducesValidationProblem()
-            .Produces(StatusCodes.Status200OK, contentType: "application/zip")
+            .Produces<Stream>(StatusCodes.Status200OK, "application/zip")
             .WithSummary("Download logits")
             .WithDescription("NumPy's npz: `logits` float32 N×K and `labels` int32 N, of `split=test` or `split=validation`.");
 
         jobs.MapGet("/model", ModelAsync)
-            .Produces(StatusCodes.Status200OK, contentType: "application/octet-stream")
+            .Produces<Stream>(StatusCodes.Status200OK, "application/octet-stream")
             .WithSummary("Download the weights")
             .WithDescription("safetensors, keys as in PyTorch (`conv1.weight` …); its metadata tells how images were normalized.");
     }
 
     private static async Task<IResult> ReportAsync(HttpRequest request, TemperDb db, Guid id, [AsParameters] ReportQuery query, CancellationToken cancellation)
     {
-        if (query.Errors() is { Count: > 0 } errors) return Problems.Invalid("The query is wrong.", errors);
+        if (query.Errors(request) is { Count: > 0 } errors) return Problems.Invalid("The query is wrong.", errors);
+        if (await RefusalAsync(db, id, needsLogits: true, cancellation) is { } refusal) return refusal;
         var options = query.Options();
-        if (await RefusalAsync(db, id, cancellation) is { } refusal) return refusal;
         // A succeeded job never changes, so its id, the options and the way of computing tell one report from every other.
-        var tag = new EntityTagHeaderValue($"\"{id:N}-{ReportVersion}-{options.Binning}-{options.Bins}-{options.Resamples}-{options.Seed}\"");
+        // Weak, because processors that sum in other widths differ in a last digit.
+        var tag = new EntityTagHeaderValue($"\"{id:N}-{ReportVersion}-{options.Binning}-{options.Bins}-{options.Resamples}-{options.Seed}\"", isWeak: true);
         request.HttpContext.Response.GetTypedHeaders().ETag = tag;
-        if (request.GetTypedHeaders().IfNoneMatch.Any(known => known.Compare(tag, useStrongComparison: false))) return TypedResults.StatusCode(StatusCodes.Status304NotModified);
+        if (request.GetTypedHeaders().IfNoneMatch.Any(known => known.Equals(EntityTagHeaderValue.Any) || known.Compare(tag, useStrongComparison: false)))
+            return TypedResults.StatusCode(StatusCodes.Status304NotModified);
 
-        if ((await ModelsOf(db, id).SingleAsync(cancellation)).Logits is not { } logits) return LogitsNotKept(id);
-        return TypedResults.Ok(CalibrationReport.Of(logits.Validation(), logits.Test(), logits.TestTrueProbabilities(), options));
+        var logits = (await ModelsOf(db, id).SingleAsync(cancellation)).Logits!;
+        await Reports.WaitAsync(cancellation);
+        try
+        {
+            return TypedResults.Ok(CalibrationReport.Of(logits.Validation(), logits.Test(), logits.TestTrueProbabilities(), options, cancellation));
+        }
+        catch (Exception e) when (cancellation.IsCancellationRequested && e is OperationCanceledException or AggregateException)
+        {
+            return TypedResults.StatusCode(StatusCodes.Status499ClientClosedRequest);
+        }
+        finally
+        {
+            Reports.Release();
+        }
     }
 
-    private static async Task<IResult> LogitsAsync(TemperDb db, Guid id, string? split, CancellationToken cancellation)
+    private static async Task<IResult> LogitsAsync(HttpRequest request, TemperDb db, Guid id, [Description("test or validation")] string? split, CancellationToken cancellation)
     {
-        if (split is not ("test" or "validation")) return Problems.Invalid("The query is wrong.", new() { ["split"] = ["must be test or validation"] });
-        if (await RefusalAsync(db, id, cancellation) is { } refusal) return refusal;
-        if ((await ModelsOf(db, id).SingleAsync(cancellation)).Logits is not { } logits) return LogitsNotKept(id);
+        var errors = new Dictionary<string, string[]>();
+        Problems.AddUnknownParameters(request, errors, "split");
+        if (split is not ("test" or "validation")) errors["split"] = [split is null ? "is required: test or validation" : $"must be test or validation; got {split}"];
+        if (errors.Count > 0) return Problems.Invalid("The query is wrong.", errors);
+        if (await RefusalAsync(db, id, needsLogits: true, cancellation) is { } refusal) return refusal;
+        var logits = (await ModelsOf(db, id).SingleAsync(cancellation)).Logits!;
         var file = Npz.Write(split == "test" ? logits.Test() : logits.Validation());
         return TypedResults.File(file, "application/zip", $"{id}-{split}.npz", entityTag: new($"\"{id:N}-{split}\""));
     }
 
     private static async Task<IResult> ModelAsync(TemperDb db, Guid id, CancellationToken cancellation)
     {
-        if (await RefusalAsync(db, id, cancellation) is { } refusal) return refusal;
+        if (await RefusalAsync(db, id, needsLogits: false, cancellation) is { } refusal) return refusal;
         var weights = await ModelsOf(db, id).Select(model => model.Weights).SingleAsync(cancellation);
         return TypedResults.File(weights, "application/octet-stream", $"{id}.safetensors", entityTag: new($"\"{id:N}\""));
     }
 
     private static IQueryable<ModelRow> ModelsOf(TemperDb db, Guid id) => db.Models.AsNoTracking().Where(model => model.JobId == id);
 
-    /// <returns>Null when the job has succeeded, and so has a model.</returns>
-    private static async Task<ProblemHttpResult?> RefusalAsync(TemperDb db, Guid id, CancellationToken cancellation) =>
-        await db.Jobs.Where(job => job.Id == id).Select(job => (JobState?)job.State).SingleOrDefaultAsync(cancellation) switch
+    /// <returns>Null when what is asked for is there.</returns>
+    private static async Task<ProblemHttpResult?> RefusalAsync(TemperDb db, Guid id, bool needsLogits, CancellationToken cancellation)
+    {
+        var found = await db.Jobs.Where(job => job.Id == id)
+            .Select(job => new { job.State, HasModel = db.Models.Any(model => model.JobId == id), HasLogits = db.Models.Any(model => model.JobId == id && model.Classes != null) })
+            .SingleOrDefaultAsync(cancellation);
+        return found switch
         {
-            JobState.Succeeded => null,
             null => Problems.Of(StatusCodes.Status404NotFound, "No such job.", $"There is no job {id}."),
-            var state => Problems.Of(StatusCodes.Status409Conflict, "The job has no model.", $"Job {id} is {state.ToString()!.ToLowerInvariant()}; only a job that has succeeded has a model."),
+            { State: not JobState.Succeeded } => Problems.Of(
+                StatusCodes.Status409Conflict, "The job has no model.", $"Job {id} is {found.State.ToString().ToLowerInvariant()}; only a job that has succeeded has a model."),
+            { HasModel: false } => Problems.Of(StatusCodes.Status404NotFound, "The model was not kept.", $"Job {id} succeeded before this service kept models. Train it again."),
+            { HasLogits: false } when needsLogits => LogitsNotKept(id),
+            _ => null,
         };
+    }
 
     private static ProblemHttpResult LogitsNotKept(Guid id) =>
         Problems.Of(StatusCodes.Status404NotFound, "The logits were not kept.", $"Those of job {id} exceed {StoredLogits.LargestBytes >> 20} MiB, the most that is stored.");

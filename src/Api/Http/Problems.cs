@@ -11,6 +11,13 @@ internal static class Problems
     public static ProblemHttpResult Invalid(string title, Dictionary<string, string[]> errors) =>
         TypedResults.Problem(new HttpValidationProblemDetails(errors) { Status = StatusCodes.Status400BadRequest, Title = title, Detail = $"Wrong: {string.Join(", ", errors.Keys)}." });
 
+    /// <summary>Names the query parameters that nobody reads: a misspelt one would otherwise be ignored without a word.</summary>
+    public static void AddUnknownParameters(HttpRequest request, Dictionary<string, string[]> errors, params string[] known)
+    {
+        foreach (var name in request.Query.Keys.Where(name => !known.Contains(name)))
+            errors[name] = [$"is not a parameter here; known are {string.Join(", ", known)}"];
+    }
+
     /// <summary>A refusal of the request as a whole; <see cref="Customize"/> names the part that is wrong.</summary>
     public static ProblemHttpResult Refused(int status) => TypedResults.Problem(statusCode: status);
 

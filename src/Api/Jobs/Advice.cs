@@ -22,7 +22,11 @@ internal static class Advice
             WHERE state = 'succeeded' AND dataset = {spec.Dataset} AND spec->>'model' = {model} AND (spec->>'labelNoise')::float8 = {spec.LabelNoise}
             ORDER BY sequence DESC LIMIT 100
             """).ToListAsync(cancellation);
-        return SmoothingAdvice.Of(smoothing, [.. rows.Select(row => new EarlierJob(
+        var advice = SmoothingAdvice.Of(smoothing, spec.LabelNoise, [.. rows.Select(row => new EarlierJob(
             LabelSmoothing.Of(row.IsUniform ? SmoothingConvention.Uniform : SmoothingConvention.Others, row.Epsilon, smoothing.Classes).EpsilonUniform, row.Accuracy, row.SignedGap))]);
+        return await IsServedAsync(db, spec, cancellation) ? advice : advice with { Warnings = [.. advice.Warnings, "No worker alive now has a CUDA device: the job waits until one comes."] };
     }
+
+    private static async Task<bool> IsServedAsync(TemperDb db, JobSpec spec, CancellationToken cancellation) =>
+        spec.Device != DeviceName.Cuda || await db.Workers.AnyAsync(worker => worker.Device == "cuda" && worker.HeartbeatAt > DateTimeOffset.UtcNow.AddSeconds(-3), cancellation);
 }

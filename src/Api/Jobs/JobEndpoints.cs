@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
@@ -57,11 +58,14 @@ internal static class JobEndpoints
     }
 
     private static async Task<Results<Accepted<JobResponse>, Ok<CheckedSpecResponse>, ProblemHttpResult>> SubmitAsync(
-        HttpRequest request, TemperDb db, [FromQuery] string? validateOnly, [FromHeader(Name = "Idempotency-Key")] string? key, CancellationToken cancellation)
+        HttpRequest request, TemperDb db, [FromQuery, Description("true: check the spec, answer 200 and store nothing.")] string? validateOnly, [FromHeader(Name = "Idempotency-Key")] string? key, CancellationToken cancellation)
     {
         if (key is not null && !(key.Length is >= 1 and <= LongestKey && key.All(c => c is > ' ' and <= '~')))
             return Problems.Invalid("The header is wrong.", new() { ["idempotency-key"] = [$"must be 1 to {LongestKey} visible ASCII characters, such as a UUID"] });
-        if (validateOnly is not (null or "true" or "false")) return Problems.Invalid("The query is wrong.", new() { ["validateOnly"] = [$"must be true or false; got {validateOnly}"] });
+        var queryErrors = new Dictionary<string, string[]>();
+        Problems.AddUnknownParameters(request, queryErrors, "validateOnly");
+        if (validateOnly is not (null or "true" or "false")) queryErrors["validateOnly"] = [$"must be true or false; got {validateOnly}"];
+        if (queryErrors.Count > 0) return Problems.Invalid("The query is wrong.", queryErrors);
         var (body, refusal) = await BodyReader.ReadAsync(request, cancellation);
         if (refusal is not null) return refusal;
         if (JobSpecReader.Read(body, out var errors) is not { } spec) return Problems.Invalid("The job spec is wrong.", errors);
@@ -75,9 +79,9 @@ internal static class JobEndpoints
     }
 
     private static async Task<Results<Ok<JobPage>, ProblemHttpResult>> ListAsync(
-        TemperDb db, [AsParameters] JobFilter filter, CancellationToken cancellation)
+        HttpRequest request, TemperDb db, [AsParameters] JobFilter filter, CancellationToken cancellation)
     {
-        if (filter.Errors() is { Count: > 0 } errors) return Problems.Invalid("The query is wrong.", errors);
+        if (filter.Errors(request) is { Count: > 0 } errors) return Problems.Invalid("The query is wrong.", errors);
 
         // One more than the page tells whether another page follows.
         var rows = await filter.Apply(db.Jobs.AsNoTracking().Include(job => job.Worker)).Take(filter.PageSize + 1).ToListAsync(cancellation);

@@ -1,5 +1,7 @@
 using System.Globalization;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
+using Temper.Api.Http;
 using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
 using Temper.Store.Rows;
@@ -14,25 +16,31 @@ internal sealed class JobFilter
     private static readonly Dictionary<string, ShownState> States = Enum.GetValues<ShownState>().ToDictionary(state => state.ToString().ToLowerInvariant());
 
     /// <summary>Only jobs shown in this state: queued, running, cancelling, succeeded, failed or cancelled.</summary>
+    [FromQuery(Name = "state")]
     public string? State { get; init; }
 
     /// <summary>Only jobs on this data set.</summary>
+    [FromQuery(Name = "dataset")]
     public string? Dataset { get; init; }
 
     /// <summary>Only jobs with this tag.</summary>
+    [FromQuery(Name = "tag")]
     public string? Tag { get; init; }
 
     /// <summary>Jobs on a page, 1 to 200; 50 when absent.</summary>
+    [FromQuery(Name = "limit")]
     public string? Limit { get; init; }
 
     /// <summary>The `next` of the page before.</summary>
+    [FromQuery(Name = "cursor")]
     public string? Cursor { get; init; }
 
     internal int PageSize => Limit is null ? DefaultLimit : int.Parse(Limit, CultureInfo.InvariantCulture);
 
-    internal Dictionary<string, string[]> Errors()
+    internal Dictionary<string, string[]> Errors(HttpRequest request)
     {
         var errors = new Dictionary<string, string[]>();
+        Problems.AddUnknownParameters(request, errors, "state", "dataset", "tag", "limit", "cursor");
         if (State is not null && !States.ContainsKey(State)) errors["state"] = [$"must be one of {string.Join(", ", States.Keys)}; got {State}"];
         if (Dataset is not null && DatasetCatalog.Find(Dataset) is null)
             errors["dataset"] = [$"must be one of {string.Join(", ", DatasetCatalog.All.Select(card => card.Name))}; got {Dataset}"];

@@ -10,7 +10,7 @@ public sealed record Bootstrap(Interval Accuracy, Interval Nll, Interval Brier, 
     private const ulong Stream = 1;
 
     /// <param name="resamples">At least 1.</param>
-    public static Bootstrap Of(Predictions predictions, ConfidenceOrder order, int resamples, long seed)
+    public static Bootstrap Of(Predictions predictions, ConfidenceOrder order, int resamples, long seed, CancellationToken cancellation = default)
     {
         var n = predictions.Count;
         var random = new SplitMix64(seed, Stream);
@@ -21,6 +21,7 @@ public sealed record Bootstrap(Interval Accuracy, Interval Nll, Interval Brier, 
         var weights = new int[n];
         for (var r = 0; r < resamples; r++)
         {
+            cancellation.ThrowIfCancellationRequested();
             Array.Clear(weights);
             for (var i = 0; i < n; i++) weights[random.NextInt32(n)]++;
             accuracy[r] = Mean(hits, weights);

@@ -34,15 +34,15 @@ public sealed record CalibrationAssessment(
     NoiseFree? NoiseFree,
     IReadOnlyList<ReliabilityBin> Reliability)
 {
-    public static CalibrationAssessment Of(LabelledLogits test, double temperature, double[]? trueProbabilities, ReportOptions options)
+    public static CalibrationAssessment Of(LabelledLogits test, double temperature, double[]? trueProbabilities, ReportOptions options, CancellationToken cancellation = default)
     {
         var predictions = Predictions.Of(test, temperature);
         var errors = new CalibrationErrors(predictions, options.Bins, options.Binning);
-        var bootstrap = options.Resamples > 0 ? Bootstrap.Of(predictions, errors.Order, options.Resamples, options.Seed) : null;
-        var chance = options.Resamples > 0 ? ConsistencyTest.Of(predictions, errors, options.Resamples, options.Seed) : null;
+        var bootstrap = options.Resamples > 0 ? Bootstrap.Of(predictions, errors.Order, options.Resamples, options.Seed, cancellation) : null;
+        var chance = options.Resamples > 0 ? ConsistencyTest.Of(predictions, errors, options.Resamples, options.Seed, cancellation) : null;
         return new(
             temperature,
-            bootstrap is null || chance is null ? null : Calibration.Verdict.Of(errors.Ece, predictions.SignedGap, bootstrap.SignedGap, chance),
+            bootstrap is null || chance is null ? null : Calibration.Verdict.Of(predictions, errors.Ece, bootstrap.SignedGap, chance),
             new(predictions.Accuracy, bootstrap?.Accuracy),
             new(predictions.Nll, bootstrap?.Nll),
             new(predictions.Brier, bootstrap?.Brier),
@@ -66,7 +66,7 @@ public sealed record Estimate(double Value, Interval? Interval);
 
 /// <summary>A calibration error, which is never negative and biased upwards.</summary>
 /// <param name="Value">As it is usually computed.</param>
-/// <param name="Debiased">With its upward bias taken away; null where no estimate is known.</param>
+/// <param name="Debiased">With a part of its upward bias taken away, all of it where the bins really miss; null where no estimate is known.</param>
 /// <param name="Chance">What a perfectly calibrated model would show on as many images; null without resamples.</param>
 public sealed record ErrorEstimate(double Value, double? Debiased, Chance? Chance);
 

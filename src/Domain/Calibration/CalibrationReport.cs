@@ -18,13 +18,15 @@ public sealed record CalibrationReport(
     BinningReceipt Conventions)
 {
     /// <param name="trueProbabilities">For each test image the true probability of the class predicted; null where unknown.</param>
-    public static CalibrationReport Of(LabelledLogits validation, LabelledLogits test, double[]? trueProbabilities, ReportOptions options)
+    /// <exception cref="OperationCanceledException">Cancelled: seen between resamples.</exception>
+    public static CalibrationReport Of(
+        LabelledLogits validation, LabelledLogits test, double[]? trueProbabilities, ReportOptions options, CancellationToken cancellation = default)
     {
         var fit = TemperatureFit.On(validation);
         CalibrationAssessment? before = null, after = null;
         Parallel.Invoke(
-            () => before = CalibrationAssessment.Of(test, 1, trueProbabilities, options),
-            () => after = CalibrationAssessment.Of(test, fit.Temperature, trueProbabilities, options));
+            () => before = CalibrationAssessment.Of(test, 1, trueProbabilities, options, cancellation),
+            () => after = CalibrationAssessment.Of(test, fit.Temperature, trueProbabilities, options, cancellation));
         return new(test.Count, test.Classes, options, fit, before!, after!, BinningReceipt.Of(Predictions.Of(test)));
     }
 }

@@ -6,21 +6,23 @@ namespace Temper.Domain.Calibration;
 /// Labels are drawn from the model's own probabilities, predictions and bins staying as they are. Bröcker and Smith 2007;
 /// Vaicenavicius et al. 2019, arXiv:1902.06977.
 /// </remarks>
-public sealed record ConsistencyTest(double PValue, Chance Ece, Chance Mce, Chance AdaptiveEce, Chance ClasswiseEce, Chance L2, Chance SmoothEce)
+public sealed record ConsistencyTest(double PValue, Chance Ece, Chance Mce, Chance AdaptiveEce, Chance ClasswiseEce, Chance L2, Chance SmoothEce, Chance SignedGap)
 {
     private const ulong Stream = 2;
 
     /// <param name="errors">The errors seen, with the bins they were computed on.</param>
     /// <param name="resamples">At least 1.</param>
-    public static ConsistencyTest Of(Predictions predictions, CalibrationErrors errors, int resamples, long seed)
+    public static ConsistencyTest Of(Predictions predictions, CalibrationErrors errors, int resamples, long seed, CancellationToken cancellation = default)
     {
         var random = new SplitMix64(seed, Stream);
         var draws = new Draws(predictions, errors);
         var (ece, mce, adaptive) = (new double[resamples], new double[resamples], new double[resamples]);
-        var (classwise, l2, smooth) = (new double[resamples], new double[resamples], new double[resamples]);
+        var (classwise, l2, smooth, gap) = (new double[resamples], new double[resamples], new double[resamples], new double[resamples]);
+        var confidence = predictions.Confidences.Average();
         var asLarge = 0;
         for (var r = 0; r < resamples; r++)
         {
+            cancellation.ThrowIfCancellationRequested();
             draws.Next(random);
             ece[r] = CalibrationError.Expected(draws.EqualWidth);
             mce[r] = CalibrationError.Maximum(draws.EqualWidth);
@@ -28,10 +30,11 @@ public sealed record ConsistencyTest(double PValue, Chance Ece, Chance Mce, Chan
             l2[r] = CalibrationError.L2(draws.EqualMass);
             classwise[r] = CalibrationError.Expected(draws.Classwise);
             smooth[r] = errors.Smooth.Value(draws.Hits);
+            gap[r] = confidence - draws.Hits.Average();
             // Equal sums taken in another order may differ in their last digits.
             if (ece[r] >= errors.Ece - 1e-12) asLarge++;
         }
-        return new((1.0 + asLarge) / (1 + resamples), Chance.Of(ece), Chance.Of(mce), Chance.Of(adaptive), Chance.Of(classwise), Chance.Of(l2), Chance.Of(smooth));
+        return new((1.0 + asLarge) / (1 + resamples), Chance.Of(ece), Chance.Of(mce), Chance.Of(adaptive), Chance.Of(classwise), Chance.Of(l2), Chance.Of(smooth), Chance.Of(gap));
     }
 
     /// <summary>Draws labels and counts the hits of every bin at once: which bin a prediction is in never changes.</summary>

@@ -5,7 +5,7 @@ public readonly record struct Interval(double Low, double High)
 {
     /// <summary>The middle 95 % of some draws.</summary>
     /// <param name="draws">Sorted in place.</param>
-    internal static Interval Middle95(double[] draws)
+    public static Interval Middle95(double[] draws)
     {
         Array.Sort(draws);
         return new(Quantile(draws, 0.025), Quantile(draws, 0.975));

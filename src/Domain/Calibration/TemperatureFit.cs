@@ -26,9 +26,15 @@ public sealed record TemperatureFit(double Temperature, double NllBefore, double
     {
         double low = 1 / Largest, high = 1 / Smallest, beta = 1;
         var (atLow, atHigh) = (Nll(logits, low), Nll(logits, high));
-        if (atLow.Slope == 0 && atLow.Curvature == 0) return (1, "Each image's logits are all equal: no temperature changes anything.");
-        if (atHigh.Slope <= 0) return (high, $"The loss still falls at T = {Smallest}, the least allowed: the validation images are all but separated.");
-        if (atLow.Slope >= 0) return (low, $"The loss still falls at T = {Largest}, the largest allowed: the logits say nothing of the labels, or the contrary.");
+        if (AreFlat(logits)) return (1, "Each image's logits are all equal: no temperature changes anything.");
+        if (atHigh.Slope <= 0)
+            return (high, Predictions.Of(logits).Accuracy == 1
+                ? $"Every validation image is right, so the loss falls all the way to T = 0: {Smallest} is the least allowed."
+                : $"The minimum lies below T = {Smallest}, the least allowed: the logits are close together.");
+        if (atLow.Slope >= 0)
+            return (low, Nll(logits, 0).Slope >= 0
+                ? $"The loss falls all the way to infinite T, for the logits say nothing of the labels, or the contrary: {Largest} is the largest allowed."
+                : $"The minimum lies above T = {Largest}, the largest allowed: the logits are far apart.");
 
         for (var step = 0; step < MostSteps; step++)
         {
@@ -40,6 +46,13 @@ public sealed record TemperatureFit(double Temperature, double NllBefore, double
             beta = next > low && next < high ? next : Math.Sqrt(low * high);
         }
         return (beta, null);
+    }
+
+    private static bool AreFlat(LabelledLogits logits)
+    {
+        for (var i = 0; i < logits.Count; i++)
+            if (logits.Row(i).IndexOfAnyExcept(logits.Row(i)[0]) >= 0) return false;
+        return true;
     }
 
     /// <summary>Mean over images of ln Σ_k exp(β z_k) − β z_label, and its first two derivatives in β.</summary>

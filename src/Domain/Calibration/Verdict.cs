@@ -33,26 +33,38 @@ public sealed record Verdict(VerdictName Name, double PValue, string Sentence)
     /// <summary>An ECE that matters. Where chance alone can reach it, a test that rejects nothing says nothing.</summary>
     public const double SizeableEce = 0.05;
 
-    internal static Verdict Of(double ece, double signedGap, Interval gapInterval, ConsistencyTest test)
+    internal static Verdict Of(Predictions predictions, double ece, Interval gapInterval, ConsistencyTest test)
     {
-        var name = NameOf(test, gapInterval);
-        var gap = $"{Show(Math.Abs(signedGap))} (95 % interval of the gap {Show(gapInterval.Low)} to {Show(gapInterval.High)})";
+        var name = NameOf(predictions, gapInterval, test);
+        var gap = $"{Show(Math.Abs(predictions.SignedGap))} (95 % interval of the gap {Show(gapInterval.Low)} to {Show(gapInterval.High)})";
         var chance = $"ECE is {Show(ece)}, where chance alone would give {Show(test.Ece.Band.Low)} to {Show(test.Ece.Band.High)}";
         return new(name, test.PValue, name switch
         {
             VerdictName.OverConfident => $"Over-confident: mean confidence is above accuracy by {gap}; {chance}.",
             VerdictName.UnderConfident => $"Under-confident: mean confidence is below accuracy by {gap}; {chance}.",
-            VerdictName.MiscalibratedBothWays => $"Miscalibrated both ways: mean confidence agrees with accuracy to within {gap}, but not bin by bin; {chance}.",
+            VerdictName.MiscalibratedBothWays => $"Miscalibrated both ways: over all images mean confidence and accuracy differ by {gap}, no more than by chance, but in the single bins by more; {chance}.",
             VerdictName.Calibrated => $"Calibrated, as far as these images can tell: {chance}.",
-            _ => $"Insufficient data: {chance}, so an error of {Show(SizeableEce)} could go unseen.",
+            _ => $"Insufficient data: {chance}; with {predictions.Count} images an error of {Show(SizeableEce)} could go unseen.",
         });
     }
 
-    private static VerdictName NameOf(ConsistencyTest test, Interval gap)
+    private static VerdictName NameOf(Predictions predictions, Interval gap, ConsistencyTest test)
     {
-        if (test.PValue >= Level) return test.Ece.Band.High <= SizeableEce ? VerdictName.Calibrated : VerdictName.InsufficientData;
-        if (gap.Low > 0) return VerdictName.OverConfident;
-        return gap.High < 0 ? VerdictName.UnderConfident : VerdictName.MiscalibratedBothWays;
+        if (test.PValue >= Level) return WouldNotice(predictions, test) ? VerdictName.Calibrated : VerdictName.InsufficientData;
+        // A bootstrap of very few errors often draws none of them, and then covers 0 by its own weakness.
+        if (gap.Low > 0 || predictions.SignedGap > test.SignedGap.Band.High) return VerdictName.OverConfident;
+        return gap.High < 0 || predictions.SignedGap < test.SignedGap.Band.Low ? VerdictName.UnderConfident : VerdictName.MiscalibratedBothWays;
+    }
+
+    /// <summary>
+    /// Neither may chance reach a sizeable ECE, nor may the accuracy, as far as so few images tell it, lie that far from the
+    /// mean confidence: near confidence 1 chance alone gives almost nothing, however few there are.
+    /// </summary>
+    private static bool WouldNotice(Predictions predictions, ConsistencyTest test)
+    {
+        var accuracy = Interval.Wilson(predictions.Hits.Sum(), predictions.Count);
+        var confidence = predictions.Confidences.Average();
+        return test.Ece.Band.High <= SizeableEce && confidence - accuracy.Low <= SizeableEce && accuracy.High - confidence <= SizeableEce;
     }
 
     private static string Show(double value) => value.ToString("0.0000", CultureInfo.InvariantCulture);

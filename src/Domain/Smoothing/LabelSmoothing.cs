@@ -34,7 +34,7 @@ public sealed record LabelSmoothing
     public double EpsilonOthers => EpsilonUniform * (Classes - 1) / Classes;
 
     /// <summary>q of the true class. It is also c*, the confidence of the loss's optimum where the label is certain.</summary>
-    public double TrueClassTarget => 1 - EpsilonOthers;
+    public double TrueClassTarget => 1 - EpsilonUniform + OtherClassTarget;
 
     /// <summary>q of each other class.</summary>
     public double OtherClassTarget => EpsilonUniform / Classes;
@@ -45,9 +45,17 @@ public sealed record LabelSmoothing
     /// <summary>ln(q of the true class / q of another): how far apart the optimum's logits are; null at ε = 0, where it is infinite.</summary>
     public double? LogitGap => EpsilonUniform == 0 ? null : Math.Log(TrueClassTarget / OtherClassTarget);
 
-    /// <summary>−ε(A − 1/K): mean confidence − accuracy at the optimum p* = (1−ε)·p + ε/K.</summary>
+    /// <summary>
+    /// −ε'(A − 1/K): mean confidence − accuracy at the optimum p* = (1−ε')·p + ε'/K, judged on clean labels. Replacing a
+    /// share s of the labels by another class is itself a smoothing by s·K/(K−1), so 1−ε' = (1−ε)(1 − s·K/(K−1)).
+    /// </summary>
     /// <param name="accuracy">A, the mean probability of the top class, which the accuracy estimates.</param>
-    public double ExpectedSignedGap(double accuracy) => -EpsilonUniform * (accuracy - 1.0 / Classes);
+    /// <param name="labelNoise">s, the share of training labels replaced; 0 to 1.</param>
+    public double ExpectedSignedGap(double accuracy, double labelNoise = 0)
+    {
+        var kept = (1 - EpsilonUniform) * (1 - labelNoise * Classes / (Classes - 1));
+        return (kept - 1) * (accuracy - 1.0 / Classes);
+    }
 
     /// <summary>q for one label: K probabilities that sum to 1.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The label is not in [0, K).</exception>

@@ -200,8 +200,8 @@ def edges():
 
 
 def relplot_figure():
-    """The data behind figure 1 of relplot's notebooks, with the smooth ECE published there and the one relplot gives for exactly this data
-    (another scikit-learn fits a slightly different model)."""
+    """The data behind figure 1 of relplot's notebooks, with the smooth ECE published there, which is that of relplot's earlier smECE_fast,
+    and the one that relplot's present smECE gives for the same data."""
     from sklearn.datasets import make_classification
     from sklearn.linear_model import LogisticRegressionCV
     from sklearn.model_selection import train_test_split

@@ -50,6 +50,41 @@ public class ReferenceTests
         Compare(expected.After, Predictions.Of(logits, expected.Temperature), expected.Bins);
     }
 
+    /// <summary>The report puts each figure where its name says.</summary>
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Assessment_EveryField_IsTheMetricOfItsName(int index)
+    {
+        var expected = Fixture.Read<Case>("calibration.json")[index];
+        foreach (var (values, temperature) in new[] { (expected.Before, 1), (expected.After, expected.Temperature) })
+        {
+            var assessment = CalibrationAssessment.Of(expected.Draw(), temperature, null, new(Binning.Guo, expected.Bins, 0, 0));
+            var guo = values["guo"];
+            (string Name, double Expected, double? Actual)[] fields =
+            [
+                ("accuracy", values["accuracy"].GetDouble(), assessment.Accuracy.Value),
+                ("nll", values["nll"].GetDouble(), assessment.Nll.Value),
+                ("brier", values["brier"].GetDouble(), assessment.Brier.Value),
+                ("signedGap", values["signedGap"].GetDouble(), assessment.SignedGap.Value),
+                ("aurc", values["aurc"].GetDouble(), assessment.Aurc.Value),
+                ("ece", guo.GetProperty("ece").GetDouble(), assessment.Ece.Value),
+                ("ece debiased", guo.GetProperty("eceDebiased").GetDouble(), assessment.Ece.Debiased),
+                ("mce", guo.GetProperty("mce").GetDouble(), assessment.Mce.Value),
+                ("mce debiased", guo.GetProperty("mceDebiased").GetDouble(), assessment.Mce.Debiased),
+                ("adaptive", values["adaptive"].GetDouble(), assessment.AdaptiveEce.Value),
+                ("adaptive debiased", values["adaptiveDebiased"].GetDouble(), assessment.AdaptiveEce.Debiased),
+                ("classwise", guo.GetProperty("classwise").GetDouble(), assessment.ClasswiseEce.Value),
+                ("classwise debiased", guo.GetProperty("classwiseDebiased").GetDouble(), assessment.ClasswiseEce.Debiased),
+                ("l2", values["l2"].GetDouble(), assessment.L2.Value),
+                ("smooth", values["smooth"].GetDouble(), assessment.SmoothEce.Value),
+            ];
+            foreach (var (name, value, actual) in fields)
+                Assert.True(Math.Abs(value - actual!.Value) <= (name == "smooth" ? SmoothTolerance : Tolerance), $"{name}: expected {value:R}, got {actual:R}.");
+            Assert.Equal(values["l2Debiased"].GetDouble(), assessment.L2.Debiased!.Value, Math.Sqrt(Tolerance));
+            Assert.Equal(temperature, assessment.Temperature);
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Cases))]
     public void TemperatureFit_OnAnyLogits_MatchesTheReference(int index)

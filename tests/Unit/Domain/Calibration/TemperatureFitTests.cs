@@ -16,16 +16,18 @@ public class TemperatureFitTests
     }
 
     [Theory]
-    [InlineData(new[] { 1f, 0, 0, 1 }, new[] { 0, 1 }, TemperatureFit.Smallest)] // all right: T → 0
-    [InlineData(new[] { 300f, 0, 0, 300 }, new[] { 0, 1 }, TemperatureFit.Smallest)] // and so far apart that the slope underflows
-    [InlineData(new[] { 1f, 0, 0, 1 }, new[] { 1, 0 }, TemperatureFit.Largest)] // all wrong: T → ∞
-    [InlineData(new[] { 3f, 3, -2, -2 }, new[] { 1, 0 }, 1)] // nothing to scale
-    public void On_NoOrdinaryMinimum_StandsAtABoundAndSaysWhy(float[] logits, int[] labels, double expected)
+    [InlineData(new[] { 1f, 0, 0, 1 }, new[] { 0, 1 }, TemperatureFit.Smallest, "Every validation image is right")] // T → 0
+    [InlineData(new[] { 300f, 0, 0, 300 }, new[] { 0, 1 }, TemperatureFit.Smallest, "Every validation image is right")] // the slope underflows at one bound
+    [InlineData(new[] { 1e30f, 0, 0, 1e30f }, new[] { 0, 1 }, TemperatureFit.Smallest, "Every validation image is right")] // and at both
+    [InlineData(new[] { 1f, 0, 0, 1 }, new[] { 1, 0 }, TemperatureFit.Largest, "say nothing of the labels, or the contrary")] // all wrong: T → ∞
+    [InlineData(new[] { 1e30f, 0, 0, 1e30f }, new[] { 1, 0 }, TemperatureFit.Largest, "say nothing of the labels, or the contrary")]
+    [InlineData(new[] { 3f, 3, -2, -2 }, new[] { 1, 0 }, 1, "all equal")] // nothing to scale
+    public void On_NoOrdinaryMinimum_StandsAtABoundAndSaysWhy(float[] logits, int[] labels, double expected, string why)
     {
         var fit = TemperatureFit.On(new(logits, labels, 2));
 
         Assert.Equal(expected, fit.Temperature, 1e-12);
-        Assert.NotNull(fit.Note);
+        Assert.Contains(why, fit.Note);
         Assert.True(fit.NllAfter <= fit.NllBefore);
     }
 
@@ -37,6 +39,6 @@ public class TemperatureFitTests
         var fit = TemperatureFit.On(new([4 * scale, 0, 4 * scale, 0, 4 * scale, 0, 4 * scale, 0], [0, 0, 0, 1], 2));
 
         Assert.Equal(scale > 1 ? TemperatureFit.Largest : TemperatureFit.Smallest, fit.Temperature, 1e-12);
-        Assert.NotNull(fit.Note);
+        Assert.Contains(scale > 1 ? "far apart" : "close together", fit.Note);
     }
 }
