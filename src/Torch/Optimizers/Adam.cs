@@ -15,7 +15,7 @@ namespace Temper.Torch
 namespace Temper.Torch.Modules
 {
     /// <summary>Kingma and Ba 2015, arXiv:1412.6980.</summary>
-    public sealed unsafe class Adam : torch.optim.Optimizer
+    public sealed unsafe class Adam : OptimizerHelper
     {
         private readonly double beta1, beta2, eps, weightDecay;
         private readonly torch.Tensor[] means, squares;

@@ -15,7 +15,7 @@ namespace Temper.Torch
 namespace Temper.Torch.Modules
 {
     /// <summary>Stochastic gradient descent with momentum, in PyTorch's arrangement: v = μ·v + g, step by v, or by g + μ·v (Nesterov).</summary>
-    public sealed unsafe class SGD : torch.optim.Optimizer
+    public sealed unsafe class SGD : OptimizerHelper
     {
         private readonly double momentum, weightDecay;
         private readonly bool nesterov;

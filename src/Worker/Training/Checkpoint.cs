@@ -16,7 +16,7 @@ internal readonly record struct Checkpoint(int Epoch, int Steps, double LossSum,
 
     public static Checkpoint Start { get; } = new(1, 0, 0, 0);
 
-    public byte[] Save(Module<Tensor, Tensor> model, torch.optim.Optimizer optimizer)
+    public byte[] Save(Module<Tensor, Tensor> model, OptimizerHelper optimizer)
     {
         var bytes = new MemoryStream();
         using var writer = new BinaryWriter(bytes);
@@ -34,7 +34,7 @@ internal readonly record struct Checkpoint(int Epoch, int Steps, double LossSum,
     /// <summary>Puts model and optimizer where they stood.</summary>
     /// <returns>Null for a checkpoint that another build wrote: nothing was changed.</returns>
     /// <exception cref="InvalidDataException">It is cut short or of another model.</exception>
-    public static Checkpoint? Restore(byte[] saved, Module<Tensor, Tensor> model, torch.optim.Optimizer optimizer)
+    public static Checkpoint? Restore(byte[] saved, Module<Tensor, Tensor> model, OptimizerHelper optimizer)
     {
         using var reader = new BinaryReader(new MemoryStream(saved));
         if (reader.ReadByte() != Version) return null;

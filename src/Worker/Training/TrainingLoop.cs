@@ -97,7 +97,7 @@ internal sealed class TrainingLoop
             Evaluator.Label(Evaluator.Logits(model, images, split.Validation, dataset.Card.Classes, stop), validationLabels, dataset.Card.Classes, epoch);
     }
 
-    private (double Loss, double Accuracy) TrainEpoch(Module<Tensor, Tensor> model, torch.optim.Optimizer optimizer, ResidentImages images, Checkpoint from)
+    private (double Loss, double Accuracy) TrainEpoch(Module<Tensor, Tensor> model, OptimizerHelper optimizer, ResidentImages images, Checkpoint from)
     {
         using var epochScope = NewDisposeScope();
         var epoch = from.Epoch;
@@ -184,7 +184,7 @@ internal sealed class TrainingLoop
         ["deviation"] = normalization.Deviation.ToString("R", CultureInfo.InvariantCulture),
     };
 
-    private torch.optim.Optimizer CreateOptimizer(Module model) => spec.Optimizer switch
+    private OptimizerHelper CreateOptimizer(Module model) => spec.Optimizer switch
     {
         OptimizerName.Sgd => torch.optim.SGD(model.parameters(), spec.LearningRate, momentum: 0.9, weight_decay: spec.WeightDecay, nesterov: true),
         _ => torch.optim.Adam(model.parameters(), lr: spec.LearningRate, weight_decay: spec.WeightDecay),
