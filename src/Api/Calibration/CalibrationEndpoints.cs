@@ -102,7 +102,7 @@ internal static class CalibrationEndpoints
             .SingleOrDefaultAsync(cancellation);
         return found switch
         {
-            null => Problems.Of(StatusCodes.Status404NotFound, "No such job.", $"There is no job {id}."),
+            null => Problems.NoSuchJob(id),
             { State: not JobState.Succeeded } => Problems.Of(
                 StatusCodes.Status409Conflict, "The job has no model.", $"Job {id} is {found.State.ToString().ToLowerInvariant()}; only a job that has succeeded has a model."),
             { HasModel: false } => Problems.Of(StatusCodes.Status404NotFound, "The model was not kept.", $"Job {id} succeeded before this service kept models. Train it again."),

@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.AspNetCore.Mvc;
 using Temper.Api.Http;
 using Temper.Domain.Calibration;
+using Temper.Store;
 
 namespace Temper.Api.Calibration;
 
@@ -10,7 +11,7 @@ internal sealed class ReportQuery
 {
     private const int LargestBins = 200, DefaultResamples = 1000, LeastResamples = 100, LargestResamples = 5000;
 
-    private static readonly Dictionary<string, Binning> Rules = Enum.GetValues<Binning>().ToDictionary(binning => binning.ToString().ToLowerInvariant());
+    private static readonly Dictionary<string, Binning> Rules = Enum.GetValues<Binning>().ToDictionary(Json.Name);
 
     /// <summary>Whose rule for bins of equal width: guo (the default), torchmetrics or netcal.</summary>
     [FromQuery(Name = "binning")]

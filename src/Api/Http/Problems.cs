@@ -11,6 +11,8 @@ internal static class Problems
     public static ProblemHttpResult Invalid(string title, Dictionary<string, string[]> errors) =>
         TypedResults.Problem(new HttpValidationProblemDetails(errors) { Status = StatusCodes.Status400BadRequest, Title = title, Detail = $"Wrong: {string.Join(", ", errors.Keys)}." });
 
+    public static ProblemHttpResult NoSuchJob(Guid id) => Of(StatusCodes.Status404NotFound, "No such job.", $"There is no job {id}.");
+
     /// <summary>Names the query parameters that nobody reads: a misspelt one would otherwise be ignored without a word.</summary>
     public static void AddUnknownParameters(HttpRequest request, Dictionary<string, string[]> errors, params string[] known)
     {

@@ -2,6 +2,7 @@ using Microsoft.EntityFrameworkCore;
 using Temper.Domain.Jobs;
 using Temper.Domain.Smoothing;
 using Temper.Store;
+using Temper.Store.Rows;
 
 namespace Temper.Api.Jobs;
 
@@ -28,5 +29,5 @@ internal static class Advice
     }
 
     private static async Task<bool> IsServedAsync(TemperDb db, JobSpec spec, CancellationToken cancellation) =>
-        spec.Device != DeviceName.Cuda || await db.Workers.AnyAsync(worker => worker.Device == "cuda" && worker.HeartbeatAt > DateTimeOffset.UtcNow.AddSeconds(-3), cancellation);
+        spec.Device != DeviceName.Cuda || await db.Workers.AnyAsync(worker => worker.Device == "cuda" && worker.HeartbeatAt > DateTimeOffset.UtcNow.AddSeconds(-WorkerRow.SilentAfterSeconds), cancellation);
 }

@@ -91,14 +91,14 @@ internal static class JobEndpoints
     }
 
     private static async Task<Results<Ok<JobResponse>, ProblemHttpResult>> FindAsync(TemperDb db, Guid id, CancellationToken cancellation) =>
-        await ReadAsync(db, id, cancellation) is { } job ? TypedResults.Ok(job) : NoSuchJob(id);
+        await ReadAsync(db, id, cancellation) is { } job ? TypedResults.Ok(job) : Problems.NoSuchJob(id);
 
     private static async Task<Results<Ok<MetricsResponse>, ProblemHttpResult>> MetricsAsync(
         TemperDb db, Guid id, [FromQuery] string? since, CancellationToken cancellation)
     {
         var after = 0;
         if (since is not null && !int.TryParse(since, out after)) return Problems.Invalid("The query is wrong.", new() { ["since"] = ["must be a whole number: only later epochs are given"] });
-        if (!await db.Jobs.AnyAsync(job => job.Id == id, cancellation)) return NoSuchJob(id);
+        if (!await db.Jobs.AnyAsync(job => job.Id == id, cancellation)) return Problems.NoSuchJob(id);
         var epochs = await db.Epochs.AsNoTracking()
             .Where(epoch => epoch.JobId == id && epoch.Epoch > after)
             .OrderBy(epoch => epoch.Epoch)
@@ -116,7 +116,7 @@ internal static class JobEndpoints
         // What the job is now tells what became of the request, also when it raced with the job's own end.
         return await ReadAsync(db, id, cancellation) switch
         {
-            null => NoSuchJob(id),
+            null => Problems.NoSuchJob(id),
             { State: ShownState.Cancelled } job => TypedResults.Ok(job),
             { State: ShownState.Succeeded or ShownState.Failed } job => Problems.Of(
                 StatusCodes.Status409Conflict, "The job is already over.",
@@ -127,6 +127,4 @@ internal static class JobEndpoints
 
     private static async Task<JobResponse?> ReadAsync(TemperDb db, Guid id, CancellationToken cancellation) =>
         await db.Jobs.AsNoTracking().Include(job => job.Worker).SingleOrDefaultAsync(job => job.Id == id, cancellation) is { } job ? JobResponse.Of(job) : null;
-
-    private static ProblemHttpResult NoSuchJob(Guid id) => Problems.Of(StatusCodes.Status404NotFound, "No such job.", $"There is no job {id}.");
 }

@@ -4,6 +4,7 @@ using Microsoft.EntityFrameworkCore;
 using Temper.Api.Http;
 using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
+using Temper.Store;
 using Temper.Store.Rows;
 
 namespace Temper.Api.Jobs;
@@ -13,7 +14,7 @@ internal sealed class JobFilter
 {
     private const int DefaultLimit = 50, LargestLimit = 200;
 
-    private static readonly Dictionary<string, ShownState> States = Enum.GetValues<ShownState>().ToDictionary(state => state.ToString().ToLowerInvariant());
+    private static readonly Dictionary<string, ShownState> States = Enum.GetValues<ShownState>().ToDictionary(Json.Name);
 
     /// <summary>Only jobs shown in this state: queued, running, cancelling, succeeded, failed or cancelled.</summary>
     [FromQuery(Name = "state")]

@@ -1,5 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using Temper.Store;
+using Temper.Store.Rows;
 
 namespace Temper.Api.Workers;
 
@@ -30,7 +31,7 @@ internal static class WorkerEndpoints
             .Select(worker => new WorkerResponse(
                 worker.Id, worker.Name,
                 // now() is the database's, as the heartbeat is.
-                worker.HeartbeatAt > DateTimeOffset.UtcNow.AddSeconds(-3) ? "alive" : "silent",
+                worker.HeartbeatAt > DateTimeOffset.UtcNow.AddSeconds(-WorkerRow.SilentAfterSeconds) ? "alive" : "silent",
                 worker.Device, worker.Slots,
                 worker.Jobs.OrderBy(job => job.Sequence).Select(job => job.Id).ToList(),
                 worker.StartedAt, worker.HeartbeatAt))

@@ -9,7 +9,7 @@ public readonly record struct BinSums(int Count, double Hits, double Confidence)
     /// <summary>|accuracy − confidence|·n.</summary>
     public double Gap => Math.Abs(Hits - Confidence);
 
-    private BinSums With(double hit, double confidence) => new(Count + 1, Hits + hit, Confidence + confidence);
+    internal BinSums With(double hit, double confidence) => new(Count + 1, Hits + hit, Confidence + confidence);
 
     /// <summary>Bins of equal width by a tool's rule; empty ones included.</summary>
     /// <param name="confidences">N, each in [0, 1].</param>

@@ -19,7 +19,7 @@ public sealed class ClasswiseBins
             {
                 var p = predictions.Probabilities[i * classes + k];
                 ref var bin = ref sums[k * perClass + binning.IndexOf(p, bins)];
-                bin = new(bin.Count + 1, bin.Hits + (predictions.Labels[i] == k ? 1 : 0), bin.Confidence + p);
+                bin = bin.With(predictions.Labels[i] == k ? 1 : 0, p);
             }
         return new(perClass, sums);
     }

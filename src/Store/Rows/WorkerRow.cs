@@ -3,6 +3,9 @@ namespace Temper.Store.Rows;
 /// <summary>A worker process that is alive, or was when it last wrote.</summary>
 public sealed class WorkerRow
 {
+    /// <summary>A heartbeat older than this, three times its interval, makes a worker silent.</summary>
+    public const int SilentAfterSeconds = 3;
+
     public Guid Id { get; init; }
 
     /// <summary>Host and process id, for people.</summary>
