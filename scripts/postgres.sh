@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # A private PostgreSQL on loopback for one TEMPER_HOME.
-#   scripts/postgres.sh start PID    start it if it is not running, for the process PID; print the connection string
-#   scripts/postgres.sh stop PID     PID needs it no more: stop it, unless another process that lives still does
-#   scripts/postgres.sh delete       delete its data, unless it is in use
+#   scripts/postgres.sh start PID     start it if it is not running, for the process PID; print the connection string
+#   scripts/postgres.sh stop PID      PID needs it no more: stop it, unless another process that lives still does
+#   scripts/postgres.sh restart MODE  stop it (fast: its clients are cut off; immediate: as in a crash) and start it again
+#   scripts/postgres.sh delete        delete its data, unless it is in use
 set -euo pipefail
 TEMPER_HOME=$(realpath -m "${TEMPER_HOME:-$(dirname "$0")/../.temper}")
 
@@ -59,7 +60,8 @@ start() {
   if ! running; then
     local port
     port=$(cat "$root/port" 2>/dev/null || echo 0)
-    while [ "$port" = 0 ] || ! free "$port"; do port=$((20000 + RANDOM % 40000)); done
+    # Below the ports that outgoing connections are given: a restart finds its own free.
+    while [ "$port" = 0 ] || ! free "$port"; do port=$((20000 + RANDOM % 12000)); done
     echo "$port" >"$root/port"
     # No socket file: its path could be longer than the 107 bytes that one may have.
     run "$bin/pg_ctl" -D "$root/data" -l "$root/log" -w -s -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=" start 9>&- >&2
@@ -72,6 +74,11 @@ stop() {
   lock
   rm -f "$users/$1"
   in_use || ! running || run "$bin/pg_ctl" -D "$root/data" -m fast -w -s stop 9>&-
+}
+
+restart() {
+  lock
+  run "$bin/pg_ctl" -D "$root/data" -l "$root/log" -m "$1" -w -s restart 9>&- >&2
 }
 
 delete() {
@@ -87,6 +94,7 @@ delete() {
 
 case "${1:-} $#" in
   "start 2" | "stop 2") "$1" "$2" ;;
+  "restart 2") restart "$2" ;;
   "delete 1") delete ;;
-  *) sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

@@ -11,16 +11,22 @@ public sealed class WorkerProcess : TemperProcess
     /// <param name="environment">Added to what it needs to run.</param>
     public static async Task<WorkerProcess> StartAsync(string connectionString, string home, IReadOnlyDictionary<string, string?>? environment = null)
     {
-        var worker = new WorkerProcess(new Dictionary<string, string?>(environment ?? new Dictionary<string, string?>())
+        var worker = Start(connectionString, home, environment);
+        await Eventually.TrueAsync(() => worker.HasExited
+            ? throw new InvalidOperationException($"The worker ended:\n{worker.Output}")
+            : Task.FromResult(worker.IsReady), TimeSpan.FromSeconds(60));
+        return worker;
+    }
+
+    /// <summary>Without waiting until it is ready.</summary>
+    public static WorkerProcess Start(string connectionString, string home, IReadOnlyDictionary<string, string?>? environment = null) =>
+        new(new Dictionary<string, string?>(environment ?? new Dictionary<string, string?>())
         {
             ["ConnectionStrings__Temper"] = connectionString,
             ["TEMPER_HOME"] = home,
         });
-        await Eventually.TrueAsync(() => worker.HasExited
-            ? throw new InvalidOperationException($"The worker ended:\n{worker.Output}")
-            : Task.FromResult(worker.Output.Contains("is ready")), TimeSpan.FromSeconds(60));
-        return worker;
-    }
+
+    public bool IsReady => Output.Contains("is ready");
 
     /// <summary>Process ids of its runners.</summary>
     public int[] Runners() =>
