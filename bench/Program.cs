@@ -15,7 +15,9 @@ switch (args)
     case ["coverage", .. var rest]:
         Coverage.Run(trials: rest is ["--quick"] ? 100 : 1000, images: 2000);
         return 0;
+    case ["chaos", .. var rest] when Chaos.Settings(rest) is { } settings:
+        return await Chaos.RunAsync(settings);
     default:
-        Console.Error.WriteLine("usage: start [--quick] | report [--quick] | coverage [--quick] | accuracy DATASET EPOCHS SEEDS EPSILON...");
+        Console.Error.WriteLine("usage: start [--quick] | report [--quick] | coverage [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
         return 2;
 }

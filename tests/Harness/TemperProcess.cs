@@ -8,6 +8,7 @@ public class TemperProcess : IAsyncDisposable
 {
     private readonly Process process;
     private readonly StringBuilder output = new();
+    private volatile bool disposed;
 
     /// <param name="project">Api or Worker.</param>
     protected TemperProcess(string project, IReadOnlyDictionary<string, string?> environment)
@@ -23,6 +24,7 @@ public class TemperProcess : IAsyncDisposable
         process.OutputDataReceived += (_, line) => Keep(line.Data);
         process.ErrorDataReceived += (_, line) => Keep(line.Data);
         process.Start();
+        Id = process.Id;
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
     }
@@ -30,9 +32,9 @@ public class TemperProcess : IAsyncDisposable
     /// <summary>The folder with Service.sln.</summary>
     public static string Repository { get; } = FindUp(AppContext.BaseDirectory);
 
-    public int Id => process.Id;
+    public int Id { get; }
 
-    public bool HasExited => process.HasExited;
+    public bool HasExited => disposed || process.HasExited;
 
     public int ExitCode => process.ExitCode;
 
@@ -81,6 +83,7 @@ public class TemperProcess : IAsyncDisposable
                 process.Kill();
             }
         }
+        disposed = true;
         process.Dispose();
         GC.SuppressFinalize(this);
     }

@@ -1,0 +1,57 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Temper.Harness.Chaos;
+
+namespace Temper.Bench;
+
+/// <summary>Jobs while everything fails all the time; see tests/Harness/Chaos.</summary>
+internal static class Chaos
+{
+    /// <returns>1 when a rule was broken.</returns>
+    public static async Task<int> RunAsync(IReadOnlyDictionary<string, double> settings)
+    {
+        var seed = (long)settings.GetValueOrDefault("--seed", 1);
+        var faults = (int)settings.GetValueOrDefault("--faults", 320);
+        var minutes = settings.GetValueOrDefault("--minutes", faults * 1.5 / 60);
+        var options = new ChaosOptions
+        {
+            Seed = seed,
+            Faults = faults,
+            FaultInterval = TimeSpan.FromMinutes(minutes) / faults,
+            Workers = (int)settings.GetValueOrDefault("--workers", 3),
+            LeastJobs = (int)settings.GetValueOrDefault("--jobs", 300),
+            Fuzzing = TimeSpan.FromMinutes(settings.GetValueOrDefault("--fuzz", 6)),
+            LogFolder = Path.Combine(TemperProcess.Repository, ".temper", "chaos", $"{DateTime.Now:yyyyMMdd-HHmmss}-seed-{seed}"),
+        };
+        Console.Error.WriteLine($"Schedule, events and the output of every process: {options.LogFolder}");
+
+        // Whoever stops it wants its processes and its database gone as well.
+        using var stop = new CancellationTokenSource();
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => Stop(signal));
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => Stop(signal));
+        var report = await ChaosRun.RunAsync(options, stop.Token);
+
+        Console.WriteLine($"# Jobs while everything fails\n\n{Machine.Describe()}\n\n{report.Markdown.TrimEnd()}");
+        foreach (var (rule, what) in report.Violations) Console.Error.WriteLine($"{rule}: {what}");
+        return report.Violations.Count == 0 ? 0 : 1;
+
+        void Stop(PosixSignalContext signal)
+        {
+            signal.Cancel = true;
+            stop.Cancel();
+        }
+    }
+
+    /// <summary>`--name value` pairs; null when they are not.</summary>
+    public static Dictionary<string, double>? Settings(string[] arguments)
+    {
+        string[] known = ["--seed", "--minutes", "--faults", "--jobs", "--workers", "--fuzz"];
+        var settings = new Dictionary<string, double>();
+        foreach (var pair in arguments.Chunk(2))
+        {
+            if (pair is not [var name, var value] || !known.Contains(name) || !double.TryParse(value, CultureInfo.InvariantCulture, out var number) || number < 0) return null;
+            settings[name] = number;
+        }
+        return settings;
+    }
+}

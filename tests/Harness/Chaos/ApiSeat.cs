@@ -1,0 +1,98 @@
+namespace Temper.Harness.Chaos;
+
+/// <summary>The API at one address, with a way to the database of its own: it is started there again when it was killed.</summary>
+public sealed class ApiSeat : IAsyncDisposable
+{
+    /// <summary>A port below those that outgoing connections are given, so that it is free at each start.</summary>
+    private const int FirstPort = 12000, Ports = 8000;
+
+    /// <summary>Connections that were made to the process before it died may fail a moment later.</summary>
+    private static readonly TimeSpan Margin = TimeSpan.FromSeconds(2);
+
+    private readonly Lock gate = new();
+    private readonly List<(DateTime From, DateTime Until)> downs = [];
+    private readonly ChaosLog log;
+    private readonly Violations violations;
+    private ApiProcess api;
+
+    public ApiSeat(string connectionString, ChaosLog log, Violations violations)
+    {
+        (this.log, this.violations) = (log, violations);
+        Proxy = new(connectionString);
+        Address = new($"http://127.0.0.1:{FreePort()}");
+        downs.Add((DateTime.UtcNow, DateTime.MaxValue));
+        api = Start();
+    }
+
+    public Uri Address { get; }
+
+    public TcpProxy Proxy { get; }
+
+    /// <summary>Kills it and starts it again.</summary>
+    public async Task KillAsync()
+    {
+        ApiProcess old;
+        lock (gate)
+        {
+            old = api;
+            downs.Add((DateTime.UtcNow, DateTime.MaxValue));
+        }
+        await old.KillAsync();
+        await ReplaceAsync(old);
+    }
+
+    public async Task LookAfterAsync()
+    {
+        var running = api;
+        if (!running.HasExited || WasDown(DateTime.UtcNow - Margin, DateTime.UtcNow)) return;
+        violations.Add(Rule.ProcessEndedByItself, $"The API {running.Id} ended with {running.ExitCode}; its last words:\n{WorkerSeat.LastLines(running.Output)}");
+        lock (gate) downs.Add((DateTime.UtcNow, DateTime.MaxValue));
+        await ReplaceAsync(running);
+    }
+
+    /// <summary>Whether it was down at some moment of that time: then a connection may have broken.</summary>
+    public bool WasDown(DateTime from, DateTime until)
+    {
+        lock (gate) return downs.Any(down => from < down.Until && until > down.From - Margin);
+    }
+
+    public async Task UpAsync(TimeSpan limit)
+    {
+        await Eventually.TrueAsync(async () => !api.HasExited && await api.AnswersAsync("/health/live"), limit, "The API did not come up.");
+        lock (gate)
+            for (var i = 0; i < downs.Count; i++)
+                if (downs[i].Until == DateTime.MaxValue) downs[i] = (downs[i].From, DateTime.UtcNow + Margin);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        lock (gate) downs.Add((DateTime.UtcNow, DateTime.MaxValue));
+        await RetireAsync(api);
+        Proxy.Dispose();
+    }
+
+    private async Task ReplaceAsync(ApiProcess old)
+    {
+        lock (gate)
+        {
+            if (api != old) return; // another kill was faster
+            api = Start();
+        }
+        await RetireAsync(old);
+        await UpAsync(TimeSpan.FromSeconds(90));
+    }
+
+    private async Task RetireAsync(ApiProcess old)
+    {
+        await old.DisposeAsync();
+        log.Keep($"api-{old.Id}.log", old.Output);
+    }
+
+    private ApiProcess Start() => ApiProcess.Start(Proxy.ConnectionString, address: Address);
+
+    private static int FreePort()
+    {
+        var taken = System.Net.NetworkInformation.IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners().Select(listener => listener.Port).ToHashSet();
+        return Enumerable.Range(0, Ports).Select(i => FirstPort + (Environment.ProcessId * 7 + i) % Ports).First(port => !taken.Contains(port));
+    }
+}

@@ -1,0 +1,87 @@
+using System.Text.Json.Nodes;
+using Temper.Domain;
+
+namespace Temper.Harness.Chaos;
+
+/// <summary>
+/// The faults and jobs of a run, a pure function of its seed: the same seed gives the same schedule again. What the
+/// processes are doing when a fault comes is not: their timing is the machine's.
+/// </summary>
+public sealed class ChaosPlan
+{
+    private const ulong FaultStream = 0xFA, JobStream = 0x10B0000;
+
+    /// <summary>Long enough for the lease of 5 s, the 3 s that it is watched, and a look every half second.</summary>
+    private const double BeyondLeaseSeconds = 9.5;
+
+    /// <summary>How often each kind is in a deck. Faults are dealt from shuffled decks, so that a short run meets every kind as well.</summary>
+    private static readonly (FaultKind Kind, int Cards)[] Deck =
+    [
+        (FaultKind.WorkerKilled, 3), (FaultKind.RunnerKilled, 3), (FaultKind.ApiKilled, 2),
+        (FaultKind.WorkerStalled, 3), (FaultKind.WorkerStalledBeyondLease, 2), (FaultKind.RunnerStalled, 3),
+        (FaultKind.WorkerToldToStop, 2), (FaultKind.DatabaseRestarted, 1), (FaultKind.DatabaseCrashed, 1),
+        (FaultKind.WorkerCutOff, 3), (FaultKind.BackendsTerminated, 2), (FaultKind.ApiCutOff, 1),
+    ];
+
+    private static readonly double[] Epsilons = [0, 0.05, 0.1, 0.2];
+
+    private readonly ChaosOptions options;
+
+    public ChaosPlan(ChaosOptions options)
+    {
+        this.options = options;
+        Specs = [.. Enumerable.Range(0, options.Specs).Select(Spec)];
+        Faults = [.. Deal()];
+    }
+
+    public IReadOnlyList<Fault> Faults { get; }
+
+    /// <summary>Every job is one of these.</summary>
+    public IReadOnlyList<JsonObject> Specs { get; }
+
+    /// <summary>Which of the specs the n-th job has.</summary>
+    public int SpecOf(int job) => new SplitMix64(options.Seed, JobStream + (ulong)job).NextInt32(Specs.Count);
+
+    private static JsonObject Spec(int i) => new()
+    {
+        ["dataset"] = "mnist",
+        ["epsilon"] = Epsilons[i % Epsilons.Length],
+        ["epochs"] = 4,
+        ["batchSize"] = 32,
+        ["seed"] = i,
+        // Momentum and noise are part of what an attempt that goes on must find again.
+        ["optimizer"] = i % 2 == 0 ? "adam" : "sgd",
+        ["labelNoise"] = i % 3 == 0 ? 0.1 : 0,
+        ["device"] = "cpu",
+        ["maxAttempts"] = 20,
+        ["tags"] = new JsonArray("chaos"),
+    };
+
+    private IEnumerable<Fault> Deal()
+    {
+        var random = new SplitMix64(options.Seed, FaultStream);
+        var deck = new Stack<FaultKind>();
+        var at = TimeSpan.Zero;
+        for (var number = 1; number <= options.Faults; number++)
+        {
+            if (deck.Count == 0)
+            {
+                FaultKind[] cards = [.. Deck.SelectMany(entry => Enumerable.Repeat(entry.Kind, entry.Cards))];
+                random.Shuffle<FaultKind>(cards);
+                deck = new(cards);
+            }
+            at += options.FaultInterval * random.NextDouble(2.0 / 3, 4.0 / 3);
+            var kind = deck.Pop();
+            yield return new(number, at, kind, random.NextInt32(1000), Lasts(kind, random));
+        }
+    }
+
+    private static TimeSpan Lasts(FaultKind kind, SplitMix64 random) => TimeSpan.FromSeconds(kind switch
+    {
+        FaultKind.WorkerStalled => random.NextDouble(0.5, 2.5),
+        FaultKind.WorkerStalledBeyondLease => random.NextDouble(BeyondLeaseSeconds, BeyondLeaseSeconds + 2),
+        FaultKind.RunnerStalled => random.NextDouble(1, 2),
+        FaultKind.WorkerCutOff or FaultKind.ApiCutOff => random.NextDouble(0.1, 4),
+        _ => 0,
+    });
+}

@@ -1,0 +1,138 @@
+using System.Text.RegularExpressions;
+
+namespace Temper.Harness.Chaos;
+
+/// <summary>A place for one worker, with a way to the database of its own: when its worker ends, another takes the seat.</summary>
+public sealed partial class WorkerSeat : IAsyncDisposable
+{
+    private static readonly TimeSpan LongestLeave = TimeSpan.FromSeconds(40);
+
+    private readonly Lock gate = new();
+    private readonly int number;
+    private readonly IReadOnlyDictionary<string, string?> environment;
+    private readonly string home;
+    private readonly ChaosLog log;
+    private readonly Violations violations;
+    private readonly HashSet<WorkerProcess> doomed = [];
+    private bool closed;
+
+    public WorkerSeat(int number, string connectionString, string home, IReadOnlyDictionary<string, string?> environment, ChaosLog log, Violations violations)
+    {
+        (this.number, this.home, this.environment, this.log, this.violations) = (number, home, environment, log, violations);
+        Proxy = new(connectionString);
+        Worker = Start();
+    }
+
+    public TcpProxy Proxy { get; }
+
+    public WorkerProcess Worker { get; private set; }
+
+    public bool IsStalled { get; private set; }
+
+    public bool IsEnding
+    {
+        get { lock (gate) return doomed.Contains(Worker) || Worker.HasExited; }
+    }
+
+    /// <summary>Its runner's process id; null when it has none now.</summary>
+    public int? Runner => IsEnding ? null : Worker.Runners() is [var runner, ..] ? runner : null;
+
+    /// <summary>Reports that workers of this seat did not write because their job was no longer theirs.</summary>
+    public int StaleWritesRefused { get; private set; }
+
+    public int WorkersStarted { get; private set; }
+
+    public async Task KillAsync()
+    {
+        var worker = Doom();
+        await worker.KillAsync();
+        await ReplaceAsync(worker);
+    }
+
+    public async Task TellToStopAsync()
+    {
+        var worker = Doom();
+        await worker.SignalAsync("TERM");
+        try
+        {
+            await worker.WaitForExitAsync(LongestLeave);
+            log.Write($"worker {worker.Id} left with {worker.ExitCode}");
+        }
+        catch (OperationCanceledException)
+        {
+            violations.Add(Rule.ProcessEndedByItself, $"Worker {worker.Id}, told to stop, was there {LongestLeave.TotalSeconds} s later.");
+            await worker.KillAsync();
+        }
+        await ReplaceAsync(worker);
+    }
+
+    public async Task StallAsync(TimeSpan time)
+    {
+        var worker = Worker;
+        IsStalled = true;
+        await worker.SignalAsync("STOP");
+        await Task.Delay(time);
+        if (!worker.HasExited) await worker.SignalAsync("CONT");
+        IsStalled = false;
+    }
+
+    /// <summary>A worker that ended although nobody ended it is replaced too, and reported.</summary>
+    public async Task LookAfterAsync()
+    {
+        var worker = Worker;
+        lock (gate)
+            if (!worker.HasExited || doomed.Contains(worker)) return;
+        violations.Add(Rule.ProcessEndedByItself, $"Worker {worker.Id} ended with {worker.ExitCode}; its last words:\n{LastLines(worker.Output)}");
+        await ReplaceAsync(worker);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        lock (gate)
+        {
+            if (closed) return;
+            closed = true;
+        }
+        Proxy.Mend();
+        await RetireAsync(Doom());
+        Proxy.Dispose();
+    }
+
+    internal static string LastLines(string output) => string.Join('\n', output.TrimEnd().Split('\n').TakeLast(25));
+
+    /// <summary>Marks the worker as ended by us.</summary>
+    private WorkerProcess Doom()
+    {
+        lock (gate)
+        {
+            doomed.Add(Worker);
+            return Worker;
+        }
+    }
+
+    private async Task ReplaceAsync(WorkerProcess worker)
+    {
+        lock (gate)
+        {
+            if (Worker != worker) return; // another fault was faster
+            Worker = Start();
+        }
+        await RetireAsync(worker);
+    }
+
+    private async Task RetireAsync(WorkerProcess worker)
+    {
+        await worker.DisposeAsync();
+        StaleWritesRefused += Refusals().Count(worker.Output);
+        log.Keep($"worker-{number}-{worker.Id}.log", worker.Output);
+    }
+
+    private WorkerProcess Start()
+    {
+        WorkersStarted++;
+        return WorkerProcess.Start(Proxy.ConnectionString, home, environment);
+    }
+
+    [GeneratedRegex("no longer ours: nothing written|lost to a rescue")]
+    private static partial Regex Refusals();
+}

@@ -1,0 +1,113 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Text;
+using System.Text.Json.Nodes;
+using Temper.Domain;
+using Temper.Harness.Chaos;
+
+namespace Temper.Harness.Fuzz;
+
+/// <summary>
+/// Sends random requests to every operation that the API documents. Whatever comes in, the API answers, and not with a
+/// server error: only 503, with Retry-After, while the database is away. It changes no job but its own.
+/// </summary>
+public sealed class RouteFuzzer : IAsyncDisposable
+{
+    private const ulong Stream = 0xF022;
+
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50), LongestAnswer = TimeSpan.FromSeconds(60);
+
+    private readonly ApiSeat api;
+    private readonly Violations violations;
+    private readonly RequestMaker maker;
+    private readonly IReadOnlyList<Operation> left;
+    private readonly List<Guid> ids = [];
+    private readonly ConcurrentDictionary<(string Operation, int Status), int> answers = new();
+    private readonly HttpClient http = new(new SocketsHttpHandler { RequestHeaderEncodingSelector = (_, _) => Encoding.Latin1, AllowAutoRedirect = false }) { Timeout = LongestAnswer };
+    private int broken, unsendable;
+
+    private RouteFuzzer(long seed, IReadOnlyList<Operation> operations, ApiSeat api, Violations violations)
+    {
+        (this.api, this.violations) = (api, violations);
+        left = [.. operations.Where(operation => !operation.TouchesOnlyItsOwn)];
+        maker = new([.. operations.Where(operation => operation.TouchesOnlyItsOwn)], new SplitMix64(seed, Stream));
+    }
+
+    /// <summary>Requests that were answered, of every operation.</summary>
+    public IReadOnlyDictionary<string, int> Answered => answers.GroupBy(answer => answer.Key.Operation).ToDictionary(group => group.Key, group => group.Sum(answer => answer.Value));
+
+    public static async Task<RouteFuzzer> CreateAsync(long seed, ApiSeat api, Violations violations)
+    {
+        using var http = new HttpClient { BaseAddress = api.Address };
+        return new(seed, Operation.All(JsonNode.Parse(await http.GetStringAsync("/swagger/v1/swagger.json"))!), api, violations);
+    }
+
+    /// <summary>Until the time is up or <paramref name="end"/> comes; then its jobs that still wait or run are cancelled.</summary>
+    public async Task RunAsync(TimeSpan time, Task end)
+    {
+        using var timer = new CancellationTokenSource(time);
+        await Task.WhenAll(LoopAsync(), LoopAsync());
+
+        async Task LoopAsync()
+        {
+            while (!timer.IsCancellationRequested && !end.IsCompleted)
+            {
+                FuzzRequest request;
+                lock (ids) request = maker.Next(ids);
+                await SendAsync(request);
+                await Task.Delay(Pause);
+            }
+        }
+    }
+
+    /// <summary>Also those whose 202 was lost; found by the tag, or in the table by the missing key of another.</summary>
+    public async Task CancelLeftoversAsync(ChaosDatabase database)
+    {
+        foreach (var id in await database.RowsAsync("SELECT id FROM jobs WHERE finished_at IS NULL AND (idempotency_key IS NULL OR idempotency_key LIKE 'fuzz-%')"))
+            await SendAsync(new(new("POST", "/jobs/{id}/cancel", [], [], false), "POST", $"/jobs/{id}/cancel", [], null, false));
+    }
+
+    public void Describe(TextWriter text)
+    {
+        var statuses = answers.GroupBy(answer => answer.Key.Status).OrderBy(group => group.Key).Select(group => $"{group.Sum(answer => answer.Value)} × {group.Key}");
+        text.WriteLine($"{answers.Values.Sum()} random requests were answered meanwhile, over {Answered.Count} operations of the OpenAPI document: {string.Join(", ", statuses)}. {broken} connections broke while the API was being killed; {unsendable} requests the client itself would not send.\n");
+        if (left.Count > 0) text.WriteLine($"Left out, because they could change others' jobs: {string.Join(", ", left)}.\n");
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        http.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private async Task SendAsync(FuzzRequest request)
+    {
+        var sent = DateTime.UtcNow;
+        try
+        {
+            using var message = request.Message(api.Address);
+            using var response = await http.SendAsync(message);
+            await JudgeAsync(request, response);
+        }
+        catch (Exception e) when (e is HttpRequestException or TaskCanceledException or IOException)
+        {
+            if (api.WasDown(sent, DateTime.UtcNow)) Interlocked.Increment(ref broken);
+            else violations.Add(Rule.ConnectionBrokenWhileTheApiWasUp, $"{e.Message} {e.InnerException?.Message}\n{request}");
+        }
+        catch (Exception e) when (e is UriFormatException or FormatException or InvalidOperationException or NotSupportedException or ArgumentException)
+        {
+            Interlocked.Increment(ref unsendable);
+        }
+    }
+
+    private async Task JudgeAsync(FuzzRequest request, HttpResponseMessage response)
+    {
+        var status = (int)response.StatusCode;
+        answers.AddOrUpdate((request.Operation.ToString(), status), 1, (_, count) => count + 1);
+        if (status >= 500 && !(response.StatusCode == HttpStatusCode.ServiceUnavailable && response.Headers.RetryAfter is not null))
+            violations.Add(Rule.ServerError, $"{status} {await response.Content.ReadAsStringAsync()}\n{request}");
+        if (response.StatusCode != HttpStatusCode.Accepted || request.Target.Split('?')[0] != "/jobs") return;
+        var id = JsonNode.Parse(await response.Content.ReadAsStringAsync())!["id"]!.GetValue<Guid>();
+        lock (ids) ids.Add(id);
+    }
+}
