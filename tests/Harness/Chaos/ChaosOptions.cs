@@ -20,7 +20,7 @@ public sealed record ChaosOptions
     public int LeastJobs { get; init; } = 300;
 
     /// <summary>Images to train on: with four epochs of them a job takes a second or two when nothing disturbs it.</summary>
-    public int TrainImages { get; init; } = 1600;
+    public int TrainImages { get; init; } = 800;
 
     /// <summary>How long random requests are sent at most; they end with the faults.</summary>
     public TimeSpan Fuzzing { get; init; } = TimeSpan.FromMinutes(6);

@@ -17,10 +17,10 @@ public sealed class ChaosPlan
     /// <summary>How often each kind is in a deck. Faults are dealt from shuffled decks, so that a short run meets every kind as well.</summary>
     private static readonly (FaultKind Kind, int Cards)[] Deck =
     [
-        (FaultKind.WorkerKilled, 3), (FaultKind.RunnerKilled, 3), (FaultKind.ApiKilled, 2),
-        (FaultKind.WorkerStalled, 3), (FaultKind.WorkerStalledBeyondLease, 2), (FaultKind.RunnerStalled, 3),
-        (FaultKind.WorkerToldToStop, 2), (FaultKind.DatabaseRestarted, 1), (FaultKind.DatabaseCrashed, 1),
-        (FaultKind.WorkerCutOff, 3), (FaultKind.BackendsTerminated, 2), (FaultKind.ApiCutOff, 1),
+        (FaultKind.WorkerKilled, 2), (FaultKind.RunnerKilled, 2), (FaultKind.ApiKilled, 2),
+        (FaultKind.WorkerStalled, 4), (FaultKind.WorkerStalledBeyondLease, 2), (FaultKind.RunnerStalled, 3),
+        (FaultKind.WorkerToldToStop, 2), (FaultKind.DatabaseRestarted, 2), (FaultKind.DatabaseCrashed, 2),
+        (FaultKind.WorkerCutOff, 4), (FaultKind.BackendsTerminated, 3), (FaultKind.ApiCutOff, 2),
     ];
 
     private static readonly double[] Epsilons = [0, 0.05, 0.1, 0.2];

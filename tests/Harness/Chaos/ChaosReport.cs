@@ -21,7 +21,7 @@ public sealed record ChaosReport(
         // The reason of a rescue may name a number of seconds, that of a crash may quote the runner.
         Table(text, "why an attempt ended early", "times", await CountsAsync(
             """
-            SELECT regexp_replace(left(split_part(reason, E'\n', 1), 60), '[|]', ' ', 'g') AS why, count(*)::text
+            SELECT regexp_replace(left(split_part(chaos_states.reason, E'\n', 1), 60), '[|]', ' ', 'g') AS why, count(*)::text
             FROM chaos_states JOIN jobs ON id = job WHERE idempotency_key LIKE 'chaos-%' AND chaos_states.state = 'queued' AND chaos_states.attempt > 0
             GROUP BY why ORDER BY count(*) DESC
             """));

@@ -55,9 +55,9 @@ public sealed class ChaosStage : IAsyncDisposable
             case FaultKind.WorkerKilled:
                 return await OnSeatAsync(fault, seat => !seat.IsEnding, seat => seat.KillAsync());
             case FaultKind.WorkerStalled or FaultKind.WorkerStalledBeyondLease:
-                return await OnSeatAsync(fault, seat => !seat.IsEnding && !seat.IsStalled && seat.Worker.IsReady, seat => seat.StallAsync(fault.Lasts));
+                return await OnSeatAsync(fault, seat => !seat.IsEnding && !seat.IsStalled, seat => seat.StallAsync(fault.Lasts));
             case FaultKind.WorkerToldToStop:
-                return await OnSeatAsync(fault, seat => !seat.IsEnding && seat.Worker.IsReady, seat => seat.TellToStopAsync());
+                return await OnSeatAsync(fault, seat => !seat.IsEnding, seat => seat.TellToStopAsync());
             case FaultKind.RunnerKilled:
                 return await OnSeatAsync(fault, seat => seat.Runner is not null, seat => Signal(seat.Runner, "KILL"));
             case FaultKind.RunnerStalled:
