@@ -11,8 +11,8 @@ public sealed class ChaosPlan
 {
     private const ulong FaultStream = 0xFA, JobStream = 0x10B0000;
 
-    /// <summary>Long enough for the lease of 5 s, the 3 s that it is watched, and a look every half second.</summary>
-    private const double BeyondLeaseSeconds = 9.5;
+    /// <summary>Beyond the lease of 5 s and the 3 s that it is watched, with time for a watcher whose own connection breaks meanwhile.</summary>
+    private const double BeyondLeaseSeconds = 11;
 
     /// <summary>How often each kind is in a deck. Faults are dealt from shuffled decks, so that a short run meets every kind as well.</summary>
     private static readonly (FaultKind Kind, int Cards)[] Deck =
@@ -79,7 +79,7 @@ public sealed class ChaosPlan
     private static TimeSpan Lasts(FaultKind kind, SplitMix64 random) => TimeSpan.FromSeconds(kind switch
     {
         FaultKind.WorkerStalled => random.NextDouble(0.5, 2.5),
-        FaultKind.WorkerStalledBeyondLease => random.NextDouble(BeyondLeaseSeconds, BeyondLeaseSeconds + 2),
+        FaultKind.WorkerStalledBeyondLease => random.NextDouble(BeyondLeaseSeconds, BeyondLeaseSeconds + 3),
         FaultKind.RunnerStalled => random.NextDouble(1, 2),
         FaultKind.WorkerCutOff or FaultKind.ApiCutOff => random.NextDouble(0.1, 4),
         _ => 0,

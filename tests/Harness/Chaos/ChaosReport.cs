@@ -11,9 +11,9 @@ public sealed record ChaosReport(
         ChaosStage stage, CarefulClient client, Violations violations)
     {
         var delivered = plan.Faults.Except(schedule.Missed).ToArray();
-        var drainSeconds = await stage.Database.CountAsync("SELECT extract(epoch FROM max(finished_at))::bigint FROM jobs WHERE idempotency_key LIKE 'chaos-%'") - schedule.LastAt.ToUnixTimeSeconds();
+        var drainSeconds = await stage.Database.CountAsync("SELECT extract(epoch FROM max(finished_at))::bigint FROM jobs WHERE idempotency_key LIKE 'chaos-%'") - schedule.Came.Last.ToUnixTimeSeconds();
         var text = new StringWriter();
-        text.WriteLine($"Seed {options.Seed}: {delivered.Length} faults in {plan.Faults[^1].At.TotalSeconds:F0} s, {options.Workers} workers of one slot and one thread, lease 5 s, checkpoints each second; {submissions.Acknowledged.Count} jobs, each one of {plan.Specs.Count} specs that train {outcomes.Seconds.Min():F1} to {outcomes.Seconds.Max():F1} s undisturbed. The last job was over {drainSeconds} s after the last fault came. The seed repeats the schedule of faults and jobs, not what the processes are doing when a fault comes.\n");
+        text.WriteLine($"Seed {options.Seed}: {delivered.Length} faults in {(schedule.Came.Last - schedule.Came.First).TotalSeconds:F0} s, {options.Workers} workers of one slot and one thread, lease 5 s, checkpoints each second; {submissions.Acknowledged.Count} jobs, each one of {plan.Specs.Count} specs that train {outcomes.Seconds.Min():F1} to {outcomes.Seconds.Max():F1} s undisturbed. The last job was over {drainSeconds} s after the last fault came. The seed repeats the schedule of faults and jobs, not what the processes are doing when a fault comes.\n");
         Table(text, "fault", "times", Enum.GetValues<FaultKind>().Select(kind => (Words(kind), (long)delivered.Count(fault => fault.Kind == kind))));
         if (schedule.Missed.Count > 0) text.WriteLine($"{schedule.Missed.Count} more came when there was nothing to hit.\n");
 

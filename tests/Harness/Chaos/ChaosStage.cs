@@ -83,6 +83,9 @@ public sealed class ChaosStage : IAsyncDisposable
         }
     }
 
+    /// <summary>On a slow machine a worker takes long to start: faults that only hit starting ones would show nothing.</summary>
+    public bool MostWorkersAreReady => 2 * seats.Count(seat => seat.IsReady) > seats.Count;
+
     public async Task LookAfterAsync()
     {
         await Api.LookAfterAsync();
@@ -114,7 +117,9 @@ public sealed class ChaosStage : IAsyncDisposable
 
     private async Task<bool> OnSeatAsync(Fault fault, Func<WorkerSeat, bool> fits, Func<WorkerSeat, Task> bringAbout)
     {
-        if (Enumerable.Range(fault.Target, seats.Count).Select(i => seats[i % seats.Count]).FirstOrDefault(fits) is not { } seat) return false;
+        var inTurn = Enumerable.Range(fault.Target, seats.Count).Select(i => seats[i % seats.Count]).ToArray();
+        // A worker that is still starting has little to lose.
+        if ((inTurn.FirstOrDefault(seat => seat.IsReady && fits(seat)) ?? inTurn.FirstOrDefault(fits)) is not { } seat) return false;
         await bringAbout(seat);
         return true;
     }

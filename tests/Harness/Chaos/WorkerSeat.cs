@@ -34,6 +34,8 @@ public sealed partial class WorkerSeat : IAsyncDisposable
         get { lock (gate) return doomed.Contains(Worker) || Worker.HasExited; }
     }
 
+    public bool IsReady => !IsEnding && Worker.IsReady;
+
     /// <summary>Its runner's process id; null when it has none now.</summary>
     public int? Runner => IsEnding ? null : Worker.Runners() is [var runner, ..] ? runner : null;
 
@@ -98,7 +100,7 @@ public sealed partial class WorkerSeat : IAsyncDisposable
         Proxy.Dispose();
     }
 
-    internal static string LastLines(string output) => string.Join('\n', output.TrimEnd().Split('\n').TakeLast(25));
+    internal static string LastLines(string output) => string.Join('\n', output.TrimEnd().Split('\n').TakeLast(25).Select(line => line.Length <= 500 ? line : line[..500] + "…"));
 
     /// <summary>Marks the worker as ended by us.</summary>
     private WorkerProcess Doom()

@@ -15,7 +15,7 @@ public sealed class RouteFuzzer : IAsyncDisposable
 {
     private const ulong Stream = 0xF022;
 
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50), LongestAnswer = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50), PauseWhileDown = TimeSpan.FromMilliseconds(500), LongestAnswer = TimeSpan.FromSeconds(60);
 
     private readonly ApiSeat api;
     private readonly Violations violations;
@@ -54,8 +54,7 @@ public sealed class RouteFuzzer : IAsyncDisposable
             {
                 FuzzRequest request;
                 lock (ids) request = maker.Next(ids);
-                await SendAsync(request);
-                await Task.Delay(Pause);
+                await Task.Delay(await SendAsync(request) ? Pause : PauseWhileDown);
             }
         }
     }
@@ -80,7 +79,8 @@ public sealed class RouteFuzzer : IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
-    private async Task SendAsync(FuzzRequest request)
+    /// <returns>False: there was no answer.</returns>
+    private async Task<bool> SendAsync(FuzzRequest request)
     {
         var sent = DateTime.UtcNow;
         try
@@ -88,15 +88,18 @@ public sealed class RouteFuzzer : IAsyncDisposable
             using var message = request.Message(api.Address);
             using var response = await http.SendAsync(message);
             await JudgeAsync(request, response);
+            return true;
         }
         catch (Exception e) when (e is HttpRequestException or TaskCanceledException or IOException)
         {
             if (api.WasDown(sent, DateTime.UtcNow)) Interlocked.Increment(ref broken);
             else violations.Add(Rule.ConnectionBrokenWhileTheApiWasUp, $"{e.Message} {e.InnerException?.Message}\n{request}");
+            return false;
         }
         catch (Exception e) when (e is UriFormatException or FormatException or InvalidOperationException or NotSupportedException or ArgumentException)
         {
             Interlocked.Increment(ref unsendable);
+            return true;
         }
     }
 
