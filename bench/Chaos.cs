@@ -7,6 +7,8 @@ namespace Temper.Bench;
 /// <summary>Jobs while everything fails all the time; see tests/Harness/Chaos.</summary>
 internal static class Chaos
 {
+    private const int Interrupted = 130;
+
     /// <returns>1 when a rule was broken.</returns>
     public static async Task<int> RunAsync(IReadOnlyDictionary<string, double> settings)
     {
@@ -27,9 +29,17 @@ internal static class Chaos
 
         // Whoever stops it wants its processes and its database gone as well.
         using var stop = new CancellationTokenSource();
-        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => Stop(signal));
-        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => Stop(signal));
-        var report = await ChaosRun.RunAsync(options, stop.Token);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        ChaosReport report;
+        try
+        {
+            report = await ChaosRun.RunAsync(options, stop.Token);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return Interrupted;
+        }
 
         Console.WriteLine($"# Jobs while everything fails\n\n{Machine.Describe()}\n\n{report.Markdown.TrimEnd()}");
         foreach (var (rule, what) in report.Violations) Console.Error.WriteLine($"{rule}: {what}");

@@ -26,4 +26,17 @@ public class ChaosTests(ITestOutputHelper output)
         Assert.True(report.Delivered >= 25, $"{report.Delivered} faults hit something.");
         Assert.True(report.Jobs >= 20);
     }
+
+    [Fact]
+    public void Plan_OfTheSameSeed_IsTheSameAndOfAnotherIsNot()
+    {
+        var options = new ChaosOptions { Seed = 7, Faults = 100, LogFolder = "" };
+
+        var (plan, again, other) = (new ChaosPlan(options), new ChaosPlan(options), new ChaosPlan(options with { Seed = 8 }));
+
+        Assert.Equal(plan.Faults, again.Faults);
+        Assert.NotEqual(plan.Faults, other.Faults);
+        Assert.Equal(Enumerable.Range(0, 50).Select(plan.SpecOf), Enumerable.Range(0, 50).Select(again.SpecOf));
+        Assert.Equal(Enum.GetValues<FaultKind>().Length, plan.Faults.Take(30).Select(fault => fault.Kind).Distinct().Count());
+    }
 }

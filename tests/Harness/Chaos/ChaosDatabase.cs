@@ -31,6 +31,23 @@ public sealed class ChaosDatabase : IAsyncDisposable
         return (IReadOnlyList<string>)rows;
     }, sql, parameters);
 
+    /// <summary>Process ids of the workers that hold a job of the chaos; empty when the database does not answer now.</summary>
+    public async Task<IReadOnlySet<int>> TrainingProcessesAsync()
+    {
+        try
+        {
+            await using var command = database.CreateCommand("SELECT name FROM workers JOIN jobs ON worker_id = workers.id WHERE idempotency_key LIKE 'chaos-%'");
+            await using var reader = await command.ExecuteReaderAsync();
+            var processes = new HashSet<int>();
+            while (await reader.ReadAsync()) processes.Add(int.Parse(reader.GetString(0).Split(':')[^1]));
+            return processes;
+        }
+        catch (NpgsqlException)
+        {
+            return new HashSet<int>();
+        }
+    }
+
     /// <summary>Ends backends that serve the API and the workers.</summary>
     /// <returns>How many.</returns>
     public async Task<int> TerminateBackendsAsync(int target)

@@ -45,8 +45,9 @@ public static class ChaosRun
         {
             // Whatever happens: nobody starts anything more on a stage that is being cleared.
             await ending.CancelAsync();
-            await Task.WhenAll(looks, faults, fuzzing);
+            await Task.WhenAll(looks, faults, fuzzing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
+        await looks;
         await submissions.CheckAsync(outcomes);
         await Audit.CheckAsync(stage.Database, violations);
         await stage.CloseSeatsAsync();

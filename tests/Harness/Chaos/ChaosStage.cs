@@ -118,8 +118,9 @@ public sealed class ChaosStage : IAsyncDisposable
     private async Task<bool> OnSeatAsync(Fault fault, Func<WorkerSeat, bool> fits, Func<WorkerSeat, Task> bringAbout)
     {
         var inTurn = Enumerable.Range(fault.Target, seats.Count).Select(i => seats[i % seats.Count]).ToArray();
-        // A worker that is still starting has little to lose.
-        if ((inTurn.FirstOrDefault(seat => seat.IsReady && fits(seat)) ?? inTurn.FirstOrDefault(fits)) is not { } seat) return false;
+        // An idle worker has little to lose, one that still starts even less.
+        var training = await Database.TrainingProcessesAsync();
+        if (inTurn.Where(fits).OrderByDescending(seat => training.Contains(seat.Worker.Id)).ThenByDescending(seat => seat.IsReady).FirstOrDefault() is not { } seat) return false;
         await bringAbout(seat);
         return true;
     }

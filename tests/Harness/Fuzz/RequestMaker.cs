@@ -3,7 +3,7 @@ using Temper.Domain;
 
 namespace Temper.Harness.Fuzz;
 
-/// <summary>Makes requests: each of the operations in turn, everything about them drawn.</summary>
+/// <summary>Makes requests: each of the operations in turn, one with a body more often, everything about them drawn.</summary>
 internal sealed partial class RequestMaker(IReadOnlyList<Operation> operations, SplitMix64 random)
 {
     private static readonly string[] Methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "BREW"];
@@ -14,13 +14,16 @@ internal sealed partial class RequestMaker(IReadOnlyList<Operation> operations, 
     private static readonly string[] Headers =
         ["Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Cookie", "If-None-Match", "If-Match", "If-Modified-Since", "Range", "If-Range", "Origin", "Referer", "X-Forwarded-For", "X-Forwarded-Proto", "X-HTTP-Method-Override", "Prefer", "X-Unknown"];
 
+    private const int TurnsWithBody = 4;
+
+    private readonly Operation[] turns = [.. operations.SelectMany(operation => Enumerable.Repeat(operation, operation.TakesBody ? TurnsWithBody : 1))];
     private int turn;
 
     /// <param name="ids">Jobs of the fuzzer's own: never another's.</param>
     public FuzzRequest Next(IReadOnlyList<Guid> ids)
     {
-        var operation = operations[turn++ % operations.Count];
-        if ((operation.Method, operation.Path) == ("POST", "/jobs") && Chance(0.1))
+        var operation = turns[turn++ % turns.Length];
+        if ((operation.Method, operation.Path) == ("POST", "/jobs") && Chance(0.03))
             return new(operation, "POST", "/jobs", [("Content-Type", "application/json"), ("Idempotency-Key", Key())], SpecBodies.Small(random), false, Small: true);
 
         // Another method on the same path, unless that is an operation too: those have their own turn.

@@ -42,7 +42,7 @@ public sealed class RouteFuzzer : IAsyncDisposable
         return new(seed, Operation.All(JsonNode.Parse(await http.GetStringAsync("/swagger/v1/swagger.json"))!), api, violations);
     }
 
-    /// <summary>Until the time is up or <paramref name="end"/> comes; then its jobs that still wait or run are cancelled.</summary>
+    /// <summary>Until the time is up or <paramref name="end"/> comes.</summary>
     public async Task RunAsync(TimeSpan time, Task end)
     {
         using var timer = new CancellationTokenSource(time);
@@ -59,10 +59,10 @@ public sealed class RouteFuzzer : IAsyncDisposable
         }
     }
 
-    /// <summary>Also those whose 202 was lost; found by the tag, or in the table by the missing key of another.</summary>
+    /// <summary>Cancels its jobs that still wait or run, also those whose 202 was lost: all that are not the chaos's.</summary>
     public async Task CancelLeftoversAsync(ChaosDatabase database)
     {
-        foreach (var id in await database.RowsAsync("SELECT id FROM jobs WHERE finished_at IS NULL AND (idempotency_key IS NULL OR idempotency_key LIKE 'fuzz-%')"))
+        foreach (var id in await database.RowsAsync("SELECT id FROM jobs WHERE finished_at IS NULL AND coalesce(idempotency_key, '') NOT LIKE 'chaos-%'"))
             await SendAsync(new(new("POST", "/jobs/{id}/cancel", [], [], false), "POST", $"/jobs/{id}/cancel", [], null, false));
     }
 
