@@ -66,7 +66,7 @@ internal static class Report
         var id = (await JobQueue.SubmitAsync(db, new JobSpec { Dataset = "digits", Epsilon = 0, Epochs = 1 }, default)).Id;
         var queue = new JobQueue(database.DataSource);
         var worker = WorkerIdentity.Create("cpu", 1);
-        await queue.HeartbeatAsync(worker, [], default);
+        await queue.HeartbeatAsync(worker, [], null, default);
         var job = await queue.ClaimAsync(worker.Id, false, default) ?? throw new InvalidOperationException("Nothing to claim.");
         await queue.SucceedAsync(job, new(0.9, 0.3, 0.05, 0.05, 1, "cpu", 2, "none", "00", []), new([], StoredLogits.Of(Draw(6_000, classes, sharpness), Draw(10_000, classes, sharpness), null)), default);
         return id;

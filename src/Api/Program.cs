@@ -34,10 +34,12 @@ if (!keys.Any) builder.Services.Configure<HostFilteringOptions>(hosts => hosts.A
 builder.Services.AddSingleton(database);
 builder.Services.AddSingleton(keys);
 builder.Services.AddSingleton<JobQueue>();
+builder.Services.AddSingleton<QueueLimit>();
 builder.Services.AddDbContextPool<TemperDb>(options => options.UseNpgsql(database));
 builder.Services.ConfigureHttpJsonOptions(options => Json.Configure(options.SerializerOptions));
 builder.Services.AddProblemDetails(options => options.CustomizeProblemDetails = Problems.Customize);
 builder.Services.AddExceptionHandler<DatabaseOutage>();
+builder.Services.AddOverload();
 builder.Services.AddHealth();
 builder.Services.AddOpenApi(keys);
 
@@ -48,6 +50,7 @@ app.UseExceptionHandler(new ExceptionHandlerOptions
 });
 app.UseStatusCodePages();
 app.UseApiKeys();
+app.UseRateLimiter();
 app.UseOpenApi();
 app.MapJobs();
 app.MapCalibration();
@@ -55,5 +58,6 @@ app.MapDatasets();
 app.MapWorkers();
 app.MapHealth();
 
+_ = app.Services.GetRequiredService<QueueLimit>(); // a wrong setting ends the process now
 await Migrator.MigrateWhenUpAsync(database, app.Logger, CancellationToken.None);
 await app.RunAsync();

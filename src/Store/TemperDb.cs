@@ -13,6 +13,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
     public DbSet<EpochRow> Epochs => Set<EpochRow>();
     public DbSet<CheckpointRow> Checkpoints => Set<CheckpointRow>();
     public DbSet<ModelRow> Models => Set<ModelRow>();
+    public DbSet<AttemptRow> Attempts => Set<AttemptRow>();
     public DbSet<WorkerRow> Workers => Set<WorkerRow>();
 
     protected override void OnModelCreating(ModelBuilder model)
@@ -21,6 +22,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         model.Entity<EpochRow>(MapEpochs);
         model.Entity<CheckpointRow>(MapCheckpoints);
         model.Entity<ModelRow>(MapModels);
+        model.Entity<AttemptRow>(MapAttempts);
         model.Entity<WorkerRow>(MapWorkers);
         foreach (var property in model.Model.GetEntityTypes().SelectMany(entity => entity.GetProperties()))
             property.SetColumnName(SnakeCase(property.Name));
@@ -34,6 +36,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
             table.HasCheckConstraint("ck_jobs_finished", $"(finished_at IS NOT NULL) = (state IN ({SqlList(FinalStates)}))");
             table.HasCheckConstraint("ck_jobs_owner", "(worker_id IS NOT NULL) = (state = 'running')");
             table.HasCheckConstraint("ck_jobs_result", "(result IS NOT NULL) = (state = 'succeeded')");
+            table.HasCheckConstraint("ck_jobs_stop", $"stop_requested IS NULL OR (state = 'running' AND stop_requested IN ({SqlList(Enum.GetValues<StopRequest>())}))");
         });
         jobs.HasKey(job => job.Id).HasName("pk_jobs");
         jobs.Property(job => job.Id).ValueGeneratedNever();
@@ -43,8 +46,8 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         jobs.Property(job => job.Priority).HasComputedColumnSql("(spec->>'priority')::int", stored: true);
         jobs.Property(job => job.Device).HasComputedColumnSql("spec->>'device'", stored: true);
         jobs.Property(job => job.Tags).HasColumnType("jsonb").HasComputedColumnSql("spec->'tags'", stored: true);
-        jobs.Property(job => job.State).HasConversion(new ValueConverter<JobState, string>(
-            state => state.ToString().ToLowerInvariant(), text => Enum.Parse<JobState>(text, true)));
+        jobs.Property(job => job.State).HasConversion(AsWord<JobState>());
+        jobs.Property(job => job.StopRequested).HasConversion(AsWord<StopRequest>());
         jobs.Property(job => job.RunAt).HasDefaultValueSql("clock_timestamp()");
         jobs.Property(job => job.CreatedAt).HasDefaultValueSql("clock_timestamp()");
         jobs.Property(job => job.Progress).HasConversion(AsJson<TrainingProgress?>()).HasColumnType("jsonb");
@@ -85,6 +88,14 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         models.HasOne<JobRow>().WithOne().HasForeignKey<ModelRow>(model => model.JobId).HasConstraintName("fk_models_job");
     }
 
+    private static void MapAttempts(EntityTypeBuilder<AttemptRow> attempts)
+    {
+        attempts.ToTable("attempts", table => table.HasCheckConstraint("ck_attempts_outcome", $"outcome IN ({SqlList(Enum.GetValues<AttemptOutcome>())})"));
+        attempts.HasKey(attempt => new { attempt.JobId, attempt.Attempt }).HasName("pk_attempts");
+        attempts.Property(attempt => attempt.Outcome).HasConversion(AsWord<AttemptOutcome>());
+        attempts.HasOne<JobRow>().WithMany(job => job.Attempts).HasForeignKey(attempt => attempt.JobId).HasConstraintName("fk_attempts_job");
+    }
+
     private static void MapWorkers(EntityTypeBuilder<WorkerRow> workers)
     {
         workers.ToTable("workers");
@@ -96,8 +107,12 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
 
     private static IEnumerable<JobState> FinalStates => Enum.GetValues<JobState>().Where(state => state.IsFinal());
 
-    private static string SqlList(IEnumerable<JobState> states) =>
-        string.Join(", ", states.Select(state => $"'{state.ToString().ToLowerInvariant()}'"));
+    private static string SqlList<T>(IEnumerable<T> values) where T : struct, Enum =>
+        string.Join(", ", values.Select(value => $"'{Word(value)}'"));
+
+    private static string Word<T>(T value) where T : struct, Enum => SnakeCase(value.ToString());
+
+    private static ValueConverter<T, string> AsWord<T>() where T : struct, Enum => new(value => Word(value), text => Enum.Parse<T>(text.Replace("_", ""), true));
 
     private static ValueConverter<T, string> AsJson<T>() => new(value => Json.Write(value), json => Json.Read<T>(json));
 

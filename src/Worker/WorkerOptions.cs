@@ -15,6 +15,15 @@ public sealed class WorkerOptions
     /// <summary>How often a running epoch is checkpointed; each epoch's end is as well. Default 30.</summary>
     public double CheckpointSeconds { get; init; } = 30;
 
+    /// <summary>How long a runner may give no sign of life before it is killed, the attempt counted. Default 120.</summary>
+    public double HangSeconds { get; init; } = 120;
+
+    /// <summary>How many different jobs must fail in a row until the worker takes no more for a while. Default 3.</summary>
+    public int BreakerJobs { get; init; } = 3;
+
+    /// <summary>How long it then waits until it tries a fresh runner; doubled each time, five times at most. Default 30.</summary>
+    public double ProbeSeconds { get; init; } = 30;
+
     /// <summary>A base URL tried before the public mirrors, for networks that do not reach them; files at {Mirror}/{dataset}/{file}.</summary>
     public string? Mirror { get; init; }
 
@@ -34,6 +43,10 @@ public sealed class WorkerOptions
 
     public TimeSpan CheckpointInterval => TimeSpan.FromSeconds(CheckpointSeconds);
 
+    public TimeSpan HangLimit => TimeSpan.FromSeconds(HangSeconds);
+
+    public TimeSpan ProbeInterval => TimeSpan.FromSeconds(ProbeSeconds);
+
     public TimeSpan Lease => TimeSpan.FromSeconds(LeaseSeconds);
 
     /// <exception cref="InvalidOperationException">A setting is out of its range.</exception>
@@ -46,6 +59,9 @@ public sealed class WorkerOptions
             Threads = section.GetValue<int?>("Threads"),
             LeaseSeconds = section.GetValue("LeaseSeconds", 30.0),
             CheckpointSeconds = section.GetValue("CheckpointSeconds", 30.0),
+            HangSeconds = section.GetValue("HangSeconds", 120.0),
+            BreakerJobs = section.GetValue("BreakerJobs", 3),
+            ProbeSeconds = section.GetValue("ProbeSeconds", 30.0),
             Mirror = section["Mirror"],
             DownloadStallSeconds = section.GetValue("DownloadStallSeconds", 30.0),
             ConnectionString = configuration.GetConnectionString("Temper"),
@@ -56,6 +72,9 @@ public sealed class WorkerOptions
         if (options.Threads is < 1) throw new InvalidOperationException($"Worker:Threads must be at least 1, not {options.Threads}.");
         if (!(options.LeaseSeconds >= 5)) throw new InvalidOperationException($"Worker:LeaseSeconds must be at least 5, not {options.LeaseSeconds}.");
         if (!(options.CheckpointSeconds is >= 1 and <= 86_400)) throw new InvalidOperationException($"Worker:CheckpointSeconds must be 1 to 86400, not {options.CheckpointSeconds}.");
+        if (!(options.HangSeconds is >= 2 and <= 86_400)) throw new InvalidOperationException($"Worker:HangSeconds must be 2 to 86400, not {options.HangSeconds}.");
+        if (options.BreakerJobs < 2) throw new InvalidOperationException($"Worker:BreakerJobs must be at least 2, not {options.BreakerJobs}.");
+        if (!(options.ProbeSeconds is >= 1 and <= 86_400)) throw new InvalidOperationException($"Worker:ProbeSeconds must be 1 to 86400, not {options.ProbeSeconds}.");
         if (!(options.DownloadStallSeconds is > 0 and <= 3600)) throw new InvalidOperationException($"Worker:DownloadStallSeconds must be above 0, at most 3600, not {options.DownloadStallSeconds}.");
         return options;
     }

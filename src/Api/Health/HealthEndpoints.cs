@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Npgsql;
@@ -6,24 +7,57 @@ namespace Temper.Api.Health;
 
 internal static class HealthEndpoints
 {
-    public static void AddHealth(this IServiceCollection services) =>
-        services.AddHealthChecks().AddCheck<DatabaseAnswers>("database", timeout: TimeSpan.FromSeconds(3));
+    public static void AddHealth(this IServiceCollection services)
+    {
+        services.AddSingleton<DatabaseStores>();
+        services.AddHealthChecks().AddCheck<DatabaseStores>("database", timeout: TimeSpan.FromSeconds(3));
+    }
 
-    /// <summary>live: this process serves. ready: so does its database.</summary>
+    /// <summary>live: this process serves. ready: its database answers, and has room.</summary>
     public static void MapHealth(this IEndpointRouteBuilder routes)
     {
         routes.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false });
         routes.MapHealthChecks("/health/ready");
     }
 
-    private sealed class DatabaseAnswers(NpgsqlDataSource database) : IHealthCheck
+    /// <summary>
+    /// Whether a job could be stored now: a read alone would not notice a full disk or a server that only reads. Asked by
+    /// anyone, without a key, so the database is asked at most once a second.
+    /// </summary>
+    private sealed class DatabaseStores(NpgsqlDataSource database) : IHealthCheck
     {
+        private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
+
+        private readonly SemaphoreSlim asking = new(1);
+        private HealthCheckResult last;
+        private long lastAt;
+
         public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellation)
+        {
+            await asking.WaitAsync(cancellation);
+            try
+            {
+                if (lastAt != 0 && Stopwatch.GetElapsedTime(lastAt) < Fresh) return last;
+                last = await AskAsync(cancellation);
+                lastAt = Stopwatch.GetTimestamp();
+                return last;
+            }
+            finally
+            {
+                asking.Release();
+            }
+        }
+
+        private async Task<HealthCheckResult> AskAsync(CancellationToken cancellation)
         {
             try
             {
-                await using var command = database.CreateCommand("SELECT 1");
-                await command.ExecuteScalarAsync(cancellation);
+                // Takes 64 KiB of the disk that the jobs are on, and gives it back.
+                await using var connection = await database.OpenConnectionAsync(cancellation);
+                await using var transaction = await connection.BeginTransactionAsync(cancellation);
+                await using var store = new NpgsqlCommand("CREATE TEMP TABLE room ON COMMIT DROP AS SELECT repeat('-', 1000) FROM generate_series(1, 64)", connection, transaction);
+                await store.ExecuteNonQueryAsync(cancellation);
+                await transaction.RollbackAsync(cancellation);
                 return HealthCheckResult.Healthy();
             }
             catch (NpgsqlException e)

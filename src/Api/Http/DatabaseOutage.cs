@@ -1,29 +1,30 @@
 using Microsoft.AspNetCore.Diagnostics;
 using Npgsql;
+using Temper.Store;
 
 namespace Temper.Api.Http;
 
-/// <summary>A database that does not answer is a 503 that says when to come back, not a fault of ours.</summary>
+/// <summary>A database that does not answer, or cannot store for now, is a 503 that says when to come back, not a fault of ours.</summary>
 internal sealed class DatabaseOutage(ILogger<DatabaseOutage> log) : IExceptionHandler
 {
     private const int RetryAfterSeconds = 2;
 
     public async ValueTask<bool> TryHandleAsync(HttpContext context, Exception exception, CancellationToken cancellation)
     {
-        if (TransientCause(exception) is not { } cause) return false;
+        if (OutageBehind(exception) is not { } cause) return false;
         log.LogWarning("The database does not answer: {Reason}", cause.Message);
         context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
         context.Response.Headers.RetryAfter = RetryAfterSeconds.ToString();
         // Whatever the client says it accepts: an answer of another kind would be no answer.
-        await Problems.Of(StatusCodes.Status503ServiceUnavailable, "The database does not answer.", "Try again. If this request was to change something, read it back first: its answer may be what was lost.").ExecuteAsync(context);
+        await Problems.Of(StatusCodes.Status503ServiceUnavailable, "The database does not answer or cannot store.", "Try again. If this request was to change something, read it back first: its answer may be what was lost.").ExecuteAsync(context);
         return true;
     }
 
     /// <summary>EF wraps Npgsql's exceptions once or twice.</summary>
-    private static NpgsqlException? TransientCause(Exception? exception)
+    private static NpgsqlException? OutageBehind(Exception? exception)
     {
         for (; exception is not null; exception = exception.InnerException)
-            if (exception is NpgsqlException { IsTransient: true } cause) return cause;
+            if (exception is NpgsqlException cause && cause.IsOutage()) return cause;
         return null;
     }
 }

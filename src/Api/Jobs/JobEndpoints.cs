@@ -31,8 +31,9 @@ internal static class JobEndpoints
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
             .ProducesProblem(StatusCodes.Status422UnprocessableEntity)
+            .ProducesProblem(StatusCodes.Status429TooManyRequests)
             .WithSummary("Submit a job")
-            .WithDescription("Stores the job and queues it. Only `dataset`, `epsilon` and `epochs` are required. The answer shows the whole spec, defaults filled in; poll `links.self` until `isTerminal`. `advice` tells what ε is likely to do to calibration, from earlier jobs. With `validateOnly=true` the spec is checked and answered (200), and nothing is stored. With an `Idempotency-Key`, sending the same again gives the same job; another spec under that key is a 422.");
+            .WithDescription("Stores the job and queues it. Only `dataset`, `epsilon` and `epochs` are required. The answer shows the whole spec, defaults filled in; poll `links.self` until `isTerminal`. `advice` tells what ε is likely to do to calibration, from earlier jobs. With `validateOnly=true` the spec is checked and answered (200), and nothing is stored. With an `Idempotency-Key`, sending the same again gives the same job; another spec under that key is a 422. While too many jobs wait, 429 with `Retry-After`.");
 
         jobs.MapGet("/", ListAsync)
             .ProducesValidationProblem()
@@ -50,15 +51,16 @@ internal static class JobEndpoints
             .WithSummary("Get the metrics of a job's epochs")
             .WithDescription("One item per finished epoch; it grows while the job trains. Validation figures are against hard labels.");
 
-        jobs.MapPost("/{id:guid}/cancel", CancelAsync)
+        jobs.MapGet("/{id:guid}/attempts", AttemptsAsync)
             .ProducesProblem(StatusCodes.Status404NotFound)
-            .ProducesProblem(StatusCodes.Status409Conflict)
-            .WithSummary("Cancel a job")
-            .WithDescription("A queued job is cancelled at once (200). A running job is asked to stop and shows as `cancelling` (202); the epochs it has reported stay. Asking again is harmless.");
+            .WithSummary("Get the attempts at a job")
+            .WithDescription("Who tried, when, how it ended and why, oldest first; the last one may be under way. A failed one carries the last lines that its runner wrote on standard error.");
+
+        jobs.MapVerbs();
     }
 
     private static async Task<Results<Accepted<JobResponse>, Ok<CheckedSpecResponse>, ProblemHttpResult>> SubmitAsync(
-        HttpRequest request, TemperDb db, [FromQuery, Description("true: check the spec, answer 200 and store nothing.")] string? validateOnly, [FromHeader(Name = "Idempotency-Key")] string? key, CancellationToken cancellation)
+        HttpRequest request, TemperDb db, QueueLimit limit, [FromQuery, Description("true: check the spec, answer 200 and store nothing.")] string? validateOnly, [FromHeader(Name = "Idempotency-Key")] string? key, CancellationToken cancellation)
     {
         if (key is not null && !(key.Length is >= 1 and <= LongestKey && key.All(c => c is > ' ' and <= '~')))
             return Problems.Invalid("The header is wrong.", new() { ["idempotency-key"] = [$"must be 1 to {LongestKey} visible ASCII characters, such as a UUID"] });
@@ -71,6 +73,8 @@ internal static class JobEndpoints
         if (JobSpecReader.Read(body, out var errors) is not { } spec) return Problems.Invalid("The job spec is wrong.", errors);
         var advice = await Advice.ForAsync(db, spec, cancellation);
         if (validateOnly == "true") return TypedResults.Ok(new CheckedSpecResponse(spec, TargetsResponse.Of(spec), advice));
+        using var place = await limit.TryTakePlaceAsync(cancellation);
+        if (place is null && (key is null || await JobQueue.FindByKeyAsync(db, key, cancellation) is null)) return limit.Refuse(request.HttpContext);
         var (job, wasThere) = key is null ? (await JobQueue.SubmitAsync(db, spec, cancellation), false) : await JobQueue.SubmitOnceAsync(db, spec, key, cancellation);
         if (wasThere && Json.Write(job.Spec) != Json.Write(spec))
             return Problems.Of(StatusCodes.Status422UnprocessableEntity, "The Idempotency-Key was used for another spec.", $"Job {job.Id} was submitted with this key and a different spec. Send a new key for a new job.");
@@ -109,22 +113,11 @@ internal static class JobEndpoints
         return TypedResults.Ok(new MetricsResponse(epochs));
     }
 
-    private static async Task<Results<Ok<JobResponse>, Accepted<JobResponse>, ProblemHttpResult>> CancelAsync(
-        TemperDb db, JobQueue queue, Guid id, CancellationToken cancellation)
-    {
-        await queue.CancelAsync(id, cancellation);
-        // What the job is now tells what became of the request, also when it raced with the job's own end.
-        return await ReadAsync(db, id, cancellation) switch
-        {
-            null => Problems.NoSuchJob(id),
-            { State: ShownState.Cancelled } job => TypedResults.Ok(job),
-            { State: ShownState.Succeeded or ShownState.Failed } job => Problems.Of(
-                StatusCodes.Status409Conflict, "The job is already over.",
-                $"Job {id} has {job.State.ToString().ToLowerInvariant()}; a job can be cancelled while it is {string.Join(" or ", JobLifecycle.StatesThatAllow(JobState.Cancelled)).ToLowerInvariant()}."),
-            var job => TypedResults.Accepted(job.Links.Self, job),
-        };
-    }
+    private static async Task<Results<Ok<AttemptsResponse>, ProblemHttpResult>> AttemptsAsync(TemperDb db, Guid id, CancellationToken cancellation) =>
+        await db.Jobs.AsNoTracking().Include(job => job.Worker).Include(job => job.Attempts).SingleOrDefaultAsync(job => job.Id == id, cancellation) is { } job
+            ? TypedResults.Ok(AttemptsResponse.Of(job))
+            : Problems.NoSuchJob(id);
 
-    private static async Task<JobResponse?> ReadAsync(TemperDb db, Guid id, CancellationToken cancellation) =>
+    internal static async Task<JobResponse?> ReadAsync(TemperDb db, Guid id, CancellationToken cancellation) =>
         await db.Jobs.AsNoTracking().Include(job => job.Worker).SingleOrDefaultAsync(job => job.Id == id, cancellation) is { } job ? JobResponse.Of(job) : null;
 }

@@ -16,7 +16,7 @@ internal sealed class JobFilter
 
     private static readonly Dictionary<string, ShownState> States = Enum.GetValues<ShownState>().ToDictionary(Json.Name);
 
-    /// <summary>Only jobs shown in this state: queued, running, cancelling, succeeded, failed or cancelled.</summary>
+    /// <summary>Only jobs shown in this state: queued, running, cancelling, pausing, paused, succeeded, failed or cancelled.</summary>
     [FromQuery(Name = "state")]
     public string? State { get; init; }
 
@@ -58,10 +58,8 @@ internal sealed class JobFilter
     {
         if (State is not null)
         {
-            var shown = States[State];
-            var state = shown == ShownState.Cancelling ? JobState.Running : Enum.Parse<JobState>(shown.ToString());
-            jobs = jobs.Where(job => job.State == state);
-            if (state == JobState.Running) jobs = jobs.Where(job => job.CancelRequestedAt != null == (shown == ShownState.Cancelling));
+            var (state, stop) = ShownStates.Stored(States[State]);
+            jobs = jobs.Where(job => job.State == state && job.StopRequested == stop);
         }
         if (Dataset is not null) jobs = jobs.Where(job => job.Dataset == Dataset);
         if (Tag is not null) jobs = jobs.Where(job => EF.Functions.JsonExists(job.Tags, Tag));

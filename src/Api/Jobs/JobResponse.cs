@@ -13,7 +13,7 @@ namespace Temper.Api.Jobs;
 /// <param name="Targets">What ε means for the labels the model is trained towards.</param>
 /// <param name="Progress">How far the running attempt has come; null unless running and past its first second.</param>
 /// <param name="Attempt">How often it was claimed by a worker.</param>
-/// <param name="Failures">How often an attempt crashed or lost its worker; at `spec.maxAttempts` the job fails.</param>
+/// <param name="Failures">How often an attempt crashed or lost its worker since it was submitted or retried; at `spec.maxAttempts` the job fails.</param>
 /// <param name="Worker">Who runs it; null unless running.</param>
 /// <param name="CreatedAt">When it was submitted.</param>
 /// <param name="ClaimedAt">When its latest attempt was claimed.</param>
@@ -43,19 +43,10 @@ public sealed record JobResponse(
 {
     /// <param name="job">With its worker loaded, where it has one.</param>
     internal static JobResponse Of(JobRow job) => new(
-        job.Id, Shown(job.State, job.CancelRequestedAt is not null), job.Reason, job.State.IsFinal(), job.Spec, TargetsResponse.Of(job.Spec),
+        job.Id, ShownStates.Of(job.State, job.StopRequested), job.Reason, job.State.IsFinal(), job.Spec, TargetsResponse.Of(job.Spec),
         job.Progress, job.Attempt, job.Failures, job.Worker?.Name,
         job.CreatedAt, job.ClaimedAt, job.TrainingStartedAt, job.FinishedAt, job.Result, JobLinks.Of(job.Id));
-
-    private static ShownState Shown(JobState state, bool cancelRequested) => state switch
-    {
-        JobState.Running when cancelRequested => ShownState.Cancelling,
-        _ => Enum.Parse<ShownState>(state.ToString()),
-    };
 }
-
-/// <summary>A job's state, and `cancelling`: running, but asked to stop.</summary>
-public enum ShownState { Queued, Running, Cancelling, Succeeded, Failed, Cancelled }
 
 /// <summary>The label distribution that a spec trains towards, in both conventions.</summary>
 /// <param name="EpsilonUniform">ε as PyTorch's `label_smoothing` takes it.</param>
@@ -82,8 +73,10 @@ public sealed record TargetsResponse(
 public sealed record CheckedSpecResponse(JobSpec Spec, TargetsResponse Targets, SmoothingAdvice Advice);
 
 /// <summary>Paths of what can be done with a job; calibration, logits and model once it has succeeded.</summary>
-public sealed record JobLinks(string Self, string Metrics, string Cancel, string Calibration, string Logits, string Model)
+public sealed record JobLinks(
+    string Self, string Metrics, string Attempts, string Cancel, string Pause, string Resume, string Retry, string Calibration, string Logits, string Model)
 {
     internal static JobLinks Of(Guid id) => new(
-        $"/jobs/{id}", $"/jobs/{id}/metrics", $"/jobs/{id}/cancel", $"/jobs/{id}/calibration", $"/jobs/{id}/logits?split=test", $"/jobs/{id}/model");
+        $"/jobs/{id}", $"/jobs/{id}/metrics", $"/jobs/{id}/attempts", $"/jobs/{id}/cancel", $"/jobs/{id}/pause", $"/jobs/{id}/resume", $"/jobs/{id}/retry",
+        $"/jobs/{id}/calibration", $"/jobs/{id}/logits?split=test", $"/jobs/{id}/model");
 }

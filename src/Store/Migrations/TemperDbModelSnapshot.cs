@@ -22,6 +22,55 @@ namespace Temper.Store.Migrations
 
             NpgsqlModelBuilderExtensions.UseIdentityByDefaultColumns(modelBuilder);
 
+            modelBuilder.Entity("Temper.Store.Rows.AttemptRow", b =>
+                {
+                    b.Property<Guid>("JobId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("job_id");
+
+                    b.Property<int>("Attempt")
+                        .HasColumnType("integer")
+                        .HasColumnName("attempt");
+
+                    b.Property<DateTimeOffset>("ClaimedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("claimed_at");
+
+                    b.Property<DateTimeOffset>("EndedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ended_at");
+
+                    b.Property<string>("ErrorOutput")
+                        .HasColumnType("text")
+                        .HasColumnName("error_output");
+
+                    b.Property<string>("Outcome")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("outcome");
+
+                    b.Property<string>("Reason")
+                        .HasColumnType("text")
+                        .HasColumnName("reason");
+
+                    b.Property<DateTimeOffset?>("TrainingStartedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("training_started_at");
+
+                    b.Property<string>("Worker")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("worker");
+
+                    b.HasKey("JobId", "Attempt")
+                        .HasName("pk_attempts");
+
+                    b.ToTable("attempts", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_attempts_outcome", "outcome IN ('succeeded', 'failed', 'lost', 'handed_back', 'paused', 'cancelled')");
+                        });
+                });
+
             modelBuilder.Entity("Temper.Store.Rows.CheckpointRow", b =>
                 {
                     b.Property<Guid>("JobId")
@@ -105,10 +154,6 @@ namespace Temper.Store.Migrations
                         .HasColumnType("integer")
                         .HasColumnName("attempt");
 
-                    b.Property<DateTimeOffset?>("CancelRequestedAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("cancel_requested_at");
-
                     b.Property<DateTimeOffset?>("ClaimedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("claimed_at");
@@ -186,6 +231,10 @@ namespace Temper.Store.Migrations
                         .HasColumnType("text")
                         .HasColumnName("state");
 
+                    b.Property<string>("StopRequested")
+                        .HasColumnType("text")
+                        .HasColumnName("stop_requested");
+
                     b.Property<string>("Tags")
                         .IsRequired()
                         .ValueGeneratedOnAddOrUpdate()
@@ -234,7 +283,9 @@ namespace Temper.Store.Migrations
 
                             t.HasCheckConstraint("ck_jobs_result", "(result IS NOT NULL) = (state = 'succeeded')");
 
-                            t.HasCheckConstraint("ck_jobs_state", "state IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')");
+                            t.HasCheckConstraint("ck_jobs_state", "state IN ('queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled')");
+
+                            t.HasCheckConstraint("ck_jobs_stop", "stop_requested IS NULL OR (state = 'running' AND stop_requested IN ('cancel', 'pause'))");
                         });
                 });
 
@@ -318,10 +369,24 @@ namespace Temper.Store.Migrations
                         .HasColumnName("started_at")
                         .HasDefaultValueSql("clock_timestamp()");
 
+                    b.Property<string>("SuspendedReason")
+                        .HasColumnType("text")
+                        .HasColumnName("suspended_reason");
+
                     b.HasKey("Id")
                         .HasName("pk_workers");
 
                     b.ToTable("workers", (string)null);
+                });
+
+            modelBuilder.Entity("Temper.Store.Rows.AttemptRow", b =>
+                {
+                    b.HasOne("Temper.Store.Rows.JobRow", null)
+                        .WithMany("Attempts")
+                        .HasForeignKey("JobId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_attempts_job");
                 });
 
             modelBuilder.Entity("Temper.Store.Rows.CheckpointRow", b =>
@@ -367,6 +432,8 @@ namespace Temper.Store.Migrations
 
             modelBuilder.Entity("Temper.Store.Rows.JobRow", b =>
                 {
+                    b.Navigation("Attempts");
+
                     b.Navigation("Epochs");
                 });
 

@@ -3,24 +3,19 @@ namespace Temper.Store.Queue;
 public sealed partial class JobQueue
 {
     /// <summary>
-    /// queued → cancelled at once; a running job is marked, and its worker, woken by the notice, stops it. Asking again,
-    /// asking too late and asking for a job that does not exist change nothing: read the job to see what became of it.
+    /// queued, paused → cancelled at once; a running job is marked, and its worker, woken by the notice, stops it. A wish to
+    /// pause gives way to it.
     /// </summary>
-    public async Task CancelAsync(Guid id, CancellationToken cancellationToken)
-    {
-        await using var command = database.CreateCommand(
-            """
+    /// <returns>False: it is in no state that allows this, or does not exist. Read it to see which.</returns>
+    public Task<bool> CancelAsync(Guid id, CancellationToken cancellationToken) =>
+        CommandAsync(
+            $"""
             UPDATE jobs
-            SET cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()),
-                state = CASE state WHEN 'queued' THEN 'cancelled' ELSE state END,
-                finished_at = CASE state WHEN 'queued' THEN clock_timestamp() END,
-                reason = CASE state WHEN 'queued' THEN 'cancelled while queued' ELSE reason END
-            WHERE id = @id AND state IN ('queued', 'running')
-            RETURNING CASE state WHEN 'running' THEN pg_notify(@channel, @notice) END
-            """);
-        command.Parameters.AddWithValue("id", id);
-        command.Parameters.AddWithValue("channel", Channel);
-        command.Parameters.AddWithValue("notice", CancelNotice + id);
-        await command.ExecuteNonQueryAsync(cancellationToken);
-    }
+            SET state = CASE state WHEN 'running' THEN state ELSE 'cancelled' END,
+                stop_requested = CASE state WHEN 'running' THEN 'cancel' END,
+                finished_at = CASE state WHEN 'running' THEN NULL ELSE clock_timestamp() END,
+                reason = CASE state WHEN 'running' THEN reason ELSE 'cancelled while ' || state END
+            WHERE id = @id AND state IN ('queued', 'running', 'paused')
+            RETURNING {NotifyStop}
+            """, id, cancellationToken);
 }

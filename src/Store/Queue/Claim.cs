@@ -36,7 +36,7 @@ public sealed partial class JobQueue
         catch (JsonException e)
         {
             // An API of a newer build may know a model or an optimizer that this worker does not.
-            await GiveBackAsync(id, attempt, $"a worker could not read its spec: {e.Message}", cancellationToken);
+            await EndAsync(GiveBack, id, attempt, $"a worker could not read its spec: {e.Message}", null, cancellationToken);
             return null;
         }
     }

@@ -1,4 +1,3 @@
-using Npgsql;
 using NpgsqlTypes;
 using Temper.Domain.Jobs;
 
@@ -6,19 +5,24 @@ namespace Temper.Store.Queue;
 
 public sealed partial class JobQueue
 {
-    private const string ToFinal = "finished_at = clock_timestamp(), worker_id = NULL, progress = NULL";
+    private static readonly string Succeed = End(
+        Held, next: "'succeeded'", outcome: "'succeeded'", counted: 0, set: ", result = @result", also:
+        """
+        ,
+        over AS (DELETE FROM checkpoints WHERE job_id = (SELECT id FROM ended)),
+        kept AS (
+            INSERT INTO models (job_id, weights, classes, validation_logits, validation_labels, test_logits, test_labels, true_probabilities)
+            SELECT id, @weights, @classes, @validation_logits, @validation_labels, @test_logits, @test_labels, @true_probabilities FROM ended)
+        """);
 
-    /// <summary>running → succeeded, with the model in the same statement. A cancel that came too late to stop it is void.</summary>
+    private static readonly string Fail = End(
+        Held, next: "CASE stop_requested WHEN 'cancel' THEN 'cancelled' ELSE 'failed' END", outcome: "'failed'", counted: 1);
+
+    /// <summary>running → succeeded, with the model in the same statement. A stop that came too late is void.</summary>
     /// <returns>False: the job is no longer held.</returns>
     public Task<bool> SucceedAsync(ClaimedJob job, JobResult result, TrainedModel model, CancellationToken cancellationToken) =>
-        WriteAsync(
-            $"""
-            WITH done AS (UPDATE jobs SET state = 'succeeded', result = @result, {ToFinal} WHERE {Held} RETURNING id),
-                 over AS (DELETE FROM checkpoints WHERE job_id = (SELECT id FROM done))
-            INSERT INTO models (job_id, weights, classes, validation_logits, validation_labels, test_logits, test_labels, true_probabilities)
-            SELECT id, @weights, @classes, @validation_logits, @validation_labels, @test_logits, @test_labels, @true_probabilities FROM done
-            """,
-            job, cancellationToken,
+        EndAsync(
+            Succeed, job.Id, job.Attempt, reason: null, errorOutput: null, cancellationToken,
             new("result", NpgsqlDbType.Jsonb) { Value = Json.Write(result) },
             Bytes("weights", model.Weights),
             new("classes", NpgsqlDbType.Integer) { Value = model.Logits is { } logits ? logits.Classes : DBNull.Value },
@@ -31,17 +35,5 @@ public sealed partial class JobQueue
     /// <summary>running → failed, for an error that another attempt would only repeat; → cancelled where that was asked for.</summary>
     /// <inheritdoc cref="SucceedAsync"/>
     public Task<bool> FailAsync(ClaimedJob job, string reason, CancellationToken cancellationToken) =>
-        WriteAsync(
-            $"""
-            UPDATE jobs SET state = CASE WHEN cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE 'failed' END,
-                            failures = failures + 1, reason = {ReasonUnlessCancelled}, {ToFinal}
-            WHERE {Held}
-            """, job, cancellationToken, Reason(reason));
-
-    /// <summary>running → cancelled, at its user's request.</summary>
-    /// <inheritdoc cref="SucceedAsync"/>
-    public Task<bool> FinishCancelledAsync(ClaimedJob job, CancellationToken cancellationToken) =>
-        WriteAsync($"UPDATE jobs SET state = 'cancelled', reason = 'cancelled while running', {ToFinal} WHERE {Held}", job, cancellationToken);
-
-    private static NpgsqlParameter Bytes(string name, byte[]? value) => new(name, NpgsqlDbType.Bytea) { Value = (object?)value ?? DBNull.Value };
+        EndAsync(Fail, job.Id, job.Attempt, reason, errorOutput: null, cancellationToken);
 }

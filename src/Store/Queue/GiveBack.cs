@@ -2,23 +2,25 @@ namespace Temper.Store.Queue;
 
 public sealed partial class JobQueue
 {
-    /// <summary>running → queued, for a healthy job whose worker shuts down: no failure counted, no wait.</summary>
+    private static readonly string HandBack = EndStopped(Held);
+
+    private static readonly string GiveBack = End(Held, AfterFailure, outcome: "'failed'", counted: 1, Backoff);
+
+    private static string EndStopped(string which) =>
+        End(which, AfterStop, outcome: "CASE next WHEN 'queued' THEN 'handed_back' ELSE next END", counted: 0);
+
+    /// <summary>
+    /// Ends an attempt that was stopped while all was well: running → cancelled or paused, as its user wishes by now, or
+    /// → queued at once. No failure is counted.
+    /// </summary>
+    /// <param name="reason">Why, where it was not its user.</param>
     /// <returns>False: the job is no longer held.</returns>
     public Task<bool> HandBackAsync(ClaimedJob job, string reason, CancellationToken cancellationToken) =>
-        WriteAsync(
-            $"""
-            UPDATE jobs
-            SET state = CASE WHEN cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE 'queued' END,
-                finished_at = CASE WHEN cancel_requested_at IS NOT NULL THEN clock_timestamp() END,
-                run_at = clock_timestamp(), worker_id = NULL, progress = NULL, reason = {ReasonUnlessCancelled}
-            WHERE {Held} RETURNING {NotifyQueued}
-            """, job, cancellationToken, Reason(reason));
+        EndAsync(HandBack, job.Id, job.Attempt, reason, errorOutput: null, cancellationToken);
 
-    /// <summary>running → queued after a failed attempt, with backoff; → failed when the attempts are used up.</summary>
+    /// <summary>Ends a failed attempt: running → queued, with backoff; → failed when the attempts are used up; or as its user wishes.</summary>
+    /// <param name="errorOutput">The last lines of the runner's standard error, where it has anything to do with it.</param>
     /// <returns>False: the job is no longer held.</returns>
-    public Task<bool> GiveBackAsync(ClaimedJob job, string reason, CancellationToken cancellationToken) =>
-        GiveBackAsync(job.Id, job.Attempt, reason, cancellationToken);
-
-    private Task<bool> GiveBackAsync(Guid id, int attempt, string reason, CancellationToken cancellationToken) =>
-        WriteAsync($"UPDATE jobs SET {AfterFailure} WHERE {Held} RETURNING {NotifyQueued}", id, attempt, cancellationToken, Reason(reason));
+    public Task<bool> GiveBackAsync(ClaimedJob job, string reason, string? errorOutput, CancellationToken cancellationToken) =>
+        EndAsync(GiveBack, job.Id, job.Attempt, reason, errorOutput, cancellationToken);
 }

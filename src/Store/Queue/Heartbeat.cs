@@ -22,42 +22,47 @@ public sealed partial class JobQueue
 {
     /// <summary>
     /// One statement a second per worker, whatever the number of jobs: renews the worker's row (and makes it, the first
-    /// time), writes the progress of its jobs, and reads back which of them are still its own. A job that the table says is
-    /// this worker's but the worker does not know of counts as failed: its claim was answered into a broken connection.
+    /// time), writes the progress of its jobs, and reads back which are its own. A job that the table says is this worker's
+    /// but the worker does not know of goes back: its claim was answered into a broken connection.
     /// </summary>
-    /// <returns>For each attempt still held, whether a cancel was requested. An attempt that is missing was lost.</returns>
-    public async Task<IReadOnlyDictionary<(Guid Job, int Attempt), bool>> HeartbeatAsync(
-        WorkerIdentity worker, IReadOnlyCollection<HeldJob> jobs, CancellationToken cancellationToken)
+    /// <param name="suspendedReason">Why it takes no jobs for now; null when it does.</param>
+    /// <returns>For each attempt still held, what its user asked of it. An attempt that is missing was lost.</returns>
+    public async Task<IReadOnlyDictionary<(Guid Job, int Attempt), StopRequest?>> HeartbeatAsync(
+        WorkerIdentity worker, IReadOnlyCollection<HeldJob> jobs, string? suspendedReason, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
-            $"""
+            """
             WITH beat AS (
-                INSERT INTO workers (id, name, presence_key, device, slots)
-                VALUES (@worker, @name, @presence_key, @device, @slots)
-                ON CONFLICT (id) DO UPDATE SET heartbeat_at = clock_timestamp()),
-            unknown AS (
-                UPDATE jobs SET {AfterFailure}
-                WHERE worker_id = @worker AND id <> ALL (@ids) AND claimed_at < clock_timestamp() - interval '10 seconds')
-            UPDATE jobs
-            SET progress = coalesce(held.progress::jsonb, jobs.progress)
-            FROM unnest(@ids, @attempts, @progress) AS held(id, attempt, progress)
-            WHERE jobs.id = held.id AND jobs.attempt = held.attempt AND jobs.state = 'running'
-            RETURNING jobs.id, jobs.attempt, jobs.cancel_requested_at IS NOT NULL
+                INSERT INTO workers (id, name, presence_key, device, slots, suspended_reason)
+                VALUES (@worker, @name, @presence_key, @device, @slots, @suspended_reason)
+                ON CONFLICT (id) DO UPDATE SET heartbeat_at = clock_timestamp(), suspended_reason = excluded.suspended_reason),
+            written AS (
+                UPDATE jobs SET progress = held.progress::jsonb
+                FROM unnest(@ids, @attempts, @progress) AS held(id, attempt, progress)
+                WHERE jobs.id = held.id AND jobs.attempt = held.attempt AND jobs.state = 'running' AND held.progress IS NOT NULL)
+            SELECT id, attempt, stop_requested, claimed_at < clock_timestamp() - interval '10 seconds' FROM jobs WHERE worker_id = @worker
             """);
         command.Parameters.AddWithValue("worker", worker.Id);
         command.Parameters.AddWithValue("name", worker.Name);
         command.Parameters.AddWithValue("presence_key", worker.PresenceKey);
         command.Parameters.AddWithValue("device", worker.Device);
         command.Parameters.AddWithValue("slots", worker.Slots);
-        command.Parameters.AddWithValue("reason", "its worker lost track of it");
+        command.Parameters.Add(Text("suspended_reason", suspendedReason));
         command.Parameters.AddWithValue("ids", jobs.Select(held => held.Job.Id).ToArray());
         command.Parameters.AddWithValue("attempts", jobs.Select(held => held.Job.Attempt).ToArray());
         command.Parameters.AddWithValue("progress", NpgsqlDbType.Array | NpgsqlDbType.Text,
             jobs.Select(held => held.Progress is null ? null : Json.Write(held.Progress)).ToArray());
 
-        var stillHeld = new Dictionary<(Guid, int), bool>();
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        while (await reader.ReadAsync(cancellationToken)) stillHeld[(reader.GetGuid(0), reader.GetInt32(1))] = reader.GetBoolean(2);
+        var known = jobs.Select(held => (held.Job.Id, held.Job.Attempt)).ToHashSet();
+        var (stillHeld, unknown) = (new Dictionary<(Guid, int), StopRequest?>(), new List<(Guid Id, int Attempt)>());
+        await using (var reader = await command.ExecuteReaderAsync(cancellationToken))
+            while (await reader.ReadAsync(cancellationToken))
+            {
+                var attempt = (reader.GetGuid(0), reader.GetInt32(1));
+                if (known.Contains(attempt)) stillHeld[attempt] = reader.IsDBNull(2) ? null : Enum.Parse<StopRequest>(reader.GetString(2), ignoreCase: true);
+                else if (reader.GetBoolean(3)) unknown.Add(attempt);
+            }
+        foreach (var (id, attempt) in unknown) await EndAsync(HandBack, id, attempt, "its worker never heard that it was its own", null, cancellationToken);
         return stillHeld;
     }
 }

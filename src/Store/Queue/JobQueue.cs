@@ -1,4 +1,5 @@
 using Npgsql;
+using NpgsqlTypes;
 using Temper.Domain.Jobs;
 
 namespace Temper.Store.Queue;
@@ -15,39 +16,42 @@ public sealed partial class JobQueue(NpgsqlDataSource database)
     /// <summary>A job may be waiting to be claimed.</summary>
     public const string QueuedNotice = "queued";
 
-    /// <summary>Followed by the id of a running job whose cancel was requested.</summary>
-    public const string CancelNotice = "cancel ";
+    /// <summary>Followed by the id of a running job that its user wants stopped: see <see cref="IsStopNotice"/>.</summary>
+    private const string StopNoticePrefix = "stop ";
 
     private const string Held = "id = @id AND attempt = @attempt AND state = 'running'";
 
-    /// <summary>
-    /// What a failed attempt leads to: cancelled when that was asked for, failed when the attempts are used up, else back
-    /// to the queue after 1 s, 2 s, 4 s … up to a minute, spread by ±25 % so that jobs that fell together do not rise together.
-    /// </summary>
-    private const string AfterFailure =
-        $"""
-        state = CASE WHEN cancel_requested_at IS NOT NULL THEN 'cancelled'
-                     WHEN failures + 1 >= (spec->>'maxAttempts')::int THEN 'failed'
-                     ELSE 'queued' END,
-        finished_at = CASE WHEN cancel_requested_at IS NOT NULL OR failures + 1 >= (spec->>'maxAttempts')::int
-                           THEN clock_timestamp() END,
-        run_at = clock_timestamp() + interval '1 second' * least(power(2, failures), 60) * (0.75 + random() / 2),
-        failures = failures + 1, worker_id = NULL, progress = NULL, reason = {ReasonUnlessCancelled}
-        """;
-
-    /// <summary>What stopped a job that its user wanted stopped does not matter.</summary>
-    private const string ReasonUnlessCancelled = "CASE WHEN cancel_requested_at IS NOT NULL THEN 'cancelled while running' ELSE @reason END";
-
     /// <summary>In a RETURNING clause: the notice goes out with the change, or neither does.</summary>
-    private const string NotifyQueued = $"pg_notify('{Channel}', '{QueuedNotice}')";
+    private const string NotifyQueued = $"CASE state WHEN 'queued' THEN pg_notify('{Channel}', '{QueuedNotice}') END";
 
-    private const int LongestReason = 4000;
+    private const string NotifyStop = $"CASE state WHEN 'running' THEN pg_notify('{Channel}', '{StopNoticePrefix}' || id) END";
 
-    /// <summary>A reason may quote what a crashing process wrote; PostgreSQL takes no NUL in a text.</summary>
-    private static NpgsqlParameter Reason(string reason)
+    private const int LongestText = 4000;
+
+    /// <returns>Whether a notice is about a running job that its user wants stopped, and which.</returns>
+    public static bool IsStopNotice(string notice, out Guid job)
     {
-        var text = reason.Replace("\0", "");
-        return new("reason", text[..Math.Min(text.Length, LongestReason)]);
+        job = default;
+        return notice.StartsWith(StopNoticePrefix, StringComparison.Ordinal) && Guid.TryParse(notice.AsSpan(StopNoticePrefix.Length), out job);
+    }
+
+    /// <summary>It may quote what a crashing process wrote; PostgreSQL takes no NUL in a text.</summary>
+    private static NpgsqlParameter Text(string name, string? text)
+    {
+        text = text?.Replace("\0", "");
+        return new(name, NpgsqlDbType.Text) { Value = text is null ? DBNull.Value : text[..Math.Min(text.Length, LongestText)] };
+    }
+
+    private static NpgsqlParameter Bytes(string name, byte[]? value) => new(name, NpgsqlDbType.Bytea) { Value = (object?)value ?? DBNull.Value };
+
+    /// <summary>What a user wants of a job, as one guarded statement that returns a row when it had an effect.</summary>
+    private async Task<bool> CommandAsync(string sql, Guid id, CancellationToken cancellationToken, params NpgsqlParameter[] parameters)
+    {
+        await using var command = database.CreateCommand(sql);
+        command.Parameters.AddWithValue("id", id);
+        command.Parameters.AddRange(parameters);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        return await reader.ReadAsync(cancellationToken);
     }
 
     private Task<bool> WriteAsync(string sql, ClaimedJob job, CancellationToken cancellationToken, params NpgsqlParameter[] parameters) =>

@@ -2,13 +2,21 @@ namespace Temper.Store.Queue;
 
 public sealed partial class JobQueue
 {
-    /// <summary>Takes a worker that shut down off the list, unless it still owns a job.</summary>
+    private static readonly string HandBackAll = EndStopped("worker_id = @worker AND state = 'running'");
+
+    /// <summary>Takes a worker that shut down off the list; a job that it still owns, because its claim was broken off, goes back.</summary>
     public async Task LeaveAsync(Guid worker, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand(
-            "DELETE FROM workers WHERE id = $1 AND NOT EXISTS (SELECT FROM jobs WHERE worker_id = $1)");
-        command.Parameters.AddWithValue(worker);
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        await using (var handBack = database.CreateCommand(HandBackAll))
+        {
+            handBack.Parameters.AddWithValue("worker", worker);
+            handBack.Parameters.Add(Text("reason", "its worker shut down"));
+            handBack.Parameters.Add(Text("error_output", null));
+            await handBack.ExecuteNonQueryAsync(cancellationToken);
+        }
+        await using var leave = database.CreateCommand("DELETE FROM workers WHERE id = $1");
+        leave.Parameters.AddWithValue(worker);
+        await leave.ExecuteNonQueryAsync(cancellationToken);
     }
 
     /// <summary>Takes workers off the list that owned no job and gave no sign of life for an hour.</summary>

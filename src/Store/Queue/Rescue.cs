@@ -13,6 +13,10 @@ public sealed record WorkerSighting(Guid Worker, bool Present, DateTimeOffset He
 
 public sealed partial class JobQueue
 {
+    private static readonly string Rescue = End(
+        "worker_id = @worker AND state = 'running' AND (SELECT heartbeat_at FROM workers WHERE id = @worker) = @heartbeat_at",
+        AfterFailure, outcome: "'lost'", counted: 1, BackoffAfterLoss);
+
     /// <summary>Takes, without waiting, the lock that tells others this worker lives. Released when the connection ends.</summary>
     public static async Task<bool> TryTakePresenceAsync(NpgsqlConnection connection, WorkerIdentity worker, CancellationToken cancellationToken)
     {
@@ -21,10 +25,10 @@ public sealed partial class JobQueue
     }
 
     /// <summary>
-    /// Looks at every worker that owns a running job. The presence locks are read, never tried: trying would take the
-    /// lock of a worker that is just reconnecting.
+    /// Looks at every worker that owns a running job, and at the one that looks. The presence locks are read, never tried:
+    /// trying would take the lock of a worker that is just reconnecting.
     /// </summary>
-    public static async Task<IReadOnlyList<WorkerSighting>> WatchAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<WorkerSighting>> WatchAsync(NpgsqlConnection connection, Guid watcher, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
             """
@@ -34,8 +38,8 @@ public sealed partial class JobQueue
                              AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
                              AND (classid::bigint << 32 | objid::bigint) = worker.presence_key)
             FROM workers worker
-            WHERE EXISTS (SELECT FROM jobs WHERE worker_id = worker.id)
-            """, connection);
+            WHERE worker.id = $1 OR EXISTS (SELECT FROM jobs WHERE worker_id = worker.id)
+            """, connection) { Parameters = { new() { Value = watcher } } };
         var sightings = new List<WorkerSighting>();
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
@@ -50,16 +54,11 @@ public sealed partial class JobQueue
     /// <returns>The jobs taken away.</returns>
     public async Task<IReadOnlyList<Guid>> RescueAsync(WorkerSighting lost, string reason, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand(
-            $"""
-            UPDATE jobs SET {AfterFailure}
-            WHERE worker_id = @worker AND state = 'running'
-              AND (SELECT heartbeat_at FROM workers WHERE id = @worker) = @heartbeat_at
-            RETURNING id, {NotifyQueued}
-            """);
+        await using var command = database.CreateCommand($"{Rescue} RETURNING job_id");
         command.Parameters.AddWithValue("worker", lost.Worker);
         command.Parameters.AddWithValue("heartbeat_at", lost.HeartbeatAt);
-        command.Parameters.Add(Reason(reason));
+        command.Parameters.Add(Text("reason", reason));
+        command.Parameters.Add(Text("error_output", null));
         var rescued = new List<Guid>();
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken)) rescued.Add(reader.GetGuid(0));

@@ -20,7 +20,7 @@ public sealed partial class JobQueue
     /// <returns>The job with this key, whose spec may be another's; whether it was there already.</returns>
     public static async Task<(JobRow Job, bool WasThere)> SubmitOnceAsync(TemperDb db, JobSpec spec, string key, CancellationToken cancellationToken)
     {
-        if (await FindAsync() is { } earlier) return (earlier, true);
+        if (await FindByKeyAsync(db, key, cancellationToken) is { } earlier) return (earlier, true);
         try
         {
             return (await InsertAsync(db, spec, key, cancellationToken), false);
@@ -28,10 +28,20 @@ public sealed partial class JobQueue
         catch (DbUpdateException e) when (e.InnerException is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: "ix_jobs_idempotency_key" })
         {
             db.ChangeTracker.Clear();
-            return (await FindAsync() ?? throw new InvalidOperationException($"The job with idempotency key '{key}' vanished."), true);
+            return (await FindByKeyAsync(db, key, cancellationToken) ?? throw new InvalidOperationException($"The job with idempotency key '{key}' vanished."), true);
         }
+    }
 
-        Task<JobRow?> FindAsync() => db.Jobs.AsNoTracking().Include(job => job.Worker).SingleOrDefaultAsync(job => job.IdempotencyKey == key, cancellationToken);
+    /// <returns>The job that was submitted with this key; null when none was.</returns>
+    public static Task<JobRow?> FindByKeyAsync(TemperDb db, string key, CancellationToken cancellationToken) =>
+        db.Jobs.AsNoTracking().Include(job => job.Worker).SingleOrDefaultAsync(job => job.IdempotencyKey == key, cancellationToken);
+
+    /// <returns>How many jobs wait to be claimed, counted up to <paramref name="most"/>.</returns>
+    public async Task<int> CountQueuedAsync(int most, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand("SELECT count(*)::int FROM (SELECT FROM jobs WHERE state = 'queued' LIMIT $1) waiting");
+        command.Parameters.AddWithValue(most);
+        return (int)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
     private static async Task<JobRow> InsertAsync(TemperDb db, JobSpec spec, string? key, CancellationToken cancellationToken)

@@ -44,7 +44,9 @@ public sealed class JobRow
     public DateTimeOffset? TrainingStartedAt { get; init; }
 
     public DateTimeOffset? FinishedAt { get; init; }
-    public DateTimeOffset? CancelRequestedAt { get; init; }
+
+    /// <summary>What its user asked of the running attempt; null unless running.</summary>
+    public StopRequest? StopRequested { get; init; }
 
     /// <summary>Null unless running and some steps in.</summary>
     public TrainingProgress? Progress { get; init; }
@@ -57,4 +59,5 @@ public sealed class JobRow
 
     public WorkerRow? Worker { get; init; }
     public List<EpochRow> Epochs { get; init; } = [];
+    public List<AttemptRow> Attempts { get; init; } = [];
 }

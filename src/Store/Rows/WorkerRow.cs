@@ -23,5 +23,8 @@ public sealed class WorkerRow
     public DateTimeOffset StartedAt { get; init; }
     public DateTimeOffset HeartbeatAt { get; init; }
 
+    /// <summary>Why it takes no jobs for now; null when it does.</summary>
+    public string? SuspendedReason { get; init; }
+
     public List<JobRow> Jobs { get; init; } = [];
 }

@@ -8,7 +8,8 @@ internal abstract record Ending
     internal sealed record Succeeded(JobResult Result, TrainedModel Model) : Ending;
 
     /// <param name="WorthRetrying">False where another attempt would end the same.</param>
-    internal sealed record Failed(string Reason, bool WorthRetrying) : Ending;
+    /// <param name="ErrorOutput">The runner's last lines on standard error; null without any.</param>
+    internal sealed record Failed(string Reason, bool WorthRetrying, string? ErrorOutput = null) : Ending;
 
     internal sealed record Stopped(StopReason Reason) : Ending;
 }
@@ -16,8 +17,8 @@ internal abstract record Ending
 /// <summary>Why a worker stops an attempt before its own end.</summary>
 internal enum StopReason
 {
-    /// <summary>Its user asked.</summary>
-    Cancelled,
+    /// <summary>Its user asked for a cancel or a pause; which, is in the job's row.</summary>
+    AskedByUser,
 
     /// <summary>It ran longer than its spec allows.</summary>
     TimedOut,
@@ -27,4 +28,7 @@ internal enum StopReason
 
     /// <summary>The job was taken away from this worker: write nothing more.</summary>
     Lost,
+
+    /// <summary>The database took a report for wrong.</summary>
+    ReportRefused,
 }

@@ -4,10 +4,10 @@ namespace Temper.Worker.Supervisor;
 
 /// <summary>
 /// Decides which workers are lost, from sightings on one unbroken connection. Silence must be watched for a while on a
-/// connection that was up all the time: after a restart or an outage of the database everyone looks silent at first.
-/// Only the database's clock is read.
+/// connection that was up all the time, while the watcher's own heartbeats were stored: after a restart or an outage of the
+/// database everyone looks silent at first, and on a full disk nobody can say that it lives. Only the database's clock is read.
 /// </summary>
-internal sealed class LostWorkers(TimeSpan lease)
+internal sealed class LostWorkers(Guid watcher, TimeSpan lease)
 {
     /// <summary>How long a worker must look lost before it counts as lost. Healthy ones reconnect within a second or two.</summary>
     public static readonly TimeSpan Watched = TimeSpan.FromSeconds(3);
@@ -15,12 +15,18 @@ internal sealed class LostWorkers(TimeSpan lease)
     private readonly Dictionary<Guid, DateTimeOffset> absentSince = [];
     private readonly Dictionary<Guid, DateTimeOffset> silentSince = [];
 
-    /// <param name="sightings">Every worker that owns a running job.</param>
+    /// <param name="sightings">The watcher, and every worker that owns a running job.</param>
     /// <returns>Those that are lost, with the reason.</returns>
     public IReadOnlyList<(WorkerSighting Worker, string Reason)> Judge(IReadOnlyList<WorkerSighting> sightings)
     {
+        if (sightings.SingleOrDefault(sighting => sighting.Worker == watcher) is not { } self || self.HeartbeatAge > Watched)
+        {
+            absentSince.Clear();
+            silentSince.Clear();
+            return [];
+        }
         var lost = new List<(WorkerSighting, string)>();
-        foreach (var sighting in sightings)
+        foreach (var sighting in sightings.Where(sighting => sighting != self))
         {
             if (Lasts(absentSince, sighting, !sighting.Present) && sighting.HeartbeatAge > Watched) lost.Add((sighting, "its worker died"));
             else if (Lasts(silentSince, sighting, sighting.HeartbeatAge > lease)) lost.Add((sighting, $"its worker was silent for longer than {lease.TotalSeconds:0} s"));

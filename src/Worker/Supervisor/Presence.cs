@@ -23,8 +23,8 @@ internal sealed class Presence(WorkerIdentity worker, JobQueue queue, Doorbell d
         Options = $"{new NpgsqlConnectionStringBuilder(options.ConnectionString).Options} -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3",
     }.ToString();
 
-    /// <summary>Called with the id of a running job whose cancel was requested.</summary>
-    public required Action<Guid> OnCancel { get; init; }
+    /// <summary>Called with the id of a running job that its user wants stopped.</summary>
+    public required Action<Guid> OnStop { get; init; }
 
     public async Task RunAsync(CancellationToken stopping)
     {
@@ -53,12 +53,12 @@ internal sealed class Presence(WorkerIdentity worker, JobQueue queue, Doorbell d
         await using (var listen = new NpgsqlCommand($"LISTEN {JobQueue.Channel}", connection)) await listen.ExecuteNonQueryAsync(stopping);
         doorbell.Ring(); // for what was submitted while nobody listened
 
-        var (present, lost, forgotten) = (false, new LostWorkers(options.Lease), 0L);
+        var (present, lost, forgotten) = (false, new LostWorkers(worker.Id, options.Lease), 0L);
         while (true)
         {
             // After a reconnect the old session may still hold the lock for a moment; it tells the same.
             present = present || await JobQueue.TryTakePresenceAsync(connection, worker, stopping);
-            foreach (var (sighting, reason) in lost.Judge(await JobQueue.WatchAsync(connection, stopping))) await RescueAsync(sighting, reason, stopping);
+            foreach (var (sighting, reason) in lost.Judge(await JobQueue.WatchAsync(connection, worker.Id, stopping))) await RescueAsync(sighting, reason, stopping);
             if (Stopwatch.GetElapsedTime(forgotten) > ForgetInterval)
             {
                 await queue.ForgetDeadWorkersAsync(stopping);
@@ -90,6 +90,6 @@ internal sealed class Presence(WorkerIdentity worker, JobQueue queue, Doorbell d
     private void Hear(string notice)
     {
         if (notice == JobQueue.QueuedNotice) doorbell.Ring();
-        else if (notice.StartsWith(JobQueue.CancelNotice, StringComparison.Ordinal) && Guid.TryParse(notice.AsSpan(JobQueue.CancelNotice.Length), out var job)) OnCancel(job);
+        else if (JobQueue.IsStopNotice(notice, out var job)) OnStop(job);
     }
 }

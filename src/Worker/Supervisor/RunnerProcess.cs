@@ -12,12 +12,22 @@ internal sealed class RunnerProcess : IAsyncDisposable
 
     private readonly Process process;
     private readonly Queue<string> lastErrors = new();
+    private long lastSign = Stopwatch.GetTimestamp();
 
     private RunnerProcess(Process process, Ready ready) => (this.process, Ready) = (process, ready);
 
     public Ready Ready { get; private set; }
 
     public bool HasExited => process.HasExited;
+
+    /// <summary>How long ago it last said anything, on either pipe.</summary>
+    public TimeSpan Silence => Stopwatch.GetElapsedTime(Volatile.Read(ref lastSign));
+
+    /// <summary>The last lines it wrote on standard error about its job; null without any. Whole once it has ended.</summary>
+    public string? ErrorOutput
+    {
+        get { lock (lastErrors) return lastErrors.Count == 0 ? null : string.Join('\n', lastErrors); }
+    }
 
     /// <summary>Starts a runner and waits until libtorch is loaded and warm.</summary>
     /// <exception cref="RunnerFailedException">It ended, or said something else.</exception>
@@ -42,8 +52,13 @@ internal sealed class RunnerProcess : IAsyncDisposable
         runner.process.BeginErrorReadLine();
         try
         {
-            runner.Ready = await runner.ReadAsync(cancellationToken) as Ready ?? throw new RunnerFailedException("The runner did not say that it is ready.");
+            runner.Ready = await runner.ReadAsync().WaitAsync(options.HangLimit, cancellationToken) as Ready ?? throw new RunnerFailedException("The runner did not say that it is ready.");
             return runner;
+        }
+        catch (TimeoutException)
+        {
+            await runner.DisposeAsync();
+            throw new RunnerFailedException($"The runner was not ready within {options.HangSeconds:0} s.");
         }
         catch
         {
@@ -57,6 +72,7 @@ internal sealed class RunnerProcess : IAsyncDisposable
     {
         // What it says from now on is about this command's job.
         if (command is Train) lock (lastErrors) lastErrors.Clear();
+        Volatile.Write(ref lastSign, Stopwatch.GetTimestamp());
         try
         {
             await process.StandardInput.WriteLineAsync(JsonSerializer.Serialize(command, Json.Options));
@@ -70,9 +86,10 @@ internal sealed class RunnerProcess : IAsyncDisposable
 
     /// <summary>The next message.</summary>
     /// <exception cref="RunnerFailedException">The runner ended, or wrote something that is no message.</exception>
-    public async Task<RunnerMessage> ReadAsync(CancellationToken cancellationToken)
+    public async Task<RunnerMessage> ReadAsync()
     {
-        var line = await process.StandardOutput.ReadLineAsync(cancellationToken);
+        var line = await process.StandardOutput.ReadLineAsync();
+        Volatile.Write(ref lastSign, Stopwatch.GetTimestamp());
         if (line is null) throw new RunnerFailedException(await DescribeEndAsync());
         try
         {
@@ -84,28 +101,30 @@ internal sealed class RunnerProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends the process, whatever it is doing.</summary>
-    public async ValueTask DisposeAsync()
+    /// <summary>Ends the process, whatever it is doing, and takes in the rest of its error output.</summary>
+    public async Task EndAsync()
     {
         process.Kill();
         await process.WaitForExitAsync(CancellationToken.None);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await EndAsync();
         process.Dispose();
     }
 
     /// <summary>Its output ended, so it is about to exit, if it has not.</summary>
     private async Task<string> DescribeEndAsync()
     {
-        process.Kill(); // A process that closed its pipes but lingers is of no use either.
-        await process.WaitForExitAsync(CancellationToken.None);
-        var how = process.ExitCode > 128 ? $"was ended by signal {process.ExitCode - 128}" : $"exited with code {process.ExitCode}";
-        string[] errors;
-        lock (lastErrors) errors = [.. lastErrors];
-        return errors.Length == 0 ? $"The runner {how}." : $"The runner {how}. Its last words: {string.Join('\n', errors)}";
+        await EndAsync(); // A process that closed its pipes but lingers is of no use either.
+        return process.ExitCode > 128 ? $"The runner was ended by signal {process.ExitCode - 128}." : $"The runner exited with code {process.ExitCode}.";
     }
 
     private void KeepError(string? line, ILogger log)
     {
         if (string.IsNullOrWhiteSpace(line)) return;
+        Volatile.Write(ref lastSign, Stopwatch.GetTimestamp());
         log.LogInformation("Runner: {Line}", line);
         lock (lastErrors)
         {

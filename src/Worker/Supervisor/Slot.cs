@@ -1,19 +1,13 @@
 using Npgsql;
 using Temper.Store.Queue;
-using Temper.Worker.Runner;
 
 namespace Temper.Worker.Supervisor;
 
 /// <summary>One slot: claims a job, has its runner train it, records how it ended, and again.</summary>
-internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Doorbell doorbell, WorkerOptions options, ILogger log) : IAsyncDisposable
+internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Doorbell doorbell, Breaker breaker, WorkerOptions options, ILogger log) : IAsyncDisposable
 {
     /// <summary>What a missed notification costs at most.</summary>
     private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
-
-    /// <summary>A training step is far shorter; a runner that takes longer to stop is stuck and killed.</summary>
-    private static readonly TimeSpan StopGrace = TimeSpan.FromMilliseconds(500);
-
-    private static readonly TimeSpan DatabaseRetryDelay = TimeSpan.FromSeconds(1);
 
     private RunnerProcess? runner;
 
@@ -21,7 +15,7 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Do
     public Attempt? Attempt { get; private set; }
 
     /// <summary>A runner started beforehand, to be used first.</summary>
-    public RunnerProcess Runner { init => runner = value; }
+    public RunnerProcess? Runner { init => runner = value; }
 
     public async Task RunAsync(CancellationToken stopping)
     {
@@ -29,26 +23,47 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Do
         {
             try
             {
-                var ready = (await HealthyRunnerAsync(stopping)).Ready;
-                var ring = doorbell.NextRing;
-                if (await queue.ClaimAsync(worker.Id, ready.HasCuda, stopping) is { } job) await CarryOutAsync(job, stopping);
-                else await Task.WhenAny(ring, Task.Delay(PollInterval, stopping));
+                if (breaker.SuspendedReason is not null) await ProbeAsync(stopping);
+                else await TakeJobAsync(stopping);
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {
             }
-            catch (Exception e) when (e is NpgsqlException or RunnerFailedException)
+            catch (RunnerFailedException e)
             {
-                log.LogWarning("Slot {Slot} cannot take work: {Reason}", number, e.Message);
-                await Task.WhenAny(Task.Delay(DatabaseRetryDelay, stopping));
+                log.LogWarning("Slot {Slot} has no runner: {Reason}", number, e.Message);
+                breaker.RunnerDidNotStart(e.Message);
             }
             catch (Exception e)
             {
                 // Whatever one job brought about, the slot lives on for the next.
-                log.LogError(e, "Slot {Slot} failed", number);
-                await Task.WhenAny(Task.Delay(DatabaseRetryDelay, stopping));
+                if (e is NpgsqlException) log.LogWarning("Slot {Slot} cannot take work: {Reason}", number, e.Message);
+                else log.LogError(e, "Slot {Slot} failed", number);
+                await Task.WhenAny(Task.Delay(Patience.RetryDelay, stopping));
             }
         }
+    }
+
+    private async Task TakeJobAsync(CancellationToken stopping)
+    {
+        var ready = (await HealthyRunnerAsync(stopping)).Ready;
+        var ring = doorbell.NextRing;
+        if (await queue.ClaimAsync(worker.Id, ready.HasCuda, stopping) is { } job) await CarryOutAsync(job, stopping);
+        else await Task.WhenAny(ring, Task.Delay(PollInterval, stopping));
+    }
+
+    /// <summary>A runner that starts has trained on blank images: the device and libtorch work.</summary>
+    private async Task ProbeAsync(CancellationToken stopping)
+    {
+        if (!breaker.TryBeginProbe())
+        {
+            await Task.WhenAny(Task.Delay(PollInterval, stopping));
+            return;
+        }
+        await DropRunnerAsync();
+        await HealthyRunnerAsync(stopping);
+        breaker.ProbePassed();
+        log.LogInformation("A fresh runner trains: the worker takes jobs again");
     }
 
     private async Task CarryOutAsync(ClaimedJob job, CancellationToken stopping)
@@ -64,10 +79,11 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Do
             using var timer = timeout.Token.Register(() => attempt.AskToStop(StopReason.TimedOut));
             await RecordAsync(job, await TrainAsync(attempt));
         }
-        catch
+        catch (Exception e)
         {
             // The runner may be at this job still; the next job gets another.
             await DropRunnerAsync();
+            await GiveBackAsync(job, $"its worker failed: {e.Message}");
             throw;
         }
         finally
@@ -78,134 +94,52 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Do
 
     private async Task<Ending> TrainAsync(Attempt attempt)
     {
-        try
-        {
-            var checkpoint = attempt.Job.Attempt == 1 ? null : await UntilDatabaseAnswersAsync(cancellation => queue.ReadCheckpointAsync(attempt.Job, cancellation));
-            await runner!.SendAsync(new Train(attempt.Job.Spec, checkpoint));
-            while (true)
-            {
-                var message = runner.ReadAsync(CancellationToken.None);
-                if (await Task.WhenAny(message, attempt.StopAsked) != message) return await StopAsync(attempt, message);
-                if (await HeedAsync(attempt, await message) is { } ending) return ending;
-            }
-        }
-        catch (RunnerFailedException e)
-        {
-            await DropRunnerAsync();
-            // Killed together with this worker, it did not fail by itself.
-            return attempt.StopAsked.IsCompletedSuccessfully ? new Ending.Stopped(await attempt.StopAsked) : new Ending.Failed(e.Message, WorthRetrying: true);
-        }
-        catch (NpgsqlException e)
-        {
-            await DropRunnerAsync();
-            return new Ending.Failed($"The database refused a report: {e.Message}", WorthRetrying: true);
-        }
+        var (job, reports) = (attempt.Job, new Reports(attempt, queue, log));
+        var checkpoint = job.Attempt == 1 ? null : await Patience.UntilDatabaseAnswersAsync(() => queue.ReadCheckpointAsync(job, CancellationToken.None), log);
+        var training = new Training(attempt, runner!, reports, options.HangLimit, log);
+        var ending = await training.RunAsync(checkpoint);
+        if (!training.RunnerIsSound) await DropRunnerAsync();
+        Judge(job, ending);
+        return await reports.CloseAsync() is { } refusal ? new Ending.Failed($"The database refused a report: {refusal}", WorthRetrying: true) : ending;
     }
 
-    /// <returns>Null while the training goes on.</returns>
-    private async Task<Ending?> HeedAsync(Attempt attempt, RunnerMessage message)
+    private void Judge(ClaimedJob job, Ending ending)
     {
-        switch (message)
-        {
-            case TrainingStarted started:
-                await WriteAsync(attempt, queue.ReportTrainingStartedAsync);
-                log.LogInformation("Job {JobId} attempt {Attempt} trains, data loaded in {DataMs:F1} ms", attempt.Job.Id, attempt.Job.Attempt, started.DataSeconds * 1000);
-                return null;
-            case Progressed progressed:
-                attempt.Progress = progressed.Progress;
-                return null;
-            case EpochDone epoch:
-                await WriteAsync(attempt, (job, cancellation) => queue.ReportEpochAsync(job, epoch.Metrics, epoch.Checkpoint, cancellation));
-                return null;
-            case Checkpointed checkpointed:
-                await WriteAsync(attempt, (job, cancellation) => queue.StoreCheckpointAsync(job, checkpointed.Checkpoint, cancellation));
-                return null;
-            case Finished finished:
-                return new Ending.Succeeded(finished.Result, finished.Model);
-            case Failed failed:
-                if (failed.Spoiled) await DropRunnerAsync();
-                return new Ending.Failed(failed.Reason, failed.WorthRetrying);
-            case Stopped when attempt.StopAsked.IsCompletedSuccessfully:
-                return new Ending.Stopped(await attempt.StopAsked);
-            default:
-                throw new RunnerFailedException($"The runner said {message.GetType().Name} in the middle of a job.");
-        }
-    }
-
-    /// <summary>Asks the runner to stop, takes what it still has to say, and kills it when it does not heed.</summary>
-    private async Task<Ending> StopAsync(Attempt attempt, Task<RunnerMessage> message)
-    {
-        var reason = await attempt.StopAsked;
-        using var grace = new CancellationTokenSource(StopGrace);
-        try
-        {
-            await runner!.SendAsync(new Stop());
-            while (true)
-            {
-                var ending = await HeedAsync(attempt, await message.WaitAsync(grace.Token));
-                // A training that ended at this very moment has ended; unless the job is no longer ours to end.
-                if (ending is not null) return reason == StopReason.Lost ? new Ending.Stopped(reason) : ending;
-                message = runner.ReadAsync(CancellationToken.None);
-            }
-        }
-        catch (Exception e) when (e is OperationCanceledException or RunnerFailedException)
-        {
-            await DropRunnerAsync();
-            return new Ending.Stopped(reason);
-        }
+        if (ending is Ending.Succeeded) breaker.JobSucceeded();
+        if (ending is not Ending.Failed { WorthRetrying: true } failed) return;
+        breaker.JobFailed(job.Id, failed.Reason);
+        if (breaker.SuspendedReason is { } reason) log.LogError("The worker takes no jobs for now: {Reason}", reason);
     }
 
     private async Task RecordAsync(ClaimedJob job, Ending ending)
     {
+        var none = CancellationToken.None;
         var (what, write) = ending switch
         {
-            Ending.Succeeded(var result, var model) => ("succeeded", (Func<CancellationToken, Task<bool>>)(c => queue.SucceedAsync(job, result, model, c))),
-            Ending.Failed(var reason, true) => ($"failed: {reason}", c => queue.GiveBackAsync(job, reason, c)),
-            Ending.Failed(var reason, false) => ($"failed for good: {reason}", c => queue.FailAsync(job, reason, c)),
-            Ending.Stopped(StopReason.Cancelled) => ("cancelled", c => queue.FinishCancelledAsync(job, c)),
-            Ending.Stopped(StopReason.TimedOut) => ("timed out", c => queue.FailAsync(job, $"ran longer than its timeoutSeconds of {job.Spec.TimeoutSeconds}", c)),
-            Ending.Stopped(StopReason.ShuttingDown) => ("handed back", c => queue.HandBackAsync(job, "its worker shut down", c)),
-            _ => ("lost to a rescue", _ => Task.FromResult(true)),
+            Ending.Succeeded(var result, var model) => ("succeeded", (Func<Task<bool>>)(() => queue.SucceedAsync(job, result, model, none))),
+            Ending.Failed(var reason, true, var output) => ($"failed: {reason}", () => queue.GiveBackAsync(job, reason, output, none)),
+            Ending.Failed(var reason, false, _) => ($"failed for good: {reason}", () => queue.FailAsync(job, reason, none)),
+            Ending.Stopped(StopReason.TimedOut) => ("timed out", () => queue.FailAsync(job, $"ran longer than its timeoutSeconds of {job.Spec.TimeoutSeconds}", none)),
+            Ending.Stopped(StopReason.AskedByUser) => ("stopped at its user's wish", () => queue.HandBackAsync(job, "its user withdrew the wish to stop it", none)),
+            Ending.Stopped(StopReason.ShuttingDown) => ("handed back", () => queue.HandBackAsync(job, "its worker shut down", none)),
+            _ => ("lost to a rescue", () => Task.FromResult(true)),
         };
         bool ours;
         try
         {
-            ours = await UntilDatabaseAnswersAsync(write);
+            ours = await Patience.UntilDatabaseAnswersAsync(write, log);
         }
         catch (NpgsqlException e)
         {
             var refused = $"The database refused its end ({what}): {e.Message}";
             log.LogError("Job {JobId} attempt {Attempt}: {Reason}", job.Id, job.Attempt, refused);
-            ours = await UntilDatabaseAnswersAsync(c => queue.GiveBackAsync(job, refused, c));
+            ours = await GiveBackAsync(job, refused);
         }
         log.LogInformation("Job {JobId} attempt {Attempt} {What}{Fenced}", job.Id, job.Attempt, what, ours ? "" : ", but it was no longer ours: nothing written");
     }
 
-    private async Task WriteAsync(Attempt attempt, Func<ClaimedJob, CancellationToken, Task<bool>> write)
-    {
-        if (!await UntilDatabaseAnswersAsync(cancellation => write(attempt.Job, cancellation))) attempt.AskToStop(StopReason.Lost);
-    }
-
-    /// <summary>A report is not dropped because the database is away. The runner trains on meanwhile.</summary>
-    private async Task<T> UntilDatabaseAnswersAsync<T>(Func<CancellationToken, Task<T>> ask)
-    {
-        while (true)
-        {
-            try
-            {
-                return await ask(CancellationToken.None);
-            }
-            catch (NpgsqlException e) when (IsOutage(e))
-            {
-                log.LogWarning("The database does not answer, a report waits: {Reason}", e.Message);
-                await Task.Delay(DatabaseRetryDelay);
-            }
-        }
-    }
-
-    /// <summary>Errors that pass: what Npgsql calls transient, an operator's intervention (class 57), and a server that only reads for now.</summary>
-    private static bool IsOutage(NpgsqlException e) =>
-        e.IsTransient || e.SqlState is PostgresErrorCodes.ReadOnlySqlTransaction || e.SqlState?.StartsWith("57", StringComparison.Ordinal) == true;
+    private Task<bool> GiveBackAsync(ClaimedJob job, string reason) =>
+        Patience.UntilDatabaseAnswersAsync(() => queue.GiveBackAsync(job, reason, errorOutput: null, CancellationToken.None), log);
 
     private async Task<RunnerProcess> HealthyRunnerAsync(CancellationToken cancellationToken)
     {

@@ -13,6 +13,7 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
 
     private readonly JobQueue queue = new(database);
     private readonly Doorbell doorbell = new();
+    private readonly Breaker breaker = new(options.BreakerJobs, options.ProbeInterval, TimeProvider.System);
 
     protected override async Task ExecuteAsync(CancellationToken stopping)
     {
@@ -35,15 +36,15 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         var first = await StartFirstRunnerAsync(stopping);
         var worker = WorkerIdentity.Create(first.Ready.HasCuda ? "cuda" : "cpu", options.Slots);
         var slots = Enumerable.Range(0, options.Slots)
-            .Select(i => i == 0 ? new Slot(i, worker, queue, doorbell, options, log) { Runner = first } : new Slot(i, worker, queue, doorbell, options, log))
+            .Select(i => new Slot(i, worker, queue, doorbell, breaker, options, log) { Runner = i == 0 ? first : null })
             .ToArray();
         var presence = new Presence(worker, queue, doorbell, options, log)
         {
             // A stale attempt at the same job stops as well: it has nothing to gain.
-            OnCancel = id =>
+            OnStop = id =>
             {
                 foreach (var slot in slots)
-                    if (slot.Attempt is { } attempt && attempt.Job.Id == id) attempt.AskToStop(StopReason.Cancelled);
+                    if (slot.Attempt is { } attempt && attempt.Job.Id == id) attempt.AskToStop(StopReason.AskedByUser);
             },
         };
 
@@ -117,12 +118,12 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
     private async Task BeatAsync(WorkerIdentity worker, Slot[] slots, CancellationToken stopping)
     {
         var attempts = slots.Select(slot => slot.Attempt).OfType<Attempt>().ToArray();
-        var held = await queue.HeartbeatAsync(worker, [.. attempts.Select(a => new HeldJob(a.Job, a.Progress))], stopping);
+        var held = await queue.HeartbeatAsync(worker, [.. attempts.Select(a => new HeldJob(a.Job, a.Progress))], breaker.SuspendedReason, stopping);
         foreach (var attempt in attempts)
         {
             // An attempt that ended during this call is missing too; by then nobody waits for its stop.
-            if (!held.TryGetValue((attempt.Job.Id, attempt.Job.Attempt), out var cancelRequested)) attempt.AskToStop(StopReason.Lost);
-            else if (cancelRequested) attempt.AskToStop(StopReason.Cancelled);
+            if (!held.TryGetValue((attempt.Job.Id, attempt.Job.Attempt), out var request)) attempt.AskToStop(StopReason.Lost);
+            else if (request is not null) attempt.AskToStop(StopReason.AskedByUser);
         }
     }
 

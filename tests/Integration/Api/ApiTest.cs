@@ -52,7 +52,7 @@ public abstract class ApiTest(ApiFixture fixture) : IClassFixture<ApiFixture>
     protected async Task<ClaimedJob> ClaimAsync()
     {
         var worker = WorkerIdentity.Create("cpu", 1);
-        await Queue.HeartbeatAsync(worker, [], default);
+        await Queue.HeartbeatAsync(worker, [], null, default);
         return (await Queue.ClaimAsync(worker.Id, false, default))!;
     }
 

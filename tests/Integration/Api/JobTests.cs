@@ -9,7 +9,7 @@ public class JobTests(ApiFixture fixture) : ApiTest(fixture), IAsyncLifetime
     private static readonly EpochMetrics Metrics = new(1, 0.7, 0.9, 0.2, 0.95, 0.05, -0.03, 0.001, 1.5, 2400);
 
     /// <summary>Each test sees its own jobs only.</summary>
-    public async Task InitializeAsync() => await Database.ExecuteAsync("TRUNCATE jobs, epochs, checkpoints, models, workers");
+    public async Task InitializeAsync() => await Database.ExecuteAsync("TRUNCATE jobs, epochs, checkpoints, models, attempts, workers");
 
     public Task DisposeAsync() => Task.CompletedTask;
 
@@ -70,8 +70,8 @@ public class JobTests(ApiFixture fixture) : ApiTest(fixture), IAsyncLifetime
         var claimed = await ClaimAsync();
         Assert.Empty((await Api.GetAsync($"/jobs/{id}/metrics"))["items"]!.AsArray());
 
-        await Queue.ReportEpochAsync(claimed, Metrics, null, default);
-        await Queue.ReportEpochAsync(claimed, Metrics with { Epoch = 2, TrainLoss = 0.6 }, null, default);
+        await Queue.ReportAsync(claimed, [Metrics], null, default);
+        await Queue.ReportAsync(claimed, [Metrics with { Epoch = 2, TrainLoss = 0.6 }], null, default);
 
         var items = (await Api.GetAsync($"/jobs/{id}/metrics"))["items"]!.AsArray();
         var expected = JsonNode.Parse("""
@@ -110,7 +110,7 @@ public class JobTests(ApiFixture fixture) : ApiTest(fixture), IAsyncLifetime
         Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
         Assert.Equal("cancelling", job!["state"]!.GetValue<string>());
         Assert.False(job["isTerminal"]!.GetValue<bool>());
-        await Queue.FinishCancelledAsync(claimed, default);
+        await Queue.HandBackAsync(claimed, "test", default);
         Assert.Equal("cancelled", (await Api.JobAsync(id))["state"]!.GetValue<string>());
     }
 
@@ -123,7 +123,7 @@ public class JobTests(ApiFixture fixture) : ApiTest(fixture), IAsyncLifetime
         var (response, problem) = await SendAsync(HttpMethod.Post, $"/jobs/{id}/cancel");
 
         AssertProblem(HttpStatusCode.Conflict, response, problem);
-        Assert.Contains("queued or running", problem!["detail"]!.GetValue<string>());
+        Assert.Contains("queued or running or paused", problem!["detail"]!.GetValue<string>());
         Assert.Equal("failed", (await Api.JobAsync(id))["state"]!.GetValue<string>());
     }
 
@@ -198,7 +198,7 @@ public class JobTests(ApiFixture fixture) : ApiTest(fixture), IAsyncLifetime
     {
         var id = await Api.SubmitAsync(Spec);
         await ClaimAsync();
-        await Queue.HeartbeatAsync(Temper.Store.Queue.WorkerIdentity.Create("cuda", 4), [], default);
+        await Queue.HeartbeatAsync(Temper.Store.Queue.WorkerIdentity.Create("cuda", 4), [], null, default);
         await Database.ExecuteAsync("UPDATE workers SET heartbeat_at = heartbeat_at - interval '5 seconds' WHERE device = 'cuda'");
 
         var workers = (await Api.GetAsync("/workers"))["items"]!.AsArray();

@@ -13,7 +13,11 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
         Assert.StartsWith("3.1", document["openapi"]!.GetValue<string>());
         var operations = document["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject().Select(operation => (Name: $"{operation.Key.ToUpperInvariant()} {path.Key}", Operation: operation.Value!))).ToArray();
         Assert.Equal(
-            ["GET /datasets", "GET /jobs", "GET /jobs/{id}", "GET /jobs/{id}/calibration", "GET /jobs/{id}/logits", "GET /jobs/{id}/metrics", "GET /jobs/{id}/model", "GET /workers", "POST /jobs", "POST /jobs/{id}/cancel"],
+            [
+                "DELETE /jobs/{id}", "GET /datasets", "GET /jobs", "GET /jobs/{id}", "GET /jobs/{id}/attempts", "GET /jobs/{id}/calibration",
+                "GET /jobs/{id}/logits", "GET /jobs/{id}/metrics", "GET /jobs/{id}/model", "GET /workers", "POST /jobs",
+                "POST /jobs/{id}/cancel", "POST /jobs/{id}/pause", "POST /jobs/{id}/resume", "POST /jobs/{id}/retry",
+            ],
             operations.Select(operation => operation.Name).Order(StringComparer.Ordinal));
         Assert.All(operations, operation => Assert.NotEmpty(operation.Operation["summary"]!.GetValue<string>()));
     }

@@ -24,7 +24,7 @@ public class OutageTests
         proxy.Mend();
 
         await Eventually.TrueAsync(() => api.AnswersAsync($"/jobs/{id}"));
-        Assert.True(await api.AnswersAsync("/health/ready"));
+        await Eventually.TrueAsync(() => api.AnswersAsync("/health/ready"));
     }
 
     [Fact]

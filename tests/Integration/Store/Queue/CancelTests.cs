@@ -31,24 +31,13 @@ public class CancelTests : QueueTest
         await Queue.CancelAsync(job.Id, default);
 
         Assert.True(await listener.WaitAsync(TimeSpan.FromSeconds(5)));
-        Assert.Equal(JobQueue.CancelNotice + job.Id, notice);
+        Assert.True(JobQueue.IsStopNotice(notice!, out var stopped));
+        Assert.Equal(job.Id, stopped);
         var row = await JobAsync(job.Id);
         Assert.Equal(JobState.Running, row.State);
-        Assert.NotNull(row.CancelRequestedAt);
-        Assert.True(await Queue.FinishCancelledAsync(job, default));
+        Assert.Equal(StopRequest.Cancel, row.StopRequested);
+        Assert.True(await Queue.HandBackAsync(job, "test", default));
         Assert.Equal(JobState.Cancelled, (await JobAsync(job.Id)).State);
-    }
-
-    [Fact]
-    public async Task Cancel_Twice_KeepsTheFirstTime()
-    {
-        var job = await SubmitAndClaimAsync();
-        await Queue.CancelAsync(job.Id, default);
-        var first = (await JobAsync(job.Id)).CancelRequestedAt;
-
-        await Queue.CancelAsync(job.Id, default);
-
-        Assert.Equal(first, (await JobAsync(job.Id)).CancelRequestedAt);
     }
 
     [Fact]
@@ -65,9 +54,9 @@ public class CancelTests : QueueTest
 
         var row = await JobAsync(job.Id);
         Assert.Equal(JobState.Failed, row.State);
-        Assert.Null(row.CancelRequestedAt);
+        Assert.Null(row.StopRequested);
     }
 
     [Fact]
-    public async Task Cancel_NoSuchJob_IsHarmless() => await Queue.CancelAsync(Guid.NewGuid(), default);
+    public async Task Cancel_NoSuchJob_IsHarmless() => Assert.False(await Queue.CancelAsync(Guid.NewGuid(), default));
 }

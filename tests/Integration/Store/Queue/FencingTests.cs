@@ -12,13 +12,12 @@ public class FencingTests : QueueTest
     private static readonly Dictionary<string, Func<JobQueue, ClaimedJob, Task<bool>>> AllWrites = new()
     {
         ["training started"] = (queue, job) => queue.ReportTrainingStartedAsync(job, default),
-        ["epoch"] = (queue, job) => queue.ReportEpochAsync(job, Metrics, [1], default),
-        ["checkpoint"] = (queue, job) => queue.StoreCheckpointAsync(job, [1], default),
+        ["epoch"] = (queue, job) => queue.ReportAsync(job, [Metrics], [1], default),
+        ["checkpoint"] = (queue, job) => queue.ReportAsync(job, [], [1], default),
         ["succeed"] = (queue, job) => queue.SucceedAsync(job, Result, Model, default),
         ["fail"] = (queue, job) => queue.FailAsync(job, "test", default),
-        ["finish cancelled"] = (queue, job) => queue.FinishCancelledAsync(job, default),
         ["hand back"] = (queue, job) => queue.HandBackAsync(job, "test", default),
-        ["give back"] = (queue, job) => queue.GiveBackAsync(job, "test", default),
+        ["give back"] = (queue, job) => queue.GiveBackAsync(job, "test", null, default),
     };
 
     [Fact]
@@ -29,7 +28,7 @@ public class FencingTests : QueueTest
         var current = await ClaimAsync();
         var (old, now) = (new TrainingProgress(9, 9, 9, 9, 9, 9), new TrainingProgress(1, 3, 1, 29, 4000, 8));
 
-        var held = await Queue.HeartbeatAsync(Worker, [new(stale, old), new(current, now)], default);
+        var held = await Queue.HeartbeatAsync(Worker, [new(stale, old), new(current, now)], null, default);
 
         Assert.Equal([(current.Id, current.Attempt)], held.Keys);
         Assert.Equal(now, (await JobAsync(current.Id)).Progress);
@@ -55,7 +54,7 @@ public class FencingTests : QueueTest
     public async Task Write_AfterTheJobEnded_ChangesNothing(string write)
     {
         var job = await SubmitAndClaimAsync();
-        await Queue.FinishCancelledAsync(job, default);
+        await Queue.FailAsync(job, "test", default);
         var before = await RowAsync(job.Id);
 
         Assert.False(await AllWrites[write](Queue, job));
@@ -84,7 +83,7 @@ public class FencingTests : QueueTest
         await using var rescue = await rescuer.BeginTransactionAsync();
         await ExecuteAsync(rescuer, $"UPDATE jobs SET state = 'queued', worker_id = NULL WHERE id = '{job.Id}'");
 
-        var report = Queue.ReportEpochAsync(job, Metrics, null, default);
+        var report = Queue.ReportAsync(job, [Metrics], null, default);
         await WaitForABlockedSessionAsync();
         Assert.False(report.IsCompleted);
         await rescue.CommitAsync();

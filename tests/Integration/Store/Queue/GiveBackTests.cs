@@ -12,7 +12,7 @@ public class GiveBackTests : QueueTest
         foreach (var seconds in new[] { 1, 2, 4, 8, 16, 32, 60, 60 })
         {
             await Database.ExecuteAsync("UPDATE jobs SET run_at = clock_timestamp()");
-            Assert.True(await Queue.GiveBackAsync(await ClaimAsync(), "it crashed", default));
+            Assert.True(await Queue.GiveBackAsync(await ClaimAsync(), "it crashed", null, default));
 
             var wait = await Database.ScalarAsync<double>($"SELECT extract(epoch FROM run_at - clock_timestamp())::float8 FROM jobs WHERE id = '{id}'");
             Assert.InRange(wait, seconds * 0.75 - 0.5, seconds * 1.25);
@@ -27,7 +27,7 @@ public class GiveBackTests : QueueTest
     {
         var job = await SubmitAndClaimAsync(Spec with { MaxAttempts = 1 });
 
-        Assert.True(await Queue.GiveBackAsync(job, "it crashed", default));
+        Assert.True(await Queue.GiveBackAsync(job, "it crashed", null, default));
 
         var row = await JobAsync(job.Id);
         Assert.Equal((JobState.Failed, 1, "it crashed"), (row.State, row.Failures, row.Reason));
@@ -40,7 +40,7 @@ public class GiveBackTests : QueueTest
         var job = await SubmitAndClaimAsync();
         await Queue.CancelAsync(job.Id, default);
 
-        Assert.True(await Queue.GiveBackAsync(job, "it crashed", default));
+        Assert.True(await Queue.GiveBackAsync(job, "it crashed", null, default));
 
         await AssertCancelledAsync(job.Id);
     }
@@ -86,13 +86,13 @@ public class GiveBackTests : QueueTest
     {
         var job = await SubmitAndClaimAsync();
         await Queue.ReportTrainingStartedAsync(job, default);
-        await Queue.HeartbeatAsync(Worker, [new(job, new(1, 3, 1, 29, 4000, 8))], default);
+        await Queue.HeartbeatAsync(Worker, [new(job, new(1, 3, 1, 29, 4000, 8))], null, default);
         await using var listener = await Database.DataSource.OpenConnectionAsync();
         var notices = new List<string>();
         listener.Notification += (_, notice) => notices.Add(notice.Payload);
         await using (var listen = new Npgsql.NpgsqlCommand($"LISTEN {JobQueue.Channel}", listener)) await listen.ExecuteNonQueryAsync();
 
-        await (how == "hand back" ? Queue.HandBackAsync(job, "test", default) : Queue.GiveBackAsync(job, "test", default));
+        await (how == "hand back" ? Queue.HandBackAsync(job, "test", default) : Queue.GiveBackAsync(job, "test", null, default));
 
         Assert.Null((await JobAsync(job.Id)).Progress);
         Assert.True(await listener.WaitAsync(TimeSpan.FromSeconds(5)));
@@ -111,7 +111,7 @@ public class GiveBackTests : QueueTest
     {
         var job = await SubmitAndClaimAsync();
 
-        Assert.True(await Queue.GiveBackAsync(job, kept is null ? new string('x', 1_000_000) : reason, default));
+        Assert.True(await Queue.GiveBackAsync(job, kept is null ? new string('x', 1_000_000) : reason, null, default));
 
         Assert.Equal(kept ?? new string('x', 4000), (await JobAsync(job.Id)).Reason);
     }

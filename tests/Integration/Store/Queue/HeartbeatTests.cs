@@ -11,7 +11,7 @@ public class HeartbeatTests : QueueTest
     {
         var before = await Database.ScalarAsync<DateTime>("SELECT heartbeat_at FROM workers");
 
-        await Queue.HeartbeatAsync(Worker, [], default);
+        await Queue.HeartbeatAsync(Worker, [], null, default);
 
         Assert.Equal(1, await Database.ScalarAsync<long>("SELECT count(*) FROM workers"));
         Assert.True(await Database.ScalarAsync<DateTime>("SELECT heartbeat_at FROM workers") > before);
@@ -24,11 +24,11 @@ public class HeartbeatTests : QueueTest
         await Queue.CancelAsync(asked.Id, default);
         await Queue.HandBackAsync(taken, "test", default);
 
-        var held = await Queue.HeartbeatAsync(Worker, [new(training, Progress), new(asked, null), new(taken, Progress)], default);
+        var held = await Queue.HeartbeatAsync(Worker, [new(training, Progress), new(asked, null), new(taken, Progress)], null, default);
 
         Assert.Equal(2, held.Count);
-        Assert.False(held[(training.Id, 1)]);
-        Assert.True(held[(asked.Id, 1)]);
+        Assert.Null(held[(training.Id, 1)]);
+        Assert.Equal(StopRequest.Cancel, held[(asked.Id, 1)]);
         Assert.Equal(Progress, (await JobAsync(training.Id)).Progress);
         Assert.Null((await JobAsync(taken.Id)).Progress);
     }
@@ -37,9 +37,9 @@ public class HeartbeatTests : QueueTest
     public async Task Heartbeat_BeforeTheNextProgress_KeepsTheLast()
     {
         var job = await SubmitAndClaimAsync();
-        await Queue.HeartbeatAsync(Worker, [new(job, Progress)], default);
+        await Queue.HeartbeatAsync(Worker, [new(job, Progress)], null, default);
 
-        await Queue.HeartbeatAsync(Worker, [new(job, null)], default);
+        await Queue.HeartbeatAsync(Worker, [new(job, null)], null, default);
 
         Assert.Equal(Progress, (await JobAsync(job.Id)).Progress);
     }
@@ -51,10 +51,10 @@ public class HeartbeatTests : QueueTest
         var (old, fresh) = (await SubmitAndClaimAsync(), await SubmitAndClaimAsync());
         await Database.ExecuteAsync($"UPDATE jobs SET claimed_at = claimed_at - interval '11 seconds' WHERE id = '{old.Id}'");
 
-        await Queue.HeartbeatAsync(Worker, [], default);
+        await Queue.HeartbeatAsync(Worker, [], null, default);
 
         var row = await JobAsync(old.Id);
-        Assert.Equal((JobState.Queued, 1, "its worker lost track of it"), (row.State, row.Failures, row.Reason));
+        Assert.Equal((JobState.Queued, 0, "its worker never heard that it was its own"), (row.State, row.Failures, row.Reason));
         Assert.Equal(JobState.Running, (await JobAsync(fresh.Id)).State);
     }
 }

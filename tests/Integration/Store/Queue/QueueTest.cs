@@ -36,7 +36,7 @@ public abstract class QueueTest : IAsyncLifetime
     protected async Task<WorkerIdentity> RegisterAsync()
     {
         var worker = WorkerIdentity.Create("cpu", 1);
-        await Queue.HeartbeatAsync(worker, [], default);
+        await Queue.HeartbeatAsync(worker, [], null, default);
         return worker;
     }
 

@@ -9,12 +9,12 @@ public class ReportTests : QueueTest
     public async Task ReportEpoch_ByALaterAttempt_ReplacesTheRowOfTheEarlier()
     {
         var first = await SubmitAndClaimAsync();
-        await Queue.ReportEpochAsync(first, Metrics, null, default);
-        await Queue.ReportEpochAsync(first, Metrics with { Epoch = 2 }, null, default);
+        await Queue.ReportAsync(first, [Metrics], null, default);
+        await Queue.ReportAsync(first, [Metrics with { Epoch = 2 }], null, default);
         await Queue.HandBackAsync(first, "test", default);
         var second = await ClaimAsync();
 
-        await Queue.ReportEpochAsync(second, Metrics with { TrainLoss = 0.5 }, null, default);
+        await Queue.ReportAsync(second, [Metrics with { TrainLoss = 0.5 }], null, default);
 
         var epochs = (await JobAsync(second.Id)).Epochs.OrderBy(epoch => epoch.Epoch).ToArray();
         Assert.Equal([(1, 2, 0.5), (2, 1, 0.7)], epochs.Select(epoch => (epoch.Epoch, epoch.Attempt, epoch.TrainLoss)));
@@ -25,7 +25,7 @@ public class ReportTests : QueueTest
     {
         var job = await SubmitAndClaimAsync();
 
-        await Queue.ReportEpochAsync(job, Metrics, null, default);
+        await Queue.ReportAsync(job, [Metrics], null, default);
 
         var row = Assert.Single((await JobAsync(job.Id)).Epochs);
         Assert.Equal(Metrics, new EpochMetrics(
@@ -58,10 +58,10 @@ public class ReportTests : QueueTest
         var job = await SubmitAndClaimAsync();
         Assert.Null(await Queue.ReadCheckpointAsync(job, default));
 
-        Assert.True(await Queue.StoreCheckpointAsync(job, [1], default));
-        Assert.True(await Queue.ReportEpochAsync(job, Metrics, [2, 2], default));
+        Assert.True(await Queue.ReportAsync(job, [], [1], default));
+        Assert.True(await Queue.ReportAsync(job, [Metrics], [2, 2], default));
         Assert.Equal([2, 2], await Queue.ReadCheckpointAsync(job, default));
-        Assert.True(await Queue.ReportEpochAsync(job, Metrics with { Epoch = 2 }, null, default));
+        Assert.True(await Queue.ReportAsync(job, [Metrics with { Epoch = 2 }], null, default));
         Assert.Equal([2, 2], await Queue.ReadCheckpointAsync(job, default));
 
         Assert.True(await Queue.SucceedAsync(job, Result, Model, default));

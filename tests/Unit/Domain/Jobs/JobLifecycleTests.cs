@@ -7,6 +7,7 @@ public class JobLifecycleTests
     [Theory]
     [InlineData(JobState.Queued, false)]
     [InlineData(JobState.Running, false)]
+    [InlineData(JobState.Paused, false)]
     [InlineData(JobState.Succeeded, true)]
     [InlineData(JobState.Failed, true)]
     [InlineData(JobState.Cancelled, true)]
@@ -19,7 +20,14 @@ public class JobLifecycleTests
             Assert.Contains(JobLifecycle.MovesFrom(state), next => next.IsFinal());
     }
 
-    [Fact]
-    public void StatesThatAllow_Cancelled_AreQueuedAndRunning() =>
-        Assert.Equal([JobState.Queued, JobState.Running], JobLifecycle.StatesThatAllow(JobState.Cancelled));
+    [Theory]
+    [InlineData(JobVerb.Cancel, JobState.Cancelled)]
+    [InlineData(JobVerb.Pause, JobState.Paused)]
+    [InlineData(JobVerb.Resume, JobState.Queued)]
+    [InlineData(JobVerb.Retry, JobState.Queued)]
+    public void StatesThatAllow_AVerb_HaveAMoveToWhereItLeads(JobVerb verb, JobState target)
+    {
+        Assert.NotEmpty(JobLifecycle.StatesThatAllow(verb));
+        Assert.All(JobLifecycle.StatesThatAllow(verb), state => Assert.Contains(target, JobLifecycle.MovesFrom(state)));
+    }
 }

@@ -5,10 +5,10 @@ namespace Temper.Unit.Worker.Supervisor;
 
 public class LostWorkersTests
 {
-    private static readonly Guid Worker = Guid.NewGuid();
+    private static readonly Guid Watcher = Guid.NewGuid(), Worker = Guid.NewGuid();
     private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
-    private readonly LostWorkers lost = new(lease: TimeSpan.FromSeconds(30));
+    private readonly LostWorkers lost = new(Watcher, lease: TimeSpan.FromSeconds(30));
 
     [Fact]
     public void Judge_LockGoneAndHeartbeatOld_IsLostAfterThreeSecondsOfWatching()
@@ -63,11 +63,29 @@ public class LostWorkersTests
     public void Judge_WorkerWithoutJobsMeanwhile_IsForgotten()
     {
         See(at: 0, present: false, heartbeat: -10);
-        lost.Judge([]);
+        lost.Judge([Self(at: 1, heartbeat: 1)]);
 
         Assert.False(See(at: 5, present: false, heartbeat: -10));
     }
 
-    private bool See(double at, bool present, double heartbeat) =>
-        lost.Judge([new(Worker, present, Start.AddSeconds(heartbeat), Start.AddSeconds(at))]).Count == 1;
+    [Fact]
+    public void Judge_WhileTheWatchersOwnHeartbeatsAreNotStored_LosesNobody()
+    {
+        // A full disk: connections live, reads are answered, nobody can write that it lives.
+        for (var t = 0.0; t < 100; t += 0.5) Assert.False(See(at: t, present: true, heartbeat: 0, own: Math.Min(t, 1)));
+
+        // Room again: everyone gets three seconds to say so.
+        Assert.False(See(at: 100.5, present: true, heartbeat: 0, own: 100.4));
+        Assert.False(See(at: 103, present: true, heartbeat: 0, own: 102.4));
+        Assert.True(See(at: 103.5, present: true, heartbeat: 0, own: 103.4));
+    }
+
+    [Fact]
+    public void Judge_TheWatcherItself_IsNeverLost() =>
+        Assert.Empty(new LostWorkers(Watcher, TimeSpan.FromSeconds(1)).Judge([new(Watcher, false, Start, Start.AddSeconds(2.5))]));
+
+    private bool See(double at, bool present, double heartbeat, double? own = null) =>
+        lost.Judge([Self(at, own ?? at), new(Worker, present, Start.AddSeconds(heartbeat), Start.AddSeconds(at))]).Count == 1;
+
+    private static WorkerSighting Self(double at, double heartbeat) => new(Watcher, true, Start.AddSeconds(heartbeat), Start.AddSeconds(at));
 }

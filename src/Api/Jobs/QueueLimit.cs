@@ -1,0 +1,76 @@
+using System.Diagnostics;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Temper.Api.Http;
+using Temper.Store.Queue;
+
+namespace Temper.Api.Jobs;
+
+/// <summary>
+/// Refuses new jobs while too many wait. It counts the waiting jobs once a second, and its own submissions in between, so
+/// several API processes may together exceed the limit by what they take in a second.
+/// </summary>
+internal sealed class QueueLimit(JobQueue queue, IConfiguration configuration)
+{
+    private const int Default = 100_000, RetryAfterSeconds = 5;
+
+    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1), FreshWhileFull = TimeSpan.FromMilliseconds(100);
+
+    private readonly SemaphoreSlim counting = new(1);
+    private readonly Lock gate = new();
+    private long countedAt;
+    private int counted, storedSince, underWay;
+
+    /// <summary>Setting `Api:MaxQueued`: jobs that may wait; default 100,000.</summary>
+    public int Most { get; } = configuration.GetValue("Api:MaxQueued", Default) is >= 1 and var most
+        ? most
+        : throw new InvalidOperationException("Api:MaxQueued must be at least 1.");
+
+    /// <returns>A place to be held until the job is stored; null when there is none.</returns>
+    public async Task<IDisposable?> TryTakePlaceAsync(CancellationToken cancellation)
+    {
+        await CountAsync(cancellation);
+        lock (gate)
+        {
+            if (IsFull) return null;
+            underWay++;
+            return new Place(this);
+        }
+    }
+
+    public ProblemHttpResult Refuse(HttpContext context)
+    {
+        context.Response.Headers.RetryAfter = RetryAfterSeconds.ToString();
+        return Problems.Of(StatusCodes.Status429TooManyRequests, "The queue is full.", $"{Most} jobs are waiting. Try again when some have begun.");
+    }
+
+    private bool IsFull => counted + storedSince + underWay >= Most;
+
+    private async Task CountAsync(CancellationToken cancellation)
+    {
+        await counting.WaitAsync(cancellation);
+        try
+        {
+            int storedBefore;
+            lock (gate)
+            {
+                if (countedAt != 0 && Stopwatch.GetElapsedTime(countedAt) < (IsFull ? FreshWhileFull : Fresh)) return;
+                storedBefore = storedSince;
+            }
+            var waiting = await queue.CountQueuedAsync(Most, cancellation);
+            // What was stored while it counted may count twice until the next time, never not at all.
+            lock (gate) (counted, storedSince, countedAt) = (waiting, storedSince - storedBefore, Stopwatch.GetTimestamp());
+        }
+        finally
+        {
+            counting.Release();
+        }
+    }
+
+    private sealed class Place(QueueLimit limit) : IDisposable
+    {
+        public void Dispose()
+        {
+            lock (limit.gate) (limit.underWay, limit.storedSince) = (limit.underWay - 1, limit.storedSince + 1);
+        }
+    }
+}

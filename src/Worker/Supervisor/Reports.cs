@@ -1,0 +1,109 @@
+using Npgsql;
+using Temper.Domain.Jobs;
+using Temper.Store.Queue;
+
+namespace Temper.Worker.Supervisor;
+
+/// <summary>
+/// What a training has said and the database has not stored yet. A writer of its own stores it, so that training goes on
+/// while the database is away; of the checkpoints only the latest waits, so the buffer is bounded.
+/// </summary>
+internal sealed class Reports
+{
+    private const int MostEpochs = 1000;
+
+    private readonly Attempt attempt;
+    private readonly JobQueue queue;
+    private readonly ILogger log;
+    private readonly Lock gate = new();
+    private readonly SemaphoreSlim changed = new(0);
+    private readonly Task<string?> writing;
+    private Batch waiting = Batch.Empty;
+    private TaskCompletionSource room = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public Reports(Attempt attempt, JobQueue queue, ILogger log)
+    {
+        (this.attempt, this.queue, this.log) = (attempt, queue, log);
+        writing = WriteAllAsync();
+    }
+
+    /// <summary>Completed while more fits in; who waits for it before reading on leaves the rest in the runner's pipe.</summary>
+    public Task Room
+    {
+        get
+        {
+            lock (gate) return waiting.Epochs.Count < MostEpochs ? Task.CompletedTask : room.Task;
+        }
+    }
+
+    public void AddTrainingStarted() => Add(batch => batch with { TrainingStarted = true });
+
+    /// <param name="checkpoint">Made after the epoch; null where none was.</param>
+    public void AddEpoch(EpochMetrics epoch, byte[]? checkpoint) =>
+        Add(batch => batch with { Epochs = [.. batch.Epochs, epoch], Checkpoint = checkpoint ?? batch.Checkpoint });
+
+    public void AddCheckpoint(byte[] checkpoint) => Add(batch => batch with { Checkpoint = checkpoint });
+
+    /// <summary>Waits until all is stored, or the job is lost.</summary>
+    /// <returns>Null, or why the database refused it.</returns>
+    public Task<string?> CloseAsync()
+    {
+        Add(batch => batch with { IsLast = true });
+        return writing;
+    }
+
+    private void Add(Func<Batch, Batch> change)
+    {
+        lock (gate) waiting = change(waiting);
+        changed.Release();
+    }
+
+    private Batch Take()
+    {
+        lock (gate)
+        {
+            var batch = waiting;
+            waiting = Batch.Empty;
+            room.TrySetResult();
+            room = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            return batch;
+        }
+    }
+
+    private async Task<string?> WriteAllAsync()
+    {
+        while (true)
+        {
+            await changed.WaitAsync();
+            var batch = Take();
+            try
+            {
+                if (!await WriteAsync(batch))
+                {
+                    attempt.AskToStop(StopReason.Lost);
+                    return null;
+                }
+            }
+            catch (NpgsqlException e)
+            {
+                attempt.AskToStop(StopReason.ReportRefused);
+                return e.Message;
+            }
+            if (batch.IsLast) return null;
+        }
+    }
+
+    /// <returns>False: the job is no longer held.</returns>
+    private async Task<bool> WriteAsync(Batch batch)
+    {
+        var (job, none) = (attempt.Job, CancellationToken.None);
+        if (batch.TrainingStarted && !await Patience.UntilDatabaseAnswersAsync(() => queue.ReportTrainingStartedAsync(job, none), log)) return false;
+        return batch is { Epochs.Count: 0, Checkpoint: null }
+            || await Patience.UntilDatabaseAnswersAsync(() => queue.ReportAsync(job, batch.Epochs, batch.Checkpoint, none), log);
+    }
+
+    private sealed record Batch(bool TrainingStarted, IReadOnlyList<EpochMetrics> Epochs, byte[]? Checkpoint, bool IsLast)
+    {
+        public static Batch Empty { get; } = new(false, [], null, false);
+    }
+}

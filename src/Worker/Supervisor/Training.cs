@@ -1,0 +1,135 @@
+using Temper.Worker.Runner;
+
+namespace Temper.Worker.Supervisor;
+
+/// <summary>One attempt on a runner, from the command to train until its ending, whatever the runner may do.</summary>
+/// <param name="hangAfter">How long the runner may give no sign of life.</param>
+internal sealed class Training(Attempt attempt, RunnerProcess runner, Reports reports, TimeSpan hangAfter, ILogger log)
+{
+    /// <summary>A training step is far shorter; a runner that takes longer to stop is stuck and killed.</summary>
+    private static readonly TimeSpan StopGrace = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>When the worker shuts down nobody waits for a state to change, and a checkpoint saves more than seconds.</summary>
+    private static readonly TimeSpan ShutdownGrace = TimeSpan.FromSeconds(5);
+
+    /// <summary>This process may have been the one that stood still: what the runner said meanwhile is about to arrive.</summary>
+    private static readonly TimeSpan LastChance = TimeSpan.FromSeconds(1);
+
+    private Task commanded = Task.CompletedTask;
+
+    /// <summary>Whether the runner ended this job in good order and can take another.</summary>
+    public bool RunnerIsSound { get; private set; }
+
+    /// <param name="checkpoint">To go on from; null to begin.</param>
+    public async Task<Ending> RunAsync(byte[]? checkpoint)
+    {
+        try
+        {
+            var message = CommandAsync(new(attempt.Job.Spec, checkpoint));
+            while (!await StopIsAskedBeforeAsync(message))
+            {
+                if (Heed(await message) is { } ending) return await SettleAsync(ending);
+                await Task.WhenAny(reports.Room, attempt.StopAsked);
+                message = runner.ReadAsync();
+            }
+            return await StopAsync(message);
+        }
+        catch (RunnerFailedException e)
+        {
+            await runner.EndAsync();
+            // Killed together with this worker, it did not fail by itself.
+            return attempt.StopAsked.IsCompletedSuccessfully ? new Ending.Stopped(await attempt.StopAsked) : new Ending.Failed(e.Message, WorthRetrying: true, runner.ErrorOutput);
+        }
+    }
+
+    private async Task<RunnerMessage> CommandAsync(Train train)
+    {
+        await (commanded = runner.SendAsync(train));
+        return await runner.ReadAsync();
+    }
+
+    /// <exception cref="RunnerFailedException">No sign of life for too long.</exception>
+    private async Task<bool> StopIsAskedBeforeAsync(Task message)
+    {
+        while (!message.IsCompleted && !attempt.StopAsked.IsCompleted)
+        {
+            var left = hangAfter - runner.Silence;
+            if (left > TimeSpan.Zero) await FirstOfAsync(message, attempt.StopAsked, left);
+            else if (await FirstOfAsync(message, attempt.StopAsked, LastChance) && runner.Silence > hangAfter)
+                throw new RunnerFailedException($"The runner hung: it gave no sign of life for {hangAfter.TotalSeconds:0} s and was killed.");
+        }
+        return !message.IsCompleted;
+    }
+
+    /// <returns>Whether neither came within the time.</returns>
+    private static async Task<bool> FirstOfAsync(Task one, Task other, TimeSpan time)
+    {
+        using var enough = new CancellationTokenSource();
+        var delay = Task.Delay(time, enough.Token);
+        var first = await Task.WhenAny(one, other, delay);
+        await enough.CancelAsync();
+        return first == delay;
+    }
+
+    /// <returns>Null while the training goes on.</returns>
+    private Ending? Heed(RunnerMessage message)
+    {
+        switch (message)
+        {
+            case TrainingStarted started:
+                log.LogInformation("Job {JobId} attempt {Attempt} trains, data loaded in {DataMs:F1} ms", attempt.Job.Id, attempt.Job.Attempt, started.DataSeconds * 1000);
+                reports.AddTrainingStarted();
+                return null;
+            case Progressed progressed:
+                attempt.Progress = progressed.Progress;
+                return null;
+            case EpochDone epoch:
+                reports.AddEpoch(epoch.Metrics, epoch.Checkpoint);
+                return null;
+            case Checkpointed checkpointed:
+                reports.AddCheckpoint(checkpointed.Checkpoint);
+                return null;
+            case Finished finished:
+                RunnerIsSound = true;
+                return new Ending.Succeeded(finished.Result, finished.Model);
+            case Failed failed:
+                RunnerIsSound = !failed.Spoiled;
+                return new Ending.Failed(failed.Reason, failed.WorthRetrying);
+            case Stopped when attempt.StopAsked.IsCompletedSuccessfully:
+                RunnerIsSound = true;
+                return new Ending.Stopped(attempt.StopAsked.Result);
+            default:
+                throw new RunnerFailedException($"The runner said {message.GetType().Name} in the middle of a job.");
+        }
+    }
+
+    /// <summary>Asks the runner to stop, takes what it still has to say, and gives it up when it does not heed.</summary>
+    private async Task<Ending> StopAsync(Task<RunnerMessage> message)
+    {
+        var reason = await attempt.StopAsked;
+        using var grace = new CancellationTokenSource(reason == StopReason.ShuttingDown ? ShutdownGrace : StopGrace);
+        try
+        {
+            await commanded.WaitAsync(grace.Token);
+            await runner.SendAsync(new Stop()).WaitAsync(grace.Token);
+            while (true)
+            {
+                // A training that ended at this very moment has ended; unless the job is no longer ours to end.
+                if (Heed(await message.WaitAsync(grace.Token)) is { } ending) return reason == StopReason.Lost ? new Ending.Stopped(reason) : await SettleAsync(ending);
+                message = runner.ReadAsync();
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or RunnerFailedException)
+        {
+            await runner.EndAsync();
+            return new Ending.Stopped(reason);
+        }
+    }
+
+    /// <summary>A failure comes with what the runner wrote about it; a spoiled one is ended first, so that all of it is there.</summary>
+    private async Task<Ending> SettleAsync(Ending ending)
+    {
+        if (!RunnerIsSound) await runner.EndAsync();
+        return ending is Ending.Failed failed ? failed with { ErrorOutput = runner.ErrorOutput } : ending;
+    }
+}

@@ -1,0 +1,200 @@
+using Temper.Domain.Jobs;
+using Temper.Store.Queue;
+
+namespace Temper.Integration.Store.Queue;
+
+/// <summary>Pause, resume, retry and delete; and every verb in every state.</summary>
+public class VerbTests : QueueTest
+{
+    /// <summary>Every verb in every state, running ones also while a stop is asked for.</summary>
+    public static TheoryData<JobVerb, JobState, StopRequest?> Cases()
+    {
+        var cases = new TheoryData<JobVerb, JobState, StopRequest?>();
+        foreach (var verb in Enum.GetValues<JobVerb>())
+        {
+            foreach (var state in Enum.GetValues<JobState>()) cases.Add(verb, state, null);
+            foreach (var stop in Enum.GetValues<StopRequest>()) cases.Add(verb, JobState.Running, stop);
+        }
+        return cases;
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public async Task Verb_InAState_HasAnEffectWhereTheLifecycleSaysSoAndElseChangesNothing(JobVerb verb, JobState state, StopRequest? stop)
+    {
+        var id = await JobInAsync(state, stop);
+        var before = await RowAsync(id);
+
+        var applied = await ApplyAsync(verb, id);
+
+        var allowed = stop switch
+        {
+            null => JobLifecycle.StatesThatAllow(verb).Contains(state),
+            StopRequest.Cancel => verb == JobVerb.Cancel,
+            _ => verb is JobVerb.Cancel or JobVerb.Resume,
+        };
+        Assert.Equal(allowed, applied);
+        if (!applied) Assert.Equal(before, await RowAsync(id));
+        else if (verb == JobVerb.Delete) Assert.Equal("", await RowAsync(id));
+        else Assert.Equal(Expected(verb, state), ((await JobAsync(id)).State, (await JobAsync(id)).StopRequested));
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public async Task Verb_Twice_ChangesNothingMore(JobVerb verb, JobState state, StopRequest? stop)
+    {
+        var id = await JobInAsync(state, stop);
+        await ApplyAsync(verb, id);
+        var once = await RowAsync(id);
+
+        await ApplyAsync(verb, id);
+
+        Assert.Equal(once, await RowAsync(id));
+    }
+
+    [Fact]
+    public async Task Pause_ARunningJob_IsCarriedOutWithItsCheckpointKeptAndNothingCounted()
+    {
+        var job = await SubmitAndClaimAsync();
+        await Queue.PauseAsync(job.Id, default);
+        await Queue.ReportAsync(job, [], [7], default);
+
+        Assert.True(await Queue.HandBackAsync(job, "test", default));
+
+        var paused = await JobAsync(job.Id);
+        Assert.Equal((JobState.Paused, 0, "paused while running"), (paused.State, paused.Failures, paused.Reason));
+        Assert.Null(await Queue.ClaimAsync(Worker.Id, false, default));
+        Assert.True(await Queue.ResumeAsync(job.Id, default));
+        var resumed = await ClaimAsync();
+        Assert.Equal([7], await Queue.ReadCheckpointAsync(resumed, default));
+    }
+
+    [Fact]
+    public async Task Resume_WhileTheWorkerIsAboutToPause_LetsTheJobRunOn()
+    {
+        var job = await SubmitAndClaimAsync();
+        await Queue.PauseAsync(job.Id, default);
+        await Queue.ResumeAsync(job.Id, default);
+
+        await Queue.HandBackAsync(job, "its user withdrew the wish to stop it", default);
+
+        Assert.Equal(JobState.Queued, (await JobAsync(job.Id)).State);
+        Assert.Equal(2, (await ClaimAsync()).Attempt);
+    }
+
+    [Theory]
+    [InlineData(StopRequest.Pause, 3, JobState.Paused)]
+    [InlineData(StopRequest.Pause, 1, JobState.Failed)]
+    [InlineData(StopRequest.Cancel, 3, JobState.Cancelled)]
+    [InlineData(StopRequest.Cancel, 1, JobState.Cancelled)]
+    public async Task GiveBack_WithAStopAskedFor_LeadsWhereTheUserWants(StopRequest stop, int maxAttempts, JobState next)
+    {
+        var job = await SubmitAndClaimAsync(Spec with { MaxAttempts = maxAttempts });
+        await ApplyAsync(stop == StopRequest.Pause ? JobVerb.Pause : JobVerb.Cancel, job.Id);
+
+        await Queue.GiveBackAsync(job, "it crashed", null, default);
+
+        Assert.Equal((next, null), ((await JobAsync(job.Id)).State, (await JobAsync(job.Id)).StopRequested));
+    }
+
+    [Theory]
+    [InlineData(false, 1, 1)]
+    [InlineData(true, 0, 0)]
+    public async Task Retry_AFailedJob_GoesOnFromItsCheckpointOrBeginsAnew(bool fresh, int epochsKept, int checkpointsKept)
+    {
+        var job = await SubmitAndClaimAsync(Spec with { MaxAttempts = 1 });
+        await Queue.ReportAsync(job, [Metrics], [7], default);
+        await Queue.GiveBackAsync(job, "it crashed", null, default);
+
+        Assert.True(await Queue.RetryAsync(job.Id, fresh, default));
+
+        var row = await JobAsync(job.Id);
+        Assert.Equal((JobState.Queued, 0, null, null), (row.State, row.Failures, row.FinishedAt, row.Reason));
+        Assert.Equal((epochsKept, checkpointsKept), (row.Epochs.Count, (int)await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints")));
+        var again = await ClaimAsync();
+        Assert.Equal(2, again.Attempt);
+        Assert.False(await Queue.ReportAsync(job, [Metrics with { Epoch = 2 }], null, default)); // the first attempt is over for good
+        await Queue.GiveBackAsync(again, "it crashed", null, default);
+        Assert.Equal(JobState.Failed, (await JobAsync(job.Id)).State); // its attempts were before it again: one
+    }
+
+    [Fact]
+    public async Task Delete_ASucceededJob_TakesAllThatBelongsToIt()
+    {
+        var (gone, kept) = (await SubmitAndClaimAsync(), await SubmitAndClaimAsync());
+        foreach (var job in new[] { gone, kept })
+        {
+            await Queue.ReportAsync(job, [Metrics], null, default);
+            await Queue.SucceedAsync(job, Result, Model, default);
+        }
+
+        Assert.True(await Queue.DeleteAsync(gone.Id, default));
+
+        foreach (var table in new[] { "epochs", "models", "attempts" })
+            Assert.Equal(kept.Id, await Database.ScalarAsync<Guid>($"SELECT job_id FROM {table}"));
+        Assert.Equal(1, await Database.ScalarAsync<long>("SELECT count(*) FROM jobs"));
+    }
+
+    [Theory]
+    [InlineData(JobVerb.Cancel)]
+    [InlineData(JobVerb.Pause)]
+    [InlineData(JobVerb.Resume)]
+    [InlineData(JobVerb.Retry)]
+    [InlineData(JobVerb.Delete)]
+    public async Task Verb_WhileARescueIsUncommitted_ActsOnWhatTheRescueLeft(JobVerb verb)
+    {
+        var job = await SubmitAndClaimAsync();
+        await using var rescuer = await Database.DataSource.OpenConnectionAsync();
+        await using var rescue = await rescuer.BeginTransactionAsync();
+        await using (var take = new Npgsql.NpgsqlCommand($"UPDATE jobs SET state = 'queued', worker_id = NULL WHERE id = '{job.Id}'", rescuer)) await take.ExecuteNonQueryAsync();
+
+        var asked = ApplyAsync(verb, job.Id);
+        await WaitForABlockedSessionOrAsync(asked);
+        await rescue.CommitAsync();
+
+        await asked;
+        // Guards are judged anew on the row that the rescue left: no verb acts on the running job it saw first.
+        var state = await Database.ScalarAsync<string>($"SELECT coalesce((SELECT state || coalesce(stop_requested, '') FROM jobs WHERE id = '{job.Id}'), 'gone')");
+        Assert.Equal(verb switch { JobVerb.Cancel => "cancelled", JobVerb.Pause => "paused", JobVerb.Delete => "queued", _ => "queued" }, state);
+    }
+
+    private async Task WaitForABlockedSessionOrAsync(Task asked) =>
+        await Eventually.TrueAsync(async () => asked.IsCompleted || await Database.ScalarAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") > 0);
+
+    private static (JobState, StopRequest?) Expected(JobVerb verb, JobState state) => (verb, state) switch
+    {
+        (JobVerb.Cancel, JobState.Running) => (JobState.Running, StopRequest.Cancel),
+        (JobVerb.Cancel, _) => (JobState.Cancelled, null),
+        (JobVerb.Pause, JobState.Running) => (JobState.Running, StopRequest.Pause),
+        (JobVerb.Pause, _) => (JobState.Paused, null),
+        (JobVerb.Resume, JobState.Running) => (JobState.Running, null),
+        _ => (JobState.Queued, null),
+    };
+
+    private Task<bool> ApplyAsync(JobVerb verb, Guid id) => verb switch
+    {
+        JobVerb.Cancel => Queue.CancelAsync(id, default),
+        JobVerb.Pause => Queue.PauseAsync(id, default),
+        JobVerb.Resume => Queue.ResumeAsync(id, default),
+        JobVerb.Retry => Queue.RetryAsync(id, fresh: false, default),
+        _ => Queue.DeleteAsync(id, default),
+    };
+
+    private async Task<Guid> JobInAsync(JobState state, StopRequest? stop)
+    {
+        var id = await SubmitAsync();
+        if (state is JobState.Paused) await Queue.PauseAsync(id, default);
+        if (state is JobState.Cancelled) await Queue.CancelAsync(id, default);
+        if (state is not (JobState.Running or JobState.Succeeded or JobState.Failed)) return id;
+        var job = await ClaimAsync();
+        if (state is JobState.Succeeded) await Queue.SucceedAsync(job, Result, Model, default);
+        if (state is JobState.Failed) await Queue.FailAsync(job, "test", default);
+        if (stop is StopRequest.Cancel) await Queue.CancelAsync(id, default);
+        if (stop is StopRequest.Pause) await Queue.PauseAsync(id, default);
+        return id;
+    }
+
+    /// <summary>All of it but when it may run, which a second resume renews.</summary>
+    private Task<string> RowAsync(Guid id) =>
+        Database.ScalarAsync<string>($"SELECT coalesce((SELECT (to_jsonb(jobs) - 'run_at')::text FROM jobs WHERE id = '{id}'), '')");
+}
