@@ -17,7 +17,11 @@ switch (args)
         return 0;
     case ["chaos", .. var rest] when Chaos.Settings(rest) is { } settings:
         return await Chaos.RunAsync(settings);
+    case ["survival", .. var rest]:
+        if (rest is ["--quick"]) await Survival.RunAsync(deaths: 3, resumes: 3, pairs: 1);
+        else await Survival.RunAsync(deaths: 100, resumes: 50, pairs: 8);
+        return 0;
     default:
-        Console.Error.WriteLine("usage: start [--quick] | report [--quick] | coverage [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
+        Console.Error.WriteLine("usage: start [--quick] | survival [--quick] | report [--quick] | coverage [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
         return 2;
 }

@@ -40,5 +40,9 @@ public abstract class EndToEndTest : IAsyncLifetime
     /// <summary>Waits until the job has reported that many epochs.</summary>
     protected Task EpochsAsync(Guid id, int count) => Eventually.TrueAsync(async () => (await MetricsAsync(id)).Count >= count, TimeSpan.FromSeconds(60));
 
+    /// <summary>How each attempt ended, oldest first.</summary>
+    protected async Task<string[]> OutcomesAsync(Guid id) =>
+        [.. (await Api.GetAsync($"/jobs/{id}/attempts"))["items"]!.AsArray().Select(attempt => attempt!["outcome"]?.GetValue<string>() ?? "under way")];
+
     protected static string State(JsonNode job) => job["state"]!.GetValue<string>();
 }

@@ -7,6 +7,15 @@ public static class Eventually
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(20);
 
+    /// <returns>The first value that is as wanted.</returns>
+    /// <exception cref="TimeoutException">None came in time.</exception>
+    public static async Task<T> ValueAsync<T>(Func<Task<T>> get, Func<T, bool> wanted, TimeSpan? limit = null)
+    {
+        T value = default!;
+        await TrueAsync(async () => wanted(value = await get()), limit);
+        return value;
+    }
+
     /// <exception cref="TimeoutException">It did not become true in time.</exception>
     public static async Task TrueAsync(Func<Task<bool>> condition, TimeSpan? limit = null, string? what = null)
     {

@@ -19,7 +19,9 @@ public sealed class TestDatabase : IAsyncDisposable
     public NpgsqlDataSource DataSource { get; }
 
     /// <summary>With the current schema, copied from a migrated template.</summary>
-    public static async Task<TestDatabase> CreateAsync() => new(await CreateNamedAsync($"TEMPLATE {await Template.Value}"));
+    /// <param name="tablespace">Where its tables lie; the server's own place when null.</param>
+    public static async Task<TestDatabase> CreateAsync(string? tablespace = null) =>
+        new(await CreateNamedAsync($"TEMPLATE {await Template.Value}{(tablespace is null ? "" : $" TABLESPACE {tablespace}")}"));
 
     /// <summary>Without any table.</summary>
     public static async Task<TestDatabase> CreateEmptyAsync() => new(await CreateNamedAsync(""));
@@ -59,7 +61,7 @@ public sealed class TestDatabase : IAsyncDisposable
         return name;
     }
 
-    private static async Task OnServerAsync(string sql)
+    internal static async Task OnServerAsync(string sql)
     {
         await using var server = NpgsqlDataSource.Create(ServerWith("postgres") + ";Pooling=false");
         await using var command = server.CreateCommand(sql);

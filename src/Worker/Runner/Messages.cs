@@ -3,20 +3,22 @@ using Temper.Domain.Jobs;
 
 namespace Temper.Worker.Runner;
 
-/// <summary>Supervisor to runner, one JSON object a line on the runner's standard input. End of input: exit.</summary>
+/// <summary>Supervisor to runner, on the runner's standard input. End of input: exit.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "command")]
 [JsonDerivedType(typeof(Train), "train")]
 [JsonDerivedType(typeof(Stop), "stop")]
-internal abstract record RunnerCommand;
+internal abstract record RunnerCommand : PipeMessage;
 
-/// <summary>Train this. Answered by <see cref="Finished"/>, <see cref="Failed"/> or <see cref="Stopped"/>, in the end.</summary>
-/// <param name="Checkpoint">Where to go on from; null to begin.</param>
-internal sealed record Train(JobSpec Spec, byte[]? Checkpoint) : RunnerCommand;
+/// <summary>
+/// Train this, from the checkpoint where there is one. Answered by <see cref="Finished"/>, <see cref="Failed"/> or
+/// <see cref="Stopped"/>, in the end.
+/// </summary>
+internal sealed record Train(JobSpec Spec) : RunnerCommand;
 
 /// <summary>Stop the training under way, if one is.</summary>
 internal sealed record Stop : RunnerCommand;
 
-/// <summary>Runner to supervisor, one JSON object a line on the runner's standard output.</summary>
+/// <summary>Runner to supervisor, on what was the runner's standard output.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "message")]
 [JsonDerivedType(typeof(Ready), "ready")]
 [JsonDerivedType(typeof(TrainingStarted), "trainingStarted")]
@@ -26,7 +28,7 @@ internal sealed record Stop : RunnerCommand;
 [JsonDerivedType(typeof(Finished), "finished")]
 [JsonDerivedType(typeof(Failed), "failed")]
 [JsonDerivedType(typeof(Stopped), "stopped")]
-internal abstract record RunnerMessage;
+internal abstract record RunnerMessage : PipeMessage;
 
 /// <summary>libtorch is loaded and warm.</summary>
 /// <param name="Device">What `auto` means here: `cpu` or `cuda:N`.</param>
@@ -38,11 +40,11 @@ internal sealed record TrainingStarted(double DataSeconds) : RunnerMessage;
 
 internal sealed record Progressed(TrainingProgress Progress) : RunnerMessage;
 
-/// <param name="Checkpoint">Made at its end; null where the last one is recent.</param>
-internal sealed record EpochDone(EpochMetrics Metrics, byte[]? Checkpoint) : RunnerMessage;
+/// <summary>With the checkpoint made at its end; without where the last one is recent.</summary>
+internal sealed record EpochDone(EpochMetrics Metrics) : RunnerMessage;
 
 /// <summary>Made within an epoch.</summary>
-internal sealed record Checkpointed(byte[] Checkpoint) : RunnerMessage;
+internal sealed record Checkpointed : RunnerMessage;
 
 internal sealed record Finished(JobResult Result, TrainedModel Model) : RunnerMessage;
 

@@ -18,15 +18,16 @@ namespace Temper.Worker.Runner;
 /// </summary>
 internal sealed class RunnerProgram
 {
-    private readonly TextReader commands;
-    private readonly TextWriter messages;
+    private readonly MessageReader<RunnerCommand> commands;
+    private readonly MessageWriter<RunnerMessage> messages;
+    private readonly Lock sending = new();
     private readonly WorkerOptions options;
     private readonly DatasetLoader datasets;
     private readonly BlockingCollection<Train> jobs = [];
     private volatile CancellationTokenSource? training;
 
-    private RunnerProgram(TextReader commands, TextWriter messages, WorkerOptions options) =>
-        (this.commands, this.messages, this.options, datasets) = (commands, messages, options, new(options));
+    private RunnerProgram(Stream commands, Stream messages, WorkerOptions options) =>
+        (this.commands, this.messages, this.options, datasets) = (new(commands), new(messages), options, new(options));
 
     /// <param name="slot">Which of the worker's slots this serves; on a machine with several GPUs, which of them it takes.</param>
     /// <param name="threads">CPU threads for libtorch.</param>
@@ -36,9 +37,8 @@ internal sealed class RunnerProgram
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => signal.Cancel = true);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => signal.Cancel = true);
 
-        var messages = new StreamWriter(TakeStandardOutput()) { AutoFlush = true };
-        var commands = new StreamReader(Console.OpenStandardInput());
-        new RunnerProgram(commands, messages, options).Serve(slot, threads);
+        var messages = TakeStandardOutput();
+        new RunnerProgram(Console.OpenStandardInput(), messages, options).Serve(slot, threads);
         return 0;
     }
 
@@ -58,7 +58,7 @@ internal sealed class RunnerProgram
 
     private void Serve(int slot, int threads)
     {
-        new Thread(ReadCommands) { IsBackground = true, Name = "commands" }.Start();
+        _ = ReadCommandsAsync();
 
         torch.set_num_threads(threads);
         TorchExtras.Prepare();
@@ -123,27 +123,33 @@ internal sealed class RunnerProgram
     }
 
     /// <summary>Runs beside the training thread, so that a stop arrives in the middle of an epoch.</summary>
-    private void ReadCommands()
+    private async Task ReadCommandsAsync()
     {
-        while (commands.ReadLine() is { } line)
-            switch (Json.Read<RunnerCommand>(line))
-            {
-                case Train train:
-                    training = new();
-                    jobs.Add(train);
-                    break;
-                case Stop:
-                    training?.Cancel();
-                    break;
-            }
-        // The supervisor is gone: nobody would hear of this training. Not an orderly exit, which would run libtorch's
-        // destructors under the feet of the training thread.
-        Process.GetCurrentProcess().Kill();
+        try
+        {
+            while (await commands.ReadAsync() is { } command)
+                switch (command)
+                {
+                    case Train train:
+                        training = new();
+                        jobs.Add(train);
+                        break;
+                    case Stop when training is { } running:
+                        await running.CancelAsync();
+                        break;
+                }
+        }
+        finally
+        {
+            // The supervisor is gone: nobody would hear of this training. Not an orderly exit, which would run libtorch's
+            // destructors under the feet of the training thread.
+            Process.GetCurrentProcess().Kill();
+        }
     }
 
     private void Send(RunnerMessage message)
     {
-        lock (messages) messages.WriteLine(JsonSerializer.Serialize(message, Json.Options));
+        lock (sending) messages.Write(message);
     }
 
     /// <summary>

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Text.Json;
-using Temper.Store;
 using Temper.Worker.Runner;
 
 namespace Temper.Worker.Supervisor;
@@ -11,12 +9,16 @@ internal sealed class RunnerProcess : IAsyncDisposable
     private const int KeptErrorLines = 20;
 
     private readonly Process process;
+    private readonly MessageWriter<RunnerCommand> commands;
+    private readonly MessageReader<RunnerMessage> messages;
     private readonly Queue<string> lastErrors = new();
     private long lastSign = Stopwatch.GetTimestamp();
 
-    private RunnerProcess(Process process, Ready ready) => (this.process, Ready) = (process, ready);
+    private RunnerProcess(Process process) =>
+        (this.process, commands, messages) = (process, new(process.StandardInput.BaseStream), new(process.StandardOutput.BaseStream));
 
-    public Ready Ready { get; private set; }
+    /// <summary>What it said when it was ready.</summary>
+    public Ready Ready { get; private set; } = null!;
 
     public bool HasExited => process.HasExited;
 
@@ -47,7 +49,7 @@ internal sealed class RunnerProcess : IAsyncDisposable
         // It has no business with the database.
         foreach (var secret in start.Environment.Keys.Where(name => name.StartsWith("ConnectionStrings", StringComparison.OrdinalIgnoreCase)).ToArray()) start.Environment.Remove(secret);
 
-        var runner = new RunnerProcess(Process.Start(start)!, null!);
+        var runner = new RunnerProcess(Process.Start(start)!);
         runner.process.ErrorDataReceived += (_, line) => runner.KeepError(line.Data, log);
         runner.process.BeginErrorReadLine();
         try
@@ -75,8 +77,7 @@ internal sealed class RunnerProcess : IAsyncDisposable
         Volatile.Write(ref lastSign, Stopwatch.GetTimestamp());
         try
         {
-            await process.StandardInput.WriteLineAsync(JsonSerializer.Serialize(command, Json.Options));
-            await process.StandardInput.FlushAsync();
+            await Task.Run(() => commands.Write(command)); // a runner that hangs reads nothing
         }
         catch (IOException e)
         {
@@ -88,17 +89,21 @@ internal sealed class RunnerProcess : IAsyncDisposable
     /// <exception cref="RunnerFailedException">The runner ended, or wrote something that is no message.</exception>
     public async Task<RunnerMessage> ReadAsync()
     {
-        var line = await process.StandardOutput.ReadLineAsync();
-        Volatile.Write(ref lastSign, Stopwatch.GetTimestamp());
-        if (line is null) throw new RunnerFailedException(await DescribeEndAsync());
+        RunnerMessage? message;
         try
         {
-            return Json.Read<RunnerMessage>(line);
+            message = await messages.ReadAsync();
         }
-        catch (Exception e) when (e is JsonException or NotSupportedException) // the latter: an object of no known kind
+        catch (InvalidDataException e)
         {
-            throw new RunnerFailedException($"The runner wrote something that is no message: {line[..Math.Min(line.Length, 200)]}", e);
+            throw new RunnerFailedException($"The runner wrote something that is no message: {e.Message}", e);
         }
+        catch (IOException e)
+        {
+            throw new RunnerFailedException(await DescribeEndAsync(), e);
+        }
+        Volatile.Write(ref lastSign, Stopwatch.GetTimestamp());
+        return message ?? throw new RunnerFailedException(await DescribeEndAsync());
     }
 
     /// <summary>Ends the process, whatever it is doing, and takes in the rest of its error output.</summary>

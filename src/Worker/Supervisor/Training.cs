@@ -25,7 +25,7 @@ internal sealed class Training(Attempt attempt, RunnerProcess runner, Reports re
     {
         try
         {
-            var message = CommandAsync(new(attempt.Job.Spec, checkpoint));
+            var message = CommandAsync(new(attempt.Job.Spec) { Checkpoint = checkpoint });
             while (!await StopIsAskedBeforeAsync(message))
             {
                 if (Heed(await message) is { } ending) return await SettleAsync(ending);
@@ -86,8 +86,8 @@ internal sealed class Training(Attempt attempt, RunnerProcess runner, Reports re
             case EpochDone epoch:
                 reports.AddEpoch(epoch.Metrics, epoch.Checkpoint);
                 return null;
-            case Checkpointed checkpointed:
-                reports.AddCheckpoint(checkpointed.Checkpoint);
+            case Checkpointed { Checkpoint: { } made }:
+                reports.AddCheckpoint(made);
                 return null;
             case Finished finished:
                 RunnerIsSound = true;

@@ -85,10 +85,10 @@ internal sealed class TrainingLoop
 
             validation = Validate(epoch);
             var evaluation = Evaluation.Of(validation);
-            report(new EpochDone(new(
+            var metrics = new EpochMetrics(
                 epoch, trainLoss, trainAccuracy, evaluation.Loss, evaluation.Accuracy, evaluation.Ece, evaluation.SignedGap,
-                rate, clock.Elapsed.TotalSeconds, (split.Training.Length - (long)start.Steps * spec.BatchSize) / trainSeconds),
-                CheckpointDue(LeastCheckpointGap) ? new Checkpoint(epoch + 1, 0, 0, 0).Save(model, optimizer) : null));
+                rate, clock.Elapsed.TotalSeconds, (split.Training.Length - (long)start.Steps * spec.BatchSize) / trainSeconds);
+            report(new EpochDone(metrics) { Checkpoint = CheckpointDue(LeastCheckpointGap) ? new Checkpoint(epoch + 1, 0, 0, 0).Save(model, optimizer) : null });
         }
         // Gone on from after the last epoch, the validation logits are still to be had.
         return Test(model, normalization, validation ?? Validate(spec.Epochs));
@@ -112,7 +112,7 @@ internal sealed class TrainingLoop
         for (var step = from.Steps + 1; step <= steps; step++)
         {
             if (stop.IsCancellationRequested || CheckpointDue(checkpointInterval))
-                report(new Checkpointed(new Checkpoint(epoch, step - 1, lossSum.ToDouble(), (long)hitSum.ToDouble()).Save(model, optimizer)));
+                report(new Checkpointed { Checkpoint = new Checkpoint(epoch, step - 1, lossSum.ToDouble(), (long)hitSum.ToDouble()).Save(model, optimizer) });
             stop.ThrowIfCancellationRequested();
             using var stepScope = NewDisposeScope();
             var start = (step - 1) * spec.BatchSize;
