@@ -9,7 +9,7 @@ public static class Migrator
 {
     /// <summary>
     /// EF decides which migrations are pending before it takes its own lock, so two starters on a fresh database collide
-    /// (42P07 in 9 of 11 runs). One session lock around the whole lets the second find nothing to do.
+    /// (42P07 in 9 of 11 runs). One lock around the whole lets the second find nothing to do.
     /// </summary>
     private const long GateKey = 0x74656D7065720001; // "temper" 1
 
@@ -25,7 +25,7 @@ public static class Migrator
                 await MigrateAsync(database, cancellationToken);
                 return;
             }
-            catch (NpgsqlException e) when (e.IsTransient)
+            catch (Exception e) when (Outage.Behind(e) is not null)
             {
                 log.LogWarning("Waiting for the database: {Reason}", e.Message);
                 await Task.Delay(RetryDelay, cancellationToken);
@@ -36,21 +36,12 @@ public static class Migrator
     public static async Task MigrateAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
         await using var gate = await database.OpenConnectionAsync(cancellationToken);
-        await ExecuteAsync(gate, "SELECT pg_advisory_lock($1)", cancellationToken);
-        try
-        {
-            await using var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(database).Options);
-            await db.Database.MigrateAsync(cancellationToken);
-        }
-        finally
-        {
-            await ExecuteAsync(gate, "SELECT pg_advisory_unlock($1)", CancellationToken.None);
-        }
-    }
+        // Its end releases the lock, however it comes.
+        await using var held = await gate.BeginTransactionAsync(cancellationToken);
+        await using var take = new NpgsqlCommand("SELECT pg_advisory_xact_lock($1)", gate, held) { Parameters = { new() { Value = GateKey } }, CommandTimeout = 0 };
+        await take.ExecuteNonQueryAsync(cancellationToken);
 
-    private static async Task ExecuteAsync(NpgsqlConnection gate, string sql, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand(sql, gate) { Parameters = { new() { Value = GateKey } }, CommandTimeout = 0 };
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        await using var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(database).Options);
+        await db.Database.MigrateAsync(cancellationToken);
     }
 }

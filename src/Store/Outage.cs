@@ -5,6 +5,14 @@ namespace Temper.Store;
 /// <summary>Which of the database's errors pass by themselves, so that asking again later is right.</summary>
 public static class Outage
 {
+    /// <returns>The outage behind an exception, which EF wraps once or twice; null where it is something else.</returns>
+    public static NpgsqlException? Behind(Exception? exception)
+    {
+        for (; exception is not null; exception = exception.InnerException)
+            if (exception is NpgsqlException cause && cause.IsOutage()) return cause;
+        return null;
+    }
+
     /// <summary>
     /// What Npgsql calls transient, resources used up (class 53: a full disk, connections), an operator's intervention (57),
     /// errors of the disk (58), and a server that only reads for now.

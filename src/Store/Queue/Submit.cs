@@ -1,5 +1,4 @@
 using Microsoft.EntityFrameworkCore;
-using Npgsql;
 using Temper.Domain.Jobs;
 using Temper.Store.Rows;
 
@@ -10,7 +9,8 @@ public sealed partial class JobQueue
     /// <summary>Puts a job in the queue, within the caller's transaction where <paramref name="db"/> has one open.</summary>
     /// <param name="spec">Checked: it breaks no <see cref="JobSpecRule"/>.</param>
     /// <returns>The stored job, durable once the transaction is.</returns>
-    public static Task<JobRow> SubmitAsync(TemperDb db, JobSpec spec, CancellationToken cancellationToken) => InsertAsync(db, spec, null, cancellationToken);
+    public static async Task<JobRow> SubmitAsync(TemperDb db, JobSpec spec, CancellationToken cancellationToken) =>
+        (await InsertAsync(db, spec, null, cancellationToken))!;
 
     /// <summary>
     /// Puts a job in the queue unless one with this key is there already. Of several that come at once the unique index
@@ -20,15 +20,10 @@ public sealed partial class JobQueue
     /// <returns>The job with this key, whose spec may be another's; whether it was there already.</returns>
     public static async Task<(JobRow Job, bool WasThere)> SubmitOnceAsync(TemperDb db, JobSpec spec, string key, CancellationToken cancellationToken)
     {
-        if (await FindByKeyAsync(db, key, cancellationToken) is { } earlier) return (earlier, true);
-        try
+        while (true) // the job that was there may be deleted before it is read
         {
-            return (await InsertAsync(db, spec, key, cancellationToken), false);
-        }
-        catch (DbUpdateException e) when (e.InnerException is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: "ix_jobs_idempotency_key" })
-        {
-            db.ChangeTracker.Clear();
-            return (await FindByKeyAsync(db, key, cancellationToken) ?? throw new InvalidOperationException($"The job with idempotency key '{key}' vanished."), true);
+            if (await FindByKeyAsync(db, key, cancellationToken) is { } earlier) return (earlier, true);
+            if (await InsertAsync(db, spec, key, cancellationToken) is { } job) return (job, false);
         }
     }
 
@@ -44,16 +39,21 @@ public sealed partial class JobQueue
         return (int)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
-    private static async Task<JobRow> InsertAsync(TemperDb db, JobSpec spec, string? key, CancellationToken cancellationToken)
+    /// <summary>
+    /// Job and notice are one statement: a caller who is told of a failure must not find the job stored, but where the
+    /// answer was lost on the way.
+    /// </summary>
+    /// <returns>Null when there is a job with this key.</returns>
+    private static async Task<JobRow?> InsertAsync(TemperDb db, JobSpec spec, string? key, CancellationToken cancellationToken)
     {
         // Version 7 ids grow with time, which keeps their index compact.
-        var job = new JobRow { Id = Guid.CreateVersion7(), Spec = spec, IdempotencyKey = key };
-        db.Jobs.Add(job);
-        // Job and notice are one transaction: a caller who is told of a failure must not find the job stored.
-        await using var own = db.Database.CurrentTransaction is null ? await db.Database.BeginTransactionAsync(cancellationToken) : null;
-        await db.SaveChangesAsync(cancellationToken);
-        await db.Database.ExecuteSqlAsync($"SELECT pg_notify({Channel}, {QueuedNotice})", cancellationToken);
-        if (own is not null) await own.CommitAsync(cancellationToken);
-        return job;
+        var stored = await db.Jobs.FromSql(
+            $"""
+            INSERT INTO jobs (id, spec, idempotency_key, state, attempt, failures)
+            VALUES ({Guid.CreateVersion7()}, {Json.Write(spec)}::jsonb, {key}, 'queued', 0, 0)
+            ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+            RETURNING *, pg_notify({Channel}, {QueuedNotice})
+            """).AsNoTracking().ToListAsync(cancellationToken);
+        return stored.SingleOrDefault();
     }
 }

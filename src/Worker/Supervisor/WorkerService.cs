@@ -49,7 +49,7 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         };
 
         // Registered before the first claim, because jobs refer to the worker's row.
-        await BeatAsync(worker, slots, stopping);
+        await Patience.UntilDatabaseAnswersAsync(() => BeatAsync(worker, slots, stopping), log, stopping);
         log.LogInformation("Worker {Worker} is ready: slots {Slots}, device {Device}, {Threads} threads each", worker.Name, options.Slots, worker.Device, options.ThreadsPerRunner);
 
         // Heartbeats go on until the last slot has handed its job back.
