@@ -16,6 +16,6 @@ builder.Logging.AddSimpleConsole(console => (console.SingleLine, console.Timesta
 builder.Services.AddSingleton(options);
 builder.Services.AddSingleton(NpgsqlDataSource.Create(connectionString));
 builder.Services.AddHostedService<WorkerService>();
-builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(10));
+builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(9));
 await builder.Build().RunAsync();
 return Environment.ExitCode;

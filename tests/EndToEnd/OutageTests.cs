@@ -29,6 +29,22 @@ public class OutageTests : EndToEndTest
         }
     }
 
+    [Fact]
+    public async Task Shutdown_WhileTheDatabaseIsAway_EndsInTimeAndTheJobIsNotLost()
+    {
+        using var proxy = new TcpProxy(Database.ConnectionString);
+        var worker = await StartWorkerAsync(proxy.ConnectionString);
+        var id = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 8 });
+        await EpochsAsync(id, 1);
+        proxy.Cut();
+
+        await worker.SignalAsync("TERM");
+        await worker.WaitForExitAsync(TimeSpan.FromSeconds(12)); // 10, and what a busy machine adds
+
+        await StartWorkerAsync();
+        Assert.Equal("succeeded", State(await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(60))));
+    }
+
     [SmallDiskFact]
     public async Task FullDisk_OfTheDatabase_Is503AndCostsNoJobAnything()
     {

@@ -20,6 +20,8 @@ public sealed record HeldJob(ClaimedJob Job, TrainingProgress? Progress);
 
 public sealed partial class JobQueue
 {
+    private const int TimeoutSeconds = 5;
+
     /// <summary>
     /// One statement a second per worker, whatever the number of jobs: renews the worker's row (and makes it, the first
     /// time), writes the progress of its jobs, and reads back which are its own. A job that the table says is this worker's
@@ -42,6 +44,8 @@ public sealed partial class JobQueue
                 WHERE jobs.id = held.id AND jobs.attempt = held.attempt AND jobs.state = 'running' AND held.progress IS NOT NULL)
             SELECT id, attempt, stop_requested, claimed_at < clock_timestamp() - interval '10 seconds' FROM jobs WHERE worker_id = @worker
             """);
+        // Over a connection that hangs, no sign of life would come through until long after the lease.
+        command.CommandTimeout = TimeoutSeconds;
         command.Parameters.AddWithValue("worker", worker.Id);
         command.Parameters.AddWithValue("name", worker.Name);
         command.Parameters.AddWithValue("presence_key", worker.PresenceKey);

@@ -16,23 +16,20 @@ public sealed partial class JobQueue(NpgsqlDataSource database)
     /// <summary>A job may be waiting to be claimed.</summary>
     public const string QueuedNotice = "queued";
 
-    /// <summary>Followed by the id of a running job that its user wants stopped: see <see cref="IsStopNotice"/>.</summary>
-    private const string StopNoticePrefix = "stop ";
-
     private const string Held = "id = @id AND attempt = @attempt AND state = 'running'";
 
     /// <summary>In a RETURNING clause: the notice goes out with the change, or neither does.</summary>
     private const string NotifyQueued = $"CASE state WHEN 'queued' THEN pg_notify('{Channel}', '{QueuedNotice}') END";
 
-    private const string NotifyStop = $"CASE state WHEN 'running' THEN pg_notify('{Channel}', '{StopNoticePrefix}' || id) END";
+    private const string NotifyStop = $"CASE state WHEN 'running' THEN pg_notify('{Channel}', stop_requested || ' ' || id) END";
 
     private const int LongestText = 4000;
 
-    /// <returns>Whether a notice is about a running job that its user wants stopped, and which.</returns>
-    public static bool IsStopNotice(string notice, out Guid job)
+    /// <returns>Whether a notice is about a running job that its user wants stopped: "cancel ID" or "pause ID".</returns>
+    public static bool IsStopNotice(string notice, out Guid job, out StopRequest request)
     {
-        job = default;
-        return notice.StartsWith(StopNoticePrefix, StringComparison.Ordinal) && Guid.TryParse(notice.AsSpan(StopNoticePrefix.Length), out job);
+        (job, request) = (default, default);
+        return notice.Split(' ') is [var word, var id] && Enum.TryParse(word, ignoreCase: true, out request) && Guid.TryParse(id, out job);
     }
 
     /// <summary>It may quote what a crashing process wrote; PostgreSQL takes no NUL in a text.</summary>

@@ -17,8 +17,11 @@ internal abstract record Ending
 /// <summary>Why a worker stops an attempt before its own end.</summary>
 internal enum StopReason
 {
-    /// <summary>Its user asked for a cancel or a pause; which, is in the job's row.</summary>
-    AskedByUser,
+    /// <summary>Its user asked for that.</summary>
+    Cancelled,
+
+    /// <summary>Its user asked for that.</summary>
+    Paused,
 
     /// <summary>It ran longer than its spec allows.</summary>
     TimedOut,

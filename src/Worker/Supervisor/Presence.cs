@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Npgsql;
+using Temper.Domain.Jobs;
 using Temper.Store.Queue;
 
 namespace Temper.Worker.Supervisor;
@@ -23,8 +24,8 @@ internal sealed class Presence(WorkerIdentity worker, JobQueue queue, Doorbell d
         Options = $"{new NpgsqlConnectionStringBuilder(options.ConnectionString).Options} -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3",
     }.ToString();
 
-    /// <summary>Called with the id of a running job that its user wants stopped.</summary>
-    public required Action<Guid> OnStop { get; init; }
+    /// <summary>Called with the id of a running job that its user wants stopped, and how.</summary>
+    public required Action<Guid, StopRequest> OnStop { get; init; }
 
     public async Task RunAsync(CancellationToken stopping)
     {
@@ -90,6 +91,6 @@ internal sealed class Presence(WorkerIdentity worker, JobQueue queue, Doorbell d
     private void Hear(string notice)
     {
         if (notice == JobQueue.QueuedNotice) doorbell.Ring();
-        else if (JobQueue.IsStopNotice(notice, out var job)) OnStop(job);
+        else if (JobQueue.IsStopNotice(notice, out var job, out var request)) OnStop(job, request);
     }
 }

@@ -94,9 +94,10 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Do
 
     private async Task<Ending> TrainAsync(Attempt attempt)
     {
-        var (job, reports) = (attempt.Job, new Reports(attempt, queue, log));
+        var job = attempt.Job;
         var checkpoint = job.Attempt == 1 ? null : await Patience.UntilDatabaseAnswersAsync(() => queue.ReadCheckpointAsync(job, CancellationToken.None), log);
-        var training = new Training(attempt, runner!, reports, options.HangLimit, log);
+        var reports = new Reports(attempt, queue, log);
+        var training = new TrainingRun(attempt, runner!, reports, options.HangLimit, log);
         var ending = await training.RunAsync(checkpoint);
         if (!training.RunnerIsSound) await DropRunnerAsync();
         Judge(job, ending);
@@ -120,7 +121,7 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Do
             Ending.Failed(var reason, true, var output) => ($"failed: {reason}", () => queue.GiveBackAsync(job, reason, output, none)),
             Ending.Failed(var reason, false, _) => ($"failed for good: {reason}", () => queue.FailAsync(job, reason, none)),
             Ending.Stopped(StopReason.TimedOut) => ("timed out", () => queue.FailAsync(job, $"ran longer than its timeoutSeconds of {job.Spec.TimeoutSeconds}", none)),
-            Ending.Stopped(StopReason.AskedByUser) => ("stopped at its user's wish", () => queue.HandBackAsync(job, "its user withdrew the wish to stop it", none)),
+            Ending.Stopped(StopReason.Cancelled or StopReason.Paused) => ("stopped at its user's wish", () => queue.HandBackAsync(job, "its user withdrew the wish to stop it", none)),
             Ending.Stopped(StopReason.ShuttingDown) => ("handed back", () => queue.HandBackAsync(job, "its worker shut down", none)),
             _ => ("lost to a rescue", () => Task.FromResult(true)),
         };

@@ -1,4 +1,5 @@
 using Npgsql;
+using Temper.Domain.Jobs;
 using Temper.Store;
 using Temper.Store.Queue;
 
@@ -41,10 +42,10 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         var presence = new Presence(worker, queue, doorbell, options, log)
         {
             // A stale attempt at the same job stops as well: it has nothing to gain.
-            OnStop = id =>
+            OnStop = (id, request) =>
             {
                 foreach (var slot in slots)
-                    if (slot.Attempt is { } attempt && attempt.Job.Id == id) attempt.AskToStop(StopReason.AskedByUser);
+                    if (slot.Attempt is { } attempt && attempt.Job.Id == id) attempt.AskToStop(Reason(request));
             },
         };
 
@@ -123,9 +124,11 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         {
             // An attempt that ended during this call is missing too; by then nobody waits for its stop.
             if (!held.TryGetValue((attempt.Job.Id, attempt.Job.Attempt), out var request)) attempt.AskToStop(StopReason.Lost);
-            else if (request is not null) attempt.AskToStop(StopReason.AskedByUser);
+            else if (request is not null) attempt.AskToStop(Reason(request.Value));
         }
     }
+
+    private static StopReason Reason(StopRequest request) => request == StopRequest.Pause ? StopReason.Paused : StopReason.Cancelled;
 
     private async Task LeaveAsync(WorkerIdentity worker)
     {

@@ -31,8 +31,8 @@ public class CancelTests : QueueTest
         await Queue.CancelAsync(job.Id, default);
 
         Assert.True(await listener.WaitAsync(TimeSpan.FromSeconds(5)));
-        Assert.True(JobQueue.IsStopNotice(notice!, out var stopped));
-        Assert.Equal(job.Id, stopped);
+        Assert.True(JobQueue.IsStopNotice(notice!, out var stopped, out var request));
+        Assert.Equal((job.Id, StopRequest.Cancel), (stopped, request));
         var row = await JobAsync(job.Id);
         Assert.Equal(JobState.Running, row.State);
         Assert.Equal(StopRequest.Cancel, row.StopRequested);

@@ -4,13 +4,13 @@ namespace Temper.Worker.Supervisor;
 
 /// <summary>One attempt on a runner, from the command to train until its ending, whatever the runner may do.</summary>
 /// <param name="hangAfter">How long the runner may give no sign of life.</param>
-internal sealed class Training(Attempt attempt, RunnerProcess runner, Reports reports, TimeSpan hangAfter, ILogger log)
+internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports reports, TimeSpan hangAfter, ILogger log)
 {
     /// <summary>A training step is far shorter; a runner that takes longer to stop is stuck and killed.</summary>
     private static readonly TimeSpan StopGrace = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>When the worker shuts down nobody waits for a state to change, and a checkpoint saves more than seconds.</summary>
-    private static readonly TimeSpan ShutdownGrace = TimeSpan.FromSeconds(5);
+    /// <summary>Where the job will go on later, its checkpoint is worth waiting for.</summary>
+    private static readonly TimeSpan CheckpointGrace = TimeSpan.FromSeconds(5);
 
     /// <summary>This process may have been the one that stood still: what the runner said meanwhile is about to arrive.</summary>
     private static readonly TimeSpan LastChance = TimeSpan.FromSeconds(1);
@@ -107,7 +107,7 @@ internal sealed class Training(Attempt attempt, RunnerProcess runner, Reports re
     private async Task<Ending> StopAsync(Task<RunnerMessage> message)
     {
         var reason = await attempt.StopAsked;
-        using var grace = new CancellationTokenSource(reason == StopReason.ShuttingDown ? ShutdownGrace : StopGrace);
+        using var grace = new CancellationTokenSource(reason is StopReason.Paused or StopReason.ShuttingDown ? CheckpointGrace : StopGrace);
         try
         {
             await commanded.WaitAsync(grace.Token);
