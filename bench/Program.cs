@@ -12,6 +12,9 @@ switch (args)
     case ["report", .. var rest]:
         await Report.RunAsync(rest is ["--quick"] ? 3 : 30);
         return 0;
+    case ["queue", .. var rest]:
+        await QueueRates.RunAsync(quick: rest is ["--quick"]);
+        return 0;
     case ["coverage", .. var rest]:
         Coverage.Run(trials: rest is ["--quick"] ? 100 : 1000, images: 2000);
         return 0;
@@ -22,6 +25,6 @@ switch (args)
         else await Survival.RunAsync(deaths: 100, resumes: 50, pairs: 8);
         return 0;
     default:
-        Console.Error.WriteLine("usage: start [--quick] | survival [--quick] | report [--quick] | coverage [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
+        Console.Error.WriteLine("usage: start [--quick] | survival [--quick] | report [--quick] | queue [--quick] | coverage [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
         return 2;
 }
