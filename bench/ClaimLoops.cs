@@ -36,7 +36,7 @@ internal sealed class ClaimLoops(NpgsqlDataSource database, string connectionStr
             var (worker, doorbell) = (WorkerIdentity.Create("cpu", 1), new Doorbell());
             await queue.HeartbeatAsync(worker, [], suspendedReason: null, default);
             var listening = doorbell.NextRing;
-            loops.Add(new Presence(worker, queue, doorbell, options, NullLogger.Instance) { OnStop = _ => { } }.RunAsync(ending.Token));
+            loops.Add(new Presence(worker, queue, doorbell, options, NullLogger.Instance) { OnStop = (_, _) => { } }.RunAsync(ending.Token));
             await listening;
             ready.Add((worker, doorbell));
         }

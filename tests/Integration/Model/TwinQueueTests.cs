@@ -1,0 +1,101 @@
+using Npgsql;
+using Temper.Harness.Model;
+
+namespace Temper.Integration.Model;
+
+/// <summary>The twin of the queue's rules says what PostgreSQL says: every answer, and every job after every operation.</summary>
+public class TwinQueueTests
+{
+    private const string Jobs = "ABC";
+
+    private readonly HashSet<string> met = [];
+
+    public static TheoryData<string> Names => [.. Scenarios.All.Keys];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public Task Scenario_OnPostgresAndItsTwin_IsAnsweredAsItSays(string name) => OnADatabaseAsync(async pair =>
+    {
+        var stages = pair();
+        foreach (var (line, answer) in Scenarios.Lines(name)) Assert.Equal($"{line} => {answer}", $"{line} => {await stages.PlayAsync(line)}");
+    });
+
+    [Fact]
+    public async Task Improvised_HundredsOfScripts_MeetEveryOperationInEveryState()
+    {
+        // Three at a time: most of it is waiting for answers.
+        await Task.WhenAll(Enumerable.Range(0, 3).Select(lane => OnADatabaseAsync(async pair =>
+        {
+            for (var seed = 1 + lane; seed <= 300; seed += 3) await ImproviseAsync(seed, pair());
+        })));
+        Assert.Empty(Improviser.AllPairs.Except(met));
+    }
+
+    private async Task ImproviseAsync(int seed, SideBySide pair)
+    {
+        await pair.ClearAsync();
+        foreach (var worker in "123") await pair.PlayAsync($"beat {worker}");
+        var improviser = new Improviser(seed, pair.Twin, pair.Script);
+        for (var i = 0; i < 40; i++) await pair.PlayAsync(improviser.NextLine());
+        lock (met) met.UnionWith(improviser.Met);
+    }
+
+    private static async Task OnADatabaseAsync(Func<Func<SideBySide>, Task> play)
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        // Nothing here is to outlive a crash of the server.
+        await using var source = NpgsqlDataSource.Create($"{database.ConnectionString};Options=-c synchronous_commit=off");
+        await using var presence = await source.OpenConnectionAsync();
+        await play(() => new SideBySide(source, presence));
+    }
+
+    /// <summary>Plays each line on both, and compares.</summary>
+    private sealed class SideBySide
+    {
+        private readonly PostgresStage postgres;
+        private readonly Script onPostgres;
+        private readonly List<string> played = [];
+
+        public SideBySide(NpgsqlDataSource database, NpgsqlConnection presence)
+        {
+            postgres = new(database, presence);
+            var workers = Script.NewWorkers();
+            (Script, onPostgres) = (new(Twin, workers), new(postgres, workers));
+        }
+
+        public TwinStage Twin { get; } = new();
+
+        public Script Script { get; }
+
+        public Task ClearAsync() => postgres.ClearAsync();
+
+        public async Task<string> PlayAsync(string line)
+        {
+            var before = Jobs.Select(job => Twin.RunAt(Script.IdOf(job))).ToArray();
+            var (expected, answer) = (await Script.PlayAsync(line), await onPostgres.PlayAsync(line));
+            played.Add($"{line} => {answer}");
+            Same(expected, answer, line);
+            for (var i = 0; i < Jobs.Length; i++) await PinAsync(Jobs[i], before[i], line.StartsWith("pass"));
+            Same(await Script.RowsAsync(), await onPostgres.RowsAsync(), "rows");
+            return answer;
+        }
+
+        /// <summary>A backoff that has just begun is compared; from then on the script's clock, not the test's, tells whether it is over.</summary>
+        private async Task PinAsync(char job, DateTimeOffset? runAtBefore, bool timePassed)
+        {
+            if (onPostgres.IdOf(job) is not { } id || Twin.RunAt(Script.IdOf(job)) is not { } runAt) return;
+            var backoff = Twin.Backoff(Script.IdOf(job));
+            if (backoff > TimeSpan.Zero && runAt != runAtBefore)
+            {
+                Assert.InRange(await postgres.BackoffSecondsAsync(id), 0.75 * backoff.TotalSeconds - 0.1, 1.25 * backoff.TotalSeconds + 0.1);
+                await postgres.PinAsync(id, waits: true);
+            }
+            else if (timePassed && backoff == TimeSpan.Zero) await postgres.PinAsync(id, waits: false);
+        }
+
+        private void Same(string expected, string actual, string line)
+        {
+            if (expected != actual) Assert.Fail($"{string.Join('\n', played)}\n{line}\n  the twin:   {expected}\n  PostgreSQL: {actual}");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Temper.Unit.Model;
+
+/// <summary>For bench/model/run; tests do not come this way.</summary>
+internal static class Program
+{
+    public static int Main(string[] args)
+    {
+        switch (args)
+        {
+            case ["--seed", var seed, .. var bug]:
+                foreach (var line in Schedules.Trace(bug is [var name] ? PlantedBugs.All[name] : PlantedBug.None, long.Parse(seed, CultureInfo.InvariantCulture))) Console.WriteLine(line);
+                return 0;
+            case [var count]:
+                return Record(long.Parse(count, CultureInfo.InvariantCulture));
+            default:
+                Console.Error.WriteLine("usage: COUNT | --seed SEED [BUG]");
+                return 2;
+        }
+    }
+
+    private static int Record(long count)
+    {
+        Schedules.Run(PlantedBug.None, 2_000); // compiles everything
+        var clock = Stopwatch.StartNew();
+        var tally = Schedules.Run(PlantedBug.None, count);
+        var seconds = clock.Elapsed.TotalSeconds;
+        Console.WriteLine($"{tally.Count:N0} schedules, {tally.Events:N0} events, {tally.Simulated.TotalDays:F0} simulated days in {seconds:F0} s: {tally.Count / seconds:N0} schedules a second.");
+        Console.WriteLine(tally.First is null ? "No promise was broken.\n" : $"Broken: {tally.First}\n");
+        Console.WriteLine("| planted bug | caught in schedule | by the promise |\n|---|---|---|");
+        foreach (var (name, bug) in PlantedBugs.All)
+            Console.WriteLine(Schedules.Run(bug, bug.CaughtWithin).First is { } caught ? $"| {name} | {caught.Seed:N0} | {caught.Promise} |" : $"| {name} | not within {bug.CaughtWithin:N0} | |");
+        return tally.First is null ? 0 : 1;
+    }
+}

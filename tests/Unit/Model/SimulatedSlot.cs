@@ -1,0 +1,111 @@
+using Temper.Harness.Model;
+using Temper.Worker.Supervisor;
+
+namespace Temper.Unit.Model;
+
+/// <summary>
+/// Slot.cs and its runner. A training is so many half epochs, and a checkpoint is how many of them are done: one may be made
+/// in the middle of an epoch or at its end.
+/// </summary>
+internal sealed class SimulatedSlot(SimulatedWorker worker)
+{
+    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
+
+    private readonly World world = worker.World;
+    private readonly Simulation simulation = worker.Simulation;
+
+    public SimulatedAttempt? Attempt { get; private set; }
+
+    public async Task RunAsync()
+    {
+        while (!worker.IsStopping)
+        {
+            var rings = worker.Doorbell.Rings;
+            var claim = await worker.ClaimAsync();
+            // A stop breaks off a claim under way, and nobody hears whether it was too late for that.
+            if (worker.IsStopping && simulation.Chance(0.5)) return;
+            if (!claim.Came) await worker.StopBell.WaitAsync(SimulatedWorker.RetryDelay);
+            else if (claim.Value is { } job) await CarryOutAsync(new(worker, job.Id, job.Attempt));
+            else if (rings == worker.Doorbell.Rings) await worker.Doorbell.WaitAsync(PollInterval);
+        }
+    }
+
+    private async Task CarryOutAsync(SimulatedAttempt attempt)
+    {
+        Attempt = attempt;
+        if (worker.IsStopping) attempt.AskToStop(StopReason.ShuttingDown);
+        await RecordAsync(attempt, await TrainAsync(attempt));
+        Attempt = null;
+    }
+
+    private async Task<Ending> TrainAsync(SimulatedAttempt attempt)
+    {
+        var halvesDone = attempt.Number == 1 ? 0 : await worker.UntilAnsweredAsync(Deed.ReadCheckpoint, attempt, queue => queue.ReadCheckpoint(attempt.Id)) ?? 0;
+        var reports = new SimulatedReports(worker, attempt);
+        var ending = await RunAsync(attempt, reports, halvesDone);
+        await reports.CloseAsync();
+        return ending;
+    }
+
+    /// <summary>Training.cs, and what its runner says.</summary>
+    private async Task<Ending> RunAsync(SimulatedAttempt attempt, SimulatedReports reports, int halvesDone)
+    {
+        var halves = 2 * world.EpochsOf[attempt.Id];
+        var slowest = simulation.Random.NextDouble(0.1, 5);
+        reports.AddTrainingStarted();
+        while (halvesDone < halves)
+        {
+            await attempt.StopBell.WaitAsync(simulation.Between(0.05, world.Weather.IsClear ? 0.5 : slowest));
+            if (attempt.Stop is { } stop) return await StopAsync(reports, stop, halvesDone);
+            if (simulation.Chance(world.Weather.RunnerFailures)) return simulation.Chance(0.8) ? Ending.GaveUp : Ending.Failed;
+            halvesDone++;
+            var checkpoint = simulation.Chance(0.5) ? halvesDone : (int?)null;
+            if (halvesDone % 2 == 0) reports.AddEpoch(halvesDone / 2, checkpoint);
+            else if (checkpoint is not null) reports.AddCheckpoint(halvesDone);
+        }
+        return attempt.Stop == StopReason.Lost ? Ending.Lost : Ending.Succeeded;
+    }
+
+    /// <summary>A runner that heeds the stop makes a last checkpoint; one that does not is killed.</summary>
+    private async Task<Ending> StopAsync(SimulatedReports reports, StopReason stop, int halvesDone)
+    {
+        await worker.Delay(simulation.Between(0, stop == StopReason.ShuttingDown ? 5 : 0.5));
+        if (simulation.Chance(0.8)) reports.AddCheckpoint(halvesDone);
+        return stop == StopReason.Lost ? Ending.Lost : Ending.Stopped;
+    }
+
+    private Task<bool> RecordAsync(SimulatedAttempt attempt, Ending ending)
+    {
+        var (id, number) = (attempt.Id, attempt.Number);
+        return ending switch
+        {
+            Ending.Succeeded => worker.UntilAnsweredAsync(Deed.Succeed, attempt, queue => queue.Succeed(id, number)),
+            Ending.GaveUp => worker.UntilAnsweredAsync(Deed.GiveBack, attempt, queue => queue.GiveBack(id, number, "its runner crashed")),
+            Ending.Failed => worker.UntilAnsweredAsync(Deed.Fail, attempt, queue => queue.Fail(id, number, "it diverged")),
+            Ending.Stopped => worker.UntilAnsweredAsync(Deed.HandBack, attempt, queue => queue.HandBack(id, number, "its worker shut down")),
+            _ => Task.FromResult(true),
+        };
+    }
+
+    private enum Ending { Succeeded, GaveUp, Failed, Stopped, Lost }
+}
+
+internal sealed class SimulatedAttempt(Process worker, Guid id, int number)
+{
+    public Guid Id { get; } = id;
+
+    public int Number { get; } = number;
+
+    public Bell StopBell { get; } = new(worker);
+
+    /// <summary>The first reason stands.</summary>
+    public StopReason? Stop { get; private set; }
+
+    public void AskToStop(StopReason reason)
+    {
+        Stop ??= reason;
+        StopBell.Ring();
+    }
+
+    public bool Is(OwnedJob job) => (job.Id, job.Attempt) == (Id, Number);
+}

@@ -1,0 +1,225 @@
+using Temper.Domain.Jobs;
+using Temper.Harness.Model;
+
+namespace Temper.Unit.Model;
+
+/// <summary>
+/// Looks at every job after every statement and compares it with what it knew before. It holds the promises of
+/// docs/lifecycle.md, in terms of who did what, and knows nothing of how the queue keeps them.
+/// </summary>
+internal sealed class Witness(World world)
+{
+    /// <summary>A dead worker's connection is noticed within 8 s, then watched for 3 s; a late claim may come before.</summary>
+    private static readonly TimeSpan RescuedWithin = TimeSpan.FromSeconds(15);
+
+    private readonly List<Seen> jobs = [];
+    private readonly HashSet<Guid> acknowledged = [], deleted = [];
+    private readonly Dictionary<Guid, DateTimeOffset> lastBeat = [];
+
+    /// <summary>How often each kind of statement changed a job, by <see cref="Deed"/>.</summary>
+    public long[] Changing { get; } = new long[Enum.GetValues<Deed>().Length];
+
+    /// <summary>How often it changed none.</summary>
+    public long[] Idle { get; } = new long[Enum.GetValues<Deed>().Length];
+
+    private Simulation Simulation => world.Simulation;
+
+    private TwinQueue Queue => world.Server.Queue;
+
+    public void Acknowledge(Guid job) => acknowledged.Add(job);
+
+    /// <param name="answer">What the statement was answered.</param>
+    /// <returns>Whether a job changed.</returns>
+    public bool Saw(Statement statement, object? answer)
+    {
+        if (statement.OnlyReads) return false;
+        var changed = false;
+        if (Simulation.IsLogged) Log(statement, answer);
+        if (statement.Deed == Deed.Beat) lastBeat[statement.Worker] = Simulation.DatabaseTime;
+        if (statement.Deed == Deed.Submit)
+        {
+            jobs.Add(new(Queue.Find(statement.Job)!));
+            changed = true;
+        }
+        for (var i = jobs.Count - 1; i >= 0; i--)
+            if (Queue.Find(jobs[i].Id) is { } row) changed |= Check(jobs[i], row, statement, answer is true);
+            else
+            {
+                Promise(statement.Deed == Deed.Delete && statement.Job == jobs[i].Id && jobs[i].State != JobState.Running, "a job vanishes only when its user deletes it, and not while it runs");
+                deleted.Add(jobs[i].Id);
+                jobs.RemoveAt(i);
+                changed = true;
+            }
+        (changed ? Changing : Idle)[(int)statement.Deed]++;
+        return changed;
+    }
+
+    public void SawTheEnd()
+    {
+        foreach (var job in acknowledged) Promise(Queue.Find(job) is not null || deleted.Contains(job), "an acknowledged job is never lost");
+    }
+
+    private bool Check(Seen before, TwinJob row, Statement statement, bool effect)
+    {
+        var differs = before.Differs(row);
+        if (differs)
+        {
+            CheckMove(before, row, statement);
+            CheckWrites(before, row, statement);
+            CheckCounts(before, row, statement);
+            CheckWish(before, row);
+            CheckRow(row);
+            before.Update(row, Simulation.Now);
+        }
+        if (effect && statement.Job == row.Id) before.Note(statement, row);
+        CheckRescued(before, row);
+        return differs;
+    }
+
+    /// <summary>Who may move a job from where to where.</summary>
+    private void CheckMove(Seen before, TwinJob row, Statement statement)
+    {
+        if (before.State != row.State) Promise(JobLifecycle.MovesFrom(before.State).Contains(row.State), $"no job moves from {before.State} to {row.State}");
+        var held = before.State == JobState.Running && before.Attempt == statement.Attempt && before.Worker == statement.Worker && before.Id == statement.Job;
+        var named = before.Id == statement.Job;
+        var mayTouch = statement.Deed switch
+        {
+            Deed.Claim => before.State == JobState.Queued && row.State == JobState.Running,
+            Deed.Start or Deed.Report or Deed.Succeed or Deed.Fail or Deed.GiveBack or Deed.HandBack or Deed.HandBackUnknown => held,
+            Deed.Rescue or Deed.HandBackAll => before.State == JobState.Running && before.Worker == statement.Worker,
+            Deed.Cancel or Deed.Pause or Deed.Resume => named && !before.State.IsFinal(),
+            Deed.Retry => named && before.State is JobState.Failed or JobState.Cancelled,
+            _ => false,
+        };
+        Promise(mayTouch, $"{statement.Deed} does not touch a job that is {before.State} under another's attempt, or none");
+        if (statement.Deed == Deed.Rescue) CheckRescue(before, statement);
+        if (statement.Deed == Deed.HandBackUnknown)
+            Promise(!world.WorkerOf(statement.Worker).Slots.Any(slot => slot.Attempt is { } attempt && attempt.Id == row.Id && attempt.Number == before.Attempt)
+                || world.Weather.MayLose(world.WorkerOf(statement.Worker)), "a healthy worker keeps the job that it works on");
+        if (row.State == JobState.Running) Promise(row.WorkerId is not null && row.Attempt == before.Attempt + (statement.Deed == Deed.Claim ? 1 : 0), "a claim, and nothing else, begins the next attempt");
+        else Promise(row.WorkerId is null && row.Attempt == before.Attempt, "only a running job has an owner");
+    }
+
+    private void CheckRescue(Seen before, Statement statement)
+    {
+        var worker = world.WorkerOf(statement.Worker);
+        Promise(!worker.IsAlive || world.Weather.MayLose(worker), "a healthy worker keeps its jobs, whatever happens to the database");
+        Promise(!lastBeat.TryGetValue(statement.Worker, out var beat) || beat <= statement.Sighting!.SeenAt, "a worker that beat since it was seen keeps its jobs");
+    }
+
+    /// <summary>Epochs and checkpoints come from reports of the attempt that holds the job, and go with a fresh retry.</summary>
+    private void CheckWrites(Seen before, TwinJob row, Statement statement)
+    {
+        if (statement is { Deed: Deed.Retry, Fresh: true }) Promise(row.Epochs.Count == 0 && row.Checkpoint is null, "a fresh retry begins anew");
+        else
+        {
+            if (row.Checkpoint != before.Checkpoint) Promise(statement.Deed == Deed.Report || row is { State: JobState.Succeeded, Checkpoint: null }, "a checkpoint comes from a report");
+            Promise(row.Epochs.Count >= before.Epochs.Count, "no epoch is lost");
+            for (var i = 0; i < row.Epochs.Count; i++)
+                if (i >= before.Epochs.Count || row.Epochs[i] != before.Epochs[i])
+                    Promise(statement.Deed == Deed.Report && row.Epochs[i].Attempt == statement.Attempt, "an epoch's row is of the attempt that held the job");
+        }
+    }
+
+    /// <summary>Failures are counted for crashes, errors and lost workers, and for nothing else; an attempt that ended is in the history.</summary>
+    private void CheckCounts(Seen before, TwinJob row, Statement statement)
+    {
+        var counted = statement.Deed is Deed.GiveBack or Deed.Fail or Deed.Rescue ? 1 : 0;
+        Promise(row.Failures == (statement.Deed == Deed.Retry ? 0 : before.Failures + counted), "a failure, and nothing else, is counted");
+        var ended = before.State == JobState.Running && row.State != JobState.Running;
+        Promise(row.Attempts.Count == before.AttemptsCount + (ended ? 1 : 0), "an attempt that ends is in the history, once");
+    }
+
+    private void CheckWish(Seen before, TwinJob row)
+    {
+        if (before.State != JobState.Running || row.State == JobState.Running) return;
+        if (before.Wish == StopRequest.Cancel) Promise(row.State is JobState.Cancelled or JobState.Succeeded, "a running job that was cancelled ends cancelled, unless it succeeded first");
+        if (before.Wish == StopRequest.Pause) Promise(row.State != JobState.Queued, "a running job that was paused does not run on");
+    }
+
+    private void CheckRow(TwinJob row)
+    {
+        Promise(row.Failures <= row.MaxAttempts && (row.State.IsFinal() || row.Failures < row.MaxAttempts), "maxAttempts bounds the failures");
+        for (var i = 0; i < row.Epochs.Count; i++) Promise(row.Epochs[i].Epoch == i + 1, "no epoch is missing or doubled");
+        Promise((row.Checkpoint ?? 0) / 2 <= row.Epochs.Count, "no checkpoint is ahead of the epochs stored");
+        Promise((row.FinishedAt is not null) == row.State.IsFinal(), "a final state, and no other, has its time");
+        Promise(row.StopRequested is null || row.State == JobState.Running, "only a running job is asked to stop");
+        if (row.State == JobState.Succeeded) Promise(row.Epochs.Count == world.EpochsOf[row.Id] && row.Checkpoint is null, "a job that succeeded has all its epochs, and no checkpoint");
+    }
+
+    private void CheckRescued(Seen before, TwinJob row)
+    {
+        if (!world.Weather.IsClear || row.State != JobState.Running || world.WorkerOf(row.WorkerId!.Value) is { IsAlive: true }) return;
+        var since = world.Weather.QuietFrom > before.ClaimedAt ? world.Weather.QuietFrom : before.ClaimedAt;
+        Promise(Simulation.Now < since + RescuedWithin, "a dead worker's job is rescued in time");
+    }
+
+    private static void Promise(bool kept, string promise)
+    {
+        if (!kept) throw new ViolationException(promise);
+    }
+
+    private void Log(Statement statement, object? answer)
+    {
+        var about = Queue.Find(statement.Job);
+        Simulation.Log($"{World.Name(statement.Worker)} {statement.Deed} {World.Name(statement.Job)}{(statement.Attempt > 0 ? $"#{statement.Attempt}" : "")}{(statement.Fresh ? " fresh" : "")} => {Told(answer)}"
+            + string.Concat(Queue.Jobs.Where(job => job == about || statement.Job == default).Select(job => $"; {World.Name(job.Id)}#{job.Attempt} {job.State}{(job.WorkerId is { } owner ? $" of {World.Name(owner)}" : "")}, {job.Epochs.Count} epochs, checkpoint {job.Checkpoint}, failures {job.Failures}")));
+    }
+
+    private static string Told(object? answer) => answer switch
+    {
+        bool effect => effect ? "yes" : "no",
+        ValueTuple<Guid, int> claimed => $"{World.Name(claimed.Item1)}#{claimed.Item2}",
+        IEnumerable<Guid> ids => string.Join(' ', ids.Select(World.Name)),
+        IEnumerable<OwnedJob> owned => string.Join(' ', owned.Select(job => $"{World.Name(job.Id)}#{job.Attempt}")),
+        null => "nothing",
+        _ => answer.ToString()!,
+    };
+
+    /// <summary>A job as it stood after the last statement, and what its user was last told that it would do.</summary>
+    private sealed class Seen(TwinJob row)
+    {
+        public Guid Id { get; } = row.Id;
+        public JobState State { get; private set; } = row.State;
+        public int Attempt { get; private set; }
+        public int Failures { get; private set; }
+        public Guid? Worker { get; private set; }
+        public StopRequest? Stop { get; private set; }
+        public int? Checkpoint { get; private set; }
+        public int AttemptsCount { get; private set; }
+        public bool IsTraining { get; private set; }
+        public List<(int Epoch, int Attempt)> Epochs { get; } = [];
+        public StopRequest? Wish { get; private set; }
+        public TimeSpan ClaimedAt { get; private set; }
+
+        public bool Differs(TwinJob row) =>
+            row.State != State || row.Attempt != Attempt || row.Failures != Failures || row.WorkerId != Worker || row.StopRequested != Stop
+            || row.Checkpoint != Checkpoint || row.TrainingStartedAt is not null != IsTraining || row.Attempts.Count != AttemptsCount || !SameEpochs(row.Epochs);
+
+        private bool SameEpochs(List<(int, int)> now)
+        {
+            if (now.Count != Epochs.Count) return false;
+            for (var i = 0; i < now.Count; i++)
+                if (now[i] != Epochs[i]) return false;
+            return true;
+        }
+
+        public void Note(Statement statement, TwinJob row)
+        {
+            if (row.State != JobState.Running) return;
+            if (statement.Deed == Deed.Cancel) Wish = StopRequest.Cancel;
+            else if (statement.Deed == Deed.Pause) Wish ??= StopRequest.Pause;
+            else if (statement.Deed == Deed.Resume && Wish == StopRequest.Pause) Wish = null;
+        }
+
+        public void Update(TwinJob row, TimeSpan now)
+        {
+            if (row.Attempt != Attempt) ClaimedAt = now;
+            (State, Attempt, Failures, Worker, Stop, Checkpoint, AttemptsCount) = (row.State, row.Attempt, row.Failures, row.WorkerId, row.StopRequested, row.Checkpoint, row.Attempts.Count);
+            if (State != JobState.Running) Wish = null;
+            IsTraining = row.TrainingStartedAt is not null;
+            Epochs.Clear();
+            Epochs.AddRange(row.Epochs);
+        }
+    }
+}
