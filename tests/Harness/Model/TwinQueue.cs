@@ -24,8 +24,8 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
     /// <summary>Silent and jobless for so long, a worker is taken off the list.</summary>
     public TimeSpan ForgottenAfter { get; set; } = TimeSpan.FromHours(1);
 
-    /// <summary>pg_notify: null that a job may be waiting, else the running job that is to stop.</summary>
-    public Action<Guid?> Notify { get; set; } = _ => { };
+    /// <summary>pg_notify: null that a job may be waiting, else which running job is to stop, and how.</summary>
+    public Action<(Guid Job, StopRequest Request)?> Notify { get; set; } = _ => { };
 
     protected DateTimeOffset Now => clock();
 
@@ -217,7 +217,7 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
         if (job.State == JobState.Running)
         {
             job.StopRequested = StopRequest.Cancel;
-            Notify(id);
+            Notify((id, StopRequest.Cancel));
             return true;
         }
         (job.Reason, job.State, job.FinishedAt) = ($"cancelled while {Word(job.State)}", JobState.Cancelled, Now);
@@ -230,7 +230,7 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
         if (job.State == JobState.Running)
         {
             job.StopRequested = StopRequest.Pause;
-            Notify(id);
+            Notify((id, StopRequest.Pause));
             return true;
         }
         (job.Reason, job.State) = ("paused while queued", JobState.Paused);

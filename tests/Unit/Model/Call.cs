@@ -29,7 +29,11 @@ internal readonly record struct Fate(double ThereSeconds, double BackSeconds, do
 /// <summary>One statement, from its sending to its answer. Each of the two ways may take long or fail, and the server may go down in between.</summary>
 internal sealed class Call<T>(World world, Process caller, Session? session, Statement what, Func<TwinQueue, T> statement) : Pending(caller)
 {
+    /// <summary>A heartbeat's own; others wait longer than a schedule lasts.</summary>
+    private const double HeartbeatTimeoutSeconds = 5;
+
     private readonly int life = world.Server.Lives;
+    private double backSeconds;
     private bool isExecuted, isOver;
     private Answer<T> answer;
 
@@ -40,13 +44,12 @@ internal sealed class Call<T>(World world, Process caller, Session? session, Sta
     public Call<T> Send()
     {
         var fate = world.Weather.FateOf(Process);
-        BackSeconds = fate.BackSeconds;
+        backSeconds = fate.BackSeconds;
+        if (what.Deed == Deed.Beat && fate.ThereSeconds + fate.BackSeconds > HeartbeatTimeoutSeconds) fate = fate with { PatienceSeconds = Math.Min(fate.PatienceSeconds, HeartbeatTimeoutSeconds) };
         if (double.IsFinite(fate.PatienceSeconds)) world.Simulation.After(TimeSpan.FromSeconds(fate.PatienceSeconds), Break);
         if (double.IsFinite(fate.ThereSeconds)) world.Simulation.After(TimeSpan.FromSeconds(fate.ThereSeconds), this);
         return this;
     }
-
-    private double BackSeconds { get; set; }
 
     /// <summary>First the request arrives, then the answer.</summary>
     public override void Happen()
@@ -56,7 +59,9 @@ internal sealed class Call<T>(World world, Process caller, Session? session, Sta
         else Execute();
     }
 
-    private bool CanReach() => world.Server.IsUp && (!world.Server.IsFull || what.OnlyReads) && world.Server.Lives == life && (session is null or { IsOpen: true, IsBroken: false }) && !world.Weather.IsCut(Process);
+    private bool CanReach() =>
+        world.Server.IsUp && world.Server.Lives == life && (!world.Server.IsFull || what.OnlyReads)
+        && (session is null or { IsOpen: true, IsBroken: false }) && !world.Troubles.IsCut(Process);
 
     private void Execute()
     {
@@ -71,7 +76,7 @@ internal sealed class Call<T>(World world, Process caller, Session? session, Sta
             return;
         }
         if (world.Witness.Saw(what, answer.Value)) world.Weather.AfterChange(Process);
-        if (double.IsFinite(BackSeconds)) world.Simulation.After(TimeSpan.FromSeconds(BackSeconds), this);
+        if (double.IsFinite(backSeconds)) world.Simulation.After(TimeSpan.FromSeconds(backSeconds), this);
     }
 
     private void Break() => Answer(default);
@@ -80,7 +85,7 @@ internal sealed class Call<T>(World world, Process caller, Session? session, Sta
     {
         if (isOver) return;
         isOver = true;
-        answer = heard with { Came = heard.Came && world.Server.Lives == life && !world.Weather.IsCut(Process) };
+        answer = heard with { Came = heard.Came && world.Server.Lives == life && !world.Troubles.IsCut(Process) };
         Complete();
     }
 }

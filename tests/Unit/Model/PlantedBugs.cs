@@ -12,15 +12,15 @@ internal static class PlantedBugs
     {
         ["a report is not fenced"] = new(1_000, (clock, random) => new UnfencedReport(clock, random)),
         ["a success is not fenced"] = new(1_000, (clock, random) => new UnfencedSuccess(clock, random)),
-        ["writes are fenced by the worker, not by the attempt"] = new(10_000, (clock, random) => new FencedByWorker(clock, random)),
+        ["writes are fenced by the worker, not by the attempt"] = new(5_000, (clock, random) => new FencedByWorker(clock, random)),
         ["a claim keeps the attempt's number"] = new(1_000, (clock, random) => new SameAttempt(clock, random)),
         ["a claim looks first and takes later"] = new(1_000, Worker: (world, id, slots) => new ClaimsInTwoSteps(world, id, slots)),
         ["the lease is judged by the worker's own clock"] = new(1_000, Worker: (world, id, slots) => new ReadsItsOwnClock(world, id, slots)),
-        ["the watch goes on over an outage"] = new(10_000, Worker: (world, id, slots) => new WatchesOverOutages(world, id, slots)),
+        ["the watch goes on over an outage"] = new(5_000, Worker: (world, id, slots) => new WatchesOverOutages(world, id, slots)),
         ["a worker is lost at first sight"] = new(1_000, Worker: (world, id, slots) => new JudgesAtFirstSight(world, id, slots)),
         ["silence counts while the watcher's own heartbeats are not stored"] = new(20_000, Worker: (world, id, slots) => new TrustsItself(world, id, slots)),
-        ["a silent worker is lost although its lock is held"] = new(2_000, Worker: (world, id, slots) => new IgnoresLocks(world, id, slots)),
-        ["the presence lock is tried instead of read"] = new(20_000, Worker: (world, id, slots) => new TriesLocks(world, id, slots)),
+        ["a silent worker is lost although its lock is held"] = new(1_000, Worker: (world, id, slots) => new IgnoresLocks(world, id, slots)),
+        ["the presence lock is tried instead of read"] = new(40_000, Worker: (world, id, slots) => new TriesLocks(world, id, slots)),
         ["presence ends before the jobs are handed back"] = new(20_000, Worker: (world, id, slots) => new LeavesEarly(world, id, slots)),
         ["a rescue does not look for a heartbeat since"] = new(30_000, (clock, random) => new UnguardedRescue(clock, random)),
         ["epochs are keyed by attempt as well"] = new(1_000, (clock, random) => new EpochsByAttempt(clock, random)),
@@ -34,7 +34,7 @@ internal static class PlantedBugs
         ["a running job can be deleted"] = new(1_000, (clock, random) => new DeletesRunning(clock, random)),
         ["a claim whose answer was lost never goes back"] = new(1_000, Worker: (world, id, slots) => new KeepsUnknown(world, id, slots)),
         ["a claim whose answer is under way goes back"] = new(10_000, Worker: (world, id, slots) => new GivesBackAtOnce(world, id, slots)),
-        ["what a worker knows is what it knew before its heartbeat"] = new(30_000, Worker: (world, id, slots) => new KnewBefore(world, id, slots)),
+        ["what a worker knows is what it knew before its heartbeat"] = new(20_000, Worker: (world, id, slots) => new KnewBefore(world, id, slots)),
         ["a report whose answer was lost counts as stored"] = new(1_000, Worker: (world, id, slots) => new ReportsOnce(world, id, slots)),
         ["checkpoint and epochs are two statements"] = new(1_000, Worker: (world, id, slots) => new ReportsInTwoSteps(world, id, slots)),
     };
@@ -189,13 +189,13 @@ internal static class PlantedBugs
 
     private sealed class ReadsItsOwnClock(World world, Guid id, int slots) : SimulatedWorker(world, id, slots)
     {
-        protected override IReadOnlyList<WorkerSighting> Watch(TwinQueue queue, Session session) =>
+        public override IReadOnlyList<WorkerSighting> Watch(TwinQueue queue, Session session) =>
             [.. base.Watch(queue, session).Select(sighting => sighting with { SeenAt = sighting.SeenAt + ClockError })];
     }
 
     private class TrustsItself(World world, Guid id, int slots) : SimulatedWorker(world, id, slots)
     {
-        protected override IReadOnlyList<WorkerSighting> Watch(TwinQueue queue, Session session) =>
+        public override IReadOnlyList<WorkerSighting> Watch(TwinQueue queue, Session session) =>
             [.. base.Watch(queue, session).Select(seen => seen.Worker == Id ? seen with { HeartbeatAt = seen.SeenAt } : seen)];
     }
 
@@ -203,28 +203,28 @@ internal static class PlantedBugs
     {
         private readonly LostWorkers watch = new(id, world.Lease);
 
-        protected override LostWorkers NewWatch() => watch;
+        public override LostWorkers NewWatch() => watch;
     }
 
     private sealed class JudgesAtFirstSight(World world, Guid id, int slots) : SimulatedWorker(world, id, slots)
     {
-        protected override IReadOnlyList<(WorkerSighting Worker, string Reason)> Judge(LostWorkers watch, IReadOnlyList<WorkerSighting> sightings) =>
+        public override IReadOnlyList<(WorkerSighting Worker, string Reason)> Judge(LostWorkers watch, IReadOnlyList<WorkerSighting> sightings) =>
             [.. sightings.Where(seen => seen.Worker != Id).Where(seen => !seen.Present && seen.HeartbeatAge > LostWorkers.Watched || seen.HeartbeatAge > World.Lease).Select(seen => (seen, "its worker died"))];
     }
 
     private sealed class IgnoresLocks(World world, Guid id, int slots) : SimulatedWorker(world, id, slots)
     {
-        protected override IReadOnlyList<WorkerSighting> Watch(TwinQueue queue, Session session) => queue.Watch(Id, _ => false);
+        public override IReadOnlyList<WorkerSighting> Watch(TwinQueue queue, Session session) => queue.Watch(Id, _ => false);
     }
 
     private sealed class TriesLocks(World world, Guid id, int slots) : SimulatedWorker(world, id, slots)
     {
-        protected override IReadOnlyList<WorkerSighting> Watch(TwinQueue queue, Session session) => queue.Watch(Id, worker => !World.Server.TryLock(worker, session) || worker == Id);
+        public override IReadOnlyList<WorkerSighting> Watch(TwinQueue queue, Session session) => queue.Watch(Id, worker => !World.Server.TryLock(worker, session) || worker == Id);
     }
 
     private sealed class LeavesEarly(World world, Guid id, int slots) : SimulatedWorker(world, id, slots)
     {
-        protected override bool IsPresent => !IsStopping;
+        public override bool StaysPresent => !IsStopping;
     }
 
     private sealed class KeepsUnknown(World world, Guid id, int slots) : SimulatedWorker(world, id, slots)
@@ -244,13 +244,13 @@ internal static class PlantedBugs
 
     private sealed class ReportsOnce(World world, Guid id, int slots) : SimulatedWorker(world, id, slots)
     {
-        public override async Task<bool> StoreAsync(SimulatedAttempt attempt, IReadOnlyList<int> epochs, int? checkpoint) =>
-            await Ask(Deed.Report, queue => queue.Report(attempt.Id, attempt.Number, epochs, checkpoint), (attempt.Id, attempt.Number)) is not { Came: true, Value: false };
+        public override async Task<bool?> ReportAsync(SimulatedAttempt attempt, IReadOnlyList<int> epochs, int? checkpoint) =>
+            await base.ReportAsync(attempt, epochs, checkpoint) ?? true;
     }
 
     private sealed class ReportsInTwoSteps(World world, Guid id, int slots) : SimulatedWorker(world, id, slots)
     {
-        public override async Task<bool> StoreAsync(SimulatedAttempt attempt, IReadOnlyList<int> epochs, int? checkpoint) =>
-            (checkpoint is null || await base.StoreAsync(attempt, [], checkpoint)) && (epochs.Count == 0 || await base.StoreAsync(attempt, epochs, null));
+        public override async Task<bool?> ReportAsync(SimulatedAttempt attempt, IReadOnlyList<int> epochs, int? checkpoint) =>
+            checkpoint is not null && await base.ReportAsync(attempt, [], checkpoint) is not true ? null : await base.ReportAsync(attempt, epochs, null);
     }
 }

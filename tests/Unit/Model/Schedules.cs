@@ -36,6 +36,17 @@ internal static class Schedules
         return tally;
     }
 
+    /// <returns>In how many of the first schedules a promise is broken.</returns>
+    public static int CountBroken(PlantedBug bug, long count)
+    {
+        var broken = 0;
+        Parallel.For(1, count + 1, seed =>
+        {
+            if (BrokenPromise(new World(seed, bug)) is not null) Interlocked.Increment(ref broken);
+        });
+        return broken;
+    }
+
     /// <summary>What happens in one schedule, line by line; the last line is the broken promise, if one is.</summary>
     public static IReadOnlyList<string> Trace(PlantedBug bug, long seed)
     {

@@ -3,7 +3,7 @@ using Temper.Harness.Model;
 namespace Temper.Unit.Model;
 
 /// <summary>PostgreSQL as its clients meet it: statements one at a time, sessions with their locks, and outages. What was committed stays.</summary>
-internal sealed class Server(TwinQueue queue)
+internal sealed class Server(Simulation simulation, TwinQueue queue)
 {
     private readonly Dictionary<Guid, Session> locks = [];
     private readonly List<Session> sessions = [];
@@ -14,6 +14,13 @@ internal sealed class Server(TwinQueue queue)
 
     /// <summary>Its disk is full: it answers, and stores nothing.</summary>
     public bool IsFull { get; set; }
+
+    /// <summary>Until everybody is over the last time that it was down, or full; see <see cref="Health"/>.</summary>
+    public TimeSpan TroubledUntil { get; set; }
+
+    public TimeSpan WasFullUntil { get; set; }
+
+    public bool IsTroubled => TroubledUntil > simulation.Now;
 
     /// <summary>How often it went down: a connection belongs to one life of the server.</summary>
     public int Lives { get; private set; }

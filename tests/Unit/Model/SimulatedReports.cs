@@ -64,9 +64,15 @@ internal sealed class SimulatedReports
         }
     }
 
+    /// <returns>False: the job is no longer held.</returns>
     private async Task<bool> WriteAsync(bool started, List<int> ended, int? made)
     {
         if (started && !await worker.UntilAnsweredAsync(Deed.Start, attempt, queue => queue.ReportTrainingStarted(attempt.Id, attempt.Number))) return false;
-        return ended.Count == 0 && made is null || await worker.StoreAsync(attempt, ended, made);
+        if (ended.Count == 0 && made is null) return true;
+        while (true)
+        {
+            if (await worker.ReportAsync(attempt, ended, made) is { } held) return held;
+            await worker.Delay(SimulatedWorker.RetryDelay);
+        }
     }
 }

@@ -47,7 +47,7 @@ internal sealed class SimulatedSlot(SimulatedWorker worker)
         return ending;
     }
 
-    /// <summary>Training.cs, and what its runner says.</summary>
+    /// <summary>TrainingRun.cs, and what its runner says.</summary>
     private async Task<Ending> RunAsync(SimulatedAttempt attempt, SimulatedReports reports, int halvesDone)
     {
         var halves = 2 * world.EpochsOf[attempt.Id];
@@ -69,7 +69,7 @@ internal sealed class SimulatedSlot(SimulatedWorker worker)
     /// <summary>A runner that heeds the stop makes a last checkpoint; one that does not is killed.</summary>
     private async Task<Ending> StopAsync(SimulatedReports reports, StopReason stop, int halvesDone)
     {
-        await worker.Delay(simulation.Between(0, stop == StopReason.ShuttingDown ? 5 : 0.5));
+        await worker.Delay(simulation.Between(0, stop is StopReason.Paused or StopReason.ShuttingDown ? 5 : 0.5));
         if (simulation.Chance(0.8)) reports.AddCheckpoint(halvesDone);
         return stop == StopReason.Lost ? Ending.Lost : Ending.Stopped;
     }

@@ -6,47 +6,46 @@ using Temper.Worker.Supervisor;
 namespace Temper.Unit.Model;
 
 /// <summary>
-/// src/Worker/Supervisor in the simulated world: WorkerService and Presence, loop for loop and wait for wait; who is lost is
-/// judged by the real <see cref="LostWorkers"/>. What a planted bug changes is virtual.
+/// src/Worker/Supervisor in the simulated world, loop for loop and wait for wait: this is WorkerService.cs, beside it are
+/// Presence, Slot and Reports. Who is lost is judged by the real <see cref="LostWorkers"/>. A planted bug overrides a method.
 /// </summary>
-internal class SimulatedWorker(World world, Guid id, int slots) : Process(world.Simulation)
+internal class SimulatedWorker : Process
 {
-    private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(500);
-
-    /// <summary>After an answer that did not come.</summary>
     public static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 
-    private readonly List<SimulatedSlot> busy = [];
+    private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(1);
 
-    public Guid Id { get; } = id;
+    private readonly SimulatedPresence presence;
+    private bool slotsDone, hasLeft;
 
-    public World World { get; } = world;
+    public SimulatedWorker(World world, Guid id, int slots) : base(world.Simulation)
+    {
+        (World, Id, Health, Doorbell, StopBell) = (world, id, new(world), new(this), new(this));
+        ClockError = Simulation.Between(-20_000, 20_000);
+        presence = new(this);
+        Slots = [.. Enumerable.Range(0, slots).Select(_ => new SimulatedSlot(this))];
+    }
 
-    /// <summary>Of this machine, hours wrong: the protocol must not read it.</summary>
-    public TimeSpan ClockError { get; } = world.Simulation.Between(-20_000, 20_000);
+    public World World { get; }
 
-    public Session? Session { get; private set; }
+    public Guid Id { get; }
 
-    /// <summary>Whether it ever held its lock.</summary>
-    public bool WasPresent { get; private set; }
+    public Health Health { get; }
 
-    public Bell Doorbell => doorbell ??= new(this);
+    /// <summary>Of this machine's clock, up to hours: the protocol must not read it.</summary>
+    public TimeSpan ClockError { get; }
+
+    public IReadOnlyList<SimulatedSlot> Slots { get; }
+
+    public Session? Session => presence.Session;
+
+    /// <summary>Wakes slots that wait for work.</summary>
+    public Bell Doorbell { get; }
 
     /// <summary>Ends waits that a stop cuts short.</summary>
-    public Bell StopBell => stopBell ??= new(this);
+    public Bell StopBell { get; }
 
     public bool IsStopping { get; private set; }
-
-    /// <summary>The aftermath of the last trouble, and the time in which it may lose its jobs by right: see <see cref="Weather"/>.</summary>
-    public TimeSpan TroubledUntil { get; set; }
-
-    public TimeSpan HarmedUntil { get; set; }
-
-    public IReadOnlyList<SimulatedSlot> Slots => busy;
-
-    private Bell? doorbell, stopBell;
-    private bool slotsDone, hasLeft;
 
     public void Start() => _ = RunAsync();
 
@@ -55,7 +54,7 @@ internal class SimulatedWorker(World world, Guid id, int slots) : Process(world.
         IsStopping = true;
         Resume(() =>
         {
-            foreach (var slot in busy) slot.Attempt?.AskToStop(StopReason.ShuttingDown);
+            foreach (var slot in Slots) slot.Attempt?.AskToStop(StopReason.ShuttingDown);
             Doorbell.Ring();
             StopBell.Ring();
         });
@@ -64,65 +63,33 @@ internal class SimulatedWorker(World world, Guid id, int slots) : Process(world.
     public override void Kill()
     {
         base.Kill();
-        if (Session is { } session) World.Weather.CloseLater(session);
+        if (Session is { } session) World.Troubles.Break(session);
     }
-
-    public Call<T> Ask<T>(Deed deed, Func<TwinQueue, T> statement, (Guid Id, int Attempt) job = default) =>
-        new Call<T>(World, this, null, new(deed, Id, job.Id, job.Attempt), statement).Send();
 
     /// <summary>A notice that came on the presence connection.</summary>
-    public void Hear(Session on, Guid? job)
+    public void Hear(Session on, (Guid Job, StopRequest Request)? stop)
     {
         if (on != Session) return;
-        if (job is null) Doorbell.Ring();
+        if (stop is null) Doorbell.Ring();
         else
-            foreach (var slot in busy)
-                if (slot.Attempt is { } attempt && attempt.Id == job) attempt.AskToStop(StopReason.Cancelled);
+            foreach (var slot in Slots)
+                if (slot.Attempt is { } attempt && attempt.Id == stop.Value.Job) attempt.AskToStop(Reason(stop.Value.Request));
     }
 
-    // Slot.cs
-
-    public virtual async Task<Answer<(Guid Id, int Attempt)?>> ClaimAsync() => await Ask(Deed.Claim, queue => queue.Claim(Id, hasCuda: true));
-
-    // Reports.cs
-
-    /// <returns>False: the job is no longer held.</returns>
-    public virtual async Task<bool> StoreAsync(SimulatedAttempt attempt, IReadOnlyList<int> epochs, int? checkpoint) =>
-        await UntilAnsweredAsync(Deed.Report, attempt, queue => queue.Report(attempt.Id, attempt.Number, epochs, checkpoint));
-
-    // Patience.cs
-
-    public async Task<T?> UntilAnsweredAsync<T>(Deed deed, SimulatedAttempt attempt, Func<TwinQueue, T> ask)
-    {
-        while (true)
-        {
-            var answer = await Ask(deed, ask, (attempt.Id, attempt.Number));
-            if (answer.Came) return answer.Value;
-            await Delay(RetryDelay);
-        }
-    }
-
-    // WorkerService.cs
+    public override string ToString() => World.Name(Id);
 
     private async Task RunAsync()
     {
-        // One that cannot register ends, and is started again by whoever watches it.
-        if (!await BeatAsync())
-        {
-            Kill();
-            Simulation.After(TimeSpan.FromSeconds(1), World.StartWorker);
-            return;
-        }
-        for (var i = 0; i < slots; i++) busy.Add(new(this));
+        while (!await BeatAsync()) await Delay(RetryDelay);
         // Heartbeats go on until the last slot has handed its job back, and presence until nothing is left to lose.
-        var (heartbeats, presence) = (KeepBeatingAsync(), StayPresentAsync());
-        await Task.WhenAll(busy.Select(slot => slot.RunAsync()));
+        var (beating, present) = (KeepBeatingAsync(), presence.RunAsync());
+        await Task.WhenAll(Slots.Select(slot => slot.RunAsync()));
         slotsDone = true;
-        await heartbeats;
+        await beating;
         await LeaveAsync();
         hasLeft = true;
         StopBell.Ring();
-        await presence;
+        await present;
         Kill();
     }
 
@@ -143,97 +110,74 @@ internal class SimulatedWorker(World world, Guid id, int slots) : Process(world.
         var beat = await Ask(Deed.Beat, queue => queue.Beat(Id));
         if (!beat.Came) return false;
         foreach (var job in beat.Value!)
-            if (!Knows(attempts, job) && GivesBackUnknown(job)
-                && !(await Ask(Deed.HandBackUnknown, queue => queue.HandBack(job.Id, job.Attempt, "its worker never heard that it was its own"), (job.Id, job.Attempt))).Came) return false;
+            if (!Knows(attempts, job) && GivesBackUnknown(job) && !(await HandBackUnknownAsync(job)).Came) return false;
         foreach (var attempt in attempts)
         {
             var held = beat.Value.FirstOrDefault(attempt.Is);
             if (held == default) attempt.AskToStop(StopReason.Lost);
-            else if (held.StopRequested is not null) attempt.AskToStop(StopReason.Cancelled);
+            else if (held.StopRequested is { } request) attempt.AskToStop(Reason(request));
         }
         return true;
     }
 
-    /// <summary>Asked when the answer is there: a claim may have been answered while the heartbeat was under way.</summary>
-    protected virtual bool Knows(List<SimulatedAttempt> before, OwnedJob job) => AttemptsNow().Exists(attempt => attempt.Is(job));
+    private static StopReason Reason(StopRequest request) => request == StopRequest.Pause ? StopReason.Paused : StopReason.Cancelled;
 
     private List<SimulatedAttempt> AttemptsNow()
     {
-        var attempts = new List<SimulatedAttempt>(busy.Count);
-        foreach (var slot in busy)
+        var attempts = new List<SimulatedAttempt>(Slots.Count);
+        foreach (var slot in Slots)
             if (slot.Attempt is { } attempt) attempts.Add(attempt);
         return attempts;
     }
 
-    protected virtual bool GivesBackUnknown(OwnedJob job) => job.IsOld;
+    private Call<bool> HandBackUnknownAsync(OwnedJob job) =>
+        Ask(Deed.HandBackUnknown, queue => queue.HandBack(job.Id, job.Attempt, "its worker never heard that it was its own"), (job.Id, job.Attempt));
 
     private async Task LeaveAsync()
     {
-        if (!(await Ask(Deed.HandBackAll, queue => { queue.HandBackAll(Id); return true; })).Came) return;
-        await Ask(Deed.DeleteWorker, queue => { queue.DeleteWorker(Id); return true; });
+        if ((await Ask(Deed.HandBackAll, queue => queue.HandBackAll(Id))).Came) await Ask(Deed.DeleteWorker, queue => queue.DeleteWorker(Id));
     }
 
-    // Presence.cs
+    // What it asks of the database
 
-    protected virtual bool IsPresent => !hasLeft;
+    public Call<T> Ask<T>(Deed deed, Func<TwinQueue, T> statement, (Guid Id, int Attempt) job = default, Session? session = null) =>
+        new Call<T>(World, this, session, new(deed, Id, job.Id, job.Attempt), statement).Send();
 
-    private async Task StayPresentAsync()
+    public Call<bool> Ask(Deed deed, Action<TwinQueue> statement) => Ask(deed, queue =>
     {
-        while (IsPresent)
+        statement(queue);
+        return true;
+    });
+
+    /// <summary>Patience.cs: what it has to tell is not dropped because no answer comes.</summary>
+    public async Task<T?> UntilAnsweredAsync<T>(Deed deed, SimulatedAttempt attempt, Func<TwinQueue, T> statement)
+    {
+        while (true)
         {
-            if (await OpenAsync() is { } session)
-            {
-                Session = session;
-                Doorbell.Ring();
-                await HoldAsync(session);
-                Session = null;
-                if (IsPresent) World.Weather.CloseLater(session);
-                else World.Server.Close(session);
-            }
-            await StopBell.WaitAsync(Tick);
+            var answer = await Ask(deed, statement, (attempt.Id, attempt.Number));
+            if (answer.Came) return answer.Value;
+            await Delay(RetryDelay);
         }
     }
 
-    private async Task<Session?> OpenAsync()
-    {
-        // To connect is to be answered once.
-        var opened = await Ask(Deed.Watch, _ => World.Server.Open(this));
-        if (!opened.Came && opened.Value is { } halfOpen) World.Weather.CloseLater(halfOpen);
-        return opened.Came ? opened.Value : null;
-    }
+    // What a planted bug changes
 
-    private async Task HoldAsync(Session session)
-    {
-        var (present, watch, forgotten) = (false, NewWatch(), Simulation.Now);
-        while (IsPresent)
-        {
-            if (!present)
-            {
-                var taken = await AskOn(session, Deed.Lock, _ => World.Server.TryLock(Id, session));
-                if (!taken.Came) return;
-                WasPresent |= present = taken.Value;
-            }
-            var sightings = await AskOn(session, Deed.Watch, queue => Watch(queue, session));
-            if (!sightings.Came) return;
-            foreach (var (lost, reason) in Judge(watch, sightings.Value!))
-                if (!(await RescueAsync(lost, reason)).Came) return;
-            if (Simulation.Now - forgotten > World.ForgetInterval)
-            {
-                if (!(await Ask(Deed.Forget, queue => { queue.ForgetDeadWorkers(); return true; })).Came) return;
-                forgotten = Simulation.Now;
-            }
-            await StopBell.WaitAsync(Tick);
-        }
-    }
+    public virtual bool StaysPresent => !hasLeft;
 
-    protected virtual LostWorkers NewWatch() => new(Id, World.Lease);
+    public virtual LostWorkers NewWatch() => new(Id, World.Lease);
 
-    protected virtual IReadOnlyList<WorkerSighting> Watch(TwinQueue queue, Session session) => queue.Watch(Id, World.Server.IsLocked);
+    public virtual IReadOnlyList<WorkerSighting> Watch(TwinQueue queue, Session session) => queue.Watch(Id, World.Server.IsLocked);
 
-    protected virtual IReadOnlyList<(WorkerSighting Worker, string Reason)> Judge(LostWorkers watch, IReadOnlyList<WorkerSighting> sightings) => watch.Judge(sightings);
+    public virtual IReadOnlyList<(WorkerSighting Worker, string Reason)> Judge(LostWorkers watch, IReadOnlyList<WorkerSighting> sightings) => watch.Judge(sightings);
 
-    private Call<IReadOnlyList<Guid>> RescueAsync(WorkerSighting lost, string reason) =>
-        new Call<IReadOnlyList<Guid>>(World, this, null, new(Deed.Rescue, lost.Worker, Sighting: lost), queue => queue.Rescue(lost, reason)).Send();
+    public virtual async Task<Answer<(Guid Id, int Attempt)?>> ClaimAsync() => await Ask(Deed.Claim, queue => queue.Claim(Id, hasCuda: true));
 
-    private Call<T> AskOn<T>(Session session, Deed deed, Func<TwinQueue, T> statement) => new Call<T>(World, this, session, new(deed, Id), statement).Send();
+    /// <returns>Null: no answer came.</returns>
+    public virtual async Task<bool?> ReportAsync(SimulatedAttempt attempt, IReadOnlyList<int> epochs, int? checkpoint) =>
+        await Ask(Deed.Report, queue => queue.Report(attempt.Id, attempt.Number, epochs, checkpoint), (attempt.Id, attempt.Number)) is { Came: true } stored ? stored.Value : null;
+
+    protected virtual bool GivesBackUnknown(OwnedJob job) => job.IsOld;
+
+    /// <summary>Asked again when the answer is there: a claim may have been answered while the heartbeat was under way.</summary>
+    protected virtual bool Knows(List<SimulatedAttempt> before, OwnedJob job) => before.Exists(attempt => attempt.Is(job)) || AttemptsNow().Exists(attempt => attempt.Is(job));
 }

@@ -12,7 +12,7 @@ internal sealed class Witness(World world)
     /// <summary>A dead worker's connection is noticed within 8 s, then watched for 3 s; a late claim may come before.</summary>
     private static readonly TimeSpan RescuedWithin = TimeSpan.FromSeconds(15);
 
-    private readonly List<Seen> jobs = [];
+    private readonly List<SeenJob> jobs = [];
     private readonly HashSet<Guid> acknowledged = [], deleted = [];
     private readonly Dictionary<Guid, DateTimeOffset> lastBeat = [];
 
@@ -59,7 +59,7 @@ internal sealed class Witness(World world)
         foreach (var job in acknowledged) Promise(Queue.Find(job) is not null || deleted.Contains(job), "an acknowledged job is never lost");
     }
 
-    private bool Check(Seen before, TwinJob row, Statement statement, bool effect)
+    private bool Check(SeenJob before, TwinJob row, Statement statement, bool effect)
     {
         var differs = before.Differs(row);
         if (differs)
@@ -77,38 +77,57 @@ internal sealed class Witness(World world)
     }
 
     /// <summary>Who may move a job from where to where.</summary>
-    private void CheckMove(Seen before, TwinJob row, Statement statement)
+    private void CheckMove(SeenJob before, TwinJob row, Statement statement)
     {
-        if (before.State != row.State) Promise(JobLifecycle.MovesFrom(before.State).Contains(row.State), $"no job moves from {before.State} to {row.State}");
-        var held = before.State == JobState.Running && before.Attempt == statement.Attempt && before.Worker == statement.Worker && before.Id == statement.Job;
         var named = before.Id == statement.Job;
+        var owned = before.State == JobState.Running && before.Worker == statement.Worker;
+        var held = named && owned && before.Attempt == statement.Attempt;
         var mayTouch = statement.Deed switch
         {
-            Deed.Claim => before.State == JobState.Queued && row.State == JobState.Running,
-            Deed.Start or Deed.Report or Deed.Succeed or Deed.Fail or Deed.GiveBack or Deed.HandBack or Deed.HandBackUnknown => held,
-            Deed.Rescue or Deed.HandBackAll => before.State == JobState.Running && before.Worker == statement.Worker,
-            Deed.Cancel or Deed.Pause or Deed.Resume => named && !before.State.IsFinal(),
-            Deed.Retry => named && before.State is JobState.Failed or JobState.Cancelled,
-            _ => false,
+            Deed.Claim => before.State == JobState.Queued,
+            Deed.Rescue or Deed.HandBackAll => owned,
+            Deed.Cancel or Deed.Pause or Deed.Resume or Deed.Retry => named,
+            _ => held,
         };
         Promise(mayTouch, $"{statement.Deed} does not touch a job that is {before.State} under another's attempt, or none");
+        Promise(LeadsTo(statement.Deed).Contains(row.State), $"{statement.Deed} does not lead to {row.State}");
+        if (before.State != row.State) Promise(JobLifecycle.MovesFrom(before.State).Contains(row.State), $"no job moves from {before.State} to {row.State}");
         if (statement.Deed == Deed.Rescue) CheckRescue(before, statement);
-        if (statement.Deed == Deed.HandBackUnknown)
-            Promise(!world.WorkerOf(statement.Worker).Slots.Any(slot => slot.Attempt is { } attempt && attempt.Id == row.Id && attempt.Number == before.Attempt)
-                || world.Weather.MayLose(world.WorkerOf(statement.Worker)), "a healthy worker keeps the job that it works on");
+        if (statement.Deed == Deed.HandBackUnknown) CheckUnknown(statement);
         if (row.State == JobState.Running) Promise(row.WorkerId is not null && row.Attempt == before.Attempt + (statement.Deed == Deed.Claim ? 1 : 0), "a claim, and nothing else, begins the next attempt");
         else Promise(row.WorkerId is null && row.Attempt == before.Attempt, "only a running job has an owner");
     }
 
-    private void CheckRescue(Seen before, Statement statement)
+    private static ReadOnlySpan<JobState> LeadsTo(Deed deed) => deed switch
+    {
+        Deed.Claim or Deed.Start or Deed.Report => [JobState.Running],
+        Deed.Succeed => [JobState.Succeeded],
+        Deed.Fail => [JobState.Failed, JobState.Cancelled],
+        Deed.GiveBack or Deed.Rescue => [JobState.Queued, JobState.Failed, JobState.Paused, JobState.Cancelled],
+        Deed.HandBack or Deed.HandBackUnknown or Deed.HandBackAll => [JobState.Queued, JobState.Paused, JobState.Cancelled],
+        Deed.Cancel => [JobState.Running, JobState.Cancelled],
+        Deed.Pause => [JobState.Running, JobState.Paused],
+        Deed.Resume => [JobState.Running, JobState.Queued],
+        Deed.Retry => [JobState.Queued],
+        _ => [],
+    };
+
+    private void CheckRescue(SeenJob before, Statement statement)
     {
         var worker = world.WorkerOf(statement.Worker);
-        Promise(!worker.IsAlive || world.Weather.MayLose(worker), "a healthy worker keeps its jobs, whatever happens to the database");
+        Promise(!worker.IsAlive || worker.Health.MayLose, "a healthy worker keeps its jobs, whatever happens to the database");
         Promise(!lastBeat.TryGetValue(statement.Worker, out var beat) || beat <= statement.Sighting!.SeenAt, "a worker that beat since it was seen keeps its jobs");
     }
 
+    private void CheckUnknown(Statement statement)
+    {
+        var worker = world.WorkerOf(statement.Worker);
+        var worksOnIt = worker.Slots.Any(slot => slot.Attempt is { } attempt && (attempt.Id, attempt.Number) == (statement.Job, statement.Attempt));
+        Promise(!worksOnIt || worker.Health.MayLose, "a healthy worker keeps the job that it works on");
+    }
+
     /// <summary>Epochs and checkpoints come from reports of the attempt that holds the job, and go with a fresh retry.</summary>
-    private void CheckWrites(Seen before, TwinJob row, Statement statement)
+    private void CheckWrites(SeenJob before, TwinJob row, Statement statement)
     {
         if (statement is { Deed: Deed.Retry, Fresh: true }) Promise(row.Epochs.Count == 0 && row.Checkpoint is null, "a fresh retry begins anew");
         else
@@ -122,7 +141,7 @@ internal sealed class Witness(World world)
     }
 
     /// <summary>Failures are counted for crashes, errors and lost workers, and for nothing else; an attempt that ended is in the history.</summary>
-    private void CheckCounts(Seen before, TwinJob row, Statement statement)
+    private void CheckCounts(SeenJob before, TwinJob row, Statement statement)
     {
         var counted = statement.Deed is Deed.GiveBack or Deed.Fail or Deed.Rescue ? 1 : 0;
         Promise(row.Failures == (statement.Deed == Deed.Retry ? 0 : before.Failures + counted), "a failure, and nothing else, is counted");
@@ -130,7 +149,7 @@ internal sealed class Witness(World world)
         Promise(row.Attempts.Count == before.AttemptsCount + (ended ? 1 : 0), "an attempt that ends is in the history, once");
     }
 
-    private void CheckWish(Seen before, TwinJob row)
+    private void CheckWish(SeenJob before, TwinJob row)
     {
         if (before.State != JobState.Running || row.State == JobState.Running) return;
         if (before.Wish == StopRequest.Cancel) Promise(row.State is JobState.Cancelled or JobState.Succeeded, "a running job that was cancelled ends cancelled, unless it succeeded first");
@@ -147,7 +166,7 @@ internal sealed class Witness(World world)
         if (row.State == JobState.Succeeded) Promise(row.Epochs.Count == world.EpochsOf[row.Id] && row.Checkpoint is null, "a job that succeeded has all its epochs, and no checkpoint");
     }
 
-    private void CheckRescued(Seen before, TwinJob row)
+    private void CheckRescued(SeenJob before, TwinJob row)
     {
         if (!world.Weather.IsClear || row.State != JobState.Running || world.WorkerOf(row.WorkerId!.Value) is { IsAlive: true }) return;
         var since = world.Weather.QuietFrom > before.ClaimedAt ? world.Weather.QuietFrom : before.ClaimedAt;
@@ -175,51 +194,4 @@ internal sealed class Witness(World world)
         null => "nothing",
         _ => answer.ToString()!,
     };
-
-    /// <summary>A job as it stood after the last statement, and what its user was last told that it would do.</summary>
-    private sealed class Seen(TwinJob row)
-    {
-        public Guid Id { get; } = row.Id;
-        public JobState State { get; private set; } = row.State;
-        public int Attempt { get; private set; }
-        public int Failures { get; private set; }
-        public Guid? Worker { get; private set; }
-        public StopRequest? Stop { get; private set; }
-        public int? Checkpoint { get; private set; }
-        public int AttemptsCount { get; private set; }
-        public bool IsTraining { get; private set; }
-        public List<(int Epoch, int Attempt)> Epochs { get; } = [];
-        public StopRequest? Wish { get; private set; }
-        public TimeSpan ClaimedAt { get; private set; }
-
-        public bool Differs(TwinJob row) =>
-            row.State != State || row.Attempt != Attempt || row.Failures != Failures || row.WorkerId != Worker || row.StopRequested != Stop
-            || row.Checkpoint != Checkpoint || row.TrainingStartedAt is not null != IsTraining || row.Attempts.Count != AttemptsCount || !SameEpochs(row.Epochs);
-
-        private bool SameEpochs(List<(int, int)> now)
-        {
-            if (now.Count != Epochs.Count) return false;
-            for (var i = 0; i < now.Count; i++)
-                if (now[i] != Epochs[i]) return false;
-            return true;
-        }
-
-        public void Note(Statement statement, TwinJob row)
-        {
-            if (row.State != JobState.Running) return;
-            if (statement.Deed == Deed.Cancel) Wish = StopRequest.Cancel;
-            else if (statement.Deed == Deed.Pause) Wish ??= StopRequest.Pause;
-            else if (statement.Deed == Deed.Resume && Wish == StopRequest.Pause) Wish = null;
-        }
-
-        public void Update(TwinJob row, TimeSpan now)
-        {
-            if (row.Attempt != Attempt) ClaimedAt = now;
-            (State, Attempt, Failures, Worker, Stop, Checkpoint, AttemptsCount) = (row.State, row.Attempt, row.Failures, row.WorkerId, row.StopRequested, row.Checkpoint, row.Attempts.Count);
-            if (State != JobState.Running) Wish = null;
-            IsTraining = row.TrainingStartedAt is not null;
-            Epochs.Clear();
-            Epochs.AddRange(row.Epochs);
-        }
-    }
 }

@@ -25,7 +25,8 @@ internal sealed class World
     {
         this.bug = bug;
         Simulation = new(seed, log);
-        Server = new(bug.NewQueue(Simulation));
+        Server = new(Simulation, bug.NewQueue(Simulation));
+        Troubles = new(this);
         Weather = new(this);
         Witness = new(this);
         users = new(this);
@@ -41,6 +42,8 @@ internal sealed class World
     public TimeSpan Lease { get; }
 
     public Server Server { get; }
+
+    public Troubles Troubles { get; }
 
     public Weather Weather { get; }
 
@@ -108,10 +111,10 @@ internal sealed class World
     }
 
     /// <summary>Notices go to every open session, each in its own time.</summary>
-    private void Hear(Guid? job)
+    private void Hear((Guid, StopRequest)? stop)
     {
         foreach (var session in Server.Sessions)
-            if (!session.IsBroken) Simulation.After(Simulation.Between(0, 0.02), () => session.Worker.Resume(() => session.Worker.Hear(session, job)));
+            if (!session.IsBroken) Simulation.After(Simulation.Between(0, 0.02), () => session.Worker.Resume(() => session.Worker.Hear(session, stop)));
     }
 }
 
