@@ -18,7 +18,7 @@ internal static class TemperQueue
     public static async Task<Drained> DrainAsync(int workers, int jobs)
     {
         await using var database = await TestDatabase.CreateAsync();
-        await using var pool = NpgsqlDataSource.Create(WithProductionPool(database));
+        await using var pool = Database.Open(WithProductionPool(database));
         await DrainOnceAsync(database, pool, workers, Math.Min(jobs, 300)); // warms the pool, the plans and the compiler
         return await DrainOnceAsync(database, pool, workers, jobs);
     }
@@ -57,7 +57,7 @@ internal static class TemperQueue
     public static async Task<double[]> StartAsync(int workers, int jobs)
     {
         await using var database = await TestDatabase.CreateAsync();
-        await using var pool = NpgsqlDataSource.Create(WithProductionPool(database));
+        await using var pool = Database.Open(WithProductionPool(database));
         var begun = new TaskCompletionSource<long>();
         await using var loops = new ClaimLoops(pool, WithProductionPool(database))
         {

@@ -16,7 +16,7 @@ builder.Logging.AddSimpleConsole(console => (console.SingleLine, console.Timesta
 
 var connectionString = builder.Configuration.GetConnectionString("Temper")
     ?? throw new InvalidOperationException("Set ConnectionStrings__Temper, such as: Host=127.0.0.1;Username=temper;Database=temper");
-var database = NpgsqlDataSource.Create(connectionString);
+var database = Database.Open(connectionString);
 var keys = new ApiKeys(builder.Configuration);
 
 builder.WebHost.ConfigureKestrel(kestrel =>

@@ -1,4 +1,5 @@
 using Npgsql;
+using Temper.Store;
 using Temper.Worker;
 using Temper.Worker.Runner;
 using Temper.Worker.Supervisor;
@@ -14,7 +15,7 @@ var connectionString = options.ConnectionString
     ?? throw new InvalidOperationException("Set ConnectionStrings__Temper, such as: Host=127.0.0.1;Username=temper;Database=temper");
 builder.Logging.AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
 builder.Services.AddSingleton(options);
-builder.Services.AddSingleton(NpgsqlDataSource.Create(connectionString));
+builder.Services.AddSingleton(Database.Open(connectionString));
 builder.Services.AddHostedService<WorkerService>();
 builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(9));
 await builder.Build().RunAsync();
