@@ -28,9 +28,10 @@ public sealed partial class JobQueue
     /// but the worker does not know of goes back: its claim was answered into a broken connection.
     /// </summary>
     /// <param name="suspendedReason">Why it takes no jobs for now; null when it does.</param>
+    /// <param name="heldNow">Asked when the answer is there: a claim may have been answered while the heartbeat was under way.</param>
     /// <returns>For each attempt still held, what its user asked of it. An attempt that is missing was lost.</returns>
     public async Task<IReadOnlyDictionary<(Guid Job, int Attempt), StopRequest?>> HeartbeatAsync(
-        WorkerIdentity worker, IReadOnlyCollection<HeldJob> jobs, string? suspendedReason, CancellationToken cancellationToken)
+        WorkerIdentity worker, IReadOnlyCollection<HeldJob> jobs, string? suspendedReason, CancellationToken cancellationToken, Func<IEnumerable<ClaimedJob>>? heldNow = null)
     {
         await using var command = database.CreateCommand(
             """
@@ -66,7 +67,7 @@ public sealed partial class JobQueue
                 if (known.Contains(attempt)) stillHeld[attempt] = reader.IsDBNull(2) ? null : Enum.Parse<StopRequest>(reader.GetString(2), ignoreCase: true);
                 else if (reader.GetBoolean(3)) unknown.Add(attempt);
             }
-        foreach (var (id, attempt) in unknown) await EndAsync(HandBack, id, attempt, "its worker never heard that it was its own", null, cancellationToken);
+        foreach (var (id, attempt) in unknown.Except(heldNow?.Invoke().Select(job => (job.Id, job.Attempt)) ?? [])) await EndAsync(HandBack, id, attempt, "its worker never heard that it was its own", null, cancellationToken);
         return stillHeld;
     }
 }

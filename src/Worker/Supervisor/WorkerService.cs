@@ -53,16 +53,20 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         await Patience.UntilDatabaseAnswersAsync(() => BeatAsync(worker, slots, stopping), log, stopping);
         log.LogInformation("Worker {Worker} is ready: slots {Slots}, device {Device}, {Threads} threads each", worker.Name, options.Slots, worker.Device, options.ThreadsPerRunner);
 
-        // Heartbeats go on until the last slot has handed its job back.
+        // Heartbeats go on until the last slot has handed its job back, and presence until nothing is left to lose.
         using var slotsDone = new CancellationTokenSource();
+        using var left = new CancellationTokenSource();
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         var heartbeats = OrEndAllAsync(HeartbeatAsync(worker, slots, slotsDone.Token), ending);
-        await Task.WhenAll(slots.Select(slot => slot.RunAsync(ending.Token)).Append(presence.RunAsync(ending.Token)).Select(loop => OrEndAllAsync(loop, ending)));
+        var present = OrEndAllAsync(presence.RunAsync(left.Token), ending);
+        await Task.WhenAll(slots.Select(slot => OrEndAllAsync(slot.RunAsync(ending.Token), ending)));
         await slotsDone.CancelAsync();
         await heartbeats;
 
         foreach (var slot in slots) await slot.DisposeAsync();
         await LeaveAsync(worker);
+        await left.CancelAsync();
+        await present;
     }
 
     /// <summary>It tells what this machine trains on. As long as none starts, the worker offers nothing and says why.</summary>
@@ -119,7 +123,8 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
     private async Task BeatAsync(WorkerIdentity worker, Slot[] slots, CancellationToken stopping)
     {
         var attempts = slots.Select(slot => slot.Attempt).OfType<Attempt>().ToArray();
-        var held = await queue.HeartbeatAsync(worker, [.. attempts.Select(a => new HeldJob(a.Job, a.Progress))], breaker.SuspendedReason, stopping);
+        var held = await queue.HeartbeatAsync(worker, [.. attempts.Select(a => new HeldJob(a.Job, a.Progress))], breaker.SuspendedReason, stopping,
+            () => slots.Select(slot => slot.Attempt).OfType<Attempt>().Select(a => a.Job));
         foreach (var attempt in attempts)
         {
             // An attempt that ended during this call is missing too; by then nobody waits for its stop.

@@ -57,4 +57,15 @@ public class HeartbeatTests : QueueTest
         Assert.Equal((JobState.Queued, 0, "its worker never heard that it was its own"), (row.State, row.Failures, row.Reason));
         Assert.Equal(JobState.Running, (await JobAsync(fresh.Id)).State);
     }
+
+    [Fact]
+    public async Task Heartbeat_AJobWhoseClaimWasAnsweredMeanwhile_StaysItsOwn()
+    {
+        var job = await SubmitAndClaimAsync();
+        await Database.ExecuteAsync("UPDATE jobs SET claimed_at = claimed_at - interval '11 seconds'");
+
+        await Queue.HeartbeatAsync(Worker, [], null, default, heldNow: () => [job]);
+
+        Assert.Equal(JobState.Running, (await JobAsync(job.Id)).State);
+    }
 }
