@@ -86,7 +86,17 @@ public sealed class RunScriptTests : IAsyncLifetime
     /// <summary>Everything that ./run started carries its home in the environment, but for PostgreSQL.</summary>
     private Process[] Ours() => [.. Process.GetProcesses().Where(process => EnvironmentOf(process).Contains($"TEMPER_HOME={home}"))];
 
-    private static bool IsWorker(Process process) => File.ReadAllText($"/proc/{process.Id}/cmdline") is var line && line.Contains("Temper.Worker") && !line.Contains("runner");
+    private static bool IsWorker(Process process)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{process.Id}/cmdline") is var line && line.Contains("Temper.Worker") && !line.Contains("runner");
+        }
+        catch (IOException)
+        {
+            return false; // gone meanwhile: the script's own short commands come and go
+        }
+    }
 
     private Process Start(string script, string argument, params (string Name, string Value)[] environment)
     {
