@@ -28,9 +28,12 @@ public abstract class EndToEndTest : IAsyncLifetime
         Directory.Delete(Home, recursive: true);
     }
 
+    /// <summary>With one thread unless told otherwise: two workers with two each on two cores wait for each other at every barrier.</summary>
     protected async Task<WorkerProcess> StartWorkerAsync(string? connectionString = null, params (string Name, string Value)[] environment)
     {
-        var worker = await WorkerProcess.StartAsync(connectionString ?? Database.ConnectionString, Home, environment.ToDictionary(e => e.Name, e => (string?)e.Value));
+        var variables = new Dictionary<string, string?> { ["Worker__Threads"] = "1" };
+        foreach (var (name, value) in environment) variables[name] = value;
+        var worker = await WorkerProcess.StartAsync(connectionString ?? Database.ConnectionString, Home, variables);
         workers.Add(worker);
         return worker;
     }
