@@ -46,13 +46,14 @@ public sealed partial class JobQueue
     /// <returns>Null when there is a job with this key.</returns>
     private static async Task<JobRow?> InsertAsync(TemperDb db, JobSpec spec, string? key, CancellationToken cancellationToken)
     {
-        // Version 7 ids grow with time, which keeps their index compact.
+        // Columns by name: a statement prepared with * is refused once another build has added one. Version 7 ids grow with time, which keeps their index compact.
         var stored = await db.Jobs.FromSql(
             $"""
             INSERT INTO jobs (id, spec, idempotency_key, state, attempt, failures)
             VALUES ({Guid.CreateVersion7()}, {Json.Write(spec)}::jsonb, {key}, 'queued', 0, 0)
             ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
-            RETURNING *, pg_notify({Channel}, {QueuedNotice})
+            RETURNING id, sequence, spec, idempotency_key, dataset, priority, device, tags, state, attempt, failures, worker_id, run_at, created_at,
+                      claimed_at, training_started_at, finished_at, stop_requested, progress, result, reason, pg_notify({Channel}, {QueuedNotice})
             """).AsNoTracking().ToListAsync(cancellationToken);
         return stored.SingleOrDefault();
     }
