@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Temper.Torch.Modules;
 
 namespace Temper.Torch;
 
@@ -19,6 +20,21 @@ public static class Extras
 
     /// <summary>Prefers kernels that give the same bits each time, where libtorch has the choice.</summary>
     public static void UseDeterministicAlgorithms(bool on) => Native.Check(Native.tt_use_deterministic_algorithms(on ? 1 : 0));
+
+    /// <summary>The instruction set of the fused kernels on this machine: avx512, avx2 or none.</summary>
+    public static string FusedKernels => Marshal.PtrToStringUTF8(Native.tt_fused_kernels())!;
+
+    /// <summary>For tests and measurements: fused kernels of at most so many floats a register; below 8 none, so that libtorch's own operations do it all.</summary>
+    public static void LimitVectorLanes(int lanes) => Native.tt_limit_vector_lanes(lanes);
+
+    /// <summary>relu(max_pool2d(conv2d(input), 2)) as one operation, for a 3×3 convolution with padding 1 and stride 1.</summary>
+    /// <param name="input_NCHW">Channels last, to be fused.</param>
+    /// <returns>N×(out)×⌊H/2⌋×⌊W/2⌋.</returns>
+    public static torch.Tensor ConvReluPool(torch.Tensor input_NCHW, Conv2d conv)
+    {
+        Native.Check(Native.tt_conv2d_relu_max_pool2d(input_NCHW.Handle, conv.weight.Handle, conv.bias?.Handle ?? TensorHandle.Null, out var result));
+        return new(result);
+    }
 
     /// <summary>The same N×C×H×W values laid out N, H, W, C, which convolutions run faster on.</summary>
     public static torch.Tensor ChannelsLast(torch.Tensor images)

@@ -88,6 +88,9 @@ internal static unsafe partial class Native
     [LibraryImport(Library)] internal static partial int tt_linear(TensorHandle input, TensorHandle weight, TensorHandle bias, out TensorHandle result);
     [LibraryImport(Library)] internal static partial int tt_relu(TensorHandle input, out TensorHandle result);
     [LibraryImport(Library)] internal static partial int tt_max_pool2d(TensorHandle input, long kernelSize, long stride, long padding, long dilation, int ceilMode, out TensorHandle result);
+    [LibraryImport(Library)] internal static partial int tt_conv2d_relu_max_pool2d(TensorHandle input, TensorHandle weight, TensorHandle bias, out TensorHandle result);
+    [LibraryImport(Library)] internal static partial nint tt_fused_kernels();
+    [LibraryImport(Library)] internal static partial void tt_limit_vector_lanes(int lanes);
     [LibraryImport(Library)] internal static partial int tt_cross_entropy(TensorHandle logits, TensorHandle target, TensorHandle weight, long reduction, long ignoreIndex, double labelSmoothing, out TensorHandle result);
 
     [LibraryImport(Library)] internal static partial int tt_zero_grad(nint* parameters, int count);

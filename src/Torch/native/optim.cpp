@@ -1,12 +1,62 @@
-// Optimizer steps as sequences of _foreach_ operations: one multi-tensor kernel each on CUDA, a loop on the CPU.
+// Optimizer steps. On the CPU one pass over each parameter with its gradient and state, which is bound by memory and so
+// reads and writes everything once; elsewhere sequences of _foreach_ operations, one multi-tensor kernel each on CUDA.
 #include "guard.h"
 
+#include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 #include <cmath>
 #include <vector>
 
 using tt::deref;
 using tt::guarded;
+
+#if defined(__x86_64__)
+#define TT_VECTORIZED __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define TT_VECTORIZED
+#endif
+
+namespace {
+
+// Numbers that one thread takes at least: half a megabyte of parameter, gradient and two states.
+constexpr int64_t grain = 32768;
+
+// A gradient may be laid out otherwise than its weight, as after a convolution that chose another layout.
+at::Tensor gradient_like(const at::Tensor& weight) {
+  const auto& grad = weight.grad();
+  return grad.strides() == weight.strides() ? grad : at::empty_strided(weight.sizes(), weight.strides(), grad.options()).copy_(grad);
+}
+
+bool flat(const at::Tensor& weight, const at::Tensor& grad, const at::Tensor& state) {
+  const auto is_float = [](const at::Tensor& t) { return t.device().is_cpu() && t.scalar_type() == at::kFloat; };
+  return is_float(weight) && is_float(grad) && is_float(state) && weight.is_non_overlapping_and_dense() && grad.strides() == weight.strides() && state.strides() == weight.strides();
+}
+
+struct adam_rates { float lr, beta1, beta2, complement1, complement2, root2, eps, weight_decay; };
+
+TT_VECTORIZED void adam(float* __restrict weight, const float* __restrict grad, float* __restrict mean, float* __restrict square, int64_t count, adam_rates r) {
+  for (int64_t i = 0; i < count; i++) {
+    const float g = grad[i] + r.weight_decay * weight[i];
+    const float m = mean[i] * r.beta1 + g * r.complement1;
+    const float v = square[i] * r.beta2 + g * g * r.complement2;
+    mean[i] = m;
+    square[i] = v;
+    weight[i] -= r.lr * (m / (std::sqrt(v) / r.root2 + r.eps));
+  }
+}
+
+struct sgd_rates { float lr, momentum, weight_decay; bool nesterov; };
+
+TT_VECTORIZED void sgd(float* __restrict weight, const float* __restrict grad, float* __restrict buffer, int64_t count, sgd_rates r) {
+  for (int64_t i = 0; i < count; i++) {
+    const float g = grad[i] + r.weight_decay * weight[i];
+    const float b = buffer[i] * r.momentum + g;
+    buffer[i] = b;
+    weight[i] -= r.lr * (r.nesterov ? g + r.momentum * b : b);
+  }
+}
+
+} // namespace
 
 status tt_zero_grad(const tensor* parameters, int32_t count) {
   return guarded([&] {
@@ -19,14 +69,24 @@ status tt_adam_step(const tensor* parameters, const tensor* exp_avg, const tenso
                     double lr, double beta1, double beta2, double eps, double weight_decay) {
   return guarded([&] {
     c10::NoGradGuard no_grad;
+    const auto correction1 = 1 - std::pow(beta1, static_cast<double>(step));
+    const auto correction2 = 1 - std::pow(beta2, static_cast<double>(step));
+    const adam_rates rates{float(lr / correction1), float(beta1), float(beta2), float(1 - beta1), float(1 - beta2), float(std::sqrt(correction2)), float(eps), float(weight_decay)};
     std::vector<at::Tensor> weights, gradients, means, squares;
     for (int32_t i = 0; i < count; i++) {
-      auto& weight = deref(parameters[i]);
+      auto &weight = deref(parameters[i]), &mean = deref(exp_avg[i]), &square = deref(exp_avg_sq[i]);
       if (!weight.grad().defined()) continue;
-      weights.push_back(weight);
-      gradients.push_back(weight.grad());
-      means.push_back(deref(exp_avg[i]));
-      squares.push_back(deref(exp_avg_sq[i]));
+      const auto grad = gradient_like(weight);
+      if (flat(weight, grad, mean) && flat(weight, grad, square)) {
+        float *w = weight.data_ptr<float>(), *m = mean.data_ptr<float>(), *s = square.data_ptr<float>();
+        const float* g = grad.data_ptr<float>();
+        at::parallel_for(0, weight.numel(), grain, [&](int64_t from, int64_t to) { adam(w + from, g + from, m + from, s + from, to - from, rates); });
+      } else {
+        weights.push_back(weight);
+        gradients.push_back(grad);
+        means.push_back(mean);
+        squares.push_back(square);
+      }
     }
     if (weights.empty()) return;
 
@@ -35,9 +95,6 @@ status tt_adam_step(const tensor* parameters, const tensor* exp_avg, const tenso
     at::_foreach_add_(means, gradients, 1 - beta1);
     at::_foreach_mul_(squares, beta2);
     at::_foreach_addcmul_(squares, gradients, gradients, 1 - beta2);
-
-    auto correction1 = 1 - std::pow(beta1, static_cast<double>(step));
-    auto correction2 = 1 - std::pow(beta2, static_cast<double>(step));
     auto denominators = at::_foreach_sqrt(squares);
     at::_foreach_div_(denominators, std::sqrt(correction2));
     at::_foreach_add_(denominators, eps);
@@ -50,13 +107,21 @@ status tt_sgd_step(const tensor* parameters, const tensor* momentum_buffer, int3
                    double weight_decay, int32_t nesterov) {
   return guarded([&] {
     c10::NoGradGuard no_grad;
+    const sgd_rates rates{float(lr), float(momentum), float(weight_decay), nesterov != 0};
     std::vector<at::Tensor> weights, gradients, buffers;
     for (int32_t i = 0; i < count; i++) {
-      auto& weight = deref(parameters[i]);
+      auto &weight = deref(parameters[i]), &buffer = deref(momentum_buffer[i]);
       if (!weight.grad().defined()) continue;
-      weights.push_back(weight);
-      gradients.push_back(weight.grad());
-      buffers.push_back(deref(momentum_buffer[i]));
+      const auto grad = gradient_like(weight);
+      if (flat(weight, grad, buffer)) {
+        float *w = weight.data_ptr<float>(), *b = buffer.data_ptr<float>();
+        const float* g = grad.data_ptr<float>();
+        at::parallel_for(0, weight.numel(), grain, [&](int64_t from, int64_t to) { sgd(w + from, g + from, b + from, to - from, rates); });
+      } else {
+        weights.push_back(weight);
+        gradients.push_back(grad);
+        buffers.push_back(buffer);
+      }
     }
     if (weights.empty()) return;
 

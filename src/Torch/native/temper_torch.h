@@ -82,6 +82,10 @@ TT_API status tt_conv2d(tensor input, tensor weight, tensor bias, int64_t stride
 TT_API status tt_linear(tensor input, tensor weight, tensor bias, tensor* out);
 TT_API status tt_relu(tensor input, tensor* out);
 TT_API status tt_max_pool2d(tensor input, int64_t kernel_size, int64_t stride, int64_t padding, int64_t dilation, int32_t ceil_mode, tensor* out);
+// relu(max_pool2d(conv2d(input, weight, bias, padding 1), 2)) of a 3×3 weight; fused where the CPU and the sizes allow.
+TT_API status tt_conv2d_relu_max_pool2d(tensor input, tensor weight, tensor bias, tensor* out);
+TT_API const char* tt_fused_kernels();          // the instruction set of the fused kernels; "none" where there are none
+TT_API void tt_limit_vector_lanes(int32_t lanes); // fused kernels of at most so many floats a register; below 8 none
 TT_API status tt_cross_entropy(tensor logits, tensor target, tensor weight, int64_t reduction, int64_t ignore_index, double label_smoothing, tensor* out);
 
 // ---- optimizers: one call for all parameters; a parameter without a gradient is left alone

@@ -1,6 +1,7 @@
 namespace Temper.Unit.Model;
 
 /// <summary>The protocol of claim, lease and fence under every weather; docs/protocol.md.</summary>
+[Collection(AloneCollection.Name)]
 public class ProtocolTests
 {
     private const int Count = 100_000;

@@ -3,7 +3,7 @@ using Temper.Unit.Fixtures;
 
 namespace Temper.Unit.Torch;
 
-[Collection(LibtorchCollection.Name)]
+[Collection(AloneCollection.Name)]
 public class CrossEntropyTests
 {
     private sealed record Case(int Classes, int Spread, double Epsilon, int Salt, long[] Labels, double Uniform, double[] UniformGradient, double Others, double[] OthersGradient);

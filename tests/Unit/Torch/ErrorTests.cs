@@ -1,6 +1,6 @@
 namespace Temper.Unit.Torch;
 
-[Collection(LibtorchCollection.Name)]
+[Collection(AloneCollection.Name)]
 public class ErrorTests
 {
     [Fact]

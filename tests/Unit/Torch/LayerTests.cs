@@ -3,7 +3,7 @@ using Temper.Unit.Fixtures;
 
 namespace Temper.Unit.Torch;
 
-[Collection(LibtorchCollection.Name)]
+[Collection(AloneCollection.Name)]
 public class LayerTests
 {
     private sealed record Case(string Name, double[] Output, double[][] Gradients);

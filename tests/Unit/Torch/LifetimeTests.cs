@@ -3,7 +3,7 @@ using Temper.Worker.Training.Models;
 namespace Temper.Unit.Torch;
 
 /// <summary>They count the process's tensors and its memory.</summary>
-[Collection(LibtorchCollection.Name)]
+[Collection(AloneCollection.Name)]
 public class LifetimeTests
 {
     [Fact]

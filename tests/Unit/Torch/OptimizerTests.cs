@@ -3,7 +3,7 @@ using Temper.Unit.Fixtures;
 
 namespace Temper.Unit.Torch;
 
-[Collection(LibtorchCollection.Name)]
+[Collection(AloneCollection.Name)]
 public class OptimizerTests
 {
     private sealed record Case(string Name, double[][] Steps);

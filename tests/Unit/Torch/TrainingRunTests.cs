@@ -3,7 +3,7 @@ using Temper.Worker.Training.Models;
 
 namespace Temper.Unit.Torch;
 
-[Collection(LibtorchCollection.Name)]
+[Collection(AloneCollection.Name)]
 public class TrainingRunTests
 {
     private sealed record Weights(string Name, double Norm, double[] Sample);

@@ -3,7 +3,7 @@ namespace Temper.Worker;
 /// <summary>What the training code asks of libtorch beyond TorchSharp's API, by our own binding.</summary>
 internal static class TorchExtras
 {
-    public static string Provider => $"libtorch {Extras.LibtorchVersion}";
+    public static string Provider => $"libtorch {Extras.LibtorchVersion}, {Extras.FusedKernels} kernels";
 
     /// <summary>Process-wide settings, to be made before the first tensor.</summary>
     public static void Prepare()
@@ -18,4 +18,7 @@ internal static class TorchExtras
     public static Tensor ChannelsLast(Tensor images_NCHW) => Extras.ChannelsLast(images_NCHW);
 
     public static void ChannelsLast(Module model) => Extras.ChannelsLast(model);
+
+    /// <summary>relu and maximum pooling 2×2 of a 3×3 convolution with padding 1.</summary>
+    public static Tensor ConvReluPool(Tensor images_NCHW, Conv2d conv) => Extras.ConvReluPool(images_NCHW, conv);
 }

@@ -8,7 +8,7 @@ using Temper.Worker.Training.Models;
 
 namespace Temper.Unit.Worker.Training;
 
-[Collection(LibtorchCollection.Name)]
+[Collection(AloneCollection.Name)]
 public class TrainingLoopTests
 {
     private static readonly JobSpec Spec = new() { Dataset = "digits", Epsilon = 0.1, Epochs = 2, BatchSize = 50 };

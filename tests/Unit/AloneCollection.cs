@@ -2,10 +2,10 @@ namespace Temper.Unit;
 
 /// <summary>
 /// One at a time and beside nothing else: libtorch's random generator belongs to the process, and so do the counts of
-/// tensors and the memory that some tests look at.
+/// tensors and the memory that some tests look at; the simulated schedules take every core.
 /// </summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
-public sealed class LibtorchCollection
+public sealed class AloneCollection
 {
-    public const string Name = "libtorch";
+    public const string Name = "alone";
 }

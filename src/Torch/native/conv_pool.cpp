@@ -1,0 +1,148 @@
+// The fused block as one differentiable operation. What the kernels do not take goes by libtorch's own operations.
+#include "conv_pool_kernels.h"
+#include "guard.h"
+
+#include <ATen/Parallel.h>
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <torch/csrc/autograd/custom_function.h>
+#include <vector>
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+using tt::conv_pool_kernels;
+using tt::conv_pool_shape;
+using tt::deref;
+
+namespace {
+
+constexpr auto channels_last = at::MemoryFormat::ChannelsLast;
+
+std::atomic<int32_t> most_lanes{16};
+
+const conv_pool_kernels* kernels() {
+#if defined(__x86_64__)
+  static const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  static const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  if (avx512 && most_lanes >= 16) return &tt::conv_pool_avx512;
+  if (avx2 && most_lanes >= 8) return &tt::conv_pool_avx2;
+#endif
+  return nullptr;
+}
+
+bool dense(const at::Tensor& t) { return t.device().is_cpu() && t.scalar_type() == at::kFloat && t.dim() == 4 && t.is_contiguous(channels_last); }
+
+// Null where libtorch's own operations have to do.
+const conv_pool_kernels* kernels_for(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) {
+  const auto* k = kernels();
+  if (!k || !dense(input) || !dense(weight) || !bias.defined() || !bias.is_contiguous() || bias.scalar_type() != at::kFloat) return nullptr;
+  const int64_t in = weight.size(1), out = weight.size(0);
+  if (weight.size(2) != 3 || weight.size(3) != 3 || input.size(1) != in || bias.numel() != out || input.size(2) < 2 || input.size(3) < 2) return nullptr;
+  if (in == 1) return out % 16 == 0 && !(input.requires_grad() && at::GradMode::is_enabled()) ? k : nullptr;
+  return in % k->lanes == 0 && out % 32 == 0 ? k : nullptr;
+}
+
+conv_pool_shape shape_of(const at::Tensor& input, const at::Tensor& weight) { return {input.size(2), input.size(3), weight.size(1), weight.size(0)}; }
+
+// Images in equal runs, one per thread, so that sums are made in the same order whenever there are as many threads.
+template <class Body>
+void by_thread(int64_t images, int64_t parts, Body&& body) {
+  const int64_t each = (images + parts - 1) / parts;
+  at::parallel_for(0, parts, 1, [&](int64_t from, int64_t to) {
+    for (int64_t part = from; part < to; part++) body(part, std::min(images, part * each), std::min(images, (part + 1) * each));
+  });
+}
+
+int64_t parts_of(int64_t images) { return std::max<int64_t>(1, std::min<int64_t>(at::get_num_threads(), images)); }
+
+at::Tensor forward(const conv_pool_kernels& k, const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias, at::Tensor* argmax) {
+  const auto shape = shape_of(input, weight);
+  const int64_t images = input.size(0);
+  auto output = at::empty({images, shape.out_channels, shape.pooled_height(), shape.pooled_width()}, input.options(), channels_last);
+  if (argmax) *argmax = at::empty({images, shape.windows(), shape.out_channels}, input.options().dtype(at::kByte));
+  const float *x = input.data_ptr<float>(), *b = bias.data_ptr<float>();
+  float* y = output.data_ptr<float>();
+  uint8_t* a = argmax ? argmax->data_ptr<uint8_t>() : nullptr;
+
+  if (shape.in_channels == 1) {
+    const auto turned = weight.reshape({shape.out_channels, 9}).t().contiguous();
+    const float* w = turned.data_ptr<float>();
+    by_thread(images, parts_of(images), [&](int64_t, int64_t first, int64_t last) { k.forward_one(shape, x, w, b, y, a, first, last); });
+  } else {
+    const auto transformed = at::empty({16, shape.in_channels, shape.out_channels}, weight.options().requires_grad(false));
+    float* u = transformed.data_ptr<float>();
+    k.transform(shape, weight.data_ptr<float>(), u);
+    by_thread(images, parts_of(images), [&](int64_t, int64_t first, int64_t last) { k.forward(shape, x, u, b, y, a, first, last); });
+  }
+  return output;
+}
+
+// Adds up what the threads have found and lays it out as the weights are: [out][3][3][in].
+void collect(const conv_pool_shape& s, int64_t lanes, int64_t parts, const float* sums, float* grad) {
+  const int64_t in = s.in_channels, all = s.out_channels * in * 9;
+  for (int64_t o = 0; o < s.out_channels; o++)
+    for (int64_t t = 0; t < 9; t++)
+      for (int64_t i = 0; i < in; i++) {
+        const float* from = sums + (in == 1 ? t * s.out_channels + o : ((o * (in / lanes) + i / lanes) * 9 + t) * lanes + i % lanes);
+        float sum = 0;
+        for (int64_t part = 0; part < parts; part++) sum += from[part * all];
+        grad[(o * 9 + t) * in + i] = sum;
+      }
+}
+
+struct ConvPool : torch::autograd::Function<ConvPool> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) {
+    const auto* k = kernels();
+    at::Tensor argmax;
+    auto output = ::forward(*k, input, weight, bias, &argmax);
+    context->save_for_backward({input, weight, argmax});
+    context->saved_data["kernels"] = reinterpret_cast<int64_t>(k);
+    return output;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const auto &input = saved[0], &weight = saved[1], &argmax = saved[2];
+    const auto& k = *reinterpret_cast<const conv_pool_kernels*>(context->saved_data["kernels"].toInt());
+    const auto shape = shape_of(input, weight);
+    const auto grad = gradients[0].contiguous(channels_last);
+    const int64_t images = input.size(0), parts = parts_of(images), weights = shape.out_channels * shape.in_channels * 9;
+
+    const auto weight_sums = at::zeros({parts, weights}, grad.options()), bias_sums = at::zeros({parts, shape.out_channels}, grad.options());
+    auto grad_weight = at::empty(weight.sizes(), weight.options().requires_grad(false), channels_last);
+    at::Tensor grad_input;
+    if (context->needs_input_grad(0)) grad_input = at::empty(input.sizes(), input.options().requires_grad(false), channels_last);
+    const float *x = input.data_ptr<float>(), *g = grad.data_ptr<float>(), *w = weight.data_ptr<float>();
+    const uint8_t* a = argmax.data_ptr<uint8_t>();
+    float *gw = weight_sums.data_ptr<float>(), *gb = bias_sums.data_ptr<float>(), *gx = grad_input.defined() ? grad_input.data_ptr<float>() : nullptr;
+
+    by_thread(images, parts, [&](int64_t part, int64_t first, int64_t last) {
+      float *own_weights = gw + part * weights, *own_bias = gb + part * shape.out_channels;
+      if (shape.in_channels == 1) k.backward_one(shape, x, g, a, own_weights, own_bias, first, last);
+      else k.backward(shape, x, g, a, w, own_weights, own_bias, gx, first, last);
+    });
+    collect(shape, k.lanes, parts, gw, grad_weight.data_ptr<float>());
+    return {grad_input, grad_weight, parts == 1 ? bias_sums[0] : bias_sums.sum(0)};
+  }
+};
+
+} // namespace
+
+status tt_conv2d_relu_max_pool2d(tensor input, tensor weight, tensor bias, tensor* out) {
+  return tt::give(out, [&] {
+    const auto &x = deref(input), &w = deref(weight);
+    const auto b = tt::optional(bias);
+    const auto* k = kernels_for(x, w, b);
+    if (!k) return at::relu(at::max_pool2d(at::conv2d(x, w, b, {1, 1}, {1, 1}), {2, 2}));
+    const bool differentiable = at::GradMode::is_enabled() && (x.requires_grad() || w.requires_grad() || b.requires_grad());
+    return differentiable ? ConvPool::apply(x, w, b) : forward(*k, x, w, b, nullptr);
+  });
+}
+
+void tt_limit_vector_lanes(int32_t lanes) { most_lanes = lanes; }
+
+const char* tt_fused_kernels() {
+  const auto* k = kernels();
+  return k ? k->name : "none";
+}
