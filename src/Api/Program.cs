@@ -16,7 +16,7 @@ builder.Logging.AddSimpleConsole(console => (console.SingleLine, console.Timesta
 
 var connectionString = builder.Configuration.GetConnectionString("Temper")
     ?? throw new InvalidOperationException("Set ConnectionStrings__Temper, such as: Host=127.0.0.1;Username=temper;Database=temper");
-var database = Database.Open(connectionString);
+var database = Database.Open(connectionString, commandSeconds: 5); // a caller would rather hear 503
 var keys = new ApiKeys(builder.Configuration);
 
 builder.WebHost.ConfigureKestrel(kestrel =>
@@ -35,6 +35,8 @@ builder.Services.AddSingleton(database);
 builder.Services.AddSingleton(keys);
 builder.Services.AddSingleton<JobQueue>();
 builder.Services.AddSingleton<QueueLimit>();
+builder.Services.AddSingleton<Schema>();
+builder.Services.AddHostedService(services => services.GetRequiredService<Schema>());
 builder.Services.AddDbContextPool<TemperDb>(options => options.UseNpgsql(database));
 builder.Services.ConfigureHttpJsonOptions(options => Json.Configure(options.SerializerOptions));
 builder.Services.AddProblemDetails(options => options.CustomizeProblemDetails = Problems.Customize);
@@ -52,6 +54,7 @@ app.UseStatusCodePages();
 app.UseApiKeys();
 app.UseRateLimiter();
 app.UseOpenApi();
+app.UseSchema();
 app.MapJobs();
 app.MapCalibration();
 app.MapDatasets();
@@ -59,5 +62,4 @@ app.MapWorkers();
 app.MapHealth();
 
 _ = app.Services.GetRequiredService<QueueLimit>(); // a wrong setting ends the process now
-await Migrator.MigrateWhenUpAsync(database, app.Logger, CancellationToken.None);
 await app.RunAsync();

@@ -8,10 +8,14 @@ public static class Database
     /// <summary>More than the statements of the queue and of the API's reads.</summary>
     private const int PreparedStatements = 64;
 
+    /// <summary>A server that answers at all does so much sooner; one behind a network that drops everything never does.</summary>
+    private const int ConnectSeconds = 2;
+
     /// <summary>Statements used twice on a connection are prepared: planning the queue's would take longer than running them.</summary>
-    public static NpgsqlDataSource Open(string connectionString) => NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(connectionString)
-    {
-        MaxAutoPrepare = PreparedStatements,
-        AutoPrepareMinUsages = 2,
-    });
+    /// <param name="commandSeconds">How long a statement may take before it counts as unanswered.</param>
+    public static NpgsqlDataSource Open(string connectionString, int commandSeconds = 30) => NpgsqlDataSource.Create(
+        $"{WithTimeout(connectionString)};Command Timeout={commandSeconds};Max Auto Prepare={PreparedStatements};Auto Prepare Min Usages=2");
+
+    /// <summary>For a connection outside the pool.</summary>
+    public static string WithTimeout(string connectionString) => $"{connectionString};Timeout={ConnectSeconds}";
 }

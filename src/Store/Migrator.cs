@@ -42,6 +42,7 @@ public static class Migrator
         await take.ExecuteNonQueryAsync(cancellationToken);
 
         await using var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(database).Options);
+        db.Database.SetCommandTimeout(0); // an index on a million rows takes its time
         await db.Database.MigrateAsync(cancellationToken);
     }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Npgsql;
+using Temper.Api.Http;
 
 namespace Temper.Api.Health;
 
@@ -24,7 +25,7 @@ internal static class HealthEndpoints
     /// Whether a job could be stored now: a read alone would not notice a full disk or a server that only reads. Asked by
     /// anyone, without a key, so the database is asked at most once a second.
     /// </summary>
-    private sealed class DatabaseStores(NpgsqlDataSource database) : IHealthCheck
+    private sealed class DatabaseStores(NpgsqlDataSource database, Schema schema) : IHealthCheck
     {
         private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
 
@@ -52,6 +53,7 @@ internal static class HealthEndpoints
         {
             try
             {
+                schema.ThrowUnlessCurrent();
                 // Takes 64 KiB of the disk that the jobs are on, and gives it back.
                 await using var connection = await database.OpenConnectionAsync(cancellation);
                 await using var transaction = await connection.BeginTransactionAsync(cancellation);

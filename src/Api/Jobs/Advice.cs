@@ -9,6 +9,9 @@ namespace Temper.Api.Jobs;
 /// <summary>What earlier jobs say of a spec that is about to be submitted.</summary>
 internal static class Advice
 {
+    /// <summary>Of one data set's jobs the latest, so that a submission reads as little of a million as of a thousand.</summary>
+    private const int MostLookedAt = 1000;
+
     private sealed record Row(double Epsilon, bool IsUniform, double Accuracy, double SignedGap);
 
     public static async Task<SmoothingAdvice> ForAsync(TemperDb db, JobSpec spec, CancellationToken cancellation)
@@ -19,8 +22,8 @@ internal static class Advice
             $"""
             SELECT (spec->>'epsilon')::float8 AS "Epsilon", spec->>'smoothing' = 'uniform' AS "IsUniform",
                    (result->>'testAccuracy')::float8 AS "Accuracy", (result->>'testSignedGap')::float8 AS "SignedGap"
-            FROM jobs
-            WHERE state = 'succeeded' AND dataset = {spec.Dataset} AND spec->>'model' = {model} AND (spec->>'labelNoise')::float8 = {spec.LabelNoise}
+            FROM (SELECT sequence, spec, result FROM jobs WHERE dataset = {spec.Dataset} AND state = 'succeeded' ORDER BY sequence DESC LIMIT {MostLookedAt}) latest
+            WHERE spec->>'model' = {model} AND (spec->>'labelNoise')::float8 = {spec.LabelNoise}
             ORDER BY sequence DESC LIMIT 100
             """).ToListAsync(cancellation);
         var advice = SmoothingAdvice.Of(smoothing, spec.LabelNoise, [.. rows.Select(row => new EarlierJob(

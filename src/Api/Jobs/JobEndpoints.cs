@@ -71,10 +71,11 @@ internal static class JobEndpoints
         var (body, refusal) = await BodyReader.ReadAsync(request, cancellation);
         if (refusal is not null) return refusal;
         if (JobSpecReader.Read(body, out var errors) is not { } spec) return Problems.Invalid("The job spec is wrong.", errors);
-        var advice = await Advice.ForAsync(db, spec, cancellation);
-        if (validateOnly == "true") return TypedResults.Ok(new CheckedSpecResponse(spec, TargetsResponse.Of(spec), advice));
+        if (validateOnly == "true") return TypedResults.Ok(new CheckedSpecResponse(spec, TargetsResponse.Of(spec), await Advice.ForAsync(db, spec, cancellation)));
         using var place = await limit.TryTakePlaceAsync(cancellation);
         if (place is null && (key is null || await JobQueue.FindByKeyAsync(db, key, cancellation) is null)) return limit.Refuse(request.HttpContext);
+        // Before the job is stored: who is told of a failure must not find it stored.
+        var advice = await Advice.ForAsync(db, spec, cancellation);
         var (job, wasThere) = key is null ? (await JobQueue.SubmitAsync(db, spec, cancellation), false) : await JobQueue.SubmitOnceAsync(db, spec, key, cancellation);
         if (wasThere && Json.Write(job.Spec) != Json.Write(spec))
             return Problems.Of(StatusCodes.Status422UnprocessableEntity, "The Idempotency-Key was used for another spec.", $"Job {job.Id} was submitted with this key and a different spec. Send a new key for a new job.");

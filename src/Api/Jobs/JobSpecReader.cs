@@ -85,7 +85,8 @@ internal static class JobSpecReader
         if (value.ValueKind == JsonValueKind.Null && !field.IsSetNullable) return false;
         try
         {
-            field.Set!(spec, value.Deserialize(field.PropertyType, Json.Options));
+            var given = value.Deserialize(field.PropertyType, Json.Options);
+            field.Set!(spec, given is 0.0 ? 0.0 : given); // jsonb knows no −0, and the same spec must read the same from there
             return true;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException) // the latter two: half a surrogate pair in a text

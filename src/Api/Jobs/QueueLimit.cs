@@ -13,7 +13,7 @@ internal sealed class QueueLimit(JobQueue queue, IConfiguration configuration)
 {
     private const int Default = 100_000, RetryAfterSeconds = 5;
 
-    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1), FreshWhileFull = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
 
     private readonly SemaphoreSlim counting = new(1);
     private readonly Lock gate = new();
@@ -53,7 +53,7 @@ internal sealed class QueueLimit(JobQueue queue, IConfiguration configuration)
             int storedBefore;
             lock (gate)
             {
-                if (countedAt != 0 && Stopwatch.GetElapsedTime(countedAt) < (IsFull ? FreshWhileFull : Fresh)) return;
+                if (countedAt != 0 && Stopwatch.GetElapsedTime(countedAt) < Fresh) return;
                 storedBefore = storedSince;
             }
             var waiting = await queue.CountQueuedAsync(Most, cancellation);

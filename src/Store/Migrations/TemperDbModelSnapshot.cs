@@ -268,6 +268,9 @@ namespace Temper.Store.Migrations
 
                     b.HasIndex(new[] { "State", "Sequence" }, "ix_jobs_state");
 
+                    b.HasIndex(new[] { "Dataset", "Sequence" }, "ix_jobs_succeeded")
+                        .HasFilter("state = 'succeeded'");
+
                     b.HasIndex(new[] { "Tags" }, "ix_jobs_tags");
 
                     NpgsqlIndexBuilderExtensions.HasMethod(b.HasIndex(new[] { "Tags" }, "ix_jobs_tags"), "gin");

@@ -52,5 +52,5 @@ public sealed partial class JobQueue
         """;
 
     private Task<bool> EndAsync(string sql, Guid id, int attempt, string? reason, string? errorOutput, CancellationToken cancellationToken, params NpgsqlParameter[] more) =>
-        WriteAsync(sql, id, attempt, cancellationToken, [Text("reason", reason), Text("error_output", errorOutput), .. more]);
+        WriteAsync(sql, id, attempt, cancellationToken, [Text("reason", reason), Text("error_output", errorOutput, keepEnd: true), .. more]);
 }

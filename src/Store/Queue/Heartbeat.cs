@@ -39,10 +39,12 @@ public sealed partial class JobQueue
                 INSERT INTO workers (id, name, presence_key, device, slots, suspended_reason)
                 VALUES (@worker, @name, @presence_key, @device, @slots, @suspended_reason)
                 ON CONFLICT (id) DO UPDATE SET heartbeat_at = clock_timestamp(), suspended_reason = excluded.suspended_reason),
-            written AS (
-                UPDATE jobs SET progress = held.progress::jsonb
-                FROM unnest(@ids, @attempts, @progress) AS held(id, attempt, progress)
-                WHERE jobs.id = held.id AND jobs.attempt = held.attempt AND jobs.state = 'running' AND held.progress IS NOT NULL)
+            held AS (
+                SELECT jobs.id, held.progress
+                FROM unnest(@ids, @attempts, @progress) AS held(id, attempt, progress) JOIN jobs USING (id, attempt)
+                WHERE jobs.state = 'running' AND held.progress IS NOT NULL
+                ORDER BY jobs.id FOR UPDATE OF jobs),
+            written AS (UPDATE jobs SET progress = held.progress::jsonb FROM held WHERE jobs.id = held.id)
             SELECT id, attempt, stop_requested, claimed_at < clock_timestamp() - interval '10 seconds' FROM jobs WHERE worker_id = @worker
             """);
         // Over a connection that hangs, no sign of life would come through until long after the lease.

@@ -1,3 +1,4 @@
+using System.Text;
 using Npgsql;
 using NpgsqlTypes;
 using Temper.Domain.Jobs;
@@ -32,16 +33,16 @@ public sealed partial class JobQueue(NpgsqlDataSource database)
         return notice.Split(' ') is [var word, var id] && Enum.TryParse(word, ignoreCase: true, out request) && Guid.TryParse(id, out job);
     }
 
-    /// <summary>It may quote what a crashing process wrote; PostgreSQL takes no NUL in a text.</summary>
-    private static NpgsqlParameter Text(string name, string? text)
+    /// <summary>It may quote what a crashing process wrote: PostgreSQL takes no NUL in a text, and no half of a character.</summary>
+    private static NpgsqlParameter Text(string name, string? text, bool keepEnd = false)
     {
-        text = text?.Replace("\0", "");
-        return new(name, NpgsqlDbType.Text) { Value = text is null ? DBNull.Value : text[..Math.Min(text.Length, LongestText)] };
+        if (text?.Replace("\0", "") is { Length: > LongestText } longer) text = keepEnd ? longer[^LongestText..] : longer[..LongestText];
+        return new(name, NpgsqlDbType.Text) { Value = text is null ? DBNull.Value : Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text.Replace("\0", ""))) };
     }
 
     private static NpgsqlParameter Bytes(string name, byte[]? value) => new(name, NpgsqlDbType.Bytea) { Value = (object?)value ?? DBNull.Value };
 
-    /// <summary>What a user wants of a job, as one guarded statement that returns a row when it had an effect.</summary>
+    /// <summary>One guarded statement that returns a row when it had an effect.</summary>
     private async Task<bool> CommandAsync(string sql, Guid id, CancellationToken cancellationToken, params NpgsqlParameter[] parameters)
     {
         await using var command = database.CreateCommand(sql);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 
 namespace Temper.Integration.Api;
@@ -18,8 +19,8 @@ public class OutageTests
         Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
         Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.MediaType);
         Assert.NotNull(response.Headers.RetryAfter);
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await api.Http.GetAsync("/health/ready")).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await api.Http.GetAsync("/health/live")).StatusCode);
+        await Eventually.TrueAsync(async () => (await api.Http.GetAsync("/health/ready")).StatusCode == HttpStatusCode.ServiceUnavailable); // asked at most once a second
 
         proxy.Mend();
 
@@ -28,13 +29,38 @@ public class OutageTests
     }
 
     [Fact]
-    public async Task Start_BeforeTheDatabase_WaitsForIt()
+    public async Task Request_WhileTheDatabaseIsSilent_Is503Soon()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        using var proxy = new TcpProxy(database.ConnectionString);
+        await using var api = await ApiProcess.StartAsync(proxy.ConnectionString);
+        var id = await api.SubmitAsync(new { dataset = "mnist", epsilon = 0.1, epochs = 3 });
+
+        proxy.Silence();
+
+        var start = Stopwatch.GetTimestamp();
+        var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => api.Http.GetAsync($"/jobs/{id}")));
+        Assert.All(answers, answer => Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode));
+        Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 0, 20); // Npgsql's own limit would be 30
+
+        proxy.Mend();
+
+        await Eventually.TrueAsync(() => api.AnswersAsync($"/jobs/{id}"));
+    }
+
+    [Fact]
+    public async Task Start_BeforeTheDatabase_Answers503UntilItComes()
     {
         await using var database = await TestDatabase.CreateEmptyAsync();
         using var proxy = new TcpProxy(database.ConnectionString);
         proxy.Cut();
         await using var api = ApiProcess.Start(proxy.ConnectionString);
-        await Eventually.TrueAsync(() => Task.FromResult(api.Output.Contains("Waiting for the database")));
+        await Eventually.TrueAsync(() => api.AnswersAsync("/health/live"));
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await api.Http.GetAsync("/health/ready")).StatusCode);
+        var refused = await api.Http.GetAsync("/jobs");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+        Assert.NotNull(refused.Headers.RetryAfter);
 
         proxy.Mend();
 

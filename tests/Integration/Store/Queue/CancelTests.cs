@@ -41,22 +41,5 @@ public class CancelTests : QueueTest
     }
 
     [Fact]
-    public async Task Cancel_WhileTheJobFinishes_LosesToTheFinish()
-    {
-        var job = await SubmitAndClaimAsync();
-        await using var finisher = await Database.DataSource.OpenConnectionAsync();
-        await using var transaction = await finisher.BeginTransactionAsync();
-        await using (var finish = new NpgsqlCommand($"UPDATE jobs SET state = 'failed', finished_at = now(), worker_id = NULL WHERE id = '{job.Id}'", finisher)) await finish.ExecuteNonQueryAsync();
-
-        var cancel = Queue.CancelAsync(job.Id, default);
-        await transaction.CommitAsync();
-        await cancel;
-
-        var row = await JobAsync(job.Id);
-        Assert.Equal(JobState.Failed, row.State);
-        Assert.Null(row.StopRequested);
-    }
-
-    [Fact]
     public async Task Cancel_NoSuchJob_IsHarmless() => Assert.False(await Queue.CancelAsync(Guid.NewGuid(), default));
 }

@@ -135,31 +135,95 @@ public class VerbTests : QueueTest
         Assert.Equal(1, await Database.ScalarAsync<long>("SELECT count(*) FROM jobs"));
     }
 
-    [Theory]
-    [InlineData(JobVerb.Cancel)]
-    [InlineData(JobVerb.Pause)]
-    [InlineData(JobVerb.Resume)]
-    [InlineData(JobVerb.Retry)]
-    [InlineData(JobVerb.Delete)]
-    public async Task Verb_WhileARescueIsUncommitted_ActsOnWhatTheRescueLeft(JobVerb verb)
+    /// <summary>A verb, and what a worker or a watcher does to the same running job at the same moment.</summary>
+    public static TheoryData<JobVerb, string> Races()
     {
-        var job = await SubmitAndClaimAsync();
-        await using var rescuer = await Database.DataSource.OpenConnectionAsync();
-        await using var rescue = await rescuer.BeginTransactionAsync();
-        await using (var take = new Npgsql.NpgsqlCommand($"UPDATE jobs SET state = 'queued', worker_id = NULL WHERE id = '{job.Id}'", rescuer)) await take.ExecuteNonQueryAsync();
-
-        var asked = ApplyAsync(verb, job.Id);
-        await WaitForABlockedSessionOrAsync(asked);
-        await rescue.CommitAsync();
-
-        await asked;
-        // Guards are judged anew on the row that the rescue left: no verb acts on the running job it saw first.
-        var state = await Database.ScalarAsync<string>($"SELECT coalesce((SELECT state || coalesce(stop_requested, '') FROM jobs WHERE id = '{job.Id}'), 'gone')");
-        Assert.Equal(verb switch { JobVerb.Cancel => "cancelled", JobVerb.Pause => "paused", JobVerb.Delete => "queued", _ => "queued" }, state);
+        var races = new TheoryData<JobVerb, string>();
+        foreach (var verb in Enum.GetValues<JobVerb>())
+            foreach (var end in new[] { "succeed", "fail", "give back", "hand back", "rescue" }) races.Add(verb, end);
+        return races;
     }
 
-    private async Task WaitForABlockedSessionOrAsync(Task asked) =>
-        await Eventually.TrueAsync(async () => asked.IsCompleted || await Database.ScalarAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") > 0);
+    /// <summary>Two connections: what one has done and not committed, the other waits for, and then judges the row anew.</summary>
+    [Theory]
+    [MemberData(nameof(Races))]
+    public async Task Verb_WhileAnEndIsUncommitted_ActsOnWhatTheEndLeft(JobVerb verb, string end)
+    {
+        // What acts on a running job waits for the end. Retry and delete see at once that the job runs, and have no effect.
+        var comesFirst = verb is JobVerb.Retry or JobVerb.Delete;
+        var expected = await OutcomeAsync(verb, end, async (apply, finish) =>
+        {
+            await (comesFirst ? apply() : finish());
+            await (comesFirst ? finish() : apply());
+        });
+
+        Assert.Equal(expected, await OutcomeAsync(verb, end, (apply, finish) => BehindAsync(finish, apply)));
+    }
+
+    [Theory]
+    [MemberData(nameof(Races))]
+    public async Task End_WhileAVerbIsUncommitted_ActsOnWhatTheVerbLeft(JobVerb verb, string end)
+    {
+        var expected = await OutcomeAsync(verb, end, async (apply, finish) =>
+        {
+            await apply();
+            await finish();
+        });
+
+        Assert.Equal(expected, await OutcomeAsync(verb, end, BehindAsync));
+    }
+
+    /// <summary>The row and its history after a race on a running job; before a resume, it is about to pause.</summary>
+    private async Task<string> OutcomeAsync(JobVerb verb, string end, Func<Func<Task>, Func<Task>, Task> race)
+    {
+        var job = await SubmitAndClaimAsync();
+        if (verb == JobVerb.Resume) await Queue.PauseAsync(job.Id, default);
+        await race(() => ApplyAsync(verb, job.Id), () => end switch
+        {
+            "succeed" => Queue.SucceedAsync(job, Result, Model, default),
+            "fail" => Queue.FailAsync(job, "it diverged", default),
+            "give back" => Queue.GiveBackAsync(job, "it crashed", null, default),
+            "hand back" => Queue.HandBackAsync(job, "its worker shut down", default),
+            _ => RescueAsync(),
+        });
+        var outcome = await Database.ScalarAsync<string>(
+            $"""
+            SELECT coalesce((SELECT concat_ws(' ', state, 'stop', stop_requested, failures, reason) FROM jobs WHERE id = '{job.Id}'), 'gone') || ': ' ||
+                   (SELECT count(*) || ' ' || coalesce(string_agg(outcome, ' '), '') FROM attempts WHERE job_id = '{job.Id}')
+            """);
+        await Database.ExecuteAsync($"DELETE FROM jobs WHERE id = '{job.Id}'");
+        return outcome;
+
+        async Task RescueAsync()
+        {
+            var heartbeat = await Database.ScalarAsync<DateTime>($"SELECT heartbeat_at FROM workers WHERE id = '{Worker.Id}'");
+            await Queue.RescueAsync(new(Worker.Id, false, heartbeat, heartbeat), "its worker died", default);
+        }
+    }
+
+    /// <summary>Holds <paramref name="first"/> back before its commit until <paramref name="second"/> waits for it, or is over.</summary>
+    private async Task BehindAsync(Func<Task> first, Func<Task> second)
+    {
+        await Database.ExecuteAsync(
+            """
+            CREATE OR REPLACE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NULL; END $$;
+            CREATE TRIGGER hold AFTER UPDATE OR DELETE ON jobs FOR EACH ROW EXECUTE FUNCTION hold();
+            """);
+        await using var gate = await Database.DataSource.OpenConnectionAsync();
+        await using (var close = new Npgsql.NpgsqlCommand("SELECT pg_advisory_lock(4711)", gate)) await close.ExecuteNonQueryAsync();
+        var one = first();
+        await WaitUntilBlockedAsync(1, one);
+        var other = second();
+        await WaitUntilBlockedAsync(one.IsCompleted ? 1 : 2, other);
+        await using (var open = new Npgsql.NpgsqlCommand("SELECT pg_advisory_unlock(4711)", gate)) await open.ExecuteNonQueryAsync();
+        await one;
+        await other;
+        await Database.ExecuteAsync("DROP TRIGGER hold ON jobs");
+    }
+
+    /// <summary>A verb that sees at once that it has no effect blocks nowhere.</summary>
+    private Task WaitUntilBlockedAsync(int sessions, Task orOver) =>
+        Eventually.TrueAsync(async () => orOver.IsCompleted || await Database.ScalarAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") >= sessions);
 
     private static (JobState, StopRequest?) Expected(JobVerb verb, JobState state) => (verb, state) switch
     {
