@@ -45,6 +45,9 @@ public sealed class WorkerOptions
 
     public TimeSpan HangLimit => TimeSpan.FromSeconds(HangSeconds);
 
+    /// <summary>How long a runner may take until it is ready; a cold GPU takes much longer than a training step.</summary>
+    public TimeSpan StartLimit => TimeSpan.FromSeconds(Math.Max(HangSeconds, 120));
+
     public TimeSpan ProbeInterval => TimeSpan.FromSeconds(ProbeSeconds);
 
     public TimeSpan Lease => TimeSpan.FromSeconds(LeaseSeconds);

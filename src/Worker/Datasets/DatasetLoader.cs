@@ -3,7 +3,8 @@ using Temper.Worker.Datasets.Digits;
 namespace Temper.Worker.Datasets;
 
 /// <summary>Loads data sets by name and keeps the last one: a runner's next job is often on the same.</summary>
-internal sealed class DatasetLoader(WorkerOptions options)
+/// <param name="tell">Told how far a download is.</param>
+internal sealed class DatasetLoader(WorkerOptions options, Action<string> tell)
 {
     private Dataset? last;
 
@@ -14,7 +15,7 @@ internal sealed class DatasetLoader(WorkerOptions options)
         if (last?.Card.Name != name)
         {
             last = null; // Two sets at once could be too much for the machine.
-            last = name == DigitsDataset.Name ? DigitsDataset.Draw() : new IdxDataset(PublishedFiles.All.Single(files => files.Dataset == name), options).Load(stop);
+            last = name == DigitsDataset.Name ? DigitsDataset.Draw() : new IdxDataset(PublishedFiles.All.Single(files => files.Dataset == name), options, tell).Load(stop);
         }
         return last;
     }

@@ -13,8 +13,9 @@ internal static class Download
     /// <param name="path">Written as a whole or not at all, so several runners may fetch the same file at once.</param>
     /// <param name="stall">How long a mirror may send nothing.</param>
     /// <param name="isRight">Whether the file at that path is the one wanted.</param>
+    /// <param name="tell">Told about once a second how far it is.</param>
     /// <returns>Null on success, else why each mirror failed.</returns>
-    public static string? ToFile(IReadOnlyList<Uri> sources, string path, TimeSpan stall, Func<string, bool> isRight, CancellationToken stop)
+    public static string? ToFile(IReadOnlyList<Uri> sources, string path, TimeSpan stall, Func<string, bool> isRight, Action<string> tell, CancellationToken stop)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         DeleteAbandoned(path, stall);
@@ -24,7 +25,7 @@ internal static class Download
         {
             try
             {
-                Fetch(source, partial, stall, stop);
+                Fetch(source, partial, stall, tell, stop);
                 if (isRight(partial))
                 {
                     File.Move(partial, path, overwrite: true);
@@ -52,13 +53,13 @@ internal static class Download
     }
 
     /// <summary>Blocking, as all work on the training thread is.</summary>
-    private static void Fetch(Uri source, string path, TimeSpan stall, CancellationToken stop)
+    private static void Fetch(Uri source, string path, TimeSpan stall, Action<string> tell, CancellationToken stop)
     {
         using var silent = CancellationTokenSource.CreateLinkedTokenSource(stop);
         silent.CancelAfter(stall);
         try
         {
-            Fetch(source, path, silent, stall, stop);
+            Fetch(source, path, silent, stall, tell, stop);
         }
         catch (Exception) when (silent.IsCancellationRequested)
         {
@@ -67,7 +68,7 @@ internal static class Download
         }
     }
 
-    private static void Fetch(Uri source, string path, CancellationTokenSource silent, TimeSpan stall, CancellationToken stop)
+    private static void Fetch(Uri source, string path, CancellationTokenSource silent, TimeSpan stall, Action<string> tell, CancellationToken stop)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, source);
         using var response = Http.Send(request, HttpCompletionOption.ResponseHeadersRead, silent.Token);
@@ -79,7 +80,7 @@ internal static class Download
         using var file = File.Create(path);
         var buffer = new byte[1 << 16];
         var (done, lastLine) = (0L, Stopwatch.GetTimestamp());
-        Console.Error.WriteLine($"downloading {source}{(size is null ? "" : $", {size / 1e6:F1} MB")}");
+        tell($"{source}{(size is null ? "" : $", {size / 1e6:F1} MB")}");
         for (int read; (read = body.Read(buffer)) > 0; done += read)
         {
             stop.ThrowIfCancellationRequested();
@@ -88,7 +89,7 @@ internal static class Download
             file.Write(buffer, 0, read);
             if (Stopwatch.GetElapsedTime(lastLine).TotalSeconds < 1) continue;
             lastLine = Stopwatch.GetTimestamp();
-            Console.Error.WriteLine($"downloading {source}: {(done + read) / 1e6:F1} MB{(size is null ? "" : $" of {size / 1e6:F1}")}");
+            tell($"{source}: {(done + read) / 1e6:F1} MB{(size is null ? "" : $" of {size / 1e6:F1}")}");
         }
     }
 }

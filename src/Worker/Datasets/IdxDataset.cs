@@ -4,7 +4,8 @@ using Temper.Domain.Datasets;
 namespace Temper.Worker.Datasets;
 
 /// <summary>Data sets in MNIST's file format: from the user's data folder, else from the cache, else downloaded.</summary>
-internal sealed class IdxDataset(PublishedFiles published, WorkerOptions options)
+/// <param name="tell">Told how far a download is.</param>
+internal sealed class IdxDataset(PublishedFiles published, WorkerOptions options, Action<string> tell)
 {
     private readonly DatasetCard card = DatasetCatalog.Find(published.Dataset) ?? throw new ArgumentException($"'{published.Dataset}' is not in the catalog.");
     private readonly List<string> notes = [];
@@ -48,7 +49,7 @@ internal sealed class IdxDataset(PublishedFiles published, WorkerOptions options
 
         var mirrors = options.Mirror is null ? published.Mirrors : [new Uri($"{options.Mirror.TrimEnd('/')}/{card.Name}/"), .. published.Mirrors];
         var sources = mirrors.Select(mirror => new Uri(mirror, file.Name)).ToArray();
-        return Download.ToFile(sources, cached, TimeSpan.FromSeconds(options.DownloadStallSeconds), path => IsPublished(file, path, stop), stop) is { } errors
+        return Download.ToFile(sources, cached, TimeSpan.FromSeconds(options.DownloadStallSeconds), path => IsPublished(file, path, stop), tell, stop) is { } errors
             ? throw new DatasetUnavailableException(
                 $"The data set {card.Name} is not on this worker and could not be downloaded ({errors}). " +
                 $"Put {string.Join(", ", published.Files.Select(f => f.Name))} into {options.DataFolder ?? "$TEMPER_DATA"}/{card.Name}/ on the worker, " +

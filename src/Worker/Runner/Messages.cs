@@ -21,6 +21,7 @@ internal sealed record Stop : RunnerCommand;
 /// <summary>Runner to supervisor, on what was the runner's standard output.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "message")]
 [JsonDerivedType(typeof(Ready), "ready")]
+[JsonDerivedType(typeof(Loading), "loading")]
 [JsonDerivedType(typeof(TrainingStarted), "trainingStarted")]
 [JsonDerivedType(typeof(Progressed), "progressed")]
 [JsonDerivedType(typeof(EpochDone), "epochDone")]
@@ -33,6 +34,10 @@ internal abstract record RunnerMessage : PipeMessage;
 /// <summary>libtorch is loaded and warm.</summary>
 /// <param name="Device">What `auto` means here: `cpu` or `cuda:N`.</param>
 internal sealed record Ready(string Device, bool HasCuda) : RunnerMessage;
+
+/// <summary>The data set is still on its way.</summary>
+/// <param name="What">For the log: which file, and how much of it is here.</param>
+internal sealed record Loading(string What) : RunnerMessage;
 
 /// <summary>The data is on the device and the first optimizer step begins.</summary>
 /// <param name="DataSeconds">How long reading the data and bringing it to the device took.</param>

@@ -27,7 +27,7 @@ internal sealed class RunnerProgram
     private volatile CancellationTokenSource? training;
 
     private RunnerProgram(Stream commands, Stream messages, WorkerOptions options) =>
-        (this.commands, this.messages, this.options, datasets) = (new(commands), new(messages), options, new(options));
+        (this.commands, this.messages, this.options, datasets) = (new(commands), new(messages), options, new(options, what => Send(new Loading(what))));
 
     /// <param name="slot">Which of the worker's slots this serves; on a machine with several GPUs, which of them it takes.</param>
     /// <param name="threads">CPU threads for libtorch.</param>

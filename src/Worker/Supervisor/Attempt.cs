@@ -7,6 +7,7 @@ namespace Temper.Worker.Supervisor;
 internal sealed class Attempt(ClaimedJob job)
 {
     private readonly TaskCompletionSource<StopReason> stop = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CancellationTokenSource abandoned = new();
 
     public ClaimedJob Job { get; } = job;
 
@@ -16,5 +17,12 @@ internal sealed class Attempt(ClaimedJob job)
     /// <summary>Completes when somebody asks for a stop; the first reason stands.</summary>
     public Task<StopReason> StopAsked => stop.Task;
 
-    public void AskToStop(StopReason reason) => stop.TrySetResult(reason);
+    /// <summary>Cancelled when a stop is asked for after which no checkpoint is wanted, also while another is under way.</summary>
+    public CancellationToken Abandoned => abandoned.Token;
+
+    public void AskToStop(StopReason reason)
+    {
+        stop.TrySetResult(reason);
+        if (reason is not (StopReason.Paused or StopReason.ShuttingDown)) abandoned.Cancel();
+    }
 }

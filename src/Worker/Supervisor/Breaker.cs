@@ -14,7 +14,8 @@ internal sealed class Breaker(int mostJobs, TimeSpan probeAfter, TimeProvider ti
     private readonly Lock gate = new();
     private readonly HashSet<Guid> failedJobs = [];
     private int probes;
-    private DateTimeOffset nextProbe;
+    private long scheduledAt;
+    private TimeSpan untilProbe;
     private bool onTrial;
     private volatile string? reason;
 
@@ -60,7 +61,7 @@ internal sealed class Breaker(int mostJobs, TimeSpan probeAfter, TimeProvider ti
     {
         lock (gate)
         {
-            if (reason is null || time.GetUtcNow() < nextProbe) return false;
+            if (reason is null || time.GetElapsedTime(scheduledAt) < untilProbe) return false;
             ScheduleProbe();
             return true;
         }
@@ -71,5 +72,5 @@ internal sealed class Breaker(int mostJobs, TimeSpan probeAfter, TimeProvider ti
         lock (gate) (reason, onTrial) = (null, true);
     }
 
-    private void ScheduleProbe() => nextProbe = time.GetUtcNow() + probeAfter * Math.Pow(2, Math.Min(probes++, MostDoublings));
+    private void ScheduleProbe() => (scheduledAt, untilProbe) = (time.GetTimestamp(), probeAfter * Math.Pow(2, Math.Min(probes++, MostDoublings)));
 }

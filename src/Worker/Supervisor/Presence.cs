@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Npgsql;
 using Temper.Domain.Jobs;
+using Temper.Store;
 using Temper.Store.Queue;
 
 namespace Temper.Worker.Supervisor;
@@ -15,7 +16,7 @@ internal sealed class Presence(WorkerIdentity worker, JobQueue queue, Doorbell d
     private static readonly TimeSpan ForgetInterval = TimeSpan.FromMinutes(1);
 
     // A peer that vanished without a word is noticed within about 8 s, on both ends.
-    private readonly string connectionString = new NpgsqlConnectionStringBuilder(options.ConnectionString)
+    private readonly string connectionString = new NpgsqlConnectionStringBuilder(Database.WithTimeout(options.ConnectionString!))
     {
         Pooling = false,
         TcpKeepAlive = true,
@@ -59,11 +60,20 @@ internal sealed class Presence(WorkerIdentity worker, JobQueue queue, Doorbell d
         {
             // After a reconnect the old session may still hold the lock for a moment; it tells the same.
             present = present || await JobQueue.TryTakePresenceAsync(connection, worker, stopping);
-            foreach (var (sighting, reason) in lost.Judge(await JobQueue.WatchAsync(connection, worker.Id, stopping))) await RescueAsync(sighting, reason, stopping);
-            if (Stopwatch.GetElapsedTime(forgotten) > ForgetInterval)
+            var judged = lost.Judge(await JobQueue.WatchAsync(connection, worker.Id, stopping));
+            try
             {
-                await queue.ForgetDeadWorkersAsync(stopping);
-                forgotten = Stopwatch.GetTimestamp();
+                foreach (var (sighting, reason) in judged) await RescueAsync(sighting, reason, stopping);
+                if (Stopwatch.GetElapsedTime(forgotten) > ForgetInterval)
+                {
+                    forgotten = Stopwatch.GetTimestamp();
+                    await queue.ForgetDeadWorkersAsync(stopping);
+                }
+            }
+            catch (NpgsqlException e)
+            {
+                // On another connection: this one, and with it the presence, stays. The next look tries again.
+                log.LogWarning("A rescue failed: {Reason}", e.Message);
             }
             await ListenForAsync(connection, Tick, stopping);
         }

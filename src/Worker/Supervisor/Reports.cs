@@ -80,6 +80,7 @@ internal sealed class Reports
             {
                 if (!await WriteAsync(batch))
                 {
+                    log.LogInformation("Job {JobId} attempt {Attempt} reported something, but it was no longer ours: nothing written", attempt.Job.Id, attempt.Job.Attempt);
                     attempt.AskToStop(StopReason.Lost);
                     return null;
                 }

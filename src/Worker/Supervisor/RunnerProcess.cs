@@ -8,6 +8,9 @@ internal sealed class RunnerProcess : IAsyncDisposable
 {
     private const int KeptErrorLines = 20;
 
+    /// <summary>A process that a driver holds in the kernel does not even die: it is left behind, and its slot goes on.</summary>
+    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(10);
+
     private readonly Process process;
     private readonly MessageWriter<RunnerCommand> commands;
     private readonly MessageReader<RunnerMessage> messages;
@@ -22,7 +25,7 @@ internal sealed class RunnerProcess : IAsyncDisposable
 
     public bool HasExited => process.HasExited;
 
-    /// <summary>How long ago it last said anything, on either pipe.</summary>
+    /// <summary>How long ago it last sent a message. What it writes on standard error is no sign of progress.</summary>
     public TimeSpan Silence => Stopwatch.GetElapsedTime(Volatile.Read(ref lastSign));
 
     /// <summary>The last lines it wrote on standard error about its job; null without any. Whole once it has ended.</summary>
@@ -54,13 +57,13 @@ internal sealed class RunnerProcess : IAsyncDisposable
         runner.process.BeginErrorReadLine();
         try
         {
-            runner.Ready = await runner.ReadAsync().WaitAsync(options.HangLimit, cancellationToken) as Ready ?? throw new RunnerFailedException("The runner did not say that it is ready.");
+            runner.Ready = await runner.ReadAsync().WaitAsync(options.StartLimit, cancellationToken) as Ready ?? throw new RunnerFailedException("The runner did not say that it is ready.");
             return runner;
         }
         catch (TimeoutException)
         {
             await runner.DisposeAsync();
-            throw new RunnerFailedException($"The runner was not ready within {options.HangSeconds:0} s.");
+            throw new RunnerFailedException($"The runner was not ready within {options.StartLimit.TotalSeconds:0} s.");
         }
         catch
         {
@@ -110,7 +113,8 @@ internal sealed class RunnerProcess : IAsyncDisposable
     public async Task EndAsync()
     {
         process.Kill();
-        await process.WaitForExitAsync(CancellationToken.None);
+        using var limit = new CancellationTokenSource(EndLimit);
+        await process.WaitForExitAsync(limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     public async ValueTask DisposeAsync()
@@ -123,13 +127,13 @@ internal sealed class RunnerProcess : IAsyncDisposable
     private async Task<string> DescribeEndAsync()
     {
         await EndAsync(); // A process that closed its pipes but lingers is of no use either.
+        if (!process.HasExited) return "The runner closed its pipe and cannot be ended.";
         return process.ExitCode > 128 ? $"The runner was ended by signal {process.ExitCode - 128}." : $"The runner exited with code {process.ExitCode}.";
     }
 
     private void KeepError(string? line, ILogger log)
     {
         if (string.IsNullOrWhiteSpace(line)) return;
-        Volatile.Write(ref lastSign, Stopwatch.GetTimestamp());
         log.LogInformation("Runner: {Line}", line);
         lock (lastErrors)
         {

@@ -100,14 +100,15 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Do
         var training = new TrainingRun(attempt, runner!, reports, options.HangLimit, log);
         var ending = await training.RunAsync(checkpoint);
         if (!training.RunnerIsSound) await DropRunnerAsync();
-        Judge(job, ending);
+        Judge(job, ending, training.RunnerIsSound);
         return await reports.CloseAsync() is { } refusal ? new Ending.Failed($"The database refused a report: {refusal}", WorthRetrying: true) : ending;
     }
 
-    private void Judge(ClaimedJob job, Ending ending)
+    /// <summary>A runner that failed in good order, such as for want of a data set, tells nothing of the worker's health.</summary>
+    private void Judge(ClaimedJob job, Ending ending, bool runnerIsSound)
     {
         if (ending is Ending.Succeeded) breaker.JobSucceeded();
-        if (ending is not Ending.Failed { WorthRetrying: true } failed) return;
+        if (runnerIsSound || ending is not Ending.Failed failed) return;
         breaker.JobFailed(job.Id, failed.Reason);
         if (breaker.SuspendedReason is { } reason) log.LogError("The worker takes no jobs for now: {Reason}", reason);
     }
@@ -145,7 +146,16 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Do
     private async Task<RunnerProcess> HealthyRunnerAsync(CancellationToken cancellationToken)
     {
         if (runner is { HasExited: true }) await DropRunnerAsync();
-        return runner ??= await RunnerProcess.StartAsync(number, options, log, cancellationToken);
+        try
+        {
+            return runner ??= await RunnerProcess.StartAsync(number, options, log, cancellationToken);
+        }
+        catch (RunnerFailedException e)
+        {
+            // One that died on the way, of a full memory for instance, does not speak for the next.
+            log.LogWarning("Slot {Slot}'s runner did not start, trying once more: {Reason}", number, e.Message);
+            return runner ??= await RunnerProcess.StartAsync(number, options, log, cancellationToken);
+        }
     }
 
     private async Task DropRunnerAsync()

@@ -80,6 +80,9 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
                 log.LogInformation("Job {JobId} attempt {Attempt} trains, data loaded in {DataMs:F1} ms", attempt.Job.Id, attempt.Job.Attempt, started.DataSeconds * 1000);
                 reports.AddTrainingStarted();
                 return null;
+            case Loading loading:
+                log.LogInformation("Job {JobId} attempt {Attempt} waits for its data: {What}", attempt.Job.Id, attempt.Job.Attempt, loading.What);
+                return null;
             case Progressed progressed:
                 attempt.Progress = progressed.Progress;
                 return null;
@@ -107,7 +110,8 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
     private async Task<Ending> StopAsync(Task<RunnerMessage> message)
     {
         var reason = await attempt.StopAsked;
-        using var grace = new CancellationTokenSource(reason is StopReason.Paused or StopReason.ShuttingDown ? CheckpointGrace : StopGrace);
+        using var grace = new CancellationTokenSource(CheckpointGrace);
+        using var hurry = attempt.Abandoned.Register(() => grace.CancelAfter(StopGrace));
         try
         {
             await commanded.WaitAsync(grace.Token);

@@ -49,7 +49,7 @@ internal sealed class TrainingLoop
     /// <param name="saved">The checkpoint to go on from; null to begin.</param>
     /// <param name="checkpointInterval">How often to make one while an epoch runs.</param>
     /// <param name="report">Called on this thread: when the first step begins, then progress, checkpoints and each epoch.</param>
-    /// <param name="stop">Heeded between steps, where a last checkpoint is made.</param>
+    /// <param name="stop">Heeded between steps and between batches of an evaluation; then a last checkpoint is made.</param>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
     /// <exception cref="TrainingDivergedException">The loss is no longer finite.</exception>
     public static Finished Run(
@@ -69,35 +69,46 @@ internal sealed class TrainingLoop
         using var images = ResidentImages.Of(dataset, dataset.Train, labels, normalization, device);
         int[] validationLabels = [.. split.Validation.Select(i => (int)labels[i])];
         LabelledLogits? validation = null;
-        var start = (saved is null ? null : Checkpoint.Restore(saved, model, optimizer)) ?? Checkpoint.Start;
+        var standing = (saved is null ? null : Checkpoint.Restore(saved, model, optimizer)) ?? Checkpoint.Start;
         report(new TrainingStarted(loading.Elapsed.TotalSeconds));
-
-        for (; start.Epoch <= spec.Epochs; start = new(start.Epoch + 1, 0, 0, 0))
+        try
         {
-            var epoch = start.Epoch;
-            var clock = Stopwatch.StartNew();
-            var rate = LearningRate.Of(spec, epoch);
-            foreach (var group in optimizer.ParamGroups) group.LearningRate = rate;
+            while (standing.Epoch <= spec.Epochs)
+            {
+                var (epoch, stepsBefore) = (standing.Epoch, standing.Steps);
+                var clock = Stopwatch.StartNew();
+                var rate = LearningRate.Of(spec, epoch);
+                foreach (var group in optimizer.ParamGroups) group.LearningRate = rate;
 
-            var (trainLoss, trainAccuracy) = TrainEpoch(model, optimizer, images, start);
-            var trainSeconds = clock.Elapsed.TotalSeconds;
-            if (!double.IsFinite(trainLoss)) throw new TrainingDivergedException(epoch);
+                standing = TrainEpoch(model, optimizer, images, standing);
+                var trainSeconds = clock.Elapsed.TotalSeconds;
+                stop.ThrowIfCancellationRequested();
+                if (!double.IsFinite(standing.LossSum)) throw new TrainingDivergedException(epoch);
 
-            validation = Validate(epoch);
-            var evaluation = Evaluation.Of(validation);
-            var metrics = new EpochMetrics(
-                epoch, trainLoss, trainAccuracy, evaluation.Loss, evaluation.Accuracy, evaluation.Ece, evaluation.SignedGap,
-                rate, clock.Elapsed.TotalSeconds, (split.Training.Length - (long)start.Steps * spec.BatchSize) / trainSeconds);
-            report(new EpochDone(metrics) { Checkpoint = CheckpointDue(LeastCheckpointGap) ? new Checkpoint(epoch + 1, 0, 0, 0).Save(model, optimizer) : null });
+                validation = Validate(epoch);
+                var evaluation = Evaluation.Of(validation);
+                double count = split.Training.Length;
+                var metrics = new EpochMetrics(
+                    epoch, standing.LossSum / count, standing.HitSum / count, evaluation.Loss, evaluation.Accuracy, evaluation.Ece, evaluation.SignedGap,
+                    rate, clock.Elapsed.TotalSeconds, Math.Max(0, count - (double)stepsBefore * spec.BatchSize) / trainSeconds);
+                standing = new(epoch + 1, 0, 0, 0);
+                report(new EpochDone(metrics) { Checkpoint = CheckpointDue(LeastCheckpointGap) ? standing.Save(model, optimizer) : null });
+            }
+            // Gone on from after the last epoch, the validation logits are still to be had.
+            return Test(model, normalization, validation ?? Validate(spec.Epochs));
         }
-        // Gone on from after the last epoch, the validation logits are still to be had.
-        return Test(model, normalization, validation ?? Validate(spec.Epochs));
+        catch (OperationCanceledException)
+        {
+            report(new Checkpointed { Checkpoint = standing.Save(model, optimizer) });
+            throw;
+        }
 
         LabelledLogits Validate(int epoch) =>
             Evaluator.Label(Evaluator.Logits(model, images, split.Validation, dataset.Card.Classes, stop), validationLabels, dataset.Card.Classes, epoch);
     }
 
-    private (double Loss, double Accuracy) TrainEpoch(Module<Tensor, Tensor> model, OptimizerHelper optimizer, ResidentImages images, Checkpoint from)
+    /// <returns>Where it stands: at the epoch's last step, or before it when told to stop.</returns>
+    private Checkpoint TrainEpoch(Module<Tensor, Tensor> model, OptimizerHelper optimizer, ResidentImages images, Checkpoint from)
     {
         using var epochScope = NewDisposeScope();
         var epoch = from.Epoch;
@@ -111,9 +122,8 @@ internal sealed class TrainingLoop
         var epochStart = Stopwatch.GetTimestamp();
         for (var step = from.Steps + 1; step <= steps; step++)
         {
-            if (stop.IsCancellationRequested || CheckpointDue(checkpointInterval))
-                report(new Checkpointed { Checkpoint = new Checkpoint(epoch, step - 1, lossSum.ToDouble(), (long)hitSum.ToDouble()).Save(model, optimizer) });
-            stop.ThrowIfCancellationRequested();
+            if (stop.IsCancellationRequested) return StandingAfter(step - 1);
+            if (CheckpointDue(checkpointInterval)) report(new Checkpointed { Checkpoint = StandingAfter(step - 1).Save(model, optimizer) });
             using var stepScope = NewDisposeScope();
             var start = (step - 1) * spec.BatchSize;
             var size = Math.Min(spec.BatchSize, count - start);
@@ -134,7 +144,9 @@ internal sealed class TrainingLoop
             lastReport = Stopwatch.GetTimestamp();
             report(new Progressed(ProgressAt(from, step, steps, Stopwatch.GetElapsedTime(epochStart).TotalSeconds)));
         }
-        return (lossSum.ToDouble() / count, hitSum.ToDouble() / count);
+        return StandingAfter(steps);
+
+        Checkpoint StandingAfter(int done) => new(epoch, done, lossSum.ToDouble(), (long)hitSum.ToDouble());
     }
 
     /// <returns>Whether a checkpoint is to be made now; then the next one is that much later.</returns>

@@ -21,7 +21,7 @@ public sealed class IdxDatasetTests : IAsyncLifetime
     };
 
     private readonly string home = Directory.CreateTempSubdirectory("temper-test-").FullName;
-    private readonly ConcurrentQueue<string> requests = new();
+    private readonly ConcurrentQueue<string> requests = new(), told = new();
     private readonly ConcurrentDictionary<string, byte[]> served = new();
     private WebApplication server = null!;
 
@@ -106,6 +106,7 @@ public sealed class IdxDatasetTests : IAsyncLifetime
         Assert.Equal([0, 1, 2], dataset.Train.Labels[..3]);
         Assert.Empty(dataset.Notes);
         Assert.Equal(4, requests.Count);
+        Assert.Contains("/kmnist/train-images-idx3-ubyte.gz", told.First());
         Assert.Equal(30, Load(Published("/kmnist/")).Train.Count);
         Assert.Equal(4, requests.Count);
     }
@@ -150,7 +151,7 @@ public sealed class IdxDatasetTests : IAsyncLifetime
     {
         var nowhere = PublishedFiles.Of("kmnist", ["http://127.0.0.1:9/"], HashOf.File, "", "", "", "");
 
-        var error = Assert.Throws<DatasetUnavailableException>(() => new IdxDataset(nowhere, Options()).Load(CancellationToken.None));
+        var error = Assert.Throws<DatasetUnavailableException>(() => new IdxDataset(nowhere, Options(), told.Enqueue).Load(CancellationToken.None));
 
         Assert.Contains("http://127.0.0.1:9/train-images-idx3-ubyte.gz", error.Message);
         Assert.Contains("Worker__Mirror", error.Message);
@@ -163,7 +164,7 @@ public sealed class IdxDatasetTests : IAsyncLifetime
 
         var options = new WorkerOptions { Home = home, Mirror = $"{server.Urls.First()}/intranet" };
 
-        Assert.Equal(30, new IdxDataset(Published("/public/"), options).Load(CancellationToken.None).Train.Count);
+        Assert.Equal(30, new IdxDataset(Published("/public/"), options, told.Enqueue).Load(CancellationToken.None).Train.Count);
         Assert.All(requests, path => Assert.StartsWith("/intranet/", path));
     }
 
@@ -200,7 +201,7 @@ public sealed class IdxDatasetTests : IAsyncLifetime
     public void All_PublishedSets_AreInTheCatalog() =>
         Assert.All(PublishedFiles.All, files => Assert.NotNull(Temper.Domain.Datasets.DatasetCatalog.Find(files.Dataset)));
 
-    private Dataset Load(PublishedFiles published, string? data = null) => new IdxDataset(published, Options(data)).Load(CancellationToken.None);
+    private Dataset Load(PublishedFiles published, string? data = null) => new IdxDataset(published, Options(data), told.Enqueue).Load(CancellationToken.None);
 
     private WorkerOptions Options(string? data = null) => new() { Home = home, DataFolder = data, DownloadStallSeconds = 2 };
 
