@@ -18,8 +18,6 @@ internal static class QueueRates
 
     private static readonly int[] WorkerCounts = [1, 4, 16];
 
-    private const int IdleWorkers = 4;
-
     /// <summary>A round of one contender with one number of workers.</summary>
     private sealed record Round(int Jobs, Drained Drained)
     {
@@ -54,10 +52,11 @@ internal static class QueueRates
         PrintRates(drains);
         PrintCosts(drains);
 
-        var waits = contenders.Where(contender => contender.StartAsync is not null).ToDictionary(contender => contender, _ => new List<double>());
+        var waits = contenders.Where(contender => contender.StartAsync is not null).ToDictionary(contender => contender, _ => WorkerCounts.ToDictionary(count => count, _ => new List<double>()));
         for (var round = 0; round < startRounds; round++)
-            foreach (var (contender, list) in waits)
-                list.AddRange(await contender.StartAsync!(IdleWorkers, starts));
+            foreach (var workers in WorkerCounts)
+                foreach (var (contender, lists) in waits)
+                    lists[workers].AddRange(await contender.StartAsync!(workers, starts));
         PrintWaits(waits);
     }
 
@@ -124,12 +123,12 @@ internal static class QueueRates
 
     private static string Cells(Func<int, string> cell) => string.Concat(WorkerCounts.Select(count => $" {cell(count)} |"));
 
-    private static void PrintWaits(Dictionary<Contender, List<double>> waits)
+    private static void PrintWaits(Dictionary<Contender, Dictionary<int, List<double>>> waits)
     {
-        Console.WriteLine($"\n{waits.First().Value.Count} jobs each, one at a time at random times, {IdleWorkers} idle workers in the submitter's process; from the answer to COMMIT to the start of the handler.\n");
-        Console.WriteLine("| ms | p50 | p90 | p99 | largest |\n|---|---|---|---|---|");
-        foreach (var (contender, list) in waits)
-            Console.WriteLine($"| {contender.Name} | {Quantile(list, 0.5):F1} | {Quantile(list, 0.9):F1} | {Quantile(list, 0.99):F1} | {list.Max():F1} |");
+        Console.WriteLine($"\n{waits.First().Value[1].Count} jobs each, one at a time at random times, idle workers in the submitter's process; from the answer to COMMIT to the start of the handler.");
+        PrintHead("ms, median / p99 (largest)");
+        foreach (var (contender, lists) in waits)
+            Console.WriteLine($"| {contender.Name} |{Cells(count => $"{Quantile(lists[count], 0.5):F1} / {Quantile(lists[count], 0.99):F1} ({lists[count].Max():F1})")}");
     }
 
     private static string Spread(IEnumerable<double> values, string format)

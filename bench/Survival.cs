@@ -63,19 +63,20 @@ internal static class Survival
         var expected = (untouched["result"]!, await FiguresAsync(api, untouched));
         var life = clock.Elapsed;
 
-        var (random, same, goneOn, unhurt) = (new Random(2), 0, 0, 0);
-        for (var i = 0; i < resumes; i++)
+        var (random, hit, same, goneOn) = (new Random(2), 0, 0, 0);
+        while (hit < resumes)
         {
             var id = await api.SubmitAsync(spec);
             await Task.Delay(life * random.NextDouble());
             foreach (var runner in worker.Runners()) await TemperProcess.SignalAsync(runner, "KILL");
             var job = await api.FinishedJobAsync(id, TimeSpan.FromMinutes(2));
-            if (job["attempt"]!.GetValue<int>() == 1) unhurt++;
+            if (job["attempt"]!.GetValue<int>() == 1) continue; // over before the kill
+            hit++;
             if (await database.ScalarAsync<long>($"SELECT count(DISTINCT attempt) FROM epochs WHERE job_id = '{id}'") > 1) goneOn++;
             if (JsonNode.DeepEquals(expected.Item1, job["result"]) && JsonNode.DeepEquals(expected.Item2, await FiguresAsync(api, job))) same++;
         }
         Console.WriteLine("## From a checkpoint to the same bits\n");
-        Console.WriteLine($"{resumes} jobs on `digits` (8 epochs, a checkpoint every second), the runner killed with kill -9 at a random moment: **{same} of {resumes}** ended with the weights' SHA-256, the test result and every epoch's figures of the job left alone. {goneOn} went on within the run, {unhurt} were over before the kill, the others began anew.\n");
+        Console.WriteLine($"{resumes} jobs on `digits` (8 epochs, a checkpoint every second), the runner killed with kill -9 at a random moment: **{same} of {resumes}** ended with the weights' SHA-256, the test result and every epoch's figures of the job left alone. {goneOn} went on from a checkpoint, the others, which had none yet, began anew.\n");
     }
 
     /// <summary>Every epoch's metrics but those that are times.</summary>

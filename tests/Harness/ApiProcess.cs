@@ -19,7 +19,7 @@ public sealed class ApiProcess : TemperProcess
     public static async Task<ApiProcess> StartAsync(string connectionString, IReadOnlyDictionary<string, string?>? environment = null, Uri? address = null)
     {
         var api = Start(connectionString, environment, address);
-        await Eventually.TrueAsync(async () => api.HasExited ? throw new InvalidOperationException($"The API ended:\n{api.Output}") : await api.AnswersAsync("/health/live"));
+        await Eventually.TrueAsync(async () => api.HasExited ? throw new InvalidOperationException($"The API ended:\n{api.Output}") : await api.AnswersAsync("/health/ready"));
         return api;
     }
 

@@ -12,6 +12,7 @@ public sealed class TcpProxy : IDisposable
     private readonly ConcurrentDictionary<TcpClient, bool> clients = new();
     private readonly NpgsqlConnectionStringBuilder target;
     private volatile bool cut;
+    private volatile TaskCompletionSource silence = Over();
 
     public TcpProxy(string connectionString)
     {
@@ -30,12 +31,20 @@ public sealed class TcpProxy : IDisposable
         foreach (var client in clients.Keys) client.Close();
     }
 
-    public void Mend() => cut = false;
+    /// <summary>Keeps every connection and lets nothing through, as a network does that drops packets, until <see cref="Mend"/>.</summary>
+    public void Silence() => silence = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public void Mend()
+    {
+        cut = false;
+        silence.TrySetResult();
+    }
 
     public void Dispose()
     {
         listener.Stop();
         Cut();
+        silence.TrySetResult();
     }
 
     private async Task AcceptAsync()
@@ -50,6 +59,23 @@ public sealed class TcpProxy : IDisposable
         }
     }
 
+    private static TaskCompletionSource Over()
+    {
+        var over = new TaskCompletionSource();
+        over.SetResult();
+        return over;
+    }
+
+    private async Task CopyAsync(Stream from, Stream to)
+    {
+        var buffer = new byte[1 << 16];
+        for (int read; (read = await from.ReadAsync(buffer)) > 0;)
+        {
+            await silence.Task;
+            await to.WriteAsync(buffer.AsMemory(0, read));
+        }
+    }
+
     private async Task ForwardAsync(TcpClient client)
     {
         using var server = new TcpClient();
@@ -60,7 +86,7 @@ public sealed class TcpProxy : IDisposable
                 if (cut) return;
                 clients[client] = clients[server] = true;
                 await server.ConnectAsync(target.Host!, target.Port);
-                await Task.WhenAny(client.GetStream().CopyToAsync(server.GetStream()), server.GetStream().CopyToAsync(client.GetStream()));
+                await Task.WhenAny(CopyAsync(client.GetStream(), server.GetStream()), CopyAsync(server.GetStream(), client.GetStream()));
             }
             catch (Exception e) when (e is SocketException or IOException or ObjectDisposedException or InvalidOperationException)
             {

@@ -9,10 +9,14 @@ public sealed class ApiSeat : IAsyncDisposable
     /// <summary>Connections that were made to the process before it died may fail a moment later.</summary>
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(2);
 
+    /// <summary>A server that has just started, and connections of a pool that broke one after another.</summary>
+    private static readonly TimeSpan DatabaseMargin = TimeSpan.FromSeconds(5);
+
     private readonly Lock gate = new();
-    private readonly List<(DateTime From, DateTime Until)> downs = [];
+    private readonly Spans down = new(Margin);
     private readonly ChaosLog log;
     private readonly Violations violations;
+    private readonly List<IDisposable> untilUp = [];
     private ApiProcess api;
 
     public ApiSeat(string connectionString, ChaosLog log, Violations violations)
@@ -20,7 +24,7 @@ public sealed class ApiSeat : IAsyncDisposable
         (this.log, this.violations) = (log, violations);
         Proxy = new(connectionString);
         Address = new($"http://127.0.0.1:{FreePort()}");
-        downs.Add((DateTime.UtcNow, DateTime.MaxValue));
+        untilUp.Add(down.Open());
         api = Start();
     }
 
@@ -35,7 +39,7 @@ public sealed class ApiSeat : IAsyncDisposable
         lock (gate)
         {
             old = api;
-            downs.Add((DateTime.UtcNow, DateTime.MaxValue));
+            untilUp.Add(down.Open());
         }
         await old.KillAsync();
         await ReplaceAsync(old);
@@ -46,27 +50,29 @@ public sealed class ApiSeat : IAsyncDisposable
         var running = api;
         if (!running.HasExited || WasDown(DateTime.UtcNow - Margin, DateTime.UtcNow)) return;
         violations.Add(Rule.ProcessEndedByItself, $"The API {running.Id} ended with {running.ExitCode}; its last words:\n{WorkerSeat.LastLines(running.Output)}");
-        lock (gate) downs.Add((DateTime.UtcNow, DateTime.MaxValue));
+        lock (gate) untilUp.Add(down.Open());
         await ReplaceAsync(running);
     }
 
     /// <summary>Whether it was down at some moment of that time: then a connection may have broken.</summary>
-    public bool WasDown(DateTime from, DateTime until)
-    {
-        lock (gate) return downs.Any(down => from < down.Until && until > down.From - Margin);
-    }
+    public bool WasDown(DateTime from, DateTime until) => down.Touch(from, until);
+
+    /// <summary>When the database was away from the API: then it may answer 503.</summary>
+    public Spans DatabaseAway { get; } = new(DatabaseMargin);
 
     public async Task UpAsync(TimeSpan limit)
     {
-        await Eventually.TrueAsync(async () => !api.HasExited && await api.AnswersAsync("/health/live"), limit, "The API did not come up.");
+        await Eventually.TrueAsync(async () => !api.HasExited && await api.AnswersAsync("/health/ready"), limit, "The API did not come up.");
         lock (gate)
-            for (var i = 0; i < downs.Count; i++)
-                if (downs[i].Until == DateTime.MaxValue) downs[i] = (downs[i].From, DateTime.UtcNow + Margin);
+        {
+            foreach (var span in untilUp) span.Dispose();
+            untilUp.Clear();
+        }
     }
 
     public async ValueTask DisposeAsync()
     {
-        lock (gate) downs.Add((DateTime.UtcNow, DateTime.MaxValue));
+        down.Open();
         await RetireAsync(api);
         Proxy.Dispose();
     }

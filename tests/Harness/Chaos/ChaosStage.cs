@@ -68,7 +68,7 @@ public sealed class ChaosStage : IAsyncDisposable
                 await Api.KillAsync();
                 return true;
             case FaultKind.ApiCutOff:
-                await CutAsync(Api.Proxy, fault.Lasts);
+                using (Api.DatabaseAway.Open()) await CutAsync(Api.Proxy, fault.Lasts);
                 return true;
             case FaultKind.DatabaseRestarted:
                 await OnServerAsync(postgres.RestartAsync);
@@ -77,7 +77,7 @@ public sealed class ChaosStage : IAsyncDisposable
                 await OnServerAsync(postgres.CrashAsync);
                 return true;
             case FaultKind.BackendsTerminated:
-                return await Database.TerminateBackendsAsync(fault.Target) > 0;
+                using (Api.DatabaseAway.Open()) return await Database.TerminateBackendsAsync(fault.Target) > 0;
             default:
                 throw new ArgumentException($"{fault.Kind} is no fault.");
         }
@@ -130,7 +130,7 @@ public sealed class ChaosStage : IAsyncDisposable
         await databaseGate.WaitAsync();
         try
         {
-            await act();
+            using (Api.DatabaseAway.Open()) await act();
         }
         finally
         {

@@ -135,6 +135,6 @@ public sealed partial class WorkerSeat : IAsyncDisposable
         return WorkerProcess.Start(Proxy.ConnectionString, home, environment);
     }
 
-    [GeneratedRegex("no longer ours: nothing written|lost to a rescue")]
+    [GeneratedRegex("no longer ours: nothing written")]
     private static partial Regex Refusals();
 }
