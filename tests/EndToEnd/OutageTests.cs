@@ -34,7 +34,7 @@ public class OutageTests : EndToEndTest
     {
         using var proxy = new TcpProxy(Database.ConnectionString);
         var worker = await StartWorkerAsync(proxy.ConnectionString);
-        var id = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 30 });
+        var id = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 14 });
         await EpochsAsync(id, 1);
         proxy.Cut();
 

@@ -24,7 +24,7 @@ public class SurvivalTests : EndToEndTest
     [Fact]
     public async Task Worker_KilledAfterACheckpoint_TheNextGoesOnFromItToTheSameBits()
     {
-        var spec = new { dataset = "digits", epsilon = 0.1, epochs = 30, seed = 3 };
+        var spec = new { dataset = "digits", epsilon = 0.1, epochs = 16, seed = 3 };
         var doomed = await StartWorkerAsync(null, ("Worker__CheckpointSeconds", "1"));
         var id = await Api.SubmitAsync(spec);
         await Eventually.TrueAsync(async () => await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints") == 1 && (await MetricsAsync(id)).Count >= 4, TimeSpan.FromSeconds(60));
@@ -36,7 +36,7 @@ public class SurvivalTests : EndToEndTest
         Assert.Equal((2, "succeeded"), (resumed["attempt"]!.GetValue<int>(), State(resumed)));
         Assert.True(JsonNode.DeepEquals(untouched["result"], resumed["result"]), resumed["result"]!.ToJsonString());
         Assert.True(await Database.ScalarAsync<long>($"SELECT count(*) FROM epochs WHERE job_id = '{id}' AND attempt = 1") > 0, "It began anew.");
-        Assert.Equal(30, (await MetricsAsync(id)).Count);
+        Assert.Equal(16, (await MetricsAsync(id)).Count);
         Assert.Equal(0, await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints"));
     }
 
@@ -220,7 +220,7 @@ public class SurvivalTests : EndToEndTest
     {
         using var proxy = new TcpProxy(Database.ConnectionString);
         await StartWorkerAsync(proxy.ConnectionString);
-        var id = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 60 });
+        var id = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 20 });
         await EpochsAsync(id, 1);
         await StartWorkerAsync(); // one that would rescue it
 
@@ -235,7 +235,7 @@ public class SurvivalTests : EndToEndTest
         var job = await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(60));
         Assert.Equal("succeeded", State(job));
         Assert.Equal((1, 0), await AttemptsAsync(id));
-        Assert.Equal(60, (await MetricsAsync(id)).Count);
+        Assert.Equal(20, (await MetricsAsync(id)).Count);
     }
 
     private async Task<(int Attempt, int Failures)> AttemptsAsync(Guid id)

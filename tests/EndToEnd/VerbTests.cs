@@ -7,7 +7,7 @@ public class VerbTests : EndToEndTest
     [Fact]
     public async Task PauseAndResume_ATrainingJob_EndsWithTheBitsOfOneNeverTouched()
     {
-        var spec = new { dataset = "digits", epsilon = 0.1, epochs = 20, seed = 3 };
+        var spec = new { dataset = "digits", epsilon = 0.1, epochs = 8, seed = 3 };
         await StartWorkerAsync();
         var untouched = await Api.FinishedJobAsync(await Api.SubmitAsync(spec), TimeSpan.FromSeconds(60));
         var id = await Api.SubmitAsync(spec);
@@ -29,7 +29,7 @@ public class VerbTests : EndToEndTest
     public async Task Retry_ACancelledJob_GoesOnFromItsCheckpoint()
     {
         await StartWorkerAsync(null, ("Worker__CheckpointSeconds", "1"));
-        var id = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 30, seed = 3 });
+        var id = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 12, seed = 3 });
         await Eventually.TrueAsync(async () => await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints") == 1 && (await MetricsAsync(id)).Count >= 1, TimeSpan.FromSeconds(60));
         await PostAsync(id, "cancel");
         await Eventually.TrueAsync(async () => State(await Api.JobAsync(id)) == "cancelled", TimeSpan.FromSeconds(5));
@@ -40,7 +40,7 @@ public class VerbTests : EndToEndTest
         Assert.Equal("succeeded", State(goneOn));
         int[] attempts = [1, 2];
         Assert.Equal(attempts, await Database.ScalarAsync<int[]>($"SELECT array_agg(DISTINCT attempt ORDER BY attempt) FROM epochs WHERE job_id = '{id}'"));
-        Assert.Equal(30, (await MetricsAsync(id)).Count);
+        Assert.Equal(12, (await MetricsAsync(id)).Count);
     }
 
     private async Task PostAsync(Guid id, string verb)
