@@ -6,6 +6,9 @@ switch (args)
     case ["start", .. var rest]:
         await StartLatency.RunAsync(rest is ["--quick"] ? 10 : 100);
         return 0;
+    case ["training", .. var rest]:
+        await Training.RunAsync(quick: rest is ["--quick"]);
+        return 0;
     case ["accuracy", var dataset, var epochs, var seeds, .. var epsilons]:
         await Accuracy.RunAsync(dataset, int.Parse(epochs), int.Parse(seeds), [.. epsilons.Select(e => double.Parse(e, System.Globalization.CultureInfo.InvariantCulture))]);
         return 0;
@@ -25,6 +28,6 @@ switch (args)
         else await Survival.RunAsync(deaths: 100, resumes: 50, pairs: 8);
         return 0;
     default:
-        Console.Error.WriteLine("usage: start [--quick] | survival [--quick] | report [--quick] | queue [--quick] | coverage [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
+        Console.Error.WriteLine("usage: start [--quick] | training [--quick] | survival [--quick] | report [--quick] | queue [--quick] | coverage [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
         return 2;
 }

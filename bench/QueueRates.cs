@@ -26,7 +26,7 @@ internal static class QueueRates
 
     public static async Task RunAsync(bool quick)
     {
-        var (rounds, jobs, startRounds, starts) = quick ? (2, 300, 1, 20) : (7, 2000, 5, 40);
+        var (rounds, jobs, startRounds, starts) = quick ? (2, 300, 1, 20) : (7, 2000, 3, 40);
         Contender[] contenders =
         [
             new("Temper", _ => jobs, TemperQueue.DrainAsync, TemperQueue.StartAsync),
@@ -99,12 +99,12 @@ internal static class QueueRates
     {
         PrintHead("jobs/s, median (lowest–highest)");
         foreach (var (contender, rounds) in drains)
-            Console.WriteLine($"| {contender.Name} |{Cells(count => Spread(rounds[count].Select(round => round.JobsPerSecond), "F0"))}");
+            Console.WriteLine($"| {contender.Name} |{Cells(count => rounds[count].Select(round => round.JobsPerSecond).Spread("F0"))}");
 
         var temper = drains.First().Value;
         PrintHead("Temper ÷ it, round by round, median (lowest–highest)");
         foreach (var (contender, rounds) in drains.Skip(1))
-            Console.WriteLine($"| {contender.Name} |{Cells(count => Spread(temper[count].Zip(rounds[count], (a, b) => a.JobsPerSecond / b.JobsPerSecond), "F2"))}");
+            Console.WriteLine($"| {contender.Name} |{Cells(count => temper[count].Zip(rounds[count], (a, b) => a.JobsPerSecond / b.JobsPerSecond).Spread("F2"))}");
     }
 
     private static void PrintCosts(Dictionary<Contender, Dictionary<int, List<Round>>> drains)
@@ -113,7 +113,7 @@ internal static class QueueRates
         foreach (var (contender, rounds) in drains)
             Console.WriteLine($"| {contender.Name} |{Cells(count =>
             {
-                double Of(Func<Cost, double> part) => Quantile(rounds[count].Select(round => part(round.Drained.Cost) / round.Jobs), 0.5);
+                double Of(Func<Cost, double> part) => rounds[count].Select(round => part(round.Drained.Cost) / round.Jobs).Median();
                 return $"{1e6 * Of(cost => cost.ServerCpuSeconds):F0} + {1e6 * Of(cost => cost.WorkersCpuSeconds):F0}; {Of(cost => cost.WalBytes):F0}";
             })}");
     }
@@ -128,21 +128,6 @@ internal static class QueueRates
         Console.WriteLine($"\n{waits.First().Value[1].Count} jobs each, one at a time at random times, idle workers in the submitter's process; from the answer to COMMIT to the start of the handler.");
         PrintHead("ms, median / p99 (largest)");
         foreach (var (contender, lists) in waits)
-            Console.WriteLine($"| {contender.Name} |{Cells(count => $"{Quantile(lists[count], 0.5):F1} / {Quantile(lists[count], 0.99):F1} ({lists[count].Max():F1})")}");
-    }
-
-    private static string Spread(IEnumerable<double> values, string format)
-    {
-        var list = values.ToList();
-        return $"{Quantile(list, 0.5).ToString(format)} ({list.Min().ToString(format)}–{list.Max().ToString(format)})";
-    }
-
-    /// <summary>Between the two nearest values, in proportion.</summary>
-    private static double Quantile(IEnumerable<double> values, double share)
-    {
-        var ordered = values.Order().ToList();
-        var place = share * (ordered.Count - 1);
-        var (below, above) = (ordered[(int)place], ordered[(int)Math.Ceiling(place)]);
-        return below + (above - below) * (place - (int)place);
+            Console.WriteLine($"| {contender.Name} |{Cells(count => $"{lists[count].Median():F1} / {lists[count].Quantile(0.99):F1} ({lists[count].Max():F1})")}");
     }
 }

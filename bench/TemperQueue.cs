@@ -67,7 +67,7 @@ internal static class TemperQueue
         await loops.StartAsync(workers);
         var random = new Random(1);
         var milliseconds = new List<double>();
-        for (var i = -20; i < jobs; i++)
+        for (var i = -5; i < jobs; i++)
         {
             // Any phase of every queue's poll but Temper's own second, which a notice makes moot.
             await Task.Delay(i < 0 ? 20 : random.Next(50, 650));

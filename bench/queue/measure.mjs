@@ -63,7 +63,7 @@ async function latency(queue) {
   let begun;
   await queue.start(() => begun(performance.now()));
   const milliseconds = [];
-  for (let i = -20; i < jobs; i++) {
+  for (let i = -5; i < jobs; i++) {
     // Any phase of every queue's poll, the shortest of which is half a second.
     await sleep(i < 0 ? 20 : 50 + Math.random() * 600);
     const { promise: start, resolve } = deferred();

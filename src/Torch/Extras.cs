@@ -36,6 +36,23 @@ public static class Extras
         return new(result);
     }
 
+    /// <summary>A normalization and what commonly follows it, a residual added and then relu, as one operation.</summary>
+    /// <param name="input_NCHW">Channels last, to be fused.</param>
+    /// <param name="residual">Of the input's shape; null for none.</param>
+    public static torch.Tensor BatchNorm(torch.Tensor input_NCHW, BatchNorm2d normalization, torch.Tensor? residual = null, bool relu = false) => normalization.Forward(input_NCHW, residual, relu);
+
+    /// <summary>Of each image the pixels where its rows and columns meet, channels last.</summary>
+    /// <param name="rows_NH">Int64, 0 to the images' height.</param>
+    /// <param name="columns_NW">Int64, 0 to the images' width.</param>
+    public static torch.Tensor Crop(torch.Tensor images_NCHW, torch.Tensor rows_NH, torch.Tensor columns_NW)
+    {
+        Native.Check(Native.tt_crop(images_NCHW.Handle, rows_NH.Handle, columns_NW.Handle, out var result));
+        return new(result);
+    }
+
+    /// <summary>Scales all gradients down together where their 2-norm is larger.</summary>
+    public static void ClipGradients(torch.optim.Optimizer optimizer, double largestNorm) => optimizer.ClipGradients(largestNorm);
+
     /// <summary>The same N×C×H×W values laid out N, H, W, C, which convolutions run faster on.</summary>
     public static torch.Tensor ChannelsLast(torch.Tensor images)
     {

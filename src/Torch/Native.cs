@@ -73,7 +73,10 @@ internal static unsafe partial class Native
     [LibraryImport(Library)] internal static partial int tt_narrow(TensorHandle t, long dim, long start, long length, out TensorHandle result);
     [LibraryImport(Library)] internal static partial int tt_index_select(TensorHandle t, long dim, TensorHandle index, out TensorHandle result);
 
+    [LibraryImport(Library)] internal static partial int tt_crop(TensorHandle images, TensorHandle rows, TensorHandle columns, out TensorHandle result);
+
     [LibraryImport(Library)] internal static partial int tt_copy_(TensorHandle t, TensorHandle source);
+    [LibraryImport(Library)] internal static partial int tt_normal_(TensorHandle t, double mean, double std);
     [LibraryImport(Library)] internal static partial int tt_uniform_(TensorHandle t, double from, double to);
     [LibraryImport(Library)] internal static partial int tt_add_(TensorHandle t, TensorHandle other);
     [LibraryImport(Library)] internal static partial int tt_sub_scalar_(TensorHandle t, double value);
@@ -89,11 +92,15 @@ internal static unsafe partial class Native
     [LibraryImport(Library)] internal static partial int tt_relu(TensorHandle input, out TensorHandle result);
     [LibraryImport(Library)] internal static partial int tt_max_pool2d(TensorHandle input, long kernelSize, long stride, long padding, long dilation, int ceilMode, out TensorHandle result);
     [LibraryImport(Library)] internal static partial int tt_conv2d_relu_max_pool2d(TensorHandle input, TensorHandle weight, TensorHandle bias, out TensorHandle result);
+    [LibraryImport(Library)] internal static partial int tt_batch_norm(TensorHandle input, TensorHandle weight, TensorHandle bias, TensorHandle runningMean, TensorHandle runningVar, TensorHandle residual, int training, double momentum, double eps, int relu, out TensorHandle result);
+    [LibraryImport(Library)] internal static partial int tt_adaptive_avg_pool2d(TensorHandle input, long height, long width, out TensorHandle result);
+    [LibraryImport(Library)] internal static partial int tt_pad(TensorHandle input, long* pad, long count, double value, out TensorHandle result);
     [LibraryImport(Library)] internal static partial nint tt_fused_kernels();
     [LibraryImport(Library)] internal static partial void tt_limit_vector_lanes(int lanes);
     [LibraryImport(Library)] internal static partial int tt_cross_entropy(TensorHandle logits, TensorHandle target, TensorHandle weight, long reduction, long ignoreIndex, double labelSmoothing, out TensorHandle result);
 
     [LibraryImport(Library)] internal static partial int tt_zero_grad(nint* parameters, int count);
+    [LibraryImport(Library)] internal static partial int tt_clip_grad_norm(nint* parameters, int count, double maxNorm);
     [LibraryImport(Library)] internal static partial int tt_adam_step(nint* parameters, nint* expAvg, nint* expAvgSq, int count, long step, double lr, double beta1, double beta2, double eps, double weightDecay);
     [LibraryImport(Library)] internal static partial int tt_sgd_step(nint* parameters, nint* momentumBuffer, int count, double lr, double momentum, double weightDecay, int nesterov);
 }

@@ -121,6 +121,7 @@ public static unsafe partial class torch
         public Tensor add_(Tensor target) => InPlace(tt_add_(Handle, target.Handle));
         public Tensor sub_(double target) => InPlace(tt_sub_scalar_(Handle, target));
         public Tensor div_(double target) => InPlace(tt_div_scalar_(Handle, target));
+        public Tensor normal_(double mean = 0, double stddev = 1) => InPlace(tt_normal_(Handle, mean, stddev));
         public Tensor uniform_(double from, double to) => InPlace(tt_uniform_(Handle, from, to));
 
         private Tensor InPlace(int status)

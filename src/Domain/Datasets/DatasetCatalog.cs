@@ -20,6 +20,8 @@ public static class DatasetCatalog
         new("mnist", 10, 1, 28, 28, 60_000, 10_000, "Handwritten digits, LeCun et al. 1998."),
         new("fashion-mnist", 10, 1, 28, 28, 60_000, 10_000, "Articles of clothing, Xiao et al. 2017, arXiv:1708.07747."),
         new("kmnist", 10, 1, 28, 28, 60_000, 10_000, "Cursive Japanese characters, Clanuwat et al. 2018, arXiv:1812.01718."),
+        new("cifar10", 10, 3, 32, 32, 50_000, 10_000, "Small photographs, Krizhevsky 2009, CIFAR-10."),
+        new("cifar100", 100, 3, 32, 32, 50_000, 10_000, "Small photographs, Krizhevsky 2009, CIFAR-100: its 100 fine classes."),
     ];
 
     /// <summary>The card of that name, or null.</summary>

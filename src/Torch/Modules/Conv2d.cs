@@ -2,8 +2,8 @@ using Temper.Torch.Modules;
 
 namespace Temper.Torch
 {
-    /// <summary>What a convolution sees beyond an image's border; only zeros are bound.</summary>
-    public enum PaddingModes { Zeros }
+    /// <summary>What lies beyond a border: for a convolution only zeros are bound, for padding only a constant.</summary>
+    public enum PaddingModes { Zeros = 0, Constant = 4 }
 
     public static partial class torch
     {

@@ -11,6 +11,7 @@ public static partial class torch
         public abstract class Module : IDisposable
         {
             private readonly List<(string name, Parameter parameter)> ownParameters = [];
+            private readonly List<(string name, Tensor buffer)> ownBuffers = [];
             private readonly List<(string name, Module module)> submodules = [];
             private readonly string name;
 
@@ -38,6 +39,30 @@ public static partial class torch
                 ownParameters.Add((name, param));
             }
 
+            /// <summary>A tensor that belongs to the model and that no optimizer trains.</summary>
+            public virtual void register_buffer(string name, Tensor tensor, bool persistent = true)
+            {
+                if (!persistent) throw new NotImplementedException("Buffers that are not saved are not bound.");
+                tensor.DetachFromDisposeScope();
+                ownBuffers.Add((name, tensor));
+            }
+
+            public virtual void register_module(string name, Module submodule) => submodules.Add((name, submodule));
+
+            public virtual IEnumerable<(string name, Tensor buffer)> named_buffers(bool recurse = true) =>
+                recurse
+                    ? ownBuffers.Concat(submodules.SelectMany(sub => sub.module.named_buffers().Select(b => ($"{sub.name}.{b.name}", b.buffer))))
+                    : ownBuffers;
+
+            /// <summary>All that makes the model what it is: parameters, then buffers.</summary>
+            public virtual Dictionary<string, Tensor> state_dict(Dictionary<string, Tensor>? destination = null, string? prefix = null)
+            {
+                destination ??= [];
+                foreach (var (name, parameter) in named_parameters()) destination.Add(prefix + name, parameter);
+                foreach (var (name, buffer) in named_buffers()) destination.Add(prefix + name, buffer);
+                return destination;
+            }
+
             public virtual IEnumerable<(string name, Parameter parameter)> named_parameters(bool recurse = true) =>
                 recurse
                     ? ownParameters.Concat(submodules.SelectMany(sub => sub.module.named_parameters().Select(p => ($"{sub.name}.{p.name}", p.parameter))))
@@ -53,10 +78,10 @@ public static partial class torch
 
             public virtual void eval() => train(false);
 
-            /// <summary>Writes every parameter's values, in order.</summary>
+            /// <summary>Writes the values of every parameter and buffer, in order.</summary>
             public Module save(BinaryWriter writer)
             {
-                foreach (var parameter in parameters()) StateFile.Write(writer, parameter);
+                foreach (var tensor in state_dict().Values) StateFile.Write(writer, tensor);
                 return this;
             }
 
@@ -64,14 +89,19 @@ public static partial class torch
             /// <exception cref="InvalidDataException">The stream is cut short or of another model.</exception>
             public virtual Module load(BinaryReader reader)
             {
-                foreach (var parameter in parameters()) StateFile.Read(reader, parameter);
+                foreach (var tensor in state_dict().Values) StateFile.Read(reader, tensor);
                 return this;
             }
 
-            /// <summary>Replaces each parameter's storage or layout; only while no graph holds it.</summary>
+            /// <summary>Replaces the storage or layout of each parameter and buffer; only while no graph holds it.</summary>
             internal void Convert(Func<Tensor, Tensor> conversion)
             {
-                foreach (var parameter in parameters()) parameter.Convert(conversion);
+                foreach (var tensor in state_dict().Values)
+                {
+                    using var plain = tensor.detach();
+                    using var converted = conversion(plain);
+                    Native.Check(Native.tt_set_data(tensor.Handle, converted.Handle));
+                }
             }
 
             public void Dispose()
@@ -84,6 +114,7 @@ public static partial class torch
             {
                 if (!disposing) return;
                 foreach (var (_, parameter) in ownParameters) parameter.Dispose();
+                foreach (var (_, buffer) in ownBuffers) buffer.Dispose();
                 foreach (var (_, module) in submodules) module.Dispose();
             }
         }

@@ -5,13 +5,6 @@ public sealed class Parameter : torch.Tensor
 {
     public Parameter(torch.Tensor data, bool requires_grad = true) : base(Detached(data)) => requires_grad_(requires_grad);
 
-    internal void Convert(Func<torch.Tensor, torch.Tensor> conversion)
-    {
-        using var plain = detach();
-        using var converted = conversion(plain);
-        Native.Check(Native.tt_set_data(Handle, converted.Handle));
-    }
-
     private static TensorHandle Detached(torch.Tensor data)
     {
         Native.Check(Native.tt_detach(data.Handle, out var result));

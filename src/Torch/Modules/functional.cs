@@ -21,6 +21,24 @@ public static partial class torch
                 return new(result);
             }
 
+            public static Tensor adaptive_avg_pool2d(Tensor input, long output_size)
+            {
+                Native.Check(Native.tt_adaptive_avg_pool2d(input.Handle, output_size, output_size, out var result));
+                return new(result);
+            }
+
+            /// <summary>Adds constant values around the input.</summary>
+            /// <param name="pad">Before and after, from the last dimension on.</param>
+            public static unsafe Tensor pad(Tensor input, long[] pad, PaddingModes mode = PaddingModes.Constant, double value = 0)
+            {
+                if (mode != PaddingModes.Constant) throw new NotImplementedException("Only constant padding is bound.");
+                fixed (long* sizes = pad)
+                {
+                    Native.Check(Native.tt_pad(input.Handle, sizes, pad.Length, value, out var result));
+                    return new(result);
+                }
+            }
+
             /// <summary>−Σ q·log_softmax(logits), q smoothed uniformly: (1−ε)·onehot + ε/K.</summary>
             /// <param name="input">Logits, N×K.</param>
             /// <param name="target">Class indices, N, int64.</param>

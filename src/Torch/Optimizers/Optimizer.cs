@@ -38,6 +38,12 @@ public static unsafe partial class torch
                 fixed (nint* parameters = ParameterHandles) Native.Check(Native.tt_zero_grad(parameters, ParameterHandles.Length));
             }
 
+            internal void ClipGradients(double largestNorm)
+            {
+                CheckAlive();
+                fixed (nint* parameters = ParameterHandles) Native.Check(Native.tt_clip_grad_norm(parameters, ParameterHandles.Length, largestNorm));
+            }
+
             public abstract Tensor? step(Func<Tensor>? closure = null);
 
             /// <summary>A zero tensor like each parameter, in the same layout and on the same device.</summary>

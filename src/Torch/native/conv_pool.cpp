@@ -1,13 +1,9 @@
 // The fused block as one differentiable operation. What the kernels do not take goes by libtorch's own operations.
-#include "conv_pool_kernels.h"
 #include "guard.h"
+#include "kernels.h"
+#include "parallel.h"
 
-#include <ATen/Parallel.h>
-#include <algorithm>
-#include <atomic>
-#include <cstring>
 #include <torch/csrc/autograd/custom_function.h>
-#include <vector>
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
@@ -19,14 +15,11 @@ namespace {
 
 constexpr auto channels_last = at::MemoryFormat::ChannelsLast;
 
-std::atomic<int32_t> most_lanes{16};
-
 const conv_pool_kernels* kernels() {
 #if defined(__x86_64__)
-  static const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  static const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (avx512 && most_lanes >= 16) return &tt::conv_pool_avx512;
-  if (avx2 && most_lanes >= 8) return &tt::conv_pool_avx2;
+  const auto lanes = tt::lanes();
+  if (lanes == 16) return &tt::kernels<16>::conv_pool;
+  if (lanes == 8) return &tt::kernels<8>::conv_pool;
 #endif
   return nullptr;
 }
@@ -45,17 +38,6 @@ const conv_pool_kernels* kernels_for(const at::Tensor& input, const at::Tensor& 
 
 conv_pool_shape shape_of(const at::Tensor& input, const at::Tensor& weight) { return {input.size(2), input.size(3), weight.size(1), weight.size(0)}; }
 
-// Images in equal runs, one per thread, so that sums are made in the same order whenever there are as many threads.
-template <class Body>
-void by_thread(int64_t images, int64_t parts, Body&& body) {
-  const int64_t each = (images + parts - 1) / parts;
-  at::parallel_for(0, parts, 1, [&](int64_t from, int64_t to) {
-    for (int64_t part = from; part < to; part++) body(part, std::min(images, part * each), std::min(images, (part + 1) * each));
-  });
-}
-
-int64_t parts_of(int64_t images) { return std::max<int64_t>(1, std::min<int64_t>(at::get_num_threads(), images)); }
-
 at::Tensor forward(const conv_pool_kernels& k, const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias, at::Tensor* argmax) {
   const auto shape = shape_of(input, weight);
   const int64_t images = input.size(0);
@@ -68,12 +50,12 @@ at::Tensor forward(const conv_pool_kernels& k, const at::Tensor& input, const at
   if (shape.in_channels == 1) {
     const auto turned = weight.reshape({shape.out_channels, 9}).t().contiguous();
     const float* w = turned.data_ptr<float>();
-    by_thread(images, parts_of(images), [&](int64_t, int64_t first, int64_t last) { k.forward_one(shape, x, w, b, y, a, first, last); });
+    tt::by_thread(images, tt::parts_of(images), [&](int64_t, int64_t first, int64_t last) { k.forward_one(shape, x, w, b, y, a, first, last); });
   } else {
     const auto transformed = at::empty({16, shape.in_channels, shape.out_channels}, weight.options().requires_grad(false));
     float* u = transformed.data_ptr<float>();
     k.transform(shape, weight.data_ptr<float>(), u);
-    by_thread(images, parts_of(images), [&](int64_t, int64_t first, int64_t last) { k.forward(shape, x, u, b, y, a, first, last); });
+    tt::by_thread(images, tt::parts_of(images), [&](int64_t, int64_t first, int64_t last) { k.forward(shape, x, u, b, y, a, first, last); });
   }
   return output;
 }
@@ -107,7 +89,7 @@ struct ConvPool : torch::autograd::Function<ConvPool> {
     const auto& k = *reinterpret_cast<const conv_pool_kernels*>(context->saved_data["kernels"].toInt());
     const auto shape = shape_of(input, weight);
     const auto grad = gradients[0].contiguous(channels_last);
-    const int64_t images = input.size(0), parts = parts_of(images), weights = shape.out_channels * shape.in_channels * 9;
+    const int64_t images = input.size(0), parts = tt::parts_of(images), weights = shape.out_channels * shape.in_channels * 9;
 
     const auto weight_sums = at::zeros({parts, weights}, grad.options()), bias_sums = at::zeros({parts, shape.out_channels}, grad.options());
     auto grad_weight = at::empty(weight.sizes(), weight.options().requires_grad(false), channels_last);
@@ -117,7 +99,7 @@ struct ConvPool : torch::autograd::Function<ConvPool> {
     const uint8_t* a = argmax.data_ptr<uint8_t>();
     float *gw = weight_sums.data_ptr<float>(), *gb = bias_sums.data_ptr<float>(), *gx = grad_input.defined() ? grad_input.data_ptr<float>() : nullptr;
 
-    by_thread(images, parts, [&](int64_t part, int64_t first, int64_t last) {
+    tt::by_thread(images, parts, [&](int64_t part, int64_t first, int64_t last) {
       float *own_weights = gw + part * weights, *own_bias = gb + part * shape.out_channels;
       if (shape.in_channels == 1) k.backward_one(shape, x, g, a, own_weights, own_bias, first, last);
       else k.backward(shape, x, g, a, w, own_weights, own_bias, gx, first, last);
@@ -138,11 +120,4 @@ status tt_conv2d_relu_max_pool2d(tensor input, tensor weight, tensor bias, tenso
     const bool differentiable = at::GradMode::is_enabled() && (x.requires_grad() || w.requires_grad() || b.requires_grad());
     return differentiable ? ConvPool::apply(x, w, b) : forward(*k, x, w, b, nullptr);
   });
-}
-
-void tt_limit_vector_lanes(int32_t lanes) { most_lanes = lanes; }
-
-const char* tt_fused_kernels() {
-  const auto* k = kernels();
-  return k ? k->name : "none";
 }

@@ -1,5 +1,6 @@
-// Compiled once per instruction set, with TT_KERNELS (the table's name) and TT_LANES (floats in a register).
-#include "conv_pool_kernels.h"
+// Compiled once per instruction set, with TT_LANES floats in a register.
+#include "kernels.h"
+#include "simd.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -13,19 +14,12 @@ using tt::DEAD;
 
 namespace {
 
-constexpr int64_t lanes = TT_LANES;
 constexpr int taps = 9;      // of a 3×3 filter
 constexpr int winograd = 16; // values of a 4×4 tile
 
-typedef float vec __attribute__((vector_size(4 * TT_LANES)));
-typedef int32_t ivec __attribute__((vector_size(4 * TT_LANES)));
 typedef uint8_t bytes __attribute__((vector_size(TT_LANES)));
-typedef float loose_vec __attribute__((vector_size(4 * TT_LANES), aligned(4), may_alias));
 typedef uint8_t loose_bytes __attribute__((vector_size(TT_LANES), aligned(1), may_alias));
 
-inline vec load(const float* p) { return *reinterpret_cast<const loose_vec*>(p); }
-inline void store(float* p, vec v) { *reinterpret_cast<loose_vec*>(p) = v; }
-inline vec all(float x) { return x - vec{}; }
 inline ivec load_indices(const uint8_t* p) { return __builtin_convertvector(bytes(*reinterpret_cast<const loose_bytes*>(p)), ivec); }
 inline void store_indices(uint8_t* p, ivec v) { *reinterpret_cast<loose_bytes*>(p) = __builtin_convertvector(v, bytes); }
 
@@ -400,6 +394,5 @@ void backward(const conv_pool_shape& s, const float* input, const float* grad, c
 
 } // namespace
 
-#define NAME_OF(x) #x
-#define NAME(x) NAME_OF(x)
-const tt::conv_pool_kernels tt::TT_KERNELS = {NAME(TT_KERNELS) + sizeof("conv_pool_") - 1, lanes, forward_one, backward_one, transform, forward, backward};
+template <>
+const tt::conv_pool_kernels tt::kernels<TT_LANES>::conv_pool = {TT_LANES, forward_one, backward_one, transform, forward, backward};

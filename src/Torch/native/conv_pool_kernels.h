@@ -26,7 +26,6 @@ constexpr uint8_t DEAD = 4;
 // disjoint images. Weights are [out][3][3][in]. Backward adds to its sums: weights as [out][in / lanes][3][3][lanes] (for
 // one input channel [3][3][out]), biases as [out]. `argmax` may be null in forward, `grad_input` in backward.
 struct conv_pool_kernels {
-  const char* name;
   int64_t lanes; // floats in a register; input channels come in multiples of it
 
   // For one input channel, whose weights are turned to [3][3][out]; output channels in multiples of 16.
@@ -40,7 +39,5 @@ struct conv_pool_kernels {
   void (*backward)(const conv_pool_shape&, const float* input, const float* grad, const uint8_t* argmax, const float* weights, float* grad_weights, float* grad_bias, float* grad_input,
                    int64_t first, int64_t last);
 };
-
-extern const conv_pool_kernels conv_pool_avx2, conv_pool_avx512;
 
 } // namespace tt

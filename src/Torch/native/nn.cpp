@@ -19,6 +19,12 @@ status tt_max_pool2d(tensor input, int64_t kernel_size, int64_t stride, int64_t 
     return at::max_pool2d(deref(input), {kernel_size, kernel_size}, {stride, stride}, {padding, padding}, {dilation, dilation}, ceil_mode != 0);
   });
 }
+status tt_adaptive_avg_pool2d(tensor input, int64_t height, int64_t width, tensor* out) {
+  return give(out, [&] { return at::adaptive_avg_pool2d(deref(input), {height, width}); });
+}
+status tt_pad(tensor input, const int64_t* pad, int64_t count, double value, tensor* out) {
+  return give(out, [&] { return at::constant_pad_nd(deref(input), tt::sizes(pad, count), value); });
+}
 status tt_cross_entropy(tensor logits, tensor target, tensor weight, int64_t reduction, int64_t ignore_index, double label_smoothing, tensor* out) {
   return give(out, [&] {
     return at::cross_entropy_loss(deref(logits), deref(target), tt::optional(weight), reduction, ignore_index, label_smoothing);

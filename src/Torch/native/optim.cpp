@@ -64,6 +64,22 @@ status tt_zero_grad(const tensor* parameters, int32_t count) {
   });
 }
 
+// As torch.nn.utils.clip_grad_norm_, but the norm stays on the device: reading it would make the host wait for every step.
+status tt_clip_grad_norm(const tensor* parameters, int32_t count, double max_norm) {
+  return guarded([&] {
+    c10::NoGradGuard no_grad;
+    std::vector<at::Tensor> gradients, norms;
+    for (int32_t i = 0; i < count; i++)
+      if (const auto& grad = deref(parameters[i]).grad(); grad.defined()) {
+        gradients.push_back(grad);
+        norms.push_back(grad.norm());
+      }
+    if (gradients.empty()) return;
+    const auto factor = (max_norm / (at::stack(norms).norm() + 1e-6)).clamp_max(1.0);
+    for (auto& grad : gradients) grad.mul_(factor);
+  });
+}
+
 // Kingma & Ba 2015, algorithm 1, in PyTorch's arrangement: eps joins the bias-corrected denominator.
 status tt_adam_step(const tensor* parameters, const tensor* exp_avg, const tensor* exp_avg_sq, int32_t count, int64_t step,
                     double lr, double beta1, double beta2, double eps, double weight_decay) {

@@ -64,10 +64,12 @@ TT_API status tt_set_data(tensor t, tensor data); // a leaf takes on another sto
 TT_API status tt_flatten(tensor t, int64_t start_dim, int64_t end_dim, tensor* out);
 TT_API status tt_narrow(tensor t, int64_t dim, int64_t start, int64_t length, tensor* out);
 TT_API status tt_index_select(tensor t, int64_t dim, tensor index, tensor* out);
+TT_API status tt_crop(tensor images, tensor rows, tensor columns, tensor* out); // of image n the pixels at rows[n] × columns[n], channels last
 
 // ---- tensors: arithmetic; a name that ends in _ works in place
 TT_API status tt_copy_(tensor t, tensor source);
 TT_API status tt_uniform_(tensor t, double from, double to);
+TT_API status tt_normal_(tensor t, double mean, double std);
 TT_API status tt_add_(tensor t, tensor other);
 TT_API status tt_sub_scalar_(tensor t, double value);
 TT_API status tt_div_scalar_(tensor t, double value);
@@ -84,12 +86,18 @@ TT_API status tt_relu(tensor input, tensor* out);
 TT_API status tt_max_pool2d(tensor input, int64_t kernel_size, int64_t stride, int64_t padding, int64_t dilation, int32_t ceil_mode, tensor* out);
 // relu(max_pool2d(conv2d(input, weight, bias, padding 1), 2)) of a 3×3 weight; fused where the CPU and the sizes allow.
 TT_API status tt_conv2d_relu_max_pool2d(tensor input, tensor weight, tensor bias, tensor* out);
+// batch_norm(input), the residual added where there is one, relu where asked for; fused in training, and in inference without a graph.
+TT_API status tt_batch_norm(tensor input, tensor weight, tensor bias, tensor running_mean, tensor running_var, tensor residual, int32_t training, double momentum, double eps,
+                            int32_t relu, tensor* out);
 TT_API const char* tt_fused_kernels();          // the instruction set of the fused kernels; "none" where there are none
 TT_API void tt_limit_vector_lanes(int32_t lanes); // fused kernels of at most so many floats a register; below 8 none
+TT_API status tt_adaptive_avg_pool2d(tensor input, int64_t height, int64_t width, tensor* out);
+TT_API status tt_pad(tensor input, const int64_t* pad, int64_t count, double value, tensor* out); // two numbers per dimension, from the last one on
 TT_API status tt_cross_entropy(tensor logits, tensor target, tensor weight, int64_t reduction, int64_t ignore_index, double label_smoothing, tensor* out);
 
 // ---- optimizers: one call for all parameters; a parameter without a gradient is left alone
 TT_API status tt_zero_grad(const tensor* parameters, int32_t count);
+TT_API status tt_clip_grad_norm(const tensor* parameters, int32_t count, double max_norm); // the 2-norm of all gradients together
 TT_API status tt_adam_step(const tensor* parameters, const tensor* exp_avg, const tensor* exp_avg_sq, int32_t count, int64_t step,
                            double lr, double beta1, double beta2, double eps, double weight_decay);
 TT_API status tt_sgd_step(const tensor* parameters, const tensor* momentum_buffer, int32_t count, double lr, double momentum,

@@ -106,12 +106,22 @@ status tt_flatten(tensor t, int64_t start_dim, int64_t end_dim, tensor* out) {
 status tt_narrow(tensor t, int64_t dim, int64_t start, int64_t length, tensor* out) {
   return give(out, [&] { return deref(t).narrow(dim, start, length); });
 }
+status tt_crop(tensor images, tensor rows, tensor columns, tensor* out) {
+  return give(out, [&] {
+    const auto x = deref(images).permute({0, 2, 3, 1});
+    const auto image = at::arange(x.size(0), deref(rows).options()).view({-1, 1, 1});
+    return at::index(x, {image, deref(rows).unsqueeze(2), deref(columns).unsqueeze(1)}).permute({0, 3, 1, 2});
+  });
+}
 status tt_index_select(tensor t, int64_t dim, tensor index, tensor* out) {
   return give(out, [&] { return deref(t).index_select(dim, deref(index)); });
 }
 
 status tt_copy_(tensor t, tensor source) {
   return guarded([&] { deref(t).copy_(deref(source)); });
+}
+status tt_normal_(tensor t, double mean, double std) {
+  return guarded([&] { deref(t).normal_(mean, std); });
 }
 status tt_uniform_(tensor t, double from, double to) {
   return guarded([&] { deref(t).uniform_(from, to); });

@@ -15,7 +15,13 @@ internal sealed class DatasetLoader(WorkerOptions options, Action<string> tell)
         if (last?.Card.Name != name)
         {
             last = null; // Two sets at once could be too much for the machine.
-            last = name == DigitsDataset.Name ? DigitsDataset.Draw() : new IdxDataset(PublishedFiles.All.Single(files => files.Dataset == name), options, tell).Load(stop);
+            last = name switch
+            {
+                DigitsDataset.Name => DigitsDataset.Draw(),
+                "cifar10" => CifarDataset.Cifar10(options, tell).Load(stop),
+                "cifar100" => CifarDataset.Cifar100(options, tell).Load(stop),
+                _ => new IdxDataset(PublishedFiles.All.Single(files => files.Dataset == name), options, tell).Load(stop),
+            };
         }
         return last;
     }

@@ -5,7 +5,7 @@ namespace Temper.Worker.Datasets;
 /// <summary>Fetches a file from the first mirror that has the right one.</summary>
 internal static class Download
 {
-    private const long LargestFile = 128L << 20;
+    private const long LargestFile = 256L << 20;
 
     private static readonly HttpClient Http = new(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10) }) { Timeout = TimeSpan.FromMinutes(30) };
 

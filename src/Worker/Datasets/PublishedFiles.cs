@@ -32,16 +32,3 @@ internal sealed record PublishedFiles(
             new("t10k-images-idx3-ubyte.gz", testImages, hashOf),
             new("t10k-labels-idx1-ubyte.gz", testLabels, hashOf));
 }
-
-/// <param name="Md5">Lower-case hex. It guards against broken and wrong files; the authors publish nothing stronger.</param>
-/// <param name="HashOf">What the hash is taken over.</param>
-internal sealed record PublishedFile(string Name, string Md5, HashOf HashOf);
-
-internal enum HashOf
-{
-    /// <summary>The gzip file as downloaded.</summary>
-    File,
-
-    /// <summary>What it unpacks to.</summary>
-    Content,
-}

@@ -13,9 +13,9 @@ internal static class Safetensors
     {
         var header = new Dictionary<string, object> { ["__metadata__"] = metadata };
         var data = new MemoryStream();
-        foreach (var (name, parameter) in model.named_parameters())
+        foreach (var (name, tensor) in model.state_dict())
         {
-            using var weights = parameter.detach().cpu().contiguous();
+            using var weights = tensor.detach().cpu().contiguous();
             var start = data.Length;
             data.Write(MemoryMarshal.AsBytes<float>(weights.data<float>().ToArray()));
             header[name] = new { dtype = "F32", weights.shape, data_offsets = new[] { start, data.Length } };

@@ -60,7 +60,7 @@ internal sealed class TrainingLoop
     {
         using var scope = NewDisposeScope();
         torch.manual_seed(spec.Seed);
-        using var model = ModelFactory.Create(spec.Model, dataset.Card).to(device);
+        using var model = ModelFactory.Create(spec, dataset.Card).to(device);
         TorchExtras.ChannelsLast(model);
         using var optimizer = CreateOptimizer(model);
 
@@ -128,13 +128,14 @@ internal sealed class TrainingLoop
             var start = (step - 1) * spec.BatchSize;
             var size = Math.Min(spec.BatchSize, count - start);
             var batch_N = order.narrow(0, start, size);
-            var images_NCHW = images.Images.index_select(0, batch_N);
+            var images_NCHW = Augmentation.Apply(spec, images.Images.index_select(0, batch_N), epoch, step);
             var labels_N = images.Labels.index_select(0, batch_N);
 
             optimizer.zero_grad();
             var logits_NK = model.call(images_NCHW);
             var loss = functional.cross_entropy(logits_NK, labels_N, label_smoothing: epsilon);
             loss.backward();
+            if (spec.GradientClip is { } largestNorm) TorchExtras.ClipGradients(optimizer, model, largestNorm);
             optimizer.step();
 
             lossSum.add_(loss.detach() * size);
@@ -205,9 +206,9 @@ internal sealed class TrainingLoop
     private static string WeightsSha256(Module model)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var parameter in model.parameters())
+        foreach (var tensor in model.state_dict().Values)
         {
-            using var weights = parameter.detach().cpu().contiguous();
+            using var weights = tensor.detach().cpu().contiguous();
             hash.AppendData(MemoryMarshal.AsBytes<float>(weights.data<float>().ToArray()));
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset());

@@ -214,7 +214,7 @@ public class JobTests(ApiFixture fixture) : ApiTest(fixture), IAsyncLifetime
     {
         var datasets = (await Api.GetAsync("/datasets"))["items"]!.AsArray();
 
-        Assert.Equal(["digits", "mnist", "fashion-mnist", "kmnist"], datasets.Select(card => card!["name"]!.GetValue<string>()));
+        Assert.Equal(["digits", "mnist", "fashion-mnist", "kmnist", "cifar10", "cifar100"], datasets.Select(card => card!["name"]!.GetValue<string>()));
         Assert.Equal(10, datasets[0]!["classes"]!.GetValue<int>());
         Assert.Equal(4000, datasets[0]!["trainImages"]!.GetValue<int>());
     }

@@ -34,8 +34,8 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
     public async Task Post_EveryField_ComesBackAsItWasSent()
     {
         const string spec = """
-            {"dataset":"kmnist","epsilon":0.25,"epochs":7,"smoothing":"others","model":"cnn","batchSize":64,"optimizer":"sgd","learningRate":0.05,
-             "weightDecay":0.0001,"schedule":"cosine","seed":9007199254740991,"validationFraction":0.2,"labelNoise":0.4,"device":"cpu","priority":-3,
+            {"dataset":"kmnist","epsilon":0.25,"epochs":7,"smoothing":"others","model":"resnet56","width":32,"batchSize":64,"optimizer":"sgd","learningRate":0.05,
+             "weightDecay":0.0001,"schedule":"step","warmupEpochs":2,"gradientClip":1.5,"augmentation":"cropFlip","seed":9007199254740991,"validationFraction":0.2,"labelNoise":0.4,"device":"cpu","priority":-3,
              "maxAttempts":5,"timeoutSeconds":60,"name":"Größe \" <b>","tags":["a","b c"]}
             """;
 
@@ -144,7 +144,7 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
 
         var errors = problem!["errors"]!.AsObject();
         Assert.Equal(["batchSize", "dataset", "epochs", "epsilon", "lr"], errors.Select(error => error.Key).Order());
-        Assert.Equal("must be one of digits, mnist, fashion-mnist, kmnist; got \"imagenet\"", errors["dataset"]![0]!.GetValue<string>());
+        Assert.Equal("must be one of digits, mnist, fashion-mnist, kmnist, cifar10, cifar100; got \"imagenet\"", errors["dataset"]![0]!.GetValue<string>());
         Assert.Equal("must be a number from 0 to 1; got 2", errors["epsilon"]![0]!.GetValue<string>());
         Assert.Equal("must be a whole number from 1 to 10000; got \"three\"", errors["epochs"]![0]!.GetValue<string>());
         Assert.Contains("its fields are dataset, epsilon, epochs", errors["lr"]![0]!.GetValue<string>());

@@ -17,6 +17,20 @@ internal static class TorchExtras
     /// <summary>Weights keep their layout: convolutions follow the images'.</summary>
     public static void ChannelsLast(Module model) { }
 
+    public static Tensor BatchNormRelu(Tensor images_NCHW, BatchNorm2d normalization, Tensor? residual = null)
+    {
+        var x = normalization.forward(images_NCHW);
+        return functional.relu(residual is null ? x : x + residual);
+    }
+
+    public static Tensor Crop(Tensor images_NCHW, Tensor rows_NH, Tensor columns_NW)
+    {
+        var image = torch.arange(images_NCHW.shape[0], int64, images_NCHW.device).view(-1, 1, 1);
+        return images_NCHW.permute(0, 2, 3, 1).index(TensorIndex.Tensor(image), TensorIndex.Tensor(rows_NH.unsqueeze(2)), TensorIndex.Tensor(columns_NW.unsqueeze(1))).permute(0, 3, 1, 2);
+    }
+
+    public static void ClipGradients(OptimizerHelper optimizer, Module model, double largestNorm) => utils.clip_grad_norm_(model.parameters(), largestNorm);
+
     /// <summary>relu and max commute; pooling first leaves relu a quarter of the elements.</summary>
     public static Tensor ConvReluPool(Tensor images_NCHW, Conv2d conv) => functional.relu(functional.max_pool2d(conv.forward(images_NCHW), 2));
 }

@@ -13,7 +13,7 @@ public class SubmitTests : QueueTest
         var spec = new JobSpec
         {
             Dataset = "kmnist", Epsilon = 0.25, Epochs = 7, Smoothing = SmoothingConvention.Others, BatchSize = 64, Optimizer = OptimizerName.Sgd,
-            LearningRate = 0.05, WeightDecay = 1e-4, Schedule = ScheduleName.Cosine, Seed = (1L << 53) - 1, ValidationFraction = 0.2, LabelNoise = 0.4,
+            LearningRate = 0.05, WeightDecay = 1e-4, Schedule = ScheduleName.Step, Model = ModelName.Resnet20, Width = 8, WarmupEpochs = 1, GradientClip = 2, Augmentation = AugmentationName.CropFlip, Seed = (1L << 53) - 1, ValidationFraction = 0.2, LabelNoise = 0.4,
             Device = DeviceName.Cpu, Priority = -3, MaxAttempts = 5, TimeoutSeconds = 60, Name = "Größe ε \"'", Tags = ["a", "b c"],
         };
 

@@ -125,6 +125,49 @@ public class TrainingLoopTests
     }
 
     [Fact]
+    public void Run_OfAResNetStoppedAndGoneOn_GivesTheBitsOfOneNeverTouched()
+    {
+        var spec = Spec with { Model = ModelName.Resnet20, Width = 8, Optimizer = OptimizerName.Sgd, LearningRate = 0.1, WarmupEpochs = 1, GradientClip = 1, Augmentation = AugmentationName.CropFlip };
+        var untouched = Run(spec);
+        byte[]? checkpoint = null;
+        using var stop = new CancellationTokenSource();
+        var made = 0;
+        Assert.Throws<OperationCanceledException>(() => TrainingLoop.Run(spec, Small, torch.CPU, null, TimeSpan.Zero, message =>
+        {
+            if (message is not Checkpointed here) return;
+            checkpoint = here.Checkpoint;
+            if (++made == 14) stop.Cancel(); // in the second epoch
+        }, stop.Token));
+
+        var last = TrainingLoop.Run(spec, Small, torch.CPU, checkpoint, TimeSpan.MaxValue, _ => { }, CancellationToken.None);
+
+        Assert.Equal(untouched.Result with { Notes = [] }, last.Result with { Notes = [] });
+        Assert.Equal(untouched.Finished.Model.Weights, last.Model.Weights);
+    }
+
+    /// <summary>The validation after an epoch is long on a large set: a stop that comes in it loses nothing of the epoch.</summary>
+    [Fact]
+    public void Run_StoppedInAnEvaluation_KeepsTheEpochsSteps()
+    {
+        var untouched = Run(Spec with { Epochs = 1 });
+        byte[]? checkpoint = null;
+        using var stop = new CancellationTokenSource();
+        var made = 0;
+        Assert.Throws<OperationCanceledException>(() => TrainingLoop.Run(Spec with { Epochs = 1 }, Small, torch.CPU, null, TimeSpan.Zero, message =>
+        {
+            if (message is not Checkpointed here) return;
+            checkpoint = here.Checkpoint;
+            if (++made == 11) stop.Cancel(); // before the last step
+        }, stop.Token));
+        var messages = new List<RunnerMessage>();
+
+        var last = TrainingLoop.Run(Spec with { Epochs = 1 }, Small, torch.CPU, checkpoint, TimeSpan.Zero, messages.Add, CancellationToken.None);
+
+        Assert.Empty(messages.OfType<Checkpointed>()); // no step was left
+        Assert.Equal(untouched.Result with { Notes = [] }, last.Result with { Notes = [] });
+    }
+
+    [Fact]
     public void Run_GoneOnAfterTheLastEpoch_OnlyTests()
     {
         byte[]? checkpoint = null;

@@ -1,0 +1,93 @@
+using System.Diagnostics;
+using System.Net.Http.Json;
+
+namespace Temper.Bench;
+
+/// <summary>A whole job through the service beside the loop alone, its runner's memory, and a runner's cold start.</summary>
+internal static class TrainingJob
+{
+    private const int Epochs = 5;
+
+    public static async Task ServiceAsync(ApiProcess api, int rounds)
+    {
+        var (extra, shares) = (new List<double>(), new List<Shares>());
+        for (var round = 0; round < rounds; round++)
+        {
+            // The same training, evaluation and test in this process: no checkpoints, no reports, no database.
+            var bare = Stopwatch.StartNew();
+            TrainingResults.Train(seed: round, Epochs);
+            bare.Stop();
+            var share = await JobAsync(api, round);
+            shares.Add(share);
+            extra.Add(100 * (share.Total / bare.Elapsed.TotalSeconds - 1));
+        }
+        Console.WriteLine($"## The whole job\n\n{Epochs} epochs on MNIST from the POST to the stored result, beside the same training, validation and test in a process of its own, in turns, {rounds} rounds: {extra.Spread("F1")} % longer.\n");
+        Console.WriteLine("| part | s, median | % of the job |\n|---|---|---|");
+        foreach (var (name, part) in new (string, Func<Shares, double>)[]
+        {
+            ("POST and queue, until claimed", s => s.Queue), ("loading until the first step", s => s.Loading), ("training", s => s.Training),
+            ("validation and its metrics", s => s.Validation), ("the rest: reports, checkpoints, test, storing the result", s => s.Rest),
+        })
+            Console.WriteLine($"| {name} | {shares.Select(part).Median():F3} | {shares.Select(s => 100 * part(s) / s.Total).Median():F2} |");
+        Console.WriteLine();
+    }
+
+    private sealed record Shares(double Total, double Queue, double Loading, double Training, double Validation)
+    {
+        public double Rest => Total - Queue - Loading - Training - Validation;
+    }
+
+    private static async Task<Shares> JobAsync(ApiProcess api, int seed)
+    {
+        var sent = DateTimeOffset.UtcNow;
+        var response = await api.Http.PostAsJsonAsync("/jobs", new { dataset = "mnist", epsilon = 0.1, epochs = Epochs, seed });
+        var id = JsonNode.Parse(await response.Content.ReadAsStringAsync())!["id"]!.GetValue<Guid>();
+        var job = await FinishedAsync(api, id);
+        // Written with the database's clock, which is this machine's.
+        DateTimeOffset At(string field) => job[field]!.GetValue<DateTimeOffset>();
+        var epochs = (await api.GetAsync($"/jobs/{id}/metrics"))["items"]!.AsArray();
+        var seconds = epochs.Sum(epoch => epoch!["seconds"]!.GetValue<double>());
+        var training = epochs.Sum(epoch => 54_000 / epoch!["imagesPerSecond"]!.GetValue<double>());
+        return new((At("finishedAt") - sent).TotalSeconds, (At("claimedAt") - sent).TotalSeconds, (At("trainingStartedAt") - At("claimedAt")).TotalSeconds, training, seconds - training);
+    }
+
+    public static async Task MemoryAsync(ApiProcess api, WorkerProcess worker, int epochs)
+    {
+        var id = await api.SubmitAsync(new { dataset = "mnist", epsilon = 0.1, epochs });
+        var megabytes = new SortedDictionary<int, double>();
+        while (!(await api.JobAsync(id))["isTerminal"]!.GetValue<bool>())
+        {
+            await Task.Delay(1000);
+            if ((await api.JobAsync(id))["progress"] is { } progress && worker.Runners() is [var runner]) megabytes[progress["epoch"]!.GetValue<int>()] = Status(runner, "VmRSS");
+        }
+        var peak = worker.Runners() is [var alive] ? Status(alive, "VmHWM") : double.NaN;
+        var seen = megabytes.Keys.Where(epoch => epoch is 1 or 2 or 5 || epoch % 10 == 0 || epoch == megabytes.Keys.Max());
+        Console.WriteLine($"## Memory of the runner on MNIST\n\nResident, MB: {string.Join(", ", seen.Select(epoch => $"epoch {epoch}: {megabytes[epoch]:F0}"))}; largest ever {peak:F0}.\n");
+    }
+
+    /// <summary>A worker is started for a job that waits: .NET, libtorch, its warm-up, the data.</summary>
+    public static async Task ColdStartAsync(TestDatabase database, ApiProcess api, string home, int times)
+    {
+        var seconds = new List<double>();
+        for (var i = 0; i < times; i++)
+        {
+            var id = await api.SubmitAsync(new { dataset = "mnist", epsilon = 0.1, epochs = 1 });
+            var start = DateTimeOffset.UtcNow;
+            await using var worker = WorkerProcess.Start(database.ConnectionString, home);
+            seconds.Add(((await FinishedAsync(api, id))["trainingStartedAt"]!.GetValue<DateTimeOffset>() - start).TotalSeconds);
+        }
+        Console.WriteLine($"## Cold start\n\nFrom the start of a worker process to the first training step of a waiting job on MNIST, {times} times: {seconds.Spread("F2")} s. A warm runner: [start.md](start.md).\n");
+    }
+
+    private static double Status(int process, string field) =>
+        double.Parse(File.ReadLines($"/proc/{process}/status").First(line => line.StartsWith(field, StringComparison.Ordinal)).Split(':', 'k')[1]) / 1000;
+
+    private static async Task<JsonNode> FinishedAsync(ApiProcess api, Guid id)
+    {
+        while (true)
+        {
+            await Task.Delay(1000); // each look takes a little from the training
+            if (await api.JobAsync(id) is var job && job["isTerminal"]!.GetValue<bool>()) return job;
+        }
+    }
+}

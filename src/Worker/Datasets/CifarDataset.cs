@@ -1,0 +1,82 @@
+using System.Formats.Tar;
+using System.IO.Compression;
+using Temper.Domain.Datasets;
+
+namespace Temper.Worker.Datasets;
+
+/// <summary>CIFAR-10 and CIFAR-100 in their binary version: a gzip-packed tar of files of records, each one or two labels and 3×32×32 bytes.</summary>
+/// <remarks>https://www.cs.toronto.edu/~kriz/cifar.html</remarks>
+/// <param name="labels">Bytes before the pixels; the last one is the label that counts, before it CIFAR-100 has a coarse one.</param>
+/// <param name="tell">Told how far a download is.</param>
+internal sealed class CifarDataset(string name, PublishedFile archive, IReadOnlyList<Uri> mirrors, string[] trainFiles, string[] testFiles, int labels, WorkerOptions options, Action<string> tell)
+{
+    private const int LargestFile = 256 << 20;
+
+    private static readonly Uri[] Authors = [new("https://www.cs.toronto.edu/~kriz/")];
+
+    private readonly DatasetCard card = DatasetCatalog.Find(name) ?? throw new ArgumentException($"'{name}' is not in the catalog.");
+
+    public static CifarDataset Cifar10(WorkerOptions options, Action<string> tell) => new(
+        "cifar10", new("cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530", HashOf.File), Authors,
+        [.. Enumerable.Range(1, 5).Select(i => $"data_batch_{i}.bin")], ["test_batch.bin"], labels: 1, options, tell);
+
+    public static CifarDataset Cifar100(WorkerOptions options, Action<string> tell) => new(
+        "cifar100", new("cifar-100-binary.tar.gz", "03b5dce01913d631647c71ecec9e9cb8", HashOf.File), Authors, ["train.bin"], ["test.bin"], labels: 2, options, tell);
+
+    /// <exception cref="DatasetUnavailableException">The archive is neither here nor to be had.</exception>
+    /// <exception cref="InvalidDataException">It is not what it should be.</exception>
+    public Dataset Load(CancellationToken stop)
+    {
+        var path = new DatasetFolder(name, mirrors, [archive], options, tell).Find(archive, stop);
+        var files = Unpack(path, stop);
+        string[] notes = archive.Is(path, stop) ? [] : [$"{path} is not the published {name} archive: its MD5 differs from {archive.Md5}."];
+        return new(card, Images(path, files, trainFiles), Images(path, files, testFiles), notes);
+    }
+
+    /// <summary>The files that are wanted, whatever folder of the archive they lie in; nothing is written to the disk.</summary>
+    private Dictionary<string, byte[]> Unpack(string path, CancellationToken stop)
+    {
+        var files = new Dictionary<string, byte[]>();
+        try
+        {
+            using var file = File.OpenRead(path);
+            using var content = new GZipStream(file, CompressionMode.Decompress);
+            using var tar = new TarReader(content);
+            while (tar.GetNextEntry() is { } entry)
+            {
+                stop.ThrowIfCancellationRequested();
+                var entryName = Path.GetFileName(entry.Name);
+                if (entry.DataStream is null || !(trainFiles.Contains(entryName) || testFiles.Contains(entryName))) continue;
+                if (entry.Length > LargestFile) throw new InvalidDataException($"{entryName} has {entry.Length} bytes; at most {LargestFile} are accepted");
+                var bytes = new byte[entry.Length];
+                entry.DataStream.ReadExactly(bytes);
+                files[entryName] = bytes;
+            }
+            return files;
+        }
+        catch (Exception e) when (e is InvalidDataException or EndOfStreamException or FormatException)
+        {
+            throw new InvalidDataException($"{path} is not a gzip-packed tar of CIFAR's binary files: {e.Message}.", e);
+        }
+    }
+
+    private LabelledImages Images(string path, Dictionary<string, byte[]> files, string[] names)
+    {
+        var (pixels, record) = (card.Channels * card.Height * card.Width, labels + card.Channels * card.Height * card.Width);
+        if (names.FirstOrDefault(wanted => !files.ContainsKey(wanted)) is { } missing) throw new InvalidDataException($"{path} has no {missing}.");
+        var parts = Array.ConvertAll(names, wanted => files[wanted]);
+        if (Array.FindIndex(parts, part => part.Length == 0 || part.Length % record != 0) is >= 0 and var broken) throw new InvalidDataException($"{path}: {names[broken]} has {parts[broken].Length} bytes, which is no number of records of {record}.");
+        var count = parts.Sum(part => part.Length / record);
+        if (count < 2) throw new InvalidDataException($"{path}: {string.Join(", ", names)} have {count} images; training and validation need one each.");
+
+        var images = new LabelledImages(new byte[count * pixels], new byte[count]);
+        var n = 0;
+        foreach (var part in parts)
+            for (var start = 0; start < part.Length; start += record, n++)
+            {
+                images.Labels[n] = part[start + labels - 1];
+                part.AsSpan(start + labels, pixels).CopyTo(images.Pixels.AsSpan(n * pixels));
+            }
+        return images.Labels.All(label => label < card.Classes) ? images : throw new InvalidDataException($"{path} has labels above {card.Classes - 1}.");
+    }
+}

@@ -1,0 +1,31 @@
+using Temper.Domain;
+using Temper.Domain.Jobs;
+
+namespace Temper.Worker.Training;
+
+/// <summary>Random changes to a batch, decided by seed, epoch and step, so that a resumed run draws the same.</summary>
+internal static class Augmentation
+{
+    private const int Border = 4;
+
+    private const ulong Stream = 1UL << 40;
+
+    /// <returns>The batch as it is to be trained on, of the same shape and layout.</returns>
+    public static Tensor Apply(JobSpec spec, Tensor images_NCHW, int epoch, int step)
+    {
+        if (spec.Augmentation == AugmentationName.None) return images_NCHW;
+        var shape = images_NCHW.shape;
+        var random = new SplitMix64(spec.Seed, Stream + ((ulong)epoch << 24) + (ulong)step);
+        var (rows, columns) = (new long[shape[0] * shape[2]], new long[shape[0] * shape[3]]);
+        for (var n = 0; n < shape[0]; n++)
+        {
+            var (top, left, mirrored) = (random.NextInt32(2 * Border + 1), random.NextInt32(2 * Border + 1), random.NextInt32(2) == 1);
+            for (var h = 0; h < shape[2]; h++) rows[n * shape[2] + h] = top + h;
+            for (var w = 0; w < shape[3]; w++) columns[n * shape[3] + w] = left + (mirrored ? shape[3] - 1 - w : w);
+        }
+        var device = images_NCHW.device;
+        return TorchExtras.Crop(
+            functional.pad(images_NCHW, [Border, Border, Border, Border]),
+            torch.tensor(rows, [shape[0], shape[2]]).to(device), torch.tensor(columns, [shape[0], shape[3]]).to(device));
+    }
+}

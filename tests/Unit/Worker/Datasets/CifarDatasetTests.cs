@@ -1,0 +1,75 @@
+using System.Formats.Tar;
+using System.IO.Compression;
+using Temper.Worker;
+using Temper.Worker.Datasets;
+
+namespace Temper.Unit.Worker.Datasets;
+
+/// <summary>Archives as the authors pack them, but small.</summary>
+public sealed class CifarDatasetTests : IDisposable
+{
+    private const int Pixels = 3 * 32 * 32;
+
+    private readonly string home = Directory.CreateTempSubdirectory("temper-test-").FullName;
+
+    public void Dispose() => Directory.Delete(home, recursive: true);
+
+    [Fact]
+    public void Load_Cifar10_ReadsFiveBatchesInOrderAndTheTestBatch()
+    {
+        Write("cifar10", "cifar-10-binary.tar.gz", [.. Enumerable.Range(1, 5).Select(i => ($"cifar-10-batches-bin/data_batch_{i}.bin", Records(2, [(byte)i]))), ("cifar-10-batches-bin/test_batch.bin", Records(3, [9])), ("readme.html", [1])]);
+
+        var dataset = Load("cifar10");
+
+        Assert.Equal([1, 1, 2, 2, 3, 3, 4, 4, 5, 5], dataset.Train.Labels);
+        Assert.Equal([9, 9, 9], dataset.Test.Labels);
+        Assert.Equal(10 * Pixels, dataset.Train.Pixels.Length);
+        Assert.Equal([0, 1, 2], dataset.Train.Pixels[..3]);
+        Assert.Equal([1, 2, 3], dataset.Train.Pixels[Pixels..(Pixels + 3)]); // the second record's
+        Assert.Contains("not the published cifar10 archive", Assert.Single(dataset.Notes));
+    }
+
+    [Fact]
+    public void Load_Cifar100_TakesTheFineLabel()
+    {
+        Write("cifar100", "cifar-100-binary.tar.gz", [("train.bin", Records(4, [7, 99])), ("test.bin", Records(2, [3, 50]))]);
+
+        var dataset = Load("cifar100");
+
+        Assert.Equal([99, 99, 99, 99], dataset.Train.Labels);
+        Assert.Equal([50, 50], dataset.Test.Labels);
+        Assert.Equal([0, 1, 2], dataset.Train.Pixels[..3]);
+    }
+
+    [Fact]
+    public void Load_AnArchiveThatIsNotOne_SaysWhatIsWrong()
+    {
+        Assert.Contains("labels above 9", Broken(("test_batch.bin", Records(2, [10]))));
+        Assert.Contains("no number of records of 3073", Broken(("test_batch.bin", Records(2, [1])[1..])));
+        Assert.Contains("has no test_batch.bin", Broken(("other.bin", [1])));
+        Directory.CreateDirectory(Path.Combine(home, "data", "cifar10"));
+        File.WriteAllText(Path.Combine(home, "data", "cifar10", "cifar-10-binary.tar.gz"), "no archive");
+        Assert.Contains("not a gzip-packed tar", Assert.Throws<InvalidDataException>(() => Load("cifar10")).Message);
+    }
+
+    private string Broken((string, byte[]) test)
+    {
+        Write("cifar10", "cifar-10-binary.tar.gz", [.. Enumerable.Range(1, 5).Select(i => ($"data_batch_{i}.bin", Records(1, [0]))), test]);
+        return Assert.Throws<InvalidDataException>(() => Load("cifar10")).Message;
+    }
+
+    private Dataset Load(string name) => new DatasetLoader(new WorkerOptions { Home = home, DataFolder = Path.Combine(home, "data") }, _ => { }).Load(name, CancellationToken.None);
+
+    /// <summary>Record i has the pixels i, i + 1, i + 2 …</summary>
+    private static byte[] Records(int count, byte[] labels) =>
+        [.. Enumerable.Range(0, count).SelectMany(i => labels.Concat(Enumerable.Range(i, Pixels).Select(pixel => (byte)pixel)))];
+
+    private void Write(string dataset, string archive, (string Name, byte[] Content)[] files)
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(home, "data", dataset)).FullName;
+        using var file = File.Create(Path.Combine(folder, archive));
+        using var gzip = new GZipStream(file, CompressionLevel.Fastest);
+        using var tar = new TarWriter(gzip, TarEntryFormat.Ustar);
+        foreach (var (name, content) in files) tar.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(content) });
+    }
+}

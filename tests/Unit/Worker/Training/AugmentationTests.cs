@@ -1,0 +1,64 @@
+using Temper.Domain.Jobs;
+using Temper.Torch;
+using Temper.Worker.Training;
+
+namespace Temper.Unit.Worker.Training;
+
+[Collection(AloneCollection.Name)]
+public class AugmentationTests
+{
+    private const int Count = 200, Size = 6;
+
+    private static readonly JobSpec Spec = new() { Dataset = "digits", Epsilon = 0, Epochs = 1, Augmentation = AugmentationName.CropFlip };
+
+    /// <summary>Every pixel another number above 0, so that each one tells where it came from.</summary>
+    private static readonly float[] Image = [.. Enumerable.Range(1, 2 * Size * Size).Select(i => (float)i)];
+
+    [Fact]
+    public void Apply_CropFlip_ShiftsAndMirrorsEachImageAsAWhole()
+    {
+        var seen = new HashSet<(int Top, int Left, bool Mirrored)>();
+        foreach (var image in Apply(Spec, 1, 1).Chunk(Image.Length))
+        {
+            var match = Candidates().Single(one => Shifted(one).SequenceEqual(image));
+            seen.Add(match);
+        }
+
+        Assert.True(seen.Count > 80, $"{seen.Count} of 162 different crops in {Count} draws");
+        Assert.Contains(seen, one => one.Mirrored);
+        Assert.Contains(seen, one => !one.Mirrored);
+    }
+
+    [Fact]
+    public void Apply_SameSeedEpochAndStep_DrawsTheSame()
+    {
+        Assert.Equal(Apply(Spec, 3, 7), Apply(Spec, 3, 7));
+        Assert.NotEqual(Apply(Spec, 3, 7), Apply(Spec, 3, 8));
+        Assert.NotEqual(Apply(Spec, 3, 7), Apply(Spec, 4, 7));
+        Assert.NotEqual(Apply(Spec, 3, 7), Apply(Spec with { Seed = 1 }, 3, 7));
+    }
+
+    [Fact]
+    public void Apply_None_IsTheBatchItself() =>
+        Assert.Equal([.. Enumerable.Repeat(Image, Count).SelectMany(pixel => pixel)], Apply(Spec with { Augmentation = AugmentationName.None }, 1, 1));
+
+    private static float[] Apply(JobSpec spec, int epoch, int step)
+    {
+        using var scope = NewDisposeScope();
+        var batch = Extras.ChannelsLast(torch.tensor([.. Enumerable.Repeat(Image, Count).SelectMany(pixel => pixel)], [Count, 2, Size, Size]));
+        return Augmentation.Apply(spec, batch, epoch, step).data<float>().ToArray();
+    }
+
+    private static IEnumerable<(int Top, int Left, bool Mirrored)> Candidates() =>
+        from top in Enumerable.Range(-4, 9) from left in Enumerable.Range(-4, 9) from mirrored in new[] { false, true } select (top, left, mirrored);
+
+    private static float[] Shifted((int Top, int Left, bool Mirrored) move) =>
+    [
+        .. from c in Enumerable.Range(0, 2)
+           from h in Enumerable.Range(0, Size)
+           from w in Enumerable.Range(0, Size)
+           let row = h + move.Top
+           let column = (move.Mirrored ? Size - 1 - w : w) + move.Left
+           select row is >= 0 and < Size && column is >= 0 and < Size ? Image[(c * Size + row) * Size + column] : 0,
+    ];
+}
