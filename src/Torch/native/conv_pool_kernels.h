@@ -8,12 +8,11 @@
 //
 // conv_pool_kernels.cpp is compiled once per instruction set. Images are N, H, W, C.
 #pragma once
-#include <cstdint>
+#include "conv_kernels.h"
 
 namespace tt {
 
-struct conv_pool_shape {
-  int64_t height, width, in_channels, out_channels;
+struct conv_pool_shape : conv_shape {
   int64_t pooled_height() const { return height / 2; } // an odd last row or column reaches no window
   int64_t pooled_width() const { return width / 2; }
   int64_t windows() const { return pooled_height() * pooled_width(); }

@@ -3,6 +3,7 @@
 // become everybody's.
 #pragma once
 #include "batch_norm_kernels.h"
+#include "conv_kernels.h"
 #include "conv_pool_kernels.h"
 
 namespace tt {
@@ -10,9 +11,12 @@ namespace tt {
 // Of registers of so many floats: 8 for AVX2, 16 for AVX-512.
 template <int Lanes>
 struct kernels {
+  static const conv_kernels conv;
   static const conv_pool_kernels conv_pool;
   static const batch_norm_kernels batch_norm;
 };
+template <> const conv_kernels kernels<8>::conv;
+template <> const conv_kernels kernels<16>::conv;
 template <> const conv_pool_kernels kernels<8>::conv_pool;
 template <> const conv_pool_kernels kernels<16>::conv_pool;
 template <> const batch_norm_kernels kernels<8>::batch_norm;

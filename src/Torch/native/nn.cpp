@@ -3,11 +3,6 @@
 using tt::deref;
 using tt::give;
 
-status tt_conv2d(tensor input, tensor weight, tensor bias, int64_t stride, int64_t padding, int64_t dilation, int64_t groups, tensor* out) {
-  return give(out, [&] {
-    return at::conv2d(deref(input), deref(weight), tt::optional(bias), {stride, stride}, {padding, padding}, {dilation, dilation}, groups);
-  });
-}
 status tt_linear(tensor input, tensor weight, tensor bias, tensor* out) {
   return give(out, [&] { return at::linear(deref(input), deref(weight), tt::optional(bias)); });
 }

@@ -1,0 +1,20 @@
+// 3×3 convolution with padding 1, stride 1 and no bias, in float32 on the CPU, by Winograd's minimal filtering. Images are
+// N, H, W, C.
+#pragma once
+#include <cstdint>
+
+namespace tt {
+
+struct conv_shape {
+  int64_t height, width, in_channels, out_channels;
+};
+
+struct conv_kernels {
+  int64_t lanes; // input and output channels come in multiples of it
+  // Weights [out][3][3][in] in Winograd's domain: [16][in][out].
+  void (*transform)(const conv_shape&, const float* weights, float* transformed);
+  // The images from `first` up to `last`.
+  void (*forward)(const conv_shape&, const float* input, const float* transformed, float* output, int64_t first, int64_t last);
+};
+
+} // namespace tt
