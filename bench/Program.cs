@@ -16,7 +16,7 @@ switch (args)
         await Report.RunAsync(rest is ["--quick"] ? 3 : 30);
         return 0;
     case ["queue", .. var rest]:
-        await QueueRates.RunAsync(quick: rest is ["--quick"]);
+        await QueueRates.RunAsync(rest.Contains("--quick"), rest.Contains("--drains") ? QueueRates.What.Drains : rest.Contains("--starts") ? QueueRates.What.Starts : QueueRates.What.Everything);
         return 0;
     case ["coverage", .. var rest]:
         Coverage.Run(trials: rest is ["--quick"] ? 100 : 1000, images: 2000);
@@ -25,9 +25,10 @@ switch (args)
         return await Chaos.RunAsync(settings);
     case ["survival", .. var rest]:
         if (rest is ["--quick"]) await Survival.RunAsync(deaths: 3, resumes: 3, pairs: 1);
+        else if (rest is ["--checkpoints"]) await Survival.RunAsync(deaths: 0, resumes: 0, pairs: 8);
         else await Survival.RunAsync(deaths: 100, resumes: 50, pairs: 8);
         return 0;
     default:
-        Console.Error.WriteLine("usage: start [--quick] | training [--quick] | survival [--quick] | report [--quick] | queue [--quick] | coverage [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
+        Console.Error.WriteLine("usage: start [--quick] | training [--quick] | survival [--quick | --checkpoints] | report [--quick] | queue [--quick] [--drains | --starts] | coverage [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
         return 2;
 }

@@ -24,7 +24,9 @@ internal static class QueueRates
         public double JobsPerSecond => Jobs / Drained.Seconds;
     }
 
-    public static async Task RunAsync(bool quick)
+    public enum What { Everything, Drains, Starts }
+
+    public static async Task RunAsync(bool quick, What what)
     {
         var (rounds, jobs, startRounds, starts) = quick ? (2, 300, 1, 20) : (7, 2000, 3, 40);
         Contender[] contenders =
@@ -41,6 +43,12 @@ internal static class QueueRates
         Console.WriteLine($"# The queue beside graphile-worker and pg-boss\n\n{Machine.Describe()}, Node {await NodeQueue.NodeVersionAsync()}, {await ServerAsync()}\n");
         Console.WriteLine(Conditions(jobs, rounds));
 
+        if (what is What.Everything or What.Drains) await DrainAsync(contenders, rounds);
+        if (what is What.Everything or What.Starts) await StartAsync(contenders, startRounds, starts);
+    }
+
+    private static async Task DrainAsync(Contender[] contenders, int rounds)
+    {
         var drains = contenders.ToDictionary(contender => contender, _ => WorkerCounts.ToDictionary(count => count, _ => new List<Round>()));
         foreach (var workers in WorkerCounts)
             for (var round = 0; round < rounds; round++)
@@ -51,9 +59,12 @@ internal static class QueueRates
                 }
         PrintRates(drains);
         PrintCosts(drains);
+    }
 
+    private static async Task StartAsync(Contender[] contenders, int rounds, int starts)
+    {
         var waits = contenders.Where(contender => contender.StartAsync is not null).ToDictionary(contender => contender, _ => WorkerCounts.ToDictionary(count => count, _ => new List<double>()));
-        for (var round = 0; round < startRounds; round++)
+        for (var round = 0; round < rounds; round++)
             foreach (var workers in WorkerCounts)
                 foreach (var (contender, lists) in waits)
                     lists[workers].AddRange(await contender.StartAsync!(workers, starts));

@@ -10,9 +10,9 @@ internal static class Survival
     {
         Console.WriteLine($"# What a death costs\n\n{Machine.Describe()}\n");
         var home = Directory.CreateTempSubdirectory("temper-bench-").FullName;
-        await RescuesAsync(home, deaths);
-        await ResumesAsync(home, resumes);
-        await CheckpointsAsync(home, pairs);
+        if (deaths > 0) await RescuesAsync(home, deaths);
+        if (resumes > 0) await ResumesAsync(home, resumes);
+        if (pairs > 0) await CheckpointsAsync(home, pairs);
         Directory.Delete(home, recursive: true);
     }
 

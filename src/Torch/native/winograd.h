@@ -102,14 +102,14 @@ inline void multiply_tile(const float* left, const float* right, float* product,
     vec r[Columns];
 #pragma GCC unroll 8
     for (int j = 0; j < Columns; j++) r[j] = load(right + k * width + j * lanes);
-#pragma GCC unroll 16
+#pragma GCC unroll 24
     for (int i = 0; i < Rows; i++) {
       const vec l = all(left[i * depth + k]);
 #pragma GCC unroll 8
       for (int j = 0; j < Columns; j++) sum[i][j] += l * r[j];
     }
   }
-#pragma GCC unroll 16
+#pragma GCC unroll 24
   for (int i = 0; i < Rows; i++)
 #pragma GCC unroll 8
     for (int j = 0; j < Columns; j++) store(product + i * width + j * lanes, sum[i][j]);
@@ -148,7 +148,9 @@ template <class Finish>
 void convolve(const tt::conv_shape& s, int64_t tile_rows, int64_t tile_columns, const float* input, const float* transformed, int64_t first, int64_t last, Finish&& finish) {
   // What goes together stays in the second-level cache.
   const int64_t group = std::min(tile_rows, std::max<int64_t>(1, 64 / std::max<int64_t>(1, tile_columns)));
-  const int64_t most = group * tile_columns, in_apart = aligned(most * s.in_channels), out_apart = aligned(most * s.out_channels), blocks = s.in_channels / lanes;
+  const int64_t most = group * tile_columns, blocks = s.in_channels / lanes;
+  // A line more than they need: 16 streams that lie a power of two apart would share one set of the first-level cache.
+  const int64_t in_apart = aligned(most * s.in_channels) + 16, out_apart = aligned(most * s.out_channels) + 16;
   const padded_block padding(s);
   float* padded = scratch(padding.size() * blocks + winograd * (in_apart + out_apart));
   float* tiles = padded + padding.size() * blocks;
