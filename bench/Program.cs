@@ -25,10 +25,10 @@ switch (args)
         return await Chaos.RunAsync(settings);
     case ["survival", .. var rest]:
         if (rest is ["--quick"]) await Survival.RunAsync(deaths: 3, resumes: 3, pairs: 1);
-        else if (rest is ["--checkpoints"]) await Survival.RunAsync(deaths: 0, resumes: 0, pairs: 8);
+        else if (rest is ["--only", var part]) await Survival.RunAsync(part == "rescues" ? 100 : 0, part == "resumes" ? 50 : 0, part == "checkpoints" ? 8 : 0);
         else await Survival.RunAsync(deaths: 100, resumes: 50, pairs: 8);
         return 0;
     default:
-        Console.Error.WriteLine("usage: start [--quick] | training [--quick] | survival [--quick | --checkpoints] | report [--quick] | queue [--quick] [--drains | --starts] | coverage [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
+        Console.Error.WriteLine("usage: start [--quick] | training [--quick] | survival [--quick | --only rescues|resumes|checkpoints] | report [--quick] | queue [--quick] [--drains | --starts] | coverage [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
         return 2;
 }

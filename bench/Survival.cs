@@ -57,7 +57,7 @@ internal static class Survival
         await using var database = await TestDatabase.CreateAsync();
         await using var api = await ApiProcess.StartAsync(database.ConnectionString);
         await using var worker = await WorkerProcess.StartAsync(database.ConnectionString, home, new Dictionary<string, string?> { ["Worker__CheckpointSeconds"] = "1" });
-        var spec = new { dataset = "digits", epsilon = 0.1, epochs = 8, seed = 5, maxAttempts = 20 };
+        var spec = new { dataset = "digits", epsilon = 0.1, epochs = 16, seed = 5, maxAttempts = 20 };
         var clock = Stopwatch.StartNew();
         var untouched = await api.FinishedJobAsync(await api.SubmitAsync(spec), TimeSpan.FromMinutes(2));
         var expected = (untouched["result"]!, await FiguresAsync(api, untouched));
@@ -76,7 +76,7 @@ internal static class Survival
             if (JsonNode.DeepEquals(expected.Item1, job["result"]) && JsonNode.DeepEquals(expected.Item2, await FiguresAsync(api, job))) same++;
         }
         Console.WriteLine("## From a checkpoint to the same bits\n");
-        Console.WriteLine($"{resumes} jobs on `digits` (8 epochs, a checkpoint every second), the runner killed with kill -9 at a random moment: **{same} of {resumes}** ended with the weights' SHA-256, the test result and every epoch's figures of the job left alone. {goneOn} went on from a checkpoint, the others, which had none yet, began anew.\n");
+        Console.WriteLine($"{resumes} jobs on `digits` (16 epochs, a checkpoint every second), the runner killed with kill -9 at a random moment: **{same} of {resumes}** ended with the weights' SHA-256, the test result and every epoch's figures of the job left alone. {goneOn} went on from a checkpoint, the others, which had none yet, began anew.\n");
     }
 
     /// <summary>Every epoch's metrics but those that are times.</summary>
