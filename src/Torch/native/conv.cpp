@@ -26,8 +26,10 @@ const conv_kernels* kernels(int64_t in, int64_t out) {
 
 bool dense(const at::Tensor& t) { return t.device().is_cpu() && t.scalar_type() == at::kFloat && t.dim() == 4 && t.is_contiguous(channels_last) && t.numel() > 0; }
 
+conv_shape shape_of(const at::Tensor& input, const at::Tensor& weight) { return {input.size(2), input.size(3), weight.size(1), weight.size(0)}; }
+
 at::Tensor convolve(const at::Tensor& input, const at::Tensor& weight) {
-  const conv_shape shape{input.size(2), input.size(3), weight.size(1), weight.size(0)};
+  const auto shape = shape_of(input, weight);
   const auto& k = *kernels(shape.in_channels, shape.out_channels);
   const auto transformed = at::empty({16, shape.in_channels, shape.out_channels}, weight.options().requires_grad(false));
   auto output = at::empty({input.size(0), shape.out_channels, shape.height, shape.width}, input.options().requires_grad(false), channels_last);
@@ -36,6 +38,20 @@ at::Tensor convolve(const at::Tensor& input, const at::Tensor& weight) {
   k.transform(shape, weight.data_ptr<float>(), u);
   tt::by_thread(input.size(0), tt::parts_of(input.size(0)), [&](int64_t, int64_t first, int64_t last) { k.forward(shape, x, u, y, first, last); });
   return output;
+}
+
+at::Tensor weight_gradient(const at::Tensor& input, const at::Tensor& grad, const at::Tensor& weight) {
+  const auto shape = shape_of(input, weight);
+  const auto& k = *kernels(shape.in_channels, shape.out_channels);
+  const int64_t parts = tt::parts_of(input.size(0)), numbers = 16 * shape.in_channels * shape.out_channels;
+  const auto sums = at::zeros({parts, numbers}, weight.options().requires_grad(false));
+  const float *x = input.data_ptr<float>(), *g = grad.data_ptr<float>();
+  float* s = sums.data_ptr<float>();
+  tt::by_thread(input.size(0), parts, [&](int64_t part, int64_t first, int64_t last) { k.backward(shape, x, g, s + part * numbers, first, last); });
+  const auto sum = parts == 1 ? sums : sums.sum(0);
+  auto result = at::empty(weight.sizes(), weight.options().requires_grad(false), channels_last);
+  k.collect(shape, sum.data_ptr<float>(), result.data_ptr<float>());
+  return result;
 }
 
 struct Conv3x3 : torch::autograd::Function<Conv3x3> {
@@ -51,8 +67,7 @@ struct Conv3x3 : torch::autograd::Function<Conv3x3> {
     at::Tensor grad_input, grad_weight;
     // The input's gradient is the gradient convolved with the filters turned round, inputs and outputs exchanged.
     if (context->needs_input_grad(0)) grad_input = convolve(grad, weight.flip({2, 3}).transpose(0, 1).contiguous(channels_last));
-    if (context->needs_input_grad(1))
-      grad_weight = std::get<1>(at::convolution_backward(grad, input, weight, at::OptionalIntArrayRef(), {1, 1}, {1, 1}, {1, 1}, /*transposed=*/false, {0, 0}, /*groups=*/1, {false, true, false}));
+    if (context->needs_input_grad(1)) grad_weight = weight_gradient(input, grad, weight);
     return {grad_input, grad_weight};
   }
 };

@@ -15,6 +15,9 @@ struct conv_kernels {
   void (*transform)(const conv_shape&, const float* weights, float* transformed);
   // The images from `first` up to `last`.
   void (*forward)(const conv_shape&, const float* input, const float* transformed, float* output, int64_t first, int64_t last);
+  // Adds the weights' gradient in Winograd's domain to `sums`, [16][in][out]; and turns such sums to [out][3][3][in].
+  void (*backward)(const conv_shape&, const float* input, const float* grad, float* sums, int64_t first, int64_t last);
+  void (*collect)(const conv_shape&, const float* sums, float* grad_weights);
 };
 
 } // namespace tt

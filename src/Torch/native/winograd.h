@@ -142,10 +142,49 @@ inline void multiply(int64_t rows, const float* left, const float* right, float*
   }
 }
 
-// The images from `first` up to `last`, some rows of tiles at a time: finish(n, top, rows, products, apart) is given the
-// products of image n's tiles from row `top` on, [16][tile][out], whose 16 values lie `apart`.
-template <class Finish>
-void convolve(const tt::conv_shape& s, int64_t tile_rows, int64_t tile_columns, const float* input, const float* transformed, int64_t first, int64_t last, Finish&& finish) {
+// product[i][j] += Σ_k left[k][i] · right[k][j], for `Rows` rows and `Columns` registers of it.
+template <int Rows, int Columns>
+inline void multiply_add_tile(int64_t depth, const float* left, const float* right, float* product, int64_t height, int64_t width) {
+  vec sum[Rows][Columns];
+#pragma GCC unroll 16
+  for (int i = 0; i < Rows; i++)
+#pragma GCC unroll 2
+    for (int j = 0; j < Columns; j++) sum[i][j] = load(product + i * width + j * lanes);
+  for (int64_t k = 0; k < depth; k++) {
+    vec r[Columns];
+#pragma GCC unroll 2
+    for (int j = 0; j < Columns; j++) r[j] = load(right + k * width + j * lanes);
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; i++) {
+      const vec l = all(left[k * height + i]);
+#pragma GCC unroll 2
+      for (int j = 0; j < Columns; j++) sum[i][j] += l * r[j];
+    }
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < Rows; i++)
+#pragma GCC unroll 2
+    for (int j = 0; j < Columns; j++) store(product + i * width + j * lanes, sum[i][j]);
+}
+
+template <int Rows, int Columns>
+void multiply_add(int64_t depth, const float* left, const float* right, float* product, int64_t height, int64_t width) {
+  for (int64_t i = 0; i < height; i += Rows)
+    for (int64_t j = 0; j < width; j += Columns * lanes) multiply_add_tile<Rows, Columns>(depth, left + i, right + j, product + i * width + j, height, width);
+}
+
+// Height and width in multiples of `lanes`.
+inline void multiply_add(int64_t depth, const float* left, const float* right, float* product, int64_t height, int64_t width) {
+  constexpr int rows = lanes / 2;
+  if (width % (2 * lanes) == 0) multiply_add<rows, 2>(depth, left, right, product, height, width);
+  else multiply_add<2 * rows, 1>(depth, left, right, product, height, width);
+}
+
+// The tiles of the images from `first` up to `last` in Winograd's domain, some rows of them at a time:
+// body(n, top, rows, tiles, in_apart, products, out_apart) is given those of image n from row `top` on, [16][tile][in], and room
+// for as many tiles of the output's channels; their 16 values lie `apart`.
+template <class Body>
+void for_tiles(const tt::conv_shape& s, int64_t tile_rows, int64_t tile_columns, const float* input, int64_t first, int64_t last, Body&& body) {
   // What goes together stays in the second-level cache.
   const int64_t group = std::min(tile_rows, std::max<int64_t>(1, 64 / std::max<int64_t>(1, tile_columns)));
   const int64_t most = group * tile_columns, blocks = s.in_channels / lanes;
@@ -154,7 +193,6 @@ void convolve(const tt::conv_shape& s, int64_t tile_rows, int64_t tile_columns, 
   const padded_block padding(s);
   float* padded = scratch(padding.size() * blocks + winograd * (in_apart + out_apart));
   float* tiles = padded + padding.size() * blocks;
-  float* products = tiles + winograd * in_apart;
   std::memset(padded, 0, padding.size() * blocks * sizeof(float));
 
   for (int64_t n = first; n < last; n++) {
@@ -165,11 +203,19 @@ void convolve(const tt::conv_shape& s, int64_t tile_rows, int64_t tile_columns, 
         for (int64_t h = 0; h < rows; h++)
           for (int64_t w = 0; w < tile_columns; w++)
             transform_input(padded + b * padding.size() + 2 * (top + h) * padding.row + 2 * w * lanes, padding.row, tiles + (h * tile_columns + w) * s.in_channels + b * lanes, in_apart);
-      for (int k = 0; k < winograd; k++)
-        multiply(rows * tile_columns, tiles + k * in_apart, transformed + k * s.in_channels * s.out_channels, products + k * out_apart, s.in_channels, s.out_channels);
-      finish(n, top, rows, products, out_apart);
+      body(n, top, rows, tiles, in_apart, tiles + winograd * in_apart, out_apart);
     }
   }
+}
+
+// The convolution, up to the last transformation: finish(n, top, rows, products, apart) is given the products of those tiles.
+template <class Finish>
+void convolve(const tt::conv_shape& s, int64_t tile_rows, int64_t tile_columns, const float* input, const float* transformed, int64_t first, int64_t last, Finish&& finish) {
+  for_tiles(s, tile_rows, tile_columns, input, first, last, [&](int64_t n, int64_t top, int64_t rows, const float* tiles, int64_t in_apart, float* products, int64_t out_apart) {
+    for (int k = 0; k < winograd; k++)
+      multiply(rows * tile_columns, tiles + k * in_apart, transformed + k * s.in_channels * s.out_channels, products + k * out_apart, s.in_channels, s.out_channels);
+    finish(n, top, rows, products, out_apart);
+  });
 }
 
 // A'mA of the 16 values that lie `apart`: the tile's four positions, row by row.
@@ -182,6 +228,35 @@ inline void transform_output(const float* from, int64_t apart, vec (&y)[4]) {
   }
 #pragma GCC unroll 2
   for (int i = 0; i < 2; i++) y[2 * i] = rows[i][0] + rows[i][1] + rows[i][2], y[2 * i + 1] = rows[i][1] - rows[i][2] - rows[i][3];
+}
+
+// AyA' of a tile's four gradients; the 16 results lie `apart`.
+inline void transform_gradient(const vec (&y)[4], float* to, int64_t apart) {
+  const vec rows[4][2] = {{y[0], y[1]}, {y[0] + y[2], y[1] + y[3]}, {y[0] - y[2], y[1] - y[3]}, {-y[2], -y[3]}};
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    store(to + 4 * i * apart, rows[i][0]);
+    store(to + (4 * i + 1) * apart, rows[i][0] + rows[i][1]);
+    store(to + (4 * i + 2) * apart, rows[i][0] - rows[i][1]);
+    store(to + (4 * i + 3) * apart, -rows[i][1]);
+  }
+}
+
+// G'uG of every filter: its gradient from that in Winograd's domain.
+inline void transform_weight_gradient(const tt::conv_shape& s, const float* transformed, float* weights) {
+  const int64_t filters = s.in_channels * s.out_channels;
+  const auto fold = [](float u0, float u1, float u2, float u3, float (&w)[3]) { w[0] = u0 + (u1 + u2) / 2, w[1] = (u1 - u2) / 2, w[2] = (u1 + u2) / 2 + u3; };
+  for (int64_t o = 0; o < s.out_channels; o++)
+    for (int64_t i = 0; i < s.in_channels; i++) {
+      const float* u = transformed + i * s.out_channels + o;
+      float columns[4][3];
+      for (int k = 0; k < 4; k++) fold(u[k * filters], u[(4 + k) * filters], u[(8 + k) * filters], u[(12 + k) * filters], columns[k]);
+      for (int k = 0; k < 3; k++) {
+        float row[3];
+        fold(columns[0][k], columns[1][k], columns[2][k], columns[3][k], row);
+        for (int j = 0; j < 3; j++) weights[(o * taps + 3 * k + j) * s.in_channels + i] = row[j];
+      }
+    }
 }
 
 } // namespace
