@@ -35,7 +35,7 @@ internal static class TrainingResults
         for (var round = 0; round < rounds; round++)
         {
             var clock = Stopwatch.StartNew();
-            Evaluator.Logits(model, images, all, Mnist.Card.Classes, CancellationToken.None);
+            Evaluator.Logits(model, images, all, Mnist.Card.Classes, () => { }, CancellationToken.None);
             evaluating.Add(all.Length / clock.Elapsed.TotalSeconds);
             clock.Restart();
             Train(seed: 1, epochs: 1);

@@ -8,14 +8,14 @@ public static class Database
     /// <summary>More than the statements of the queue and of the API's reads.</summary>
     private const int PreparedStatements = 64;
 
-    /// <summary>A server that answers at all does so much sooner; one behind a network that drops everything never does.</summary>
+    /// <summary>A server that answers at all does so much sooner; one behind a network that drops everything never does. What the connection string says stands.</summary>
     private const int ConnectSeconds = 2;
 
     /// <summary>Statements used twice on a connection are prepared: planning the queue's would take longer than running them.</summary>
     /// <param name="commandSeconds">How long a statement may take before it counts as unanswered.</param>
     public static NpgsqlDataSource Open(string connectionString, int commandSeconds = 30) => NpgsqlDataSource.Create(
-        $"{WithTimeout(connectionString)};Command Timeout={commandSeconds};Max Auto Prepare={PreparedStatements};Auto Prepare Min Usages=2");
+        $"Command Timeout={commandSeconds};{WithTimeout(connectionString)};Max Auto Prepare={PreparedStatements};Auto Prepare Min Usages=2");
 
     /// <summary>For a connection outside the pool.</summary>
-    public static string WithTimeout(string connectionString) => $"{connectionString};Timeout={ConnectSeconds}";
+    public static string WithTimeout(string connectionString) => $"Timeout={ConnectSeconds};{connectionString}";
 }

@@ -30,8 +30,10 @@ public static class Extras
     /// <summary>relu(max_pool2d(conv2d(input), 2)) as one operation, for a 3×3 convolution with padding 1 and stride 1.</summary>
     /// <param name="input_NCHW">Channels last, to be fused.</param>
     /// <returns>N×(out)×⌊H/2⌋×⌊W/2⌋.</returns>
+    /// <exception cref="ArgumentException">It is another convolution.</exception>
     public static torch.Tensor ConvReluPool(torch.Tensor input_NCHW, Conv2d conv)
     {
+        if (!conv.KeepsSizeBy3x3) throw new ArgumentException("The block is of a 3×3 convolution with stride 1 and padding 1.", nameof(conv));
         Native.Check(Native.tt_conv2d_relu_max_pool2d(input_NCHW.Handle, conv.weight.Handle, conv.bias?.Handle ?? TensorHandle.Null, out var result));
         return new(result);
     }

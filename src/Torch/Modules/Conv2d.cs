@@ -25,6 +25,7 @@ namespace Temper.Torch.Modules
         internal Conv2d(long in_channels, long out_channels, long kernel_size, long stride, long padding, long dilation, long groups, bool bias) : base(nameof(Conv2d))
         {
             (this.stride, this.padding, this.dilation, this.groups) = (stride, padding, dilation, groups);
+            KeepsSizeBy3x3 = (kernel_size, stride, padding, dilation, groups) == (3, 1, 1, 1, 1);
             var fanIn = in_channels / groups * kernel_size * kernel_size;
             weight = DefaultInit.Weight([out_channels, in_channels / groups, kernel_size, kernel_size], fanIn);
             register_parameter("weight", weight);
@@ -32,6 +33,9 @@ namespace Temper.Torch.Modules
             this.bias = DefaultInit.Bias(out_channels, fanIn);
             register_parameter("bias", this.bias);
         }
+
+        /// <summary>Whether it is what the fused block computes: 3×3, stride 1, padding 1.</summary>
+        internal bool KeepsSizeBy3x3 { get; }
 
         public Parameter weight { get; }
         public Parameter? bias { get; }

@@ -5,6 +5,8 @@
 #include "parallel.h"
 
 #include <cmath>
+#include <functional>
+#include <initializer_list>
 #include <torch/csrc/autograd/custom_function.h>
 #include <vector>
 
@@ -105,8 +107,11 @@ struct BatchNorm : torch::autograd::Function<BatchNorm> {
   }
 };
 
-bool fits(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& residual) {
-  return kernels(input.dim() == 4 ? input.size(1) : 1) && dense(input) && weight.scalar_type() == at::kFloat && (!residual.defined() || (dense(residual) && residual.sizes() == input.sizes()));
+bool fits(const at::Tensor& input, const at::Tensor& residual, std::initializer_list<std::reference_wrapper<const at::Tensor>> per_channel) {
+  if (!dense(input) || !kernels(input.size(1)) || (residual.defined() && !(dense(residual) && residual.sizes() == input.sizes()))) return false;
+  for (const at::Tensor& t : per_channel)
+    if (!t.device().is_cpu() || t.scalar_type() != at::kFloat || !t.is_contiguous() || t.numel() != input.size(1)) return false;
+  return true;
 }
 
 // Without a graph and with the running statistics: scale and offset are known beforehand.
@@ -130,7 +135,7 @@ status tt_batch_norm(tensor input, tensor weight, tensor bias, tensor running_me
     const auto &x = deref(input), &w = deref(weight), &b = deref(bias);
     auto &mean = deref(running_mean), &variance = deref(running_var);
     const auto added = tt::optional(residual);
-    if (fits(x, w, added)) {
+    if (fits(x, added, {w, b, mean, variance})) {
       if (training) return BatchNorm::apply(x, w, b, added.defined() ? at::TensorList(added) : at::TensorList(), mean, variance, momentum, eps, relu != 0);
       if (!at::GradMode::is_enabled()) return infer(x, w, b, added, mean, variance, eps, relu != 0);
     }

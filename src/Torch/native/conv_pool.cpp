@@ -29,7 +29,7 @@ bool dense(const at::Tensor& t) { return t.device().is_cpu() && t.scalar_type() 
 // Null where libtorch's own operations have to do.
 const conv_pool_kernels* kernels_for(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) {
   const auto* k = kernels();
-  if (!k || !dense(input) || !dense(weight) || !bias.defined() || !bias.is_contiguous() || bias.scalar_type() != at::kFloat) return nullptr;
+  if (!k || !dense(input) || !dense(weight) || !bias.defined() || !bias.device().is_cpu() || !bias.is_contiguous() || bias.scalar_type() != at::kFloat) return nullptr;
   const int64_t in = weight.size(1), out = weight.size(0);
   if (weight.size(2) != 3 || weight.size(3) != 3 || input.size(1) != in || bias.numel() != out || input.size(2) < 2 || input.size(3) < 2) return nullptr;
   if (in == 1) return out % 16 == 0 && !(input.requires_grad() && at::GradMode::is_enabled()) ? k : nullptr;

@@ -22,6 +22,7 @@ inline float* scratch(int64_t floats) {
   thread_local std::unique_ptr<float, free_memory> memory;
   thread_local int64_t size = 0;
   if (size < floats) {
+    size = 0;
     memory.reset(static_cast<float*>(std::aligned_alloc(64, (floats * sizeof(float) + 63) / 64 * 64)));
     if (!memory) throw std::bad_alloc();
     size = floats;

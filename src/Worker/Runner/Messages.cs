@@ -22,6 +22,7 @@ internal sealed record Stop : RunnerCommand;
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "message")]
 [JsonDerivedType(typeof(Ready), "ready")]
 [JsonDerivedType(typeof(Loading), "loading")]
+[JsonDerivedType(typeof(Alive), "alive")]
 [JsonDerivedType(typeof(TrainingStarted), "trainingStarted")]
 [JsonDerivedType(typeof(Progressed), "progressed")]
 [JsonDerivedType(typeof(EpochDone), "epochDone")]
@@ -38,6 +39,9 @@ internal sealed record Ready(string Device, bool HasCuda) : RunnerMessage;
 /// <summary>The data set is still on its way.</summary>
 /// <param name="What">For the log: which file, and how much of it is here.</param>
 internal sealed record Loading(string What) : RunnerMessage;
+
+/// <summary>At work on something that shows no progress, such as an evaluation.</summary>
+internal sealed record Alive : RunnerMessage;
 
 /// <summary>The data is on the device and the first optimizer step begins.</summary>
 /// <param name="DataSeconds">How long reading the data and bringing it to the device took.</param>

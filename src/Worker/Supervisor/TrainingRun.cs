@@ -6,7 +6,7 @@ namespace Temper.Worker.Supervisor;
 /// <param name="hangAfter">How long the runner may give no sign of life.</param>
 internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports reports, TimeSpan hangAfter, ILogger log)
 {
-    /// <summary>A training step is far shorter; a runner that takes longer to stop is stuck and killed.</summary>
+    /// <summary>A step of the CNN is far shorter. A runner that takes longer to stop is killed, be it stuck or at a long step of a deep model.</summary>
     private static readonly TimeSpan StopGrace = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Where the job will go on later, its checkpoint is worth waiting for.</summary>
@@ -82,6 +82,8 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
                 return null;
             case Loading loading:
                 log.LogInformation("Job {JobId} attempt {Attempt} waits for its data: {What}", attempt.Job.Id, attempt.Job.Attempt, loading.What);
+                return null;
+            case Alive:
                 return null;
             case Progressed progressed:
                 attempt.Progress = progressed.Progress;

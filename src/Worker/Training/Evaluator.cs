@@ -4,12 +4,13 @@ namespace Temper.Worker.Training;
 
 internal static class Evaluator
 {
-    /// <summary>Large enough to fill the device; one batch's activations stay around 100 MB for the CNN.</summary>
-    private const int BatchSize = 1000;
+    /// <summary>Large enough to fill the device; so small that a stop is heeded soon, also by a deep model.</summary>
+    private const int BatchSize = 250;
 
     /// <summary>Runs the model without a graph over the images at <paramref name="indices"/>.</summary>
+    /// <param name="afterBatch">Called after each batch.</param>
     /// <returns>Logits, N×K row-major.</returns>
-    public static float[] Logits(Module<Tensor, Tensor> model, ResidentImages images, long[] indices, int classes, CancellationToken stop)
+    public static float[] Logits(Module<Tensor, Tensor> model, ResidentImages images, long[] indices, int classes, Action afterBatch, CancellationToken stop)
     {
         var logits = new float[indices.Length * classes];
         using var noGraph = no_grad();
@@ -21,6 +22,7 @@ internal static class Evaluator
             var batch = indices[start..Math.Min(start + BatchSize, indices.Length)];
             var images_NCHW = images.Images.index_select(0, torch.tensor(batch, [batch.Length]).to(images.Labels.device));
             model.call(images_NCHW).cpu().data<float>().ToArray().CopyTo(logits, start * classes);
+            afterBatch();
         }
         model.train();
         return logits;

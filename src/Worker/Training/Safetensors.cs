@@ -13,7 +13,7 @@ internal static class Safetensors
     {
         var header = new Dictionary<string, object> { ["__metadata__"] = metadata };
         var data = new MemoryStream();
-        foreach (var (name, tensor) in model.state_dict())
+        foreach (var (name, tensor) in model.state_dict().Where(entry => entry.Value.dtype == float32)) // TorchSharp also counts batches
         {
             using var weights = tensor.detach().cpu().contiguous();
             var start = data.Length;

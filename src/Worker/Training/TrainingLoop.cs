@@ -104,7 +104,7 @@ internal sealed class TrainingLoop
         }
 
         LabelledLogits Validate(int epoch) =>
-            Evaluator.Label(Evaluator.Logits(model, images, split.Validation, dataset.Card.Classes, stop), validationLabels, dataset.Card.Classes, epoch);
+            Evaluator.Label(Evaluator.Logits(model, images, split.Validation, dataset.Card.Classes, ShowLife, stop), validationLabels, dataset.Card.Classes, epoch);
     }
 
     /// <returns>Where it stands: at the epoch's last step, or before it when told to stop.</returns>
@@ -141,13 +141,26 @@ internal sealed class TrainingLoop
             lossSum.add_(loss.detach() * size);
             hitSum.add_(logits_NK.detach().argmax(1).eq(labels_N).sum());
 
-            if (Stopwatch.GetElapsedTime(lastReport) < ProgressInterval) continue;
-            lastReport = Stopwatch.GetTimestamp();
+            if (!ReportIsDue()) continue;
             report(new Progressed(ProgressAt(from, step, steps, Stopwatch.GetElapsedTime(epochStart).TotalSeconds)));
         }
         return StandingAfter(steps);
 
         Checkpoint StandingAfter(int done) => new(epoch, done, lossSum.ToDouble(), (long)hitSum.ToDouble());
+    }
+
+    /// <summary>An evaluation makes no progress that a user sees, but a supervisor must not take it for a hang.</summary>
+    private void ShowLife()
+    {
+        if (ReportIsDue()) report(new Alive());
+    }
+
+    /// <returns>Whether something is to be told now; then the next time is that much later.</returns>
+    private bool ReportIsDue()
+    {
+        if (Stopwatch.GetElapsedTime(lastReport) < ProgressInterval) return false;
+        lastReport = Stopwatch.GetTimestamp();
+        return true;
     }
 
     /// <returns>Whether a checkpoint is to be made now; then the next one is that much later.</returns>
@@ -171,7 +184,7 @@ internal sealed class TrainingLoop
     {
         using var images = ResidentImages.Of(dataset, dataset.Test, Widen(dataset.Test.Labels), normalization, device);
         var everyImage = Enumerable.Range(0, dataset.Test.Count).Select(i => (long)i).ToArray();
-        var logits = Evaluator.Logits(model, images, everyImage, dataset.Card.Classes, stop);
+        var logits = Evaluator.Logits(model, images, everyImage, dataset.Card.Classes, ShowLife, stop);
         var test = Evaluator.Label(logits, Array.ConvertAll(dataset.Test.Labels, label => (int)label), dataset.Card.Classes, spec.Epochs);
 
         var evaluation = Evaluation.Of(test);
@@ -206,7 +219,7 @@ internal sealed class TrainingLoop
     private static string WeightsSha256(Module model)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var tensor in model.state_dict().Values)
+        foreach (var tensor in model.state_dict().Values.Where(tensor => tensor.dtype == float32))
         {
             using var weights = tensor.detach().cpu().contiguous();
             hash.AppendData(MemoryMarshal.AsBytes<float>(weights.data<float>().ToArray()));

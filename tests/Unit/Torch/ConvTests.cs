@@ -41,7 +41,7 @@ public sealed class ConvTests : IDisposable
         AssertClose(expected.InputGradient, actual.InputGradient);
         AssertClose(expected.WeightGradient, actual.WeightGradient);
         // Sums of many terms are rounded in another order, which shows that it was the kernels that made them.
-        if (expected.Output.Length > 1000) Assert.Equal(sizes.FitKernelsOf(lanes), !expected.Output.SequenceEqual(actual.Output));
+        if (expected.Output.Length > 1000) Assert.Equal(sizes.FitKernelsOf(lanes) && Extras.FusedKernels != "none", !expected.Output.SequenceEqual(actual.Output));
     }
 
     /// <summary>Sums of whole numbers are not rounded, whatever their order.</summary>

@@ -15,6 +15,24 @@ public class ErrorTests
     }
 
     [Fact]
+    public void BatchNorm_OfAnotherNumberOfChannels_Throws()
+    {
+        using var scope = NewDisposeScope();
+        using var norm = BatchNorm2d(16);
+
+        Assert.Throws<TorchException>(() => norm.forward(Extras.ChannelsLast(torch.zeros([2, 32, 4, 4]))));
+    }
+
+    [Fact]
+    public void ConvReluPool_OfAnotherConvolution_Throws()
+    {
+        using var scope = NewDisposeScope();
+        using var conv = Conv2d(1, 32, 3);
+
+        Assert.Throws<ArgumentException>(() => Extras.ConvReluPool(torch.zeros([1, 1, 8, 8]), conv));
+    }
+
+    [Fact]
     public void Narrow_BeyondTheEnd_ThrowsLibtorchsMessage()
     {
         using var scope = NewDisposeScope();

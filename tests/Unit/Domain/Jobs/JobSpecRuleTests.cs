@@ -23,7 +23,7 @@ public class JobSpecRuleTests
         { "model", Valid with { Model = (ModelName)9 } },
         { "width", Valid with { Width = 16 } },
         { "width", Valid with { Model = ModelName.Resnet20, Width = 12 } },
-        { "width", Valid with { Model = ModelName.Resnet56, Width = 264 } },
+        { "width", Valid with { Model = ModelName.Resnet56, Width = 104 } },
         { "schedule", Valid with { Schedule = (ScheduleName)9 } },
         { "warmupEpochs", Valid with { WarmupEpochs = 4 } },
         { "gradientClip", Valid with { GradientClip = 0 } },

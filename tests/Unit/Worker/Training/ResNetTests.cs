@@ -24,6 +24,15 @@ public sealed class ResNetTests : IDisposable
         Assert.Contains("blocks.3.norm2.running_var", model.state_dict().Keys);
     }
 
+    /// <summary>As base64 in one line, which may have 256 MiB.</summary>
+    [Fact]
+    public void Weights_OfTheWidestNetwork_FitTheRunnersPipe()
+    {
+        using var model = Create(ModelName.Resnet56, JobSpecRule.LargestWidth);
+
+        Assert.InRange(4 * model.state_dict().Values.Sum(tensor => tensor.NumberOfElements) * 4 / 3, 0, 250L << 20);
+    }
+
     /// <summary>Kernels and libtorch's own operations round in another order; ten steps with a large rate would show a wrong gradient.</summary>
     [Fact]
     public void TenSteps_WithAndWithoutKernels_AgreeToRounding()
