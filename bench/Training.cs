@@ -19,13 +19,13 @@ internal static class Training
         await using var api = await ApiProcess.StartAsync(database.ConnectionString);
         await using (var worker = await WorkerProcess.StartAsync(database.ConnectionString, home))
         {
-            await RatesAsync(api, quick ? 2 : 7, quick ? 12_800 : 38_400);
-            await TrainingJob.ServiceAsync(api, quick ? 1 : 5);
+            await RatesAsync(api, quick ? 2 : 5, quick ? 12_800 : 25_600);
+            await TrainingJob.ServiceAsync(api, quick ? 1 : 3);
             await TrainingJob.MemoryAsync(api, worker, quick ? 5 : 50);
         }
-        await TrainingJob.ColdStartAsync(database, api, home, quick ? 2 : 10);
-        TrainingResults.Evaluate(quick ? 2 : 7);
-        await TrainingResults.ResNetsAsync(quick ? 1 : 5, quick ? 5 : 20);
+        await TrainingJob.ColdStartAsync(database, api, home, quick ? 2 : 5);
+        TrainingResults.Evaluate(quick ? 2 : 5);
+        await TrainingResults.ResNetsAsync(quick ? 1 : 3, quick ? 5 : 20);
         TrainingResults.Compare(quick ? 2 : 10);
         Directory.Delete(home, recursive: true);
     }
