@@ -33,7 +33,8 @@ public sealed partial class JobQueue
     /// <param name="delaySeconds">When it may be claimed again, from the job's row.</param>
     /// <param name="set">More columns to set.</param>
     /// <param name="also">More parts of the statement, from `ended (id)`.</param>
-    private static string End(string which, string next, string outcome, int counted, string delaySeconds = "0", string set = "", string also = "") =>
+    /// <param name="reason">The attempt's reason, from the job's row.</param>
+    private static string End(string which, string next, string outcome, int counted, string delaySeconds = "0", string set = "", string also = "", string reason = "@reason") =>
         $"""
         WITH held AS (
             SELECT id, attempt, worker_id, claimed_at, training_started_at, {next} AS next, {delaySeconds} AS delay
@@ -47,7 +48,7 @@ public sealed partial class JobQueue
             FROM held WHERE jobs.id = held.id
             RETURNING jobs.id, {NotifyQueued}){also}
         INSERT INTO attempts (job_id, attempt, worker, claimed_at, training_started_at, ended_at, outcome, reason, error_output)
-        SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(), {outcome}, @reason, @error_output
+        SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(), {outcome}, {reason}, @error_output
         FROM held JOIN ended USING (id) JOIN workers ON workers.id = held.worker_id
         """;
 

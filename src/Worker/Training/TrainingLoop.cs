@@ -23,7 +23,7 @@ internal sealed class TrainingLoop
     /// An epoch that ends sooner after the last checkpoint makes none: on the smallest sets it would cost more than training
     /// those seconds again.
     /// </summary>
-    private static readonly TimeSpan LeastCheckpointGap = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LeastCheckpointGap = TimeSpan.FromSeconds(5);
 
     private readonly JobSpec spec;
     private readonly Dataset dataset;

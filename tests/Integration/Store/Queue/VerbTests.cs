@@ -63,6 +63,7 @@ public class VerbTests : QueueTest
 
         var paused = await JobAsync(job.Id);
         Assert.Equal((JobState.Paused, 0, "paused while running"), (paused.State, paused.Failures, paused.Reason));
+        Assert.Equal("its user asked for it", await ReasonAsync(job.Id));
         Assert.Null(await Queue.ClaimAsync(Worker.Id, false, default));
         Assert.True(await Queue.ResumeAsync(job.Id, default));
         var resumed = await ClaimAsync();
@@ -80,6 +81,7 @@ public class VerbTests : QueueTest
 
         Assert.Equal(JobState.Queued, (await JobAsync(job.Id)).State);
         Assert.Equal(2, (await ClaimAsync()).Attempt);
+        Assert.Equal("its user withdrew the wish to stop it", await ReasonAsync(job.Id));
     }
 
     [Theory]
@@ -224,6 +226,8 @@ public class VerbTests : QueueTest
     /// <summary>A verb that sees at once that it has no effect blocks nowhere.</summary>
     private Task WaitUntilBlockedAsync(int sessions, Task orOver) =>
         Eventually.TrueAsync(async () => orOver.IsCompleted || await Database.ScalarAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") >= sessions);
+
+    private Task<string> ReasonAsync(Guid id) => Database.ScalarAsync<string>($"SELECT reason FROM attempts WHERE job_id = '{id}'");
 
     private static (JobState, StopRequest?) Expected(JobVerb verb, JobState state) => (verb, state) switch
     {
