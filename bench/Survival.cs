@@ -108,7 +108,7 @@ internal static class Survival
         Console.WriteLine($"CNN with Adam on MNIST (5 MB), through the service; {pairs} pairs of 2 epochs, a checkpoint every second against one an epoch, in turns.\n");
         Console.WriteLine("| | median | smallest | largest |\n|---|---|---|---|");
         Console.WriteLine($"| ms of training time per checkpoint | {At(prices, 0.5):F1} | {prices[0]:F1} | {prices[^1]:F1} |");
-        Console.WriteLine($"| that as a share of an epoch, which makes one, % | {At(shares, 0.5):F2} | {shares[0]:F2} | {shares[^1]:F2} |");
+        Console.WriteLine($"| that as a share of the training time between two, at one an epoch or every 5 s, % | {At(shares, 0.5):F2} | {shares[0]:F2} | {shares[^1]:F2} |");
 
         async Task<Cost> TrainAsync(string interval)
         {
