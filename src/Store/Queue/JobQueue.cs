@@ -36,8 +36,9 @@ public sealed partial class JobQueue(NpgsqlDataSource database)
     /// <summary>It may quote what a crashing process wrote: PostgreSQL takes no NUL in a text, and no half of a character.</summary>
     private static NpgsqlParameter Text(string name, string? text, bool keepEnd = false)
     {
-        if (text?.Replace("\0", "") is { Length: > LongestText } longer) text = keepEnd ? longer[^LongestText..] : longer[..LongestText];
-        return new(name, NpgsqlDbType.Text) { Value = text is null ? DBNull.Value : Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text.Replace("\0", ""))) };
+        text = text?.Replace("\0", "");
+        if (text?.Length > LongestText) text = keepEnd ? text[^LongestText..] : text[..LongestText];
+        return new(name, NpgsqlDbType.Text) { Value = text is null ? DBNull.Value : Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)) };
     }
 
     private static NpgsqlParameter Bytes(string name, byte[]? value) => new(name, NpgsqlDbType.Bytea) { Value = (object?)value ?? DBNull.Value };

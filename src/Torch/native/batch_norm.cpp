@@ -1,6 +1,7 @@
 // Batch normalization, a residual added and relu as one differentiable operation. What the kernels do not take goes by
 // libtorch's own operations.
 #include "guard.h"
+#include "images.h"
 #include "kernels.h"
 #include "parallel.h"
 
@@ -13,22 +14,15 @@
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 using tt::batch_norm_kernels;
+using tt::channels_last;
+using tt::dense;
 using tt::deref;
 
 namespace {
 
-constexpr auto channels_last = at::MemoryFormat::ChannelsLast;
-
 const batch_norm_kernels* kernels(int64_t channels) {
-#if defined(__x86_64__)
-  const auto lanes = tt::lanes();
-  if (lanes == 16 && channels % 16 == 0) return &tt::kernels<16>::batch_norm;
-  if (lanes >= 8 && channels % 8 == 0) return &tt::kernels<8>::batch_norm;
-#endif
-  return nullptr;
+  return tt::widest(channels, [](auto set) { return &decltype(set)::batch_norm; });
 }
-
-bool dense(const at::Tensor& t) { return t.device().is_cpu() && t.scalar_type() == at::kFloat && t.dim() == 4 && t.is_contiguous(channels_last) && t.numel() > 0; }
 
 int64_t rows_of(const at::Tensor& t) { return t.numel() / t.size(1); }
 

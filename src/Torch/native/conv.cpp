@@ -1,30 +1,25 @@
 // Convolution: by our kernels where they fit, else by libtorch's.
 #include "guard.h"
+#include "images.h"
 #include "kernels.h"
 #include "parallel.h"
 
+#include <numeric>
 #include <torch/csrc/autograd/custom_function.h>
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 using tt::conv_kernels;
 using tt::conv_shape;
+using tt::channels_last;
+using tt::dense;
 using tt::deref;
 
 namespace {
 
-constexpr auto channels_last = at::MemoryFormat::ChannelsLast;
-
 const conv_kernels* kernels(int64_t in, int64_t out) {
-#if defined(__x86_64__)
-  const auto lanes = tt::lanes();
-  if (lanes == 16 && in % 16 == 0 && out % 16 == 0) return &tt::kernels<16>::conv;
-  if (lanes >= 8 && in % 8 == 0 && out % 8 == 0) return &tt::kernels<8>::conv;
-#endif
-  return nullptr;
+  return tt::widest(std::gcd(in, out), [](auto set) { return &decltype(set)::conv; });
 }
-
-bool dense(const at::Tensor& t) { return t.device().is_cpu() && t.scalar_type() == at::kFloat && t.dim() == 4 && t.is_contiguous(channels_last) && t.numel() > 0; }
 
 conv_shape shape_of(const at::Tensor& input, const at::Tensor& weight) { return {input.size(2), input.size(3), weight.size(1), weight.size(0)}; }
 

@@ -6,8 +6,6 @@ using tt::conv_shape;
 
 namespace {
 
-void transform(const conv_shape& s, const float* weights, float* transformed) { transform_weights(s, weights, transformed); }
-
 void forward(const conv_shape& s, const float* input, const float* transformed, float* output, int64_t first, int64_t last) {
   const int64_t tile_columns = (s.width + 1) / 2, row = s.width * s.out_channels;
   convolve(s, (s.height + 1) / 2, tile_columns, input, transformed, first, last, [&](int64_t n, int64_t top, int64_t rows, const float* products, int64_t apart) {
@@ -44,9 +42,7 @@ void backward(const conv_shape& s, const float* input, const float* grad, float*
   });
 }
 
-void collect(const conv_shape& s, const float* sums, float* grad_weights) { transform_weight_gradient(s, sums, grad_weights); }
-
 } // namespace
 
 template <>
-const tt::conv_kernels tt::kernels<TT_LANES>::conv = {TT_LANES, transform, forward, backward, collect};
+const tt::conv_kernels tt::kernels<TT_LANES>::conv = {transform_weights, forward, backward, transform_weight_gradient};

@@ -9,8 +9,8 @@ struct conv_shape {
   int64_t height, width, in_channels, out_channels;
 };
 
+// Input and output channels come in multiples of the lanes.
 struct conv_kernels {
-  int64_t lanes; // input and output channels come in multiples of it
   // Weights [out][3][3][in] in Winograd's domain: [16][in][out].
   void (*transform)(const conv_shape&, const float* weights, float* transformed);
   // The images from `first` up to `last`.

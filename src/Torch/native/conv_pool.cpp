@@ -1,5 +1,6 @@
 // The fused block as one differentiable operation. What the kernels do not take goes by libtorch's own operations.
 #include "guard.h"
+#include "images.h"
 #include "kernels.h"
 #include "parallel.h"
 
@@ -9,22 +10,16 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 using tt::conv_pool_kernels;
 using tt::conv_pool_shape;
+using tt::channels_last;
+using tt::dense;
 using tt::deref;
 
 namespace {
 
-constexpr auto channels_last = at::MemoryFormat::ChannelsLast;
-
+// Whatever the channels: each kernel has its own wishes of them.
 const conv_pool_kernels* kernels() {
-#if defined(__x86_64__)
-  const auto lanes = tt::lanes();
-  if (lanes == 16) return &tt::kernels<16>::conv_pool;
-  if (lanes == 8) return &tt::kernels<8>::conv_pool;
-#endif
-  return nullptr;
+  return tt::widest(0, [](auto set) { return &decltype(set)::conv_pool; });
 }
-
-bool dense(const at::Tensor& t) { return t.device().is_cpu() && t.scalar_type() == at::kFloat && t.dim() == 4 && t.is_contiguous(channels_last); }
 
 // Null where libtorch's own operations have to do.
 const conv_pool_kernels* kernels_for(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) {

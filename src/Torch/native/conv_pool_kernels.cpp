@@ -95,8 +95,6 @@ void backward_one(const conv_pool_shape& s, const float* input, const float* gra
 
 // ---- many input channels, forward: a window is a tile of the convolution
 
-void transform(const conv_pool_shape& s, const float* weights, float* transformed) { transform_weights(s, weights, transformed); }
-
 void forward(const conv_pool_shape& s, const float* input, const float* transformed, const float* bias, float* output, uint8_t* argmax, int64_t first, int64_t last) {
   const int64_t width = s.pooled_width();
   convolve(s, s.pooled_height(), width, input, transformed, first, last, [&](int64_t n, int64_t top, int64_t rows, const float* products, int64_t apart) {
@@ -237,4 +235,4 @@ void backward(const conv_pool_shape& s, const float* input, const float* grad, c
 } // namespace
 
 template <>
-const tt::conv_pool_kernels tt::kernels<TT_LANES>::conv_pool = {TT_LANES, forward_one, backward_one, transform, forward, backward};
+const tt::conv_pool_kernels tt::kernels<TT_LANES>::conv_pool = {TT_LANES, forward_one, backward_one, transform_weights, forward, backward};

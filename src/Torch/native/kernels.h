@@ -25,4 +25,15 @@ template <> const batch_norm_kernels kernels<16>::batch_norm;
 // Floats in the widest register that this CPU has and tt_limit_vector_lanes allows; 0 where there are no kernels.
 int64_t lanes();
 
+// What `table` takes from the widest kernels that this CPU has and whose lanes divide `channels`; null where there are none.
+template <class Table>
+auto widest(int64_t channels, Table&& table) -> decltype(table(kernels<8>())) {
+#if defined(__x86_64__)
+  const auto most = lanes();
+  if (most == 16 && channels % 16 == 0) return table(kernels<16>());
+  if (most >= 8 && channels % 8 == 0) return table(kernels<8>());
+#endif
+  return nullptr;
+}
+
 } // namespace tt

@@ -95,17 +95,22 @@ inline void transform_weights(const tt::conv_shape& s, const float* weights, flo
     }
 }
 
-// product[Rows][Columns·lanes] = left[Rows][depth] · right[depth][...], all of it in registers.
-template <int Rows, int Columns>
-inline void multiply_tile(const float* left, const float* right, float* product, int64_t depth, int64_t width) {
-  vec sum[Rows][Columns] = {};
+// product[i][j] = Σ_k left[i][k] · right[k][j], for `Rows` rows and `Columns` registers of it, whose sums stay in registers; or of
+// a left that lies transposed, left[k][i], added to what is there. `apart` is the length of left's rows, `width` of the others'.
+template <int Rows, int Columns, bool Transposed = false>
+inline void multiply_tile(const float* left, const float* right, float* product, int64_t depth, int64_t apart, int64_t width) {
+  vec sum[Rows][Columns];
+#pragma GCC unroll 24
+  for (int i = 0; i < Rows; i++)
+#pragma GCC unroll 8
+    for (int j = 0; j < Columns; j++) sum[i][j] = Transposed ? load(product + i * width + j * lanes) : vec{};
   for (int64_t k = 0; k < depth; k++) {
     vec r[Columns];
 #pragma GCC unroll 8
     for (int j = 0; j < Columns; j++) r[j] = load(right + k * width + j * lanes);
 #pragma GCC unroll 24
     for (int i = 0; i < Rows; i++) {
-      const vec l = all(left[i * depth + k]);
+      const vec l = all(Transposed ? left[k * apart + i] : left[i * apart + k]);
 #pragma GCC unroll 8
       for (int j = 0; j < Columns; j++) sum[i][j] += l * r[j];
     }
@@ -118,7 +123,7 @@ inline void multiply_tile(const float* left, const float* right, float* product,
 
 template <int Rows, int Columns>
 void multiply_last(int64_t rows, const float* left, const float* right, float* product, int64_t depth, int64_t width) {
-  if (rows == Rows) multiply_tile<Rows, Columns>(left, right, product, depth, width);
+  if (rows == Rows) multiply_tile<Rows, Columns>(left, right, product, depth, depth, width);
   else if constexpr (Rows > 1) multiply_last<Rows - 1, Columns>(rows, left, right, product, depth, width);
 }
 
@@ -126,7 +131,7 @@ template <int Rows, int Columns>
 void multiply(int64_t rows, const float* left, const float* right, float* product, int64_t depth, int64_t width) {
   for (int64_t j = 0; j < width; j += Columns * lanes) {
     int64_t i = 0;
-    for (; i + Rows <= rows; i += Rows) multiply_tile<Rows, Columns>(left + i * depth, right + j, product + i * width + j, depth, width);
+    for (; i + Rows <= rows; i += Rows) multiply_tile<Rows, Columns>(left + i * depth, right + j, product + i * width + j, depth, depth, width);
     if (i < rows) multiply_last<Rows - 1, Columns>(rows - i, left + i * depth, right + j, product + i * width + j, depth, width);
   }
 }
@@ -143,38 +148,13 @@ inline void multiply(int64_t rows, const float* left, const float* right, float*
   }
 }
 
-// product[i][j] += Σ_k left[k][i] · right[k][j], for `Rows` rows and `Columns` registers of it.
-template <int Rows, int Columns>
-inline void multiply_add_tile(int64_t depth, const float* left, const float* right, float* product, int64_t height, int64_t width) {
-  vec sum[Rows][Columns];
-#pragma GCC unroll 16
-  for (int i = 0; i < Rows; i++)
-#pragma GCC unroll 2
-    for (int j = 0; j < Columns; j++) sum[i][j] = load(product + i * width + j * lanes);
-  for (int64_t k = 0; k < depth; k++) {
-    vec r[Columns];
-#pragma GCC unroll 2
-    for (int j = 0; j < Columns; j++) r[j] = load(right + k * width + j * lanes);
-#pragma GCC unroll 16
-    for (int i = 0; i < Rows; i++) {
-      const vec l = all(left[k * height + i]);
-#pragma GCC unroll 2
-      for (int j = 0; j < Columns; j++) sum[i][j] += l * r[j];
-    }
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < Rows; i++)
-#pragma GCC unroll 2
-    for (int j = 0; j < Columns; j++) store(product + i * width + j * lanes, sum[i][j]);
-}
-
 template <int Rows, int Columns>
 void multiply_add(int64_t depth, const float* left, const float* right, float* product, int64_t height, int64_t width) {
   for (int64_t i = 0; i < height; i += Rows)
-    for (int64_t j = 0; j < width; j += Columns * lanes) multiply_add_tile<Rows, Columns>(depth, left + i, right + j, product + i * width + j, height, width);
+    for (int64_t j = 0; j < width; j += Columns * lanes) multiply_tile<Rows, Columns, true>(left + i, right + j, product + i * width + j, depth, height, width);
 }
 
-// Height and width in multiples of `lanes`.
+// product[i][j] += Σ_k left[k][i] · right[k][j]; height and width in multiples of `lanes`.
 inline void multiply_add(int64_t depth, const float* left, const float* right, float* product, int64_t height, int64_t width) {
   constexpr int rows = lanes / 2;
   if (width % (2 * lanes) == 0) multiply_add<rows, 2>(depth, left, right, product, height, width);

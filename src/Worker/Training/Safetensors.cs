@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using System.Text.Json;
 
 namespace Temper.Worker.Training;
@@ -13,12 +14,11 @@ internal static class Safetensors
     {
         var header = new Dictionary<string, object> { ["__metadata__"] = metadata };
         var data = new MemoryStream();
-        foreach (var (name, tensor) in model.state_dict().Where(entry => entry.Value.dtype == float32)) // TorchSharp also counts batches
+        foreach (var (name, shape, values) in Numbers(model))
         {
-            using var weights = tensor.detach().cpu().contiguous();
             var start = data.Length;
-            data.Write(MemoryMarshal.AsBytes<float>(weights.data<float>().ToArray()));
-            header[name] = new { dtype = "F32", weights.shape, data_offsets = new[] { start, data.Length } };
+            data.Write(MemoryMarshal.AsBytes<float>(values));
+            header[name] = new { dtype = "F32", shape, data_offsets = new[] { start, data.Length } };
         }
         // Padded with spaces, so that the numbers start at a multiple of 8.
         var json = JsonSerializer.SerializeToUtf8Bytes(header);
@@ -29,5 +29,23 @@ internal static class Safetensors
         file.AsSpan(8 + json.Length, padded - json.Length).Fill((byte)' ');
         data.GetBuffer().AsSpan(0, (int)data.Length).CopyTo(file.AsSpan(8 + padded));
         return file;
+    }
+
+    /// <summary>SHA-256 over the model's numbers in the same order, lower-case hex.</summary>
+    public static string Sha256(Module model)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var (_, _, values) in Numbers(model)) hash.AppendData(MemoryMarshal.AsBytes<float>(values));
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    /// <summary>Parameters and buffers, row-major; of float32 all that count, while TorchSharp also counts batches.</summary>
+    private static IEnumerable<(string Name, long[] Shape, float[] Values)> Numbers(Module model)
+    {
+        foreach (var (name, tensor) in model.state_dict().Where(entry => entry.Value.dtype == float32))
+        {
+            using var weights = tensor.detach().cpu().contiguous();
+            yield return (name, weights.shape, weights.data<float>().ToArray());
+        }
     }
 }

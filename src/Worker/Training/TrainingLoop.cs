@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using Temper.Domain.Calibration;
 using Temper.Domain.Jobs;
 using Temper.Worker.Datasets;
@@ -191,7 +189,7 @@ internal sealed class TrainingLoop
         var stored = StoredLogits.Of(validation, test, TrueProbabilities(test));
         var result = new JobResult(
             evaluation.Accuracy, evaluation.Loss, evaluation.Ece, evaluation.SignedGap, spec.Epochs,
-            device.ToString(), torch.get_num_threads(), TorchExtras.Provider, WeightsSha256(model),
+            device.ToString(), torch.get_num_threads(), TorchExtras.Provider, Safetensors.Sha256(model),
             stored is null ? [.. dataset.Notes, $"Logits were not kept: {validation.Count} + {test.Count} images of {test.Classes} classes exceed {StoredLogits.LargestBytes >> 20} MiB."] : dataset.Notes);
         return new(result, new(Safetensors.Write(model, Metadata(normalization)), stored));
     }
@@ -215,17 +213,6 @@ internal sealed class TrainingLoop
         OptimizerName.Sgd => torch.optim.SGD(model.parameters(), spec.LearningRate, momentum: 0.9, weight_decay: spec.WeightDecay, nesterov: true),
         _ => torch.optim.Adam(model.parameters(), lr: spec.LearningRate, weight_decay: spec.WeightDecay),
     };
-
-    private static string WeightsSha256(Module model)
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var tensor in model.state_dict().Values.Where(tensor => tensor.dtype == float32))
-        {
-            using var weights = tensor.detach().cpu().contiguous();
-            hash.AppendData(MemoryMarshal.AsBytes<float>(weights.data<float>().ToArray()));
-        }
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
-    }
 
     private static long[] Widen(byte[] labels) => Array.ConvertAll(labels, label => (long)label);
 }
