@@ -12,7 +12,7 @@ internal static class NodeQueue
 
     public static string CostSql => File.ReadAllText(Path.Combine(Folder, "cost.sql"));
 
-    public static async Task<string> NodeVersionAsync() => (await RunAsync(new ProcessStartInfo("node", "--version"))).TrimStart('v');
+    public static async Task<string> NodeVersionAsync() => (await Programs.OutputAsync(new("node", "--version"))).TrimStart('v');
 
     /// <summary>Its name and version as installed; a package may stand under another name beside another version of itself.</summary>
     public static string Describe(string package)
@@ -46,15 +46,6 @@ internal static class NodeQueue
                 ["BENCH_PAYLOAD"] = TemperQueue.Payload,
             },
         };
-        return JsonNode.Parse(await RunAsync(start))!;
-    }
-
-    private static async Task<string> RunAsync(ProcessStartInfo start)
-    {
-        start.RedirectStandardOutput = true;
-        using var process = Process.Start(start)!;
-        var output = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        return process.ExitCode == 0 ? output.Trim() : throw new InvalidOperationException($"{start.FileName} {string.Join(' ', start.ArgumentList)} ended with {process.ExitCode}.");
+        return JsonNode.Parse(await Programs.OutputAsync(start))!;
     }
 }

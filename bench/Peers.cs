@@ -13,15 +13,9 @@ internal static class Peers
 
     /// <returns>The figure that it prints: images per second, or GFLOP/s.</returns>
     public static async Task<double> RunAsync(params string[] arguments) =>
-        double.Parse(await ReadAsync([Script, .. arguments]), CultureInfo.InvariantCulture);
+        double.Parse(await PythonAsync([Script, .. arguments]), CultureInfo.InvariantCulture);
 
-    public static Task<string> VersionAsync() => ReadAsync(["-c", "import torch, platform; print('PyTorch', torch.__version__, 'on Python', platform.python_version())"]);
+    public static Task<string> VersionAsync() => PythonAsync(["-c", "import torch, platform; print('PyTorch', torch.__version__, 'on Python', platform.python_version())"]);
 
-    private static async Task<string> ReadAsync(string[] arguments)
-    {
-        using var process = Process.Start(new ProcessStartInfo("/usr/bin/python3", arguments) { RedirectStandardOutput = true })!;
-        var output = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        return process.ExitCode == 0 ? output.Trim() : throw new InvalidOperationException($"python3 {string.Join(' ', arguments)} ended with {process.ExitCode}.");
-    }
+    private static Task<string> PythonAsync(string[] arguments) => Programs.OutputAsync(new("/usr/bin/python3", arguments));
 }

@@ -9,6 +9,12 @@ switch (args)
     case ["training", .. var rest]:
         await Training.RunAsync(quick: rest is ["--quick"]);
         return 0;
+    case ["api", .. var rest]:
+        await ApiRates.RunAsync(quick: rest is ["--quick"]);
+        return 0;
+    case ["minimal-api", var address]:
+        await MinimalApi.ServeAsync(Environment.GetEnvironmentVariable("ConnectionStrings__Temper")!, address);
+        return 0;
     case ["accuracy", var dataset, var epochs, var seeds, .. var epsilons]:
         await Accuracy.RunAsync(dataset, int.Parse(epochs), int.Parse(seeds), [.. epsilons.Select(e => double.Parse(e, System.Globalization.CultureInfo.InvariantCulture))]);
         return 0;
@@ -29,6 +35,6 @@ switch (args)
         else await Survival.RunAsync(deaths: 100, resumes: 50, pairs: 8);
         return 0;
     default:
-        Console.Error.WriteLine("usage: start [--quick] | training [--quick] | survival [--quick | --only rescues|resumes|checkpoints] | report [--quick] | queue [--quick] [--drains | --starts] | coverage [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
+        Console.Error.WriteLine("usage: api [--quick] | start [--quick] | training [--quick] | survival [--quick | --only rescues|resumes|checkpoints] | report [--quick] | queue [--quick] [--drains | --starts] | coverage [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
         return 2;
 }

@@ -85,9 +85,8 @@ internal static class Training
     {
         using var scope = NewDisposeScope();
         var weights = Weights(TrainingResults.Train(seed: 1, epochs: 1).Model.Weights);
-        using var images = TrainingResults.TestImages(1000);
         using var noGraph = no_grad();
-        var x = images.Images;
+        var x = TrainingResults.TestImages(1000);
         foreach (var (name, layer) in new[] { ("conv1", Conv2d(1, 32, 3, padding: 1)), ("conv2", Conv2d(32, 64, 3, padding: 1)) })
         {
             layer.weight.copy_(torch.tensor(weights[$"{name}.weight"], layer.weight.shape));

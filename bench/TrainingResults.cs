@@ -22,14 +22,18 @@ internal static class TrainingResults
             if (message is EpochDone epoch) losses?.Add(epoch.Metrics.TrainLoss);
         }, CancellationToken.None);
 
-    public static ResidentImages TestImages(int count) =>
-        ResidentImages.Of(Mnist, new LabelledImages(Mnist.Test.Pixels[..(count * 784)], Mnist.Test.Labels[..count]), new long[count], Normalization.Of(Mnist.Train), torch.CPU);
+    /// <returns>N×1×28×28, normalized; the caller's scope disposes of it.</returns>
+    public static Tensor TestImages(int count)
+    {
+        using var images = new ResidentImages(Mnist, Mnist.Test, new long[Mnist.Test.Count], Normalization.Of(Mnist.Train), torch.CPU);
+        return images.Batch(torch.tensor(Enumerable.Range(0, count).Select(i => (long)i).ToArray(), [count]));
+    }
 
     public static void Evaluate(int rounds)
     {
         using var model = ModelFactory.Create(new() { Dataset = Mnist.Card.Name, Epsilon = 0, Epochs = 1 }, Mnist.Card);
         TorchExtras.ChannelsLast(model);
-        using var images = ResidentImages.Of(Mnist, Mnist.Train, new long[Mnist.Train.Count], Normalization.Of(Mnist.Train), torch.CPU);
+        using var images = new ResidentImages(Mnist, Mnist.Train, new long[Mnist.Train.Count], Normalization.Of(Mnist.Train), torch.CPU);
         var all = Enumerable.Range(0, Mnist.Train.Count).Select(i => (long)i).ToArray();
         var (evaluating, ratios) = (new List<double>(), new List<double>());
         for (var round = 0; round < rounds; round++)

@@ -6,7 +6,7 @@ using Temper.Store.Rows;
 
 namespace Temper.Store;
 
-/// <summary>The tables. Reads go through it; the queue's writes are SQL, one file per operation under Queue/.</summary>
+/// <summary>The tables. Reads go through it, but what is polled (<see cref="JobReader"/>); the queue's writes are SQL, one file per operation under Queue/.</summary>
 public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(options)
 {
     public DbSet<JobRow> Jobs => Set<JobRow>();
@@ -106,6 +106,9 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         workers.Property(worker => worker.HeartbeatAt).HasDefaultValueSql("clock_timestamp()");
     }
 
+    /// <summary>An enum's value as it stands in a column.</summary>
+    internal static T Parse<T>(string word) where T : struct, Enum => Enum.Parse<T>(word.Replace("_", ""), ignoreCase: true);
+
     private static IEnumerable<JobState> FinalStates => Enum.GetValues<JobState>().Where(state => state.IsFinal());
 
     private static string SqlList<T>(IEnumerable<T> values) where T : struct, Enum =>
@@ -113,7 +116,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
 
     private static string Word<T>(T value) where T : struct, Enum => SnakeCase(value.ToString());
 
-    private static ValueConverter<T, string> AsWord<T>() where T : struct, Enum => new(value => Word(value), text => Enum.Parse<T>(text.Replace("_", ""), true));
+    private static ValueConverter<T, string> AsWord<T>() where T : struct, Enum => new(value => Word(value), text => Parse<T>(text));
 
     private static ValueConverter<T, string> AsJson<T>() => new(value => Json.Write(value), json => Json.Read<T>(json));
 

@@ -1,7 +1,6 @@
 using System.ComponentModel;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.Net.Http.Headers;
 using Temper.Api.Http;
 using Temper.Domain.Calibration;
 using Temper.Domain.Jobs;
@@ -52,9 +51,7 @@ internal static class CalibrationEndpoints
         var options = query.Options();
         // A succeeded job never changes, so its id, the options and the way of computing tell one report from every other.
         // Weak, because processors that sum in other widths differ in a last digit.
-        var tag = new EntityTagHeaderValue($"\"{id:N}-{ReportVersion}-{options.Binning}-{options.Bins}-{options.Resamples}-{options.Seed}\"", isWeak: true);
-        request.HttpContext.Response.GetTypedHeaders().ETag = tag;
-        if (request.GetTypedHeaders().IfNoneMatch.Any(known => known.Equals(EntityTagHeaderValue.Any) || known.Compare(tag, useStrongComparison: false)))
+        if (request.IsKnownAs($"W/\"{id:N}-{ReportVersion}-{options.Binning}-{options.Bins}-{options.Resamples}-{options.Seed}\""))
             return TypedResults.StatusCode(StatusCodes.Status304NotModified);
 
         var logits = (await ModelsOf(db, id).SingleAsync(cancellation)).Logits!;

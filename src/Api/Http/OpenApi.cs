@@ -41,11 +41,15 @@ internal static class OpenApi
 
     public static void UseOpenApi(this WebApplication app)
     {
-        app.UseSwagger(options => options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1);
-        app.UseSwaggerUI(ui =>
+        // Both match patterns against every path they are shown.
+        app.UseWhen(context => context.Request.Path.StartsWithSegments("/swagger"), swagger =>
         {
-            ui.SwaggerEndpoint("/swagger/v1/swagger.json", "Temper v1");
-            ui.DocumentTitle = "Temper";
+            swagger.UseSwagger(options => options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1);
+            swagger.UseSwaggerUI(ui =>
+            {
+                ui.SwaggerEndpoint("/swagger/v1/swagger.json", "Temper v1");
+                ui.DocumentTitle = "Temper";
+            });
         });
         app.MapGet("/", () => TypedResults.Redirect("/swagger")).ExcludeFromDescription();
     }

@@ -21,6 +21,8 @@ internal static class JobEndpoints
 {
     private const int LongestKey = 255;
 
+    private static StatusCodeHttpResult NotModified { get; } = TypedResults.StatusCode(StatusCodes.Status304NotModified);
+
     public static void MapJobs(this IEndpointRouteBuilder routes)
     {
         var jobs = routes.MapGroup("/jobs").WithTags("Jobs").ProducesProblem(StatusCodes.Status503ServiceUnavailable);
@@ -41,15 +43,17 @@ internal static class JobEndpoints
             .WithDescription("Newest first. Pass `next` of a page as `cursor` to get the following one.");
 
         jobs.MapGet("/{id:guid}", FindAsync)
+            .Produces(StatusCodes.Status304NotModified)
             .ProducesProblem(StatusCodes.Status404NotFound)
             .WithSummary("Get a job")
-            .WithDescription("Its spec, state and progress, and when it has succeeded the result on the test set.");
+            .WithDescription("Its spec, state and progress, and when it has succeeded the result on the test set. Answers 304 to a matching If-None-Match.");
 
         jobs.MapGet("/{id:guid}/metrics", MetricsAsync)
+            .Produces(StatusCodes.Status304NotModified)
             .ProducesValidationProblem()
             .ProducesProblem(StatusCodes.Status404NotFound)
             .WithSummary("Get the metrics of a job's epochs")
-            .WithDescription("One item per finished epoch; it grows while the job trains. Validation figures are against hard labels.");
+            .WithDescription("One item per finished epoch; it grows while the job trains. Validation figures are against hard labels. Answers 304 to a matching If-None-Match.");
 
         jobs.MapGet("/{id:guid}/attempts", AttemptsAsync)
             .ProducesProblem(StatusCodes.Status404NotFound)
@@ -95,30 +99,26 @@ internal static class JobEndpoints
         return TypedResults.Ok(new JobPage([.. page.Select(JobResponse.Of)], next));
     }
 
-    private static async Task<Results<Ok<JobResponse>, ProblemHttpResult>> FindAsync(TemperDb db, Guid id, CancellationToken cancellation) =>
-        await ReadAsync(db, id, cancellation) is { } job ? TypedResults.Ok(job) : Problems.NoSuchJob(id);
+    private static async Task<Results<Ok<JobResponse>, StatusCodeHttpResult, ProblemHttpResult>> FindAsync(
+        HttpRequest request, JobReader reader, JobVersions versions, Guid id, CancellationToken cancellation)
+    {
+        if (request.HasIfNoneMatch() && await versions.OfJobAsync(id, cancellation) is { } known && request.IsKnownAs(EntityTags.Of(known))) return NotModified;
+        if (await reader.FindAsync(id, cancellation) is not var (job, version)) return Problems.NoSuchJob(id);
+        return request.IsKnownAs(EntityTags.Of(version)) ? NotModified : TypedResults.Ok(JobResponse.Of(job));
+    }
 
-    private static async Task<Results<Ok<MetricsResponse>, ProblemHttpResult>> MetricsAsync(
-        TemperDb db, Guid id, [FromQuery] string? since, CancellationToken cancellation)
+    private static async Task<Results<Ok<MetricsResponse>, StatusCodeHttpResult, ProblemHttpResult>> MetricsAsync(
+        HttpRequest request, JobReader reader, JobVersions versions, Guid id, [FromQuery] string? since, CancellationToken cancellation)
     {
         var after = 0;
         if (since is not null && !int.TryParse(since, out after)) return Problems.Invalid("The query is wrong.", new() { ["since"] = ["must be a whole number: only later epochs are given"] });
-        if (!await db.Jobs.AnyAsync(job => job.Id == id, cancellation)) return Problems.NoSuchJob(id);
-        var epochs = await db.Epochs.AsNoTracking()
-            .Where(epoch => epoch.JobId == id && epoch.Epoch > after)
-            .OrderBy(epoch => epoch.Epoch)
-            .Select(epoch => new EpochMetrics(
-                epoch.Epoch, epoch.TrainLoss, epoch.TrainAccuracy, epoch.ValidationLoss, epoch.ValidationAccuracy,
-                epoch.Ece, epoch.SignedGap, epoch.LearningRate, epoch.Seconds, epoch.ImagesPerSecond))
-            .ToListAsync(cancellation);
-        return TypedResults.Ok(new MetricsResponse(epochs));
+        if (request.HasIfNoneMatch() && await versions.OfMetricsAsync(id, after, cancellation) is { } known && request.IsKnownAs(EntityTags.Of(known))) return NotModified;
+        if (await reader.MetricsAsync(id, after, cancellation) is not var (epochs, version)) return Problems.NoSuchJob(id);
+        return request.IsKnownAs(EntityTags.Of(version)) ? NotModified : TypedResults.Ok(new MetricsResponse(epochs));
     }
 
     private static async Task<Results<Ok<AttemptsResponse>, ProblemHttpResult>> AttemptsAsync(TemperDb db, Guid id, CancellationToken cancellation) =>
         await db.Jobs.AsNoTracking().Include(job => job.Worker).Include(job => job.Attempts).SingleOrDefaultAsync(job => job.Id == id, cancellation) is { } job
             ? TypedResults.Ok(AttemptsResponse.Of(job))
             : Problems.NoSuchJob(id);
-
-    internal static async Task<JobResponse?> ReadAsync(TemperDb db, Guid id, CancellationToken cancellation) =>
-        await db.Jobs.AsNoTracking().Include(job => job.Worker).SingleOrDefaultAsync(job => job.Id == id, cancellation) is { } job ? JobResponse.Of(job) : null;
 }

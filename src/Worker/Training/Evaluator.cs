@@ -20,7 +20,7 @@ internal static class Evaluator
             stop.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
             var batch = indices[start..Math.Min(start + BatchSize, indices.Length)];
-            var images_NCHW = images.Images.index_select(0, torch.tensor(batch, [batch.Length]).to(images.Labels.device));
+            var images_NCHW = images.Batch(torch.tensor(batch, [batch.Length]).to(images.Labels.device));
             model.call(images_NCHW).cpu().data<float>().ToArray().CopyTo(logits, start * classes);
             afterBatch();
         }

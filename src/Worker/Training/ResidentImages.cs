@@ -2,26 +2,35 @@ using Temper.Worker.Datasets;
 
 namespace Temper.Worker.Training;
 
-/// <summary>Images and labels on the training device for the length of a job, so that a batch is one gather.</summary>
-/// <param name="Images">N×C×H×W float32, normalized, laid out channels last.</param>
-/// <param name="Labels">N int64.</param>
-internal sealed record ResidentImages(Tensor Images, Tensor Labels) : IDisposable
+/// <summary>
+/// Images and labels on the training device for the length of a job, so that a batch is one gather. They lie there as bytes,
+/// a quarter of what their normalized values would take; each batch is normalized anew, to the same values.
+/// </summary>
+internal sealed class ResidentImages : IDisposable
 {
+    private readonly Tensor pixels_NCHW;
+    private readonly Normalization normalization;
+
     /// <param name="labels">N labels, which may differ from the images' own where noise was added.</param>
-    public static ResidentImages Of(Dataset dataset, LabelledImages images, long[] labels, Normalization normalization, Device device)
+    public ResidentImages(Dataset dataset, LabelledImages images, long[] labels, Normalization normalization, Device device)
     {
         using var scope = NewDisposeScope();
         var card = dataset.Card;
-        var pixels_NCHW = torch.tensor(images.Pixels, [images.Count, card.Channels, card.Height, card.Width]).to(device).to_type(float32);
-        pixels_NCHW.sub_(normalization.Mean).div_(normalization.Deviation);
-        return new(
-            TorchExtras.ChannelsLast(pixels_NCHW).MoveToOuterDisposeScope(),
-            torch.tensor(labels, [labels.Length]).to(device).MoveToOuterDisposeScope());
+        pixels_NCHW = TorchExtras.ChannelsLast(torch.tensor(images.Pixels, [images.Count, card.Channels, card.Height, card.Width]).to(device)).DetachFromDisposeScope();
+        Labels = torch.tensor(labels, [labels.Length]).to(device).DetachFromDisposeScope();
+        this.normalization = normalization;
     }
+
+    /// <summary>N int64.</summary>
+    public Tensor Labels { get; }
+
+    /// <returns>The images at these indices: float32, normalized.</returns>
+    public Tensor Batch(Tensor indices_N) =>
+        pixels_NCHW.index_select(0, indices_N).to_type(float32).sub_(normalization.Mean).div_(normalization.Deviation);
 
     public void Dispose()
     {
-        Images.Dispose();
+        pixels_NCHW.Dispose();
         Labels.Dispose();
     }
 }

@@ -64,7 +64,7 @@ internal sealed class TrainingLoop
 
         var loading = Stopwatch.StartNew();
         var normalization = Normalization.Of(dataset.Train);
-        using var images = ResidentImages.Of(dataset, dataset.Train, labels, normalization, device);
+        using var images = new ResidentImages(dataset, dataset.Train, labels, normalization, device);
         int[] validationLabels = [.. split.Validation.Select(i => (int)labels[i])];
         LabelledLogits? validation = null;
         var standing = (saved is null ? null : Checkpoint.Restore(saved, model, optimizer)) ?? Checkpoint.Start;
@@ -126,7 +126,7 @@ internal sealed class TrainingLoop
             var start = (step - 1) * spec.BatchSize;
             var size = Math.Min(spec.BatchSize, count - start);
             var batch_N = order.narrow(0, start, size);
-            var images_NCHW = Augmentation.Apply(spec, images.Images.index_select(0, batch_N), epoch, step);
+            var images_NCHW = Augmentation.Apply(spec, images.Batch(batch_N), epoch, step);
             var labels_N = images.Labels.index_select(0, batch_N);
 
             optimizer.zero_grad();
@@ -180,7 +180,7 @@ internal sealed class TrainingLoop
     /// <summary>The test set is loaded and touched here, once.</summary>
     private Finished Test(Module<Tensor, Tensor> model, Normalization normalization, LabelledLogits validation)
     {
-        using var images = ResidentImages.Of(dataset, dataset.Test, Widen(dataset.Test.Labels), normalization, device);
+        using var images = new ResidentImages(dataset, dataset.Test, Widen(dataset.Test.Labels), normalization, device);
         var everyImage = Enumerable.Range(0, dataset.Test.Count).Select(i => (long)i).ToArray();
         var logits = Evaluator.Logits(model, images, everyImage, dataset.Card.Classes, ShowLife, stop);
         var test = Evaluator.Label(logits, Array.ConvertAll(dataset.Test.Labels, label => (int)label), dataset.Card.Classes, spec.Epochs);

@@ -1,0 +1,30 @@
+-- wrk's script: GETs the paths of a file, in random order. Argument: the file, with a path on each line, or a path, a tab and
+-- the ETag that the client already has. BENCH_REST in the environment: milliseconds that each connection rests between two
+-- requests, on average; without it none.
+local paths, tags = {}, {}
+local rest = tonumber(os.getenv("BENCH_REST"))
+
+function init(arguments)
+  for line in io.lines(arguments[1]) do
+    local path, tag = line:match("^(%S+)\t?(.*)$")
+    paths[#paths + 1] = path
+    tags[#paths] = tag ~= "" and { ["If-None-Match"] = tag } or nil
+  end
+  math.randomseed(os.time())
+end
+
+function request()
+  local i = math.random(#paths)
+  return wrk.format("GET", paths[i], tags[i])
+end
+
+-- wrk asks for it only where it is defined.
+if rest then
+  function delay() return math.random(0, 2 * rest) end
+end
+
+function done(summary, latency)
+  local errors = summary.errors
+  print(string.format("figures %f %f %f %d", summary.requests / summary.duration * 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+    errors.connect + errors.read + errors.write + errors.status + errors.timeout))
+end

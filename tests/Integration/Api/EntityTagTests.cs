@@ -1,0 +1,146 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using Temper.Domain.Jobs;
+using Temper.Store.Queue;
+
+namespace Temper.Integration.Api;
+
+public class EntityTagTests(ApiFixture fixture) : ApiTest(fixture), IAsyncLifetime
+{
+    private static readonly EpochMetrics Metrics = new(1, 0.7, 0.9, 0.2, 0.95, 0.05, -0.03, 0.001, 1.5, 2400);
+
+    /// <summary>Each test claims its own job.</summary>
+    public async Task InitializeAsync() => await Database.ExecuteAsync("TRUNCATE jobs, epochs, checkpoints, models, attempts, workers");
+
+    public Task DisposeAsync() => Task.CompletedTask;
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("/metrics")]
+    [InlineData("/metrics?since=1")]
+    public async Task Get_WhatTheClientHas_Is304WithoutABody(string route)
+    {
+        var path = $"/jobs/{await Api.SubmitAsync(Spec)}{route}";
+        var tag = (await Http.GetAsync(path)).Headers.ETag!;
+
+        foreach (var header in new[] { $"{tag}", $"W/{tag}", "*", $"\"other\", {tag}" })
+        {
+            var answer = await AskAsync(path, header);
+            Assert.Equal(HttpStatusCode.NotModified, answer.StatusCode);
+            Assert.Empty(await answer.Content.ReadAsByteArrayAsync());
+            Assert.Equal(tag, answer.Headers.ETag);
+        }
+        Assert.Equal(HttpStatusCode.OK, (await AskAsync(path, "\"other\"")).StatusCode);
+    }
+
+    /// <summary>A script that asked for a change must never be told that there is none.</summary>
+    [Fact]
+    public async Task Get_AfterEachStepOfAJobsLife_IsNever304()
+    {
+        var id = await Api.SubmitAsync(Spec);
+        ClaimedJob job = null!;
+        var tag = (await Http.GetAsync($"/jobs/{id}")).Headers.ETag!;
+        var steps = new Func<Task>[]
+        {
+            async () => job = await ClaimAsync(),
+            () => Queue.ReportTrainingStartedAsync(job, default),
+            () => Http.PostAsync($"/jobs/{id}/pause", null),
+            () => Queue.HandBackAsync(job, "test", default),
+            () => Http.PostAsync($"/jobs/{id}/resume", null),
+            async () => job = await ClaimAsync(),
+            () => Http.PostAsync($"/jobs/{id}/cancel", null),
+            () => Queue.HandBackAsync(job, "test", default),
+            () => Http.PostAsync($"/jobs/{id}/retry", null),
+        };
+        foreach (var step in steps)
+        {
+            await step();
+            var answer = await AskAsync($"/jobs/{id}", $"{tag}");
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+            Assert.NotEqual(tag, answer.Headers.ETag);
+            tag = answer.Headers.ETag!;
+        }
+    }
+
+    [Fact]
+    public async Task Get_MetricsAfterTheyChanged_GivesThemWithAnotherTag()
+    {
+        var id = await Api.SubmitAsync(Spec);
+        var seen = new HashSet<string>();
+        var job = await ClaimAsync();
+        await SeeAsync([]);
+        await Queue.ReportAsync(job, [Metrics, Metrics with { Epoch = 2 }], null, default);
+        await SeeAsync([0.7, 0.7]);
+        // Another attempt trains the second epoch again.
+        await Queue.GiveBackAsync(job, "test", null, default);
+        await Database.ExecuteAsync("UPDATE jobs SET run_at = now()");
+        job = await ClaimAsync();
+        await Queue.ReportAsync(job, [Metrics with { Epoch = 2, TrainLoss = 0.5 }], null, default);
+        await SeeAsync([0.7, 0.5]);
+        // And a third one begins anew.
+        await Queue.FailAsync(job, "test", default);
+        await Queue.RetryAsync(id, fresh: true, default);
+        await SeeAsync([], asAtFirst: true);
+        job = await ClaimAsync();
+        await Queue.ReportAsync(job, [Metrics with { TrainLoss = 0.4 }], null, default);
+        await SeeAsync([0.4]);
+
+        async Task SeeAsync(double[] losses, bool asAtFirst = false)
+        {
+            foreach (var known in seen.ToList())
+                Assert.True(asAtFirst || (await AskAsync($"/jobs/{id}/metrics", known)).StatusCode == HttpStatusCode.OK);
+            var answer = await Http.GetAsync($"/jobs/{id}/metrics");
+            Assert.Equal(losses, JsonNode.Parse(await answer.Content.ReadAsStringAsync())!["items"]!.AsArray().Select(item => item!["trainLoss"]!.GetValue<double>()));
+            Assert.Equal(!asAtFirst, seen.Add($"{answer.Headers.ETag}"));
+            Assert.Equal(HttpStatusCode.NotModified, (await AskAsync($"/jobs/{id}/metrics", $"{answer.Headers.ETag}")).StatusCode);
+        }
+    }
+
+    [Fact]
+    public async Task Get_LaterEpochsOnly_IsAsKnownAsThoseAre()
+    {
+        var id = await Api.SubmitAsync(Spec);
+        var job = await ClaimAsync();
+        await Queue.ReportAsync(job, [Metrics, Metrics with { Epoch = 2 }], null, default);
+        var tag = (await Http.GetAsync($"/jobs/{id}/metrics?since=2")).Headers.ETag!;
+        Assert.NotEqual(tag, (await Http.GetAsync($"/jobs/{id}/metrics")).Headers.ETag);
+
+        await Queue.ReportAsync(job, [Metrics with { Epoch = 3 }], null, default);
+
+        Assert.Equal(HttpStatusCode.OK, (await AskAsync($"/jobs/{id}/metrics?since=2", $"{tag}")).StatusCode);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("/metrics")]
+    public async Task Get_WhatIsGone_Is404WhateverTheClientHas(string route)
+    {
+        var id = await Api.SubmitAsync(Spec);
+        var tag = (await Http.GetAsync($"/jobs/{id}{route}")).Headers.ETag!;
+        await Http.DeleteAsync($"/jobs/{id}");
+
+        Assert.Equal(HttpStatusCode.NotFound, (await AskAsync($"/jobs/{id}{route}", $"{tag}")).StatusCode);
+    }
+
+    /// <summary>Requests that arrive together share one look at the database; each must get the answer for its own job.</summary>
+    [Fact]
+    public async Task Get_ManyAtOnce_AnswersEachForItsOwnJob()
+    {
+        var ids = new List<Guid>();
+        for (var i = 0; i < 20; i++) ids.Add(await Api.SubmitAsync(Spec));
+        var tags = await Task.WhenAll(ids.Select(async id => (await Http.GetAsync($"/jobs/{id}")).Headers.ETag!));
+        var changed = ids.Where((_, i) => i % 3 == 0).ToHashSet();
+        foreach (var id in changed) await Http.PostAsync($"/jobs/{id}/cancel", null);
+
+        var asked = await Task.WhenAll(Enumerable.Range(0, 400).Select(async i => (Id: ids[i % 20], (await AskAsync($"/jobs/{ids[i % 20]}", $"{tags[i % 20]}")).StatusCode)));
+
+        Assert.All(asked, one => Assert.Equal(changed.Contains(one.Id) ? HttpStatusCode.OK : HttpStatusCode.NotModified, one.StatusCode));
+    }
+
+    private async Task<HttpResponseMessage> AskAsync(string path, string known)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Get, path);
+        Assert.True(request.Headers.TryAddWithoutValidation("If-None-Match", known));
+        return await Http.SendAsync(request);
+    }
+}
