@@ -19,12 +19,16 @@ public sealed record JobSpec
 
     /// <summary>
     /// `cnn`: two 3×3 convolutions (32, 64), each with relu and 2×2 max pooling, then 128 and K linear units. `resnet20`, `resnet56`:
-    /// the residual networks of He et al. 2016 for small images; they want `sgd`, a learning rate near 0.1 and a schedule.
+    /// the residual networks of He et al. 2016 for small images; they want `sgd`, a learning rate near 0.1 and a schedule. `mlp`: fully
+    /// connected layers with relu. `lenet5`: two 5×5 convolutions (6, 16), each with relu and 2×2 max pooling, then 120, 84 and K units.
     /// </summary>
     public ModelName Model { get; init; } = ModelName.Cnn;
 
     /// <summary>Channels of a residual network's first stage, which the next two double; 16 when absent, as in the paper.</summary>
     public int? Width { get; init; }
+
+    /// <summary>Units of each hidden layer of an `mlp`; 1200 and 1200 when absent.</summary>
+    public IReadOnlyList<int>? Widths { get; init; }
 
     /// <summary>Images per optimizer step; the last batch of an epoch may be smaller.</summary>
     public int BatchSize { get; init; } = 128;
@@ -91,7 +95,7 @@ public sealed record JobSpec
     internal Datasets.DatasetCard? DatasetCard() => Datasets.DatasetCatalog.Find(Dataset);
 }
 
-public enum ModelName { Cnn, Resnet20, Resnet56 }
+public enum ModelName { Cnn, Resnet20, Resnet56, Mlp, Lenet5 }
 
 public enum OptimizerName { Adam, Sgd }
 

@@ -34,7 +34,7 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
     public async Task Post_EveryField_ComesBackAsItWasSent()
     {
         const string spec = """
-            {"dataset":"kmnist","epsilon":0.25,"epochs":7,"smoothing":"others","model":"resnet56","width":32,"batchSize":64,"optimizer":"sgd","learningRate":0.05,
+            {"dataset":"kmnist","epsilon":0.25,"epochs":7,"smoothing":"others","model":"resnet56","width":32,"widths":null,"batchSize":64,"optimizer":"sgd","learningRate":0.05,
              "weightDecay":0.0001,"schedule":"step","warmupEpochs":2,"gradientClip":1.5,"augmentation":"cropFlip","seed":9007199254740991,"validationFraction":0.2,"labelNoise":0.4,"device":"cpu","priority":-3,
              "maxAttempts":5,"timeoutSeconds":60,"name":"Größe \" <b>","tags":["a","b c"]}
             """;

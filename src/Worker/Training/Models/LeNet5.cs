@@ -1,0 +1,37 @@
+namespace Temper.Worker.Training.Models;
+
+/// <summary>LeNet-5 as it is built today: conv 6 and conv 16, each 5×5 with relu and 2×2 maximum pooling, then 120, 84 and K units.</summary>
+/// <remarks>
+/// LeCun et al. 1998, "Gradient-based learning applied to document recognition", figure 2, whose images are 32×32: smaller ones
+/// get a border. It had tanh, average pooling with weights, radial basis units at the end and a sparse second convolution.
+/// </remarks>
+internal sealed class LeNet5 : Module<Tensor, Tensor>
+{
+    private const int Side = 32;
+
+    private readonly Conv2d conv1;
+    private readonly Conv2d conv2;
+    private readonly Linear fc1;
+    private readonly Linear fc2;
+    private readonly Linear fc3;
+
+    /// <param name="side">Height and width of the images, even, at most 32.</param>
+    public LeNet5(int channels, int side, int classes) : base(nameof(LeNet5))
+    {
+        conv1 = Conv2d(channels, 6, 5, padding: (Side - side) / 2);
+        conv2 = Conv2d(6, 16, 5);
+        fc1 = Linear(16 * 5 * 5, 120);
+        fc2 = Linear(120, 84);
+        fc3 = Linear(84, classes);
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor images_NCHW)
+    {
+        var x = functional.max_pool2d(functional.relu(conv1.forward(images_NCHW)), 2);
+        x = functional.max_pool2d(functional.relu(conv2.forward(x)), 2);
+        x = functional.relu(fc1.forward(x.flatten(1)));
+        x = functional.relu(fc2.forward(x));
+        return fc3.forward(x);
+    }
+}
