@@ -6,8 +6,11 @@ switch (args)
     case ["start", .. var rest]:
         await StartLatency.RunAsync(rest is ["--quick"] ? 10 : 100);
         return 0;
-    case ["training", .. var rest]:
-        await Training.RunAsync(quick: rest is ["--quick"]);
+    case ["training"] or ["training", "--quick"]:
+        await Training.RunAsync(quick: args.Length > 1, only: null);
+        return 0;
+    case ["training", "--only", var part] when Training.Parts.Contains(part):
+        await Training.RunAsync(quick: false, part);
         return 0;
     case ["api", .. var rest]:
         await ApiRates.RunAsync(quick: rest is ["--quick"]);
@@ -35,6 +38,6 @@ switch (args)
         else await Survival.RunAsync(deaths: 100, resumes: 50, pairs: 8);
         return 0;
     default:
-        Console.Error.WriteLine("usage: api [--quick] | start [--quick] | training [--quick] | survival [--quick | --only rescues|resumes|checkpoints] | report [--quick] | queue [--quick] [--drains | --starts] | coverage [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
+        Console.Error.WriteLine("usage: api [--quick] | start [--quick] | training [--quick | --only rates|job|memory|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | report [--quick] | queue [--quick] [--drains | --starts] | coverage [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
         return 2;
 }

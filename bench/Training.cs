@@ -9,8 +9,12 @@ internal static class Training
     /// <summary>Of a training step, per image, as the definition has it: three times the forward pass, less the first layer's input gradient.</summary>
     private const double DenseMflop = 25.0;
 
-    public static async Task RunAsync(bool quick)
+    public static IReadOnlyList<string> Parts { get; } = ["rates", "job", "memory", "cold", "evaluation", "resnets", "results"];
+
+    /// <param name="only">The part to run; null for all.</param>
+    public static async Task RunAsync(bool quick, string? only)
     {
+        bool Runs(string part) => only is null || only == part;
         torch.set_num_threads(Environment.ProcessorCount);
         TorchExtras.Prepare();
         Console.WriteLine($"# Training the tutorial CNN on MNIST\n\n{Machine.Describe()}; {TorchExtras.Provider}; {await Peers.VersionAsync()}.\n");
@@ -19,14 +23,14 @@ internal static class Training
         await using var api = await ApiProcess.StartAsync(database.ConnectionString);
         await using (var worker = await WorkerProcess.StartAsync(database.ConnectionString, home))
         {
-            await RatesAsync(api, quick ? 2 : 5, quick ? 12_800 : 25_600);
-            await TrainingJob.ServiceAsync(api, quick ? 1 : 3);
-            await TrainingJob.MemoryAsync(api, worker, quick ? 5 : 50);
+            if (Runs("rates")) await RatesAsync(api, quick ? 2 : 5, quick ? 12_800 : 25_600);
+            if (Runs("job")) await TrainingJob.ServiceAsync(api, quick ? 1 : 3);
+            if (Runs("memory")) await TrainingJob.MemoryAsync(api, worker, quick ? 5 : 50);
         }
-        await TrainingJob.ColdStartAsync(database, api, home, quick ? 2 : 5);
-        TrainingResults.Evaluate(quick ? 2 : 5);
-        await TrainingResults.ResNetsAsync(quick ? 1 : 3, quick ? 5 : 20);
-        TrainingResults.Compare(quick ? 2 : 10);
+        if (Runs("cold")) await TrainingJob.ColdStartAsync(database, api, home, quick ? 2 : 5);
+        if (Runs("evaluation")) TrainingResults.Evaluate(quick ? 2 : 5);
+        if (Runs("resnets")) await TrainingResults.ResNetsAsync(quick ? 1 : 3, quick ? 5 : 20);
+        if (Runs("results")) TrainingResults.Compare(quick ? 2 : 10);
         Directory.Delete(home, recursive: true);
     }
 

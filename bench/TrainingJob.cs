@@ -29,7 +29,7 @@ internal static class TrainingJob
             ("validation and its metrics", s => s.Validation), ("the rest: reports, checkpoints, test, storing the result", s => s.Rest),
         })
             Console.WriteLine($"| {name} | {shares.Select(part).Median():F3} | {shares.Select(s => 100 * part(s) / s.Total).Median():F2} |");
-        Console.WriteLine();
+        Console.WriteLine("\nA checkpoint is made at the end of an epoch, but not within 5 s of the last; its own share: [survival.md](survival.md).\n");
     }
 
     private sealed record Shares(double Total, double Queue, double Loading, double Training, double Validation)

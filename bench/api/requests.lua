@@ -25,6 +25,6 @@ end
 
 function done(summary, latency)
   local errors = summary.errors
-  print(string.format("figures %f %f %f %d", summary.requests / summary.duration * 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+  print(string.format("figures %f %f %f %f %d", summary.requests / summary.duration * 1e6, summary.bytes / summary.requests, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
     errors.connect + errors.read + errors.write + errors.status + errors.timeout))
 end

@@ -137,7 +137,7 @@ def train(arguments):
     for step, (images, labels) in enumerate(itertools.islice(batches, warm_up + arguments.images // BATCH)):
         if step == warm_up:
             start = time.perf_counter()
-        optimizer.zero_grad()
+        optimizer.zero_grad(set_to_none=True)
         loss = criterion(model(images), labels)
         loss.backward()
         optimizer.step()

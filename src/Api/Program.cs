@@ -16,8 +16,10 @@ builder.Logging.AddSimpleConsole(console => (console.SingleLine, console.Timesta
 
 var connectionString = builder.Configuration.GetConnectionString("Temper")
     ?? throw new InvalidOperationException("Set ConnectionStrings__Temper, such as: Host=127.0.0.1;Username=temper;Database=temper");
-// A caller would rather hear 503 than wait. More connections make PostgreSQL no faster, but a slow answer slower yet.
-var database = Database.Open(connectionString, commandSeconds: 5, connections: Math.Max(6, 3 * Environment.ProcessorCount));
+const int CommandSeconds = 5; // a caller would rather hear 503 than wait
+var database = Database.Open(connectionString, CommandSeconds);
+// Polls have connections of their own. More of them made no more answers per second, but later ones.
+var polls = Database.Open(connectionString, CommandSeconds, connections: Math.Max(6, 3 * Environment.ProcessorCount));
 var keys = new ApiKeys(builder.Configuration);
 
 builder.WebHost.ConfigureKestrel(kestrel =>
@@ -35,7 +37,7 @@ if (!keys.Any) builder.Services.Configure<HostFilteringOptions>(hosts => hosts.A
 builder.Services.AddSingleton(database);
 builder.Services.AddSingleton(keys);
 builder.Services.AddSingleton<JobQueue>();
-builder.Services.AddSingleton<JobReader>();
+builder.Services.AddSingleton(new JobReader(polls));
 builder.Services.AddSingleton<JobVersions>();
 builder.Services.AddSingleton<QueueLimit>();
 builder.Services.AddSingleton<Schema>();

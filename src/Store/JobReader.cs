@@ -4,21 +4,27 @@ using Temper.Store.Rows;
 
 namespace Temper.Store;
 
+/// <summary>What tells one state of a job's row, and of its epochs, from every other.</summary>
+public readonly record struct JobVersion(long Job, long Metrics);
+
 /// <summary>
 /// What scripts and dashboards poll, read by SQL of our own: through EF Core such a request would take a third longer. Each
-/// answer carries its version, and a version can be asked for by itself, for many at once: who has it need not be sent it again.
+/// answer carries its version, and versions can be asked for by themselves, many at once: who has one need not be sent it again.
 /// </summary>
+/// <param name="database">For these short statements alone, so that nothing slow keeps them waiting.</param>
 public sealed class JobReader(NpgsqlDataSource database)
 {
-    /// <summary>Tells one set of stored epochs from every other that this job had: within an attempt the sum only grows, and the next attempt is a greater one.</summary>
-    private const int AttemptBits = 40;
+    // xmin, the transaction that wrote the row, would do if a restored database did not give its numbers once more.
+    private const string OfJob = "hashtextextended(concat_ws('|', jobs.xmin, state, stop_requested, attempt, progress), 0)";
+
+    private const string OfMetrics = "hashtextextended(concat_ws('|', metrics_version, state, attempt), 0)";
 
     /// <returns>The job with its worker's name, and its version; null when there is no such job.</returns>
     public async Task<(JobRow Job, long Version)?> FindAsync(Guid id, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
-            """
-            SELECT jobs.xmin, state, stop_requested, reason, spec, progress, attempt, failures, name, workers.device,
+            $"""
+            SELECT {OfJob}, state, stop_requested, reason, spec, progress, attempt, failures, name, workers.device,
                    created_at, claimed_at, training_started_at, finished_at, result
             FROM jobs LEFT JOIN workers ON workers.id = worker_id WHERE jobs.id = $1
             """);
@@ -41,63 +47,46 @@ public sealed class JobReader(NpgsqlDataSource database)
             TrainingStartedAt = Time(12),
             FinishedAt = Time(13),
             Result = row.IsDBNull(14) ? null : Json.Read<JobResult>(row.GetString(14)),
-        }, row.GetFieldValue<uint>(0));
+        }, row.GetInt64(0));
 
         DateTimeOffset? Time(int column) => row.IsDBNull(column) ? null : row.GetFieldValue<DateTimeOffset>(column);
-    }
-
-    /// <returns>Of each job that there is, its version: the transaction that wrote its row last.</returns>
-    public async Task<IReadOnlyDictionary<Guid, long>> VersionsAsync(IReadOnlyCollection<Guid> ids)
-    {
-        await using var command = database.CreateCommand("SELECT id, xmin FROM jobs WHERE id = ANY($1)");
-        command.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = [.. ids] });
-        await using var row = await command.ExecuteReaderAsync();
-        var versions = new Dictionary<Guid, long>(ids.Count);
-        while (await row.ReadAsync()) versions[row.GetGuid(0)] = row.GetFieldValue<uint>(1);
-        return versions;
     }
 
     /// <param name="after">Only later epochs are given; 0 for all.</param>
     /// <returns>The metrics of a job's epochs, oldest first, and their version; null when there is no such job.</returns>
     public async Task<(IReadOnlyList<EpochMetrics> Epochs, long Version)?> MetricsAsync(Guid id, int after, CancellationToken cancellationToken)
     {
-        var (epochs, sum, latest) = (new List<EpochMetrics>(), 0L, 0L);
-        await using (var command = database.CreateCommand(
+        // The version first: should the epochs change in between, it is the older one, and the next request gets them again.
+        await using var batch = database.CreateBatch();
+        batch.BatchCommands.Add(new($"SELECT {OfMetrics} FROM jobs WHERE id = $1") { Parameters = { new NpgsqlParameter<Guid> { TypedValue = id } } });
+        batch.BatchCommands.Add(new(
             """
-            SELECT epoch, attempt, train_loss, train_accuracy, validation_loss, validation_accuracy, ece, signed_gap, learning_rate, seconds, images_per_second
+            SELECT epoch, train_loss, train_accuracy, validation_loss, validation_accuracy, ece, signed_gap, learning_rate, seconds, images_per_second
             FROM epochs WHERE job_id = $1 AND epoch > $2 ORDER BY epoch
-            """))
+            """)
         {
-            command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = id });
-            command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = after });
-            await using var row = await command.ExecuteReaderAsync(cancellationToken);
-            while (await row.ReadAsync(cancellationToken))
-            {
-                var attempt = row.GetInt32(1);
-                (sum, latest) = (sum + attempt, Math.Max(latest, attempt));
-                epochs.Add(new(
-                    row.GetInt32(0), row.GetDouble(2), row.GetDouble(3), row.GetDouble(4), row.GetDouble(5),
-                    row.GetDouble(6), row.GetDouble(7), row.GetDouble(8), row.GetDouble(9), row.GetDouble(10)));
-            }
-        }
-        // Epochs prove their job; none may also mean that there is no such job.
-        return epochs.Count > 0 || (await VersionsAsync([id])).Count > 0 ? (epochs, (latest << AttemptBits) + sum) : null;
+            Parameters = { new NpgsqlParameter<Guid> { TypedValue = id }, new NpgsqlParameter<int> { TypedValue = after } },
+        });
+        await using var row = await batch.ExecuteReaderAsync(cancellationToken);
+        if (!await row.ReadAsync(cancellationToken)) return null;
+        var version = row.GetInt64(0);
+        await row.NextResultAsync(cancellationToken);
+        var epochs = new List<EpochMetrics>();
+        while (await row.ReadAsync(cancellationToken))
+            epochs.Add(new(
+                row.GetInt32(0), row.GetDouble(1), row.GetDouble(2), row.GetDouble(3), row.GetDouble(4),
+                row.GetDouble(5), row.GetDouble(6), row.GetDouble(7), row.GetDouble(8), row.GetDouble(9)));
+        return (epochs, version);
     }
 
-    /// <returns>For each job that there is, the version of its metrics after the epoch given.</returns>
-    public async Task<IReadOnlyDictionary<(Guid Id, int After), long>> MetricsVersionsAsync(IReadOnlyCollection<(Guid Id, int After)> asked)
+    /// <returns>The versions of each job that there is.</returns>
+    public async Task<IReadOnlyDictionary<Guid, JobVersion>> VersionsAsync(IReadOnlyCollection<Guid> ids)
     {
-        await using var command = database.CreateCommand(
-            $"""
-            SELECT id, after, (SELECT coalesce((max(attempt)::bigint << {AttemptBits}) + sum(attempt), 0)
-                               FROM epochs WHERE job_id = id AND epoch > after)
-            FROM unnest($1, $2) AS asked(id, after) JOIN jobs USING (id)
-            """);
-        command.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = [.. asked.Select(one => one.Id)] });
-        command.Parameters.Add(new NpgsqlParameter<int[]> { TypedValue = [.. asked.Select(one => one.After)] });
+        await using var command = database.CreateCommand($"SELECT id, {OfJob}, {OfMetrics} FROM jobs WHERE id = ANY($1)");
+        command.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = [.. ids] });
         await using var row = await command.ExecuteReaderAsync();
-        var versions = new Dictionary<(Guid, int), long>(asked.Count);
-        while (await row.ReadAsync()) versions[(row.GetGuid(0), row.GetInt32(1))] = row.GetInt64(2);
+        var versions = new Dictionary<Guid, JobVersion>(ids.Count);
+        while (await row.ReadAsync()) versions[row.GetGuid(0)] = new(row.GetInt64(1), row.GetInt64(2));
         return versions;
     }
 }

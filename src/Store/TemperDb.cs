@@ -48,6 +48,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         jobs.Property(job => job.Tags).HasColumnType("jsonb").HasComputedColumnSql("spec->'tags'", stored: true);
         jobs.Property(job => job.State).HasConversion(AsWord<JobState>());
         jobs.Property(job => job.StopRequested).HasConversion(AsWord<StopRequest>());
+        jobs.Property(job => job.MetricsVersion).HasDefaultValue(0);
         jobs.Property(job => job.RunAt).HasDefaultValueSql("clock_timestamp()");
         jobs.Property(job => job.CreatedAt).HasDefaultValueSql("clock_timestamp()");
         jobs.Property(job => job.Progress).HasConversion(AsJson<TrainingProgress?>()).HasColumnType("jsonb");
@@ -85,7 +86,6 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         models.ToTable("models", table => table.HasCheckConstraint(
             "ck_models_logits", "num_nulls(classes, validation_logits, validation_labels, test_logits, test_labels) IN (0, 5)"));
         models.HasKey(model => model.JobId).HasName("pk_models");
-        models.Ignore(model => model.Logits);
         models.HasOne<JobRow>().WithOne().HasForeignKey<ModelRow>(model => model.JobId).HasConstraintName("fk_models_job");
     }
 

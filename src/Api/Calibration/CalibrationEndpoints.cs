@@ -5,7 +5,6 @@ using Temper.Api.Http;
 using Temper.Domain.Calibration;
 using Temper.Domain.Jobs;
 using Temper.Store;
-using Temper.Store.Rows;
 
 namespace Temper.Api.Calibration;
 
@@ -54,10 +53,10 @@ internal static class CalibrationEndpoints
         if (request.IsKnownAs($"W/\"{id:N}-{ReportVersion}-{options.Binning}-{options.Bins}-{options.Resamples}-{options.Seed}\""))
             return TypedResults.StatusCode(StatusCodes.Status304NotModified);
 
-        var logits = (await ModelsOf(db, id).SingleAsync(cancellation)).Logits!;
         await Reports.WaitAsync(cancellation);
         try
         {
+            var logits = await LogitsOf(db, id).SingleAsync(cancellation);
             return TypedResults.Ok(CalibrationReport.Of(logits.Validation(), logits.Test(), logits.TestTrueProbabilities(), options, cancellation));
         }
         catch (Exception e) when (cancellation.IsCancellationRequested && e is OperationCanceledException or AggregateException)
@@ -77,7 +76,7 @@ internal static class CalibrationEndpoints
         if (split is not ("test" or "validation")) errors["split"] = [split is null ? "is required: test or validation" : $"must be test or validation; got {split}"];
         if (errors.Count > 0) return Problems.Invalid("The query is wrong.", errors);
         if (await RefusalAsync(db, id, needsLogits: true, cancellation) is { } refusal) return refusal;
-        var logits = (await ModelsOf(db, id).SingleAsync(cancellation)).Logits!;
+        var logits = await LogitsOf(db, id).SingleAsync(cancellation);
         var file = Npz.Write(split == "test" ? logits.Test() : logits.Validation());
         return TypedResults.File(file, "application/zip", $"{id}-{split}.npz", entityTag: new($"\"{id:N}-{split}\""));
     }
@@ -85,11 +84,13 @@ internal static class CalibrationEndpoints
     private static async Task<IResult> ModelAsync(TemperDb db, Guid id, CancellationToken cancellation)
     {
         if (await RefusalAsync(db, id, needsLogits: false, cancellation) is { } refusal) return refusal;
-        var weights = await ModelsOf(db, id).Select(model => model.Weights).SingleAsync(cancellation);
+        var weights = await db.Models.Where(model => model.JobId == id).Select(model => model.Weights).SingleAsync(cancellation);
         return TypedResults.File(weights, "application/octet-stream", $"{id}.safetensors", entityTag: new($"\"{id:N}\""));
     }
 
-    private static IQueryable<ModelRow> ModelsOf(TemperDb db, Guid id) => db.Models.AsNoTracking().Where(model => model.JobId == id);
+    /// <summary>Where they were kept; the weights, which may be many times as large, stay where they are.</summary>
+    private static IQueryable<StoredLogits> LogitsOf(TemperDb db, Guid id) => db.Models.Where(model => model.JobId == id).Select(model => new StoredLogits(
+        model.Classes!.Value, model.ValidationLogits!, model.ValidationLabels!, model.TestLogits!, model.TestLabels!, model.TrueProbabilities));
 
     /// <returns>Null when what is asked for is there.</returns>
     private static async Task<ProblemHttpResult?> RefusalAsync(TemperDb db, Guid id, bool needsLogits, CancellationToken cancellation)

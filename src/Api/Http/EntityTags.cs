@@ -13,7 +13,8 @@ internal static class EntityTags
         new[] { typeof(EntityTags), typeof(Json), typeof(JobSpec) }.Select(type => type.Module.ModuleVersionId.ToString("N")[..4]));
 
     /// <param name="version">Of the rows behind the answer.</param>
-    public static string Of(long version) => $"\"{version:x}-{Build}\"";
+    /// <param name="part">Which part of them was asked for.</param>
+    public static string Of(long version, int part = 0) => $"\"{version:x}-{part:x}-{Build}\"";
 
     public static bool HasIfNoneMatch(this HttpRequest request) => !StringValues.IsNullOrEmpty(request.Headers.IfNoneMatch);
 

@@ -6,7 +6,7 @@ namespace Temper.Api.Http;
 /// <summary>Bounds what the API has under way and waiting in memory, whatever arrives: beyond it, 429 with `Retry-After`.</summary>
 internal static class Overload
 {
-    /// <summary>So few times the connections to the database that a request waits for one only milliseconds.</summary>
+    /// <summary>Below the 100 connections of the database pool, so that no request waits for one; only polls do, for each other.</summary>
     private const int AtOnce = 64;
 
     private const int Waiting = 1000, RetryAfterSeconds = 1;

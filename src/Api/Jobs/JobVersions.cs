@@ -9,68 +9,62 @@ namespace Temper.Api.Jobs;
 /// </summary>
 internal sealed class JobVersions(JobReader reader)
 {
-    private readonly SharedLook<Guid> jobs = new(reader.VersionsAsync);
-    private readonly SharedLook<(Guid Id, int After)> metrics = new(reader.MetricsVersionsAsync);
+    private readonly Lock gate = new();
+    private Round? next;
+    private bool isLooking;
 
     /// <returns>Null when there is no such job.</returns>
-    public Task<long?> OfJobAsync(Guid id, CancellationToken cancellation) => jobs.AskAsync(id, cancellation);
-
-    /// <inheritdoc cref="OfJobAsync"/>
-    public Task<long?> OfMetricsAsync(Guid id, int after, CancellationToken cancellation) => metrics.AskAsync((id, after), cancellation);
-
-    private sealed class SharedLook<TKey>(Func<IReadOnlyCollection<TKey>, Task<IReadOnlyDictionary<TKey, long>>> look) where TKey : notnull
+    public async Task<JobVersion?> FindAsync(Guid id, CancellationToken cancellation)
     {
-        private readonly Lock gate = new();
-        private Round? next;
-        private bool isLooking;
-
-        public async Task<long?> AskAsync(TKey key, CancellationToken cancellation)
+        Round round;
+        lock (gate)
         {
-            Round round;
-            lock (gate)
+            round = next ??= new();
+            round.Ids.Add(id);
+            if (!isLooking)
             {
-                round = next ??= new();
-                round.Keys.Add(key);
-                if (!isLooking) _ = LookAsync();
-            }
-            return (await round.Versions.Task.WaitAsync(cancellation)).TryGetValue(key, out var version) ? version : null;
-        }
-
-        /// <summary>Round after round until nobody waits. Called with the gate held.</summary>
-        private async Task LookAsync()
-        {
-            isLooking = true;
-            while (true)
-            {
-                await Task.Yield(); // requests that wait for a thread already get to join
-                if (Next() is not { } round) return;
-                try
-                {
-                    round.Versions.SetResult(await look(round.Keys));
-                }
-                catch (Exception e)
-                {
-                    round.Versions.SetException(e);
-                }
+                isLooking = true;
+                using (ExecutionContext.SuppressFlow()) _ = Task.Run(LookAsync, CancellationToken.None); // it outlives the request that began it
             }
         }
+        return (await round.Versions.Task.WaitAsync(cancellation)).TryGetValue(id, out var version) ? version : null;
+    }
 
-        private Round? Next()
+    /// <summary>Round after round until nobody waits.</summary>
+    private async Task LookAsync()
+    {
+        while (true)
         {
-            lock (gate)
+            await Task.Yield(); // requests that wait for a thread already get to join
+            if (Next() is not { } round) return;
+            try
             {
-                var round = next;
-                next = null;
-                isLooking = round is not null;
-                return round;
+                round.Versions.SetResult(await reader.VersionsAsync(round.Ids));
+            }
+            catch (Exception e)
+            {
+                round.Versions.SetException(e);
+                // Who came meanwhile would wait as long for the same.
+                Next()?.Versions.SetException(e);
             }
         }
+    }
 
-        private sealed class Round
+    private Round? Next()
+    {
+        lock (gate)
         {
-            public HashSet<TKey> Keys { get; } = [];
-
-            public TaskCompletionSource<IReadOnlyDictionary<TKey, long>> Versions { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            var round = next;
+            next = null;
+            isLooking = round is not null;
+            return round;
         }
+    }
+
+    private sealed class Round
+    {
+        public HashSet<Guid> Ids { get; } = [];
+
+        public TaskCompletionSource<IReadOnlyDictionary<Guid, JobVersion>> Versions { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

@@ -15,6 +15,9 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
     /// <summary>resnet56 then has 31 million parameters; model and checkpoint travel and are stored as one piece each.</summary>
     public const int LargestWidth = 96;
 
+    /// <summary>Images of a batch times width: resnet56 then takes some 8 GB for its activations, and two cores take 10 to 40 s for a step.</summary>
+    private const long LargestStep = 32_768;
+
     /// <summary>Four such layers on 32×32 images in colour have 19 million parameters.</summary>
     private const int LargestHidden = 2048;
 
@@ -26,9 +29,10 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
         new("epochs", "a whole number from 1 to 10000", s => s.Epochs is >= 1 and <= 10_000),
         new("smoothing", OneOf<SmoothingConvention>(), s => Enum.IsDefined(s.Smoothing)),
         new("model", OneOf<ModelName>(), s => Enum.IsDefined(s.Model)),
-        new("width", $"null, or with a residual network a multiple of 8 from 8 to {LargestWidth}", s => s.Width is null || (s.Model is ModelName.Resnet20 or ModelName.Resnet56 && s.Width is >= 8 and <= LargestWidth && s.Width % 8 == 0)),
+        new("width", $"null, or with a residual network a multiple of 8 from 8 to {LargestWidth}", s => s.Width is null || (IsResidual(s) && s.Width is >= 8 and <= LargestWidth && s.Width % 8 == 0)),
         new("widths", $"null, or with mlp 1 to 4 whole numbers from 1 to {LargestHidden}", s => s.Widths is null || (s.Model == ModelName.Mlp && s.Widths is { Count: >= 1 and <= 4 } && s.Widths.All(width => width is >= 1 and <= LargestHidden))),
         new("batchSize", "a whole number from 1 to 8192", s => s.BatchSize is >= 1 and <= 8192),
+        new("batchSize", $"at most {LargestStep} / width with a residual network, 2048 with the usual one: a step must fit a machine and not look like a hang", s => !IsResidual(s) || s.Width is < 1 || s.BatchSize is < 1 or > 8192 || s.BatchSize * (s.Width ?? 16L) <= LargestStep),
         new("optimizer", OneOf<OptimizerName>(), s => Enum.IsDefined(s.Optimizer)),
         new("learningRate", "a number above 0, at most 10", s => s.LearningRate is > 0 and <= 10),
         new("weightDecay", "a number from 0 to 1", s => s.WeightDecay is >= 0 and <= 1),
@@ -50,6 +54,8 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
 
     /// <summary>The rules a spec breaks; empty when it can be trained.</summary>
     public static IEnumerable<JobSpecRule> BrokenBy(JobSpec spec) => All.Where(rule => !rule.Holds(spec));
+
+    private static bool IsResidual(JobSpec spec) => spec.Model is ModelName.Resnet20 or ModelName.Resnet56;
 
     private static bool EpsilonFitsConvention(JobSpec spec) =>
         spec.Smoothing != SmoothingConvention.Others || spec.DatasetCard() is not { } dataset || spec.Epsilon > 1

@@ -190,6 +190,12 @@ namespace Temper.Store.Migrations
                         .HasColumnType("text")
                         .HasColumnName("idempotency_key");
 
+                    b.Property<int>("MetricsVersion")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("integer")
+                        .HasDefaultValue(0)
+                        .HasColumnName("metrics_version");
+
                     b.Property<int>("Priority")
                         .ValueGeneratedOnAddOrUpdate()
                         .HasColumnType("integer")

@@ -13,7 +13,7 @@ public sealed partial class JobQueue
 
     /// <summary>
     /// Stores what a training has to say, all or nothing: the metrics of epochs, and the checkpoint that replaces the last
-    /// one. The job's row is locked first: an insert guarded only by its own WHERE could commit beside a rescue that took the
+    /// one. The job's row is written first, which locks it: an insert guarded only by its own WHERE could commit beside a rescue that took the
     /// job away in the meantime. Keyed by epoch, so an attempt that trains an epoch again replaces its row and none is doubled.
     /// </summary>
     /// <param name="epochs">Those that ended since the last report.</param>
@@ -23,7 +23,7 @@ public sealed partial class JobQueue
     {
         return CommandAsync(
             $"""
-            WITH held AS (SELECT id, attempt FROM jobs WHERE {Held} FOR SHARE),
+            WITH held AS (UPDATE jobs SET metrics_version = metrics_version + cardinality(@epoch) WHERE {Held} RETURNING id, attempt),
             saved AS (
                 INSERT INTO checkpoints (job_id, data) SELECT id, @checkpoint FROM held WHERE @checkpoint IS NOT NULL
                 ON CONFLICT (job_id) DO UPDATE SET data = excluded.data),

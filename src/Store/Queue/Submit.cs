@@ -52,7 +52,7 @@ public sealed partial class JobQueue
             INSERT INTO jobs (id, spec, idempotency_key, state, attempt, failures)
             VALUES ({Guid.CreateVersion7()}, {Json.Write(spec)}::jsonb, {key}, 'queued', 0, 0)
             ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
-            RETURNING id, sequence, spec, idempotency_key, dataset, priority, device, tags, state, attempt, failures, worker_id, run_at, created_at,
+            RETURNING id, sequence, spec, idempotency_key, dataset, priority, device, tags, state, attempt, metrics_version, failures, worker_id, run_at, created_at,
                       claimed_at, training_started_at, finished_at, stop_requested, progress, result, reason, pg_notify({Channel}, {QueuedNotice})
             """).AsNoTracking().ToListAsync(cancellationToken);
         return stored.SingleOrDefault();

@@ -26,6 +26,9 @@ public sealed class JobRow
     /// <summary>The fencing token: counts claims, only ever grows, and every write of a worker names it.</summary>
     public int Attempt { get; init; }
 
+    /// <summary>Grows whenever the job's epochs change.</summary>
+    public int MetricsVersion { get; init; }
+
     /// <summary>Crashes, errors and lost workers: what <see cref="JobSpec.MaxAttempts"/> bounds. A hand-back adds none.</summary>
     public int Failures { get; init; }
 

@@ -1,8 +1,6 @@
-using Temper.Domain.Jobs;
-
 namespace Temper.Store.Rows;
 
-/// <summary>What a succeeded job left behind; see <see cref="TrainedModel"/>. The logits' columns are null together.</summary>
+/// <summary>What a succeeded job left behind; see <see cref="Domain.Jobs.TrainedModel"/>. The logits' columns are null together.</summary>
 public sealed class ModelRow
 {
     public Guid JobId { get; init; }
@@ -15,8 +13,4 @@ public sealed class ModelRow
     public byte[]? TestLogits { get; init; }
     public byte[]? TestLabels { get; init; }
     public byte[]? TrueProbabilities { get; init; }
-
-    /// <summary>Null when they were not kept.</summary>
-    public StoredLogits? Logits =>
-        Classes is { } classes ? new(classes, ValidationLogits!, ValidationLabels!, TestLogits!, TestLabels!, TrueProbabilities) : null;
 }

@@ -78,7 +78,7 @@ struct BatchNorm : torch::autograd::Function<BatchNorm> {
     const auto &input = saved[0], &weight = saved[1], &statistics = saved[2], &output = saved[3];
     const auto grad = gradients[0].contiguous(channels_last);
     const int64_t channels = input.size(1), rows = rows_of(input);
-    const auto& k = *kernels(channels);
+    const auto& k = tt::still_there(kernels(channels));
     const float *x = data(input), *g = data(grad), *y = data(output), *mean = data(statistics), *inverse = mean + channels, *scale = inverse + channels;
     std::vector<double> sum, products;
     sum_rows(rows, channels, sum, products, [&](int64_t first, int64_t last, double* s, double* p) { k.gradient_sums(x, y, g, mean, channels, first, last, s, p); });

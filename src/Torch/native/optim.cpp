@@ -21,6 +21,12 @@ namespace {
 // Numbers that one thread takes at least: half a megabyte of parameter, gradient and two states.
 constexpr int64_t grain = 32768;
 
+// What is written past libtorch must be known to autograd: a graph that still needs the old values then fails instead of using the new.
+float* written(const at::Tensor& weight) {
+  weight.unsafeGetTensorImpl()->bump_version();
+  return weight.data_ptr<float>();
+}
+
 // A gradient may be laid out otherwise than its weight, as after a convolution that chose another layout.
 at::Tensor gradient_like(const at::Tensor& weight) {
   const auto& grad = weight.grad();
@@ -94,7 +100,7 @@ status tt_adam_step(const tensor* parameters, const tensor* exp_avg, const tenso
       if (!weight.grad().defined()) continue;
       const auto grad = gradient_like(weight);
       if (flat(weight, grad, mean) && flat(weight, grad, square)) {
-        float *w = weight.data_ptr<float>(), *m = mean.data_ptr<float>(), *s = square.data_ptr<float>();
+        float *w = written(weight), *m = mean.data_ptr<float>(), *s = square.data_ptr<float>();
         const float* g = grad.data_ptr<float>();
         at::parallel_for(0, weight.numel(), grain, [&](int64_t from, int64_t to) { adam(w + from, g + from, m + from, s + from, to - from, rates); });
       } else {
@@ -130,7 +136,7 @@ status tt_sgd_step(const tensor* parameters, const tensor* momentum_buffer, int3
       if (!weight.grad().defined()) continue;
       const auto grad = gradient_like(weight);
       if (flat(weight, grad, buffer)) {
-        float *w = weight.data_ptr<float>(), *b = buffer.data_ptr<float>();
+        float *w = written(weight), *b = buffer.data_ptr<float>();
         const float* g = grad.data_ptr<float>();
         at::parallel_for(0, weight.numel(), grain, [&](int64_t from, int64_t to) { sgd(w + from, g + from, b + from, to - from, rates); });
       } else {

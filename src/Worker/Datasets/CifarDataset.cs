@@ -10,7 +10,7 @@ namespace Temper.Worker.Datasets;
 /// <param name="tell">Told how far a download is.</param>
 internal sealed class CifarDataset(string name, PublishedFile archive, IReadOnlyList<Uri> mirrors, string[] trainFiles, string[] testFiles, int labels, WorkerOptions options, Action<string> tell)
 {
-    private const int LargestFile = 256 << 20;
+    private const int LargestFile = 256 << 20, LargestArchive = 1 << 30;
 
     private static readonly Uri[] Authors = [new("https://www.cs.toronto.edu/~kriz/")];
 
@@ -41,7 +41,8 @@ internal sealed class CifarDataset(string name, PublishedFile archive, IReadOnly
         {
             using var file = File.OpenRead(path);
             using var content = new GZipStream(file, CompressionMode.Decompress);
-            using var tar = new TarReader(content);
+            using var bounded = new BoundedStream(content, LargestArchive, stop);
+            using var tar = new TarReader(bounded);
             while (tar.GetNextEntry() is { } entry)
             {
                 stop.ThrowIfCancellationRequested();
@@ -54,7 +55,8 @@ internal sealed class CifarDataset(string name, PublishedFile archive, IReadOnly
             }
             return files;
         }
-        catch (Exception e) when (e is InvalidDataException or EndOfStreamException or FormatException)
+        // Of a broken archive the reader complains in many ways.
+        catch (Exception e) when (e is EndOfStreamException or not (IOException or OperationCanceledException or UnauthorizedAccessException or OutOfMemoryException))
         {
             throw new InvalidDataException($"{path} is not a gzip-packed tar of CIFAR's binary files: {e.Message}.", e);
         }

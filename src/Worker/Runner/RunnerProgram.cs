@@ -150,6 +150,8 @@ internal sealed class RunnerProgram
     private void Send(RunnerMessage message)
     {
         lock (sending) messages.Write(message);
+        // Arrays of megabytes go to the oldest generation, which may grow by more than a hundred before it is collected by itself.
+        if (message.Checkpoint is not null) GC.Collect();
     }
 
     /// <summary>

@@ -9,8 +9,10 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
     /// <summary>A step of the CNN is far shorter. A runner that takes longer to stop is killed, be it stuck or at a long step of a deep model.</summary>
     private static readonly TimeSpan StopGrace = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>Where the job will go on later, its checkpoint is worth waiting for.</summary>
+    /// <summary>Where the job will go on later, its checkpoint is worth waiting for, after the end of the step under way.</summary>
     private static readonly TimeSpan CheckpointGrace = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan LongestStep = TimeSpan.FromMinutes(1);
 
     /// <summary>This process may have been the one that stood still: what the runner said meanwhile is about to arrive.</summary>
     private static readonly TimeSpan LastChance = TimeSpan.FromSeconds(1);
@@ -112,7 +114,7 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
     private async Task<Ending> StopAsync(Task<RunnerMessage> message)
     {
         var reason = await attempt.StopAsked;
-        using var grace = new CancellationTokenSource(CheckpointGrace);
+        using var grace = new CancellationTokenSource(CheckpointGrace + StepTime());
         using var hurry = attempt.Abandoned.Register(() => grace.CancelAfter(StopGrace));
         try
         {
@@ -131,6 +133,11 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
             return new Ending.Stopped(reason);
         }
     }
+
+    /// <summary>As the runner told it last.</summary>
+    private TimeSpan StepTime() => attempt.Progress is { ImagesPerSecond: > 0 } progress
+        ? TimeSpan.FromSeconds(Math.Min(attempt.Job.Spec.BatchSize / progress.ImagesPerSecond, LongestStep.TotalSeconds))
+        : TimeSpan.Zero;
 
     /// <summary>A failure comes with what the runner wrote about it; a spoiled one is ended first, so that all of it is there.</summary>
     private async Task<Ending> SettleAsync(Ending ending)

@@ -17,7 +17,7 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
         Assert.Equal("queued", job["state"]!.GetValue<string>());
         Assert.False(job["isTerminal"]!.GetValue<bool>());
         var expected = JsonNode.Parse("""
-            {"dataset":"mnist","epsilon":0.1,"epochs":3,"smoothing":"uniform","model":"cnn","width":null,"batchSize":128,"optimizer":"adam","learningRate":0.001,
+            {"dataset":"mnist","epsilon":0.1,"epochs":3,"smoothing":"uniform","model":"cnn","width":null,"widths":null,"batchSize":128,"optimizer":"adam","learningRate":0.001,
              "weightDecay":0,"schedule":"constant","warmupEpochs":0,"gradientClip":null,"augmentation":"none","seed":0,"validationFraction":0.1,"labelNoise":0,"device":"auto","priority":0,"maxAttempts":3,
              "timeoutSeconds":null,"name":null,"tags":[]}
             """);

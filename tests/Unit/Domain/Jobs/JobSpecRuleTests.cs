@@ -36,6 +36,8 @@ public class JobSpecRuleTests
         { "augmentation", Valid with { Augmentation = (AugmentationName)9 } },
         { "batchSize", Valid with { BatchSize = 0 } },
         { "batchSize", Valid with { BatchSize = 8193 } },
+        { "batchSize", Valid with { Model = ModelName.Resnet20, BatchSize = 2049 } },
+        { "batchSize", Valid with { Model = ModelName.Resnet56, Width = 96, BatchSize = 342 } },
         { "learningRate", Valid with { LearningRate = 0 } },
         { "learningRate", Valid with { LearningRate = double.PositiveInfinity } },
         { "weightDecay", Valid with { WeightDecay = -1e-9 } },

@@ -1,0 +1,30 @@
+namespace Temper.Worker.Datasets;
+
+/// <summary>Reads what is unpacked, but no more than a limit: a small file may unpack to terabytes.</summary>
+internal sealed class BoundedStream(Stream inner, long limit, CancellationToken stop) : Stream
+{
+    private long sum;
+
+    public override bool CanRead => true;
+    public override bool CanSeek => false;
+    public override bool CanWrite => false;
+    public override long Length => throw new NotSupportedException();
+    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+    /// <exception cref="InvalidDataException">There is more than the limit.</exception>
+    /// <exception cref="OperationCanceledException">Stopped.</exception>
+    public override int Read(Span<byte> buffer)
+    {
+        stop.ThrowIfCancellationRequested();
+        var read = inner.Read(buffer);
+        sum += read;
+        return sum <= limit ? read : throw new InvalidDataException($"it unpacks to more than {limit} bytes");
+    }
+
+    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+
+    public override void Flush() { }
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+    public override void SetLength(long value) => throw new NotSupportedException();
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+}
