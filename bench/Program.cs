@@ -13,7 +13,7 @@ switch (args)
         await Training.RunAsync(quick: false, part);
         return 0;
     case ["api", .. var rest]:
-        await ApiRates.RunAsync(quick: rest is ["--quick"]);
+        await ApiRates.RunAsync(quick: rest is ["--quick"], onlyRates: rest is ["--rates"]);
         return 0;
     case ["minimal-api", var address]:
         await MinimalApi.ServeAsync(Environment.GetEnvironmentVariable("ConnectionStrings__Temper")!, address);
@@ -38,6 +38,6 @@ switch (args)
         else await Survival.RunAsync(deaths: 100, resumes: 50, pairs: 8);
         return 0;
     default:
-        Console.Error.WriteLine("usage: api [--quick] | start [--quick] | training [--quick | --only rates|job|memory|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | report [--quick] | queue [--quick] [--drains | --starts] | coverage [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
+        Console.Error.WriteLine("usage: api [--quick | --rates] | start [--quick] | training [--quick | --only rates|job|memory|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | report [--quick] | queue [--quick] [--drains | --starts] | coverage [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
         return 2;
 }

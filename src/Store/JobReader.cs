@@ -56,27 +56,32 @@ public sealed class JobReader(NpgsqlDataSource database)
     /// <returns>The metrics of a job's epochs, oldest first, and their version; null when there is no such job.</returns>
     public async Task<(IReadOnlyList<EpochMetrics> Epochs, long Version)?> MetricsAsync(Guid id, int after, CancellationToken cancellationToken)
     {
-        // The version first: should the epochs change in between, it is the older one, and the next request gets them again.
-        await using var batch = database.CreateBatch();
-        batch.BatchCommands.Add(new($"SELECT {OfMetrics} FROM jobs WHERE id = $1") { Parameters = { new NpgsqlParameter<Guid> { TypedValue = id } } });
-        batch.BatchCommands.Add(new(
-            """
-            SELECT epoch, train_loss, train_accuracy, validation_loss, validation_accuracy, ece, signed_gap, learning_rate, seconds, images_per_second
-            FROM epochs WHERE job_id = $1 AND epoch > $2 ORDER BY epoch
-            """)
+        if (await ReadAsync() is { Epochs.Count: > 0 } read) return read;
+        // No row to carry the version: it is read by itself, and before the epochs, so that it is never newer than they are.
+        if (!(await VersionsAsync([id])).TryGetValue(id, out var before)) return null;
+        return await ReadAsync() is { Epochs.Count: > 0 } first ? first : ([], before.Metrics);
+
+        async Task<(IReadOnlyList<EpochMetrics> Epochs, long Version)> ReadAsync()
         {
-            Parameters = { new NpgsqlParameter<Guid> { TypedValue = id }, new NpgsqlParameter<int> { TypedValue = after } },
-        });
-        await using var row = await batch.ExecuteReaderAsync(cancellationToken);
-        if (!await row.ReadAsync(cancellationToken)) return null;
-        var version = row.GetInt64(0);
-        await row.NextResultAsync(cancellationToken);
-        var epochs = new List<EpochMetrics>();
-        while (await row.ReadAsync(cancellationToken))
-            epochs.Add(new(
-                row.GetInt32(0), row.GetDouble(1), row.GetDouble(2), row.GetDouble(3), row.GetDouble(4),
-                row.GetDouble(5), row.GetDouble(6), row.GetDouble(7), row.GetDouble(8), row.GetDouble(9)));
-        return (epochs, version);
+            await using var command = database.CreateCommand(
+                $"""
+                SELECT epoch, train_loss, train_accuracy, validation_loss, validation_accuracy, ece, signed_gap, learning_rate, seconds, images_per_second,
+                       (SELECT {OfMetrics} FROM jobs WHERE id = $1)
+                FROM epochs WHERE job_id = $1 AND epoch > $2 ORDER BY epoch
+                """);
+            command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = id });
+            command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = after });
+            await using var row = await command.ExecuteReaderAsync(cancellationToken);
+            var (epochs, version) = (new List<EpochMetrics>(), 0L);
+            while (await row.ReadAsync(cancellationToken))
+            {
+                if (epochs.Count == 0) version = row.GetInt64(10);
+                epochs.Add(new(
+                    row.GetInt32(0), row.GetDouble(1), row.GetDouble(2), row.GetDouble(3), row.GetDouble(4),
+                    row.GetDouble(5), row.GetDouble(6), row.GetDouble(7), row.GetDouble(8), row.GetDouble(9)));
+            }
+            return (epochs, version);
+        }
     }
 
     /// <returns>The versions of each job that there is.</returns>
