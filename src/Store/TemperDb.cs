@@ -57,6 +57,9 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         jobs.HasOne(job => job.Worker).WithMany(worker => worker.Jobs).HasForeignKey(job => job.WorkerId)
             .HasConstraintName("fk_jobs_worker").OnDelete(DeleteBehavior.Restrict);
 
+        jobs.HasOne<JobRow>().WithMany().HasForeignKey(job => job.Reproduces).HasConstraintName("fk_jobs_reproduces").OnDelete(DeleteBehavior.SetNull);
+        jobs.HasIndex(job => job.Reproduces, "ix_jobs_reproduces").HasFilter("reproduces IS NOT NULL"); // for the foreign key
+
         jobs.HasIndex(job => new { job.Priority, job.Sequence }, "ix_jobs_queue").IsDescending(true, false).HasFilter("state = 'queued'");
         jobs.HasIndex(job => job.WorkerId, "ix_jobs_worker").HasFilter("worker_id IS NOT NULL");
         jobs.HasIndex(job => job.Sequence, "ix_jobs_sequence").IsUnique();

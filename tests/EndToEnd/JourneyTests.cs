@@ -38,6 +38,34 @@ public class JourneyTests : EndToEndTest
     }
 
     [Fact]
+    public async Task Reproduce_OnTheSameWorkerThenWithMoreThreads_IsBitEqualThenSaysWhatChanged()
+    {
+        var worker = await StartWorkerAsync();
+        var original = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 2 });
+        await Api.FinishedJobAsync(original, TimeSpan.FromSeconds(60));
+
+        var same = await ReproduceAsync(original);
+        Assert.Equal("bitEqual", same["verdict"]!.GetValue<string>());
+        Assert.Empty(same["changed"]!.AsArray());
+
+        await worker.SignalAsync("TERM");
+        await worker.WaitForExitAsync(TimeSpan.FromSeconds(15));
+        await StartWorkerAsync(environment: ("Worker__Threads", "2"));
+        var another = await ReproduceAsync(original);
+        Assert.NotEqual("bitEqual", another["verdict"]!.GetValue<string>());
+        Assert.Equal(["threads"], another["changed"]!.AsArray().Select(change => change!["name"]!.GetValue<string>()));
+
+        async Task<JsonNode> ReproduceAsync(Guid id)
+        {
+            var response = await Api.Http.PostAsync($"/jobs/{id}/reproduce", null);
+            Assert.Equal(System.Net.HttpStatusCode.Accepted, response.StatusCode);
+            var repeated = JsonNode.Parse(await response.Content.ReadAsStringAsync())!["id"]!.GetValue<Guid>();
+            await Api.FinishedJobAsync(repeated, TimeSpan.FromSeconds(60));
+            return await Api.GetAsync($"/jobs/{repeated}/reproduction");
+        }
+    }
+
+    [Fact]
     public async Task Job_SubmittedTwice_GivesTheSameBits()
     {
         await StartWorkerAsync();

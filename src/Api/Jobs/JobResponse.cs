@@ -20,6 +20,7 @@ namespace Temper.Api.Jobs;
 /// <param name="TrainingStartedAt">When its latest attempt had the data on its device and began the first optimizer step.</param>
 /// <param name="FinishedAt">When it reached its final state.</param>
 /// <param name="Result">Test-set figures; null until succeeded.</param>
+/// <param name="Reproduces">The job whose spec this one runs once more; null for a job of its own.</param>
 /// <param name="Links">Where to go from here.</param>
 /// <param name="Advice">What ε is likely to do here; only in the answer to `POST /jobs`, else null.</param>
 public sealed record JobResponse(
@@ -38,6 +39,7 @@ public sealed record JobResponse(
     DateTimeOffset? TrainingStartedAt,
     DateTimeOffset? FinishedAt,
     JobResult? Result,
+    Guid? Reproduces,
     JobLinks Links,
     SmoothingAdvice? Advice = null)
 {
@@ -45,7 +47,7 @@ public sealed record JobResponse(
     internal static JobResponse Of(JobRow job) => new(
         job.Id, ShownStates.Of(job.State, job.StopRequested), job.Reason, job.State.IsFinal(), job.Spec, TargetsResponse.Of(job.Spec),
         job.Progress, job.Attempt, job.Failures, job.Worker?.Name,
-        job.CreatedAt, job.ClaimedAt, job.TrainingStartedAt, job.FinishedAt, job.Result, JobLinks.Of(job.Id));
+        job.CreatedAt, job.ClaimedAt, job.TrainingStartedAt, job.FinishedAt, job.Result, job.Reproduces, JobLinks.Of(job.Id));
 }
 
 /// <summary>The label distribution that a spec trains towards, in both conventions.</summary>
@@ -72,11 +74,11 @@ public sealed record TargetsResponse(
 /// <param name="Advice">What ε is likely to do here.</param>
 public sealed record CheckedSpecResponse(JobSpec Spec, TargetsResponse Targets, SmoothingAdvice Advice);
 
-/// <summary>Paths of what can be done with a job; calibration, logits and model once it has succeeded.</summary>
+/// <summary>Paths of what can be done with a job; calibration, logits, model and reproduce once it has succeeded.</summary>
 public sealed record JobLinks(
-    string Self, string Metrics, string Attempts, string Cancel, string Pause, string Resume, string Retry, string Calibration, string Logits, string Model)
+    string Self, string Metrics, string Attempts, string Cancel, string Pause, string Resume, string Retry, string Calibration, string Logits, string Model, string Reproduce)
 {
     internal static JobLinks Of(Guid id) => new(
         $"/jobs/{id}", $"/jobs/{id}/metrics", $"/jobs/{id}/attempts", $"/jobs/{id}/cancel", $"/jobs/{id}/pause", $"/jobs/{id}/resume", $"/jobs/{id}/retry",
-        $"/jobs/{id}/calibration", $"/jobs/{id}/logits?split=test", $"/jobs/{id}/model");
+        $"/jobs/{id}/calibration", $"/jobs/{id}/logits?split=test", $"/jobs/{id}/model", $"/jobs/{id}/reproduce");
 }

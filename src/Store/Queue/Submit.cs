@@ -8,9 +8,10 @@ public sealed partial class JobQueue
 {
     /// <summary>Puts a job in the queue, within the caller's transaction where <paramref name="db"/> has one open.</summary>
     /// <param name="spec">Checked: it breaks no <see cref="JobSpecRule"/>.</param>
+    /// <param name="reproduces">The job whose spec it is, which may have been deleted by now; null for a job of its own.</param>
     /// <returns>The stored job, durable once the transaction is.</returns>
-    public static async Task<JobRow> SubmitAsync(TemperDb db, JobSpec spec, CancellationToken cancellationToken) =>
-        (await InsertAsync(db, spec, null, cancellationToken))!;
+    public static async Task<JobRow> SubmitAsync(TemperDb db, JobSpec spec, CancellationToken cancellationToken, Guid? reproduces = null) =>
+        (await InsertAsync(db, spec, null, reproduces, cancellationToken))!;
 
     /// <summary>
     /// Puts a job in the queue unless one with this key is there already. Of several that come at once the unique index
@@ -23,7 +24,7 @@ public sealed partial class JobQueue
         while (true) // the job that was there may be deleted before it is read
         {
             if (await FindByKeyAsync(db, key, cancellationToken) is { } earlier) return (earlier, true);
-            if (await InsertAsync(db, spec, key, cancellationToken) is { } job) return (job, false);
+            if (await InsertAsync(db, spec, key, null, cancellationToken) is { } job) return (job, false);
         }
     }
 
@@ -44,15 +45,15 @@ public sealed partial class JobQueue
     /// answer was lost on the way.
     /// </summary>
     /// <returns>Null when there is a job with this key.</returns>
-    private static async Task<JobRow?> InsertAsync(TemperDb db, JobSpec spec, string? key, CancellationToken cancellationToken)
+    private static async Task<JobRow?> InsertAsync(TemperDb db, JobSpec spec, string? key, Guid? reproduces, CancellationToken cancellationToken)
     {
         // Columns by name: a statement prepared with * is refused once another build has added one. Version 7 ids grow with time, which keeps their index compact.
         var stored = await db.Jobs.FromSql(
             $"""
-            INSERT INTO jobs (id, spec, idempotency_key, state, attempt, failures)
-            VALUES ({Guid.CreateVersion7()}, {Json.Write(spec)}::jsonb, {key}, 'queued', 0, 0)
+            INSERT INTO jobs (id, spec, idempotency_key, reproduces, state, attempt, failures)
+            VALUES ({Guid.CreateVersion7()}, {Json.Write(spec)}::jsonb, {key}, (SELECT id FROM jobs WHERE id = {reproduces} FOR KEY SHARE), 'queued', 0, 0)
             ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
-            RETURNING id, sequence, spec, idempotency_key, dataset, priority, device, tags, state, attempt, metrics_version, failures, worker_id, run_at, created_at,
+            RETURNING id, sequence, spec, idempotency_key, reproduces, dataset, priority, device, tags, state, attempt, metrics_version, failures, worker_id, run_at, created_at,
                       claimed_at, training_started_at, finished_at, stop_requested, progress, result, reason, pg_notify({Channel}, {QueuedNotice})
             """).AsNoTracking().ToListAsync(cancellationToken);
         return stored.SingleOrDefault();

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Temper.Domain.Datasets;
 
 namespace Temper.Worker.Datasets;
@@ -6,7 +7,18 @@ namespace Temper.Worker.Datasets;
 /// <param name="Train">Images to train on and to validate with.</param>
 /// <param name="Test">Images for the end of a job.</param>
 /// <param name="Notes">What a reader of results should know of these files.</param>
-internal sealed record Dataset(DatasetCard Card, LabelledImages Train, LabelledImages Test, IReadOnlyList<string> Notes);
+internal sealed record Dataset(DatasetCard Card, LabelledImages Train, LabelledImages Test, IReadOnlyList<string> Notes)
+{
+    private readonly Lazy<string> sha256 = new(() =>
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var part in new[] { Train.Pixels, Train.Labels, Test.Pixels, Test.Labels }) hash.AppendData(part);
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    });
+
+    /// <summary>Over all pixels and labels, lower-case hex.</summary>
+    public string Sha256 => sha256.Value;
+}
 
 /// <summary>N images with their labels.</summary>
 /// <param name="Pixels">N×C×H×W, 0 to 255.</param>

@@ -190,7 +190,8 @@ internal sealed class TrainingLoop
         var result = new JobResult(
             evaluation.Accuracy, evaluation.Loss, evaluation.Ece, evaluation.SignedGap, spec.Epochs,
             device.ToString(), torch.get_num_threads(), TorchExtras.Provider, Safetensors.Sha256(model),
-            stored is null ? [.. dataset.Notes, $"Logits were not kept: {validation.Count} + {test.Count} images of {test.Classes} classes exceed {StoredLogits.LargestBytes >> 20} MiB."] : dataset.Notes);
+            stored is null ? [.. dataset.Notes, $"Logits were not kept: {validation.Count} + {test.Count} images of {test.Classes} classes exceed {StoredLogits.LargestBytes >> 20} MiB."] : dataset.Notes,
+            dataset.Sha256, Build.Id);
         return new(result, new(Safetensors.Write(model, Metadata(normalization)), stored));
     }
 

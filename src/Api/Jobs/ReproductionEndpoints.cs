@@ -1,0 +1,53 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using Temper.Api.Http;
+using Temper.Domain.Jobs;
+using Temper.Store;
+using Temper.Store.Queue;
+using Temper.Store.Rows;
+
+namespace Temper.Api.Jobs;
+
+/// <summary>The same spec once more, and whether the same came out.</summary>
+internal static class ReproductionEndpoints
+{
+    public static void MapReproduction(this RouteGroupBuilder jobs)
+    {
+        jobs.MapPost("/{id:guid}/reproduce", ReproduceAsync)
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status409Conflict)
+            .ProducesProblem(StatusCodes.Status429TooManyRequests)
+            .WithSummary("Run a job's spec once more")
+            .WithDescription("Queues a job with the spec of one that has succeeded. When it has succeeded too, its `/reproduction` says whether the same came out.");
+
+        jobs.MapGet("/{id:guid}/reproduction", CompareAsync)
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status409Conflict)
+            .WithSummary("Compare a repeated job with its original")
+            .WithDescription("Bit-equal, equal within tolerance, or different, and what else changed between the two runs: data, build, libtorch, device, threads.");
+    }
+
+    private static async Task<Results<Accepted<JobResponse>, ProblemHttpResult>> ReproduceAsync(
+        HttpContext http, TemperDb db, JobReader reader, QueueLimit limit, Guid id, CancellationToken cancellation)
+    {
+        if (await reader.FindAsync(id, cancellation) is not var (original, _)) return Problems.NoSuchJob(id);
+        if (original.State != JobState.Succeeded) return NotSucceeded(original);
+        using var place = await limit.TryTakePlaceAsync(cancellation);
+        if (place is null) return limit.Refuse(http);
+        var response = JobResponse.Of(await JobQueue.SubmitAsync(db, original.Spec, cancellation, reproduces: id));
+        return TypedResults.Accepted(response.Links.Self, response);
+    }
+
+    private static async Task<Results<Ok<Reproduction>, ProblemHttpResult>> CompareAsync(JobReader reader, Guid id, CancellationToken cancellation)
+    {
+        if (await reader.FindAsync(id, cancellation) is not var (repeated, _)) return Problems.NoSuchJob(id);
+        if (repeated.Reproduces is not { } originalId || await reader.FindAsync(originalId, cancellation) is not var (original, _))
+            return Problems.Of(StatusCodes.Status409Conflict, "The job repeats no other.", $"Job {id} was not made by `POST /jobs/…/reproduce`, or its original was deleted.");
+        foreach (var job in new[] { original, repeated })
+            if (job.Result is null) return NotSucceeded(job);
+        if (await reader.MetricsAsync(originalId, 0, cancellation) is not var (firstEpochs, _) || await reader.MetricsAsync(id, 0, cancellation) is not var (secondEpochs, _)) return Problems.NoSuchJob(id);
+        return TypedResults.Ok(Reproduction.Of(originalId, original.Result!, firstEpochs, repeated.Result!, secondEpochs));
+    }
+
+    private static ProblemHttpResult NotSucceeded(JobRow job) => Problems.Of(
+        StatusCodes.Status409Conflict, $"The job is {Json.Name(ShownStates.Of(job.State, job.StopRequested))}.", $"Job {job.Id} has no result; both runs must have succeeded.");
+}

@@ -1,0 +1,90 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using Temper.Domain.Jobs;
+
+namespace Temper.Integration.Api;
+
+public class ReproductionTests(ApiFixture fixture) : ApiTest(fixture), IAsyncLifetime
+{
+    private static readonly JobResult Result = new(0.99, 0.04, 0.01, -0.005, 3, "cpu", 2, "libtorch", "aa", [], "dd", "bb");
+
+    private static readonly EpochMetrics Metrics = new(1, 0.7, 0.9, 0.2, 0.95, 0.05, -0.03, 0.001, 1.5, 2400);
+
+    /// <summary>Each test claims its own jobs.</summary>
+    public async Task InitializeAsync() => await Database.ExecuteAsync("TRUNCATE jobs, epochs, checkpoints, models, attempts, workers");
+
+    public Task DisposeAsync() => Task.CompletedTask;
+
+    [Fact]
+    public async Task Reproduce_AJobThatHasSucceeded_QueuesItsSpecAndComparesWhatComesOut()
+    {
+        var original = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.25, epochs = 3, seed = 7, tags = new[] { "a" } });
+        await FinishAsync(Result);
+
+        var (response, repeated) = await SendAsync(HttpMethod.Post, $"/jobs/{original}/reproduce");
+
+        Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
+        Assert.Equal(response.Headers.Location!.OriginalString, repeated!["links"]!["self"]!.GetValue<string>());
+        Assert.Equal(original, repeated["reproduces"]!.GetValue<Guid>());
+        Assert.True(JsonNode.DeepEquals((await Api.JobAsync(original))["spec"], repeated["spec"]));
+        var id = repeated["id"]!.GetValue<Guid>();
+        await AssertConflictAsync(HttpMethod.Get, $"/jobs/{id}/reproduction", "queued");
+
+        await FinishAsync(Result with { WeightsSha256 = "ab", Threads = 4, TestAccuracy = 0.991 });
+
+        var comparison = await Api.GetAsync($"/jobs/{id}/reproduction");
+        Assert.Equal("withinTolerance", comparison["verdict"]!.GetValue<string>());
+        Assert.Equal(original, comparison["original"]!.GetValue<Guid>());
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse("""[{"name":"threads","was":"2","is":"4"}]"""), comparison["changed"]));
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse("""{"name":"testAccuracy","was":0.99,"is":0.991}"""), comparison["figures"]![0]));
+    }
+
+    [Fact]
+    public async Task Reproduce_WhatHasNoResult_Is409()
+    {
+        var id = await Api.SubmitAsync(Spec);
+        await AssertConflictAsync(HttpMethod.Post, $"/jobs/{id}/reproduce", "queued");
+        await AssertConflictAsync(HttpMethod.Get, $"/jobs/{id}/reproduction", "repeats no other");
+
+        await Queue.FailAsync(await ClaimAsync(), "test", default);
+        await AssertConflictAsync(HttpMethod.Post, $"/jobs/{id}/reproduce", "failed");
+    }
+
+    [Fact]
+    public async Task Reproduction_WhenTheOriginalIsDeleted_LeavesTheRepetitionAndSaysSo()
+    {
+        var original = await Api.SubmitAsync(Spec);
+        await FinishAsync(Result);
+        var id = (await SendAsync(HttpMethod.Post, $"/jobs/{original}/reproduce")).Body!["id"]!.GetValue<Guid>();
+        await FinishAsync(Result);
+
+        Assert.Equal(HttpStatusCode.NoContent, (await Http.DeleteAsync($"/jobs/{original}")).StatusCode);
+
+        Assert.Null((await Api.JobAsync(id))["reproduces"]);
+        await AssertConflictAsync(HttpMethod.Get, $"/jobs/{id}/reproduction", "repeats no other");
+    }
+
+    [Theory]
+    [InlineData("POST", "reproduce")]
+    [InlineData("GET", "reproduction")]
+    public async Task Request_ForAJobThatDoesNotExist_Is404(string method, string what)
+    {
+        var (response, problem) = await SendAsync(new(method), $"/jobs/{Guid.NewGuid()}/{what}");
+
+        AssertProblem(HttpStatusCode.NotFound, response, problem);
+    }
+
+    private async Task FinishAsync(JobResult result)
+    {
+        var job = await ClaimAsync();
+        await Queue.ReportAsync(job, [Metrics], null, default);
+        Assert.True(await Queue.SucceedAsync(job, result, new([1, 2, 3], null), default));
+    }
+
+    private async Task AssertConflictAsync(HttpMethod method, string path, string titled)
+    {
+        var (response, problem) = await SendAsync(method, path);
+        AssertProblem(HttpStatusCode.Conflict, response, problem);
+        Assert.Contains(titled, problem!["title"]!.GetValue<string>());
+    }
+}
