@@ -210,6 +210,10 @@ namespace Temper.Store.Migrations
                         .HasColumnType("text")
                         .HasColumnName("reason");
 
+                    b.Property<Guid?>("Reproduces")
+                        .HasColumnType("uuid")
+                        .HasColumnName("reproduces");
+
                     b.Property<string>("Result")
                         .HasColumnType("jsonb")
                         .HasColumnName("result");
@@ -268,6 +272,9 @@ namespace Temper.Store.Migrations
                     b.HasIndex(new[] { "Priority", "Sequence" }, "ix_jobs_queue")
                         .IsDescending(true, false)
                         .HasFilter("state = 'queued'");
+
+                    b.HasIndex(new[] { "Reproduces" }, "ix_jobs_reproduces")
+                        .HasFilter("reproduces IS NOT NULL");
 
                     b.HasIndex(new[] { "Sequence" }, "ix_jobs_sequence")
                         .IsUnique();
@@ -420,6 +427,12 @@ namespace Temper.Store.Migrations
 
             modelBuilder.Entity("Temper.Store.Rows.JobRow", b =>
                 {
+                    b.HasOne("Temper.Store.Rows.JobRow", null)
+                        .WithMany()
+                        .HasForeignKey("Reproduces")
+                        .OnDelete(DeleteBehavior.SetNull)
+                        .HasConstraintName("fk_jobs_reproduces");
+
                     b.HasOne("Temper.Store.Rows.WorkerRow", "Worker")
                         .WithMany("Jobs")
                         .HasForeignKey("WorkerId")

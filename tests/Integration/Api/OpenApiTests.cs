@@ -15,8 +15,8 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
         Assert.Equal(
             [
                 "DELETE /jobs/{id}", "GET /datasets", "GET /jobs", "GET /jobs/{id}", "GET /jobs/{id}/attempts", "GET /jobs/{id}/calibration",
-                "GET /jobs/{id}/logits", "GET /jobs/{id}/metrics", "GET /jobs/{id}/model", "GET /workers", "POST /jobs",
-                "POST /jobs/{id}/cancel", "POST /jobs/{id}/pause", "POST /jobs/{id}/resume", "POST /jobs/{id}/retry",
+                "GET /jobs/{id}/logits", "GET /jobs/{id}/metrics", "GET /jobs/{id}/model", "GET /jobs/{id}/reproduction", "GET /workers", "POST /jobs",
+                "POST /jobs/{id}/cancel", "POST /jobs/{id}/pause", "POST /jobs/{id}/reproduce", "POST /jobs/{id}/resume", "POST /jobs/{id}/retry",
             ],
             operations.Select(operation => operation.Name).Order(StringComparer.Ordinal));
         Assert.All(operations, operation => Assert.NotEmpty(operation.Operation["summary"]!.GetValue<string>()));
