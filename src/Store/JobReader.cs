@@ -10,6 +10,7 @@ public readonly record struct JobVersion(long Job, long Metrics);
 /// <summary>
 /// What scripts and dashboards poll, read by SQL of our own: through EF Core such a request would take a third longer. Each
 /// answer carries its version, and versions can be asked for by themselves, many at once: who has one need not be sent it again.
+/// None can be cancelled: to stop a statement takes longer than any of these.
 /// </summary>
 /// <param name="database">For these short statements alone, so that nothing slow keeps them waiting.</param>
 public sealed class JobReader(NpgsqlDataSource database)
@@ -20,7 +21,7 @@ public sealed class JobReader(NpgsqlDataSource database)
     private const string OfMetrics = "hashtextextended(concat_ws('|', metrics_version, state, attempt), 0)";
 
     /// <returns>The job with its worker's name, and its version; null when there is no such job.</returns>
-    public async Task<(JobRow Job, long Version)?> FindAsync(Guid id, CancellationToken cancellationToken)
+    public async Task<(JobRow Job, long Version)?> FindAsync(Guid id)
     {
         await using var command = database.CreateCommand(
             $"""
@@ -29,8 +30,8 @@ public sealed class JobReader(NpgsqlDataSource database)
             FROM jobs LEFT JOIN workers ON workers.id = worker_id WHERE jobs.id = $1
             """);
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = id });
-        await using var row = await command.ExecuteReaderAsync(cancellationToken);
-        if (!await row.ReadAsync(cancellationToken)) return null;
+        await using var row = await command.ExecuteReaderAsync();
+        if (!await row.ReadAsync()) return null;
         return (new JobRow
         {
             Id = id,
@@ -55,7 +56,7 @@ public sealed class JobReader(NpgsqlDataSource database)
 
     /// <param name="after">Only later epochs are given; 0 for all.</param>
     /// <returns>The metrics of a job's epochs, oldest first, and their version; null when there is no such job.</returns>
-    public async Task<(IReadOnlyList<EpochMetrics> Epochs, long Version)?> MetricsAsync(Guid id, int after, CancellationToken cancellationToken)
+    public async Task<(IReadOnlyList<EpochMetrics> Epochs, long Version)?> MetricsAsync(Guid id, int after)
     {
         if (await ReadAsync() is { Epochs.Count: > 0 } read) return read;
         // No row to carry the version: it is read by itself, and before the epochs, so that it is never newer than they are.
@@ -72,9 +73,9 @@ public sealed class JobReader(NpgsqlDataSource database)
                 """);
             command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = id });
             command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = after });
-            await using var row = await command.ExecuteReaderAsync(cancellationToken);
+            await using var row = await command.ExecuteReaderAsync();
             var (epochs, version) = (new List<EpochMetrics>(), 0L);
-            while (await row.ReadAsync(cancellationToken))
+            while (await row.ReadAsync())
             {
                 if (epochs.Count == 0) version = row.GetInt64(10);
                 epochs.Add(new(

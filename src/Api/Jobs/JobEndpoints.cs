@@ -101,20 +101,20 @@ internal static class JobEndpoints
     }
 
     private static async Task<Results<Ok<JobResponse>, StatusCodeHttpResult, ProblemHttpResult>> FindAsync(
-        HttpRequest request, JobReader reader, JobVersions versions, Guid id, CancellationToken cancellation)
+        HttpRequest request, JobReader reader, JobVersions versions, Guid id)
     {
-        if (request.HasIfNoneMatch() && await versions.FindAsync(id, cancellation) is { } known && request.IsKnownAs(EntityTags.Of(known.Job))) return NotModified;
-        if (await reader.FindAsync(id, cancellation) is not var (job, version)) return Problems.NoSuchJob(id);
+        if (request.HasIfNoneMatch() && await versions.FindAsync(id) is { } known && request.IsKnownAs(EntityTags.Of(known.Job))) return NotModified;
+        if (await reader.FindAsync(id) is not var (job, version)) return Problems.NoSuchJob(id);
         return request.IsKnownAs(EntityTags.Of(version)) ? NotModified : TypedResults.Ok(JobResponse.Of(job));
     }
 
     private static async Task<Results<Ok<MetricsResponse>, StatusCodeHttpResult, ProblemHttpResult>> MetricsAsync(
-        HttpRequest request, JobReader reader, JobVersions versions, Guid id, [FromQuery] string? since, CancellationToken cancellation)
+        HttpRequest request, JobReader reader, JobVersions versions, Guid id, [FromQuery] string? since)
     {
         var after = 0;
         if (since is not null && !int.TryParse(since, out after)) return Problems.Invalid("The query is wrong.", new() { ["since"] = ["must be a whole number: only later epochs are given"] });
-        if (request.HasIfNoneMatch() && await versions.FindAsync(id, cancellation) is { } known && request.IsKnownAs(EntityTags.Of(known.Metrics, after))) return NotModified;
-        if (await reader.MetricsAsync(id, after, cancellation) is not var (epochs, version)) return Problems.NoSuchJob(id);
+        if (request.HasIfNoneMatch() && await versions.FindAsync(id) is { } known && request.IsKnownAs(EntityTags.Of(known.Metrics, after))) return NotModified;
+        if (await reader.MetricsAsync(id, after) is not var (epochs, version)) return Problems.NoSuchJob(id);
         return request.IsKnownAs(EntityTags.Of(version, after)) ? NotModified : TypedResults.Ok(new MetricsResponse(epochs));
     }
 

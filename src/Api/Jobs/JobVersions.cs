@@ -14,7 +14,7 @@ internal sealed class JobVersions(JobReader reader)
     private bool isLooking;
 
     /// <returns>Null when there is no such job.</returns>
-    public async Task<JobVersion?> FindAsync(Guid id, CancellationToken cancellation)
+    public async Task<JobVersion?> FindAsync(Guid id)
     {
         Round round;
         lock (gate)
@@ -24,10 +24,10 @@ internal sealed class JobVersions(JobReader reader)
             if (!isLooking)
             {
                 isLooking = true;
-                using (ExecutionContext.SuppressFlow()) _ = Task.Run(LookAsync, CancellationToken.None); // it outlives the request that began it
+                using (ExecutionContext.SuppressFlow()) _ = Task.Run(LookAsync); // it outlives the request that began it
             }
         }
-        return (await round.Versions.Task.WaitAsync(cancellation)).TryGetValue(id, out var version) ? version : null;
+        return (await round.Versions.Task).TryGetValue(id, out var version) ? version : null;
     }
 
     /// <summary>Round after round until nobody waits.</summary>

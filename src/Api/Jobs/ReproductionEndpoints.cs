@@ -29,7 +29,7 @@ internal static class ReproductionEndpoints
     private static async Task<Results<Accepted<JobResponse>, ProblemHttpResult>> ReproduceAsync(
         HttpContext http, TemperDb db, JobReader reader, QueueLimit limit, Guid id, CancellationToken cancellation)
     {
-        if (await reader.FindAsync(id, cancellation) is not var (original, _)) return Problems.NoSuchJob(id);
+        if (await reader.FindAsync(id) is not var (original, _)) return Problems.NoSuchJob(id);
         if (original.State != JobState.Succeeded) return NotSucceeded(original);
         using var place = await limit.TryTakePlaceAsync(cancellation);
         if (place is null) return limit.Refuse(http);
@@ -37,14 +37,14 @@ internal static class ReproductionEndpoints
         return TypedResults.Accepted(response.Links.Self, response);
     }
 
-    private static async Task<Results<Ok<Reproduction>, ProblemHttpResult>> CompareAsync(JobReader reader, Guid id, CancellationToken cancellation)
+    private static async Task<Results<Ok<Reproduction>, ProblemHttpResult>> CompareAsync(JobReader reader, Guid id)
     {
-        if (await reader.FindAsync(id, cancellation) is not var (repeated, _)) return Problems.NoSuchJob(id);
-        if (repeated.Reproduces is not { } originalId || await reader.FindAsync(originalId, cancellation) is not var (original, _))
+        if (await reader.FindAsync(id) is not var (repeated, _)) return Problems.NoSuchJob(id);
+        if (repeated.Reproduces is not { } originalId || await reader.FindAsync(originalId) is not var (original, _))
             return Problems.Of(StatusCodes.Status409Conflict, "The job repeats no other.", $"Job {id} was not made by `POST /jobs/…/reproduce`, or its original was deleted.");
         foreach (var job in new[] { original, repeated })
             if (job.Result is null) return NotSucceeded(job);
-        if (await reader.MetricsAsync(originalId, 0, cancellation) is not var (firstEpochs, _) || await reader.MetricsAsync(id, 0, cancellation) is not var (secondEpochs, _)) return Problems.NoSuchJob(id);
+        if (await reader.MetricsAsync(originalId, 0) is not var (firstEpochs, _) || await reader.MetricsAsync(id, 0) is not var (secondEpochs, _)) return Problems.NoSuchJob(id);
         return TypedResults.Ok(Reproduction.Of(originalId, original.Result!, firstEpochs, repeated.Result!, secondEpochs));
     }
 

@@ -18,13 +18,13 @@ internal static class VerbEndpoints
     {
         Map("cancel", "Cancel a job", "A queued or paused job is cancelled at once (200). A running job is asked to stop and shows as `cancelling` (202); the epochs it has reported stay. Asking again is harmless.",
             (JobReader reader, JobQueue queue, Guid id, CancellationToken cancellation) =>
-                ApplyAsync(reader, id, JobVerb.Cancel, () => queue.CancelAsync(id, cancellation), [ShownState.Cancelled], cancellation));
+                ApplyAsync(reader, id, JobVerb.Cancel, () => queue.CancelAsync(id, cancellation), [ShownState.Cancelled]));
         Map("pause", "Pause a job", "A queued job is set aside at once (200). A running job makes a checkpoint and frees its slot, and shows as `pausing` until then (202). Asking again is harmless.",
             (JobReader reader, JobQueue queue, Guid id, CancellationToken cancellation) =>
-                ApplyAsync(reader, id, JobVerb.Pause, () => queue.PauseAsync(id, cancellation), [ShownState.Paused, ShownState.Pausing], cancellation));
+                ApplyAsync(reader, id, JobVerb.Pause, () => queue.PauseAsync(id, cancellation), [ShownState.Paused, ShownState.Pausing]));
         Map("resume", "Resume a paused job", "It is queued again, where its age and priority put it, and goes on from its checkpoint on any worker. Asking again is harmless.",
             (JobReader reader, JobQueue queue, Guid id, CancellationToken cancellation) =>
-                ApplyAsync(reader, id, JobVerb.Resume, () => queue.ResumeAsync(id, cancellation), [ShownState.Queued, ShownState.Running], cancellation));
+                ApplyAsync(reader, id, JobVerb.Resume, () => queue.ResumeAsync(id, cancellation), [ShownState.Queued, ShownState.Running]));
         Map("retry", "Retry a failed or cancelled job", "It is queued again with all its attempts before it, and goes on from its last checkpoint, if there is one. With `fresh=true` its epochs and checkpoint are deleted and it begins anew. Asking again is harmless.", RetryAsync)
             .ProducesValidationProblem();
 
@@ -49,14 +49,14 @@ internal static class VerbEndpoints
         Problems.AddUnknownParameters(request, errors, "fresh");
         if (fresh is not (null or "true" or "false")) errors["fresh"] = [$"must be true or false; got {fresh}"];
         if (errors.Count > 0) return Problems.Invalid("The query is wrong.", errors);
-        return await ApplyAsync(reader, id, JobVerb.Retry, () => queue.RetryAsync(id, fresh == "true", cancellation), [ShownState.Queued, ShownState.Running], cancellation);
+        return await ApplyAsync(reader, id, JobVerb.Retry, () => queue.RetryAsync(id, fresh == "true", cancellation), [ShownState.Queued, ShownState.Running]);
     }
 
     private static async Task<Results<NoContent, ProblemHttpResult>> DeleteAsync(JobReader reader, JobQueue queue, Guid id, CancellationToken cancellation)
     {
         while (!await queue.DeleteAsync(id, cancellation))
         {
-            if (await JobAsync(reader, id, cancellation) is not { } job) return Problems.NoSuchJob(id);
+            if (await JobAsync(reader, id) is not { } job) return Problems.NoSuchJob(id);
             if (!Allows(JobVerb.Delete, job.State)) return Conflict(job, JobVerb.Delete);
         }
         return TypedResults.NoContent();
@@ -64,20 +64,20 @@ internal static class VerbEndpoints
 
     /// <param name="already">States in which there is nothing left to do.</param>
     private static async Task<Results<Ok<JobResponse>, Accepted<JobResponse>, ProblemHttpResult>> ApplyAsync(
-        JobReader reader, Guid id, JobVerb verb, Func<Task<bool>> apply, ShownState[] already, CancellationToken cancellation)
+        JobReader reader, Guid id, JobVerb verb, Func<Task<bool>> apply, ShownState[] already)
     {
         while (true)
         {
             var applied = await apply();
-            if (await JobAsync(reader, id, cancellation) is not { } job) return Problems.NoSuchJob(id);
+            if (await JobAsync(reader, id) is not { } job) return Problems.NoSuchJob(id);
             if (applied || already.Contains(job.State)) return job.State is ShownState.Cancelling or ShownState.Pausing ? TypedResults.Accepted(job.Links.Self, job) : TypedResults.Ok(job);
             // Between the two looks somebody may have brought it where the verb has an effect after all.
             if (!Allows(verb, job.State)) return Conflict(job, verb);
         }
     }
 
-    private static async Task<JobResponse?> JobAsync(JobReader reader, Guid id, CancellationToken cancellation) =>
-        await reader.FindAsync(id, cancellation) is var (job, _) ? JobResponse.Of(job) : null;
+    private static async Task<JobResponse?> JobAsync(JobReader reader, Guid id) =>
+        await reader.FindAsync(id) is var (job, _) ? JobResponse.Of(job) : null;
 
     private static bool Allows(JobVerb verb, ShownState state) => JobLifecycle.StatesThatAllow(verb).Any(allowed => ShownStates.Of(allowed, null) == state);
 
