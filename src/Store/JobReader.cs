@@ -8,8 +8,8 @@ namespace Temper.Store;
 public readonly record struct JobVersion(long Job, long Metrics);
 
 /// <summary>
-/// What scripts and dashboards poll, read by SQL of our own: through EF Core such a request would take a third longer. Each
-/// answer carries its version, and versions can be asked for by themselves, many at once: who has one need not be sent it again.
+/// What scripts and dashboards poll, read by SQL of our own: through EF Core such a request would take a third longer. Versions
+/// can be asked for by themselves, many at once: who has one need not be sent it again.
 /// None can be cancelled: to stop a statement takes longer than any of these.
 /// </summary>
 /// <param name="database">For these short statements alone, so that nothing slow keeps them waiting.</param>
@@ -55,35 +55,23 @@ public sealed class JobReader(NpgsqlDataSource database)
     }
 
     /// <param name="after">Only later epochs are given; 0 for all.</param>
-    /// <returns>The metrics of a job's epochs, oldest first, and their version; null when there is no such job.</returns>
-    public async Task<(IReadOnlyList<EpochMetrics> Epochs, long Version)?> MetricsAsync(Guid id, int after)
+    /// <returns>The metrics of a job's epochs, oldest first; none where there is no such job.</returns>
+    public async Task<IReadOnlyList<EpochMetrics>> MetricsAsync(Guid id, int after)
     {
-        if (await ReadAsync() is { Epochs.Count: > 0 } read) return read;
-        // No row to carry the version: it is read by itself, and before the epochs, so that it is never newer than they are.
-        if (!(await VersionsAsync([id])).TryGetValue(id, out var before)) return null;
-        return await ReadAsync() is { Epochs.Count: > 0 } first ? first : ([], before.Metrics);
-
-        async Task<(IReadOnlyList<EpochMetrics> Epochs, long Version)> ReadAsync()
-        {
-            await using var command = database.CreateCommand(
-                $"""
-                SELECT epoch, train_loss, train_accuracy, validation_loss, validation_accuracy, ece, signed_gap, learning_rate, seconds, images_per_second,
-                       (SELECT {OfMetrics} FROM jobs WHERE id = $1)
-                FROM epochs WHERE job_id = $1 AND epoch > $2 ORDER BY epoch
-                """);
-            command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = id });
-            command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = after });
-            await using var row = await command.ExecuteReaderAsync();
-            var (epochs, version) = (new List<EpochMetrics>(), 0L);
-            while (await row.ReadAsync())
-            {
-                if (epochs.Count == 0) version = row.GetInt64(10);
-                epochs.Add(new(
-                    row.GetInt32(0), row.GetDouble(1), row.GetDouble(2), row.GetDouble(3), row.GetDouble(4),
-                    row.GetDouble(5), row.GetDouble(6), row.GetDouble(7), row.GetDouble(8), row.GetDouble(9)));
-            }
-            return (epochs, version);
-        }
+        await using var command = database.CreateCommand(
+            """
+            SELECT epoch, train_loss, train_accuracy, validation_loss, validation_accuracy, ece, signed_gap, learning_rate, seconds, images_per_second
+            FROM epochs WHERE job_id = $1 AND epoch > $2 ORDER BY epoch
+            """);
+        command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = id });
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = after });
+        await using var row = await command.ExecuteReaderAsync();
+        var epochs = new List<EpochMetrics>();
+        while (await row.ReadAsync())
+            epochs.Add(new(
+                row.GetInt32(0), row.GetDouble(1), row.GetDouble(2), row.GetDouble(3), row.GetDouble(4),
+                row.GetDouble(5), row.GetDouble(6), row.GetDouble(7), row.GetDouble(8), row.GetDouble(9)));
+        return epochs;
     }
 
     /// <returns>The versions of each job that there is.</returns>

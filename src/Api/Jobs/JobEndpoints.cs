@@ -113,9 +113,9 @@ internal static class JobEndpoints
     {
         var after = 0;
         if (since is not null && !int.TryParse(since, out after)) return Problems.Invalid("The query is wrong.", new() { ["since"] = ["must be a whole number: only later epochs are given"] });
-        if (request.HasIfNoneMatch() && await versions.FindAsync(id) is { } known && request.IsKnownAs(EntityTags.Of(known.Metrics, after))) return NotModified;
-        if (await reader.MetricsAsync(id, after) is not var (epochs, version)) return Problems.NoSuchJob(id);
-        return request.IsKnownAs(EntityTags.Of(version, after)) ? NotModified : TypedResults.Ok(new MetricsResponse(epochs));
+        // The version first: should an epoch come in between, it is the older one, and the next request gets them again.
+        if (await versions.FindAsync(id) is not { } version) return Problems.NoSuchJob(id);
+        return request.IsKnownAs(EntityTags.Of(version.Metrics, after)) ? NotModified : TypedResults.Ok(new MetricsResponse(await reader.MetricsAsync(id, after)));
     }
 
     private static async Task<Results<Ok<AttemptsResponse>, ProblemHttpResult>> AttemptsAsync(TemperDb db, Guid id, CancellationToken cancellation) =>

@@ -3,12 +3,17 @@ using Temper.Store;
 namespace Temper.Api.Jobs;
 
 /// <summary>
-/// The versions of what clients already have. While one look at the database is under way, the requests that arrive wait for
+/// The versions of what clients may have already. While one look at the database is under way, the requests that arrive wait for
 /// the next and share it, so that many pollers cost few statements. A look begins after each of its requests has come: what it
 /// says is as fresh as a full answer.
 /// </summary>
 internal sealed class JobVersions(JobReader reader)
 {
+    /// <summary>So many requests at one look mean that a millisecond later there will be many more.</summary>
+    private const int Crowd = 4;
+
+    private static readonly TimeSpan CrowdDelay = TimeSpan.FromMilliseconds(1);
+
     private readonly Lock gate = new();
     private Round? next;
     private bool isLooking;
@@ -21,6 +26,7 @@ internal sealed class JobVersions(JobReader reader)
         {
             round = next ??= new();
             round.Ids.Add(id);
+            round.Requests++;
             if (!isLooking)
             {
                 isLooking = true;
@@ -33,10 +39,13 @@ internal sealed class JobVersions(JobReader reader)
     /// <summary>Round after round until nobody waits.</summary>
     private async Task LookAsync()
     {
+        var crowded = false;
         while (true)
         {
-            await Task.Yield(); // requests that wait for a thread already get to join
+            if (crowded) await Task.Delay(CrowdDelay);
+            else await Task.Yield(); // requests that wait for a thread already get to join
             if (Next() is not { } round) return;
+            crowded = round.Requests >= Crowd;
             try
             {
                 round.Versions.SetResult(await reader.VersionsAsync(round.Ids));
@@ -64,6 +73,8 @@ internal sealed class JobVersions(JobReader reader)
     private sealed class Round
     {
         public HashSet<Guid> Ids { get; } = [];
+
+        public int Requests { get; set; }
 
         public TaskCompletionSource<IReadOnlyDictionary<Guid, JobVersion>> Versions { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }

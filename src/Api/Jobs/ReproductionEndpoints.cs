@@ -44,8 +44,7 @@ internal static class ReproductionEndpoints
             return Problems.Of(StatusCodes.Status409Conflict, "The job repeats no other.", $"Job {id} was not made by `POST /jobs/…/reproduce`, or its original was deleted.");
         foreach (var job in new[] { original, repeated })
             if (job.Result is null) return NotSucceeded(job);
-        if (await reader.MetricsAsync(originalId, 0) is not var (firstEpochs, _) || await reader.MetricsAsync(id, 0) is not var (secondEpochs, _)) return Problems.NoSuchJob(id);
-        return TypedResults.Ok(Reproduction.Of(originalId, original.Result!, firstEpochs, repeated.Result!, secondEpochs));
+        return TypedResults.Ok(Reproduction.Of(originalId, original.Result!, await reader.MetricsAsync(originalId, 0), repeated.Result!, await reader.MetricsAsync(id, 0)));
     }
 
     private static ProblemHttpResult NotSucceeded(JobRow job) => Problems.Of(
