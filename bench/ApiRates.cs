@@ -17,10 +17,10 @@ internal static class ApiRates
 
     private static readonly string Requests = Path.Combine(TemperProcess.Repository, "bench", "api", "requests.lua");
 
-    /// <param name="onlyRates">On a tenth of the jobs, and more rounds.</param>
+    /// <param name="onlyRates">On a tenth of the jobs.</param>
     public static async Task RunAsync(bool quick, bool onlyRates)
     {
-        var (jobs, epochs, rounds, seconds) = quick ? (10_000, 100, 3, 3) : onlyRates ? (100_000, 100, 7, 6) : (1_000_000, 100, 5, 6);
+        var (jobs, epochs, rounds, seconds) = quick ? (10_000, 100, 3, 3) : onlyRates ? (100_000, 100, 4, 6) : (1_000_000, 100, 5, 6);
         Console.WriteLine($"# The API under load\n\n{Machine.Describe()}; PostgreSQL, API and load generator (wrk, {Connections} connections) on the same cores.\n");
         await using var database = await TestDatabase.CreateAsync();
         var settings = new NpgsqlConnectionStringBuilder(database.ConnectionString);

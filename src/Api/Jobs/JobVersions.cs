@@ -9,11 +9,6 @@ namespace Temper.Api.Jobs;
 /// </summary>
 internal sealed class JobVersions(JobReader reader)
 {
-    /// <summary>So many requests at one look mean that a millisecond later there will be many more.</summary>
-    private const int Crowd = 4;
-
-    private static readonly TimeSpan CrowdDelay = TimeSpan.FromMilliseconds(1);
-
     private readonly Lock gate = new();
     private Round? next;
     private bool isLooking;
@@ -26,7 +21,6 @@ internal sealed class JobVersions(JobReader reader)
         {
             round = next ??= new();
             round.Ids.Add(id);
-            round.Requests++;
             if (!isLooking)
             {
                 isLooking = true;
@@ -39,13 +33,10 @@ internal sealed class JobVersions(JobReader reader)
     /// <summary>Round after round until nobody waits.</summary>
     private async Task LookAsync()
     {
-        var crowded = false;
         while (true)
         {
-            if (crowded) await Task.Delay(CrowdDelay);
-            else await Task.Yield(); // requests that wait for a thread already get to join
+            await Task.Yield(); // requests that wait for a thread already get to join
             if (Next() is not { } round) return;
-            crowded = round.Requests >= Crowd;
             try
             {
                 round.Versions.SetResult(await reader.VersionsAsync(round.Ids));
@@ -73,8 +64,6 @@ internal sealed class JobVersions(JobReader reader)
     private sealed class Round
     {
         public HashSet<Guid> Ids { get; } = [];
-
-        public int Requests { get; set; }
 
         public TaskCompletionSource<IReadOnlyDictionary<Guid, JobVersion>> Versions { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
