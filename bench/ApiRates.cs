@@ -36,9 +36,11 @@ internal static class ApiRates
             var reads = new List<Read>();
             foreach (var route in new[] { "", "/metrics" }) reads.Add(await Read.PrepareAsync(folder, route, polled, api, minimal));
             await RatesAsync(reads, rounds, seconds, api, minimal);
-            if (onlyRates) return;
-            await LoadedAsync(reads, seconds, api);
-            await PagesAsync(api, jobs);
+            if (!onlyRates)
+            {
+                await LoadedAsync(reads, seconds, api);
+                await PagesAsync(api, jobs);
+            }
         }
         Directory.Delete(folder, recursive: true);
     }
@@ -137,8 +139,9 @@ internal static class ApiRates
             {
                 var clock = Stopwatch.StartNew();
                 var answer = await api.Http.GetStringAsync($"/jobs?limit={PageSize}&cursor={cursor}");
-                if (page >= 0) times.Add(clock.Elapsed.TotalMilliseconds);
-                if (page >= 0) cursor = long.Parse(JsonNode.Parse(answer)!["next"]!.GetValue<string>(), CultureInfo.InvariantCulture);
+                if (page < 0) continue;
+                times.Add(clock.Elapsed.TotalMilliseconds);
+                cursor = long.Parse(JsonNode.Parse(answer)!["next"]!.GetValue<string>(), CultureInfo.InvariantCulture);
             }
             Console.WriteLine($"| {skipped:N0} | {times.Median():F2} | {times.Max():F2} |");
         }

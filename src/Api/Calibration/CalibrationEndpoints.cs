@@ -51,7 +51,7 @@ internal static class CalibrationEndpoints
         // A succeeded job never changes, so its id, the options and the way of computing tell one report from every other.
         // Weak, because processors that sum in other widths differ in a last digit.
         if (request.IsKnownAs($"W/\"{id:N}-{ReportVersion}-{options.Binning}-{options.Bins}-{options.Resamples}-{options.Seed}\""))
-            return TypedResults.StatusCode(StatusCodes.Status304NotModified);
+            return EntityTags.NotModified;
 
         await Reports.WaitAsync(cancellation);
         try

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 using Temper.Domain.Jobs;
@@ -15,6 +16,8 @@ internal static class EntityTags
     /// <param name="version">Of the rows behind the answer.</param>
     /// <param name="part">Which part of them was asked for.</param>
     public static string Of(long version, int part = 0) => $"\"{version:x}-{part:x}-{Build}\"";
+
+    public static StatusCodeHttpResult NotModified { get; } = TypedResults.StatusCode(StatusCodes.Status304NotModified);
 
     public static bool HasIfNoneMatch(this HttpRequest request) => !StringValues.IsNullOrEmpty(request.Headers.IfNoneMatch);
 

@@ -21,8 +21,6 @@ internal static class JobEndpoints
 {
     private const int LongestKey = 255;
 
-    private static StatusCodeHttpResult NotModified { get; } = TypedResults.StatusCode(StatusCodes.Status304NotModified);
-
     public static void MapJobs(this IEndpointRouteBuilder routes)
     {
         var jobs = routes.MapGroup("/jobs").WithTags("Jobs").ProducesProblem(StatusCodes.Status503ServiceUnavailable);
@@ -103,9 +101,9 @@ internal static class JobEndpoints
     private static async Task<Results<Ok<JobResponse>, StatusCodeHttpResult, ProblemHttpResult>> FindAsync(
         HttpRequest request, JobReader reader, JobVersions versions, Guid id)
     {
-        if (request.HasIfNoneMatch() && await versions.FindAsync(id) is { } known && request.IsKnownAs(EntityTags.Of(known.Job))) return NotModified;
+        if (request.HasIfNoneMatch() && await versions.FindAsync(id) is { } known && request.IsKnownAs(EntityTags.Of(known.Job))) return EntityTags.NotModified;
         if (await reader.FindAsync(id) is not var (job, version)) return Problems.NoSuchJob(id);
-        return request.IsKnownAs(EntityTags.Of(version)) ? NotModified : TypedResults.Ok(JobResponse.Of(job));
+        return request.IsKnownAs(EntityTags.Of(version)) ? EntityTags.NotModified : TypedResults.Ok(JobResponse.Of(job));
     }
 
     private static async Task<Results<Ok<MetricsResponse>, StatusCodeHttpResult, ProblemHttpResult>> MetricsAsync(
@@ -115,7 +113,7 @@ internal static class JobEndpoints
         if (since is not null && !int.TryParse(since, out after)) return Problems.Invalid("The query is wrong.", new() { ["since"] = ["must be a whole number: only later epochs are given"] });
         // The version first: should an epoch come in between, it is the older one, and the next request gets them again.
         if (await versions.FindAsync(id) is not { } version) return Problems.NoSuchJob(id);
-        return request.IsKnownAs(EntityTags.Of(version.Metrics, after)) ? NotModified : TypedResults.Ok(new MetricsResponse(await reader.MetricsAsync(id, after)));
+        return request.IsKnownAs(EntityTags.Of(version.Metrics, after)) ? EntityTags.NotModified : TypedResults.Ok(new MetricsResponse(await reader.MetricsAsync(id, after)));
     }
 
     private static async Task<Results<Ok<AttemptsResponse>, ProblemHttpResult>> AttemptsAsync(TemperDb db, Guid id, CancellationToken cancellation) =>

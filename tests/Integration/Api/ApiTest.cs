@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
+using Temper.Domain.Jobs;
 using Temper.Store.Queue;
 
 namespace Temper.Integration.Api;
@@ -48,6 +49,14 @@ public abstract class ApiTest(ApiFixture fixture) : IClassFixture<ApiFixture>
         return (response, text.Length == 0 ? null : JsonNode.Parse(text));
     }
 
+    /// <param name="known">The If-None-Match header: what the client has already.</param>
+    protected Task<HttpResponseMessage> AskAsync(string path, string known)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Get, path);
+        Assert.True(request.Headers.TryAddWithoutValidation("If-None-Match", known));
+        return Http.SendAsync(request);
+    }
+
     /// <summary>Claims the one queued job as a worker would.</summary>
     protected async Task<ClaimedJob> ClaimAsync()
     {
@@ -63,4 +72,14 @@ public abstract class ApiTest(ApiFixture fixture) : IClassFixture<ApiFixture>
         Assert.Equal((int)status, body!["status"]!.GetValue<int>());
         Assert.NotEmpty(body["title"]!.GetValue<string>());
     }
+}
+
+/// <summary>Each test sees, and claims, its own jobs only.</summary>
+public abstract class OwnJobsTest(ApiFixture fixture) : ApiTest(fixture), IAsyncLifetime
+{
+    protected static readonly EpochMetrics Metrics = new(1, 0.7, 0.9, 0.2, 0.95, 0.05, -0.03, 0.001, 1.5, 2400);
+
+    public async Task InitializeAsync() => await Database.ExecuteAsync("TRUNCATE jobs, epochs, checkpoints, models, attempts, workers");
+
+    public Task DisposeAsync() => Task.CompletedTask;
 }

@@ -6,16 +6,9 @@ using Temper.Store.Queue;
 
 namespace Temper.Integration.Api;
 
-public class EntityTagTests(ApiFixture fixture) : ApiTest(fixture), IAsyncLifetime
+public class EntityTagTests(ApiFixture fixture) : OwnJobsTest(fixture)
 {
-    private static readonly EpochMetrics Metrics = new(1, 0.7, 0.9, 0.2, 0.95, 0.05, -0.03, 0.001, 1.5, 2400);
-
     private readonly WorkerIdentity worker = WorkerIdentity.Create("cpu", 1);
-
-    /// <summary>Each test claims its own job.</summary>
-    public async Task InitializeAsync() => await Database.ExecuteAsync("TRUNCATE jobs, epochs, checkpoints, models, attempts, workers");
-
-    public Task DisposeAsync() => Task.CompletedTask;
 
     [Theory]
     [InlineData("")]
@@ -157,12 +150,5 @@ public class EntityTagTests(ApiFixture fixture) : ApiTest(fixture), IAsyncLifeti
         var asked = await Task.WhenAll(Enumerable.Range(0, 400).Select(async i => (Id: ids[i % 20], (await AskAsync($"/jobs/{ids[i % 20]}", $"{tags[i % 20]}")).StatusCode)));
 
         Assert.All(asked, one => Assert.Equal(changed.Contains(one.Id) ? HttpStatusCode.OK : HttpStatusCode.NotModified, one.StatusCode));
-    }
-
-    private async Task<HttpResponseMessage> AskAsync(string path, string known)
-    {
-        var request = new HttpRequestMessage(HttpMethod.Get, path);
-        Assert.True(request.Headers.TryAddWithoutValidation("If-None-Match", known));
-        return await Http.SendAsync(request);
     }
 }

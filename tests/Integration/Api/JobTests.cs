@@ -4,15 +4,8 @@ using Temper.Domain.Jobs;
 
 namespace Temper.Integration.Api;
 
-public class JobTests(ApiFixture fixture) : ApiTest(fixture), IAsyncLifetime
+public class JobTests(ApiFixture fixture) : OwnJobsTest(fixture)
 {
-    private static readonly EpochMetrics Metrics = new(1, 0.7, 0.9, 0.2, 0.95, 0.05, -0.03, 0.001, 1.5, 2400);
-
-    /// <summary>Each test sees its own jobs only.</summary>
-    public async Task InitializeAsync() => await Database.ExecuteAsync("TRUNCATE jobs, epochs, checkpoints, models, attempts, workers");
-
-    public Task DisposeAsync() => Task.CompletedTask;
-
     [Fact]
     public async Task Get_ThroughAJobsLife_ShowsWhereItStands()
     {

@@ -4,16 +4,9 @@ using Temper.Domain.Jobs;
 
 namespace Temper.Integration.Api;
 
-public class ReproductionTests(ApiFixture fixture) : ApiTest(fixture), IAsyncLifetime
+public class ReproductionTests(ApiFixture fixture) : OwnJobsTest(fixture)
 {
     private static readonly JobResult Result = new(0.99, 0.04, 0.01, -0.005, 3, "cpu", 2, "libtorch", "aa", [], "dd", "bb");
-
-    private static readonly EpochMetrics Metrics = new(1, 0.7, 0.9, 0.2, 0.95, 0.05, -0.03, 0.001, 1.5, 2400);
-
-    /// <summary>Each test claims its own jobs.</summary>
-    public async Task InitializeAsync() => await Database.ExecuteAsync("TRUNCATE jobs, epochs, checkpoints, models, attempts, workers");
-
-    public Task DisposeAsync() => Task.CompletedTask;
 
     [Fact]
     public async Task Reproduce_AJobThatHasSucceeded_QueuesItsSpecAndComparesWhatComesOut()

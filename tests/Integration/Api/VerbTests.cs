@@ -3,12 +3,8 @@ using System.Text.Json.Nodes;
 
 namespace Temper.Integration.Api;
 
-public class VerbTests(ApiFixture fixture) : ApiTest(fixture), IAsyncLifetime
+public class VerbTests(ApiFixture fixture) : OwnJobsTest(fixture)
 {
-    public async Task InitializeAsync() => await Database.ExecuteAsync("TRUNCATE jobs, epochs, checkpoints, models, attempts, workers");
-
-    public Task DisposeAsync() => Task.CompletedTask;
-
     [Fact]
     public async Task PauseAndResume_AQueuedJob_AreDoneAtOnceAndAgain()
     {
