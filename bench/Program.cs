@@ -21,6 +21,10 @@ switch (args)
     case ["accuracy", var dataset, var epochs, var seeds, .. var epsilons]:
         await Accuracy.RunAsync(dataset, int.Parse(epochs), int.Parse(seeds), [.. epsilons.Select(e => double.Parse(e, System.Globalization.CultureInfo.InvariantCulture))]);
         return 0;
+    case ["published", .. var rest]:
+        if (rest is ["--quick"]) await Published.RunAsync(epochs: 1, seeds: 2);
+        else await Published.RunAsync(epochs: 20, seeds: 3);
+        return 0;
     case ["report", .. var rest]:
         await Report.RunAsync(rest is ["--quick"] ? 3 : 30);
         return 0;
@@ -38,6 +42,6 @@ switch (args)
         else await Survival.RunAsync(deaths: 100, resumes: 50, pairs: 8);
         return 0;
     default:
-        Console.Error.WriteLine("usage: api [--quick | --rates] | start [--quick] | training [--quick | --only rates|job|memory|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | report [--quick] | queue [--quick] [--drains | --starts] | coverage [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
+        Console.Error.WriteLine("usage: api [--quick | --rates] | start [--quick] | training [--quick | --only rates|job|memory|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | report [--quick] | published [--quick] | queue [--quick] [--drains | --starts] | coverage [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
         return 2;
 }

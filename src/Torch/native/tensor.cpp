@@ -100,9 +100,6 @@ status tt_channels_last(tensor t, tensor* out) {
 status tt_set_data(tensor t, tensor data) {
   return guarded([&] { deref(t).set_data(deref(data)); });
 }
-status tt_flatten(tensor t, int64_t start_dim, int64_t end_dim, tensor* out) {
-  return give(out, [&] { return deref(t).flatten(start_dim, end_dim); });
-}
 status tt_narrow(tensor t, int64_t dim, int64_t start, int64_t length, tensor* out) {
   return give(out, [&] { return deref(t).narrow(dim, start, length); });
 }
