@@ -13,6 +13,15 @@ internal static class Problems
 
     public static ProblemHttpResult NoSuchJob(Guid id) => Of(StatusCodes.Status404NotFound, "No such job.", $"There is no job {id}.");
 
+    public static ProblemHttpResult NoSuchStudy(Guid id) => Of(StatusCodes.Status404NotFound, "No such study.", $"There is no study {id}.");
+
+    /// <returns>Null where the query is empty, as it must be.</returns>
+    public static ProblemHttpResult? UnknownParameters(HttpRequest request)
+    {
+        if (request.Query.Count == 0) return null;
+        return Invalid("The query is wrong.", request.Query.Keys.ToDictionary(name => name, _ => new[] { "is not a parameter here; there are none" }));
+    }
+
     /// <summary>Names the query parameters that nobody reads: a misspelt one would otherwise be ignored without a word.</summary>
     public static void AddUnknownParameters(HttpRequest request, Dictionary<string, string[]> errors, params string[] known)
     {

@@ -19,8 +19,6 @@ public sealed record MetricsResponse(IReadOnlyList<EpochMetrics> Items);
 
 internal static class JobEndpoints
 {
-    private const int LongestKey = 255;
-
     public static void MapJobs(this IEndpointRouteBuilder routes)
     {
         var jobs = routes.MapGroup("/jobs").WithTags("Jobs").ProducesProblem(StatusCodes.Status503ServiceUnavailable);
@@ -65,23 +63,18 @@ internal static class JobEndpoints
     private static async Task<Results<Accepted<JobResponse>, Ok<CheckedSpecResponse>, ProblemHttpResult>> SubmitAsync(
         HttpRequest request, TemperDb db, QueueLimit limit, [FromQuery, Description("true: check the spec, answer 200 and store nothing.")] string? validateOnly, [FromHeader(Name = "Idempotency-Key")] string? key, CancellationToken cancellation)
     {
-        if (key is not null && !(key.Length is >= 1 and <= LongestKey && key.All(c => c is > ' ' and <= '~')))
-            return Problems.Invalid("The header is wrong.", new() { ["idempotency-key"] = [$"must be 1 to {LongestKey} visible ASCII characters, such as a UUID"] });
-        var queryErrors = new Dictionary<string, string[]>();
-        Problems.AddUnknownParameters(request, queryErrors, "validateOnly");
-        if (validateOnly is not (null or "true" or "false")) queryErrors["validateOnly"] = [$"must be true or false; got {validateOnly}"];
-        if (queryErrors.Count > 0) return Problems.Invalid("The query is wrong.", queryErrors);
+        if (Submission.Refusal(request, validateOnly, key) is { } wrong) return wrong;
         var (body, refusal) = await BodyReader.ReadAsync(request, cancellation);
         if (refusal is not null) return refusal;
         if (JobSpecReader.Read(body, out var errors) is not { } spec) return Problems.Invalid("The job spec is wrong.", errors);
         if (validateOnly == "true") return TypedResults.Ok(new CheckedSpecResponse(spec, TargetsResponse.Of(spec), await Advice.ForAsync(db, spec, cancellation)));
-        using var place = await limit.TryTakePlaceAsync(cancellation);
+        using var place = await limit.TryTakePlacesAsync(1, cancellation);
         if (place is null && (key is null || await JobQueue.FindByKeyAsync(db, key, cancellation) is null)) return limit.Refuse(request.HttpContext);
         // Before the job is stored: who is told of a failure must not find it stored.
         var advice = await Advice.ForAsync(db, spec, cancellation);
         var (job, wasThere) = key is null ? (await JobQueue.SubmitAsync(db, spec, cancellation), false) : await JobQueue.SubmitOnceAsync(db, spec, key, cancellation);
         if (wasThere && Json.Write(job.Spec) != Json.Write(spec))
-            return Problems.Of(StatusCodes.Status422UnprocessableEntity, "The Idempotency-Key was used for another spec.", $"Job {job.Id} was submitted with this key and a different spec. Send a new key for a new job.");
+            return Submission.KeyUsedForAnother($"Job {job.Id}");
         var response = JobResponse.Of(job) with { Advice = advice };
         return TypedResults.Accepted(response.Links.Self, response);
     }

@@ -25,25 +25,23 @@ internal sealed class QueueLimit(JobQueue queue, IConfiguration configuration)
         ? most
         : throw new InvalidOperationException("Api:MaxQueued must be at least 1.");
 
-    /// <returns>A place to be held until the job is stored; null when there is none.</returns>
-    public async Task<IDisposable?> TryTakePlaceAsync(CancellationToken cancellation)
+    /// <returns>Places to be held until the jobs are stored; null when there are not so many.</returns>
+    public async Task<IDisposable?> TryTakePlacesAsync(int jobs, CancellationToken cancellation)
     {
         await CountAsync(cancellation);
         lock (gate)
         {
-            if (IsFull) return null;
-            underWay++;
-            return new Place(this);
+            if (jobs > 0 && counted + storedSince + underWay + jobs > Most) return null;
+            underWay += jobs;
+            return new Places(this, jobs);
         }
     }
 
     public ProblemHttpResult Refuse(HttpContext context)
     {
         context.Response.Headers.RetryAfter = RetryAfterSeconds.ToString();
-        return Problems.Of(StatusCodes.Status429TooManyRequests, "The queue is full.", $"{Most} jobs are waiting. Try again when some have begun.");
+        return Problems.Of(StatusCodes.Status429TooManyRequests, "The queue is full.", $"At most {Most} jobs may wait. Try again when some have begun.");
     }
-
-    private bool IsFull => counted + storedSince + underWay >= Most;
 
     private async Task CountAsync(CancellationToken cancellation)
     {
@@ -66,11 +64,11 @@ internal sealed class QueueLimit(JobQueue queue, IConfiguration configuration)
         }
     }
 
-    private sealed class Place(QueueLimit limit) : IDisposable
+    private sealed class Places(QueueLimit limit, int jobs) : IDisposable
     {
         public void Dispose()
         {
-            lock (limit.gate) (limit.underWay, limit.storedSince) = (limit.underWay - 1, limit.storedSince + 1);
+            lock (limit.gate) (limit.underWay, limit.storedSince) = (limit.underWay - jobs, limit.storedSince + jobs);
         }
     }
 }

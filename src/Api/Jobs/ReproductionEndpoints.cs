@@ -31,7 +31,7 @@ internal static class ReproductionEndpoints
     {
         if (await reader.FindAsync(id) is not var (original, _)) return Problems.NoSuchJob(id);
         if (original.State != JobState.Succeeded) return NotSucceeded(original);
-        using var place = await limit.TryTakePlaceAsync(cancellation);
+        using var place = await limit.TryTakePlacesAsync(1, cancellation);
         if (place is null) return limit.Refuse(http);
         var response = JobResponse.Of(await JobQueue.SubmitAsync(db, original.Spec, cancellation, reproduces: id));
         return TypedResults.Accepted(response.Links.Self, response);

@@ -10,7 +10,7 @@ namespace Temper.Domain.Jobs;
 public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, bool> Holds)
 {
     /// <summary>Whole numbers above 2⁵³ would be rounded by JavaScript clients.</summary>
-    private const long LargestSeed = (1L << 53) - 1;
+    internal const long LargestSeed = (1L << 53) - 1;
 
     /// <summary>resnet56 then has 31 million parameters; model and checkpoint travel and are stored as one piece each.</summary>
     public const int LargestWidth = 96;
@@ -65,7 +65,7 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
     public static bool IsTag(string? text) => IsLine(text, 64);
 
     /// <summary>A list from JSON may hold nulls, whatever its type says.</summary>
-    private static bool IsLine(string? text, int longest) =>
+    internal static bool IsLine(string? text, int longest) =>
         text is { Length: >= 1 } && text.Length <= longest && !string.IsNullOrWhiteSpace(text) && !text.Any(char.IsControl);
 
     private static string OneOf<T>() where T : struct, Enum =>

@@ -1,0 +1,140 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using System.Text.Unicode;
+using Temper.Store;
+
+namespace Temper.Api.Http;
+
+/// <summary>Reads a JSON object field by field, so that one answer names every wrong field and what it may hold.</summary>
+/// <param name="what">Such as `a job spec`.</param>
+/// <param name="allowed">By a field's name what it may hold: completes the sentence "must be …".</param>
+internal sealed class SpecReader<T>(string what, Func<string, string> allowed) where T : class
+{
+    private static readonly JsonTypeInfo Type = Json.Options.GetTypeInfo(typeof(T));
+    private static readonly Dictionary<string, JsonPropertyInfo> Fields = Type.Properties.Where(field => field.Set is not null).ToDictionary(field => field.Name);
+
+    /// <summary>Reads a field's value: whether it could, else with errors of its own where those say more.</summary>
+    public delegate bool FieldReader(JsonElement value, SpecErrors errors, out object? read);
+
+    /// <summary>Fields whose JSON is not simply their type's.</summary>
+    public IReadOnlyDictionary<string, FieldReader> Special { get; init; } = new Dictionary<string, FieldReader>();
+
+    /// <summary>Required fields that may be absent here all the same.</summary>
+    public IReadOnlyList<string> NotRequired { get; init; } = [];
+
+    /// <param name="path">Goes before the names of fields in errors, such as `job.`.</param>
+    /// <param name="given">The fields' values as they came.</param>
+    /// <returns>Null when it is no object; else what could be read, not to be used where there are errors.</returns>
+    public T? Read(JsonElement root, SpecErrors errors, string path, out Dictionary<string, JsonElement> given)
+    {
+        given = [];
+        if (root.ValueKind != JsonValueKind.Object)
+        {
+            errors.Add(path.Length == 0 ? "body" : path.TrimEnd('.'), $"must be a JSON object, not {SpecErrors.Shown(root)}");
+            return null;
+        }
+
+        var spec = (T)Type.CreateObject!();
+        foreach (var property in root.EnumerateObject())
+        {
+            var name = NameOf(property);
+            if (!Fields.TryGetValue(name, out var field)) errors.Add(path + name, $"is not a field of {what}; its fields are {string.Join(", ", Fields.Keys)}");
+            else if (!given.TryAdd(name, property.Value)) errors.Add(path + name, "is given twice");
+            else if (!TrySet(spec, field, property.Value, errors) && !errors.HasWithin(path + name)) errors.Add(path + name, $"must be {allowed(name)}; got {SpecErrors.Shown(property.Value)}");
+        }
+        foreach (var (name, field) in Fields)
+            if (field.IsRequired && !given.ContainsKey(name) && !NotRequired.Contains(name)) errors.Add(path + name, $"is required: {allowed(name)}");
+        return spec;
+    }
+
+    /// <summary>An escape such as \ud800 stands for half a character, which no text can hold.</summary>
+    private static string NameOf(JsonProperty property)
+    {
+        try
+        {
+            return property.Name;
+        }
+        catch (InvalidOperationException)
+        {
+            return "body";
+        }
+    }
+
+    private bool TrySet(T spec, JsonPropertyInfo field, JsonElement value, SpecErrors errors)
+    {
+        if (value.ValueKind == JsonValueKind.Null && !field.IsSetNullable) return false;
+        if (Special.TryGetValue(field.Name, out var read) && value.ValueKind != JsonValueKind.Null)
+        {
+            if (!read(value, errors, out var special)) return false;
+            field.Set!(spec, special);
+            return true;
+        }
+        try
+        {
+            var given = value.Deserialize(field.PropertyType, Json.Options);
+            field.Set!(spec, given is 0.0 ? 0.0 : given); // jsonb knows no −0, and the same spec must read the same from there
+            return true;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException) // the latter two: half a surrogate pair in a text
+        {
+            return false;
+        }
+    }
+}
+
+/// <summary>What is wrong with a posted spec, by field.</summary>
+internal sealed class SpecErrors
+{
+    private readonly Dictionary<string, List<string>> byField = [];
+
+    public void Add(string field, string message) =>
+        (byField.TryGetValue(field, out var messages) ? messages : byField[field] = []).Add(message);
+
+    public bool Any => byField.Count > 0;
+
+    public bool Has(string field) => byField.ContainsKey(field);
+
+    /// <summary>Whether the field or a field of it is wrong.</summary>
+    public bool HasWithin(string field) => byField.Keys.Any(wrong => wrong == field || wrong.StartsWith($"{field}.", StringComparison.Ordinal));
+
+    public Dictionary<string, string[]> ByField() => byField.ToDictionary(error => error.Key, error => error.Value.ToArray());
+
+    public static string Shown(JsonElement value) => value.GetRawText() is { Length: > 80 } text ? text[..80] + "…" : value.GetRawText();
+
+    /// <param name="body">To be UTF-8 JSON.</param>
+    /// <returns>Null when it is not; the error is under the field it was found in, or `body`.</returns>
+    public JsonDocument? Parse(ReadOnlyMemory<byte> body)
+    {
+        if (!Utf8.IsValid(body.Span))
+        {
+            Add("body", "must be UTF-8");
+            return null;
+        }
+        try
+        {
+            return JsonDocument.Parse(body);
+        }
+        catch (JsonException e)
+        {
+            Add(LastFieldBefore(e, body.Span), $"is not valid JSON from line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1} on");
+            return null;
+        }
+    }
+
+    /// <summary>Reads up to the fault once more, to tell in which field it lies.</summary>
+    private static string LastFieldBefore(JsonException fault, ReadOnlySpan<byte> body)
+    {
+        var last = "body";
+        var reader = new Utf8JsonReader(body);
+        try
+        {
+            while (reader.Read())
+                if (reader is { TokenType: JsonTokenType.PropertyName, CurrentDepth: 1 }) last = reader.GetString()!;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return last;
+        }
+        throw fault;
+    }
+}

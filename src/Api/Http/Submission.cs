@@ -1,0 +1,25 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Temper.Api.Http;
+
+/// <summary>What submissions of jobs and of studies have in common.</summary>
+internal static class Submission
+{
+    private const int LongestKey = 255;
+
+    /// <param name="validateOnly">`true` to check only.</param>
+    /// <param name="key">The Idempotency-Key.</param>
+    /// <returns>Null when header and query are right.</returns>
+    public static ProblemHttpResult? Refusal(HttpRequest request, string? validateOnly, string? key)
+    {
+        if (key is not null && !(key.Length is >= 1 and <= LongestKey && key.All(c => c is > ' ' and <= '~')))
+            return Problems.Invalid("The header is wrong.", new() { ["idempotency-key"] = [$"must be 1 to {LongestKey} visible ASCII characters, such as a UUID"] });
+        var errors = new Dictionary<string, string[]>();
+        Problems.AddUnknownParameters(request, errors, "validateOnly");
+        if (validateOnly is not (null or "true" or "false")) errors["validateOnly"] = [$"must be true or false; got {validateOnly}"];
+        return errors.Count > 0 ? Problems.Invalid("The query is wrong.", errors) : null;
+    }
+
+    public static ProblemHttpResult KeyUsedForAnother(string what) => Problems.Of(
+        StatusCodes.Status422UnprocessableEntity, "The Idempotency-Key was used for another spec.", $"{what} was submitted with this key and a different spec. Send a new key for a new one.");
+}
