@@ -34,6 +34,12 @@ switch (args)
     case ["coverage", .. var rest]:
         Coverage.Run(trials: rest is ["--quick"] ? 100 : 1000, images: 2000);
         return 0;
+    case ["study", .. var rest]:
+        await StudyRun.RunAsync(quick: rest is ["--quick"]);
+        return 0;
+    case ["study-statistics", .. var rest]:
+        StudySimulation.Run(draws: rest is ["--quick"] ? 500 : 10_000);
+        return 0;
     case ["chaos", .. var rest] when Chaos.Settings(rest) is { } settings:
         return await Chaos.RunAsync(settings);
     case ["survival", .. var rest]:
@@ -42,6 +48,6 @@ switch (args)
         else await Survival.RunAsync(deaths: 100, resumes: 50, pairs: 8);
         return 0;
     default:
-        Console.Error.WriteLine("usage: api [--quick | --rates] | start [--quick] | training [--quick | --only rates|job|memory|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | report [--quick] | published [--quick] | queue [--quick] [--drains | --starts] | coverage [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
+        Console.Error.WriteLine("usage: api [--quick | --rates] | start [--quick] | training [--quick | --only rates|job|memory|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | report [--quick] | published [--quick] | queue [--quick] [--drains | --starts] | coverage [--quick] | study-statistics [--quick] | study [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
         return 2;
 }

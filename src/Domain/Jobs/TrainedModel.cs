@@ -1,12 +1,14 @@
 using System.Runtime.InteropServices;
 using Temper.Domain.Calibration;
+using Temper.Domain.Studies;
 
 namespace Temper.Domain.Jobs;
 
 /// <summary>What a training leaves behind: enough to judge the model in any way later, and to use it elsewhere.</summary>
 /// <param name="Weights">safetensors, one tensor a parameter, named as in the model.</param>
 /// <param name="Logits">Null when they were too large to keep.</param>
-public sealed record TrainedModel(byte[] Weights, StoredLogits? Logits);
+/// <param name="Scores">What studies compare it by; null when one validation image is all there was.</param>
+public sealed record TrainedModel(byte[] Weights, StoredLogits? Logits, Scores? Scores = null);
 
 /// <summary>The logits of the validation split and the test set with their labels, as bytes: float32 and int32, little-endian.</summary>
 /// <param name="Classes">K.</param>

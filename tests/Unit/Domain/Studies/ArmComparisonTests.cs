@@ -1,0 +1,155 @@
+using Temper.Domain.Studies;
+using Temper.Harness;
+
+namespace Temper.Unit.Domain.Studies;
+
+/// <summary>By hand, and against simulated truth: bench/study-statistics is the same at full size.</summary>
+public class ArmComparisonTests
+{
+    private const int Draws = 400;
+
+    /// <summary>Two standard deviations of a share of 5 %, counted from so many draws: what is simulated lies at 4.3 % and below.</summary>
+    private const double Slack = 0.02;
+
+    [Fact]
+    public void Between_TwoArms_IsThePairedTTest()
+    {
+        var comparison = new ArmComparison([Losses(0, 0.30, 0.50, 0.40, 0.60), Losses(1, 0.20, 0.42, 0.29, 0.51)]);
+
+        var difference = comparison.Between(0, 1);
+
+        // Differences .10, .08, .11, .09: mean .095, deviation .0129099, t = 14.7173 with 3 degrees of freedom.
+        Assert.Equal(4, difference.Seeds);
+        Assert.Equal(0.095, difference.Mean, 1e-12);
+        Assert.Equal(0.0129099, difference.StandardDeviation!.Value, 1e-6);
+        Assert.Equal(3, difference.Degrees);
+        Assert.Equal(StudentT.Tail(14.7173, 3), difference.PValue, 1e-7);
+        Assert.Equal(1 - difference.PValue, comparison.Between(1, 0).PValue, 1e-12);
+        Assert.True(comparison.DifferenceExists);
+        Assert.Equal([1], comparison.Tied);
+        var interval = difference.Interval(0.025)!.Value;
+        Assert.Equal(0.095 - 3.18245 * 0.0129099 / 2, interval.Low, 1e-6);
+        Assert.Equal(0.095 + 3.18245 * 0.0129099 / 2, interval.High, 1e-6);
+    }
+
+    [Fact]
+    public void Between_ArmsWithDifferentSeeds_ComparesThoseInCommon()
+    {
+        var comparison = new ArmComparison([new(0, new Dictionary<long, double> { [1] = 1, [2] = 2, [3] = 9 }), new(1, new Dictionary<long, double> { [2] = 1.5, [1] = 0.5, [7] = 0 })]);
+
+        Assert.Equal((2, 0.5), (comparison.Between(0, 1).Seeds, comparison.Between(0, 1).Mean));
+    }
+
+    [Fact]
+    public void Compare_DifferencesThatAreAllTheSame_ClaimsNothing()
+    {
+        var comparison = new ArmComparison([Losses(0, 0.25, 0.25), Losses(1, 0.5, 0.5)]);
+
+        Assert.False(comparison.DifferenceExists);
+        Assert.Equal([0, 1], comparison.Tied);
+        Assert.Null(comparison.SeedsToTell(comparison.Between(0, 1)));
+    }
+
+    [Fact]
+    public void Compare_OneSeedOrNone_ClaimsNothing()
+    {
+        var comparison = new ArmComparison([Losses(0, 0.1), Losses(1, 0.9), Losses(2)]);
+
+        Assert.False(comparison.DifferenceExists);
+        Assert.Equal([0, 1], comparison.Tied);
+        Assert.Null(comparison.Between(0, 1).Interval(0.025));
+        Assert.Null(comparison.Detectable(1));
+    }
+
+    [Theory]
+    [InlineData(Scatter.Even)]
+    [InlineData(Scatter.OneWildArm)]
+    [InlineData(Scatter.Growing)]
+    [InlineData(Scatter.Related)]
+    [InlineData(Scatter.HeavyTails)]
+    public void Compare_NoTrueDifference_SeldomClaimsOne(Scatter scatter)
+    {
+        foreach (var arms in new[] { 3, 6, 12 })
+            foreach (var seeds in new[] { 2, 3, 10 })
+                Assert.InRange(new SimulatedStudies(new double[arms], seeds, scatter).Share(Draws, losses => new ArmComparison(losses).DifferenceExists), 0, 0.05 + Slack);
+    }
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(10)]
+    public void Compare_APlantedBest_IsAmongTheTied(int seeds)
+    {
+        foreach (var worse in new[] { 1.0, 3, 6 })
+        {
+            var gap = SimulatedStudies.StandardErrors(worse, seeds);
+            Assert.InRange(new SimulatedStudies([gap, gap, 0, gap, gap, gap], seeds, Scatter.Even).Share(Draws, losses => new ArmComparison(losses).Tied.Contains(2)), 0.95, 1);
+        }
+    }
+
+    [Fact]
+    public void Compare_ADifferenceOfSixStandardErrorsWithTenSeeds_LeavesTheTied()
+    {
+        var gap = SimulatedStudies.StandardErrors(6, 10);
+
+        Assert.InRange(new SimulatedStudies([0, 0, 0, gap, 0, 0], 10, Scatter.Even).Share(Draws, losses => !new ArmComparison(losses).Tied.Contains(3)), 0.95, 1);
+        Assert.InRange(new SimulatedStudies([0, gap, gap, gap, gap, gap], 10, Scatter.Even).Share(Draws, losses => new ArmComparison(losses).Tied is [0]), 0.95, 1);
+    }
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(10)]
+    public void Detectable_Difference_TakesTheWorseArmOutOfTheTiedFourTimesInFive(int seeds)
+    {
+        var detectable = new ArmComparison(new SimulatedStudies(new double[6], 1000, Scatter.Even).Draw(1)).Detectable(seeds)!.Value;
+
+        var left = new SimulatedStudies([detectable, 0, 0, 0, 0, 0], seeds, Scatter.Even).Share(1000, losses => !new ArmComparison(losses).Tied.Contains(0));
+
+        // It is reckoned for one pair; here five others may show the difference as well.
+        Assert.InRange(left, 0.75, 0.99);
+    }
+
+    [Fact]
+    public void SeedsToTell_ADifference_IsTheFirstNumberThatSuffices()
+    {
+        var comparison = new ArmComparison(new SimulatedStudies([0.5, 0], 10, Scatter.Even).Draw(3));
+
+        var needed = comparison.SeedsToTell(comparison.Between(0, 1) with { Mean = -0.5, StandardDeviation = Math.Sqrt(2) })!.Value;
+
+        // One-sided 2.5 % of two arms' difference either way, 80 %: (1.960 + .842)²·2 / .5² = 62.8 by the normal approximation, one or two more by t.
+        Assert.InRange(needed, 63, 66);
+        Assert.Null(comparison.SeedsToTell(comparison.Between(0, 1) with { Mean = 1e-9 }));
+    }
+
+    [Theory]
+    [InlineData(Scatter.Even)]
+    [InlineData(Scatter.OneWildArm)]
+    [InlineData(Scatter.Related)]
+    public void Halving_OfASimulatedStudy_SeldomChangesTheRecommendation(Scatter scatter)
+    {
+        foreach (var step in new[] { 0.0, 0.5, 10 })
+        {
+            var study = new SimulatedStudies([2 * step, step, 0, step, 2 * step, 3 * step], 5, scatter);
+            Assert.InRange(study.Share(Draws, losses => SimulatedStudies.WithHalving(losses).Recommended != SimulatedStudies.Recommended(new ArmComparison(losses))), 0, 0.05);
+        }
+    }
+
+    [Fact]
+    public void Halving_ClearDifferences_SavesTrainings()
+    {
+        var study = new SimulatedStudies([20, 10, 0, 10, 20, 30], 10, Scatter.Even);
+
+        Assert.All(Enumerable.Range(0, 50), draw => Assert.InRange(SimulatedStudies.WithHalving(study.Draw(draw)).Saved, 0.4, 0.8));
+    }
+
+    [Fact]
+    public void Losers_BeforeAllHaveFinishedTheSameTwoSeeds_AreNone()
+    {
+        var left = new SimulatedStudies([0, 100, 100], 3, Scatter.Even).Draw(1);
+
+        Assert.Equal([1, 2], Race.Losers(left, 3));
+        Assert.Empty(Race.Losers([left[0], left[1], left[2] with { BySeed = left[2].BySeed.Take(1).ToDictionary() }], 3));
+        Assert.Empty(Race.Losers([left[0]], 3));
+    }
+
+    private static ArmLosses Losses(int arm, params double[] losses) => new(arm, losses.Select((loss, seed) => (loss, seed)).ToDictionary(one => (long)one.seed, one => one.loss));
+}

@@ -1,0 +1,170 @@
+using Temper.Domain.Jobs;
+using Temper.Domain.Smoothing;
+using Temper.Domain.Studies;
+
+namespace Temper.Unit.Domain.Studies;
+
+public class RecommendationTests
+{
+    private static readonly StudySpec Study = new()
+    {
+        Job = new() { Dataset = "mnist", Epsilon = 0, Epochs = 3 }, Epsilons = [0, 0.1, 0.3], Seeds = [0, 1, 2, 3, 4], Criterion = Criterion.Ece,
+    };
+
+    [Fact]
+    public void Of_OneClearWinner_RecommendsItAndNothingIsTied()
+    {
+        var recommendation = Recommend(Study, (arm, seed) => arm switch { 0 => 0.10, 1 => 0.02, _ => 0.25 } + 0.001 * Wobble(arm, seed));
+
+        Assert.Equal(0.1, recommendation.Epsilon);
+        Assert.Equal([0.1], recommendation.Tied);
+        Assert.True(recommendation.DifferenceExists);
+        Assert.Null(recommendation.MoreSeeds);
+        Assert.Equal("Use ε = 0.1: by ECE on validation, with 5 seeds, every other arm is significantly worse than another one.", recommendation.Sentence);
+        Assert.Equal([0.1, 0, 0.3], recommendation.Arms.Select(arm => arm.Arm.Epsilon));
+        Assert.Null(recommendation.Arms[0].BehindBest);
+        Assert.Equal(0.08, recommendation.Arms[1].BehindBest!.Value, 0.002);
+    }
+
+    [Fact]
+    public void Of_NothingToTell_PrefersNoSmoothingWithTemperature()
+    {
+        var recommendation = Recommend(Study, (arm, seed) => 0.1 + 0.01 * Wobble(arm, seed));
+
+        Assert.False(recommendation.DifferenceExists);
+        Assert.Equal(0, recommendation.Epsilon);
+        Assert.Equal([0, 0.1, 0.3], recommendation.Tied);
+        Assert.Equal(2, recommendation.Temperature!.Value, 1e-12);
+        Assert.StartsWith("No significant difference by ECE on validation with 5 seeds: prefer ε = 0 with temperature T = 2.00. So many seeds find a difference of ", recommendation.Sentence);
+        Assert.NotNull(recommendation.Power.DetectableDifference);
+    }
+
+    [Fact]
+    public void Of_ATieBelowAClearLoser_TakesTheLeastSmoothing()
+    {
+        var recommendation = Recommend(Study, (arm, seed) => (arm == 2 ? 0.5 : 0.1) + ((seed % 2 == 0) == (arm == 0) ? 0.01 : -0.01));
+
+        Assert.Equal((0.0, 0.1), (recommendation.Epsilon, recommendation.LowestMean));
+        Assert.Equal([0, 0.1], recommendation.Tied);
+        Assert.StartsWith("Use ε = 0: by ECE on validation it has the least smoothing of the 2 arms that may be the best (ε = 0.1; ε = 0); 1 of 3 are significantly worse.", recommendation.Sentence);
+    }
+
+    [Fact]
+    public void Of_ACriterionAfterTemperature_NamesTheTemperatureWithNoSmoothing()
+    {
+        var study = Study with { Criterion = Criterion.EceAfterTemperature };
+
+        var jobs = Jobs(study, (arm, seed) => 0.1).Select(job => job with { Scores = job.Scores with { Validation = job.Scores.Validation with { EceAfterTemperature = 0.1 * job.Arm + 0.001 * Wobble(job.Arm, job.Seed) } } });
+
+        Assert.StartsWith("Use ε = 0 with temperature T = 2.00: by ECE after temperature on validation, with 5 seeds, every other arm is significantly worse", Assert.Single(Recommendation.Of(study, Arms(study), [.. jobs])).Sentence);
+    }
+
+    [Fact]
+    public void Of_BothConventions_ComparesTheirSmoothingInOne()
+    {
+        var study = Study with { Smoothing = [SmoothingConvention.Uniform, SmoothingConvention.Others], Epsilons = [0.1] };
+
+        var recommendation = Recommend(study, (arm, seed) => 0.1 + 0.01 * Wobble(arm, seed));
+
+        // ε = 0.1 of `others` smooths as much as 0.111 of `uniform`.
+        Assert.Equal(SmoothingConvention.Uniform, recommendation.Arm!.Smoothing);
+        Assert.Empty(recommendation.Findings);
+    }
+
+    [Fact]
+    public void Of_SeveralSharesOfLabelNoise_AnswersEachByItself()
+    {
+        var study = Study with { LabelNoise = [0, 0.4], Epsilons = [0, 0.1] };
+
+        var recommendations = Recommendation.Of(study, Arms(study), Jobs(study, (arm, seed) => (arm is 0 or 3 ? 0.02 : 0.3) + 0.001 * Wobble(arm, seed)));
+
+        Assert.Equal([(0.0, 0.0), (0.4, 0.1)], recommendations.Select(one => (one.LabelNoise, one.Epsilon!.Value)));
+        Assert.Contains(recommendations[1].Findings, finding => finding.StartsWith("Robustness to label noise of 0.4: test accuracy is "));
+        Assert.Contains(recommendations[0].Findings, finding => finding.StartsWith("Accuracy: test accuracy is "));
+    }
+
+    [Fact]
+    public void Of_NoJobsYet_SaysSo()
+    {
+        var recommendation = Assert.Single(Recommendation.Of(Study, Arms(Study), []));
+
+        Assert.Null(recommendation.Epsilon);
+        Assert.Empty(recommendation.Tied);
+        Assert.Equal("No job has succeeded yet.", recommendation.Sentence);
+    }
+
+    [Fact]
+    public void Of_OneSeed_SaysThatItTellsNothing()
+    {
+        var recommendation = Recommend(Study with { Seeds = [3] }, (arm, _) => 0.1 * arm);
+
+        Assert.False(recommendation.DifferenceExists);
+        Assert.StartsWith("One seed tells nothing of chance: by ECE on validation ε = 0 came out lowest", recommendation.Sentence);
+    }
+
+    [Fact]
+    public void Of_AnArmWithFewSeeds_NeitherChoosesItNorCallsItTied()
+    {
+        // One job of ε = 0 is left of five.
+        var jobs = Jobs(Study, (arm, seed) => arm switch { 0 => 0.9, 1 => 0.02, _ => 0.25 } + 0.001 * Wobble(arm, seed)).Where(job => job.Arm != 0 || job.Seed == 2).ToList();
+
+        var recommendation = Assert.Single(Recommendation.Of(Study, Arms(Study), jobs));
+
+        Assert.Equal(0.1, recommendation.Epsilon);
+        Assert.Equal([0.1], recommendation.Tied);
+        Assert.EndsWith("Too few jobs have succeeded to judge ε = 0.", recommendation.Sentence);
+        Assert.False(recommendation.Arms.Single(arm => arm.Arm.Epsilon == 0).IsJudged);
+    }
+
+    [Fact]
+    public void Of_AnArmDroppedOnEasySeeds_RanksItByWhatTheSeedsAreWorth()
+    {
+        // Seeds 0 and 1 are easy; ε = 0.3 has no others and is worse by 0.02.
+        var arms = Arms(Study).Select(arm => arm.Number == 2 ? arm with { DroppedAtSeeds = 2 } : arm).ToList();
+        var jobs = Jobs(Study, (arm, seed) => (seed < 2 ? 0.02 : 0.1) + (arm == 2 ? 0.02 : 0.001 * arm) + 0.0001 * Wobble(arm, seed)).Where(job => job.Arm != 2 || job.Seed < 2).ToList();
+
+        var recommendation = Assert.Single(Recommendation.Of(Study, arms, jobs));
+
+        Assert.Equal(0, recommendation.LowestMean);
+        Assert.Equal([0, 0.1, 0.3], recommendation.Arms.Select(arm => arm.Arm.Epsilon));
+        Assert.Equal(0.068, recommendation.Arms[0].MeanLoss, 0.0002);
+        Assert.Equal(recommendation.Arms[0].MeanLoss + 0.02, recommendation.Arms[2].MeanLoss, 0.001);
+        Assert.True(recommendation.DifferenceExists);
+        Assert.DoesNotContain(0.3, recommendation.Tied);
+    }
+
+    /// <summary>The test figures of these jobs say the opposite of their validation figures.</summary>
+    [Fact]
+    public void Of_TestFiguresThatDisagree_ChoosesByValidation()
+    {
+        var recommendation = Recommend(Study, (arm, seed) => 0.05 * arm + 0.001 * Wobble(arm, seed), test: (arm, _) => 1 - 0.05 * arm);
+
+        Assert.Equal(0, recommendation.Epsilon);
+        Assert.Equal([0], recommendation.Tied);
+    }
+
+    [Fact]
+    public void Findings_OfSmoothing_StateTheNumbersAndTheirIntervals()
+    {
+        var recommendation = Recommend(Study, (arm, seed) => 0.1 - 0.03 * arm + 0.001 * Wobble(arm, seed));
+
+        Assert.Equal(["Over-fitting", "Calibration before temperature", "Calibration after temperature", "Accuracy", "Under-fitting at large ε", "Selective risk"], recommendation.Findings.Select(finding => finding.Split(':')[0]));
+        Assert.Matches(@"^Calibration before temperature: ECE is 0\.\d+ at ε = 0 and 0\.\d+ at ε = 0\.3, lower \(−0\.\d+, 95 % interval −0\.\d+ to −0\.\d+\); the signed gap", recommendation.Findings[1]);
+    }
+
+    private static Recommendation Recommend(StudySpec study, Func<int, long, double> validation, Func<int, long, double>? test = null) =>
+        Assert.Single(Recommendation.Of(study, Arms(study), Jobs(study, validation, test)));
+
+    private static IReadOnlyList<StudyArm> Arms(StudySpec study) => [.. study.Arms().Select((arm, number) => new StudyArm(number, arm, null))];
+
+    private static IReadOnlyList<StudyJob> Jobs(StudySpec study, Func<int, long, double> validation, Func<int, long, double>? test = null) =>
+    [
+        .. from arm in Arms(study) from seed in study.Seeds!
+           select new StudyJob(Guid.NewGuid(), arm.Number, seed, 0.99, 2, new(2, Split(validation(arm.Number, seed)), Split((test ?? validation)(arm.Number, seed)))),
+    ];
+
+    private static SplitScores Split(double ece) => new(0.95 - ece / 10, 0.2, 0.1, ece, ece, 0.01, 0.19, 0.01);
+
+    /// <summary>Something that looks like chance, from −1 to 1.</summary>
+    private static double Wobble(int arm, long seed) => Math.Sin(12.9898 * arm + 78.233 * seed + 1) is var x ? 2 * (x * 43758.5453 - Math.Floor(x * 43758.5453)) - 1 : 0;
+}
