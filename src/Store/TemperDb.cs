@@ -2,6 +2,8 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 using Temper.Domain.Jobs;
+using Temper.Domain.Smoothing;
+using Temper.Domain.Studies;
 using Temper.Store.Rows;
 
 namespace Temper.Store;
@@ -15,6 +17,9 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
     public DbSet<ModelRow> Models => Set<ModelRow>();
     public DbSet<AttemptRow> Attempts => Set<AttemptRow>();
     public DbSet<WorkerRow> Workers => Set<WorkerRow>();
+    public DbSet<StudyRow> Studies => Set<StudyRow>();
+    public DbSet<ArmRow> Arms => Set<ArmRow>();
+    public DbSet<ScoresRow> Scores => Set<ScoresRow>();
 
     protected override void OnModelCreating(ModelBuilder model)
     {
@@ -24,6 +29,9 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         model.Entity<ModelRow>(MapModels);
         model.Entity<AttemptRow>(MapAttempts);
         model.Entity<WorkerRow>(MapWorkers);
+        model.Entity<StudyRow>(MapStudies);
+        model.Entity<ArmRow>(MapArms);
+        model.Entity<ScoresRow>(MapScores);
         foreach (var property in model.Model.GetEntityTypes().SelectMany(entity => entity.GetProperties()))
             property.SetColumnName(SnakeCase(property.Name));
     }
@@ -36,6 +44,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
             table.HasCheckConstraint("ck_jobs_finished", $"(finished_at IS NOT NULL) = (state IN ({SqlList(FinalStates)}))");
             table.HasCheckConstraint("ck_jobs_owner", "(worker_id IS NOT NULL) = (state = 'running')");
             table.HasCheckConstraint("ck_jobs_result", "(result IS NOT NULL) = (state = 'succeeded')");
+            table.HasCheckConstraint("ck_jobs_study", "num_nulls(study_id, arm, seed) IN (0, 3)");
             table.HasCheckConstraint("ck_jobs_stop", $"stop_requested IS NULL OR (state = 'running' AND stop_requested IN ({SqlList(Enum.GetValues<StopRequest>())}))");
         });
         jobs.HasKey(job => job.Id).HasName("pk_jobs");
@@ -59,6 +68,11 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
 
         jobs.HasOne<JobRow>().WithMany().HasForeignKey(job => job.Reproduces).HasConstraintName("fk_jobs_reproduces").OnDelete(DeleteBehavior.SetNull);
         jobs.HasIndex(job => job.Reproduces, "ix_jobs_reproduces").HasFilter("reproduces IS NOT NULL"); // for the foreign key
+
+        jobs.HasOne<ArmRow>().WithMany().HasForeignKey(job => new { job.StudyId, job.Arm }).HasConstraintName("fk_jobs_arm");
+        // An arm is trained once with each seed, whoever extends the study at the same time.
+        jobs.HasIndex(job => new { job.StudyId, job.Arm, job.Seed }, "ix_jobs_study").IsUnique().HasFilter("study_id IS NOT NULL");
+        jobs.HasIndex(job => new { job.StudyId, job.Sequence }, "ix_jobs_study_sequence").HasFilter("study_id IS NOT NULL");
 
         jobs.HasIndex(job => new { job.Priority, job.Sequence }, "ix_jobs_queue").IsDescending(true, false).HasFilter("state = 'queued'");
         jobs.HasIndex(job => job.WorkerId, "ix_jobs_worker").HasFilter("worker_id IS NOT NULL");
@@ -109,6 +123,36 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         workers.Property(worker => worker.HeartbeatAt).HasDefaultValueSql("clock_timestamp()");
     }
 
+    private static void MapStudies(EntityTypeBuilder<StudyRow> studies)
+    {
+        studies.ToTable("studies");
+        studies.HasKey(study => study.Id).HasName("pk_studies");
+        studies.Property(study => study.Id).ValueGeneratedNever();
+        studies.Property(study => study.Sequence).UseIdentityAlwaysColumn();
+        studies.Property(study => study.Spec).HasConversion(AsJson<StudySpec>()).HasColumnType("jsonb");
+        studies.Property(study => study.Submitted).HasConversion(AsJson<StudySpec>()).HasColumnType("jsonb");
+        studies.Property(study => study.CreatedAt).HasDefaultValueSql("clock_timestamp()");
+        studies.HasIndex(study => study.Sequence, "ix_studies_sequence").IsUnique();
+        studies.HasIndex(study => study.IdempotencyKey, "ix_studies_idempotency_key").IsUnique().HasFilter("idempotency_key IS NOT NULL");
+    }
+
+    private static void MapArms(EntityTypeBuilder<ArmRow> arms)
+    {
+        arms.ToTable("arms");
+        arms.HasKey(arm => new { arm.StudyId, arm.Arm }).HasName("pk_arms");
+        arms.Property(arm => arm.Smoothing).HasConversion(AsWord<SmoothingConvention>());
+        arms.Property(arm => arm.Model).HasConversion(AsWord<ModelName>());
+        arms.HasOne<StudyRow>().WithMany(study => study.Arms).HasForeignKey(arm => arm.StudyId).HasConstraintName("fk_arms_study");
+        arms.HasIndex(arm => new { arm.StudyId, arm.Epsilon, arm.Smoothing, arm.LearningRate, arm.Model, arm.LabelNoise }, "ix_arms_grid").IsUnique();
+    }
+
+    private static void MapScores(EntityTypeBuilder<ScoresRow> scores)
+    {
+        scores.ToTable("scores");
+        scores.HasKey(row => row.JobId).HasName("pk_scores");
+        scores.HasOne<JobRow>().WithOne().HasForeignKey<ScoresRow>(row => row.JobId).HasConstraintName("fk_scores_job");
+    }
+
     /// <summary>An enum's value as it stands in a column.</summary>
     internal static T Parse<T>(string word) where T : struct, Enum => Enum.Parse<T>(word.Replace("_", ""), ignoreCase: true);
 
@@ -117,7 +161,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
     private static string SqlList<T>(IEnumerable<T> values) where T : struct, Enum =>
         string.Join(", ", values.Select(value => $"'{Word(value)}'"));
 
-    private static string Word<T>(T value) where T : struct, Enum => SnakeCase(value.ToString());
+    internal static string Word<T>(T value) where T : struct, Enum => SnakeCase(value.ToString());
 
     private static ValueConverter<T, string> AsWord<T>() where T : struct, Enum => new(value => Word(value), text => Parse<T>(text));
 

@@ -15,7 +15,7 @@ internal static class CalibrationEndpoints
     private const string ReportVersion = "1";
 
     /// <summary>A report takes two threads for a second: more at once than there are cores for would only wait for each other.</summary>
-    private static readonly SemaphoreSlim Reports = new(Math.Max(1, Environment.ProcessorCount / 2));
+    internal static readonly SemaphoreSlim Reports = new(Math.Max(1, Environment.ProcessorCount / 2));
 
     public static void MapCalibration(this IEndpointRouteBuilder routes)
     {
@@ -88,8 +88,8 @@ internal static class CalibrationEndpoints
         return TypedResults.File(weights, "application/octet-stream", $"{id}.safetensors", entityTag: new($"\"{id:N}\""));
     }
 
-    /// <summary>Where they were kept; the weights, which may be many times as large, stay where they are.</summary>
-    private static IQueryable<StoredLogits> LogitsOf(TemperDb db, Guid id) => db.Models.Where(model => model.JobId == id).Select(model => new StoredLogits(
+    /// <summary>None where they were not kept; the weights, which may be many times as large, stay where they are.</summary>
+    internal static IQueryable<StoredLogits> LogitsOf(TemperDb db, Guid id) => db.Models.Where(model => model.JobId == id && model.Classes != null).Select(model => new StoredLogits(
         model.Classes!.Value, model.ValidationLogits!, model.ValidationLabels!, model.TestLogits!, model.TestLabels!, model.TrueProbabilities));
 
     /// <returns>Null when what is asked for is there.</returns>

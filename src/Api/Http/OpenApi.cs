@@ -5,6 +5,7 @@ using Microsoft.OpenApi;
 using Swashbuckle.AspNetCore.SwaggerGen;
 using Temper.Api.Jobs;
 using Temper.Domain.Jobs;
+using Temper.Domain.Studies;
 using Temper.Store;
 
 namespace Temper.Api.Http;
@@ -29,7 +30,7 @@ internal static class OpenApi
             swagger.NonNullableReferenceTypesAsRequired();
             foreach (var assembly in new[] { typeof(OpenApi).Assembly, typeof(JobSpec).Assembly }) swagger.IncludeXmlComments(assembly);
             // What people come for first.
-            swagger.OrderActionsBy(action => $"{(action.RelativePath!.StartsWith("jobs") ? 0 : 1)} {action.RelativePath}");
+            swagger.OrderActionsBy(action => $"{(action.RelativePath!.StartsWith("jobs") ? 0 : action.RelativePath.StartsWith("studies") ? 1 : 2)} {action.RelativePath}");
             swagger.SchemaFilter<SpecRules>();
             swagger.SchemaFilter<Examples>();
             swagger.SchemaFilter<NullableReferences>();
@@ -59,20 +60,30 @@ internal static class OpenApi
     {
         public void Apply(IOpenApiSchema schema, SchemaFilterContext context)
         {
-            if (context.Type != typeof(JobSpec) || schema is not OpenApiSchema spec) return;
+            if (schema is not OpenApiSchema spec) return;
+            // The defaults that the records themselves have.
+            var job = new JobSpec { Dataset = "", Epsilon = 0, Epochs = 0 };
+            if (context.Type == typeof(JobSpec)) Describe(spec, ["dataset", "epsilon", "epochs"], job, JobSpecRule.All.Select(rule => (rule.Field, rule.Allowed)));
+            if (context.Type == typeof(StudySpec)) Describe(spec, ["job"], new StudySpec { Job = job }, StudySpecRule.All.Select(rule => (rule.Field, rule.Allowed)));
+            if (context.Type == typeof(StudyExtension)) Describe(spec, [], new StudyExtension(), StudySpecRule.All.Select(rule => (rule.Field, rule.Allowed)));
+        }
+
+        private static void Describe<T>(OpenApiSchema spec, HashSet<string> required, T byDefault, IEnumerable<(string Field, string Allowed)> rules)
+        {
             spec.AdditionalPropertiesAllowed = false;
-            // The defaults that the record itself has.
-            var defaults = JsonSerializer.SerializeToNode(new JobSpec { Dataset = "", Epsilon = 0, Epochs = 0 }, Json.Options)!.AsObject();
-            spec.Required = new HashSet<string> { "dataset", "epsilon", "epochs" };
+            var defaults = JsonSerializer.SerializeToNode(byDefault, Json.Options)!.AsObject();
+            spec.Required = required;
             foreach (var (field, property) in spec.Properties!)
             {
                 // An enum's property is a reference, which takes a description and a default of its own beside it.
-                var allowed = string.Join("; ", JobSpecRule.All.Where(rule => rule.Field == field).Select(rule => rule.Allowed));
+                var allowed = string.Join("; ", rules.Where(rule => rule.Field == field).Select(rule => rule.Allowed));
                 property.Description = $"{property.Description} Must be {allowed}.".Trim();
-                if (spec.Required.Contains(field)) continue;
+                if (required.Contains(field)) continue;
                 if (property is OpenApiSchema plain) plain.Default = defaults[field]?.DeepClone();
                 if (property is OpenApiSchemaReference reference) reference.Default = defaults[field]?.DeepClone();
             }
+            if (spec.Properties.TryGetValue("seeds", out var seeds))
+                spec.Properties["seeds"] = new OpenApiSchema { OneOf = [new OpenApiSchema { Type = JsonSchemaType.Integer }, new OpenApiSchema { Type = JsonSchemaType.Array, Items = new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64" } }, new OpenApiSchema { Type = JsonSchemaType.Null }], Description = seeds.Description };
         }
     }
 
@@ -109,13 +120,15 @@ internal static class OpenApi
             Id, ShownState.Running, null, false, Spec, TargetsResponse.Of(Spec),
             new(Epoch: 2, Epochs: 3, Step: 200, Steps: 422, ImagesPerSecond: 6900, SecondsLeft: 11.9),
             Attempt: 1, Failures: 0, Worker: "gpu-node-1:4242",
-            Submitted, Submitted.AddMilliseconds(8), Submitted.AddMilliseconds(620), null, null, null, JobLinks.Of(Id));
+            Submitted, Submitted.AddMilliseconds(8), Submitted.AddMilliseconds(620), null, null, null, null, JobLinks.Of(Id));
 
         private static readonly EpochMetrics Epoch = new(1, 0.703, 0.936, 0.158, 0.983, 0.107, -0.107, 0.001, 8.1, 6870);
 
         private static readonly Dictionary<Type, JsonNode> ByType = new()
         {
             [typeof(JobSpec)] = new JsonObject { ["dataset"] = "mnist", ["epsilon"] = 0.1, ["epochs"] = 3 },
+            [typeof(StudySpec)] = new JsonObject { ["job"] = new JsonObject { ["dataset"] = "digits", ["epochs"] = 3 }, ["criterion"] = "ece" },
+            [typeof(StudyExtension)] = new JsonObject { ["seeds"] = 2 },
             [typeof(JobResponse)] = Node(Job),
             [typeof(JobPage)] = Node(new JobPage([Job], "41")),
             [typeof(MetricsResponse)] = Node(new MetricsResponse([Epoch])),

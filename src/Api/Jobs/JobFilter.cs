@@ -28,6 +28,10 @@ internal sealed class JobFilter
     [FromQuery(Name = "tag")]
     public string? Tag { get; init; }
 
+    /// <summary>Only jobs of this study.</summary>
+    [FromQuery(Name = "study")]
+    public string? Study { get; init; }
+
     /// <summary>Jobs on a page, 1 to 200; 50 when absent.</summary>
     [FromQuery(Name = "limit")]
     public string? Limit { get; init; }
@@ -41,11 +45,12 @@ internal sealed class JobFilter
     internal Dictionary<string, string[]> Errors(HttpRequest request)
     {
         var errors = new Dictionary<string, string[]>();
-        Problems.AddUnknownParameters(request, errors, "state", "dataset", "tag", "limit", "cursor");
+        Problems.AddUnknownParameters(request, errors, "state", "dataset", "tag", "study", "limit", "cursor");
         if (State is not null && !States.ContainsKey(State)) errors["state"] = [$"must be one of {string.Join(", ", States.Keys)}; got {State}"];
         if (Dataset is not null && DatasetCatalog.Find(Dataset) is null)
             errors["dataset"] = [$"must be one of {string.Join(", ", DatasetCatalog.All.Select(card => card.Name))}; got {Dataset}"];
         if (Tag is not null && !JobSpecRule.IsTag(Tag)) errors["tag"] = ["must be 1 to 64 characters on one line"];
+        if (Study is not null && !Guid.TryParse(Study, out _)) errors["study"] = [$"must be the id of a study; got {Study}"];
         if (Limit is not null && !(int.TryParse(Limit, NumberStyles.None, CultureInfo.InvariantCulture, out var limit) && limit is >= 1 and <= LargestLimit))
             errors["limit"] = [$"must be a whole number from 1 to {LargestLimit}; got {Limit}"];
         if (Cursor is not null && !long.TryParse(Cursor, NumberStyles.None, CultureInfo.InvariantCulture, out _))
@@ -63,6 +68,11 @@ internal sealed class JobFilter
         }
         if (Dataset is not null) jobs = jobs.Where(job => job.Dataset == Dataset);
         if (Tag is not null) jobs = jobs.Where(job => EF.Functions.JsonExists(job.Tags, Tag));
+        if (Study is not null)
+        {
+            var study = Guid.Parse(Study);
+            jobs = jobs.Where(job => job.StudyId == study);
+        }
         if (Cursor is not null)
         {
             var before = long.Parse(Cursor, CultureInfo.InvariantCulture);

@@ -21,6 +21,7 @@ namespace Temper.Api.Jobs;
 /// <param name="FinishedAt">When it reached its final state.</param>
 /// <param name="Result">Test-set figures; null until succeeded.</param>
 /// <param name="Reproduces">The job whose spec this one runs once more; null for a job of its own.</param>
+/// <param name="Study">The study whose job it is; null for a job of its own.</param>
 /// <param name="Links">Where to go from here.</param>
 /// <param name="Advice">What ε is likely to do here; only in the answer to `POST /jobs`, else null.</param>
 public sealed record JobResponse(
@@ -40,6 +41,7 @@ public sealed record JobResponse(
     DateTimeOffset? FinishedAt,
     JobResult? Result,
     Guid? Reproduces,
+    Guid? Study,
     JobLinks Links,
     SmoothingAdvice? Advice = null)
 {
@@ -47,7 +49,7 @@ public sealed record JobResponse(
     internal static JobResponse Of(JobRow job) => new(
         job.Id, ShownStates.Of(job.State, job.StopRequested), job.Reason, job.State.IsFinal(), job.Spec, TargetsResponse.Of(job.Spec),
         job.Progress, job.Attempt, job.Failures, job.Worker?.Name,
-        job.CreatedAt, job.ClaimedAt, job.TrainingStartedAt, job.FinishedAt, job.Result, job.Reproduces, JobLinks.Of(job.Id));
+        job.CreatedAt, job.ClaimedAt, job.TrainingStartedAt, job.FinishedAt, job.Result, job.Reproduces, job.StudyId, JobLinks.Of(job.Id));
 }
 
 /// <summary>The label distribution that a spec trains towards, in both conventions.</summary>

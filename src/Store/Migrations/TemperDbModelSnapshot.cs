@@ -22,6 +22,51 @@ namespace Temper.Store.Migrations
 
             NpgsqlModelBuilderExtensions.UseIdentityByDefaultColumns(modelBuilder);
 
+            modelBuilder.Entity("Temper.Store.Rows.ArmRow", b =>
+                {
+                    b.Property<Guid>("StudyId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("study_id");
+
+                    b.Property<int>("Arm")
+                        .HasColumnType("integer")
+                        .HasColumnName("arm");
+
+                    b.Property<int?>("DroppedAtSeeds")
+                        .HasColumnType("integer")
+                        .HasColumnName("dropped_at_seeds");
+
+                    b.Property<double>("Epsilon")
+                        .HasColumnType("double precision")
+                        .HasColumnName("epsilon");
+
+                    b.Property<double>("LabelNoise")
+                        .HasColumnType("double precision")
+                        .HasColumnName("label_noise");
+
+                    b.Property<double>("LearningRate")
+                        .HasColumnType("double precision")
+                        .HasColumnName("learning_rate");
+
+                    b.Property<string>("Model")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("model");
+
+                    b.Property<string>("Smoothing")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("smoothing");
+
+                    b.HasKey("StudyId", "Arm")
+                        .HasName("pk_arms");
+
+                    b.HasIndex(new[] { "StudyId", "Epsilon", "Smoothing", "LearningRate", "Model", "LabelNoise" }, "ix_arms_grid")
+                        .IsUnique();
+
+                    b.ToTable("arms", (string)null);
+                });
+
             modelBuilder.Entity("Temper.Store.Rows.AttemptRow", b =>
                 {
                     b.Property<Guid>("JobId")
@@ -150,6 +195,10 @@ namespace Temper.Store.Migrations
                         .HasColumnType("uuid")
                         .HasColumnName("id");
 
+                    b.Property<int?>("Arm")
+                        .HasColumnType("integer")
+                        .HasColumnName("arm");
+
                     b.Property<int>("Attempt")
                         .HasColumnType("integer")
                         .HasColumnName("attempt");
@@ -224,6 +273,10 @@ namespace Temper.Store.Migrations
                         .HasColumnName("run_at")
                         .HasDefaultValueSql("clock_timestamp()");
 
+                    b.Property<long?>("Seed")
+                        .HasColumnType("bigint")
+                        .HasColumnName("seed");
+
                     b.Property<long>("Sequence")
                         .ValueGeneratedOnAdd()
                         .HasColumnType("bigint")
@@ -244,6 +297,10 @@ namespace Temper.Store.Migrations
                     b.Property<string>("StopRequested")
                         .HasColumnType("text")
                         .HasColumnName("stop_requested");
+
+                    b.Property<Guid?>("StudyId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("study_id");
 
                     b.Property<string>("Tags")
                         .IsRequired()
@@ -281,6 +338,13 @@ namespace Temper.Store.Migrations
 
                     b.HasIndex(new[] { "State", "Sequence" }, "ix_jobs_state");
 
+                    b.HasIndex(new[] { "StudyId", "Arm", "Seed" }, "ix_jobs_study")
+                        .IsUnique()
+                        .HasFilter("study_id IS NOT NULL");
+
+                    b.HasIndex(new[] { "StudyId", "Sequence" }, "ix_jobs_study_sequence")
+                        .HasFilter("study_id IS NOT NULL");
+
                     b.HasIndex(new[] { "Dataset", "Sequence" }, "ix_jobs_succeeded")
                         .HasFilter("state = 'succeeded'");
 
@@ -302,6 +366,8 @@ namespace Temper.Store.Migrations
                             t.HasCheckConstraint("ck_jobs_state", "state IN ('queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled')");
 
                             t.HasCheckConstraint("ck_jobs_stop", "stop_requested IS NULL OR (state = 'running' AND stop_requested IN ('cancel', 'pause'))");
+
+                            t.HasCheckConstraint("ck_jobs_study", "num_nulls(study_id, arm, seed) IN (0, 3)");
                         });
                 });
 
@@ -347,6 +413,140 @@ namespace Temper.Store.Migrations
                         {
                             t.HasCheckConstraint("ck_models_logits", "num_nulls(classes, validation_logits, validation_labels, test_logits, test_labels) IN (0, 5)");
                         });
+                });
+
+            modelBuilder.Entity("Temper.Store.Rows.ScoresRow", b =>
+                {
+                    b.Property<Guid>("JobId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("job_id");
+
+                    b.Property<int>("BestEpoch")
+                        .HasColumnType("integer")
+                        .HasColumnName("best_epoch");
+
+                    b.Property<double>("Temperature")
+                        .HasColumnType("double precision")
+                        .HasColumnName("temperature");
+
+                    b.Property<double>("TestAccuracy")
+                        .HasColumnType("double precision")
+                        .HasColumnName("test_accuracy");
+
+                    b.Property<double>("TestAurc")
+                        .HasColumnType("double precision")
+                        .HasColumnName("test_aurc");
+
+                    b.Property<double>("TestBrier")
+                        .HasColumnType("double precision")
+                        .HasColumnName("test_brier");
+
+                    b.Property<double>("TestEce")
+                        .HasColumnType("double precision")
+                        .HasColumnName("test_ece");
+
+                    b.Property<double>("TestEceAfterTemperature")
+                        .HasColumnType("double precision")
+                        .HasColumnName("test_ece_after_temperature");
+
+                    b.Property<double>("TestNll")
+                        .HasColumnType("double precision")
+                        .HasColumnName("test_nll");
+
+                    b.Property<double>("TestNllAfterTemperature")
+                        .HasColumnType("double precision")
+                        .HasColumnName("test_nll_after_temperature");
+
+                    b.Property<double>("TestSignedGap")
+                        .HasColumnType("double precision")
+                        .HasColumnName("test_signed_gap");
+
+                    b.Property<double>("TrainAccuracy")
+                        .HasColumnType("double precision")
+                        .HasColumnName("train_accuracy");
+
+                    b.Property<double>("ValidationAccuracy")
+                        .HasColumnType("double precision")
+                        .HasColumnName("validation_accuracy");
+
+                    b.Property<double>("ValidationAurc")
+                        .HasColumnType("double precision")
+                        .HasColumnName("validation_aurc");
+
+                    b.Property<double>("ValidationBrier")
+                        .HasColumnType("double precision")
+                        .HasColumnName("validation_brier");
+
+                    b.Property<double>("ValidationEce")
+                        .HasColumnType("double precision")
+                        .HasColumnName("validation_ece");
+
+                    b.Property<double>("ValidationEceAfterTemperature")
+                        .HasColumnType("double precision")
+                        .HasColumnName("validation_ece_after_temperature");
+
+                    b.Property<double>("ValidationNll")
+                        .HasColumnType("double precision")
+                        .HasColumnName("validation_nll");
+
+                    b.Property<double>("ValidationNllAfterTemperature")
+                        .HasColumnType("double precision")
+                        .HasColumnName("validation_nll_after_temperature");
+
+                    b.Property<double>("ValidationSignedGap")
+                        .HasColumnType("double precision")
+                        .HasColumnName("validation_signed_gap");
+
+                    b.HasKey("JobId")
+                        .HasName("pk_scores");
+
+                    b.ToTable("scores", (string)null);
+                });
+
+            modelBuilder.Entity("Temper.Store.Rows.StudyRow", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at")
+                        .HasDefaultValueSql("clock_timestamp()");
+
+                    b.Property<string>("IdempotencyKey")
+                        .HasColumnType("text")
+                        .HasColumnName("idempotency_key");
+
+                    b.Property<long>("Sequence")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("sequence");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityAlwaysColumn(b.Property<long>("Sequence"));
+
+                    b.Property<string>("Spec")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("spec");
+
+                    b.Property<string>("Submitted")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("submitted");
+
+                    b.HasKey("Id")
+                        .HasName("pk_studies");
+
+                    b.HasIndex(new[] { "IdempotencyKey" }, "ix_studies_idempotency_key")
+                        .IsUnique()
+                        .HasFilter("idempotency_key IS NOT NULL");
+
+                    b.HasIndex(new[] { "Sequence" }, "ix_studies_sequence")
+                        .IsUnique();
+
+                    b.ToTable("studies", (string)null);
                 });
 
             modelBuilder.Entity("Temper.Store.Rows.WorkerRow", b =>
@@ -395,6 +595,16 @@ namespace Temper.Store.Migrations
                     b.ToTable("workers", (string)null);
                 });
 
+            modelBuilder.Entity("Temper.Store.Rows.ArmRow", b =>
+                {
+                    b.HasOne("Temper.Store.Rows.StudyRow", null)
+                        .WithMany("Arms")
+                        .HasForeignKey("StudyId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_arms_study");
+                });
+
             modelBuilder.Entity("Temper.Store.Rows.AttemptRow", b =>
                 {
                     b.HasOne("Temper.Store.Rows.JobRow", null)
@@ -439,6 +649,11 @@ namespace Temper.Store.Migrations
                         .OnDelete(DeleteBehavior.Restrict)
                         .HasConstraintName("fk_jobs_worker");
 
+                    b.HasOne("Temper.Store.Rows.ArmRow", null)
+                        .WithMany()
+                        .HasForeignKey("StudyId", "Arm")
+                        .HasConstraintName("fk_jobs_arm");
+
                     b.Navigation("Worker");
                 });
 
@@ -452,11 +667,26 @@ namespace Temper.Store.Migrations
                         .HasConstraintName("fk_models_job");
                 });
 
+            modelBuilder.Entity("Temper.Store.Rows.ScoresRow", b =>
+                {
+                    b.HasOne("Temper.Store.Rows.JobRow", null)
+                        .WithOne()
+                        .HasForeignKey("Temper.Store.Rows.ScoresRow", "JobId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_scores_job");
+                });
+
             modelBuilder.Entity("Temper.Store.Rows.JobRow", b =>
                 {
                     b.Navigation("Attempts");
 
                     b.Navigation("Epochs");
+                });
+
+            modelBuilder.Entity("Temper.Store.Rows.StudyRow", b =>
+                {
+                    b.Navigation("Arms");
                 });
 
             modelBuilder.Entity("Temper.Store.Rows.WorkerRow", b =>

@@ -7,15 +7,17 @@ public sealed partial class JobQueue
     /// pause gives way to it.
     /// </summary>
     /// <returns>False: it is in no state that allows this, or does not exist. Read it to see which.</returns>
-    public Task<bool> CancelAsync(Guid id, CancellationToken cancellationToken) =>
-        CommandAsync(
-            $"""
-            UPDATE jobs
-            SET state = CASE state WHEN 'running' THEN state ELSE 'cancelled' END,
-                stop_requested = CASE state WHEN 'running' THEN 'cancel' END,
-                finished_at = CASE state WHEN 'running' THEN NULL ELSE clock_timestamp() END,
-                reason = CASE state WHEN 'running' THEN reason ELSE 'cancelled while ' || state END
-            WHERE id = @id AND state IN ('queued', 'running', 'paused')
-            RETURNING {NotifyStop}
-            """, id, cancellationToken);
+    public Task<bool> CancelAsync(Guid id, CancellationToken cancellationToken) => CommandAsync(Cancel("id = @id"), id, cancellationToken);
+
+    /// <inheritdoc cref="CancelAsync"/>
+    internal static string Cancel(string which, string reason = "'cancelled while ' || state") =>
+        $"""
+        UPDATE jobs
+        SET state = CASE state WHEN 'running' THEN state ELSE 'cancelled' END,
+            stop_requested = CASE state WHEN 'running' THEN 'cancel' END,
+            finished_at = CASE state WHEN 'running' THEN NULL ELSE clock_timestamp() END,
+            reason = CASE state WHEN 'running' THEN reason ELSE {reason} END
+        WHERE {which} AND state IN ('queued', 'running', 'paused')
+        RETURNING {NotifyStop}
+        """;
 }

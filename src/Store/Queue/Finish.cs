@@ -1,5 +1,7 @@
+using Npgsql;
 using NpgsqlTypes;
 using Temper.Domain.Jobs;
+using Temper.Store.Studies;
 
 namespace Temper.Store.Queue;
 
@@ -7,12 +9,18 @@ public sealed partial class JobQueue
 {
     private static readonly string Succeed = End(
         Held, next: "'succeeded'", outcome: "'succeeded'", counted: 0, set: ", result = @result", also:
-        """
+        $"""
         ,
         over AS (DELETE FROM checkpoints WHERE job_id = (SELECT id FROM ended)),
         kept AS (
             INSERT INTO models (job_id, weights, classes, validation_logits, validation_labels, test_logits, test_labels, true_probabilities)
-            SELECT id, @weights, @classes, @validation_logits, @validation_labels, @test_logits, @test_labels, @true_probabilities FROM ended)
+            SELECT id, @weights, @classes, @validation_logits, @validation_labels, @test_logits, @test_labels, @true_probabilities FROM ended),
+        scored AS (
+            INSERT INTO scores (job_id, train_accuracy, best_epoch, {string.Join(", ", ScoreColumns.All.Select(column => column.Name))})
+            SELECT id, last.train_accuracy, best.epoch, {string.Join(", ", ScoreColumns.All.Select(column => $"@{column.Name}"))}
+            FROM ended, LATERAL (SELECT train_accuracy FROM epochs WHERE job_id = ended.id ORDER BY epoch DESC LIMIT 1) last,
+                 LATERAL (SELECT epoch FROM epochs WHERE job_id = ended.id ORDER BY validation_loss, epoch LIMIT 1) best
+            WHERE @temperature IS NOT NULL)
         """);
 
     private static readonly string Fail = End(
@@ -23,14 +31,15 @@ public sealed partial class JobQueue
     public Task<bool> SucceedAsync(ClaimedJob job, JobResult result, TrainedModel model, CancellationToken cancellationToken) =>
         EndAsync(
             Succeed, job.Id, job.Attempt, reason: null, errorOutput: null, cancellationToken,
-            new("result", NpgsqlDbType.Jsonb) { Value = Json.Write(result) },
+            [new("result", NpgsqlDbType.Jsonb) { Value = Json.Write(result) },
             Bytes("weights", model.Weights),
             new("classes", NpgsqlDbType.Integer) { Value = model.Logits is { } logits ? logits.Classes : DBNull.Value },
             Bytes("validation_logits", model.Logits?.ValidationLogits),
             Bytes("validation_labels", model.Logits?.ValidationLabels),
             Bytes("test_logits", model.Logits?.TestLogits),
             Bytes("test_labels", model.Logits?.TestLabels),
-            Bytes("true_probabilities", model.Logits?.TrueProbabilities));
+            Bytes("true_probabilities", model.Logits?.TrueProbabilities),
+            .. ScoreColumns.All.Select(column => new NpgsqlParameter(column.Name, NpgsqlDbType.Double) { Value = model.Scores is { } scores ? column.Of(scores) : DBNull.Value })]);
 
     /// <summary>running → failed, for an error that another attempt would only repeat; → cancelled where that was asked for.</summary>
     /// <inheritdoc cref="SucceedAsync"/>

@@ -20,7 +20,7 @@ public sealed partial class JobQueue(NpgsqlDataSource database)
     private const string Held = "id = @id AND attempt = @attempt AND state = 'running'";
 
     /// <summary>In a RETURNING clause: the notice goes out with the change, or neither does.</summary>
-    private const string NotifyQueued = $"CASE state WHEN 'queued' THEN pg_notify('{Channel}', '{QueuedNotice}') END";
+    internal const string NotifyQueued = $"CASE state WHEN 'queued' THEN pg_notify('{Channel}', '{QueuedNotice}') END";
 
     private const string NotifyStop = $"CASE state WHEN 'running' THEN pg_notify('{Channel}', stop_requested || ' ' || id) END";
 
@@ -67,4 +67,5 @@ public sealed partial class JobQueue(NpgsqlDataSource database)
 }
 
 /// <summary>A job as its owner holds it; <paramref name="Attempt"/> is the fencing token of every write.</summary>
-public sealed record ClaimedJob(Guid Id, int Attempt, JobSpec Spec);
+/// <param name="Study">The study whose job it is; null for a job of its own.</param>
+public sealed record ClaimedJob(Guid Id, int Attempt, JobSpec Spec, Guid? Study = null);

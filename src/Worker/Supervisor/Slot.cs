@@ -1,10 +1,11 @@
 using Npgsql;
 using Temper.Store.Queue;
+using Temper.Store.Studies;
 
 namespace Temper.Worker.Supervisor;
 
 /// <summary>One slot: claims a job, has its runner train it, records how it ended, and again.</summary>
-internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Doorbell doorbell, Breaker breaker, WorkerOptions options, ILogger log) : IAsyncDisposable
+internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, StudyQueue studies, Doorbell doorbell, Breaker breaker, WorkerOptions options, ILogger log) : IAsyncDisposable
 {
     /// <summary>What a missed notification costs at most.</summary>
     private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
@@ -138,6 +139,20 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Do
             ours = await GiveBackAsync(job, refused);
         }
         log.LogInformation("Job {JobId} attempt {Attempt} {What}{Fenced}", job.Id, job.Attempt, what, ours ? "" : ", but it was no longer ours: nothing written");
+        if (ours && job.Study is { } study) await SettleAsync(study);
+    }
+
+    /// <summary>Does the study need what was only to be known at the end of a job? Not worth waiting for: the next end asks again.</summary>
+    private async Task SettleAsync(Guid study)
+    {
+        try
+        {
+            await studies.SettleAsync(study, CancellationToken.None);
+        }
+        catch (Exception e) // of a newer build's spec as well: the job has ended, and its runner is sound
+        {
+            log.LogWarning("Study {StudyId} was not looked at after the end of a job: {Reason}", study, e.Message);
+        }
     }
 
     private Task<bool> GiveBackAsync(ClaimedJob job, string reason) =>

@@ -2,6 +2,7 @@ using Npgsql;
 using Temper.Domain.Jobs;
 using Temper.Store;
 using Temper.Store.Queue;
+using Temper.Store.Studies;
 
 namespace Temper.Worker.Supervisor;
 
@@ -13,6 +14,7 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
     private static readonly TimeSpan RunnerRetryDelay = TimeSpan.FromSeconds(5);
 
     private readonly JobQueue queue = new(database);
+    private readonly StudyQueue studies = new(database);
     private readonly Doorbell doorbell = new();
     private readonly Breaker breaker = new(options.BreakerJobs, options.ProbeInterval, TimeProvider.System);
 
@@ -37,7 +39,7 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         var first = await StartFirstRunnerAsync(stopping);
         var worker = WorkerIdentity.Create(first.Ready.HasCuda ? "cuda" : "cpu", options.Slots);
         var slots = Enumerable.Range(0, options.Slots)
-            .Select(i => new Slot(i, worker, queue, doorbell, breaker, options, log) { Runner = i == 0 ? first : null })
+            .Select(i => new Slot(i, worker, queue, studies, doorbell, breaker, options, log) { Runner = i == 0 ? first : null })
             .ToArray();
         var presence = new Presence(worker, queue, doorbell, options, log)
         {

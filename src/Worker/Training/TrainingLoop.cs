@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Temper.Domain.Calibration;
 using Temper.Domain.Jobs;
+using Temper.Domain.Studies;
 using Temper.Worker.Datasets;
 using Temper.Worker.Runner;
 using Temper.Worker.Training.Models;
@@ -192,7 +193,7 @@ internal sealed class TrainingLoop
             device.ToString(), torch.get_num_threads(), TorchExtras.Provider, Safetensors.Sha256(model),
             stored is null ? [.. dataset.Notes, $"Logits were not kept: {validation.Count} + {test.Count} images of {test.Classes} classes exceed {StoredLogits.LargestBytes >> 20} MiB."] : dataset.Notes,
             dataset.Sha256, Build.Id);
-        return new(result, new(Safetensors.Write(model, Metadata(normalization)), stored));
+        return new(result, new(Safetensors.Write(model, Metadata(normalization)), stored, validation.Count < 2 ? null : Scores.Of(validation, test)));
     }
 
     /// <summary>Of the class predicted for each test image, where the data set knows how its labels were drawn.</summary>

@@ -14,9 +14,11 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
         var operations = document["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject().Select(operation => (Name: $"{operation.Key.ToUpperInvariant()} {path.Key}", Operation: operation.Value!))).ToArray();
         Assert.Equal(
             [
-                "DELETE /jobs/{id}", "GET /datasets", "GET /jobs", "GET /jobs/{id}", "GET /jobs/{id}/attempts", "GET /jobs/{id}/calibration",
-                "GET /jobs/{id}/logits", "GET /jobs/{id}/metrics", "GET /jobs/{id}/model", "GET /jobs/{id}/reproduction", "GET /workers", "POST /jobs",
+                "DELETE /jobs/{id}", "DELETE /studies/{id}", "GET /datasets", "GET /jobs", "GET /jobs/{id}", "GET /jobs/{id}/attempts", "GET /jobs/{id}/calibration",
+                "GET /jobs/{id}/logits", "GET /jobs/{id}/metrics", "GET /jobs/{id}/model", "GET /jobs/{id}/reproduction", "GET /studies",
+                "GET /studies/{id}", "GET /studies/{id}/recommendation", "GET /studies/{id}/report", "GET /workers", "POST /jobs",
                 "POST /jobs/{id}/cancel", "POST /jobs/{id}/pause", "POST /jobs/{id}/reproduce", "POST /jobs/{id}/resume", "POST /jobs/{id}/retry",
+                "POST /studies", "POST /studies/{id}/cancel", "POST /studies/{id}/extend", "POST /studies/{id}/pause", "POST /studies/{id}/resume",
             ],
             operations.Select(operation => operation.Name).Order(StringComparer.Ordinal));
         Assert.All(operations, operation => Assert.NotEmpty(operation.Operation["summary"]!.GetValue<string>()));
@@ -34,6 +36,20 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
         Assert.All(spec["properties"]!.AsObject(), field => Assert.NotNull(field.Value!["description"]));
         var (response, _) = await SendAsync(HttpMethod.Post, "/jobs", spec["examples"]![0]!.ToJsonString());
         Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
+    }
+
+    [Fact]
+    public async Task StudySchema_TellsRulesDefaultsAndAnExampleThatWorks()
+    {
+        var study = (await Api.GetAsync("/swagger/v1/swagger.json"))["components"]!["schemas"]!["StudySpec"]!;
+
+        Assert.Equal(["job"], study["required"]!.AsArray().Select(name => name!.GetValue<string>()));
+        Assert.Equal("[0,0.02,0.05,0.1,0.2,0.3]", study["properties"]!["epsilons"]!["default"]!.ToJsonString());
+        Assert.Contains("a count from 1 to 1000", study["properties"]!["seeds"]!["description"]!.GetValue<string>());
+        var (response, answer) = await SendAsync(HttpMethod.Post, "/studies", study["examples"]![0]!.ToJsonString());
+        Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
+        var (extended, _) = await SendAsync(HttpMethod.Post, $"/studies/{answer!["id"]}/extend", (await Api.GetAsync("/swagger/v1/swagger.json"))["components"]!["schemas"]!["StudyExtension"]!["examples"]![0]!.ToJsonString());
+        Assert.Equal(HttpStatusCode.Accepted, extended.StatusCode);
     }
 
     [Fact]

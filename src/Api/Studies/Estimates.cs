@@ -1,0 +1,29 @@
+using Microsoft.EntityFrameworkCore;
+using Temper.Domain.Studies;
+using Temper.Store;
+using Temper.Store.Rows;
+using Temper.Store.Studies;
+
+namespace Temper.Api.Studies;
+
+/// <summary>What a study is likely to cost.</summary>
+internal sealed class Estimates(StudyReader reader, TemperDb db)
+{
+    public async Task<StudyEstimate> OfAsync(StudySpec study, CancellationToken cancellation)
+    {
+        var models = study.Models ?? [study.Job.Model];
+        double? seconds = 0;
+        var earlier = 0;
+        foreach (var model in models)
+        {
+            var (secondsPerEpoch, jobs) = await reader.TimesAsync(study.Job with { Model = model }, cancellation);
+            seconds += secondsPerEpoch * study.Job.Epochs / models.Count;
+            earlier += jobs;
+        }
+        var count = (int)(study.CountArms() * study.Seeds!.Count);
+        var slots = await db.Workers.Where(worker => worker.HeartbeatAt > DateTimeOffset.UtcNow.AddSeconds(-WorkerRow.SilentAfterSeconds) && worker.SuspendedReason == null)
+            .SumAsync(worker => worker.Slots, cancellation);
+        var minutes = seconds / 60;
+        return new(count, earlier, minutes, minutes * count, slots, slots == 0 ? null : minutes * Math.Ceiling((double)count / slots));
+    }
+}

@@ -1,0 +1,46 @@
+using Temper.Domain.Studies;
+using static System.Net.WebUtility;
+
+namespace Temper.Api.Studies.Report;
+
+/// <summary>What a study recommends, for each share of label noise in its grid.</summary>
+internal static class Answer
+{
+    public static string Write(StudyReportResponse report)
+    {
+        var answers = report.Recommendation.ByLabelNoise;
+        return $"""
+            <section><h2>Recommendation</h2>
+            {(report.Recommendation.IsFinal ? "" : "<p>Jobs are left: this is how it stands so far.</p>\n")}{string.Concat(answers.Select(answer => One(answer, answers.Count > 1)))}</section>
+
+            """;
+    }
+
+    private static string One(Recommendation answer, bool named) =>
+        $"""
+        {(named ? $"<h3>Label noise {Numbers.Exact(answer.LabelNoise)}</h3>\n" : "")}<p class="answer">{HtmlEncode(answer.Sentence)}</p>
+        {(answer.Arm is null ? "" : Details(answer))}
+        """;
+
+    private static string Details(Recommendation answer) =>
+        $"""
+        <dl>
+        <dt>Tied</dt><dd>{string.Join(", ", answer.Tied.Select(epsilon => $"ε = {Numbers.Exact(epsilon)}"))}</dd>
+        <dt>Power</dt><dd>{Power(answer.Power)}</dd>
+        <dt>More seeds</dt><dd>{MoreSeeds(answer)}</dd>
+        </dl>
+        {(answer.Findings.Count == 0 ? "" : $"<ul class=\"findings\">{string.Concat(answer.Findings.Select(finding => $"<li>{HtmlEncode(finding)}</li>"))}</ul>\n")}
+        """;
+
+    private static string Power(Power power) => power.DetectableDifference is { } difference
+        ? $"{power.Seeds} seeds find a difference of {Numbers.Short(difference)} with a probability of {Numbers.Short(100 * power.Probability)} %, at a level of {Numbers.Short(100 * power.Level)} %"
+        : "unknown before two arms have two seeds each";
+
+    private static string MoreSeeds(Recommendation answer) => answer switch
+    {
+        { MoreSeeds: { } more } => $"{more} would probably tell the best two tied arms apart",
+        _ when answer.Arms.Count(arm => arm.IsTied) < 2 => "none: nothing is tied",
+        { Power.Seeds: < 2 } => "at least one, to tell arms apart at all",
+        _ => "not even 1000 would probably tell the best two tied arms apart",
+    };
+}

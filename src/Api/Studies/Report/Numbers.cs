@@ -1,0 +1,27 @@
+using System.Globalization;
+
+namespace Temper.Api.Studies.Report;
+
+/// <summary>Numbers as the report writes them, whatever the culture.</summary>
+internal static class Numbers
+{
+    private const int MostDecimals = 6;
+
+    /// <summary>With four significant digits at most.</summary>
+    public static string Short(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
+
+    /// <summary>As it was given.</summary>
+    public static string Exact(double value) => value.ToString("R", CultureInfo.InvariantCulture);
+
+    public static string Fixed(double value, int decimals) => (Math.Round(value, decimals) + 0.0).ToString($"F{decimals}", CultureInfo.InvariantCulture); // + 0.0 makes −0 a 0
+
+    /// <summary>As many decimals as show two digits of the error, which is half the interval's width.</summary>
+    public static (string Mean, string? HalfInterval) Mean(MeanOverSeeds mean)
+    {
+        if (mean.Interval is not { } interval) return (Short(mean.Mean), null);
+        var half = (interval.High - interval.Low) / 2;
+        if (half == 0) return (Short(mean.Mean), "0");
+        var decimals = Math.Clamp(1 - (int)Math.Floor(Math.Log10(half)), 0, MostDecimals);
+        return (Fixed(mean.Mean, decimals), Fixed(half, decimals));
+    }
+}

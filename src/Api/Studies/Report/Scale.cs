@@ -1,0 +1,45 @@
+namespace Temper.Api.Studies.Report;
+
+/// <summary>A straight line from values to pixels.</summary>
+/// <param name="From">The value at <paramref name="Start"/>.</param>
+/// <param name="To">The value at <paramref name="End"/>, above <paramref name="From"/>.</param>
+internal sealed record Scale(double From, double To, double Start, double End)
+{
+    private const double MostTicks = 5, LabelWidth = 26;
+
+    /// <summary>Wide enough for all values and a little air; a single value stands in the middle.</summary>
+    public static Scale Over(IEnumerable<double> values, double start, double end)
+    {
+        var (low, high) = (double.PositiveInfinity, double.NegativeInfinity);
+        foreach (var value in values) (low, high) = (Math.Min(low, value), Math.Max(high, value));
+        if (low > high) return new(0, 1, start, end);
+        var air = high > low ? (high - low) / 20 : Math.Max(Math.Abs(low) / 10, 1e-3);
+        return new(low - air, high + air, start, end);
+    }
+
+    public double At(double value) => Start + (value - From) / (To - From) * (End - Start);
+
+    public Scale ShiftedBy(double pixels) => this with { Start = Start + pixels, End = End + pixels };
+
+    /// <summary>Round numbers within the scale, and how they are written.</summary>
+    /// <param name="leastStep">Between them: 1 for what is counted.</param>
+    public IEnumerable<(double Value, string Text)> Ticks(double leastStep = 0)
+    {
+        var atLeast = Math.Max((To - From) / MostTicks, leastStep);
+        var power = Math.Pow(10, Math.Floor(Math.Log10(atLeast)));
+        var step = new[] { 1, 2, 5, 10 }.Select(times => times * power).First(step => step >= atLeast);
+        var decimals = Math.Max(0, -(int)Math.Floor(Math.Log10(step * 1.001))); // a power of ten may come out a digit low
+        for (var i = (long)Math.Ceiling(From / step); i * step <= To; i++) yield return (i * step, decimals <= 4 ? Numbers.Fixed(i * step, decimals) : Numbers.Short(i * step));
+    }
+
+    /// <summary>The values themselves, but for those too close to the one before to be read.</summary>
+    public IEnumerable<(double Value, string Text)> TicksAt(IEnumerable<double> values)
+    {
+        var last = double.NegativeInfinity;
+        foreach (var value in values.Distinct().Order().Where(value => At(value) >= last + LabelWidth))
+        {
+            last = At(value);
+            yield return (value, Numbers.Short(value));
+        }
+    }
+}

@@ -1,0 +1,107 @@
+using System.ComponentModel;
+using System.Globalization;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Temper.Api.Http;
+using Temper.Api.Jobs;
+using Temper.Domain.Studies;
+using Temper.Store;
+using Temper.Store.Studies;
+
+namespace Temper.Api.Studies;
+
+internal static class StudyEndpoints
+{
+    private const int DefaultLimit = 20, LargestLimit = 100;
+
+    public static void MapStudies(this IEndpointRouteBuilder routes)
+    {
+        var studies = routes.MapGroup("/studies").WithTags("Studies").ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+
+        studies.MapPost("/", SubmitAsync)
+            .Accepts<StudySpec>("application/json")
+            .ProducesValidationProblem()
+            .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
+            .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
+            .ProducesProblem(StatusCodes.Status422UnprocessableEntity)
+            .ProducesProblem(StatusCodes.Status429TooManyRequests)
+            .WithSummary("Submit a study")
+            .WithDescription("Queues a job for each combination of the grid with each seed, all or none. Only `job` is required: a job spec, whose ε the grid replaces. Poll `links.self` until `isTerminal`, then ask `links.recommendation`. With `validateOnly=true` the study is checked and its cost estimated (200), and nothing is stored. With an `Idempotency-Key`, sending the same again gives the same study.");
+
+        studies.MapGet("/", ListAsync)
+            .ProducesValidationProblem()
+            .WithSummary("List studies")
+            .WithDescription("Newest first. Pass `next` of a page as `cursor` to get the following one.");
+
+        studies.MapGet("/{id:guid}", FindAsync)
+            .Produces<StudyResponse>()
+            .Produces<string>(StatusCodes.Status200OK, "text/csv")
+            .ProducesValidationProblem()
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .WithSummary("Get a study")
+            .WithDescription("Its state and progress, and for each ε means over seeds with 95 % intervals. As CSV with `format=csv`.");
+
+        studies.MapGet("/{id:guid}/recommendation", RecommendAsync)
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .WithSummary("Get what a study recommends")
+            .WithDescription("The ε to use by the study's criterion on validation, which ε are statistically tied with the best, what so many seeds can find and how many more would settle a tie, and in plain sentences what smoothing does here. While jobs are left, how it stands so far.");
+
+        studies.MapStudyVerbs();
+        studies.MapStudyReport();
+    }
+
+    private static async Task<Results<Accepted<StudyResponse>, Ok<CheckedStudyResponse>, ProblemHttpResult>> SubmitAsync(
+        HttpRequest request, StudyQueue queue, StudyReader reader, Estimates estimates, QueueLimit limit,
+        [FromQuery, Description("true: check the study, estimate its cost, answer 200 and store nothing.")] string? validateOnly, [FromHeader(Name = "Idempotency-Key")] string? key, CancellationToken cancellation)
+    {
+        if (Submission.Refusal(request, validateOnly, key) is { } wrong) return wrong;
+        var (body, refusal) = await BodyReader.ReadAsync(request, cancellation);
+        if (refusal is not null) return refusal;
+        if (StudySpecReader.Read(body, out var errors) is not { } spec) return Problems.Invalid("The study is wrong.", errors);
+        var estimate = await estimates.OfAsync(spec, cancellation);
+        if (validateOnly == "true") return TypedResults.Ok(new CheckedStudyResponse(spec, spec.Arms(), estimate));
+
+        if (estimate.Jobs > limit.Most) return Problems.Invalid("The study is wrong.", new() { ["seeds"] = [$"{estimate.Jobs} jobs are more than may wait here, {limit.Most}"] });
+        using var places = await limit.TryTakePlacesAsync(estimate.Jobs, cancellation);
+        if (places is null && (key is null || await queue.FindByKeyAsync(key, cancellation) is null)) return limit.Refuse(request.HttpContext);
+        var (id, submitted, wasThere) = await queue.SubmitAsync(spec, key, cancellation);
+        if (wasThere && Json.Write(submitted) != Json.Write(spec)) return Submission.KeyUsedForAnother($"Study {id}");
+        if (await reader.FindAsync(id, cancellation) is not { } study) return Problems.NoSuchStudy(id); // deleted at this very moment
+        var response = StudyResponse.Of(study) with { Estimate = estimate };
+        return TypedResults.Accepted(response.Links.Self, response);
+    }
+
+    private static async Task<Results<Ok<StudyPage>, ProblemHttpResult>> ListAsync(
+        HttpRequest request, StudyReader reader, [FromQuery, Description("Studies on a page, 1 to 100; 20 when absent.")] string? limit, [FromQuery, Description("The `next` of the page before.")] string? cursor, CancellationToken cancellation)
+    {
+        var errors = new Dictionary<string, string[]>();
+        Problems.AddUnknownParameters(request, errors, "limit", "cursor");
+        int size = DefaultLimit;
+        long before = long.MaxValue;
+        if (limit is not null && !(int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out size) && size is >= 1 and <= LargestLimit))
+            errors["limit"] = [$"must be a whole number from 1 to {LargestLimit}; got {limit}"];
+        if (cursor is not null && !long.TryParse(cursor, NumberStyles.None, CultureInfo.InvariantCulture, out before)) errors["cursor"] = ["must be the `next` of an earlier page"];
+        if (errors.Count > 0) return Problems.Invalid("The query is wrong.", errors);
+
+        var studies = await reader.ListAsync(before, size + 1, cancellation);
+        return TypedResults.Ok(new StudyPage([.. studies.Take(size).Select(StudyItem.Of)], studies.Count > size ? studies[size - 1].Sequence.ToString(CultureInfo.InvariantCulture) : null));
+    }
+
+    private static async Task<IResult> FindAsync(
+        HttpRequest request, StudyReader reader, Guid id, [FromQuery, Description("json or csv; json when absent.")] string? format, CancellationToken cancellation)
+    {
+        var errors = new Dictionary<string, string[]>();
+        Problems.AddUnknownParameters(request, errors, "format");
+        if (format is not (null or "json" or "csv")) errors["format"] = [$"must be json or csv; got {format}"];
+        if (errors.Count > 0) return Problems.Invalid("The query is wrong.", errors);
+        if (await reader.FindAsync(id, cancellation) is not { } study) return Problems.NoSuchStudy(id);
+        var response = StudyResponse.Of(study);
+        return format == "csv" ? TypedResults.Text(StudyCsv.Write(response), "text/csv") : TypedResults.Ok(response);
+    }
+
+    private static async Task<Results<Ok<RecommendationResponse>, ProblemHttpResult>> RecommendAsync(HttpRequest request, StudyReader reader, Guid id, CancellationToken cancellation) =>
+        Problems.UnknownParameters(request) is { } wrong ? wrong
+        : await reader.FindAsync(id, cancellation) is { } study
+            ? TypedResults.Ok(RecommendationResponse.Of(study, await reader.JobsAsync(id, cancellation)))
+            : Problems.NoSuchStudy(id);
+}

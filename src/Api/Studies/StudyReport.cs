@@ -1,0 +1,92 @@
+using System.ComponentModel;
+using System.Text;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.EntityFrameworkCore;
+using Temper.Api.Calibration;
+using Temper.Api.Http;
+using Temper.Api.Studies.Report;
+using Temper.Domain.Studies;
+using Temper.Store;
+using Temper.Store.Studies;
+
+namespace Temper.Api.Studies;
+
+/// <summary>A study in one document, to keep or to pass on: a page that needs nothing else, or JSON.</summary>
+internal static class StudyReport
+{
+    /// <summary>Of a curve: more could not be told apart on a page.</summary>
+    private const int MostPoints = 200;
+
+    public static void MapStudyReport(this RouteGroupBuilder studies) => studies.MapGet("/{id:guid}/report", ReportAsync)
+        .Produces<StudyReportResponse>()
+        .Produces<string>(StatusCodes.Status200OK, "text/html")
+        .ProducesValidationProblem()
+        .ProducesProblem(StatusCodes.Status404NotFound)
+        .WithSummary("Export a study")
+        .WithDescription("Everything about it in one document: its rows, what it recommends, charts of each figure over ε, reliability diagrams and learning curves. A page that needs nothing else, or with `format=json` the numbers behind it. While jobs are left, how it stands so far.");
+
+    private static async Task<IResult> ReportAsync(
+        HttpRequest request, StudyReader reader, TemperDb db, Guid id, [FromQuery, Description("html or json; html when absent.")] string? format, CancellationToken cancellation)
+    {
+        var errors = new Dictionary<string, string[]>();
+        Problems.AddUnknownParameters(request, errors, "format");
+        if (format is not (null or "html" or "json")) errors["format"] = [$"must be html or json; got {format}"];
+        if (errors.Count > 0) return Problems.Invalid("The query is wrong.", errors);
+        if (await reader.FindAsync(id, cancellation) is not { } study) return Problems.NoSuchStudy(id);
+
+        var report = await ReadAsync(study, reader, db, cancellation);
+        var headers = request.HttpContext.Response.Headers;
+        if (format == "json")
+        {
+            headers.ContentDisposition = $"attachment; filename=study-{id}.json";
+            return TypedResults.Ok(report);
+        }
+        headers.ContentSecurityPolicy = "default-src 'none'; style-src 'unsafe-inline'"; // names are encoded; were one not, it would still do nothing
+        return TypedResults.Content(StudyReportHtml.Write(report), "text/html", Encoding.UTF8);
+    }
+
+    private static async Task<StudyReportResponse> ReadAsync(StudyState study, StudyReader reader, TemperDb db, CancellationToken cancellation)
+    {
+        var jobs = await reader.JobsAsync(study.Id, cancellation);
+        var curves = await reader.CurvesAsync(study.Id, EpochsToShow(study.Spec.Job.Epochs), cancellation);
+        var recommendation = RecommendationResponse.Of(study, jobs);
+        return new(
+            StudyResponse.Of(study), recommendation, jobs,
+            [.. study.Arms.Select(state => ReportedArm.Of(state.Arm, study.Spec, [.. curves[state.Arm.Number]]))],
+            await ReliabilityAsync(study, recommendation, jobs, db, cancellation));
+    }
+
+    /// <summary>The first and the last, and evenly between them as many as can be shown.</summary>
+    private static int[] EpochsToShow(int epochs)
+    {
+        var points = Math.Min(epochs, MostPoints);
+        return [.. Enumerable.Range(0, points).Select(i => 1 + (int)((long)i * (epochs - 1) / Math.Max(1, points - 1)))];
+    }
+
+    /// <summary>Of ε = 0 and of the arm to use under the first share of label noise that has one; those whose logits were not kept are left out.</summary>
+    private static async Task<IReadOnlyList<JobReliability>> ReliabilityAsync(
+        StudyState study, RecommendationResponse recommendation, IReadOnlyList<StudyJob> jobs, TemperDb db, CancellationToken cancellation)
+    {
+        if (recommendation.ByLabelNoise.FirstOrDefault(one => one.Arm is not null)?.Arm is not { } chosen) return [];
+        var diagrams = new List<JobReliability>();
+        foreach (var arm in new[] { chosen with { Epsilon = 0 }, chosen }.Distinct())
+        {
+            var number = study.Arms.FirstOrDefault(state => state.Arm.Arm == arm)?.Arm.Number;
+            if (jobs.FirstOrDefault(job => job.Arm == number) is { } first && await ReliabilityAsync(first, arm, db, cancellation) is { } found) diagrams.Add(found);
+        }
+        return diagrams;
+    }
+
+    private static async Task<JobReliability?> ReliabilityAsync(StudyJob job, Arm arm, TemperDb db, CancellationToken cancellation)
+    {
+        await CalibrationEndpoints.Reports.WaitAsync(cancellation);
+        try
+        {
+            return await CalibrationEndpoints.LogitsOf(db, job.Id).SingleOrDefaultAsync(cancellation) is { } logits ? JobReliability.Of(job, arm, logits) : null;
+        }
+        finally
+        {
+            CalibrationEndpoints.Reports.Release();
+        }
+    }
+}

@@ -1,0 +1,180 @@
+using Temper.Domain.Calibration;
+using Temper.Domain.Jobs;
+using Temper.Domain.Smoothing;
+using Temper.Domain.Studies;
+using Temper.Store.Studies;
+
+namespace Temper.Api.Studies;
+
+/// <summary>A study as the API shows it.</summary>
+/// <param name="Id">Its name in every URL.</param>
+/// <param name="State">
+/// Of its jobs together: `queued` until one has begun, then `running`, or `paused` while all that is left is paused; at the end `failed`
+/// when a job has failed, else `cancelled` when one was, else `succeeded`.
+/// </param>
+/// <param name="IsTerminal">True when no job is left to run; extending the study changes that.</param>
+/// <param name="Spec">What was asked for, every default filled in and extensions included.</param>
+/// <param name="Progress">How far its jobs have come.</param>
+/// <param name="Rows">One for each arm: each ε, times what else the grid varies.</param>
+/// <param name="CreatedAt">When it was submitted.</param>
+/// <param name="Links">Where to go from here.</param>
+/// <param name="Estimate">What it is likely to cost; only in the answer to `POST /studies`, else null.</param>
+public sealed record StudyResponse(
+    Guid Id, JobState State, bool IsTerminal, StudySpec Spec, StudyProgress Progress, IReadOnlyList<ArmResponse> Rows, DateTimeOffset CreatedAt, StudyLinks Links, StudyEstimate? Estimate = null)
+{
+    internal static StudyResponse Of(StudyState study)
+    {
+        var progress = StudyProgress.Of(study);
+        var state = progress.State();
+        return new(study.Id, state, state.IsFinal(), study.Spec, progress, [.. study.Arms.Select(ArmResponse.Of)], study.CreatedAt, StudyLinks.Of(study.Id));
+    }
+}
+
+/// <summary>How many jobs of a study are where.</summary>
+/// <param name="Jobs">In all.</param>
+/// <param name="Dropped">Of the cancelled ones, those whose arm successive halving dropped: trainings saved.</param>
+/// <param name="SecondsLeft">If jobs go on taking as long as those that have succeeded, on as many slots as run now; null where that is unknown.</param>
+public sealed record StudyProgress(int Jobs, int Queued, int Running, int Paused, int Succeeded, int Failed, int Cancelled, int Dropped, double? SecondsLeft)
+{
+    internal static StudyProgress Of(StudyState study)
+    {
+        int Count(JobState state) => study.Arms.Sum(arm => arm.Jobs[state]);
+        var (queued, running) = (Count(JobState.Queued), Count(JobState.Running));
+        var seconds = study.Arms.Where(arm => arm.SecondsPerJob is not null).Select(arm => arm.SecondsPerJob!.Value).DefaultIfEmpty(double.NaN).Average();
+        return Of(study.Arms.Aggregate(new Dictionary<JobState, int>(), (sum, arm) =>
+        {
+            foreach (var (state, count) in arm.Jobs) sum[state] = sum.GetValueOrDefault(state) + count;
+            return sum;
+        })) with
+        {
+            Dropped = study.Arms.Where(arm => arm.Arm.DroppedAtSeeds is not null).Sum(arm => arm.Jobs[JobState.Cancelled]),
+            SecondsLeft = double.IsNaN(seconds) || queued + running == 0 ? null : seconds * (queued + running / 2.0) / Math.Max(1, running),
+        };
+    }
+
+    internal static StudyProgress Of(IReadOnlyDictionary<JobState, int> jobs) => new(
+        jobs.Values.Sum(), jobs[JobState.Queued], jobs[JobState.Running], jobs[JobState.Paused], jobs[JobState.Succeeded], jobs[JobState.Failed], jobs[JobState.Cancelled], 0, null);
+
+    internal JobState State() => this switch
+    {
+        { Running: > 0 } => JobState.Running,
+        { Queued: > 0 } => Queued == Jobs ? JobState.Queued : JobState.Running,
+        { Paused: > 0 } => JobState.Paused,
+        { Failed: > 0 } => JobState.Failed,
+        _ => Cancelled > Dropped ? JobState.Cancelled : JobState.Succeeded,
+    };
+}
+
+/// <summary>An arm of the grid: means over the seeds that have succeeded, each with its 95 % interval. Figures of the test set unless they say otherwise.</summary>
+/// <param name="DroppedAtSeeds">After how many seeds successive halving dropped it; null otherwise.</param>
+/// <param name="Seeds">Jobs that have succeeded and are counted here.</param>
+/// <param name="Accuracy">Share of top-1 hits.</param>
+/// <param name="Nll">Mean negative log-likelihood, nats.</param>
+/// <param name="Brier">Brier score, 0 to 2.</param>
+/// <param name="Ece">Expected calibration error, 15 equal-width bins.</param>
+/// <param name="EceAfterTemperature">The same after the temperature fitted on validation.</param>
+/// <param name="NllAfterTemperature">NLL after it.</param>
+/// <param name="SignedGap">Mean confidence − accuracy: positive is over-confident.</param>
+/// <param name="Aurc">Area under the risk–coverage curve.</param>
+/// <param name="Temperature">T, fitted on validation.</param>
+/// <param name="BestEpoch">The epoch with the lowest validation loss.</param>
+/// <param name="TrainTestGap">Accuracy on the training images in the last epoch − test accuracy.</param>
+/// <param name="ValidationAccuracy">Accuracy on validation.</param>
+/// <param name="ValidationNll">NLL on validation.</param>
+/// <param name="ValidationEce">ECE on validation.</param>
+/// <param name="ValidationNllAfterTemperature">NLL on validation after a cross-fitted temperature.</param>
+public sealed record ArmResponse(
+    double Epsilon, SmoothingConvention Smoothing, double LearningRate, ModelName Model, double LabelNoise, int? DroppedAtSeeds, int Jobs, int Seeds,
+    MeanOverSeeds? Accuracy, MeanOverSeeds? Nll, MeanOverSeeds? Brier, MeanOverSeeds? Ece, MeanOverSeeds? EceAfterTemperature, MeanOverSeeds? NllAfterTemperature,
+    MeanOverSeeds? SignedGap, MeanOverSeeds? Aurc, MeanOverSeeds? Temperature, MeanOverSeeds? BestEpoch, MeanOverSeeds? TrainTestGap,
+    MeanOverSeeds? ValidationAccuracy, MeanOverSeeds? ValidationNll, MeanOverSeeds? ValidationEce, MeanOverSeeds? ValidationNllAfterTemperature)
+{
+    internal static ArmResponse Of(ArmState state)
+    {
+        var (arm, figures) = (state.Arm.Arm, state.Figures);
+        MeanOverSeeds? Mean(string name) => figures.TryGetValue(name, out var figure) ? MeanOverSeeds.Of(figure.Mean, figure.Deviation, state.Scored) : null;
+        return new(
+            arm.Epsilon, arm.Smoothing, arm.LearningRate, arm.Model, arm.LabelNoise, state.Arm.DroppedAtSeeds, state.Jobs.Values.Sum(), state.Scored,
+            Mean("accuracy"), Mean("nll"), Mean("brier"), Mean("ece"), Mean("eceAfterTemperature"), Mean("nllAfterTemperature"), Mean("signedGap"), Mean("aurc"),
+            Mean("temperature"), Mean("bestEpoch"), Mean("trainTestGap"), Mean("validationAccuracy"), Mean("validationNll"), Mean("validationEce"), Mean("validationNllAfterTemperature"));
+    }
+}
+
+/// <summary>A mean over seeds.</summary>
+/// <param name="Interval">95 %, by Student's t; null below two seeds.</param>
+public sealed record MeanOverSeeds(double Mean, Interval? Interval)
+{
+    internal static MeanOverSeeds Of(double mean, double? deviation, int seeds)
+    {
+        if (deviation is not { } spread) return new(mean, null);
+        var half = StudentT.Quantile(0.025, seeds - 1) * spread / Math.Sqrt(seeds);
+        return new(mean, new Interval(mean - half, mean + half));
+    }
+}
+
+/// <summary>A page of studies, newest first.</summary>
+/// <param name="Next">Cursor of the following page; null on the last.</param>
+public sealed record StudyPage(IReadOnlyList<StudyItem> Items, string? Next);
+
+/// <summary>A study in a list.</summary>
+public sealed record StudyItem(Guid Id, string? Name, JobState State, bool IsTerminal, string Dataset, Criterion Criterion, StudyProgress Progress, DateTimeOffset CreatedAt, StudyLinks Links)
+{
+    internal static StudyItem Of(StudySummary study)
+    {
+        var progress = StudyProgress.Of(study.Jobs) with { Dropped = study.Dropped };
+        var state = progress.State();
+        return new(study.Id, study.Spec.Name, state, state.IsFinal(), study.Spec.Job.Dataset, study.Spec.Criterion, progress, study.CreatedAt, StudyLinks.Of(study.Id));
+    }
+}
+
+/// <summary>Paths of what can be done with a study.</summary>
+public sealed record StudyLinks(string Self, string Recommendation, string Report, string Jobs, string Cancel, string Pause, string Resume, string Extend)
+{
+    internal static StudyLinks Of(Guid id) => new(
+        $"/studies/{id}", $"/studies/{id}/recommendation", $"/studies/{id}/report", $"/jobs?study={id}", $"/studies/{id}/cancel", $"/studies/{id}/pause", $"/studies/{id}/resume", $"/studies/{id}/extend");
+}
+
+/// <summary>What a study is likely to cost, from earlier jobs like its own.</summary>
+/// <param name="Jobs">Arms × seeds.</param>
+/// <param name="EarlierJobs">Succeeded jobs with its data set, models, batch size and widths that this rests on, the latest 50 a model at most.</param>
+/// <param name="MinutesPerJob">From claim to end, over its models; null where one of them has no earlier jobs.</param>
+/// <param name="TrainingMinutes">Over all its jobs, what `budget.maxMinutes` bounds; null as above.</param>
+/// <param name="Slots">Of the workers alive now.</param>
+/// <param name="Minutes">Until it is done, if all those slots work on nothing else; null as above, or without a slot.</param>
+public sealed record StudyEstimate(int Jobs, int EarlierJobs, double? MinutesPerJob, double? TrainingMinutes, int Slots, double? Minutes);
+
+/// <summary>A study that was checked and not submitted.</summary>
+/// <param name="Spec">What was sent, every default filled in.</param>
+/// <param name="Arms">The combinations of its grid.</param>
+/// <param name="Estimate">What it is likely to cost.</param>
+public sealed record CheckedStudyResponse(StudySpec Spec, IReadOnlyList<Arm> Arms, StudyEstimate Estimate);
+
+/// <summary>What a study recommends.</summary>
+/// <param name="Study">Its id.</param>
+/// <param name="IsFinal">Whether all its jobs have ended; before, this is how it stands.</param>
+/// <param name="Criterion">By which it chooses, on validation.</param>
+/// <param name="ByLabelNoise">The answer for each share of label noise in the grid; the fields beside it are those of the first.</param>
+public sealed record RecommendationResponse(
+    Guid Study, bool IsFinal, Criterion Criterion,
+    double? Epsilon, Arm? Arm, double? Temperature, bool DifferenceExists, IReadOnlyList<double> Tied, double? LowestMean, Power Power, int? MoreSeeds, string Sentence,
+    IReadOnlyList<string> Findings, IReadOnlyList<Recommendation> ByLabelNoise)
+{
+    internal static RecommendationResponse Of(StudyState study, IReadOnlyList<StudyJob> jobs)
+    {
+        var progress = StudyProgress.Of(study);
+        var isFinal = progress.State().IsFinal();
+        var all = Recommendation.Of(study.Spec, [.. study.Arms.Select(arm => arm.Arm)], jobs).Select(one => one with { Sentence = Qualified(one.Sentence, isFinal, progress, jobs.Count) }).ToList();
+        var first = all[0];
+        return new(
+            study.Id, isFinal, study.Spec.Criterion, first.Epsilon, first.Arm, first.Temperature, first.DifferenceExists, first.Tied, first.LowestMean,
+            first.Power, first.MoreSeeds, first.Sentence, first.Findings, all);
+    }
+
+    /// <summary>What a reader must know before he trusts the rest: every look at a running study is one more chance to be wrong.</summary>
+    private static string Qualified(string sentence, bool isFinal, StudyProgress progress, int scored)
+    {
+        if (!isFinal && scored > 0) sentence = $"So far, with jobs left to run: {sentence}";
+        if (progress.Failed > 0) sentence += $" {progress.Failed} of {progress.Jobs} jobs failed.";
+        return progress.Succeeded > scored ? $"{sentence} {progress.Succeeded - scored} of {progress.Succeeded} jobs that succeeded do not count: a worker of an older build trained them, without scores." : sentence;
+    }
+}

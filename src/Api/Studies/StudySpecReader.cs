@@ -1,0 +1,154 @@
+using System.Text.Json;
+using Temper.Api.Http;
+using Temper.Api.Jobs;
+using Temper.Domain.Jobs;
+using Temper.Domain.Studies;
+using Temper.Store;
+
+namespace Temper.Api.Studies;
+
+/// <summary>Reads and checks a posted study, every one of its jobs included.</summary>
+internal static class StudySpecReader
+{
+    private static readonly SpecReader<StudyBudget> BudgetReader = new("a budget", field => Allowed($"budget.{field}"));
+
+    private static readonly SpecReader<StudySpec> Reader = new("a study", Allowed)
+    {
+        Special = new Dictionary<string, SpecReader<StudySpec>.FieldReader> { ["job"] = ReadJob, ["seeds"] = ReadSeeds, ["budget"] = ReadBudget },
+    };
+
+    private static readonly SpecReader<StudyExtension> ExtensionReader = new("an extension", Allowed)
+    {
+        Special = new Dictionary<string, SpecReader<StudyExtension>.FieldReader> { ["seeds"] = ReadSeeds, ["budget"] = ReadBudget },
+    };
+
+    /// <param name="body">UTF-8 JSON.</param>
+    /// <param name="errors">By field; empty when every job of the study can be trained.</param>
+    /// <returns>The study with its seeds listed one by one.</returns>
+    public static StudySpec? Read(ReadOnlyMemory<byte> body, out Dictionary<string, string[]> errors)
+    {
+        var found = new SpecErrors();
+        using var document = found.Parse(body);
+        var spec = document is null || Reader.Read(document.RootElement, found, "", out var given) is not { } read ? null : Check(read, given, found);
+        errors = found.ByField();
+        return found.Any ? null : spec;
+    }
+
+    /// <returns>What is to be added to a study; null when it is wrong.</returns>
+    public static StudyExtension? ReadExtension(ReadOnlyMemory<byte> body, SpecErrors errors)
+    {
+        using var document = errors.Parse(body);
+        if (document is null || ExtensionReader.Read(document.RootElement, errors, "", out var given) is not { } read) return null;
+        if (given.Values.All(value => value.ValueKind == JsonValueKind.Null)) errors.Add("body", "must have epsilons, seeds or budget");
+        // The rules of a study that had just these.
+        AddBroken(new() { Job = AnyJob, Epsilons = read.Epsilons ?? [0], Seeds = read.Seeds, Budget = read.Budget }, given, errors);
+        return read.With(SeedCount(given, errors));
+    }
+
+    /// <summary>What is wrong with a grid as a whole and with the jobs it makes; a field that is wrong already is left out.</summary>
+    public static void CheckGrid(StudySpec spec, SpecErrors errors)
+    {
+        foreach (var rule in StudySpecRule.BrokenBy(spec).Where(rule => !errors.HasWithin(rule.Field))) errors.Add(rule.Field, $"must be {rule.Allowed}");
+        var (arms, jobs) = (spec.CountArms(), spec.CountArms() * spec.Seeds!.Count);
+        if (jobs > StudySpecRule.MostJobs && !errors.Has("seeds")) errors.Add("seeds", $"{arms} arms × {spec.Seeds.Count} seeds are {jobs} jobs, more than the {StudySpecRule.MostJobs} that a study may have");
+        if (jobs > spec.Budget?.MaxJobs && !errors.HasWithin("budget")) errors.Add("budget.maxJobs", $"{arms} arms × {spec.Seeds.Count} seeds are {jobs} jobs, more than the budget of {spec.Budget.MaxJobs}");
+        if (arms > StudySpecRule.MostArms)
+        {
+            if (!errors.Has("epsilons")) errors.Add("epsilons", $"the grid has {arms} arms, more than the {StudySpecRule.MostArms} that a study may have");
+            return;
+        }
+        foreach (var broken in spec.Arms().SelectMany(arm => JobSpecRule.BrokenBy(arm.On(spec.Job) with { Seed = spec.Seeds.DefaultIfEmpty().Max() }).Select(rule => (rule, arm))).ToLookup(one => one.rule, one => one.arm))
+            AddBroken(broken.Key, [.. broken], spec, errors);
+    }
+
+    /// <param name="arms">Whose jobs break the rule.</param>
+    private static void AddBroken(JobSpecRule rule, IReadOnlyList<Arm> arms, StudySpec spec, SpecErrors errors)
+    {
+        var axis = StudySpecRule.Axes.SingleOrDefault(axis => axis.Value == rule.Field && IsGiven(spec, axis.Key)).Key;
+        var field = axis ?? (rule.Field == "seed" ? "seeds" : $"job.{rule.Field}");
+        if (errors.Has(field)) return;
+        var values = axis is null ? null : string.Join(", ", arms.Select(arm => Json.Write(ValueOf(arm, axis))).Distinct());
+        errors.Add(field, $"must be {rule.Allowed}{(values is not null ? $"; got {values}" : arms.Count < spec.CountArms() ? $"; not so for {arms[0].Label(spec)}" : "")}");
+    }
+
+    /// <summary>What is right is checked further although something else is wrong, so that one answer has every reason.</summary>
+    private static StudySpec? Check(StudySpec read, Dictionary<string, JsonElement> given, SpecErrors errors)
+    {
+        var spec = Normalized(read);
+        AddBroken(spec, given, errors);
+        var checkable = spec with
+        {
+            Job = spec.Job ?? AnyJob,
+            Epsilons = errors.Has("epsilons") ? [0] : spec.Epsilons,
+            Smoothing = errors.Has("smoothing") ? null : spec.Smoothing,
+            LearningRates = errors.Has("learningRates") ? null : spec.LearningRates,
+            LabelNoise = errors.Has("labelNoise") ? null : spec.LabelNoise,
+            Models = errors.Has("models") ? null : spec.Models,
+        };
+        spec = spec with { Seeds = spec.Seeds ?? SeedsFrom(checkable.Job.Seed, SeedCount(given, errors) ?? StudySpec.DefaultSeeds) };
+        CheckGrid(checkable with { Seeds = errors.Has("seeds") ? [checkable.Job.Seed] : spec.Seeds }, errors);
+        return spec;
+    }
+
+    /// <summary>jsonb knows no −0, and the same study must read the same from there.</summary>
+    private static StudySpec Normalized(StudySpec spec)
+    {
+        static IReadOnlyList<double>? WithoutMinusZero(IReadOnlyList<double>? values) => values is null ? null : [.. values.Select(value => value + 0.0)];
+        return spec with { Epsilons = WithoutMinusZero(spec.Epsilons)!, LearningRates = WithoutMinusZero(spec.LearningRates), LabelNoise = WithoutMinusZero(spec.LabelNoise) };
+    }
+
+    private static void AddBroken(StudySpec spec, Dictionary<string, JsonElement> given, SpecErrors errors)
+    {
+        foreach (var rule in StudySpecRule.BrokenBy(spec).Where(rule => given.ContainsKey(rule.Field.Split('.')[0]) && !errors.HasWithin(rule.Field)))
+            errors.Add(rule.Field, $"must be {rule.Allowed}; got {SpecErrors.Shown(given[rule.Field.Split('.')[0]])}");
+    }
+
+    /// <summary>Stands in for a job that is missing, so that the rest is checked all the same.</summary>
+    private static JobSpec AnyJob => new() { Dataset = "digits", Epsilon = 0, Epochs = 1 };
+
+    private static bool IsGiven(StudySpec spec, string axis) => axis switch
+    {
+        "smoothing" => spec.Smoothing is not null,
+        "learningRates" => spec.LearningRates is not null,
+        "labelNoise" => spec.LabelNoise is not null,
+        "models" => spec.Models is not null,
+        _ => true,
+    };
+
+    private static object ValueOf(Arm arm, string axis) => axis switch
+    {
+        "smoothing" => arm.Smoothing,
+        "learningRates" => arm.LearningRate,
+        "labelNoise" => arm.LabelNoise,
+        "models" => arm.Model,
+        _ => arm.Epsilon,
+    };
+
+    private static IReadOnlyList<long> SeedsFrom(long first, int count) => [.. Enumerable.Range(0, count).Select(i => first + i)];
+
+    /// <returns>Null when seeds are listed, absent or wrong.</returns>
+    private static int? SeedCount(Dictionary<string, JsonElement> given, SpecErrors errors) =>
+        given.TryGetValue("seeds", out var seeds) && seeds.ValueKind == JsonValueKind.Number && !errors.Has("seeds") ? seeds.GetInt32() : null;
+
+    /// <summary>A list as it is; a count is left to be counted from the job's seed on.</summary>
+    private static bool ReadSeeds(JsonElement value, SpecErrors errors, out object? read)
+    {
+        read = null;
+        if (value.ValueKind == JsonValueKind.Number) return value.TryGetInt32(out var count) && count is >= 1 and <= StudySpecRule.MostSeeds;
+        try
+        {
+            read = value.Deserialize<IReadOnlyList<long>>(Json.Options);
+            return true;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+
+    private static bool ReadJob(JsonElement value, SpecErrors errors, out object? read) => (read = JobSpecReader.ReadBase(value, errors, "job.")) is not null;
+
+    private static bool ReadBudget(JsonElement value, SpecErrors errors, out object? read) => (read = BudgetReader.Read(value, errors, "budget.", out _)) is not null;
+
+    private static string Allowed(string field) => StudySpecRule.All.First(rule => rule.Field == field).Allowed;
+}

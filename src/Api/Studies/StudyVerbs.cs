@@ -1,0 +1,85 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using Temper.Api.Http;
+using Temper.Api.Jobs;
+using Temper.Domain.Studies;
+using Temper.Store.Studies;
+
+namespace Temper.Api.Studies;
+
+/// <summary>What users do to a study as a whole. Each verb does to every job what can be done to it, so sent again it changes nothing more.</summary>
+internal static class StudyVerbs
+{
+    public static void MapStudyVerbs(this RouteGroupBuilder studies)
+    {
+        Map("cancel", "Cancel a study", "Jobs that wait are cancelled at once, running ones are asked to stop. What has succeeded stays.", (queue, id, cancellation) => queue.CancelAsync(id, cancellation));
+        Map("pause", "Pause a study", "Jobs that wait are set aside at once; running ones make a checkpoint and free their slots.", (queue, id, cancellation) => queue.PauseAsync(id, cancellation));
+        Map("resume", "Resume a study", "Its paused jobs are queued again and go on from their checkpoints.", (queue, id, cancellation) => queue.ResumeAsync(id, cancellation));
+
+        studies.MapPost("/{id:guid}/extend", ExtendAsync)
+            .Accepts<StudyExtension>("application/json")
+            .ProducesValidationProblem()
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
+            .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
+            .ProducesProblem(StatusCodes.Status429TooManyRequests)
+            .WithSummary("Extend a study")
+            .WithDescription("Adds ε, seeds or both, and queues the jobs that the wider grid has and the study lacks; a new `budget` takes the place of the old one. What is there already is left as it is, so asking again for the same ε and listed seeds is harmless.");
+
+        studies.MapDelete("/{id:guid}", DeleteAsync)
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status409Conflict)
+            .WithSummary("Delete a study")
+            .WithDescription("With all its jobs, their metrics, logits and models. While a job of it runs, 409: cancel or pause it first.");
+
+        void Map(string verb, string summary, string description, Func<StudyQueue, Guid, CancellationToken, Task> apply) =>
+            studies.MapPost($"/{{id:guid}}/{verb}", async Task<Results<Ok<StudyResponse>, ProblemHttpResult>> (HttpRequest request, StudyQueue queue, StudyReader reader, Guid id, CancellationToken cancellation) =>
+                {
+                    if (Problems.UnknownParameters(request) is { } wrong) return wrong;
+                    await apply(queue, id, cancellation);
+                    return await reader.FindAsync(id, cancellation) is { } study ? TypedResults.Ok(StudyResponse.Of(study)) : Problems.NoSuchStudy(id);
+                })
+                .ProducesValidationProblem()
+                .ProducesProblem(StatusCodes.Status404NotFound)
+                .WithSummary(summary)
+                .WithDescription($"{description} Asking again is harmless.");
+    }
+
+    private static async Task<Results<Accepted<StudyResponse>, ProblemHttpResult>> ExtendAsync(
+        HttpRequest request, StudyQueue queue, StudyReader reader, Estimates estimates, QueueLimit limit, Guid id, CancellationToken cancellation)
+    {
+        if (Problems.UnknownParameters(request) is { } wrong) return wrong;
+        if (request.Headers.ContainsKey("Idempotency-Key")) return Problems.Invalid("The header is wrong.", new() { ["idempotency-key"] = ["is not for extensions: list the seeds instead of counting them, and sending it twice changes nothing more"] });
+        var (body, refusal) = await BodyReader.ReadAsync(request, cancellation);
+        if (refusal is not null) return refusal;
+        var errors = new SpecErrors();
+        var extension = StudySpecReader.ReadExtension(body, errors);
+        if (errors.Any) return Problems.Invalid("The extension is wrong.", errors.ByField());
+        if (await reader.FindAsync(id, cancellation) is not { } study) return Problems.NoSuchStudy(id);
+        using var places = await limit.TryTakePlacesAsync(MostAdded(study.Spec, extension!.Widen(study.Spec)), cancellation);
+        if (places is null) return limit.Refuse(request.HttpContext);
+
+        var added = await queue.ExtendAsync(id, spec =>
+        {
+            var wider = extension.Widen(spec);
+            StudySpecReader.CheckGrid(wider, errors);
+            return errors.Any ? null : wider;
+        }, cancellation);
+        if (added is null) return Problems.NoSuchStudy(id);
+        if (errors.Any) return Problems.Invalid("The extension is wrong.", errors.ByField());
+        if (await reader.FindAsync(id, cancellation) is not { } wider) return Problems.NoSuchStudy(id);
+        var response = StudyResponse.Of(wider) with { Estimate = await estimates.OfAsync(wider.Spec, cancellation) };
+        return TypedResults.Accepted(response.Links.Self, response);
+    }
+
+    /// <summary>None where nothing but the budget changes.</summary>
+    private static int MostAdded(StudySpec study, StudySpec wider) =>
+        (int)Math.Clamp(wider.CountArms() * wider.Seeds!.Count - study.CountArms() * study.Seeds!.Count, 0, StudySpecRule.MostJobs);
+
+    private static async Task<Results<NoContent, ProblemHttpResult>> DeleteAsync(StudyQueue queue, Guid id, CancellationToken cancellation) =>
+        await queue.DeleteAsync(id, cancellation) switch
+        {
+            null => Problems.NoSuchStudy(id),
+            false => Problems.Of(StatusCodes.Status409Conflict, "The study is running.", $"Jobs of study {id} are running; cancel or pause it first, and wait until they have stopped."),
+            true => TypedResults.NoContent(),
+        };
+}

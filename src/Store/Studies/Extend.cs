@@ -1,0 +1,51 @@
+using Npgsql;
+using NpgsqlTypes;
+using Temper.Domain.Studies;
+using Temper.Store.Queue;
+
+namespace Temper.Store.Studies;
+
+public sealed partial class StudyQueue
+{
+    /// <summary>Adds what a larger grid has and the stored one lacks: arms and jobs. Dropped arms get no new jobs.</summary>
+    /// <param name="widen">From the study as it stands, which nobody else changes meanwhile, to what it shall be; null to leave it.</param>
+    /// <returns>How many jobs were added; null when there is no such study.</returns>
+    public async Task<int?> ExtendAsync(Guid id, Func<StudySpec, StudySpec?> widen, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        if (await LockAsync(connection, id, cancellationToken) is not { } spec) return null;
+        if (widen(spec) is not { } wider) return 0;
+
+        var known = await ArmsAsync(connection, id, cancellationToken);
+        var there = known.Select(arm => arm.Arm).ToHashSet();
+        StudyArm[] added = [.. wider.Arms().Where(arm => !there.Contains(arm)).Select((arm, i) => new StudyArm(known.Count + i, arm, null))];
+        var running = known.Where(arm => arm.DroppedAtSeeds is null).Concat(added).ToDictionary(arm => arm.Arm, arm => arm.Number);
+        // What was there and is not, its user has deleted.
+        var jobs = wider.Jobs().Where(job => running.ContainsKey(job.Arm) && !(there.Contains(job.Arm) && spec.Seeds!.Contains(job.Spec.Seed)))
+            .Select(job => (running[job.Arm], job.Spec)).ToList();
+
+        await using var command = new NpgsqlCommand(
+            $"""
+            WITH study AS (UPDATE studies SET spec = @spec WHERE id = @id RETURNING id),
+            {InsertArmsAndJobs}
+            SELECT pg_notify('{JobQueue.Channel}', '{JobQueue.QueuedNotice}') FROM study
+            """, connection, transaction) { CommandTimeout = CommandSeconds };
+        command.Parameters.AddWithValue("id", id);
+        command.Parameters.Add(new("spec", NpgsqlDbType.Jsonb) { Value = Json.Write(wider) });
+        command.Parameters.AddRange(Arrays(added, jobs));
+        await command.ExecuteNonQueryAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return jobs.Count;
+    }
+
+    private static async Task<List<StudyArm>> ArmsAsync(NpgsqlConnection connection, Guid id, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand($"SELECT {StudyReader.ArmColumns} FROM arms WHERE study_id = $1 ORDER BY arm", connection);
+        command.Parameters.AddWithValue(id);
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        var arms = new List<StudyArm>();
+        while (await row.ReadAsync(cancellationToken)) arms.Add(StudyReader.ReadArm(row, 0));
+        return arms;
+    }
+}

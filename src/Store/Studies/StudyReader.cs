@@ -1,0 +1,183 @@
+using Npgsql;
+using Temper.Domain.Jobs;
+using Temper.Domain.Smoothing;
+using Temper.Domain.Studies;
+
+namespace Temper.Store.Studies;
+
+/// <summary>A study with what its jobs came to so far, arm by arm.</summary>
+public sealed record StudyState(Guid Id, long Sequence, StudySpec Spec, DateTimeOffset CreatedAt, IReadOnlyList<ArmState> Arms);
+
+/// <summary>An arm and its jobs, counted and averaged.</summary>
+/// <param name="Jobs">How many jobs are in each state.</param>
+/// <param name="Scored">Jobs that the figures are of.</param>
+/// <param name="Figures">Mean and standard deviation over seeds, by the names of <see cref="StudyReader.Figures"/>; the deviation is null below two.</param>
+/// <param name="SecondsPerJob">Mean over those that succeeded; null without any.</param>
+public sealed record ArmState(
+    StudyArm Arm, IReadOnlyDictionary<JobState, int> Jobs, int Scored, IReadOnlyDictionary<string, (double Mean, double? Deviation)> Figures, double? SecondsPerJob);
+
+/// <summary>A study as lists show it.</summary>
+/// <param name="Dropped">Cancelled jobs of arms that successive halving dropped.</param>
+public sealed record StudySummary(Guid Id, long Sequence, StudySpec Spec, DateTimeOffset CreatedAt, IReadOnlyDictionary<JobState, int> Jobs, int Dropped);
+
+/// <summary>What an epoch gave, as a mean over the seeds of an arm; see <see cref="EpochMetrics"/> for the meanings.</summary>
+/// <param name="Seeds">Jobs that the means are over.</param>
+public sealed record MeanEpoch(int Epoch, int Seeds, double TrainLoss, double TrainAccuracy, double ValidationLoss, double ValidationAccuracy, double Ece, double SignedGap);
+
+/// <summary>Reads studies, each answer by one statement.</summary>
+public sealed class StudyReader(NpgsqlDataSource database)
+{
+    /// <summary>What a study's rows show, and where it comes from.</summary>
+    public static IReadOnlyDictionary<string, string> Figures { get; } = new Dictionary<string, string>
+    {
+        ["accuracy"] = "test_accuracy",
+        ["nll"] = "test_nll",
+        ["brier"] = "test_brier",
+        ["ece"] = "test_ece",
+        ["eceAfterTemperature"] = "test_ece_after_temperature",
+        ["nllAfterTemperature"] = "test_nll_after_temperature",
+        ["signedGap"] = "test_signed_gap",
+        ["aurc"] = "test_aurc",
+        ["temperature"] = "temperature",
+        ["bestEpoch"] = "best_epoch",
+        ["trainTestGap"] = "train_accuracy - test_accuracy",
+        ["validationAccuracy"] = "validation_accuracy",
+        ["validationNll"] = "validation_nll",
+        ["validationEce"] = "validation_ece",
+        ["validationNllAfterTemperature"] = "validation_nll_after_temperature",
+    };
+
+    internal const string ArmColumns = "arms.arm, epsilon, smoothing, learning_rate, model, label_noise, dropped_at_seeds";
+
+    private const int ArmColumnCount = 7;
+
+    /// <summary>Millions of epochs take more than the few seconds that other statements may.</summary>
+    private const int CurvesSeconds = 60;
+
+    internal static string ScoresSql { get; } = string.Join(", ", ScoreColumns.All.Select(column => column.Name));
+
+    private static readonly JobState[] States = Enum.GetValues<JobState>();
+
+    private static readonly string CountsSql = string.Join(", ", States.Select(state => $"count(*) FILTER (WHERE state = '{TemperDb.Word(state)}')::int"));
+
+    private static readonly string FindSql =
+        $"""
+        SELECT studies.id, studies.sequence, spec::text, created_at, {ArmColumns}, jobs.*
+        FROM studies JOIN arms ON study_id = id
+        LEFT JOIN LATERAL (
+            SELECT {CountsSql}, avg(extract(epoch FROM finished_at - claimed_at)) FILTER (WHERE state = 'succeeded')::float8,
+                   count(job_id)::int, {string.Join(", ", Figures.Values.Select(sql => $"avg({sql})::float8, stddev_samp({sql})::float8"))}
+            FROM jobs LEFT JOIN scores ON job_id = id WHERE jobs.study_id = studies.id AND jobs.arm = arms.arm) jobs ON true
+        WHERE studies.id = $1 ORDER BY label_noise, model, learning_rate, smoothing DESC, epsilon
+        """;
+
+    /// <returns>Null when there is no such study.</returns>
+    public async Task<StudyState?> FindAsync(Guid id, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(FindSql);
+        command.Parameters.AddWithValue(id);
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        StudyState? study = null;
+        var arms = new List<ArmState>();
+        while (await row.ReadAsync(cancellationToken))
+        {
+            study ??= new(row.GetGuid(0), row.GetInt64(1), Json.Read<StudySpec>(row.GetString(2)), row.GetFieldValue<DateTimeOffset>(3), arms);
+            arms.Add(ReadState(row));
+        }
+        return study;
+    }
+
+    /// <returns>The jobs that have succeeded and have scores; none where there is no such study.</returns>
+    public async Task<IReadOnlyList<StudyJob>> JobsAsync(Guid id, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand($"SELECT id, arm, seed, train_accuracy, best_epoch, {ScoresSql} FROM jobs JOIN scores ON job_id = id WHERE study_id = $1 ORDER BY arm, seed");
+        command.Parameters.AddWithValue(id);
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        var jobs = new List<StudyJob>();
+        while (await row.ReadAsync(cancellationToken))
+            jobs.Add(new(row.GetGuid(0), row.GetInt32(1), row.GetInt64(2), row.GetDouble(3), row.GetInt32(4), ScoreColumns.Read(column => row.GetDouble(5 + column))));
+        return jobs;
+    }
+
+    /// <param name="epochs">Those to give: a long training has more than anyone can look at.</param>
+    /// <returns>Of the jobs that have succeeded, by number of their arm, in the order of epochs.</returns>
+    public async Task<ILookup<int, MeanEpoch>> CurvesAsync(Guid id, int[] epochs, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(
+            """
+            SELECT arm, epoch, count(*)::int, avg(train_loss), avg(train_accuracy), avg(validation_loss), avg(validation_accuracy), avg(ece), avg(signed_gap)
+            FROM jobs JOIN epochs ON job_id = id WHERE study_id = $1 AND state = 'succeeded' AND epoch = ANY ($2)
+            GROUP BY arm, epoch ORDER BY arm, epoch
+            """);
+        command.CommandTimeout = CurvesSeconds;
+        command.Parameters.AddWithValue(id);
+        command.Parameters.AddWithValue(epochs);
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        var means = new List<(int Arm, MeanEpoch Epoch)>();
+        while (await row.ReadAsync(cancellationToken))
+            means.Add((row.GetInt32(0), new(row.GetInt32(1), row.GetInt32(2), row.GetDouble(3), row.GetDouble(4), row.GetDouble(5), row.GetDouble(6), row.GetDouble(7), row.GetDouble(8))));
+        return means.ToLookup(mean => mean.Arm, mean => mean.Epoch);
+    }
+
+    /// <param name="before">Only studies older than this place in the order; null for the newest.</param>
+    /// <returns>Newest first.</returns>
+    public async Task<IReadOnlyList<StudySummary>> ListAsync(long? before, int limit, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(
+            $"""
+            SELECT id, sequence, spec::text, created_at, jobs.*
+            FROM (SELECT * FROM studies WHERE sequence < $1 ORDER BY sequence DESC LIMIT $2) studies
+            LEFT JOIN LATERAL (
+                SELECT {CountsSql}, count(*) FILTER (WHERE state = 'cancelled' AND dropped_at_seeds IS NOT NULL)::int
+                FROM jobs JOIN arms USING (study_id, arm) WHERE study_id = studies.id) jobs ON true
+            ORDER BY sequence DESC
+            """);
+        command.Parameters.AddWithValue(before ?? long.MaxValue);
+        command.Parameters.AddWithValue(limit);
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        var studies = new List<StudySummary>();
+        while (await row.ReadAsync(cancellationToken))
+            studies.Add(new(row.GetGuid(0), row.GetInt64(1), Json.Read<StudySpec>(row.GetString(2)), row.GetFieldValue<DateTimeOffset>(3), ReadCounts(row, 4), row.GetInt32(4 + States.Length)));
+        return studies;
+    }
+
+    /// <summary>Of a spec's job on earlier ones like it: median seconds an epoch, claim to end, over the latest 50, and how many there were.</summary>
+    public async Task<(double? SecondsPerEpoch, int Jobs)> TimesAsync(JobSpec spec, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(
+            """
+            SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds), count(*)::int
+            FROM (SELECT (extract(epoch FROM finished_at - claimed_at) / (spec->>'epochs')::int)::float8 AS seconds
+                  FROM (SELECT * FROM jobs WHERE dataset = $1 AND state = 'succeeded' ORDER BY sequence DESC LIMIT 1000) latest
+                  WHERE spec->>'model' = $2 AND (spec->>'batchSize')::int = $3 AND coalesce(spec->>'width', '') = coalesce($4, '') AND coalesce(spec->>'widths', '') = coalesce($5::jsonb::text, '')
+                  ORDER BY sequence DESC LIMIT 50) times
+            """);
+        command.Parameters.AddWithValue(spec.Dataset);
+        command.Parameters.AddWithValue(Json.Name(spec.Model));
+        command.Parameters.AddWithValue(spec.BatchSize);
+        command.Parameters.Add(new() { Value = (object?)spec.Width?.ToString() ?? DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Text });
+        command.Parameters.Add(new() { Value = spec.Widths is null ? DBNull.Value : Json.Write(spec.Widths), NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Text });
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        await row.ReadAsync(cancellationToken);
+        return (row.IsDBNull(0) ? null : row.GetDouble(0), row.GetInt32(1));
+    }
+
+    internal static StudyArm ReadArm(NpgsqlDataReader row, int first) => new(
+        row.GetInt32(first),
+        new(row.GetDouble(first + 1), TemperDb.Parse<SmoothingConvention>(row.GetString(first + 2)), row.GetDouble(first + 3), TemperDb.Parse<ModelName>(row.GetString(first + 4)), row.GetDouble(first + 5)),
+        row.IsDBNull(first + 6) ? null : row.GetInt32(first + 6));
+
+    private static ArmState ReadState(NpgsqlDataReader row)
+    {
+        const int First = 4 + ArmColumnCount;
+        var at = First + States.Length;
+        var figures = new Dictionary<string, (double, double?)>();
+        if (row.GetInt32(at + 1) > 0)
+            foreach (var (name, column) in Figures.Keys.Select((name, i) => (name, at + 2 + 2 * i)))
+                figures[name] = (row.GetDouble(column), row.IsDBNull(column + 1) ? null : row.GetDouble(column + 1));
+        return new(ReadArm(row, 4), ReadCounts(row, First), row.GetInt32(at + 1), figures, row.IsDBNull(at) ? null : row.GetDouble(at));
+    }
+
+    private static Dictionary<JobState, int> ReadCounts(NpgsqlDataReader row, int first) =>
+        States.Select((state, i) => (state, Count: row.GetInt32(first + i))).ToDictionary(one => one.state, one => one.Count);
+}

@@ -1,0 +1,53 @@
+using Npgsql;
+using NpgsqlTypes;
+using Temper.Domain.Studies;
+using Temper.Store.Queue;
+
+namespace Temper.Store.Studies;
+
+public sealed partial class StudyQueue
+{
+    /// <summary>Stores a study and queues all its jobs, in one statement: all of it is there or nothing.</summary>
+    /// <param name="spec">Checked, its seeds listed.</param>
+    /// <param name="key">The submitter's own name for this submission; null when it gave none.</param>
+    /// <returns>The study with this key as it was submitted, which may be another's spec; whether it was there already.</returns>
+    public async Task<(Guid Id, StudySpec Spec, bool WasThere)> SubmitAsync(StudySpec spec, string? key, CancellationToken cancellationToken)
+    {
+        while (true) // the study that was there may be deleted before it is read
+        {
+            if (key is not null && await FindByKeyAsync(key, cancellationToken) is { } earlier) return (earlier.Id, earlier.Spec, true);
+            var id = Guid.CreateVersion7();
+            if (await InsertAsync(id, spec, key, cancellationToken)) return (id, spec, false);
+        }
+    }
+
+    /// <returns>The study that was submitted with this key; null when none was.</returns>
+    public async Task<(Guid Id, StudySpec Spec)?> FindByKeyAsync(string key, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand("SELECT id, submitted::text FROM studies WHERE idempotency_key = $1");
+        command.Parameters.AddWithValue(key);
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        return await row.ReadAsync(cancellationToken) ? (row.GetGuid(0), Json.Read<StudySpec>(row.GetString(1))) : null;
+    }
+
+    private async Task<bool> InsertAsync(Guid id, StudySpec spec, string? key, CancellationToken cancellationToken)
+    {
+        StudyArm[] arms = [.. spec.Arms().Select((arm, number) => new StudyArm(number, arm, null))];
+        var numbers = arms.ToDictionary(arm => arm.Arm, arm => arm.Number);
+        await using var command = database.CreateCommand(
+            $"""
+            WITH study AS (
+                INSERT INTO studies (id, spec, submitted, idempotency_key) VALUES (@id, @spec, @spec, @key)
+                ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING RETURNING id),
+            {InsertArmsAndJobs}
+            SELECT pg_notify('{JobQueue.Channel}', '{JobQueue.QueuedNotice}') FROM study
+            """);
+        command.CommandTimeout = CommandSeconds;
+        command.Parameters.AddWithValue("id", id);
+        command.Parameters.Add(new("spec", NpgsqlDbType.Jsonb) { Value = Json.Write(spec) });
+        command.Parameters.Add(new("key", NpgsqlDbType.Text) { Value = (object?)key ?? DBNull.Value });
+        command.Parameters.AddRange(Arrays(arms, [.. spec.Jobs().Select(job => (numbers[job.Arm], job.Spec))]));
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        return await row.ReadAsync(cancellationToken);
+    }
+}

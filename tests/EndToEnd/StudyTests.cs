@@ -1,0 +1,162 @@
+using System.Net.Http.Json;
+
+namespace Temper.EndToEnd;
+
+/// <summary>Whole studies on real data, by one POST, and what they recommend beside an analysis of the same numbers by hand.</summary>
+public class StudyTests : EndToEndTest
+{
+    private sealed record Trained(double Epsilon, double LabelNoise, long Seed, double Ece, double TestAccuracy);
+
+    /// <summary>The networks are small so that the grid takes a minute: on MNIST they show what the CNN shows.</summary>
+    [MnistFact]
+    public async Task Mnist_DefaultGrid_NeverRecommendsMuchSmoothingByEce()
+    {
+        await StartWorkersAsync(2);
+        var study = await RunAsync(new { job = new { dataset = "mnist", epochs = 2, model = "mlp", widths = new[] { 64 } }, criterion = "ece" }, jobs: 18);
+        var recommendation = await Api.GetAsync($"/studies/{study}/recommendation");
+
+        var trained = await TrainedAsync(study);
+        Assert.All(trained.Where(job => job.Epsilon >= 0.1), job => Assert.InRange(job.Ece, 0.03, 0.4));
+        // By hand: seed by seed, every ε from 0.1 on is further from calibrated than ε = 0, and by much the same amount.
+        foreach (var epsilon in new[] { 0.1, 0.2, 0.3 }) Assert.True(PairedT(trained, epsilon, 0) > 10, $"t of ε = {epsilon}");
+
+        Assert.True(recommendation["differenceExists"]!.GetValue<bool>());
+        Assert.InRange(recommendation["epsilon"]!.GetValue<double>(), 0, 0.05);
+        var tied = Numbers(recommendation["tied"]!);
+        Assert.Contains(recommendation["epsilon"]!.GetValue<double>(), tied);
+        Assert.DoesNotContain(tied, epsilon => epsilon >= 0.1);
+        var means = trained.GroupBy(job => job.Epsilon).ToDictionary(jobs => jobs.Key, jobs => jobs.Average(job => job.Ece));
+        Assert.Equal(means.MinBy(mean => mean.Value).Key, recommendation["lowestMean"]!.GetValue<double>());
+        foreach (var arm in recommendation["byLabelNoise"]![0]!["arms"]!.AsArray())
+            Assert.Equal(means[arm!["arm"]!["epsilon"]!.GetValue<double>()], arm["meanLoss"]!.GetValue<double>(), 1e-9);
+    }
+
+    [Fact]
+    public async Task Digits_WithAndWithoutLabelNoise_RecommendsWhatTheNumbersSayAndLeavesNoSlotIdle()
+    {
+        await StartWorkersAsync(2);
+        var study = await RunAsync(new { job = new { dataset = "digits", epochs = 3, model = "mlp", widths = new[] { 64 } }, labelNoise = new[] { 0, 0.4 }, criterion = "nllAfterTemperature" }, jobs: 36);
+
+        await AssertNoIdleSlotAsync(study);
+        var recommendation = await Api.GetAsync($"/studies/{study}/recommendation");
+        var shown = await Api.GetAsync($"/studies/{study}");
+        var (clean, noisy) = (recommendation["byLabelNoise"]![0]!, recommendation["byLabelNoise"]![1]!);
+        Assert.Equal((0, 0.4), (clean["labelNoise"]!.GetValue<double>(), noisy["labelNoise"]!.GetValue<double>()));
+
+        // Its labels are uncertain by construction, so no network is calibrated as it comes: smoothing or temperature mends it.
+        var plain = Row(shown, 0, 0);
+        var chosen = Row(shown, clean["epsilon"]!.GetValue<double>(), 0);
+        Assert.True(Mean(chosen, "eceAfterTemperature") < Mean(plain, "ece") + 0.01, $"{chosen} {plain}");
+        Assert.Matches("^(Use ε = 0.*temperature|Use ε = 0\\.\\d+|No significant difference .* prefer ε = 0 with temperature)", clean["sentence"]!.GetValue<string>());
+
+        var trained = await TrainedAsync(study);
+        var finding = Assert.Single(noisy["findings"]!.AsArray().Select(one => one!.GetValue<string>()), one => one.StartsWith("Robustness to label noise of 0.4: test accuracy is "));
+        var noisyMeans = trained.Where(job => job.LabelNoise == 0.4).GroupBy(job => job.Epsilon).ToDictionary(jobs => jobs.Key, jobs => jobs.Average(job => job.TestAccuracy));
+        Assert.Contains(noisyMeans[0].ToString("0.000"), finding);
+        Assert.Matches("smoothing (gains|loses) accuracy\\.$|smoothing does not gain accuracy that these seeds could show\\.$", finding);
+        foreach (var (epsilon, mean) in noisyMeans) Assert.Equal(mean, Mean(Row(shown, epsilon, 0.4), "accuracy"), 1e-9);
+    }
+
+    [Fact]
+    public async Task Study_CancelledWhileItRuns_EndsAndKeepsWhatHasSucceeded()
+    {
+        await StartWorkersAsync(1);
+        var id = await SubmitAsync(new { job = new { dataset = "digits", epochs = 1 }, epsilons = new[] { 0, 0.1 }, seeds = 40 });
+        await Eventually.TrueAsync(async () => Progress(await Api.GetAsync($"/studies/{id}"), "succeeded") >= 1, TimeSpan.FromSeconds(60));
+
+        await Api.Http.PostAsync($"/studies/{id}/cancel", null);
+
+        await EndedAsync(id, TimeSpan.FromSeconds(20));
+        var study = await Api.GetAsync($"/studies/{id}");
+        Assert.Equal(("cancelled", 80), (State(study), Progress(study, "succeeded") + Progress(study, "cancelled")));
+    }
+
+    [Fact]
+    public async Task Study_WithHalvingAndABudget_IsSettledByItsWorker()
+    {
+        await StartWorkersAsync(1);
+        // At ε = 0.9 one epoch leaves next to no confidence: clearly the worse one after two seeds.
+        var halved = await SubmitAsync(new { job = new { dataset = "digits", epochs = 1 }, epsilons = new[] { 0, 0.9 }, seeds = 6, criterion = "nll", successiveHalving = true });
+        await EndedAsync(halved, TimeSpan.FromMinutes(1));
+        var study = await Api.GetAsync($"/studies/{halved}");
+        Assert.Equal("succeeded", State(study));
+        Assert.InRange(Progress(study, "dropped"), 1, 4);
+        Assert.Equal(12, Progress(study, "succeeded") + Progress(study, "dropped"));
+        var recommendation = await Api.GetAsync($"/studies/{halved}/recommendation");
+        Assert.Equal([0.0], Numbers(recommendation["tied"]!));
+
+        var limited = await SubmitAsync(new { job = new { dataset = "digits", epochs = 1 }, epsilons = new[] { 0 }, seeds = 50, budget = new { maxMinutes = 0.01 } });
+        await EndedAsync(limited, TimeSpan.FromMinutes(1));
+        Assert.InRange(Progress(await Api.GetAsync($"/studies/{limited}"), "cancelled"), 40, 49);
+    }
+
+    /// <summary>While work was waiting, each slot took its next job at once: in a second at most it polls, and notices come sooner.</summary>
+    private async Task AssertNoIdleSlotAsync(Guid study)
+    {
+        var longest = await Database.ScalarAsync<double>(
+            $"""
+            SELECT max(extract(epoch FROM claimed_at - before))::float8
+            FROM (SELECT attempts.claimed_at, lag(ended_at) OVER (PARTITION BY worker ORDER BY attempts.claimed_at) AS before
+                  FROM attempts JOIN jobs ON id = job_id WHERE study_id = '{study}') gaps
+            """);
+        Assert.InRange(longest, 0, 0.5);
+        Assert.Equal(2, await Database.ScalarAsync<long>($"SELECT count(DISTINCT worker) FROM attempts JOIN jobs ON id = job_id WHERE study_id = '{study}'"));
+    }
+
+    private async Task StartWorkersAsync(int count)
+    {
+        for (var i = 0; i < count; i++) await StartWorkerAsync();
+    }
+
+    private async Task<Guid> SubmitAsync(object study)
+    {
+        var response = await Api.Http.PostAsJsonAsync("/studies", study);
+        var body = JsonNode.Parse(await response.Content.ReadAsStringAsync())!;
+        Assert.True(response.IsSuccessStatusCode, body.ToJsonString());
+        return body["id"]!.GetValue<Guid>();
+    }
+
+    private Task EndedAsync(Guid study, TimeSpan patience) =>
+        Eventually.TrueAsync(async () => (await Api.GetAsync($"/studies/{study}"))["isTerminal"]!.GetValue<bool>(), patience);
+
+    private async Task<Guid> RunAsync(object study, int jobs)
+    {
+        var id = await SubmitAsync(study);
+        await EndedAsync(id, TimeSpan.FromMinutes(4));
+        var ended = await Api.GetAsync($"/studies/{id}");
+        Assert.Equal(("succeeded", jobs), (State(ended), Progress(ended, "succeeded")));
+        return id;
+    }
+
+    /// <summary>As the jobs themselves say it: validation ECE of the last epoch, test accuracy of the result.</summary>
+    private async Task<IReadOnlyList<Trained>> TrainedAsync(Guid study)
+    {
+        var trained = new List<Trained>();
+        foreach (var job in (await Api.GetAsync($"/jobs?study={study}&limit=200"))["items"]!.AsArray())
+        {
+            var (spec, metrics) = (job!["spec"]!, await MetricsAsync(job["id"]!.GetValue<Guid>()));
+            trained.Add(new(
+                spec["epsilon"]!.GetValue<double>(), spec["labelNoise"]!.GetValue<double>(), spec["seed"]!.GetValue<long>(),
+                metrics[^1]!["ece"]!.GetValue<double>(), job["result"]!["testAccuracy"]!.GetValue<double>()));
+        }
+        return trained;
+    }
+
+    /// <summary>Of the differences in ECE, seed by seed.</summary>
+    private static double PairedT(IReadOnlyList<Trained> trained, double epsilon, double other)
+    {
+        double Ece(double of, long seed) => trained.Single(job => job.Epsilon == of && job.Seed == seed).Ece;
+        double[] differences = [.. new long[] { 0, 1, 2 }.Select(seed => Ece(epsilon, seed) - Ece(other, seed))];
+        var mean = differences.Average();
+        return mean / Math.Sqrt(differences.Sum(difference => (difference - mean) * (difference - mean)) / 2 / 3);
+    }
+
+    private static JsonNode Row(JsonNode study, double epsilon, double noise) =>
+        study["rows"]!.AsArray().Single(row => row!["epsilon"]!.GetValue<double>() == epsilon && row["labelNoise"]!.GetValue<double>() == noise)!;
+
+    private static double Mean(JsonNode row, string figure) => row[figure]!["mean"]!.GetValue<double>();
+
+    private static int Progress(JsonNode study, string what) => study["progress"]![what]!.GetValue<int>();
+
+    private static double[] Numbers(JsonNode array) => [.. array.AsArray().Select(number => number!.GetValue<double>())];
+}

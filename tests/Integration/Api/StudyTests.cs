@@ -1,0 +1,422 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using Temper.Domain.Jobs;
+using Temper.Domain.Studies;
+using Temper.Store.Queue;
+using Temper.Store.Studies;
+
+namespace Temper.Integration.Api;
+
+public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
+{
+    private const string Small = """{"job":{"dataset":"digits","epochs":2,"tags":["a"]},"epsilons":[0,0.1],"seeds":2,"name":"small"}""";
+
+    private static readonly JobResult Result = new(0.99, 0.04, 0.01, -0.005, 2, "cpu", 2, "libtorch", "aa", []);
+
+    [Fact]
+    public async Task Submit_OnlyAJob_QueuesTheDefaultGridSeedBySeed()
+    {
+        var (response, study) = await SendAsync(HttpMethod.Post, "/studies", """{"job":{"dataset":"mnist","epochs":3,"seed":7,"epsilon":0.9}}""");
+
+        Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
+        Assert.Equal(response.Headers.Location!.OriginalString, study!["links"]!["self"]!.GetValue<string>());
+        Assert.Equal($"/studies/{study["id"]}", response.Headers.Location.OriginalString);
+        Assert.Equal(("queued", false), (State(study), study["isTerminal"]!.GetValue<bool>()));
+        Assert.Equal("[0,0.02,0.05,0.1,0.2,0.3]", study["spec"]!["epsilons"]!.ToJsonString());
+        Assert.Equal("[7,8,9]", study["spec"]!["seeds"]!.ToJsonString());
+        Assert.Equal("nllAfterTemperature", study["spec"]!["criterion"]!.GetValue<string>());
+        Assert.Equal((18, 18), (study["progress"]!["jobs"]!.GetValue<int>(), study["estimate"]!["jobs"]!.GetValue<int>()));
+        Assert.Equal([0, 0.02, 0.05, 0.1, 0.2, 0.3], study["rows"]!.AsArray().Select(row => row!["epsilon"]!.GetValue<double>()));
+
+        var jobs = (await Api.GetAsync($"/jobs?study={study["id"]}&limit=200"))["items"]!.AsArray();
+        Assert.Equal(18, jobs.Count);
+        Assert.All(jobs, job => Assert.Equal(study["id"]!.GetValue<Guid>(), job!["study"]!.GetValue<Guid>()));
+        var order = jobs.Reverse().Select(job => (job!["spec"]!["seed"]!.GetValue<long>(), job["spec"]!["epsilon"]!.GetValue<double>()));
+        Assert.Equal(from seed in new long[] { 7, 8, 9 } from epsilon in new[] { 0, 0.02, 0.05, 0.1, 0.2, 0.3 } select (seed, epsilon), order);
+    }
+
+    [Fact]
+    public async Task Submit_EveryAxis_QueuesEveryCombination()
+    {
+        var study = await SubmitAsync("""{"job":{"dataset":"digits","epochs":1},"epsilons":[0,0.1],"smoothing":["uniform","others"],"learningRates":[0.001,0.01],"labelNoise":[0,0.4],"models":["cnn","mlp"],"seeds":[5],"criterion":"ece","successiveHalving":true,"budget":{"maxJobs":24,"maxMinutes":1.5}}""");
+
+        // ε = 0 is the same in both conventions.
+        Assert.Equal(24, study["progress"]!["jobs"]!.GetValue<int>());
+        Assert.Equal(24, study["rows"]!.AsArray().Select(row => $"{row!["epsilon"]}{row["smoothing"]}{row["learningRate"]}{row["labelNoise"]}{row["model"]}").Distinct().Count());
+        Assert.Equal("""{"maxJobs":24,"maxMinutes":1.5}""", study["spec"]!["budget"]!.ToJsonString());
+    }
+
+    [Theory]
+    [InlineData("""{"epsilons":[0]}""", "job: is required")]
+    [InlineData("""{"job":{"dataset":"digits"}}""", "job.epochs: is required")]
+    [InlineData("""{"job":{"dataset":"cats","epochs":0,"colour":1}}""", "job.dataset: must be one of", "job.epochs: must be a whole number from 1", "job.colour: is not a field of a job spec")]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1},"epsilons":[]}""", "epsilons: must be a list of 1 to 100 different values, each a number from 0 to 1; got []")]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1},"epsilons":[0.1,0.1]}""", "epsilons: must be a list of 1 to 100 different values")]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1},"epsilons":[0,1.5]}""", "epsilons: must be a number from 0 to 1; got 1.5")]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1,"smoothing":"others"},"epsilons":[0,0.95]}""", "epsilons: must be at most (K−1)/K with smoothing others")]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1},"seeds":0}""", "seeds: must be a count from 1 to 1000")]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1},"seeds":[1,1]}""", "seeds: must be a count from 1 to 1000")]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1},"seeds":200000}""", "seeds: must be a count from 1 to 1000")]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1},"seeds":1000,"learningRates":[1,2,3,4,5,6,7,8,9,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8]}""", "seeds: 102 arms × 1000 seeds are 102000 jobs, more than the 10000 that a study may have")]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1},"seeds":1,"smoothing":["uniform","others"],"learningRates":[1,2,3,4,5,6,7,8,9,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.01,0.02,0.03]}""", "epsilons: the grid has 220 arms, more than the 200 that a study may have")]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1},"budget":{"maxJobs":10}}""", "budget.maxJobs: 6 arms × 3 seeds are 18 jobs, more than the budget of 10")]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1},"budget":{"maxjobs":10,"maxMinutes":0}}""", "budget.maxjobs: is not a field of a budget; its fields are maxJobs, maxMinutes", "budget.maxMinutes: must be null or a number above 0")]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1},"criterion":"auc"}""", "criterion: must be one of nllAfterTemperature, nll, ece, eceAfterTemperature, brier, accuracy; got \"auc\"")]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1,"width":16},"models":["resnet20","cnn"]}""", "job.width: must be null, or with a residual network")]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1},"models":["vgg"],"labelNoise":[2],"learningRates":"fast","successiveHalving":1,"grid":[]}""", "models: must be a list of 1 to 100 different values, each one of cnn", "learningRates: must be a list", "successiveHalving: must be true or false", "labelNoise: must be a number from 0 to 1; got 2", "grid: is not a field of a study")]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1,"seed":-1}}""", "seeds: must be")]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1,"seed":9007199254740991}}""", "seeds: must be")]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1},"budget":{"maxMinutes":1e999}}""", "budget.maxMinutes: must be null or a number above 0, at most 100000000")]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1},"arms":5,"conventions":1}""", "arms: is not a field of a study", "conventions: is not a field of a study")]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1},"epsilons":[2,0,3],"seeds":0}""", "epsilons: must be a number from 0 to 1; got 2, 3", "seeds: must be a count")]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1},"learningRates":[100],"epsilons":[null]}""", "learningRates: must be a number above 0, at most 10; got 100", "epsilons: must be a list")]
+    [InlineData("""{"job":5}""", "job: must be a JSON object, not 5")]
+    [InlineData("""[]""", "body: must be a JSON object")]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1},"seeds":null,"budget":null,"name":""}""", "name: must be null or 1 to 200 characters")]
+    public async Task Submit_ABadStudy_IsRefusedWithEveryReason(string body, params string[] reasons)
+    {
+        var (response, problem) = await SendAsync(HttpMethod.Post, "/studies", body);
+
+        AssertProblem(HttpStatusCode.BadRequest, response, problem);
+        var errors = problem!["errors"]!.AsObject().SelectMany(error => error.Value!.AsArray().Select(message => $"{error.Key}: {message}")).ToList();
+        Assert.All(reasons, reason => Assert.Contains(errors, error => error.StartsWith(reason, StringComparison.Ordinal)));
+        Assert.Equal(0L, await Database.ScalarAsync<long>("SELECT (SELECT count(*) FROM studies) + (SELECT count(*) FROM jobs)"));
+    }
+
+    [Fact]
+    public async Task Submit_ValidateOnly_EstimatesFromEarlierJobsAndStoresNothing()
+    {
+        var earlier = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0, epochs = 2 });
+        await SucceedAsync(await ClaimAsync(), 0.1);
+        await Database.ExecuteAsync($"UPDATE jobs SET claimed_at = finished_at - interval '60 s' WHERE id = '{earlier}'");
+
+        var (response, check) = await SendAsync(HttpMethod.Post, "/studies?validateOnly=true", """{"job":{"dataset":"digits","epochs":4},"seeds":2}""");
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        var estimate = check!["estimate"]!;
+        Assert.Equal((12, 1), (estimate["jobs"]!.GetValue<int>(), estimate["earlierJobs"]!.GetValue<int>()));
+        Assert.Equal(2, estimate["minutesPerJob"]!.GetValue<double>(), 0.01);
+        Assert.Equal(24, estimate["trainingMinutes"]!.GetValue<double>(), 0.1);
+        Assert.Equal(6, check["arms"]!.AsArray().Count);
+        Assert.Equal(0L, await Database.ScalarAsync<long>("SELECT count(*) FROM studies"));
+        var (_, other) = await SendAsync(HttpMethod.Post, "/studies?validateOnly=true", """{"job":{"dataset":"digits","epochs":4,"model":"lenet5"}}""");
+        Assert.Null(other!["estimate"]!["minutes"]);
+    }
+
+    [Fact]
+    public async Task Submit_TheSameKeyAgain_GivesTheSameStudyAlsoWhenItWasExtended()
+    {
+        var first = await SubmitWithKeyAsync("k", Small);
+        Assert.Equal(HttpStatusCode.Accepted, (await SendAsync(HttpMethod.Post, $"/studies/{first.Body!["id"]}/extend", """{"seeds":1}""")).Response.StatusCode);
+
+        var again = await SubmitWithKeyAsync("k", Small);
+        var other = await SubmitWithKeyAsync("k", Small.Replace("digits", "mnist"));
+
+        Assert.Equal((HttpStatusCode.Accepted, first.Body["id"]!.GetValue<Guid>()), (again.Response.StatusCode, again.Body!["id"]!.GetValue<Guid>()));
+        AssertProblem(HttpStatusCode.UnprocessableEntity, other.Response, other.Body);
+        AssertProblem(HttpStatusCode.UnprocessableEntity, (await SubmitWithKeyAsync("k", Small.Replace("\"seeds\":2", "\"seeds\":3"))) is var (response, body) ? response : null!, body);
+        Assert.Equal(HttpStatusCode.Accepted, (await SubmitWithKeyAsync("minus", Small.Replace("[0,0.1]", "[-0.0,0.1]"))).Response.StatusCode);
+        Assert.Equal(HttpStatusCode.Accepted, (await SubmitWithKeyAsync("minus", Small.Replace("[0,0.1]", "[-0.0,0.1]"))).Response.StatusCode);
+        Assert.Equal(2L, await Database.ScalarAsync<long>("SELECT count(*) FROM studies"));
+    }
+
+    [Theory]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1,"model":"resnet20"},"models":["resnet20","resnet56"],"epsilons":[0],"seeds":1}""", 2)]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1,"width":16},"models":["resnet20","resnet56"],"epsilons":[0],"seeds":1}""", 2)]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1,"epsilon":0.95,"smoothing":"others"},"epsilons":[0,0.9],"seeds":1}""", 2)]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1},"smoothing":["uniform","others"],"epsilons":[0,0.1],"seeds":2}""", 6)]
+    public async Task Submit_AGridThatIsRightAsAWhole_IsAccepted(string body, int jobs)
+    {
+        var study = await SubmitAsync(body);
+
+        Assert.Equal(jobs, study["progress"]!["jobs"]!.GetValue<int>());
+        // What the service shows can be sent back.
+        Assert.Equal(jobs, (await SubmitAsync(study["spec"]!.ToJsonString()))["progress"]!["jobs"]!.GetValue<int>());
+    }
+
+    [Fact]
+    public async Task Requests_WithAQueryOrHeaderThatNobodyReads_AreRefused()
+    {
+        var id = await SubmitSmallAsync();
+
+        foreach (var (method, path, json) in new[] { (HttpMethod.Post, "extend?validateOnly=true", """{"seeds":1}"""), (HttpMethod.Get, "recommendation?criterion=ece", null), (HttpMethod.Post, "cancel?soon=1", null) })
+        {
+            var (response, problem) = await SendAsync(method, $"/studies/{id}/{path}", json);
+            AssertProblem(HttpStatusCode.BadRequest, response, problem);
+        }
+        var request = new HttpRequestMessage(HttpMethod.Post, $"/studies/{id}/extend") { Content = new StringContent("""{"seeds":1}""", System.Text.Encoding.UTF8, "application/json") };
+        request.Headers.Add("Idempotency-Key", "k");
+        Assert.Equal(HttpStatusCode.BadRequest, (await Http.SendAsync(request)).StatusCode);
+        Assert.Equal(4, (await Api.GetAsync($"/studies/{id}"))["progress"]!["jobs"]!.GetValue<int>());
+    }
+
+    [Fact]
+    public async Task Extend_TheBudgetAlone_QueuesNothingThatWasDeleted()
+    {
+        var id = await SubmitSmallAsync();
+        var job = (await Api.GetAsync($"/jobs?study={id}"))["items"]![0]!["id"]!.GetValue<Guid>();
+        Assert.Equal(HttpStatusCode.NoContent, (await Http.DeleteAsync($"/jobs/{job}")).StatusCode);
+
+        var (response, study) = await SendAsync(HttpMethod.Post, $"/studies/{id}/extend", """{"budget":{"maxMinutes":5}}""");
+
+        Assert.Equal((HttpStatusCode.Accepted, 3, 5), (response.StatusCode, study!["progress"]!["jobs"]!.GetValue<int>(), study["spec"]!["budget"]!["maxMinutes"]!.GetValue<double>()));
+    }
+
+    [Fact]
+    public async Task Recommendation_OfJobsThatFailedOrHaveNoScores_SaysSo()
+    {
+        var id = await SubmitSmallAsync();
+        for (var i = 0; i < 4; i++)
+        {
+            var job = await ClaimAsync();
+            if (i == 0) await Queue.FailAsync(job, "diverged", default);
+            else if (i == 1) Assert.True(await Queue.SucceedAsync(job, Result, new([1], null), default));
+            else await SucceedAsync(job, 0.1);
+        }
+
+        var recommendation = await Api.GetAsync($"/studies/{id}/recommendation");
+
+        Assert.EndsWith("1 of 4 jobs failed. 1 of 3 jobs that succeeded do not count: a worker of an older build trained them, without scores.", recommendation["sentence"]!.GetValue<string>());
+        Assert.Equal("failed", State(await Api.GetAsync($"/studies/{id}")));
+    }
+
+    [Fact]
+    public async Task Submit_OneKeyManyTimesAtOnce_MakesOneStudy()
+    {
+        var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => SubmitWithKeyAsync("many", Small)));
+
+        Assert.All(answers, answer => Assert.Equal(HttpStatusCode.Accepted, answer.Response.StatusCode));
+        Assert.Single(answers.Select(answer => answer.Body!["id"]!.GetValue<Guid>()).Distinct());
+        Assert.Equal(4L, await Database.ScalarAsync<long>("SELECT count(*) FROM jobs"));
+    }
+
+    [Fact]
+    public async Task Study_WhileItsJobsFinish_ShowsMeansOverSeedsAndRecommends()
+    {
+        var id = await SubmitSmallAsync();
+        for (var i = 0; i < 4; i++)
+        {
+            var job = await ClaimAsync();
+            await SucceedAsync(job, job.Spec.Epsilon == 0 ? 0.02 + 0.002 * job.Spec.Seed : 0.12 + 0.003 * job.Spec.Seed);
+        }
+
+        var study = await Api.GetAsync($"/studies/{id}");
+
+        Assert.Equal(("succeeded", true), (State(study), study["isTerminal"]!.GetValue<bool>()));
+        var row = study["rows"]![1]!;
+        Assert.Equal((0.1, 2), (row["epsilon"]!.GetValue<double>(), row["seeds"]!.GetValue<int>()));
+        // .12 and .123: mean .1215, deviation .00212132, half width 12.7062·.00212132/√2.
+        Assert.Equal(0.1215, row["ece"]!["mean"]!.GetValue<double>(), 1e-12);
+        Assert.Equal(0.1215 - 12.70620 * 0.0015, row["ece"]!["interval"]!["low"]!.GetValue<double>(), 1e-6);
+        Assert.Equal(2, row["bestEpoch"]!["mean"]!.GetValue<double>());
+        Assert.Equal(0.97 - 0.9, row["trainTestGap"]!["mean"]!.GetValue<double>(), 1e-12);
+
+        var recommendation = await Api.GetAsync($"/studies/{id}/recommendation");
+        Assert.True(recommendation["isFinal"]!.GetValue<bool>());
+        Assert.Equal(0, recommendation["epsilon"]!.GetValue<double>());
+        Assert.Equal(2, recommendation["power"]!["seeds"]!.GetValue<int>());
+        Assert.Single(recommendation["byLabelNoise"]!.AsArray());
+
+        var csv = await Http.GetStringAsync($"/studies/{id}?format=csv");
+        var lines = csv.TrimEnd('\n').Split('\n').Select(line => line.Split(',')).ToList();
+        Assert.Equal(3, lines.Count);
+        Assert.All(lines, line => Assert.Equal(lines[0].Length, line.Length));
+        Assert.Equal("0.1215", lines[2][Array.IndexOf(lines[0], "ece")]);
+        Assert.Equal("text/csv", (await Http.GetAsync($"/studies/{id}?format=csv")).Content.Headers.ContentType!.MediaType);
+    }
+
+    [Fact]
+    public async Task Verbs_OnAStudy_ApplyToEveryJobThatCanHeedThem()
+    {
+        var id = await SubmitSmallAsync();
+        await SucceedAsync(await ClaimAsync(), 0.1);
+        var running = await ClaimAsync();
+
+        Assert.Equal("running", State((await SendAsync(HttpMethod.Post, $"/studies/{id}/pause")).Body!));
+        Assert.Equal("pausing", State(await Api.JobAsync(running.Id)));
+        Assert.True(await Queue.HandBackAsync(running, "test", default));
+        Assert.Equal("paused", State(await Api.GetAsync($"/studies/{id}")));
+        Assert.Equal("running", State((await SendAsync(HttpMethod.Post, $"/studies/{id}/resume")).Body!));
+        Assert.Equal("cancelled", State((await SendAsync(HttpMethod.Post, $"/studies/{id}/cancel")).Body!));
+        var (response, again) = await SendAsync(HttpMethod.Post, $"/studies/{id}/cancel");
+        Assert.Equal((HttpStatusCode.OK, 1, 3), (response.StatusCode, again!["progress"]!["succeeded"]!.GetValue<int>(), again["progress"]!["cancelled"]!.GetValue<int>()));
+    }
+
+    [Fact]
+    public async Task Extend_MoreSeedsAndEpsilons_QueuesWhatIsMissing()
+    {
+        var id = await SubmitSmallAsync();
+
+        var (response, wider) = await SendAsync(HttpMethod.Post, $"/studies/{id}/extend", """{"epsilons":[0.1,0.2],"seeds":1}""");
+        var (_, same) = await SendAsync(HttpMethod.Post, $"/studies/{id}/extend", """{"epsilons":[0.2],"seeds":[2,1]}""");
+
+        Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
+        Assert.Equal(9, wider!["progress"]!["jobs"]!.GetValue<int>());
+        Assert.Equal(9, same!["progress"]!["jobs"]!.GetValue<int>());
+        Assert.Equal("[0,1,2]", same["spec"]!["seeds"]!.ToJsonString());
+        Assert.Equal(9L, await Database.ScalarAsync<long>("SELECT count(DISTINCT (arm, seed)) FROM jobs"));
+    }
+
+    [Fact]
+    public async Task Extend_SeveralAtOnce_TrainsEachArmOnceWithEachSeed()
+    {
+        var id = await SubmitSmallAsync();
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 6).Select(i => SendAsync(HttpMethod.Post, $"/studies/{id}/extend", $$"""{"epsilons":[0.2,0.{{3 + i % 2}}],"seeds":[8,{{9 + i % 3}}]}""")));
+
+        Assert.All(answers, answer => Assert.Equal(HttpStatusCode.Accepted, answer.Response.StatusCode));
+        // ε 0, .1, .2, .3, .4 × seeds 0, 1, 8, 9, 10, 11
+        Assert.Equal((30L, 30L), (await Database.ScalarAsync<long>("SELECT count(*) FROM jobs"), await Database.ScalarAsync<long>("SELECT count(DISTINCT (spec->>'epsilon', spec->>'seed')) FROM jobs")));
+    }
+
+    [Theory]
+    [InlineData("{}", "body: must have epsilons, seeds or budget")]
+    [InlineData("""{"epsilons":[]}""", "epsilons: must be a list of 1 to 100")]
+    [InlineData("""{"epsilons":[2]}""", "epsilons: must be a number from 0 to 1; got 2")]
+    [InlineData("""{"seeds":-1}""", "seeds: must be a count")]
+    [InlineData("""{"seeds":[0.5]}""", "seeds: must be a count")]
+    [InlineData("""{"budget":{"maxJobs":3}}""", "budget.maxJobs: 2 arms × 2 seeds are 4 jobs, more than the budget of 3")]
+    [InlineData("""{"job":{}}""", "job: is not a field of an extension")]
+    [InlineData("""{"budget":null,"seeds":null}""", "body: must have epsilons, seeds or budget")]
+    [InlineData("""{"seeds":1000}""", "seeds: must be a count from 1 to 1000, or a list of 1 to 1000")]
+    [InlineData("""{"seeds":[9007199254740992]}""", "seeds: must be a count")]
+    public async Task Extend_BadExtension_IsRefusedAndNothingChanges(string body, string reason)
+    {
+        var id = await SubmitSmallAsync();
+
+        var (response, problem) = await SendAsync(HttpMethod.Post, $"/studies/{id}/extend", body);
+
+        AssertProblem(HttpStatusCode.BadRequest, response, problem);
+        Assert.Contains(problem!["errors"]!.AsObject().SelectMany(error => error.Value!.AsArray().Select(message => $"{error.Key}: {message}")), error => error.StartsWith(reason, StringComparison.Ordinal));
+        Assert.Equal(4, (await Api.GetAsync($"/studies/{id}"))["progress"]!["jobs"]!.GetValue<int>());
+    }
+
+    [Fact]
+    public async Task Halving_AnArmThatIsClearlyWorse_IsDroppedWithItsRemainingSeeds()
+    {
+        var studies = new StudyQueue(Database.DataSource);
+        var id = (await SubmitAsync("""{"job":{"dataset":"digits","epochs":2},"epsilons":[0,0.1,0.3],"seeds":4,"criterion":"ece","successiveHalving":true}"""))["id"]!.GetValue<Guid>();
+        for (var i = 0; i < 6; i++)
+        {
+            var job = await ClaimAsync();
+            await SucceedAsync(job, (job.Spec.Epsilon == 0.3 ? 0.5 : 0.02) + 0.001 * ((job.Spec.Seed + (long)(10 * job.Spec.Epsilon)) % 2));
+            await studies.SettleAsync(id, default);
+        }
+
+        var study = await Api.GetAsync($"/studies/{id}");
+
+        Assert.Equal([null, null, 2], study["rows"]!.AsArray().Select(row => row!["droppedAtSeeds"]?.GetValue<int>()));
+        Assert.Equal((2, 2, 4), (study["progress"]!["cancelled"]!.GetValue<int>(), study["progress"]!["dropped"]!.GetValue<int>(), study["progress"]!["queued"]!.GetValue<int>()));
+        while (await ClaimAsync() is { } left) await SucceedAsync(left, 0.02);
+        Assert.Equal("succeeded", State(await Api.GetAsync($"/studies/{id}")));
+        Assert.Equal("succeeded", (await Api.GetAsync("/studies"))["items"]![0]!["state"]!.GetValue<string>());
+        Assert.DoesNotContain(0.3, (await Api.GetAsync($"/studies/{id}/recommendation"))["tied"]!.AsArray().Select(epsilon => epsilon!.GetValue<double>()));
+        // More seeds are for the arms that are left.
+        Assert.Equal(14, (await SendAsync(HttpMethod.Post, $"/studies/{id}/extend", """{"seeds":1}""")).Body!["progress"]!["jobs"]!.GetValue<int>());
+    }
+
+    [Fact]
+    public async Task Budget_WhenItsMinutesAreUsedUp_CancelsWhatIsLeft()
+    {
+        var studies = new StudyQueue(Database.DataSource);
+        var id = (await SubmitAsync(Small[..^1] + ""","budget":{"maxMinutes":10}}"""))["id"]!.GetValue<Guid>();
+        await SucceedAsync(await ClaimAsync(), 0.1);
+        await studies.SettleAsync(id, default);
+        Assert.Equal("running", State(await Api.GetAsync($"/studies/{id}")));
+        await Database.ExecuteAsync("UPDATE attempts SET claimed_at = ended_at - interval '11 min'");
+
+        await studies.SettleAsync(id, default);
+
+        Assert.Equal("cancelled", State(await Api.GetAsync($"/studies/{id}")));
+        Assert.Equal(3L, await Database.ScalarAsync<long>("SELECT count(*) FROM jobs WHERE reason = 'the minutes of its study''s budget are used up'"));
+    }
+
+    [Fact]
+    public async Task Delete_AStudy_TakesItsJobsAlongButNotWhileOneRuns()
+    {
+        var id = await SubmitSmallAsync();
+        var running = await ClaimAsync();
+        var (refused, problem) = await SendAsync(HttpMethod.Delete, $"/studies/{id}");
+        AssertProblem(HttpStatusCode.Conflict, refused, problem);
+        Assert.Equal(4L, await Database.ScalarAsync<long>("SELECT count(*) FROM jobs"));
+        await SucceedAsync(running, 0.1);
+
+        Assert.Equal(HttpStatusCode.NoContent, (await SendAsync(HttpMethod.Delete, $"/studies/{id}")).Response.StatusCode);
+
+        Assert.Equal(0L, await Database.ScalarAsync<long>("SELECT (SELECT count(*) FROM studies) + (SELECT count(*) FROM arms) + (SELECT count(*) FROM jobs) + (SELECT count(*) FROM scores)"));
+        Assert.Equal(HttpStatusCode.NotFound, (await SendAsync(HttpMethod.Delete, $"/studies/{id}")).Response.StatusCode);
+    }
+
+    [Fact]
+    public async Task List_Pages_ShowEachStudyOnceNewestFirst()
+    {
+        var ids = new List<Guid>();
+        for (var i = 0; i < 5; i++) ids.Insert(0, await SubmitSmallAsync());
+
+        var seen = new List<Guid>();
+        for (var next = "/studies?limit=2"; next is not null;)
+        {
+            var page = await Api.GetAsync(next);
+            seen.AddRange(page["items"]!.AsArray().Select(study => study!["id"]!.GetValue<Guid>()));
+            next = page["next"]?.GetValue<string>() is { } cursor ? $"/studies?limit=2&cursor={cursor}" : null;
+        }
+
+        Assert.Equal(ids, seen);
+        var (response, problem) = await SendAsync(HttpMethod.Get, "/studies?limit=0&cursor=x&page=1");
+        AssertProblem(HttpStatusCode.BadRequest, response, problem);
+        Assert.Equal(["cursor", "limit", "page"], problem!["errors"]!.AsObject().Select(error => error.Key).Order());
+    }
+
+    [Fact]
+    public async Task Submit_TenThousandJobs_AreStoredAtOnceAndListed()
+    {
+        var study = await SubmitAsync($$"""{"job":{"dataset":"digits","epochs":1},"epsilons":[{{string.Join(",", Enumerable.Range(0, 100).Select(i => $"0.{i:00}"))}}],"seeds":100}""");
+
+        Assert.Equal(10_000, study["progress"]!["queued"]!.GetValue<int>());
+        Assert.Equal(10_000L, await Database.ScalarAsync<long>("SELECT count(*) FROM jobs"));
+        Assert.Equal(100, (await Api.GetAsync($"/jobs?study={study["id"]}&limit=100"))["items"]!.AsArray().Count);
+        Assert.Equal("cancelled", State((await SendAsync(HttpMethod.Post, $"/studies/{study["id"]}/cancel")).Body!));
+    }
+
+    [Theory]
+    [InlineData("GET", "")]
+    [InlineData("DELETE", "")]
+    [InlineData("GET", "/recommendation")]
+    [InlineData("POST", "/cancel")]
+    [InlineData("POST", "/pause")]
+    [InlineData("POST", "/resume")]
+    [InlineData("POST", "/extend")]
+    public async Task Request_ForAStudyThatDoesNotExist_Is404(string method, string what)
+    {
+        var (response, problem) = await SendAsync(new(method), $"/studies/{Guid.NewGuid()}{what}", what == "/extend" ? """{"seeds":1}""" : null);
+
+        AssertProblem(HttpStatusCode.NotFound, response, problem);
+    }
+
+    private async Task<JsonNode> SubmitAsync(string body)
+    {
+        var (response, study) = await SendAsync(HttpMethod.Post, "/studies", body);
+        Assert.True(response.StatusCode == HttpStatusCode.Accepted, study?.ToJsonString());
+        return study!;
+    }
+
+    private async Task<Guid> SubmitSmallAsync() => (await SubmitAsync(Small))["id"]!.GetValue<Guid>();
+
+    private async Task<(HttpResponseMessage Response, JsonNode? Body)> SubmitWithKeyAsync(string key, string body)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, "/studies") { Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json") };
+        request.Headers.Add("Idempotency-Key", key);
+        var response = await Http.SendAsync(request);
+        return (response, JsonNode.Parse(await response.Content.ReadAsStringAsync()));
+    }
+
+    /// <summary>Two epochs, the second the better one, and the same figures on validation and test.</summary>
+    private async Task SucceedAsync(ClaimedJob job, double ece)
+    {
+        Assert.True(await Queue.ReportAsync(job, [Metrics with { ValidationLoss = 0.3 }, Metrics with { Epoch = 2, TrainAccuracy = 0.97 }], null, default));
+        var split = new SplitScores(0.9, 0.2, 0.15, ece, ece, 0.01, 0.19, 0.01);
+        Assert.True(await Queue.SucceedAsync(job, Result, new([1, 2, 3], null, new(1.5, split, split)), default));
+    }
+
+    private static string State(JsonNode shown) => shown["state"]!.GetValue<string>();
+}
