@@ -8,16 +8,20 @@ internal static class StudySimulation
 {
     private const int Arms = 6;
 
+    private static readonly int[] OtherArms = [2, 3, 12, 20];
+
     private static readonly int[] Seeds = [2, 3, 5, 10];
 
     public static void Run(int draws)
     {
         var clock = Stopwatch.StartNew();
         Console.WriteLine($"# A study's statistics on simulated studies\n\n{Machine.Describe()}\n");
-        Console.WriteLine($"{draws} draws a cell, {Arms} arms, seeds paired; each seed's own difficulty ten times the scatter of a job (tests/Harness/SimulatedStudies.cs).\n");
+        Console.WriteLine($"{draws} draws a cell (a quarter with other numbers of arms), {Arms} arms unless it says otherwise, seeds paired; each seed's own difficulty ten times the scatter of a job (tests/Harness/SimulatedStudies.cs).\n");
 
         Table("No true difference: how often one is claimed (wanted: at most 5 %)", (scatter, seeds) =>
             new SimulatedStudies(new double[Arms], seeds, scatter).Share(draws, losses => new ArmComparison(losses).DifferenceExists));
+        foreach (var arms in OtherArms)
+            Table($"The same with {arms} arms", (scatter, seeds) => new SimulatedStudies(new double[arms], seeds, scatter).Share(draws / 4, losses => new ArmComparison(losses).DifferenceExists));
         Table("The same with successive halving", (scatter, seeds) =>
             new SimulatedStudies(new double[Arms], seeds, scatter).Share(draws, losses => SimulatedStudies.WithHalving(losses).DifferenceExists));
         foreach (var (name, means) in Truths)
@@ -45,6 +49,8 @@ internal static class StudySimulation
     [
         ("the others a little worse (1 standard error)", seeds => Others(_ => SimulatedStudies.StandardErrors(1, seeds))),
         ("the others worse by 3 standard errors", seeds => Others(_ => SimulatedStudies.StandardErrors(3, seeds))),
+        ("worse with distance, by 1 of the scatter a step", _ => Others(arm => Math.Abs(arm - 2))),
+        ("worse with distance, by 2 of the scatter a step", _ => Others(arm => 2 * Math.Abs(arm - 2))),
         ("worse with distance, by 10 of the scatter a step, as ECE on MNIST", _ => Others(arm => 10 * Math.Abs(arm - 2))),
     ];
 
