@@ -38,7 +38,7 @@ switch (args)
         await StudyRun.RunAsync(quick: rest is ["--quick"]);
         return 0;
     case ["study-statistics", .. var rest]:
-        StudySimulation.Run(draws: rest is ["--quick"] ? 500 : 10_000);
+        StudySimulation.Run(draws: rest is ["--quick"] ? 500 : 4000);
         return 0;
     case ["chaos", .. var rest] when Chaos.Settings(rest) is { } settings:
         return await Chaos.RunAsync(settings);

@@ -24,7 +24,7 @@ internal sealed record Conclusion(
         var use = Chosen.Epsilon == 0 && Study.Criterion.LooksAfterTemperature() ? withTemperature : Name(Chosen);
         var others = Ranked.Count - NotJudged.Count;
         return Tied.Count == 1
-            ? $"Use {use}: {by}, with {Power.Seeds} seeds, every other arm is significantly worse than another one."
+            ? $"Use {use}: {by}, with {Power.Seeds} seeds, it alone may be the best: every other arm is significantly worse than it or another."
             : $"Use {use}: {by} it has the least smoothing of the {Tied.Count} arms that may be the best ({Names(Tied)}); {others - Tied.Count} of {others} are significantly worse.{Reach()}{More()}";
     }
 
@@ -39,7 +39,7 @@ internal sealed record Conclusion(
 
 internal static class Numbers
 {
-    /// <summary>Three significant digits or so.</summary>
+    /// <summary>Three or four significant digits where that takes no more than six decimals.</summary>
     public static string Show(double value) =>
-        value.ToString(Math.Abs(value) switch { >= 0.1 or 0 => "0.000", >= 0.001 => "0.0000", _ => "0.00E+0" }, CultureInfo.InvariantCulture).Replace('-', '−');
+        value.ToString(Math.Abs(value) switch { >= 0.1 or 0 => "0.000", >= 0.001 => "0.0000", _ => "0.000000" }, CultureInfo.InvariantCulture).Replace('-', '−');
 }

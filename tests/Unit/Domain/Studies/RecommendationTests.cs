@@ -20,7 +20,7 @@ public class RecommendationTests
         Assert.Equal([0.1], recommendation.Tied);
         Assert.True(recommendation.DifferenceExists);
         Assert.Null(recommendation.MoreSeeds);
-        Assert.Equal("Use ε = 0.1: by ECE on validation, with 5 seeds, every other arm is significantly worse than another one.", recommendation.Sentence);
+        Assert.Equal("Use ε = 0.1: by ECE on validation, with 5 seeds, it alone may be the best: every other arm is significantly worse than it or another.", recommendation.Sentence);
         Assert.Equal([0.1, 0, 0.3], recommendation.Arms.Select(arm => arm.Arm.Epsilon));
         Assert.Null(recommendation.Arms[0].BehindBest);
         Assert.Equal(0.08, recommendation.Arms[1].BehindBest!.Value, 0.002);
@@ -56,7 +56,7 @@ public class RecommendationTests
 
         var jobs = Jobs(study, (arm, seed) => 0.1).Select(job => job with { Scores = job.Scores with { Validation = job.Scores.Validation with { EceAfterTemperature = 0.1 * job.Arm + 0.001 * Wobble(job.Arm, job.Seed) } } });
 
-        Assert.StartsWith("Use ε = 0 with temperature T = 2.00: by ECE after temperature on validation, with 5 seeds, every other arm is significantly worse", Assert.Single(Recommendation.Of(study, Arms(study), [.. jobs])).Sentence);
+        Assert.StartsWith("Use ε = 0 with temperature T = 2.00: by ECE after temperature on validation, with 5 seeds, it alone may be the best: every other arm is significantly worse", Assert.Single(Recommendation.Of(study, Arms(study), [.. jobs])).Sentence);
     }
 
     [Fact]
