@@ -70,8 +70,10 @@ public sealed record SimulatedStudies(double[] Means, int Seeds, Scatter Scatter
             var losers = Race.Losers([.. left.Select(arm => new ArmLosses(arm.Arm, known[arm.Arm]))], full.Length);
             left.RemoveAll(arm => losers.Contains(arm.Arm));
         }
+        // As a recommendation judges: what was dropped is beaten, and tells of the scatter.
         var comparison = new ArmComparison(known.Select(arm => new ArmLosses(arm.Key, arm.Value)), full.Length);
-        return (Recommended(comparison), comparison.DifferenceExists, 1 - (double)trained / (full.Length * seeds));
+        var tied = comparison.Tied.Intersect(left.Select(arm => arm.Arm)).ToList();
+        return (tied.Count == 0 ? left[0].Arm : tied.Min(), comparison.DifferenceExists || left.Count < full.Length, 1 - (double)trained / (full.Length * seeds));
     }
 
     /// <summary>The share of draws, done on all cores, of which something holds.</summary>

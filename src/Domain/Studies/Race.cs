@@ -11,7 +11,7 @@ public static class Race
     /// How often an arm is dropped that is no worse, at most. The look at n seeds takes 1/((n−1)n) of it, which sums to one, however
     /// many seeds there will be.
     /// </summary>
-    public const double Level = 0.01;
+    public const double Level = 0.005;
 
     /// <param name="left">The arms not dropped so far.</param>
     /// <param name="all">How many arms there were at the start.</param>

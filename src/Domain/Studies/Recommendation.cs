@@ -67,7 +67,8 @@ public sealed record Recommendation(
             means = SeedAdjusted.Means(losses.Values);
             ranked = [.. known.OrderBy(arm => means[arm.Number])];
             judged = Judged(ranked);
-            comparison = new ArmComparison(judged.Select(arm => losses[arm.Number]), rivals: arms.Length);
+            // What was dropped is not chosen from, but tells of the scatter, as it would in the full grid.
+            comparison = new ArmComparison(ranked.Where(arm => judged.Contains(arm) || arm.DroppedAtSeeds is not null).Select(arm => losses[arm.Number]), rivals: arms.Length);
         }
 
         public Recommendation Recommend()

@@ -299,7 +299,7 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         for (var i = 0; i < 6; i++)
         {
             var job = await ClaimAsync();
-            await SucceedAsync(job, (job.Spec.Epsilon == 0.3 ? 0.5 : 0.02) + 0.001 * ((job.Spec.Seed + (long)(10 * job.Spec.Epsilon)) % 2));
+            await SucceedAsync(job, (job.Spec.Epsilon == 0.3 ? 0.5 : 0.02) + 0.0001 * ((job.Spec.Seed + (long)(10 * job.Spec.Epsilon)) % 2));
             await studies.SettleAsync(id, default);
         }
 
