@@ -1,3 +1,5 @@
+using Temper.Domain.Studies;
+
 namespace Temper.Bench;
 
 internal static class Statistics
@@ -23,10 +25,8 @@ internal static class Statistics
     /// <summary>Mean ± the 95 % interval's half width, by Student's t.</summary>
     public static (double Mean, double HalfWidth) Interval(this IReadOnlyList<double> values)
     {
-        // Two-sided 5 % points for 1 to 9 degrees of freedom.
-        double[] t = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262];
         var mean = values.Average();
         var variance = values.Sum(value => (value - mean) * (value - mean)) / (values.Count - 1);
-        return (mean, t[values.Count - 2] * Math.Sqrt(variance / values.Count));
+        return (mean, StudentT.Quantile(0.025, values.Count - 1) * Math.Sqrt(variance / values.Count));
     }
 }

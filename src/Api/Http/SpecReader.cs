@@ -71,8 +71,13 @@ internal sealed class SpecReader<T>(string what, Func<string, string> allowed) w
         }
         try
         {
-            var given = value.Deserialize(field.PropertyType, Json.Options);
-            field.Set!(spec, given is 0.0 ? 0.0 : given); // jsonb knows no −0, and the same spec must read the same from there
+            // jsonb knows no −0, and the same spec must read the same from there.
+            field.Set!(spec, value.Deserialize(field.PropertyType, Json.Options) switch
+            {
+                double number => number + 0.0,
+                IReadOnlyList<double> numbers => (double[])[.. numbers.Select(number => number + 0.0)],
+                var other => other,
+            });
             return true;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException) // the latter two: half a surrogate pair in a text

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
 using Temper.Api.Http;
@@ -40,7 +39,7 @@ internal sealed class JobFilter
     [FromQuery(Name = "cursor")]
     public string? Cursor { get; init; }
 
-    internal int PageSize => Limit is null ? DefaultLimit : int.Parse(Limit, CultureInfo.InvariantCulture);
+    internal int PageSize => Page([]).Size;
 
     internal Dictionary<string, string[]> Errors(HttpRequest request)
     {
@@ -51,10 +50,7 @@ internal sealed class JobFilter
             errors["dataset"] = [$"must be one of {string.Join(", ", DatasetCatalog.All.Select(card => card.Name))}; got {Dataset}"];
         if (Tag is not null && !JobSpecRule.IsTag(Tag)) errors["tag"] = ["must be 1 to 64 characters on one line"];
         if (Study is not null && !Guid.TryParse(Study, out _)) errors["study"] = [$"must be the id of a study; got {Study}"];
-        if (Limit is not null && !(int.TryParse(Limit, NumberStyles.None, CultureInfo.InvariantCulture, out var limit) && limit is >= 1 and <= LargestLimit))
-            errors["limit"] = [$"must be a whole number from 1 to {LargestLimit}; got {Limit}"];
-        if (Cursor is not null && !long.TryParse(Cursor, NumberStyles.None, CultureInfo.InvariantCulture, out _))
-            errors["cursor"] = ["must be the `next` of an earlier page"];
+        _ = Page(errors);
         return errors;
     }
 
@@ -73,11 +69,9 @@ internal sealed class JobFilter
             var study = Guid.Parse(Study);
             jobs = jobs.Where(job => job.StudyId == study);
         }
-        if (Cursor is not null)
-        {
-            var before = long.Parse(Cursor, CultureInfo.InvariantCulture);
-            jobs = jobs.Where(job => job.Sequence < before);
-        }
+        if (Page([]).Before is { } before) jobs = jobs.Where(job => job.Sequence < before);
         return jobs.OrderByDescending(job => job.Sequence);
     }
+
+    private (int Size, long? Before) Page(Dictionary<string, string[]> errors) => Paging.Read(Limit, Cursor, DefaultLimit, LargestLimit, errors);
 }

@@ -21,8 +21,7 @@ internal sealed class Estimates(StudyReader reader, TemperDb db)
             earlier += jobs;
         }
         var count = (int)(study.CountArms() * study.Seeds!.Count);
-        var slots = await db.Workers.Where(worker => worker.HeartbeatAt > DateTimeOffset.UtcNow.AddSeconds(-WorkerRow.SilentAfterSeconds) && worker.SuspendedReason == null)
-            .SumAsync(worker => worker.Slots, cancellation);
+        var slots = await db.Workers.Where(WorkerRow.IsAlive).Where(worker => worker.SuspendedReason == null).SumAsync(worker => worker.Slots, cancellation);
         var minutes = seconds / 60;
         return new(count, earlier, minutes, minutes * count, slots, slots == 0 ? null : minutes * Math.Ceiling((double)count / slots));
     }

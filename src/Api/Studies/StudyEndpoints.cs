@@ -76,11 +76,7 @@ internal static class StudyEndpoints
     {
         var errors = new Dictionary<string, string[]>();
         Problems.AddUnknownParameters(request, errors, "limit", "cursor");
-        int size = DefaultLimit;
-        long before = long.MaxValue;
-        if (limit is not null && !(int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out size) && size is >= 1 and <= LargestLimit))
-            errors["limit"] = [$"must be a whole number from 1 to {LargestLimit}; got {limit}"];
-        if (cursor is not null && !long.TryParse(cursor, NumberStyles.None, CultureInfo.InvariantCulture, out before)) errors["cursor"] = ["must be the `next` of an earlier page"];
+        var (size, before) = Paging.Read(limit, cursor, DefaultLimit, LargestLimit, errors);
         if (errors.Count > 0) return Problems.Invalid("The query is wrong.", errors);
 
         var studies = await reader.ListAsync(before, size + 1, cancellation);

@@ -38,17 +38,12 @@ public sealed record StudyProgress(int Jobs, int Queued, int Running, int Paused
 {
     internal static StudyProgress Of(StudyState study)
     {
-        int Count(JobState state) => study.Arms.Sum(arm => arm.Jobs[state]);
-        var (queued, running) = (Count(JobState.Queued), Count(JobState.Running));
-        var seconds = study.Arms.Where(arm => arm.SecondsPerJob is not null).Select(arm => arm.SecondsPerJob!.Value).DefaultIfEmpty(double.NaN).Average();
-        return Of(study.Arms.Aggregate(new Dictionary<JobState, int>(), (sum, arm) =>
-        {
-            foreach (var (state, count) in arm.Jobs) sum[state] = sum.GetValueOrDefault(state) + count;
-            return sum;
-        })) with
+        var progress = Of(Enum.GetValues<JobState>().ToDictionary(state => state, state => study.Arms.Sum(arm => arm.Jobs[state])));
+        var seconds = study.Arms.Where(arm => arm.SecondsPerJob is not null).Average(arm => arm.SecondsPerJob);
+        return progress with
         {
             Dropped = study.Arms.Where(arm => arm.Arm.DroppedAtSeeds is not null).Sum(arm => arm.Jobs[JobState.Cancelled]),
-            SecondsLeft = double.IsNaN(seconds) || queued + running == 0 ? null : seconds * (queued + running / 2.0) / Math.Max(1, running),
+            SecondsLeft = progress.Queued + progress.Running == 0 ? null : seconds * (progress.Queued + progress.Running / 2.0) / Math.Max(1, progress.Running),
         };
     }
 

@@ -72,9 +72,8 @@ internal static class StudySpecReader
     }
 
     /// <summary>What is right is checked further although something else is wrong, so that one answer has every reason.</summary>
-    private static StudySpec? Check(StudySpec read, Dictionary<string, JsonElement> given, SpecErrors errors)
+    private static StudySpec Check(StudySpec spec, Dictionary<string, JsonElement> given, SpecErrors errors)
     {
-        var spec = Normalized(read);
         AddBroken(spec, given, errors);
         var checkable = spec with
         {
@@ -88,13 +87,6 @@ internal static class StudySpecReader
         spec = spec with { Seeds = spec.Seeds ?? SeedsFrom(checkable.Job.Seed, SeedCount(given, errors) ?? StudySpec.DefaultSeeds) };
         CheckGrid(checkable with { Seeds = errors.Has("seeds") ? [checkable.Job.Seed] : spec.Seeds }, errors);
         return spec;
-    }
-
-    /// <summary>jsonb knows no −0, and the same study must read the same from there.</summary>
-    private static StudySpec Normalized(StudySpec spec)
-    {
-        static IReadOnlyList<double>? WithoutMinusZero(IReadOnlyList<double>? values) => values is null ? null : [.. values.Select(value => value + 0.0)];
-        return spec with { Epsilons = WithoutMinusZero(spec.Epsilons)!, LearningRates = WithoutMinusZero(spec.LearningRates), LabelNoise = WithoutMinusZero(spec.LabelNoise) };
     }
 
     private static void AddBroken(StudySpec spec, Dictionary<string, JsonElement> given, SpecErrors errors)

@@ -31,7 +31,6 @@ public sealed class ArmComparison
     private readonly Dictionary<int, int> places;
     private readonly PairSpread[,] spreads;
     private readonly PairedDifference[,] differences;
-    private readonly int rivals;
 
     /// <param name="losses">Arms without any are left out.</param>
     /// <param name="rivals">K, where arms were left out that count all the same; the number of arms when absent.</param>
@@ -40,8 +39,8 @@ public sealed class ArmComparison
     {
         arms = [.. losses.Where(arm => arm.BySeed.Count > 0)];
         places = Enumerable.Range(0, arms.Length).ToDictionary(place => arms[place].Arm);
-        this.rivals = Math.Max(rivals ?? 0, arms.Length);
-        (PairLevel, ExistenceLevel) = (level / Math.Max(1, this.rivals - 1), level / Math.Max(1, this.rivals * (this.rivals - 1)));
+        var all = Math.Max(rivals ?? 0, arms.Length);
+        (PairLevel, ExistenceLevel) = (level / Math.Max(1, all - 1), level / Math.Max(1, all * (all - 1)));
 
         spreads = new PairSpread[arms.Length, arms.Length];
         foreach (var (a, b) in Pairs()) spreads[a, b] = PairSpread.Of(arms[a].BySeed, arms[b].BySeed);

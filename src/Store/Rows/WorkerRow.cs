@@ -1,3 +1,5 @@
+using System.Linq.Expressions;
+
 namespace Temper.Store.Rows;
 
 /// <summary>A worker process that is alive, or was when it last wrote.</summary>
@@ -5,6 +7,9 @@ public sealed class WorkerRow
 {
     /// <summary>A heartbeat older than this, three times its interval, makes a worker silent.</summary>
     public const int SilentAfterSeconds = 3;
+
+    /// <summary>By the database's clock, within a query.</summary>
+    public static Expression<Func<WorkerRow, bool>> IsAlive { get; } = worker => worker.HeartbeatAt > DateTimeOffset.UtcNow.AddSeconds(-SilentAfterSeconds);
 
     public Guid Id { get; init; }
 
