@@ -23,7 +23,7 @@ internal static class StudyVerbs
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
             .ProducesProblem(StatusCodes.Status429TooManyRequests)
             .WithSummary("Extend a study")
-            .WithDescription("Adds ε, seeds or both, and queues the jobs that the wider grid has and the study lacks; a new `budget` takes the place of the old one. What is there already is left as it is, so asking again for the same ε and listed seeds is harmless.");
+            .WithDescription("Adds ε, seeds or both, and queues the jobs that the wider grid has and the study lacks; a new `budget` takes the place of the old one, and where it has minutes left, what was cancelled for want of them is queued again. What is there already is left as it is, so asking again for the same ε and listed seeds is harmless.");
 
         studies.MapDelete("/{id:guid}", DeleteAsync)
             .ProducesProblem(StatusCodes.Status404NotFound)

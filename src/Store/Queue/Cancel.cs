@@ -10,13 +10,15 @@ public sealed partial class JobQueue
     public Task<bool> CancelAsync(Guid id, CancellationToken cancellationToken) => CommandAsync(Cancel("id = @id"), id, cancellationToken);
 
     /// <inheritdoc cref="CancelAsync"/>
-    internal static string Cancel(string which, string reason = "'cancelled while ' || state") =>
+    /// <param name="which">Condition for the jobs.</param>
+    /// <param name="because">Why, where it is not its user, as SQL; a running job carries it to its end.</param>
+    internal static string Cancel(string which, string because = "NULL") =>
         $"""
         UPDATE jobs
         SET state = CASE state WHEN 'running' THEN state ELSE 'cancelled' END,
             stop_requested = CASE state WHEN 'running' THEN 'cancel' END,
             finished_at = CASE state WHEN 'running' THEN NULL ELSE clock_timestamp() END,
-            reason = CASE state WHEN 'running' THEN reason ELSE {reason} END
+            reason = CASE state WHEN 'running' THEN {because} ELSE coalesce({because}, 'cancelled while ' || state) END
         WHERE {which} AND state IN ('queued', 'running', 'paused')
         RETURNING {NotifyStop}
         """;

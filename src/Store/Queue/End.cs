@@ -37,13 +37,13 @@ public sealed partial class JobQueue
     private static string End(string which, string next, string outcome, int counted, string delaySeconds = "0", string set = "", string also = "", string reason = "@reason") =>
         $"""
         WITH held AS (
-            SELECT id, attempt, worker_id, claimed_at, training_started_at, {next} AS next, {delaySeconds} AS delay
+            SELECT id, attempt, worker_id, claimed_at, training_started_at, reason AS stopped_because, {next} AS next, {delaySeconds} AS delay
             FROM jobs WHERE {which} ORDER BY id FOR UPDATE),
         ended AS (
             UPDATE jobs
             SET state = held.next, failures = failures + {counted}, run_at = clock_timestamp() + interval '1 second' * held.delay,
                 finished_at = CASE WHEN held.next IN ('succeeded', 'failed', 'cancelled') THEN clock_timestamp() END,
-                reason = CASE WHEN held.next IN ('cancelled', 'paused') THEN held.next || ' while running' ELSE @reason END,
+                reason = CASE WHEN held.next IN ('cancelled', 'paused') THEN coalesce(stopped_because, held.next || ' while running') ELSE @reason END,
                 worker_id = NULL, progress = NULL, stop_requested = NULL{set}
             FROM held WHERE jobs.id = held.id
             RETURNING jobs.id, {NotifyQueued}){also}

@@ -7,7 +7,10 @@ namespace Temper.Store.Studies;
 
 public sealed partial class StudyQueue
 {
-    /// <summary>Adds what a larger grid has and the stored one lacks: arms and jobs. Dropped arms get no new jobs.</summary>
+    /// <summary>
+    /// Adds what a larger grid has and the stored one lacks: arms and jobs. Dropped arms get no new jobs. Jobs that were cancelled
+    /// for want of minutes are queued again where the budget has some now.
+    /// </summary>
     /// <param name="widen">From the study as it stands, which nobody else changes meanwhile, to what it shall be; null to leave it.</param>
     /// <returns>How many jobs were added; null when there is no such study.</returns>
     public async Task<int?> ExtendAsync(Guid id, Func<StudySpec, StudySpec?> widen, CancellationToken cancellationToken)
@@ -35,9 +38,23 @@ public sealed partial class StudyQueue
         command.Parameters.Add(new("spec", NpgsqlDbType.Jsonb) { Value = Json.Write(wider) });
         command.Parameters.AddRange(Arrays(added, jobs));
         await command.ExecuteNonQueryAsync(cancellationToken);
+        if (wider.Budget?.MaxMinutes is not { } minutes || await MinutesAsync(connection, id, cancellationToken) < minutes)
+            await ExecuteAsync(connection, AgainWithinBudget, cancellationToken, new NpgsqlParameter("id", id));
         await transaction.CommitAsync(cancellationToken);
         return jobs.Count;
     }
+
+    /// <summary>What the old budget had no minutes for waits again; a running job is not stopped after all.</summary>
+    private const string AgainWithinBudget =
+        $"""
+        UPDATE jobs
+        SET state = CASE state WHEN 'cancelled' THEN 'queued' ELSE state END,
+            stop_requested = NULL, finished_at = NULL, reason = NULL, run_at = clock_timestamp()
+        WHERE id = ANY (ARRAY(SELECT id FROM jobs JOIN arms USING (study_id, arm)
+                              WHERE study_id = @id AND state IN ('cancelled', 'running') AND reason = {OutOfMinutes} AND dropped_at_seeds IS NULL
+                              ORDER BY id FOR UPDATE OF jobs))
+        RETURNING {JobQueue.NotifyQueued}
+        """;
 
     private static async Task<List<StudyArm>> ArmsAsync(NpgsqlConnection connection, Guid id, CancellationToken cancellationToken)
     {

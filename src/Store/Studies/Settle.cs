@@ -6,6 +6,10 @@ namespace Temper.Store.Studies;
 
 public sealed partial class StudyQueue
 {
+    private const string OutOfMinutes = "'the minutes of its study''s budget are used up'";
+
+    private const string DroppedArm = "'its study dropped this arm as clearly worse'";
+
     /// <summary>
     /// To be called when a job of the study has ended: drops the arms that halving finds clearly worse, and cancels what is left when
     /// the budget is used up. Whoever is interrupted in it leaves it to the end of the next job.
@@ -19,7 +23,7 @@ public sealed partial class StudyQueue
         if (await LockAsync(connection, id, cancellationToken, "SKIP LOCKED") is not { } current) return;
         if (current.SuccessiveHalving) await DropLosersAsync(connection, id, current, cancellationToken);
         if (current.Budget?.MaxMinutes is { } minutes && await MinutesAsync(connection, id, cancellationToken) >= minutes)
-            await ExecuteAsync(connection, JobQueue.Cancel(OfStudy, "'the minutes of its study''s budget are used up'"), cancellationToken, new NpgsqlParameter("id", id));
+            await ExecuteAsync(connection, JobQueue.Cancel(OfStudy, OutOfMinutes), cancellationToken, new NpgsqlParameter("id", id));
         await transaction.CommitAsync(cancellationToken);
     }
 
@@ -43,7 +47,7 @@ public sealed partial class StudyQueue
             {
                 await ExecuteAsync(connection, "UPDATE arms SET dropped_at_seeds = @seeds WHERE study_id = @id AND arm = @arm", cancellationToken,
                     new("id", id), new("arm", loser), new("seeds", losses[loser].Count));
-                await ExecuteAsync(connection, JobQueue.Cancel($"arm = @arm AND {OfStudy}", "'its study dropped this arm as clearly worse'"), cancellationToken, new("id", id), new("arm", loser));
+                await ExecuteAsync(connection, JobQueue.Cancel($"arm = @arm AND {OfStudy}", DroppedArm), cancellationToken, new("id", id), new("arm", loser));
             }
         }
     }

@@ -316,19 +316,62 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     }
 
     [Fact]
-    public async Task Budget_WhenItsMinutesAreUsedUp_CancelsWhatIsLeft()
+    public async Task Budget_WhenItsMinutesAreUsedUp_CancelsWhatIsLeftUntilThereAreMore()
     {
+        const string Why = "the minutes of its study's budget are used up";
         var studies = new StudyQueue(Database.DataSource);
         var id = (await SubmitAsync(Small[..^1] + ""","budget":{"maxMinutes":10}}"""))["id"]!.GetValue<Guid>();
         await SucceedAsync(await ClaimAsync(), 0.1);
         await studies.SettleAsync(id, default);
         Assert.Equal("running", State(await Api.GetAsync($"/studies/{id}")));
+        var (stopped, running) = (await ClaimAsync(), await ClaimAsync());
         await Database.ExecuteAsync("UPDATE attempts SET claimed_at = ended_at - interval '11 min'");
 
         await studies.SettleAsync(id, default);
 
+        Assert.Equal(["cancelled", "cancelling", "cancelling", "succeeded"], await StatesAsync());
+        Assert.All((await JobsAsync()).Where(job => State(job) != "succeeded"), job => Assert.Equal(Why, job["reason"]!.GetValue<string>()));
+        Assert.True(await Queue.HandBackAsync(stopped, "not this", default));
+        Assert.Equal(Why, (await Api.GetAsync($"/jobs/{stopped.Id}/attempts"))["items"]![0]!["reason"]!.GetValue<string>());
+        Assert.Equal(Why, (await Api.JobAsync(stopped.Id))["reason"]!.GetValue<string>());
+
+        await SendAsync(HttpMethod.Post, $"/studies/{id}/extend", """{"budget":{"maxMinutes":10.5}}""");
+        Assert.Equal(["cancelled", "cancelled", "cancelling", "succeeded"], await StatesAsync());
+        await SendAsync(HttpMethod.Post, $"/studies/{id}/extend", """{"budget":{"maxMinutes":20}}""");
+        Assert.Equal(["queued", "queued", "running", "succeeded"], await StatesAsync());
+        await SucceedAsync(running, 0.1);
+        await SucceedAsync(await ClaimAsync(), 0.1);
+        await SucceedAsync(await ClaimAsync(), 0.1);
+        Assert.Equal("succeeded", State(await Api.GetAsync($"/studies/{id}")));
+
+        async Task<JsonNode[]> JobsAsync() => [.. (await Api.GetAsync($"/jobs?study={id}"))["items"]!.AsArray().Select(job => job!)];
+
+        async Task<IEnumerable<string>> StatesAsync() => (await JobsAsync()).Select(State).Order();
+    }
+
+    [Fact]
+    public async Task Budget_Raised_QueuesNeitherDroppedArmsNorWhatItsUserCancelled()
+    {
+        var studies = new StudyQueue(Database.DataSource);
+        var id = (await SubmitAsync("""{"job":{"dataset":"digits","epochs":2},"epsilons":[0,0.1,0.3],"seeds":4,"criterion":"ece","successiveHalving":true,"budget":{"maxMinutes":10}}"""))["id"]!.GetValue<Guid>();
+        for (var i = 0; i < 6; i++)
+        {
+            var job = await ClaimAsync();
+            await SucceedAsync(job, (job.Spec.Epsilon == 0.3 ? 0.5 : 0.02) + 0.0001 * ((job.Spec.Seed + (long)(10 * job.Spec.Epsilon)) % 2));
+        }
+        var unwanted = (await Api.GetAsync($"/jobs?study={id}&state=queued&limit=1"))["items"]![0]!["id"]!.GetValue<Guid>(); // the last one, of ε = 0.3
+        await studies.SettleAsync(id, default);
+        var cancelled = (await Api.GetAsync($"/jobs?study={id}&state=queued&limit=1"))["items"]![0]!["id"]!.GetValue<Guid>();
+        await Queue.CancelAsync(cancelled, default);
+        await Database.ExecuteAsync("UPDATE attempts SET claimed_at = ended_at - interval '11 min'");
+        await studies.SettleAsync(id, default);
         Assert.Equal("cancelled", State(await Api.GetAsync($"/studies/{id}")));
-        Assert.Equal(3L, await Database.ScalarAsync<long>("SELECT count(*) FROM jobs WHERE reason = 'the minutes of its study''s budget are used up'"));
+
+        await SendAsync(HttpMethod.Post, $"/studies/{id}/extend", """{"budget":{"maxMinutes":1000}}""");
+
+        Assert.Equal("cancelled", State(await Api.JobAsync(unwanted)));
+        Assert.Equal("cancelled while queued", (await Api.JobAsync(cancelled))["reason"]!.GetValue<string>());
+        Assert.Equal([0.0, 0, 0.1], (await Api.GetAsync($"/jobs?study={id}&state=queued"))["items"]!.AsArray().Select(job => job!["spec"]!["epsilon"]!.GetValue<double>()).Order());
     }
 
     [Fact]
