@@ -28,9 +28,9 @@ at::Tensor convolve(const at::Tensor& input, const at::Tensor& weight) {
   const auto& k = tt::still_there(kernels(shape.in_channels, shape.out_channels));
   const auto transformed = at::empty({16, shape.in_channels, shape.out_channels}, weight.options().requires_grad(false));
   auto output = at::empty({input.size(0), shape.out_channels, shape.height, shape.width}, input.options().requires_grad(false), channels_last);
-  const float* x = input.data_ptr<float>();
+  const float *x = input.data_ptr<float>(), *w = weight.data_ptr<float>();
   float *u = transformed.data_ptr<float>(), *y = output.data_ptr<float>();
-  k.transform(shape, weight.data_ptr<float>(), u);
+  tt::by_thread(shape.out_channels, tt::parts_of(shape.out_channels), [&](int64_t, int64_t first, int64_t last) { k.transform(shape, w, u, first, last); });
   tt::by_thread(input.size(0), tt::parts_of(input.size(0)), [&](int64_t, int64_t first, int64_t last) { k.forward(shape, x, u, y, first, last); });
   return output;
 }

@@ -11,8 +11,8 @@ struct conv_shape {
 
 // Input and output channels come in multiples of the lanes.
 struct conv_kernels {
-  // Weights [out][3][3][in] in Winograd's domain: [16][in][out].
-  void (*transform)(const conv_shape&, const float* weights, float* transformed);
+  // Weights [out][3][3][in] in Winograd's domain: [16][in][out]; those of the output channels from `first` up to `last`.
+  void (*transform)(const conv_shape&, const float* weights, float* transformed, int64_t first, int64_t last);
   // The images from `first` up to `last`.
   void (*forward)(const conv_shape&, const float* input, const float* transformed, float* output, int64_t first, int64_t last);
   // Adds the weights' gradient in Winograd's domain to `sums`, [16][in][out]; and turns such sums to [out][3][3][in].

@@ -38,33 +38,35 @@ at::Tensor forward(const conv_pool_kernels& k, const at::Tensor& input, const at
   const int64_t images = input.size(0);
   auto output = at::empty({images, shape.out_channels, shape.pooled_height(), shape.pooled_width()}, input.options(), channels_last);
   if (argmax) *argmax = at::empty({images, shape.windows(), shape.out_channels}, input.options().dtype(at::kByte));
-  const float *x = input.data_ptr<float>(), *b = bias.data_ptr<float>();
+  const float *x = input.data_ptr<float>(), *w = weight.data_ptr<float>(), *b = bias.data_ptr<float>();
   float* y = output.data_ptr<float>();
   uint8_t* a = argmax ? argmax->data_ptr<uint8_t>() : nullptr;
 
   if (shape.in_channels == 1) {
     const auto turned = weight.reshape({shape.out_channels, 9}).t().contiguous();
-    const float* w = turned.data_ptr<float>();
-    tt::by_thread(images, tt::parts_of(images), [&](int64_t, int64_t first, int64_t last) { k.forward_one(shape, x, w, b, y, a, first, last); });
+    const float* by_tap = turned.data_ptr<float>();
+    tt::by_thread(images, tt::parts_of(images), [&](int64_t, int64_t first, int64_t last) { k.forward_one(shape, x, by_tap, b, y, a, first, last); });
   } else {
     const auto transformed = at::empty({16, shape.in_channels, shape.out_channels}, weight.options().requires_grad(false));
     float* u = transformed.data_ptr<float>();
-    k.transform(shape, weight.data_ptr<float>(), u);
+    tt::by_thread(shape.out_channels, tt::parts_of(shape.out_channels), [&](int64_t, int64_t first, int64_t last) { k.transform(shape, w, u, first, last); });
     tt::by_thread(images, tt::parts_of(images), [&](int64_t, int64_t first, int64_t last) { k.forward(shape, x, u, b, y, a, first, last); });
   }
   return output;
 }
 
-// Adds up what the threads have found and lays it out as the weights are: [out][3][3][in].
-void collect(const conv_pool_shape& s, int64_t lanes, int64_t parts, const float* sums, float* grad) {
-  const int64_t in = s.in_channels, all = s.out_channels * in * 9;
-  for (int64_t o = 0; o < s.out_channels; o++)
-    for (int64_t t = 0; t < 9; t++)
-      for (int64_t i = 0; i < in; i++) {
-        const float* from = sums + (in == 1 ? t * s.out_channels + o : ((o * (in / lanes) + i / lanes) * 9 + t) * lanes + i % lanes);
-        float sum = 0;
-        for (int64_t part = 0; part < parts; part++) sum += from[part * all];
-        grad[(o * 9 + t) * in + i] = sum;
+// Adds up what the threads have found for the output channels from `first` up to `last`, and lays it out as the weights are:
+// [out][3][3][in].
+void collect(const conv_pool_shape& s, int64_t lanes, int64_t parts, const float* sums, float* grad, int64_t first, int64_t last) {
+  const int64_t in = s.in_channels, all = s.out_channels * in * 9, block = in == 1 ? 1 : lanes;
+  for (int64_t o = first; o < last; o++)
+    for (int64_t b = 0; b < in / block; b++)
+      for (int64_t t = 0; t < 9; t++) {
+        const float* from = sums + (in == 1 ? t * s.out_channels + o : ((o * (in / block) + b) * 9 + t) * block);
+        float* to = grad + (o * 9 + t) * in + b * block;
+        for (int64_t i = 0; i < block; i++) to[i] = from[i];
+        for (int64_t part = 1; part < parts; part++)
+          for (int64_t i = 0; i < block; i++) to[i] += from[part * all + i];
       }
 }
 
@@ -86,7 +88,7 @@ struct ConvPool : torch::autograd::Function<ConvPool> {
     const auto grad = gradients[0].contiguous(channels_last);
     const int64_t images = input.size(0), parts = tt::parts_of(images), weights = shape.out_channels * shape.in_channels * 9;
 
-    const auto weight_sums = at::zeros({parts, weights}, grad.options()), bias_sums = at::zeros({parts, shape.out_channels}, grad.options());
+    const auto weight_sums = at::empty({parts, weights}, grad.options()), bias_sums = at::empty({parts, shape.out_channels}, grad.options());
     auto grad_weight = at::empty(weight.sizes(), weight.options().requires_grad(false), channels_last);
     at::Tensor grad_input;
     if (context->needs_input_grad(0)) grad_input = at::empty(input.sizes(), input.options().requires_grad(false), channels_last);
@@ -96,10 +98,13 @@ struct ConvPool : torch::autograd::Function<ConvPool> {
 
     tt::by_thread(images, parts, [&](int64_t part, int64_t first, int64_t last) {
       float *own_weights = gw + part * weights, *own_bias = gb + part * shape.out_channels;
+      std::fill_n(own_weights, weights, 0.f);
+      std::fill_n(own_bias, shape.out_channels, 0.f);
       if (shape.in_channels == 1) k.backward_one(shape, x, g, a, own_weights, own_bias, first, last);
       else k.backward(shape, x, g, a, w, own_weights, own_bias, gx, first, last);
     });
-    collect(shape, k.lanes, parts, gw, grad_weight.data_ptr<float>());
+    float* sum = grad_weight.data_ptr<float>();
+    tt::by_thread(shape.out_channels, tt::parts_of(shape.out_channels), [&](int64_t, int64_t first, int64_t last) { collect(shape, k.lanes, parts, gw, sum, first, last); });
     return {grad_input, grad_weight, parts == 1 ? bias_sums[0] : bias_sums.sum(0)};
   }
 };

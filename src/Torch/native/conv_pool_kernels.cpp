@@ -12,7 +12,14 @@ namespace {
 typedef uint8_t bytes __attribute__((vector_size(TT_LANES)));
 typedef uint8_t loose_bytes __attribute__((vector_size(TT_LANES), aligned(1), may_alias));
 
-inline ivec load_indices(const uint8_t* p) { return __builtin_convertvector(bytes(*reinterpret_cast<const loose_bytes*>(p)), ivec); }
+// GCC 12 widens bytes one by one, and narrows them as it should.
+inline ivec load_indices(const uint8_t* p) {
+#if TT_LANES == 16
+  return ivec(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+#else
+  return ivec(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+#endif
+}
 inline void store_indices(uint8_t* p, ivec v) { *reinterpret_cast<loose_bytes*>(p) = __builtin_convertvector(v, bytes); }
 
 // relu of the maximum of a window, and where it was. A NaN is the maximum, as in PyTorch, and no relu stops it.

@@ -31,8 +31,8 @@ struct conv_pool_kernels {
   void (*forward_one)(const conv_pool_shape&, const float* input, const float* weights, const float* bias, float* output, uint8_t* argmax, int64_t first, int64_t last);
   void (*backward_one)(const conv_pool_shape&, const float* input, const float* grad, const uint8_t* argmax, float* grad_weights, float* grad_bias, int64_t first, int64_t last);
 
-  // Weights in Winograd's domain: [16][in][out].
-  void (*transform)(const conv_shape&, const float* weights, float* transformed);
+  // Weights in Winograd's domain, [16][in][out]: those of the output channels from `first` up to `last`.
+  void (*transform)(const conv_shape&, const float* weights, float* transformed, int64_t first, int64_t last);
   // Output channels in multiples of 32.
   void (*forward)(const conv_pool_shape&, const float* input, const float* transformed, const float* bias, float* output, uint8_t* argmax, int64_t first, int64_t last);
   void (*backward)(const conv_pool_shape&, const float* input, const float* grad, const uint8_t* argmax, const float* weights, float* grad_weights, float* grad_bias, float* grad_input,

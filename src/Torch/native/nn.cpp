@@ -20,8 +20,3 @@ status tt_adaptive_avg_pool2d(tensor input, int64_t height, int64_t width, tenso
 status tt_pad(tensor input, const int64_t* pad, int64_t count, double value, tensor* out) {
   return give(out, [&] { return at::constant_pad_nd(deref(input), tt::sizes(pad, count), value); });
 }
-status tt_cross_entropy(tensor logits, tensor target, tensor weight, int64_t reduction, int64_t ignore_index, double label_smoothing, tensor* out) {
-  return give(out, [&] {
-    return at::cross_entropy_loss(deref(logits), deref(target), tt::optional(weight), reduction, ignore_index, label_smoothing);
-  });
-}

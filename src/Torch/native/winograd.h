@@ -76,10 +76,10 @@ inline void transform_input(const float* tile, int64_t row, float* to, int64_t a
   }
 }
 
-// GgG' of every filter.
-inline void transform_weights(const tt::conv_shape& s, const float* weights, float* transformed) {
+// GgG' of the filters of the output channels from `first` up to `last`.
+inline void transform_weights(const tt::conv_shape& s, const float* weights, float* transformed, int64_t first, int64_t last) {
   const int64_t filters = s.in_channels * s.out_channels;
-  for (int64_t o = 0; o < s.out_channels; o++)
+  for (int64_t o = first; o < last; o++)
     for (int64_t i = 0; i < s.in_channels; i++) {
       const float* g = weights + o * taps * s.in_channels + i;
       float rows[4][3];
