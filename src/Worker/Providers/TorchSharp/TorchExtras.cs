@@ -29,7 +29,7 @@ internal static class TorchExtras
         return images_NCHW.permute(0, 2, 3, 1).index(TensorIndex.Tensor(image), TensorIndex.Tensor(rows_NH.unsqueeze(2)), TensorIndex.Tensor(columns_NW.unsqueeze(1))).permute(0, 3, 1, 2);
     }
 
-    public static void ClipGradients(OptimizerHelper optimizer, Module model, double largestNorm) => utils.clip_grad_norm_(model.parameters(), largestNorm);
+    public static void ClipGradients(OptimizerHelper optimizer, Module model, double largestNorm) => torch.nn.utils.clip_grad_norm_(model.parameters(), largestNorm);
 
     /// <summary>relu and max commute; pooling first leaves relu a quarter of the elements.</summary>
     public static Tensor ConvReluPool(Tensor images_NCHW, Conv2d conv) => functional.relu(functional.max_pool2d(conv.forward(images_NCHW), 2));
