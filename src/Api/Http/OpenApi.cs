@@ -34,6 +34,7 @@ internal static class OpenApi
             swagger.SchemaFilter<SpecRules>();
             swagger.SchemaFilter<Examples>();
             swagger.SchemaFilter<NullableReferences>();
+            swagger.OperationFilter<TextAnswers>();
             if (!keys.Any) return;
             swagger.AddSecurityDefinition(KeyScheme, new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "One of the configured keys." });
             swagger.AddSecurityRequirement(document => new() { [new OpenApiSecuritySchemeReference(KeyScheme, document)] = [] });
@@ -105,6 +106,16 @@ internal static class OpenApi
 
         private bool MayBeNull(PropertyInfo property) =>
             Nullable.GetUnderlyingType(property.PropertyType) is not null || nullability.Create(property).ReadState == NullabilityState.Nullable;
+    }
+
+    /// <summary>One status has one type, but the answer in another format is a text.</summary>
+    private sealed class TextAnswers : IOperationFilter
+    {
+        public void Apply(OpenApiOperation operation, OperationFilterContext context)
+        {
+            foreach (var (format, content) in operation.Responses!.Values.SelectMany(response => response.Content?.ToArray() ?? []))
+                if (content is OpenApiMediaType text && format.StartsWith("text/", StringComparison.Ordinal)) text.Schema = new OpenApiSchema { Type = JsonSchemaType.String };
+        }
     }
 
     /// <summary>Examples are made from the records themselves, so that they cannot drift from the shape they show.</summary>

@@ -115,6 +115,11 @@ internal sealed class SpecErrors
             Add("body", "must be UTF-8");
             return null;
         }
+        if (body.Span.Trim(" \t\r\n"u8).IsEmpty)
+        {
+            Add("body", "is empty; it must be a JSON object");
+            return null;
+        }
         try
         {
             return JsonDocument.Parse(body);

@@ -9,7 +9,8 @@ namespace Temper.Api.Studies;
 /// <summary>What a study is likely to cost.</summary>
 internal sealed class Estimates(StudyReader reader, TemperDb db)
 {
-    public async Task<StudyEstimate> OfAsync(StudySpec study, CancellationToken cancellation)
+    /// <param name="left">How many jobs are to run; all of them when null.</param>
+    public async Task<StudyEstimate> OfAsync(StudySpec study, CancellationToken cancellation, int? left = null)
     {
         var models = study.Models ?? [study.Job.Model];
         double? seconds = 0;
@@ -20,7 +21,7 @@ internal sealed class Estimates(StudyReader reader, TemperDb db)
             seconds += secondsPerEpoch * study.Job.Epochs / models.Count;
             earlier += jobs;
         }
-        var count = (int)(study.CountArms() * study.Seeds!.Count);
+        var count = left ?? (int)(study.CountArms() * study.Seeds!.Count);
         var slots = await db.Workers.Where(WorkerRow.IsAlive).Where(worker => worker.SuspendedReason == null).SumAsync(worker => worker.Slots, cancellation);
         var minutes = seconds / 60;
         return new(count, earlier, minutes, minutes * count, slots, slots == 0 ? null : minutes * Math.Ceiling((double)count / slots));

@@ -34,8 +34,7 @@ internal static class StudyEndpoints
             .WithDescription("Newest first. Pass `next` of a page as `cursor` to get the following one.");
 
         studies.MapGet("/{id:guid}", FindAsync)
-            .Produces<StudyResponse>()
-            .Produces<string>(StatusCodes.Status200OK, "text/csv")
+            .Produces<StudyResponse>(StatusCodes.Status200OK, "application/json", "text/csv")
             .ProducesValidationProblem()
             .ProducesProblem(StatusCodes.Status404NotFound)
             .WithSummary("Get a study")

@@ -18,8 +18,7 @@ internal static class StudyReport
     private const int MostPoints = 200;
 
     public static void MapStudyReport(this RouteGroupBuilder studies) => studies.MapGet("/{id:guid}/report", ReportAsync)
-        .Produces<StudyReportResponse>()
-        .Produces<string>(StatusCodes.Status200OK, "text/html")
+        .Produces<StudyReportResponse>(StatusCodes.Status200OK, "application/json", "text/html")
         .ProducesValidationProblem()
         .ProducesProblem(StatusCodes.Status404NotFound)
         .WithSummary("Export a study")

@@ -18,7 +18,7 @@ namespace Temper.Api.Studies;
 /// <param name="Rows">One for each arm: each ε, times what else the grid varies.</param>
 /// <param name="CreatedAt">When it was submitted.</param>
 /// <param name="Links">Where to go from here.</param>
-/// <param name="Estimate">What it is likely to cost; only in the answer to `POST /studies`, else null.</param>
+/// <param name="Estimate">What is left of it is likely to cost; only in the answers to `POST /studies` and to an extension, else null.</param>
 public sealed record StudyResponse(
     Guid Id, JobState State, bool IsTerminal, StudySpec Spec, StudyProgress Progress, IReadOnlyList<ArmResponse> Rows, DateTimeOffset CreatedAt, StudyLinks Links, StudyEstimate? Estimate = null)
 {
@@ -77,12 +77,14 @@ public sealed record StudyProgress(int Jobs, int Queued, int Running, int Paused
 /// <param name="ValidationAccuracy">Accuracy on validation.</param>
 /// <param name="ValidationNll">NLL on validation.</param>
 /// <param name="ValidationEce">ECE on validation.</param>
+/// <param name="ValidationBrier">Brier score on validation.</param>
 /// <param name="ValidationNllAfterTemperature">NLL on validation after a cross-fitted temperature.</param>
+/// <param name="ValidationEceAfterTemperature">ECE on validation after it.</param>
 public sealed record ArmResponse(
     double Epsilon, SmoothingConvention Smoothing, double LearningRate, ModelName Model, double LabelNoise, int? DroppedAtSeeds, int Jobs, int Seeds,
     MeanOverSeeds? Accuracy, MeanOverSeeds? Nll, MeanOverSeeds? Brier, MeanOverSeeds? Ece, MeanOverSeeds? EceAfterTemperature, MeanOverSeeds? NllAfterTemperature,
     MeanOverSeeds? SignedGap, MeanOverSeeds? Aurc, MeanOverSeeds? Temperature, MeanOverSeeds? BestEpoch, MeanOverSeeds? TrainTestGap,
-    MeanOverSeeds? ValidationAccuracy, MeanOverSeeds? ValidationNll, MeanOverSeeds? ValidationEce, MeanOverSeeds? ValidationNllAfterTemperature)
+    MeanOverSeeds? ValidationAccuracy, MeanOverSeeds? ValidationNll, MeanOverSeeds? ValidationEce, MeanOverSeeds? ValidationBrier, MeanOverSeeds? ValidationNllAfterTemperature, MeanOverSeeds? ValidationEceAfterTemperature)
 {
     internal static ArmResponse Of(ArmState state)
     {
@@ -91,7 +93,8 @@ public sealed record ArmResponse(
         return new(
             arm.Epsilon, arm.Smoothing, arm.LearningRate, arm.Model, arm.LabelNoise, state.Arm.DroppedAtSeeds, state.Jobs.Values.Sum(), state.Scored,
             Mean("accuracy"), Mean("nll"), Mean("brier"), Mean("ece"), Mean("eceAfterTemperature"), Mean("nllAfterTemperature"), Mean("signedGap"), Mean("aurc"),
-            Mean("temperature"), Mean("bestEpoch"), Mean("trainTestGap"), Mean("validationAccuracy"), Mean("validationNll"), Mean("validationEce"), Mean("validationNllAfterTemperature"));
+            Mean("temperature"), Mean("bestEpoch"), Mean("trainTestGap"), Mean("validationAccuracy"), Mean("validationNll"), Mean("validationEce"), Mean("validationBrier"), Mean("validationNllAfterTemperature"),
+            Mean("validationEceAfterTemperature"));
     }
 }
 
@@ -130,7 +133,7 @@ public sealed record StudyLinks(string Self, string Recommendation, string Repor
 }
 
 /// <summary>What a study is likely to cost, from earlier jobs like its own.</summary>
-/// <param name="Jobs">Arms × seeds.</param>
+/// <param name="Jobs">That are to run: arms × seeds of a new study, what is left of an extended one.</param>
 /// <param name="EarlierJobs">Succeeded jobs with its data set, models, batch size and widths that this rests on, the latest 50 a model at most.</param>
 /// <param name="MinutesPerJob">From claim to end, over its models; null where one of them has no earlier jobs.</param>
 /// <param name="TrainingMinutes">Over all its jobs, what `budget.maxMinutes` bounds; null as above.</param>
@@ -148,6 +151,16 @@ public sealed record CheckedStudyResponse(StudySpec Spec, IReadOnlyList<Arm> Arm
 /// <param name="Study">Its id.</param>
 /// <param name="IsFinal">Whether all its jobs have ended; before, this is how it stands.</param>
 /// <param name="Criterion">By which it chooses, on validation.</param>
+/// <param name="Epsilon">The ε to use; null before any job has succeeded.</param>
+/// <param name="Arm">The whole arm.</param>
+/// <param name="Temperature">T fitted for that arm, the geometric mean over its seeds.</param>
+/// <param name="DifferenceExists">Whether any two arms can be told apart.</param>
+/// <param name="Tied">The ε of the arms that may be the best; those arms: `isTied` in `byLabelNoise[].arms`.</param>
+/// <param name="LowestMean">The ε of the arm with the lowest mean loss, whether or not that is chance.</param>
+/// <param name="Power">What so many seeds can find.</param>
+/// <param name="MoreSeeds">How many more seeds would probably tell the two tied arms with the lowest means apart; null where nothing is tied, or over 1000.</param>
+/// <param name="Sentence">The answer in words.</param>
+/// <param name="Findings">What smoothing does here; empty without arms both with and without smoothing.</param>
 /// <param name="ByLabelNoise">The answer for each share of label noise in the grid; the fields beside it are those of the first.</param>
 public sealed record RecommendationResponse(
     Guid Study, bool IsFinal, Criterion Criterion,
@@ -168,7 +181,7 @@ public sealed record RecommendationResponse(
     /// <summary>What a reader must know before he trusts the rest: every look at a running study is one more chance to be wrong.</summary>
     private static string Qualified(string sentence, bool isFinal, StudyProgress progress, int scored)
     {
-        if (!isFinal && scored > 0) sentence = $"So far, with jobs left to run: {sentence}";
+        if (!isFinal && scored > 0) sentence = $"Jobs are left to run; so far it stands like this. {sentence}";
         if (progress.Failed > 0) sentence += $" {progress.Failed} of {progress.Jobs} jobs failed.";
         return progress.Succeeded > scored ? $"{sentence} {progress.Succeeded - scored} of {progress.Succeeded} jobs that succeeded do not count: a worker of an older build trained them, without scores." : sentence;
     }

@@ -68,7 +68,8 @@ internal static class StudySpecReader
         var field = axis ?? (rule.Field == "seed" ? "seeds" : $"job.{rule.Field}");
         if (errors.Has(field)) return;
         var values = axis is null ? null : string.Join(", ", arms.Select(arm => Json.Write(ValueOf(arm, axis))).Distinct());
-        errors.Add(field, $"must be {rule.Allowed}{(values is not null ? $"; got {values}" : arms.Count < spec.CountArms() ? $"; not so for {arms[0].Label(spec)}" : "")}");
+        var got = values ?? (axis is null && rule.Field != "seed" && arms.Count == spec.CountArms() ? JsonSerializer.SerializeToElement(spec.Job, Json.Options).GetProperty(rule.Field).GetRawText() : null);
+        errors.Add(field, $"must be {rule.Allowed}{(got is not null ? $"; got {got}" : arms.Count < spec.CountArms() ? $"; not so for {arms[0].Label(spec)}" : "")}");
     }
 
     /// <summary>What is right is checked further although something else is wrong, so that one answer has every reason.</summary>
@@ -92,7 +93,10 @@ internal static class StudySpecReader
     private static void AddBroken(StudySpec spec, Dictionary<string, JsonElement> given, SpecErrors errors)
     {
         foreach (var rule in StudySpecRule.BrokenBy(spec).Where(rule => given.ContainsKey(rule.Field.Split('.')[0]) && !errors.HasWithin(rule.Field)))
-            errors.Add(rule.Field, $"must be {rule.Allowed}; got {SpecErrors.Shown(given[rule.Field.Split('.')[0]])}");
+        {
+            var value = rule.Field.Split('.') is [var outer, .. var inner] ? inner.Aggregate(given[outer], (within, name) => within.GetProperty(name)) : default;
+            errors.Add(rule.Field, $"must be {rule.Allowed}; got {SpecErrors.Shown(value)}");
+        }
     }
 
     /// <summary>Stands in for a job that is missing, so that the rest is checked all the same.</summary>

@@ -67,7 +67,8 @@ internal static class StudyVerbs
         if (added is null) return Problems.NoSuchStudy(id);
         if (errors.Any) return Problems.Invalid("The extension is wrong.", errors.ByField());
         if (await reader.FindAsync(id, cancellation) is not { } wider) return Problems.NoSuchStudy(id);
-        var response = StudyResponse.Of(wider) with { Estimate = await estimates.OfAsync(wider.Spec, cancellation) };
+        var response = StudyResponse.Of(wider);
+        response = response with { Estimate = await estimates.OfAsync(wider.Spec, cancellation, left: response.Progress is var jobs ? jobs.Queued + jobs.Running + jobs.Paused : 0) };
         return TypedResults.Accepted(response.Links.Self, response);
     }
 

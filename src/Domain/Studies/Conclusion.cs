@@ -6,31 +6,48 @@ namespace Temper.Domain.Studies;
 /// <param name="Temperature">Of the chosen arm.</param>
 /// <param name="Ranked">All arms with results, the lowest mean loss first.</param>
 /// <param name="Tied">Those that may be the best, in the same order.</param>
+/// <param name="SmoothAsLittle">How many of the tied smooth no more than the chosen one.</param>
+/// <param name="Nearest">The arm with the lowest mean but the chosen one's, and both means, where every arm but the chosen one is significantly worse than it; else null.</param>
 /// <param name="NotJudged">Those that have too few seeds beside the others.</param>
+/// <param name="Dropped">Those that halving has dropped.</param>
 /// <param name="MoreSeeds">Would probably tell the best two of the tied apart; null when over 1000, or nothing is tied.</param>
 internal sealed record Conclusion(
-    StudySpec Study, bool DifferenceExists, Arm Chosen, double Temperature, IReadOnlyList<Arm> Ranked, IReadOnlyList<Arm> Tied, IReadOnlyList<Arm> NotJudged, Power Power, int? MoreSeeds)
+    StudySpec Study, double? LabelNoise, bool DifferenceExists, Arm Chosen, double Temperature, IReadOnlyList<Arm> Ranked, IReadOnlyList<Arm> Tied, int SmoothAsLittle, (Arm Arm, double Own, double Its)? Nearest,
+    IReadOnlyList<Arm> NotJudged, IReadOnlyList<Arm> Dropped, Power Power, int? MoreSeeds)
 {
-    public string Sentence() => Answer() + (NotJudged.Count == 0 ? "" : $" Too few jobs have succeeded to judge {Names(NotJudged)}.");
+    public string Sentence() => Answer()
+        + (Dropped.Count == 0 ? "" : $" Halving dropped {Names(Dropped)} as clearly worse.")
+        + (NotJudged.Count == 0 ? "" : $" Too few jobs have succeeded to judge {Names(NotJudged)}.");
 
     private string Answer()
     {
-        var by = $"by {Study.Criterion.InWords()} on validation";
+        var by = $"by {Study.Criterion.InWords()} on validation{(LabelNoise is { } noise ? string.Create(CultureInfo.InvariantCulture, $" under label noise {noise}") : "")}";
         if (Ranked.Count == 1) return $"Only {Name(Chosen)} has results: there is nothing to compare it with.";
-        if (Power.Seeds < 2) return $"One seed tells nothing of chance: {by} {Name(Ranked[0])} came out lowest, which a second seed may turn round.";
-        var withTemperature = string.Create(CultureInfo.InvariantCulture, $"{Name(Chosen)} with temperature T = {Temperature:0.00}");
-        if (!DifferenceExists)
-            return $"No significant difference {by} with {Power.Seeds} seeds: prefer {(Chosen.Epsilon == 0 ? withTemperature : $"the least smoothing, {Name(Chosen)}")}.{Reach()}{More()}";
-        var use = Chosen.Epsilon == 0 && Study.Criterion.LooksAfterTemperature() ? withTemperature : Name(Chosen);
-        var others = Ranked.Count - NotJudged.Count;
-        return Tied.Count == 1
-            ? $"Use {use}: {by}, with {Power.Seeds} seeds, it alone may be the best: every other arm is significantly worse than it or another."
-            : $"Use {use}: {by} it has the least smoothing of the {Tied.Count} arms that may be the best ({Names(Tied)}); {others - Tied.Count} of {others} are significantly worse.{Reach()}{More()}";
+        if (Power.Seeds < 2) return $"One seed tells nothing of chance: {by} {Name(Ranked[0])} came out lowest, which a second seed may turn round. Until then prefer {Preferred()}.";
+        if (!DifferenceExists) return $"No significant difference {by} with {Power.Seeds} seeds: prefer {Preferred()}.{Reach()}{More()}";
+        var use = Study.Criterion.LooksAfterTemperature() ? WithTemperature : Name(Chosen);
+        var others = Ranked.Count - NotJudged.Count - Dropped.Count;
+        if (Tied.Count > 1) return $"Use {use}: {by} it has {Least()} of the {Tied.Count} arms that may be the best ({Names(Tied)}); {others - Tied.Count} of {others} are significantly worse.{Reach()}{More()}";
+        if (others == 1) return $"Use {use}: {by} it alone is left.";
+        return Nearest is var (arm, own, its)
+            ? $"Use {use}: {by}, with {Power.Seeds} seeds, every other arm is significantly worse ({Numbers.Show(own)} against {Numbers.Show(its)} at {Name(arm)}, which comes nearest)."
+            : $"Use {use}: {by}, with {Power.Seeds} seeds, it alone may be the best: every other arm is significantly worse than some arm.";
     }
 
-    private string Reach() => Power.DetectableDifference is { } difference ? $" So many seeds find a difference of {Numbers.Show(difference)} four times in five." : "";
+    /// <summary>Where nothing tells the arms apart.</summary>
+    private string Preferred()
+    {
+        if (Chosen.Epsilon == 0) return WithTemperature;
+        return $"{(Study.Criterion.LooksAfterTemperature() ? WithTemperature : Name(Chosen))}, which has {Least()}";
+    }
 
-    private string More() => MoreSeeds is null ? "" : $" If the best two differ as they seem to, {MoreSeeds} more {(MoreSeeds == 1 ? "seed" : "seeds")} would probably tell them apart.";
+    private string Least() => SmoothAsLittle == Tied.Count ? "the lowest mean" : SmoothAsLittle > 1 ? "the least smoothing, and of those with as little the lowest mean," : "the least smoothing";
+
+    private string WithTemperature => string.Create(CultureInfo.InvariantCulture, $"{Name(Chosen)} with temperature T = {Temperature:0.00}");
+
+    private string Reach() => Power.DetectableDifference is { } difference ? $" With {Power.Seeds} seeds a true difference of {Numbers.Show(difference)} is found four times in five." : "";
+
+    private string More() => MoreSeeds is null ? "" : $" If {Name(Tied[0])} and {Name(Tied[1])}, the lowest two, differ as they seem to, {MoreSeeds} more {(MoreSeeds == 1 ? "seed" : "seeds")} would probably tell them apart.";
 
     private string Names(IEnumerable<Arm> arms) => string.Join("; ", arms.Select(Name));
 

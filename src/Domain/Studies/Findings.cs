@@ -34,32 +34,48 @@ internal sealed class Findings
     private IEnumerable<string> All(double labelNoise)
     {
         var largest = smoothed[^1];
-        yield return $"Over-fitting: {Change("the train–test gap in accuracy", job => job.TrainTestGap, Best(job => Math.Abs(job.TrainAccuracy - job.Scores.Validation.Accuracy)))}{(labelNoise > 0 ? " (training accuracy is against the noisy labels)" : "")}.";
+        var fitting = Best(job => Math.Abs(job.TrainAccuracy - job.Scores.Validation.Accuracy));
+        yield return $"Over-fitting: {Change("the train–test gap in accuracy", job => job.TrainTestGap, fitting)}{(labelNoise > 0 ? " (training accuracy is against the noisy labels)" : "")}{(Means(job => job.TrainTestGap, fitting) is { Plain: <= 0 } ? ": there is none at ε = 0" : "")}.";
         var calibrated = Best(job => job.Scores.Validation.Ece);
-        yield return $"Calibration before temperature: {Change("ECE", job => job.Scores.Test.Ece, calibrated)}; the signed gap goes from {Mean(plain, job => job.Scores.Test.SignedGap)} to {Mean(calibrated, job => job.Scores.Test.SignedGap)}.";
-        yield return $"Calibration after temperature: {Change("ECE", job => job.Scores.Test.EceAfterTemperature, Best(job => job.Scores.Validation.EceAfterTemperature))}; temperature alone brings ε = 0 from {Mean(plain, job => job.Scores.Test.Ece)} to {Mean(plain, job => job.Scores.Test.EceAfterTemperature)}.";
+        var gaps = Means(job => job.Scores.Test.SignedGap, calibrated);
+        yield return $"Calibration before temperature: {Change("ECE", job => job.Scores.Test.Ece, calibrated)}{(gaps is var (before, after) ? $"; the signed gap goes from {Numbers.Show(before)} to {Numbers.Show(after)}" : "")}.";
+        var tempered = Best(job => job.Scores.Validation.EceAfterTemperature);
+        yield return $"Calibration after temperature: {Change("ECE", job => job.Scores.Test.EceAfterTemperature, tempered)}{TemperatureAlone(tempered)}.";
         var accurate = Best(job => -job.Scores.Validation.Accuracy);
         yield return labelNoise > 0
             ? $"Robustness to label noise of {labelNoise.ToString(CultureInfo.InvariantCulture)}: {Change("test accuracy", job => job.Scores.Test.Accuracy, accurate)}: {Gain(accurate)}."
             : $"Accuracy: {Change("test accuracy", job => job.Scores.Test.Accuracy, accurate)}.";
-        yield return $"Under-fitting at large ε: {Change("training accuracy", job => job.TrainAccuracy, largest)}; {Change("test accuracy", job => job.Scores.Test.Accuracy, largest)}.";
+        var underFits = Difference(job => job.TrainAccuracy, largest).Interval is { High: < 0 };
+        yield return $"Under-fitting at large ε: {Change("training accuracy", job => job.TrainAccuracy, largest)}; {Change("test accuracy", job => job.Scores.Test.Accuracy, largest)}: {(underFits ? $"{Name(largest)} fits the training images less well" : "no sign of it")}.";
         yield return $"Selective risk: {Change("AURC", job => job.Scores.Test.Aurc, Best(job => job.Scores.Validation.Aurc))}.";
     }
 
     /// <summary>The smoothed arm with the lowest mean.</summary>
     private StudyArm Best(Func<StudyJob, double> figure) => smoothed.MinBy(arm => jobs[arm.Number].Average(figure))!;
 
-    /// <summary>Means over the seeds that both arms have, so that they tell what their difference tells.</summary>
     private string Change(string what, Func<StudyJob, double> figure, StudyArm arm)
     {
-        var common = jobs[plain.Number].Select(job => job.Seed).Intersect(jobs[arm.Number].Select(job => job.Seed)).ToHashSet();
-        if (common.Count == 0) return $"{what} cannot be compared: {Name(plain)} and {Name(arm)} have no seed in common";
-        string Over(StudyArm one) => Numbers.Show(jobs[one.Number].Where(job => common.Contains(job.Seed)).Average(figure));
+        if (Means(figure, arm) is not var (without, with)) return $"{what} cannot be compared: {Name(plain)} and {Name(arm)} have no seed in common";
         var (difference, interval) = Difference(figure, arm);
-        var between = $"{what} is {Over(plain)} at {Name(plain)} and {Over(arm)} at {Name(arm)}";
+        var between = $"{what} is {Numbers.Show(without)} at {Name(plain)} and {Numbers.Show(with)} at {Name(arm)}";
         if (interval is not { } range) return between;
         var sure = range.Low > 0 || range.High < 0;
         return $"{between}, {(sure ? (difference > 0 ? "higher" : "lower") : "no significant difference")} ({Signed(difference)}, 95 % interval {Signed(range.Low)} to {Signed(range.High)})";
+    }
+
+    /// <summary>Over the seeds that both arms have, so that they tell what their difference tells; null without one.</summary>
+    private (double Plain, double Smoothed)? Means(Func<StudyJob, double> figure, StudyArm arm)
+    {
+        var (without, with) = (BySeed(plain, figure), BySeed(arm, figure));
+        var common = without.Keys.Intersect(with.Keys).ToArray();
+        return common.Length == 0 ? null : (common.Average(seed => without[seed]), common.Average(seed => with[seed]));
+    }
+
+    /// <param name="beside">The arm whose seeds are meant.</param>
+    private string TemperatureAlone(StudyArm beside)
+    {
+        if ((Means(job => job.Scores.Test.Ece, beside), Means(job => job.Scores.Test.EceAfterTemperature, beside)) is not (var (before, _), var (after, _))) return "";
+        return $"; temperature alone {(after < before ? "brings" : "does not help")} ε = 0{(after < before ? "" : ":")} from {Numbers.Show(before)} to {Numbers.Show(after)}";
     }
 
     private string Gain(StudyArm arm)
@@ -80,8 +96,6 @@ internal sealed class Findings
     }
 
     private Dictionary<long, double> BySeed(StudyArm arm, Func<StudyJob, double> figure) => jobs[arm.Number].ToDictionary(job => job.Seed, figure);
-
-    private string Mean(StudyArm arm, Func<StudyJob, double> figure) => Numbers.Show(jobs[arm.Number].Average(figure));
 
     private string Name(StudyArm arm) => arm.Arm.Label(study);
 

@@ -45,6 +45,7 @@ public sealed record Recommendation(
     {
         private readonly StudySpec study;
         private readonly double noise;
+        private readonly bool isOneOfSeveral;
         private readonly ILookup<int, StudyJob> jobs;
         private readonly int classes;
 
@@ -60,7 +61,7 @@ public sealed record Recommendation(
         public Condition(StudySpec study, double noise, StudyArm[] arms, ILookup<int, StudyJob> jobs)
         {
             // Without the axis that all its arms agree in, which their labels need not name.
-            (this.study, this.noise, this.jobs) = (study with { LabelNoise = null }, noise, jobs);
+            (this.study, this.noise, isOneOfSeveral, this.jobs) = (study with { LabelNoise = null }, noise, study.LabelNoise is { Count: > 1 }, jobs);
             classes = Datasets.DatasetCatalog.Find(study.Job.Dataset)!.Classes;
             var known = arms.Where(arm => jobs.Contains(arm.Number)).ToArray();
             var losses = known.ToDictionary(arm => arm.Number, arm => new ArmLosses(arm.Number, jobs[arm.Number].ToDictionary(job => job.Seed, job => job.Scores.Validation.LossBy(study.Criterion))));
@@ -80,7 +81,9 @@ public sealed record Recommendation(
             var chosen = tied.OrderBy(Smoothing).ThenBy(arm => means[arm.Number]).First();
             var power = new Power(seeds, ArmComparison.Level, ArmComparison.WantedPower, comparison.Detectable(seeds));
             var needed = tied.Length < 2 ? null : comparison.SeedsToTell(comparison.Between(tied[1].Number, tied[0].Number));
-            var conclusion = new Conclusion(study, DifferenceExists, chosen.Arm, Temperature(chosen), Arms(ranked), Arms(tied), Arms(ranked.Where(arm => arm.DroppedAtSeeds is null).Except(judged)), power, needed is null ? null : Math.Max(1, needed.Value - seeds));
+            var conclusion = new Conclusion(
+                study, isOneOfSeveral ? noise : null, DifferenceExists, chosen.Arm, Temperature(chosen), Arms(ranked), Arms(tied), tied.Count(arm => Smoothing(arm) == Smoothing(chosen)), Nearest(chosen),
+                Arms(ranked.Where(arm => arm.DroppedAtSeeds is null).Except(judged)), Arms(ranked.Where(arm => arm.DroppedAtSeeds is not null).Except(judged)), power, needed is null ? null : Math.Max(1, needed.Value - seeds));
             return new(
                 noise, chosen.Arm.Epsilon, chosen.Arm, Temperature(chosen), DifferenceExists, [.. tied.Select(arm => arm.Arm.Epsilon).Distinct().Order()], ranked[0].Arm.Epsilon,
                 power, conclusion.MoreSeeds, conclusion.Sentence(), Studies.Findings.Of(study, chosen.Arm, ranked, jobs), [.. ranked.Select(arm => Rank(arm, tied))]);
@@ -97,12 +100,18 @@ public sealed record Recommendation(
             return left.Length == 0 ? known : [.. left.Where(arm => 2 * Seeds(arm) >= most)];
         }
 
+        private (Arm, double, double)? Nearest(StudyArm chosen)
+        {
+            var others = judged.Where(arm => arm != chosen).ToArray();
+            return others.Length > 0 && others.All(arm => comparison.Between(arm.Number, chosen.Number).PValue <= comparison.PairLevel) ? (others[0].Arm, means[chosen.Number], means[others[0].Number]) : null;
+        }
+
         private bool DifferenceExists => comparison.DifferenceExists || ranked.Any(arm => arm.DroppedAtSeeds is not null);
 
         private RankedArm Rank(StudyArm arm, StudyArm[] tied)
         {
             var behind = arm == judged[0] || !judged.Contains(arm) ? null : comparison.Between(arm.Number, judged[0].Number);
-            return new(arm.Arm, means[arm.Number], Seeds(arm), tied.Contains(arm), judged.Contains(arm), arm.DroppedAtSeeds, behind?.Mean, behind?.Interval(comparison.PairLevel), behind?.PValue);
+            return new(arm.Arm, means[arm.Number], Seeds(arm), tied.Contains(arm), judged.Contains(arm), arm.DroppedAtSeeds, behind?.Mean, behind?.Interval(comparison.PairLevel), behind?.StandardDeviation is null ? null : behind.PValue);
         }
 
         private int Seeds(StudyArm arm) => jobs[arm.Number].Count();
@@ -131,6 +140,6 @@ public sealed record Power(int Seeds, double Level, double Probability, double? 
 /// <param name="DroppedAtSeeds">After how many seeds successive halving dropped it; null otherwise.</param>
 /// <param name="BehindBest">Mean over common seeds of its loss − that of the judged arm with the lowest mean; null for that arm and for arms not judged.</param>
 /// <param name="Interval">Of that difference, corrected for the number of arms; null below two seeds.</param>
-/// <param name="PValue">One-sided, not corrected: how likely chance alone puts it so far behind.</param>
+/// <param name="PValue">One-sided, not corrected: how likely chance alone puts it so far behind; null below two seeds.</param>
 public sealed record RankedArm(
     Arm Arm, double MeanLoss, int Seeds, bool IsTied, bool IsJudged, int? DroppedAtSeeds, double? BehindBest, Interval? Interval, double? PValue);

@@ -44,7 +44,9 @@ public sealed class StudyReader(NpgsqlDataSource database)
         ["validationAccuracy"] = "validation_accuracy",
         ["validationNll"] = "validation_nll",
         ["validationEce"] = "validation_ece",
+        ["validationBrier"] = "validation_brier",
         ["validationNllAfterTemperature"] = "validation_nll_after_temperature",
+        ["validationEceAfterTemperature"] = "validation_ece_after_temperature",
     };
 
     internal const string ArmColumns = "arms.arm, epsilon, smoothing, learning_rate, model, label_noise, dropped_at_seeds";

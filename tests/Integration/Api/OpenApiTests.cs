@@ -79,6 +79,18 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
         Assert.NotNull(document["paths"]!["/jobs"]!["post"]!["responses"]!["503"]);
     }
 
+    [Theory]
+    [InlineData("/studies/{id}", "StudyResponse", "text/csv")]
+    [InlineData("/studies/{id}/report", "StudyReportResponse", "text/html")]
+    public async Task Document_OfAnAnswerInTwoFormats_HasBoth(string path, string type, string text)
+    {
+        var content = (await Api.GetAsync("/swagger/v1/swagger.json"))["paths"]![path]!["get"]!["responses"]!["200"]!["content"]!;
+
+        Assert.Equal(["application/json", text], content.AsObject().Select(format => format.Key));
+        Assert.EndsWith($"/{type}", content["application/json"]!["schema"]!["$ref"]!.GetValue<string>());
+        Assert.Equal("string", content[text]!["schema"]!["type"]!.GetValue<string>());
+    }
+
     [Fact]
     public async Task SwaggerUi_IsServed()
     {

@@ -60,7 +60,9 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     [InlineData("""{"job":{"dataset":"digits","epochs":1},"seeds":1000,"learningRates":[1,2,3,4,5,6,7,8,9,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8]}""", "seeds: 102 arms × 1000 seeds are 102000 jobs, more than the 10000 that a study may have")]
     [InlineData("""{"job":{"dataset":"digits","epochs":1},"seeds":1,"smoothing":["uniform","others"],"learningRates":[1,2,3,4,5,6,7,8,9,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.01,0.02,0.03]}""", "epsilons: the grid has 220 arms, more than the 200 that a study may have")]
     [InlineData("""{"job":{"dataset":"digits","epochs":1},"budget":{"maxJobs":10}}""", "budget.maxJobs: 6 arms × 3 seeds are 18 jobs, more than the budget of 10")]
-    [InlineData("""{"job":{"dataset":"digits","epochs":1},"budget":{"maxjobs":10,"maxMinutes":0}}""", "budget.maxjobs: is not a field of a budget; its fields are maxJobs, maxMinutes", "budget.maxMinutes: must be null or a number above 0")]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1},"budget":{"maxjobs":10,"maxMinutes":0}}""", "budget.maxjobs: is not a field of a budget; its fields are maxJobs, maxMinutes", "budget.maxMinutes: must be null or a number above 0, at most 100000000; got 0")]
+    [InlineData("""{"job":{"dataset":"digitz","epochs":0}}""", "job.dataset: must be one of digits, mnist, fashion-mnist, kmnist, cifar10, cifar100; got \"digitz\"", "job.epochs: must be a whole number from 1 to 10000; got 0")]
+    [InlineData(" ", "body: is empty; it must be a JSON object")]
     [InlineData("""{"job":{"dataset":"digits","epochs":1},"criterion":"auc"}""", "criterion: must be one of nllAfterTemperature, nll, ece, eceAfterTemperature, brier, accuracy; got \"auc\"")]
     [InlineData("""{"job":{"dataset":"digits","epochs":1,"width":16},"models":["resnet20","cnn"]}""", "job.width: must be null, or with a residual network")]
     [InlineData("""{"job":{"dataset":"digits","epochs":1},"models":["vgg"],"labelNoise":[2],"learningRates":"fast","successiveHalving":1,"grid":[]}""", "models: must be a list of 1 to 100 different values, each one of cnn", "learningRates: must be a list", "successiveHalving: must be true or false", "labelNoise: must be a number from 0 to 1; got 2", "grid: is not a field of a study")]
@@ -246,12 +248,13 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     public async Task Extend_MoreSeedsAndEpsilons_QueuesWhatIsMissing()
     {
         var id = await SubmitSmallAsync();
+        await SucceedAsync(await ClaimAsync(), 0.1);
 
         var (response, wider) = await SendAsync(HttpMethod.Post, $"/studies/{id}/extend", """{"epsilons":[0.1,0.2],"seeds":1}""");
         var (_, same) = await SendAsync(HttpMethod.Post, $"/studies/{id}/extend", """{"epsilons":[0.2],"seeds":[2,1]}""");
 
         Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
-        Assert.Equal(9, wider!["progress"]!["jobs"]!.GetValue<int>());
+        Assert.Equal((9, 8), (wider!["progress"]!["jobs"]!.GetValue<int>(), wider["estimate"]!["jobs"]!.GetValue<int>()));
         Assert.Equal(9, same!["progress"]!["jobs"]!.GetValue<int>());
         Assert.Equal("[0,1,2]", same["spec"]!["seeds"]!.ToJsonString());
         Assert.Equal(9L, await Database.ScalarAsync<long>("SELECT count(DISTINCT (arm, seed)) FROM jobs"));

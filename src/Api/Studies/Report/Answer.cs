@@ -25,6 +25,7 @@ internal static class Answer
     private static string Details(Recommendation answer) =>
         $"""
         <dl>
+        <dt>Temperature</dt><dd>{(answer.Temperature is { } temperature ? $"T = {Numbers.Short(temperature)} for {HtmlEncode($"ε = {Numbers.Exact(answer.Arm!.Epsilon)}")}, the mean over its seeds" : "unknown")}</dd>
         <dt>Tied</dt><dd>{string.Join(", ", answer.Tied.Select(epsilon => $"ε = {Numbers.Exact(epsilon)}"))}</dd>
         <dt>Power</dt><dd>{Power(answer.Power)}</dd>
         <dt>More seeds</dt><dd>{MoreSeeds(answer)}</dd>
@@ -38,9 +39,9 @@ internal static class Answer
 
     private static string MoreSeeds(Recommendation answer) => answer switch
     {
-        { MoreSeeds: { } more } => $"{more} would probably tell the best two tied arms apart",
+        { MoreSeeds: { } more } => $"{more} would probably tell the two tied arms with the lowest means apart",
         _ when answer.Arms.Count(arm => arm.IsTied) < 2 => "none: nothing is tied",
         { Power.Seeds: < 2 } => "at least one, to tell arms apart at all",
-        _ => "not even 1000 would probably tell the best two tied arms apart",
+        _ => "not even 1000 would probably tell the two tied arms with the lowest means apart",
     };
 }

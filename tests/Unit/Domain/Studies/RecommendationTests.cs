@@ -20,7 +20,7 @@ public class RecommendationTests
         Assert.Equal([0.1], recommendation.Tied);
         Assert.True(recommendation.DifferenceExists);
         Assert.Null(recommendation.MoreSeeds);
-        Assert.Equal("Use ε = 0.1: by ECE on validation, with 5 seeds, it alone may be the best: every other arm is significantly worse than it or another.", recommendation.Sentence);
+        Assert.Matches(@"^Use ε = 0\.1: by ECE on validation, with 5 seeds, every other arm is significantly worse \(0\.02\d\d against 0\.10\d at ε = 0, which comes nearest\)\.$", recommendation.Sentence);
         Assert.Equal([0.1, 0, 0.3], recommendation.Arms.Select(arm => arm.Arm.Epsilon));
         Assert.Null(recommendation.Arms[0].BehindBest);
         Assert.Equal(0.08, recommendation.Arms[1].BehindBest!.Value, 0.002);
@@ -35,7 +35,7 @@ public class RecommendationTests
         Assert.Equal(0, recommendation.Epsilon);
         Assert.Equal([0, 0.1, 0.3], recommendation.Tied);
         Assert.Equal(2, recommendation.Temperature!.Value, 1e-12);
-        Assert.StartsWith("No significant difference by ECE on validation with 5 seeds: prefer ε = 0 with temperature T = 2.00. So many seeds find a difference of ", recommendation.Sentence);
+        Assert.StartsWith("No significant difference by ECE on validation with 5 seeds: prefer ε = 0 with temperature T = 2.00. With 5 seeds a true difference of ", recommendation.Sentence);
         Assert.NotNull(recommendation.Power.DetectableDifference);
     }
 
@@ -50,13 +50,23 @@ public class RecommendationTests
     }
 
     [Fact]
-    public void Of_ACriterionAfterTemperature_NamesTheTemperatureWithNoSmoothing()
+    public void Of_TiedArmsThatSeemToDiffer_SaysHowManySeedsWouldTellWhichApart()
+    {
+        var recommendation = Recommend(Study, (arm, seed) => arm switch { 0 => 0.1, 1 => 0.094, _ => 0.5 } + 0.01 * Wobble(arm, seed));
+
+        Assert.Equal([0, 0.1], recommendation.Tied);
+        Assert.InRange(recommendation.MoreSeeds!.Value, 1, 200);
+        Assert.EndsWith($" If ε = 0.1 and ε = 0, the lowest two, differ as they seem to, {recommendation.MoreSeeds} more seeds would probably tell them apart.", recommendation.Sentence);
+    }
+
+    [Fact]
+    public void Of_ACriterionAfterTemperature_NamesTheTemperature()
     {
         var study = Study with { Criterion = Criterion.EceAfterTemperature };
 
-        var jobs = Jobs(study, (arm, seed) => 0.1).Select(job => job with { Scores = job.Scores with { Validation = job.Scores.Validation with { EceAfterTemperature = 0.1 * job.Arm + 0.001 * Wobble(job.Arm, job.Seed) } } });
+        var jobs = Jobs(study, (arm, seed) => 0.1).Select(job => job with { Scores = job.Scores with { Validation = job.Scores.Validation with { EceAfterTemperature = 0.1 * Math.Abs(job.Arm - 1) + 0.001 * Wobble(job.Arm, job.Seed) } } });
 
-        Assert.StartsWith("Use ε = 0 with temperature T = 2.00: by ECE after temperature on validation, with 5 seeds, it alone may be the best: every other arm is significantly worse", Assert.Single(Recommendation.Of(study, Arms(study), [.. jobs])).Sentence);
+        Assert.StartsWith("Use ε = 0.1 with temperature T = 2.00: by ECE after temperature on validation, with 5 seeds, every other arm is significantly worse (", Assert.Single(Recommendation.Of(study, Arms(study), [.. jobs])).Sentence);
     }
 
     [Fact]
@@ -68,7 +78,21 @@ public class RecommendationTests
 
         // ε = 0.1 of `others` smooths as much as 0.111 of `uniform`.
         Assert.Equal(SmoothingConvention.Uniform, recommendation.Arm!.Smoothing);
+        Assert.StartsWith("No significant difference by ECE on validation with 5 seeds: prefer ε = 0.1, uniform, which has the least smoothing.", recommendation.Sentence);
         Assert.Empty(recommendation.Findings);
+    }
+
+    [Fact]
+    public void Of_ModelsThatSmoothAlike_SaysThatItsMeanIsTheLowest()
+    {
+        var study = Study with { Models = [ModelName.Cnn, ModelName.Mlp], Epsilons = [0.1] };
+
+        var recommendation = Recommend(study, (arm, seed) => 0.1 - 0.001 * arm + 0.01 * Wobble(arm, seed));
+
+        Assert.False(recommendation.DifferenceExists);
+        Assert.Equal(recommendation.Arms[0].Arm, recommendation.Arm);
+        Assert.Contains(": prefer ε = 0.1, ", recommendation.Sentence);
+        Assert.Contains(", which has the lowest mean.", recommendation.Sentence);
     }
 
     [Fact]
@@ -79,6 +103,7 @@ public class RecommendationTests
         var recommendations = Recommendation.Of(study, Arms(study), Jobs(study, (arm, seed) => (arm is 0 or 3 ? 0.02 : 0.3) + 0.001 * Wobble(arm, seed)));
 
         Assert.Equal([(0.0, 0.0), (0.4, 0.1)], recommendations.Select(one => (one.LabelNoise, one.Epsilon!.Value)));
+        Assert.StartsWith("Use ε = 0.1: by ECE on validation under label noise 0.4, with 5 seeds, ", recommendations[1].Sentence);
         Assert.Contains(recommendations[1].Findings, finding => finding.StartsWith("Robustness to label noise of 0.4: test accuracy is "));
         Assert.Contains(recommendations[0].Findings, finding => finding.StartsWith("Accuracy: test accuracy is "));
     }
@@ -96,10 +121,12 @@ public class RecommendationTests
     [Fact]
     public void Of_OneSeed_SaysThatItTellsNothing()
     {
-        var recommendation = Recommend(Study with { Seeds = [3] }, (arm, _) => 0.1 * arm);
+        var recommendation = Recommend(Study with { Seeds = [3] }, (arm, _) => 0.5 - 0.1 * arm);
 
         Assert.False(recommendation.DifferenceExists);
-        Assert.StartsWith("One seed tells nothing of chance: by ECE on validation ε = 0 came out lowest", recommendation.Sentence);
+        Assert.Equal("One seed tells nothing of chance: by ECE on validation ε = 0.3 came out lowest, which a second seed may turn round. Until then prefer ε = 0 with temperature T = 2.00.", recommendation.Sentence);
+        Assert.Equal(0, recommendation.Epsilon);
+        Assert.All(recommendation.Arms, arm => Assert.Null(arm.PValue));
     }
 
     [Fact]
@@ -131,6 +158,7 @@ public class RecommendationTests
         Assert.Equal(recommendation.Arms[0].MeanLoss + 0.02, recommendation.Arms[2].MeanLoss, 0.001);
         Assert.True(recommendation.DifferenceExists);
         Assert.DoesNotContain(0.3, recommendation.Tied);
+        Assert.Contains(" Halving dropped ε = 0.3 as clearly worse.", recommendation.Sentence);
     }
 
     /// <summary>The test figures of these jobs say the opposite of their validation figures.</summary>
