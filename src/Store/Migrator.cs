@@ -56,9 +56,9 @@ public static class Migrator
     private static async Task<bool> IsCurrentAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        await using var isKept = new NpgsqlCommand("""SELECT to_regclass('"__EFMigrationsHistory"') IS NOT NULL""", connection);
+        await using var isKept = new NpgsqlCommand("""SELECT to_regclass('"__EFMigrationsHistory"') IS NOT NULL""", connection) { CommandTimeout = 0 };
         if (!(bool)(await isKept.ExecuteScalarAsync(cancellationToken))!) return false;
-        await using var count = new NpgsqlCommand("""SELECT count(*) FROM "__EFMigrationsHistory" WHERE "MigrationId" = ANY ($1)""", connection);
+        await using var count = new NpgsqlCommand("""SELECT count(*) FROM "__EFMigrationsHistory" WHERE "MigrationId" = ANY ($1)""", connection) { CommandTimeout = 0 }; // another's migration may hold the table
         count.Parameters.AddWithValue(Ids);
         return (long)(await count.ExecuteScalarAsync(cancellationToken))! == Ids.Length;
     }

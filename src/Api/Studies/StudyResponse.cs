@@ -136,7 +136,7 @@ public sealed record StudyLinks(string Self, string Recommendation, string Repor
 /// <param name="Jobs">That are to run: arms × seeds of a new study, what is left of an extended one.</param>
 /// <param name="EarlierJobs">Succeeded jobs with its data set, models, batch size and widths that this rests on, the latest 50 a model at most.</param>
 /// <param name="MinutesPerJob">From claim to end, over its models; null where one of them has no earlier jobs.</param>
-/// <param name="TrainingMinutes">Over all its jobs, what `budget.maxMinutes` bounds; null as above.</param>
+/// <param name="TrainingMinutes">Over those jobs; `budget.maxMinutes` bounds these and all that were used before. Null as above.</param>
 /// <param name="Slots">Of the workers alive now.</param>
 /// <param name="Minutes">Until it is done, if all those slots work on nothing else; null as above, or without a slot.</param>
 public sealed record StudyEstimate(int Jobs, int EarlierJobs, double? MinutesPerJob, double? TrainingMinutes, int Slots, double? Minutes);

@@ -68,7 +68,7 @@ internal static class StudySpecReader
         var field = axis ?? (rule.Field == "seed" ? "seeds" : $"job.{rule.Field}");
         if (errors.Has(field)) return;
         var values = axis is null ? null : string.Join(", ", arms.Select(arm => Json.Write(ValueOf(arm, axis))).Distinct());
-        var got = values ?? (axis is null && rule.Field != "seed" && arms.Count == spec.CountArms() ? JsonSerializer.SerializeToElement(spec.Job, Json.Options).GetProperty(rule.Field).GetRawText() : null);
+        var got = values ?? (axis is null && rule.Field != "seed" && arms.Count == spec.CountArms() ? SpecErrors.Shown(JsonSerializer.SerializeToElement(spec.Job, Json.Options).GetProperty(rule.Field)) : null);
         errors.Add(field, $"must be {rule.Allowed}{(got is not null ? $"; got {got}" : arms.Count < spec.CountArms() ? $"; not so for {arms[0].Label(spec)}" : "")}");
     }
 

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Temper.Api.Http;
 using Temper.Api.Jobs;
+using Temper.Domain.Jobs;
 using Temper.Domain.Studies;
 using Temper.Store.Studies;
 
@@ -52,10 +53,10 @@ internal static class StudyVerbs
         var (body, refusal) = await BodyReader.ReadAsync(request, cancellation);
         if (refusal is not null) return refusal;
         var errors = new SpecErrors();
-        var extension = StudySpecReader.ReadExtension(body, errors);
+        var extension = StudySpecReader.ReadExtension(body, errors)!; // null only with errors
         if (errors.Any) return Problems.Invalid("The extension is wrong.", errors.ByField());
         if (await reader.FindAsync(id, cancellation) is not { } study) return Problems.NoSuchStudy(id);
-        using var places = await limit.TryTakePlacesAsync(MostAdded(study.Spec, extension!.Widen(study.Spec)), cancellation);
+        using var places = await limit.TryTakePlacesAsync(MostQueued(study, extension), cancellation);
         if (places is null) return limit.Refuse(request.HttpContext);
 
         var added = await queue.ExtendAsync(id, spec =>
@@ -72,9 +73,14 @@ internal static class StudyVerbs
         return TypedResults.Accepted(response.Links.Self, response);
     }
 
-    /// <summary>None where nothing but the budget changes.</summary>
-    private static int MostAdded(StudySpec study, StudySpec wider) =>
-        (int)Math.Clamp(wider.CountArms() * wider.Seeds!.Count - study.CountArms() * study.Seeds!.Count, 0, StudySpecRule.MostJobs);
+    /// <summary>New jobs, and with a new budget those that were cancelled, perhaps for want of one.</summary>
+    private static int MostQueued(StudyState study, StudyExtension extension)
+    {
+        var (now, wider) = (study.Spec, extension.Widen(study.Spec));
+        var added = wider.CountArms() * wider.Seeds!.Count - now.CountArms() * now.Seeds!.Count;
+        var again = extension.Budget is null ? 0 : study.Arms.Sum(arm => arm.Jobs[JobState.Cancelled]);
+        return (int)Math.Clamp(added + again, 0, StudySpecRule.MostJobs);
+    }
 
     private static async Task<Results<NoContent, ProblemHttpResult>> DeleteAsync(StudyQueue queue, Guid id, CancellationToken cancellation) =>
         await queue.DeleteAsync(id, cancellation) switch

@@ -24,14 +24,16 @@ internal sealed record Conclusion(
         var by = $"by {Study.Criterion.InWords()} on validation{(LabelNoise is { } noise ? string.Create(CultureInfo.InvariantCulture, $" under label noise {noise}") : "")}";
         if (Ranked.Count == 1) return $"Only {Name(Chosen)} has results: there is nothing to compare it with.";
         if (Power.Seeds < 2) return $"One seed tells nothing of chance: {by} {Name(Ranked[0])} came out lowest, which a second seed may turn round. Until then prefer {Preferred()}.";
+        var others = Ranked.Count - NotJudged.Count - Dropped.Count;
+        if (others == 1 && Dropped.Count == 0) return $"Only {Name(Chosen)} has enough seeds to be judged.";
         if (!DifferenceExists) return $"No significant difference {by} with {Power.Seeds} seeds: prefer {Preferred()}.{Reach()}{More()}";
         var use = Study.Criterion.LooksAfterTemperature() ? WithTemperature : Name(Chosen);
-        var others = Ranked.Count - NotJudged.Count - Dropped.Count;
-        if (Tied.Count > 1) return $"Use {use}: {by} it has {Least()} of the {Tied.Count} arms that may be the best ({Names(Tied)}); {others - Tied.Count} of {others} are significantly worse.{Reach()}{More()}";
+        if (Tied.Count > 1)
+            return $"Use {use}: {by} of the {Tied.Count} arms that may be the best ({Names(Tied)}) it has {Least()}{(others > Tied.Count ? $"; {others - Tied.Count} of {others} {(others - Tied.Count == 1 ? "is" : "are")} significantly worse" : "")}.{Reach()}{More()}";
         if (others == 1) return $"Use {use}: {by} it alone is left.";
-        return Nearest is var (arm, own, its)
-            ? $"Use {use}: {by}, with {Power.Seeds} seeds, every other arm is significantly worse ({Numbers.Show(own)} against {Numbers.Show(its)} at {Name(arm)}, which comes nearest)."
-            : $"Use {use}: {by}, with {Power.Seeds} seeds, it alone may be the best: every other arm is significantly worse than some arm.";
+        if (Nearest is not var (arm, own, its)) return $"Use {use}: {by}, with {Power.Seeds} seeds, every other arm is significantly worse than some arm.";
+        var (lower, higher) = Numbers.ShowApart(own, its);
+        return $"Use {use}: {by}, with {Power.Seeds} seeds, every other arm is significantly worse ({lower} against {higher} at {Name(arm)}, which comes nearest).";
     }
 
     /// <summary>Where nothing tells the arms apart.</summary>
@@ -41,7 +43,7 @@ internal sealed record Conclusion(
         return $"{(Study.Criterion.LooksAfterTemperature() ? WithTemperature : Name(Chosen))}, which has {Least()}";
     }
 
-    private string Least() => SmoothAsLittle == Tied.Count ? "the lowest mean" : SmoothAsLittle > 1 ? "the least smoothing, and of those with as little the lowest mean," : "the least smoothing";
+    private string Least() => SmoothAsLittle == Tied.Count ? "the lowest mean" : SmoothAsLittle > 1 ? "the least smoothing, and the lowest mean of those with as little" : "the least smoothing";
 
     private string WithTemperature => string.Create(CultureInfo.InvariantCulture, $"{Name(Chosen)} with temperature T = {Temperature:0.00}");
 
@@ -59,4 +61,13 @@ internal static class Numbers
     /// <summary>Three or four significant digits where that takes no more than six decimals.</summary>
     public static string Show(double value) =>
         value.ToString(Math.Abs(value) switch { >= 0.1 or 0 => "0.000", >= 0.001 => "0.0000", _ => "0.000000" }, CultureInfo.InvariantCulture).Replace('-', '−');
+
+    /// <summary>Two values with as many decimals more as it takes, up to nine, to see that they differ.</summary>
+    public static (string One, string Other) ShowApart(double one, double other)
+    {
+        var (shown, beside) = (Show(one), Show(other));
+        for (var decimals = 4; shown == beside && decimals <= 9; decimals++)
+            (shown, beside) = (one.ToString($"F{decimals}", CultureInfo.InvariantCulture), other.ToString($"F{decimals}", CultureInfo.InvariantCulture));
+        return (shown, beside);
+    }
 }

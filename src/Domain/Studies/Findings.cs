@@ -35,7 +35,7 @@ internal sealed class Findings
     {
         var largest = smoothed[^1];
         var fitting = Best(job => Math.Abs(job.TrainAccuracy - job.Scores.Validation.Accuracy));
-        yield return $"Over-fitting: {Change("the train–test gap in accuracy", job => job.TrainTestGap, fitting)}{(labelNoise > 0 ? " (training accuracy is against the noisy labels)" : "")}{(Means(job => job.TrainTestGap, fitting) is { Plain: <= 0 } ? ": there is none at ε = 0" : "")}.";
+        yield return $"Over-fitting: {Change("the train–test gap in accuracy", job => job.TrainTestGap, fitting)}{(labelNoise > 0 ? " (training accuracy is against the noisy labels)" : Means(job => job.TrainTestGap, fitting) is { Plain: <= 0 } ? ": at ε = 0 there is no gap to close" : "")}.";
         var calibrated = Best(job => job.Scores.Validation.Ece);
         var gaps = Means(job => job.Scores.Test.SignedGap, calibrated);
         yield return $"Calibration before temperature: {Change("ECE", job => job.Scores.Test.Ece, calibrated)}{(gaps is var (before, after) ? $"; the signed gap goes from {Numbers.Show(before)} to {Numbers.Show(after)}" : "")}.";
@@ -45,13 +45,17 @@ internal sealed class Findings
         yield return labelNoise > 0
             ? $"Robustness to label noise of {labelNoise.ToString(CultureInfo.InvariantCulture)}: {Change("test accuracy", job => job.Scores.Test.Accuracy, accurate)}: {Gain(accurate)}."
             : $"Accuracy: {Change("test accuracy", job => job.Scores.Test.Accuracy, accurate)}.";
-        var underFits = Difference(job => job.TrainAccuracy, largest).Interval is { High: < 0 };
-        yield return $"Under-fitting at large ε: {Change("training accuracy", job => job.TrainAccuracy, largest)}; {Change("test accuracy", job => job.Scores.Test.Accuracy, largest)}: {(underFits ? $"{Name(largest)} fits the training images less well" : "no sign of it")}.";
+        var underFits = Difference(job => job.TrainAccuracy, largest).Interval switch { null => "", { High: < 0 } => $": {Name(largest)} fits the training images less well", _ => ": no sign of it" };
+        yield return $"Under-fitting at large ε: {Change("training accuracy", job => job.TrainAccuracy, largest)}; {Change("test accuracy", job => job.Scores.Test.Accuracy, largest)}{underFits}.";
         yield return $"Selective risk: {Change("AURC", job => job.Scores.Test.Aurc, Best(job => job.Scores.Validation.Aurc))}.";
     }
 
-    /// <summary>The smoothed arm with the lowest mean.</summary>
-    private StudyArm Best(Func<StudyJob, double> figure) => smoothed.MinBy(arm => jobs[arm.Number].Average(figure))!;
+    /// <summary>The smoothed arm with the lowest mean, what its seeds are worth taken into account.</summary>
+    private StudyArm Best(Func<StudyJob, double> figure)
+    {
+        var means = SeedAdjusted.Means([.. smoothed.Select(arm => new ArmLosses(arm.Number, BySeed(arm, figure)))]);
+        return smoothed.MinBy(arm => means[arm.Number])!;
+    }
 
     private string Change(string what, Func<StudyJob, double> figure, StudyArm arm)
     {

@@ -123,7 +123,7 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, St
             Ending.Failed(var reason, true, var output) => ($"failed: {reason}", () => queue.GiveBackAsync(job, reason, output, none)),
             Ending.Failed(var reason, false, _) => ($"failed for good: {reason}", () => queue.FailAsync(job, reason, none)),
             Ending.Stopped(StopReason.TimedOut) => ("timed out", () => queue.FailAsync(job, $"ran longer than its timeoutSeconds of {job.Spec.TimeoutSeconds}", none)),
-            Ending.Stopped(StopReason.Cancelled or StopReason.Paused) => ("stopped at its user's wish", () => queue.HandBackAsync(job, "its user withdrew the wish to stop it", none)),
+            Ending.Stopped(StopReason.Cancelled or StopReason.Paused) => ("stopped as was asked", () => queue.HandBackAsync(job, "the wish to stop it was withdrawn", none)),
             Ending.Stopped(StopReason.ShuttingDown) => ("handed back", () => queue.HandBackAsync(job, "its worker shut down", none)),
             _ => ("lost to a rescue", () => Task.FromResult(true)),
         };

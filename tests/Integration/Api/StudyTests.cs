@@ -366,15 +366,20 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         await studies.SettleAsync(id, default);
         var cancelled = (await Api.GetAsync($"/jobs?study={id}&state=queued&limit=1"))["items"]![0]!["id"]!.GetValue<Guid>();
         await Queue.CancelAsync(cancelled, default);
+        var stopping = await ClaimAsync();
+        await Queue.CancelAsync(stopping.Id, default);
         await Database.ExecuteAsync("UPDATE attempts SET claimed_at = ended_at - interval '11 min'");
         await studies.SettleAsync(id, default);
+        Assert.True(await Queue.HandBackAsync(stopping, "not this", default));
+        Assert.Equal("its user asked for it", (await Api.GetAsync($"/jobs/{stopping.Id}/attempts"))["items"]![0]!["reason"]!.GetValue<string>());
         Assert.Equal("cancelled", State(await Api.GetAsync($"/studies/{id}")));
 
         await SendAsync(HttpMethod.Post, $"/studies/{id}/extend", """{"budget":{"maxMinutes":1000}}""");
 
         Assert.Equal("cancelled", State(await Api.JobAsync(unwanted)));
         Assert.Equal("cancelled while queued", (await Api.JobAsync(cancelled))["reason"]!.GetValue<string>());
-        Assert.Equal([0.0, 0, 0.1], (await Api.GetAsync($"/jobs?study={id}&state=queued"))["items"]!.AsArray().Select(job => job!["spec"]!["epsilon"]!.GetValue<double>()).Order());
+        Assert.Equal("cancelled while running", (await Api.JobAsync(stopping.Id))["reason"]!.GetValue<string>());
+        Assert.Equal(2, (await Api.GetAsync($"/jobs?study={id}&state=queued"))["items"]!.AsArray().Count);
     }
 
     [Fact]

@@ -64,6 +64,7 @@ public sealed class CrossEntropyTests : IDisposable
         var labels_N = torch.tensor(Enumerable.Range(0, rows).Select(row => (long)(7 * row % classes)).ToArray(), [rows]);
 
         var (loss, gradient) = Both(null);
+        Assert.Equal(gradient, Both(null).Gradient); // to the bit, on as many threads
         var (expected, expectedGradient) = Both(torch.tensor(Enumerable.Repeat(1f, classes).ToArray(), [classes])); // with weights libtorch does it
 
         Assert.Equal(expected, loss, 2e-6 * Math.Max(1, expected));

@@ -46,7 +46,7 @@ public class RecommendationTests
 
         Assert.Equal((0.0, 0.1), (recommendation.Epsilon, recommendation.LowestMean));
         Assert.Equal([0, 0.1], recommendation.Tied);
-        Assert.StartsWith("Use ε = 0: by ECE on validation it has the least smoothing of the 2 arms that may be the best (ε = 0.1; ε = 0); 1 of 3 are significantly worse.", recommendation.Sentence);
+        Assert.StartsWith("Use ε = 0: by ECE on validation of the 2 arms that may be the best (ε = 0.1; ε = 0) it has the least smoothing; 1 of 3 is significantly worse.", recommendation.Sentence);
     }
 
     [Fact]
@@ -140,6 +140,8 @@ public class RecommendationTests
         Assert.Equal(0.1, recommendation.Epsilon);
         Assert.Equal([0.1], recommendation.Tied);
         Assert.EndsWith("Too few jobs have succeeded to judge ε = 0.", recommendation.Sentence);
+        // And with that one alone beside it, nothing has been compared.
+        Assert.Equal("Only ε = 0.1 has enough seeds to be judged. Too few jobs have succeeded to judge ε = 0.", Assert.Single(Recommendation.Of(Study, Arms(Study), [.. jobs.Where(job => job.Arm != 2)])).Sentence);
         Assert.False(recommendation.Arms.Single(arm => arm.Arm.Epsilon == 0).IsJudged);
     }
 
@@ -169,6 +171,27 @@ public class RecommendationTests
 
         Assert.Equal(0, recommendation.Epsilon);
         Assert.Equal([0], recommendation.Tied);
+    }
+
+    [Theory]
+    [InlineData(0.97, 0.90, ": ε = 0.3 fits the training images less well.")]
+    [InlineData(0.90, 0.97, ": no sign of it.")]
+    public void Findings_OfUnderFitting_SayWhetherThereIsAny(double plain, double smoothed, string conclusion)
+    {
+        var jobs = Jobs(Study, (arm, seed) => 0.1 + 0.001 * Wobble(arm, seed)).Select(job => job with { TrainAccuracy = (job.Arm == 0 ? plain : smoothed) + 0.001 * Wobble(job.Arm, job.Seed) }).ToList();
+
+        string UnderFitting(IReadOnlyList<StudyJob> of) => Assert.Single(Recommendation.Of(Study, Arms(Study), of)).Findings.Single(finding => finding.StartsWith("Under-fitting", StringComparison.Ordinal));
+
+        Assert.EndsWith(conclusion, UnderFitting(jobs));
+        Assert.DoesNotContain(conclusion, UnderFitting([.. jobs.Where(job => job.Seed == 0)])); // one seed cannot tell
+    }
+
+    [Fact]
+    public void Sentence_OfMeansThatHardlyDiffer_ShowsTheDecimalsThatTellThem()
+    {
+        var recommendation = Recommend(Study, (arm, seed) => arm switch { 0 => 0.2512, 1 => 0.2514, _ => 0.4 } + 0.000001 * Wobble(arm, seed));
+
+        Assert.Contains("significantly worse (0.2512 against 0.2514 at ε = 0.1, which comes nearest)", recommendation.Sentence);
     }
 
     [Fact]
