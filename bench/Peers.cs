@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace Temper.Bench;
 
-/// <summary>bench/training/peer.py: PyTorch scripts, each in a process of its own.</summary>
+/// <summary>What Temper is measured beside, each in a process of its own: the PyTorch scripts of bench/training/peer.py, and loops in TorchSharp.</summary>
 internal static class Peers
 {
     private static readonly string Script = Path.Combine(TemperProcess.Repository, "bench", "training", "peer.py");
@@ -14,6 +14,12 @@ internal static class Peers
     /// <returns>The figure that it prints: images per second, or GFLOP/s.</returns>
     public static async Task<double> RunAsync(params string[] arguments) =>
         double.Parse(await PythonAsync([Script, .. arguments]), CultureInfo.InvariantCulture);
+
+    /// <inheritdoc cref="RunAsync"/>
+    public static Task<double> RunTorchSharpAsync(params string[] arguments) => OwnProcessAsync(["torchsharp", .. arguments]);
+
+    /// <summary>A part of this program in a process of its own.</summary>
+    public static async Task<double> OwnProcessAsync(params string[] arguments) => double.Parse(await Programs.OutputAsync(new(Environment.ProcessPath!, arguments)), CultureInfo.InvariantCulture);
 
     public static Task<string> VersionAsync() => PythonAsync(["-c", "import torch, platform; print('PyTorch', torch.__version__, 'on Python', platform.python_version())"]);
 

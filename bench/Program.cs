@@ -12,6 +12,12 @@ switch (args)
     case ["training", "--only", var part] when Training.Parts.Contains(part):
         await Training.RunAsync(quick: false, part);
         return 0;
+    case ["torchsharp", .. var rest]:
+        TorchSharpPeer.Run(rest);
+        return 0;
+    case ["resnet-memory"]:
+        TrainingMemory.ResNet();
+        return 0;
     case ["api", .. var rest]:
         await ApiRates.RunAsync(quick: rest is ["--quick"], onlyRates: rest is ["--rates"]);
         return 0;
@@ -48,6 +54,6 @@ switch (args)
         else await Survival.RunAsync(deaths: 100, resumes: 50, pairs: 8);
         return 0;
     default:
-        Console.Error.WriteLine("usage: api [--quick | --rates] | start [--quick] | training [--quick | --only rates|job|memory|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | report [--quick] | published [--quick] | queue [--quick] [--drains | --starts] | coverage [--quick] | study-statistics [--quick] | study [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
+        Console.Error.WriteLine("usage: api [--quick | --rates] | start [--quick] | training [--quick | --only rates|job|memory|jobs|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | report [--quick] | published [--quick] | queue [--quick] [--drains | --starts] | coverage [--quick] | study-statistics [--quick] | study [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
         return 2;
 }

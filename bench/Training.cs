@@ -11,15 +11,15 @@ internal static class Training
 
     private const int Epochs = 2;
 
-    public static IReadOnlyList<string> Parts { get; } = ["rates", "job", "memory", "cold", "evaluation", "resnets", "results"];
+    public static IReadOnlyList<string> Parts { get; } = ["rates", "job", "memory", "jobs", "cold", "evaluation", "resnets", "results"];
 
     /// <param name="only">The part to run; null for all.</param>
     public static async Task RunAsync(bool quick, string? only)
     {
         bool Runs(string part) => only is null || only == part;
-        torch.set_num_threads(Environment.ProcessorCount);
-        TorchExtras.Prepare();
-        Console.WriteLine($"# Training the tutorial CNN on MNIST\n\n{Machine.Describe()}; {TorchExtras.Provider}; {await Peers.VersionAsync()}.\n");
+        Libtorch.UseThreads(Environment.ProcessorCount);
+        Libtorch.KeepFreedMemory();
+        Console.WriteLine($"# Training the tutorial CNN on MNIST\n\n{Machine.Describe()}; {Libtorch.Description}; {await Peers.VersionAsync()}.\n");
         var home = Directory.CreateTempSubdirectory("temper-bench-").FullName;
         await using var database = await TestDatabase.CreateAsync();
         await using var api = await ApiProcess.StartAsync(database.ConnectionString);
@@ -27,8 +27,10 @@ internal static class Training
         {
             if (Runs("rates")) await RatesAsync(api, quick ? 2 : 9, quick ? 12_800 : 25_600);
             if (Runs("job")) await TrainingJob.ServiceAsync(api, quick ? 1 : 3);
-            if (Runs("memory")) await TrainingJob.MemoryAsync(api, worker, quick ? 5 : 50);
+            if (Runs("memory")) await TrainingMemory.MnistAsync(api, worker, quick ? 5 : 50);
         }
+        if (Runs("memory")) await TrainingMemory.ResNetAsync();
+        if (Runs("jobs")) TrainingMemory.ManyJobs(quick ? 20 : 100);
         if (Runs("cold")) await TrainingJob.ColdStartAsync(database, api, home, quick ? 2 : 5);
         if (Runs("evaluation")) TrainingResults.Evaluate(quick ? 2 : 5);
         if (Runs("resnets")) await TrainingResults.ResNetsAsync(quick ? 1 : 3, quick ? 5 : 20);
@@ -44,19 +46,25 @@ internal static class Training
             tried.Add((setting, await Peers.RunAsync(["stock", folder, count, .. setting])));
         var stock = tried.MaxBy(one => one.Rate).Setting;
 
+        var sharps = new List<(string Threads, string Workers, string Described, double Rate)>();
+        foreach (var (threads, workers, described) in new[] { ("0", "1", "defaults"), (cores, "1", $"{cores} threads"), (cores, "2", $"{cores} threads, 2 workers") })
+            sharps.Add((threads, workers, described, await Peers.RunTorchSharpAsync("stock", folder, count, threads, workers)));
+        var sharp = sharps.MaxBy(one => one.Rate);
+
         (string Name, Func<Task<double>> Run)[] contenders =
         [
             ("Temper, through the service", () => TrainAsync(api)),
             ($"PyTorch, torchvision's MNIST through a DataLoader ({Described(stock)})", () => Peers.RunAsync(["stock", folder, count, .. stock])),
             ($"PyTorch, images in one tensor (--threads {cores})", () => Peers.RunAsync("resident", folder, count, "--threads", cores)),
             ($"the same, channels last, pooling before relu, malloc thresholds (--threads {cores})", () => Peers.RunAsync("tuned", folder, count, "--threads", cores)),
+            ($"TorchSharp, as its examples write it, with a DataLoader ({sharp.Described})", () => Peers.RunTorchSharpAsync("stock", folder, count, sharp.Threads, sharp.Workers)),
         ];
         await TrainAsync(api); // reads the data
         var rates = contenders.Select(_ => new List<double>()).ToArray();
         for (var round = 0; round < rounds; round++)
             for (var i = 0; i < contenders.Length; i++) rates[i].Add(await contenders[i].Run());
 
-        Console.WriteLine($"## Rates\n\nBatch 128, Adam, ε 0.1. {rounds} rounds in turns, median (lowest–highest). Temper trains {Epochs} epochs of 54,000 images, the first step included, the others {images:N0} after 20 batches. The DataLoader's setting is the fastest of {string.Join(", ", tried.Select(one => $"{Described(one.Setting)}: {one.Rate:F0}"))}.\n");
+        Console.WriteLine($"## Rates\n\nBatch 128, Adam, ε 0.1. {rounds} rounds in turns, median (lowest–highest). Temper trains {Epochs} epochs of 54,000 images, the first step included, the others {images:N0} after 20 batches. The DataLoaders' settings are the fastest of PyTorch's {string.Join(", ", tried.Select(one => $"{Described(one.Setting)}: {one.Rate:F0}"))}, and of TorchSharp's {string.Join(", ", sharps.Select(one => $"{one.Described}: {one.Rate:F0}"))}.\n");
         Console.WriteLine("| | images/s | Temper ÷ it |\n|---|---|---|");
         for (var i = 0; i < contenders.Length; i++)
             Console.WriteLine($"| {contenders[i].Name} | {rates[i].Spread("F0")} | {rates[0].Zip(rates[i], (ours, other) => ours / other).Spread("F2")} |");
@@ -97,8 +105,7 @@ internal static class Training
         {
             layer.weight.copy_(torch.tensor(weights[$"{name}.weight"], layer.weight.shape));
             layer.bias!.copy_(torch.tensor(weights[$"{name}.bias"], layer.bias.shape));
-            TorchExtras.ChannelsLast(layer);
-            x = TorchExtras.ConvReluPool(x, layer);
+            x = Fused.ConvReluPool(x, layer);
         }
         return x.data<float>().ToArray().Average(value => value > 0 ? 1.0 : 0.0);
     }

@@ -3,7 +3,7 @@ using System.Net.Http.Json;
 
 namespace Temper.Bench;
 
-/// <summary>A whole job through the service beside the loop alone, its runner's memory, and a runner's cold start.</summary>
+/// <summary>A whole job through the service beside the loop alone, and a runner's cold start.</summary>
 internal static class TrainingJob
 {
     private const int Epochs = 5;
@@ -51,20 +51,6 @@ internal static class TrainingJob
         return new((At("finishedAt") - sent).TotalSeconds, (At("claimedAt") - sent).TotalSeconds, (At("trainingStartedAt") - At("claimedAt")).TotalSeconds, training, seconds - training);
     }
 
-    public static async Task MemoryAsync(ApiProcess api, WorkerProcess worker, int epochs)
-    {
-        var id = await api.SubmitAsync(new { dataset = "mnist", epsilon = 0.1, epochs });
-        var megabytes = new SortedDictionary<int, double>();
-        while (!(await api.JobAsync(id))["isTerminal"]!.GetValue<bool>())
-        {
-            await Task.Delay(1000);
-            if ((await api.JobAsync(id))["progress"] is { } progress && worker.Runners() is [var runner]) megabytes[progress["epoch"]!.GetValue<int>()] = Status(runner, "VmRSS");
-        }
-        var peak = worker.Runners() is [var alive] ? Status(alive, "VmHWM") : double.NaN;
-        var seen = megabytes.Keys.Where(epoch => epoch is 1 or 2 or 5 || epoch % 10 == 0 || epoch == megabytes.Keys.Max());
-        Console.WriteLine($"## Memory of the runner on MNIST\n\nResident, MB: {string.Join(", ", seen.Select(epoch => $"epoch {epoch}: {megabytes[epoch]:F0}"))}; largest ever {peak:F0}.\n");
-    }
-
     /// <summary>A worker is started for a job that waits: .NET, libtorch, its warm-up, the data.</summary>
     public static async Task ColdStartAsync(TestDatabase database, ApiProcess api, string home, int times)
     {
@@ -78,9 +64,6 @@ internal static class TrainingJob
         }
         Console.WriteLine($"## Cold start\n\nFrom the start of a worker process to the first training step of a waiting job on MNIST, {times} times: {seconds.Spread("F2")} s. A warm runner: [start.md](start.md).\n");
     }
-
-    private static double Status(int process, string field) =>
-        double.Parse(File.ReadLines($"/proc/{process}/status").First(line => line.StartsWith(field, StringComparison.Ordinal)).Split(':', 'k')[1]) / 1000;
 
     private static async Task<JsonNode> FinishedAsync(ApiProcess api, Guid id)
     {

@@ -32,7 +32,6 @@ internal static class TrainingResults
     public static void Evaluate(int rounds)
     {
         using var model = ModelFactory.Create(new() { Dataset = Mnist.Card.Name, Epsilon = 0, Epochs = 1 }, Mnist.Card);
-        TorchExtras.ChannelsLast(model);
         using var images = new ResidentImages(Mnist, Mnist.Train, new long[Mnist.Train.Count], Normalization.Of(Mnist.Train), torch.CPU);
         var all = Enumerable.Range(0, Mnist.Train.Count).Select(i => (long)i).ToArray();
         var (evaluating, ratios) = (new List<double>(), new List<double>());
@@ -51,24 +50,27 @@ internal static class TrainingResults
     /// <summary>The residual networks on images of CIFAR's size, random ones: their rate does not depend on what they show.</summary>
     public static async Task ResNetsAsync(int rounds, int batches)
     {
-        Console.WriteLine($"## Residual networks\n\nRandom 3×32×32 images, batch 128, SGD with Nesterov momentum and weight decay; PyTorch with channels last and malloc thresholds, {Environment.ProcessorCount} threads; {rounds} rounds in turns.\n");
-        Console.WriteLine("| | Temper, images/s | PyTorch, images/s | ratio |\n|---|---|---|---|");
+        Console.WriteLine($"## Residual networks\n\nRandom 3×32×32 images, batch 128, SGD with Nesterov momentum and weight decay; PyTorch and TorchSharp with channels last and malloc thresholds, {Environment.ProcessorCount} threads; {rounds} rounds in turns.\n");
+        Console.WriteLine("| | Temper, images/s | PyTorch, images/s | Temper ÷ it | TorchSharp, images/s | Temper ÷ it |\n|---|---|---|---|---|---|");
         foreach (var (model, depth) in new[] { (ModelName.Resnet20, 20), (ModelName.Resnet56, 56) })
         {
             var count = batches * 128 * 20 / depth;
-            var (ours, theirs) = (new List<double>(), new List<double>());
+            var (ours, pytorch, torchSharp) = (new List<double>(), new List<double>(), new List<double>());
             for (var round = 0; round < rounds; round++)
             {
                 ours.Add(TrainOnRandomImages(model, count));
-                theirs.Add(await Peers.RunAsync("resnet", $"{depth}", $"{count}", "--threads", $"{Environment.ProcessorCount}"));
+                pytorch.Add(await Peers.RunAsync("resnet", $"{depth}", $"{count}", "--threads", $"{Environment.ProcessorCount}"));
+                torchSharp.Add(await Peers.RunTorchSharpAsync("resnet", $"{depth}", $"{count}", $"{Environment.ProcessorCount}"));
             }
-            Console.WriteLine($"| resnet{depth} | {ours.Spread("F0")} | {theirs.Spread("F0")} | {ours.Zip(theirs, (a, b) => a / b).Spread("F2")} |");
+            Console.WriteLine($"| resnet{depth} | {ours.Spread("F0")} | {pytorch.Spread("F0")} | {Ratio(pytorch)} | {torchSharp.Spread("F0")} | {Ratio(torchSharp)} |");
+
+            string Ratio(List<double> others) => ours.Zip(others, (a, b) => a / b).Spread("F2");
         }
         Console.WriteLine();
     }
 
     /// <returns>Images per second of the second epoch.</returns>
-    private static double TrainOnRandomImages(ModelName model, int count)
+    public static double TrainOnRandomImages(ModelName model, int count)
     {
         var card = DatasetCatalog.Find("cifar10")!;
         LabelledImages Draw(int images)
@@ -93,18 +95,18 @@ internal static class TrainingResults
         {
             var (ours, theirs, other) = (new List<double>(), new List<double>(), new List<double>());
             fused.Add(Train(seed, epochs, ours).Result);
-            Extras.LimitVectorLanes(0);
+            KernelLibrary.LimitLanes(0);
             plain.Add(Train(seed, epochs, theirs).Result);
             if (seed <= 2)
             {
-                torch.set_num_threads(1);
+                Libtorch.UseThreads(1);
                 Train(seed, 1, other);
-                torch.set_num_threads(Environment.ProcessorCount);
+                Libtorch.UseThreads(Environment.ProcessorCount);
             }
-            Extras.LimitVectorLanes(16);
+            KernelLibrary.LimitLanes(16);
             losses.Add((ours[0], theirs[0], other.FirstOrDefault(double.NaN)));
         }
-        Console.WriteLine($"## The same results\n\nFused kernels against libtorch's own convolution, pooling and relu: {seeds} seeds, {epochs} epochs, the same images in the same order. Differences by seed, fused − plain, mean ± half of the 95 % interval:\n");
+        Console.WriteLine($"## The same results\n\nFused kernels against libtorch's own convolution, pooling, relu and linear layers: {seeds} seeds, {epochs} epochs, the same images in the same order. Differences by seed, fused − plain, mean ± half of the 95 % interval:\n");
         Console.WriteLine("| | fused, mean | difference |\n|---|---|---|");
         foreach (var (name, figure) in new (string, Func<JobResult, double>)[] { ("test accuracy", r => r.TestAccuracy), ("test NLL", r => r.TestLoss), ("test ECE", r => r.TestEce), ("signed gap", r => r.TestSignedGap) })
         {

@@ -25,12 +25,8 @@ need_packages() {
   } >"$TEMPER_HOME/apt.log" 2>&1 || { tail -20 "$TEMPER_HOME/apt.log" >&2; die "apt could not install them."; }
 }
 
-# libtorch is Debian's, unless LIBTORCH names an unpacked one.
-need_base_packages() {
-  local torch=(libtorch-dev)
-  [ -n "${LIBTORCH:-}" ] && torch=()
-  need_packages "${torch[@]}" libopenblas0-openmp cmake g++ postgresql curl jq
-}
+# libtorch comes with the NuGet packages.
+need_base_packages() { need_packages cmake g++ make postgresql curl jq; }
 
 # Restores and builds what is named; one build at a time in one checkout.
 build() {

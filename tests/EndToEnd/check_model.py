@@ -54,7 +54,7 @@ confidences, hits = np.exp(log_p.max(1)), logits.argmax(1) == labels
 bins = np.ceil(confidences * 15).astype(int)
 print(json.dumps(dict(
     count=len(labels), classes=logits.shape[1], logitsType=str(logits.dtype), labelsType=str(labels.dtype),
-    largestDifference=float(np.abs(computed - logits).max()),
+    relativeDifference=float(np.abs(computed - logits).max() / np.abs(logits).max()),
     accuracy=float(hits.mean()), nll=float(-log_p[np.arange(len(labels)), labels].mean()),
     ece=float(sum(abs(hits[bins == b].sum() - confidences[bins == b].sum()) for b in range(1, 16)) / len(labels)),
     signedGap=float(confidences.mean() - hits.mean()))))

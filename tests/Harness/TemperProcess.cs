@@ -11,9 +11,10 @@ public class TemperProcess : IAsyncDisposable
     private volatile bool disposed;
 
     /// <param name="project">Api or Worker.</param>
-    protected TemperProcess(string project, IReadOnlyDictionary<string, string?> environment)
+    /// <param name="folder">Where its program lies; null for where the build has put it.</param>
+    protected TemperProcess(string project, IReadOnlyDictionary<string, string?> environment, string? folder = null)
     {
-        var start = new ProcessStartInfo(Path.Combine(Repository, "src", project, "bin", Configuration, "net10.0", $"Temper.{project}"))
+        var start = new ProcessStartInfo(Path.Combine(folder ?? BuildOf(project), $"Temper.{project}"))
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -28,6 +29,9 @@ public class TemperProcess : IAsyncDisposable
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
     }
+
+    /// <summary>The folder that a project's build fills.</summary>
+    public static string BuildOf(string project) => Path.Combine(Repository, "src", project, "bin", Configuration, "net10.0");
 
     /// <summary>The folder with Service.sln.</summary>
     public static string Repository { get; } = FindUp(AppContext.BaseDirectory);

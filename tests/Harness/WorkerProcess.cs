@@ -5,13 +5,14 @@ namespace Temper.Harness;
 /// <summary>A worker with its runners.</summary>
 public sealed class WorkerProcess : TemperProcess
 {
-    private WorkerProcess(IReadOnlyDictionary<string, string?> environment) : base("Worker", environment) { }
+    private WorkerProcess(IReadOnlyDictionary<string, string?> environment, string? folder) : base("Worker", environment, folder) { }
 
     /// <param name="home">Its TEMPER_HOME.</param>
     /// <param name="environment">Added to what it needs to run.</param>
-    public static async Task<WorkerProcess> StartAsync(string connectionString, string home, IReadOnlyDictionary<string, string?>? environment = null)
+    /// <param name="folder">Where its program lies; null for where the build has put it.</param>
+    public static async Task<WorkerProcess> StartAsync(string connectionString, string home, IReadOnlyDictionary<string, string?>? environment = null, string? folder = null)
     {
-        var worker = Start(connectionString, home, environment);
+        var worker = Start(connectionString, home, environment, folder);
         await Eventually.TrueAsync(() => worker.HasExited
             ? throw new InvalidOperationException($"The worker ended:\n{worker.Output}")
             : Task.FromResult(worker.IsReady), TimeSpan.FromSeconds(60));
@@ -19,12 +20,12 @@ public sealed class WorkerProcess : TemperProcess
     }
 
     /// <summary>Without waiting until it is ready.</summary>
-    public static WorkerProcess Start(string connectionString, string home, IReadOnlyDictionary<string, string?>? environment = null) =>
+    public static WorkerProcess Start(string connectionString, string home, IReadOnlyDictionary<string, string?>? environment = null, string? folder = null) =>
         new(new Dictionary<string, string?>(environment ?? new Dictionary<string, string?>())
         {
             ["ConnectionStrings__Temper"] = connectionString,
             ["TEMPER_HOME"] = home,
-        });
+        }, folder);
 
     public bool IsReady => Output.Contains("is ready");
 

@@ -22,14 +22,15 @@ public sealed record AttemptsResponse(IReadOnlyList<AttemptResponse> Items)
 /// <param name="ClaimedAt">When its worker took it.</param>
 /// <param name="TrainingStartedAt">When its first optimizer step began; null when it did not come to that.</param>
 /// <param name="EndedAt">Null while it is under way.</param>
+/// <param name="Note">What to know of it beside how it ended, such as that it began anew; null where there is nothing to say.</param>
 /// <param name="ErrorOutput">The last lines its runner wrote on standard error; null without any.</param>
 public sealed record AttemptResponse(
     int Attempt, string Worker, AttemptOutcome? Outcome, string? Reason,
-    DateTimeOffset ClaimedAt, DateTimeOffset? TrainingStartedAt, DateTimeOffset? EndedAt, string? ErrorOutput)
+    DateTimeOffset ClaimedAt, DateTimeOffset? TrainingStartedAt, DateTimeOffset? EndedAt, string? Note, string? ErrorOutput)
 {
     internal static AttemptResponse Of(AttemptRow attempt) => new(
-        attempt.Attempt, attempt.Worker, attempt.Outcome, attempt.Reason, attempt.ClaimedAt, attempt.TrainingStartedAt, attempt.EndedAt, attempt.ErrorOutput);
+        attempt.Attempt, attempt.Worker, attempt.Outcome, attempt.Reason, attempt.ClaimedAt, attempt.TrainingStartedAt, attempt.EndedAt, attempt.Note, attempt.ErrorOutput);
 
     internal static AttemptResponse UnderWay(JobRow job) => new(
-        job.Attempt, job.Worker!.Name, null, null, job.ClaimedAt!.Value, job.TrainingStartedAt, null, null);
+        job.Attempt, job.Worker!.Name, null, null, job.ClaimedAt!.Value, job.TrainingStartedAt, null, job.AttemptNote, null);
 }

@@ -17,7 +17,7 @@ namespace Temper.Store.Migrations
         {
 #pragma warning disable 612, 618
             modelBuilder
-                .HasAnnotation("ProductVersion", "10.0.14")
+                .HasAnnotation("ProductVersion", "10.0.15")
                 .HasAnnotation("Relational:MaxIdentifierLength", 63);
 
             NpgsqlModelBuilderExtensions.UseIdentityByDefaultColumns(modelBuilder);
@@ -88,6 +88,10 @@ namespace Temper.Store.Migrations
                     b.Property<string>("ErrorOutput")
                         .HasColumnType("text")
                         .HasColumnName("error_output");
+
+                    b.Property<string>("Note")
+                        .HasColumnType("text")
+                        .HasColumnName("note");
 
                     b.Property<string>("Outcome")
                         .IsRequired()
@@ -202,6 +206,10 @@ namespace Temper.Store.Migrations
                     b.Property<int>("Attempt")
                         .HasColumnType("integer")
                         .HasColumnName("attempt");
+
+                    b.Property<string>("AttemptNote")
+                        .HasColumnType("text")
+                        .HasColumnName("attempt_note");
 
                     b.Property<DateTimeOffset?>("ClaimedAt")
                         .HasColumnType("timestamp with time zone")

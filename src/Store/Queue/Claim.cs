@@ -18,7 +18,7 @@ public sealed partial class JobQueue
             """
             UPDATE jobs
             SET state = 'running', attempt = attempt + 1, worker_id = @worker, claimed_at = clock_timestamp(),
-                training_started_at = NULL, reason = NULL
+                training_started_at = NULL, attempt_note = NULL, reason = NULL
             WHERE id = (SELECT id FROM jobs
                         WHERE state = 'queued' AND run_at <= clock_timestamp() AND (@has_cuda OR device <> 'cuda')
                         ORDER BY priority DESC, sequence LIMIT 1 FOR UPDATE SKIP LOCKED)

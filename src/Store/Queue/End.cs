@@ -37,7 +37,7 @@ public sealed partial class JobQueue
     private static string End(string which, string next, string outcome, int counted, string delaySeconds = "0", string set = "", string also = "", string reason = "@reason") =>
         $"""
         WITH held AS (
-            SELECT id, attempt, worker_id, claimed_at, training_started_at, reason AS stopped_because, {next} AS next, {delaySeconds} AS delay
+            SELECT id, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because, {next} AS next, {delaySeconds} AS delay
             FROM jobs WHERE {which} ORDER BY id FOR UPDATE),
         ended AS (
             UPDATE jobs
@@ -47,8 +47,8 @@ public sealed partial class JobQueue
                 worker_id = NULL, progress = NULL, stop_requested = NULL{set}
             FROM held WHERE jobs.id = held.id
             RETURNING jobs.id, {NotifyQueued}){also}
-        INSERT INTO attempts (job_id, attempt, worker, claimed_at, training_started_at, ended_at, outcome, reason, error_output)
-        SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(), {outcome}, {reason}, @error_output
+        INSERT INTO attempts (job_id, attempt, worker, claimed_at, training_started_at, ended_at, outcome, reason, note, error_output)
+        SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(), {outcome}, {reason}, attempt_note, @error_output
         FROM held JOIN ended USING (id) JOIN workers ON workers.id = held.worker_id
         """;
 

@@ -7,9 +7,10 @@ namespace Temper.Store.Queue;
 public sealed partial class JobQueue
 {
     /// <summary>Notes that the attempt has its data on the device and begins its first optimizer step.</summary>
+    /// <param name="note">What a reader should know of this attempt; null for nothing.</param>
     /// <returns>False: the job is no longer held.</returns>
-    public Task<bool> ReportTrainingStartedAsync(ClaimedJob job, CancellationToken cancellationToken) =>
-        WriteAsync($"UPDATE jobs SET training_started_at = clock_timestamp() WHERE {Held}", job, cancellationToken);
+    public Task<bool> ReportTrainingStartedAsync(ClaimedJob job, string? note, CancellationToken cancellationToken) =>
+        WriteAsync($"UPDATE jobs SET training_started_at = clock_timestamp(), attempt_note = @note WHERE {Held}", job.Id, job.Attempt, cancellationToken, [Text("note", note)]);
 
     /// <summary>
     /// Stores what a training has to say, all or nothing: the metrics of epochs, and the checkpoint that replaces the last

@@ -22,6 +22,9 @@ public sealed class AttemptRow
     /// <summary>Null when it succeeded.</summary>
     public string? Reason { get; init; }
 
+    /// <summary>What a reader should know of it beside how it ended; null where there is nothing to say.</summary>
+    public string? Note { get; init; }
+
     /// <summary>The last lines of its runner's standard error; null where the runner is not to blame.</summary>
     public string? ErrorOutput { get; init; }
 }

@@ -58,6 +58,9 @@ public sealed class JobRow
     /// <summary>When the current attempt began its first optimizer step, its data loaded; null before it.</summary>
     public DateTimeOffset? TrainingStartedAt { get; init; }
 
+    /// <summary>What a reader should know of the current attempt, such as that it began anew; null where there is nothing to say.</summary>
+    public string? AttemptNote { get; init; }
+
     public DateTimeOffset? FinishedAt { get; init; }
 
     /// <summary>What its user asked of the running attempt; null unless running.</summary>

@@ -34,7 +34,9 @@ internal abstract record RunnerMessage : PipeMessage;
 
 /// <summary>libtorch is loaded and warm.</summary>
 /// <param name="Device">What `auto` means here: `cpu` or `cuda:N`.</param>
-internal sealed record Ready(string Device, bool HasCuda) : RunnerMessage;
+/// <param name="Libraries">What trains, with versions.</param>
+/// <param name="NoKernels">Why training on the CPU has to do without our kernels; null when it has them.</param>
+internal sealed record Ready(string Device, bool HasCuda, string Libraries, string? NoKernels) : RunnerMessage;
 
 /// <summary>The data set is still on its way.</summary>
 /// <param name="What">For the log: which file, and how much of it is here.</param>
@@ -45,7 +47,8 @@ internal sealed record Alive : RunnerMessage;
 
 /// <summary>The data is on the device and the first optimizer step begins.</summary>
 /// <param name="DataSeconds">How long reading the data and bringing it to the device took.</param>
-internal sealed record TrainingStarted(double DataSeconds) : RunnerMessage;
+/// <param name="Note">What a reader should know of this attempt; null for nothing.</param>
+internal sealed record TrainingStarted(double DataSeconds, string? Note = null) : RunnerMessage;
 
 internal sealed record Progressed(TrainingProgress Progress) : RunnerMessage;
 

@@ -60,17 +60,18 @@ internal sealed class RunnerProgram
     {
         _ = ReadCommandsAsync();
 
-        torch.set_num_threads(threads);
-        TorchExtras.Prepare();
+        Libtorch.UseThreads(threads);
+        Libtorch.KeepFreedMemory();
+        if (torch.cuda.is_available()) Libtorch.UseDeterministicAlgorithms();
         var device = torch.cuda.is_available() ? new Device(DeviceType.CUDA, slot % torch.cuda.device_count()) : torch.CPU;
         WarmUp(device);
-        Send(new Ready(device.ToString(), device.type == DeviceType.CUDA));
+        Send(new Ready(device.ToString(), device.type == DeviceType.CUDA, Libtorch.Description, KernelLibrary.MissingReason));
 
         while (jobs.Take() is var job)
         {
             Send(Run(job, job.Spec.Device == DeviceName.Cpu ? torch.CPU : device));
             // What a large job needed is of no use to a waiting machine.
-            if (jobs.Count == 0) TorchExtras.ReleaseMemory();
+            if (jobs.Count == 0) Libtorch.ReleaseFreedMemory();
         }
     }
 

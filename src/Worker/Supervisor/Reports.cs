@@ -36,7 +36,8 @@ internal sealed class Reports
         }
     }
 
-    public void AddTrainingStarted() => Add(batch => batch with { TrainingStarted = true });
+    /// <param name="note">What a reader should know of this attempt; null for nothing.</param>
+    public void AddTrainingStarted(string? note) => Add(batch => batch with { TrainingStarted = true, Note = note });
 
     /// <param name="checkpoint">Made after the epoch; null where none was.</param>
     public void AddEpoch(EpochMetrics epoch, byte[]? checkpoint) =>
@@ -98,13 +99,13 @@ internal sealed class Reports
     private async Task<bool> WriteAsync(Batch batch)
     {
         var (job, none) = (attempt.Job, CancellationToken.None);
-        if (batch.TrainingStarted && !await Patience.UntilDatabaseAnswersAsync(() => queue.ReportTrainingStartedAsync(job, none), log)) return false;
+        if (batch.TrainingStarted && !await Patience.UntilDatabaseAnswersAsync(() => queue.ReportTrainingStartedAsync(job, batch.Note, none), log)) return false;
         return batch is { Epochs.Count: 0, Checkpoint: null }
             || await Patience.UntilDatabaseAnswersAsync(() => queue.ReportAsync(job, batch.Epochs, batch.Checkpoint, none), log);
     }
 
-    private sealed record Batch(bool TrainingStarted, IReadOnlyList<EpochMetrics> Epochs, byte[]? Checkpoint, bool IsLast)
+    private sealed record Batch(bool TrainingStarted, string? Note, IReadOnlyList<EpochMetrics> Epochs, byte[]? Checkpoint, bool IsLast)
     {
-        public static Batch Empty { get; } = new(false, [], null, false);
+        public static Batch Empty { get; } = new(false, null, [], null, false);
     }
 }

@@ -43,7 +43,13 @@ internal sealed class RunnerProcess : IAsyncDisposable
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            Environment = { ["TEMPER_HOME"] = options.Home, ["TEMPER_DATA"] = options.DataFolder },
+            Environment =
+            {
+                ["TEMPER_HOME"] = options.Home,
+                ["TEMPER_DATA"] = options.DataFolder,
+                // Without it cuBLAS may add up in another order each time.
+                ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8",
+            },
         };
         // Started as `dotnet Temper.Worker.dll` or as Temper.Worker itself.
         if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet") start.ArgumentList.Add(typeof(RunnerProcess).Assembly.Location);

@@ -80,7 +80,7 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
         {
             case TrainingStarted started:
                 log.LogInformation("Job {JobId} attempt {Attempt} trains, data loaded in {DataMs:F1} ms", attempt.Job.Id, attempt.Job.Attempt, started.DataSeconds * 1000);
-                reports.AddTrainingStarted();
+                reports.AddTrainingStarted(started.Note);
                 return null;
             case Loading loading:
                 log.LogInformation("Job {JobId} attempt {Attempt} waits for its data: {What}", attempt.Job.Id, attempt.Job.Attempt, loading.What);

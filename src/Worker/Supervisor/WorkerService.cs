@@ -53,7 +53,8 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
 
         // Registered before the first claim, because jobs refer to the worker's row.
         await Patience.UntilDatabaseAnswersAsync(() => BeatAsync(worker, slots, stopping), log, stopping);
-        log.LogInformation("Worker {Worker} is ready: slots {Slots}, device {Device}, {Threads} threads each", worker.Name, options.Slots, worker.Device, options.ThreadsPerRunner);
+        log.LogInformation("Worker {Worker} is ready: slots {Slots}, device {Device}, {Threads} threads each, {Libraries}", worker.Name, options.Slots, worker.Device, options.ThreadsPerRunner, first.Ready.Libraries);
+        if (first.Ready.NoKernels is { } reason && !first.Ready.HasCuda) log.LogWarning("Training is several times slower than it could be, because {Reason}", reason);
 
         // Heartbeats go on until the last slot has handed its job back, and presence until nothing is left to lose.
         using var slotsDone = new CancellationTokenSource();

@@ -24,8 +24,15 @@ internal static class Augmentation
             for (var w = 0; w < shape[3]; w++) columns[n * shape[3] + w] = left + (mirrored ? shape[3] - 1 - w : w);
         }
         var device = images_NCHW.device;
-        return TorchExtras.Crop(
+        return Crop(
             functional.pad(images_NCHW, [Border, Border, Border, Border]),
             torch.tensor(rows, [shape[0], shape[2]]).to(device), torch.tensor(columns, [shape[0], shape[3]]).to(device));
+    }
+
+    /// <returns>Of each image the pixels at its rows and columns, channels last.</returns>
+    private static Tensor Crop(Tensor images_NCHW, Tensor rows_NH, Tensor columns_NW)
+    {
+        var image = torch.arange(images_NCHW.shape[0], int64, images_NCHW.device).view(-1, 1, 1);
+        return images_NCHW.permute(0, 2, 3, 1).index(TensorIndex.Tensor(image), TensorIndex.Tensor(rows_NH.unsqueeze(2)), TensorIndex.Tensor(columns_NW.unsqueeze(1))).permute(0, 3, 1, 2);
     }
 }

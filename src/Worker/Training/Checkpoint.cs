@@ -12,11 +12,11 @@ namespace Temper.Worker.Training;
 internal readonly record struct Checkpoint(int Epoch, int Steps, double LossSum, long HitSum)
 {
     /// <summary>To be raised when the layout changes: a checkpoint of another layout is not read.</summary>
-    private const byte Version = 1;
+    private const byte Version = 2;
 
     public static Checkpoint Start { get; } = new(1, 0, 0, 0);
 
-    public byte[] Save(Module<Tensor, Tensor> model, OptimizerHelper optimizer)
+    public byte[] Save(Module<Tensor, Tensor> model, FusedOptimizer optimizer)
     {
         var bytes = new MemoryStream();
         using var writer = new BinaryWriter(bytes);
@@ -26,21 +26,20 @@ internal readonly record struct Checkpoint(int Epoch, int Steps, double LossSum,
         writer.Write(LossSum);
         writer.Write(HitSum);
         model.save(writer);
-        optimizer.save_state_dict(writer);
+        optimizer.Save(writer);
         writer.Flush();
         return bytes.ToArray();
     }
 
-    /// <summary>Puts model and optimizer where they stood.</summary>
-    /// <returns>Null for a checkpoint that another build wrote: nothing was changed.</returns>
-    /// <exception cref="InvalidDataException">It is cut short or of another model.</exception>
-    public static Checkpoint? Restore(byte[] saved, Module<Tensor, Tensor> model, OptimizerHelper optimizer)
+    /// <summary>Begins to read a checkpoint: first the model is restored, then its optimizer.</summary>
+    /// <returns>Null for a checkpoint that another build wrote.</returns>
+    /// <exception cref="InvalidDataException">It is damaged.</exception>
+    public static CheckpointReader? Open(byte[] saved) => saved is [] or [Version, ..] ? new(saved) : null;
+
+    /// <exception cref="EndOfStreamException">It is cut short.</exception>
+    internal static Checkpoint ReadStanding(BinaryReader reader)
     {
-        using var reader = new BinaryReader(new MemoryStream(saved));
-        if (reader.ReadByte() != Version) return null;
-        var checkpoint = new Checkpoint(reader.ReadInt32(), reader.ReadInt32(), reader.ReadDouble(), reader.ReadInt64());
-        model.load(reader);
-        optimizer.load_state_dict(reader);
-        return checkpoint;
+        _ = reader.ReadByte(); // the version
+        return new(reader.ReadInt32(), reader.ReadInt32(), reader.ReadDouble(), reader.ReadInt64());
     }
 }

@@ -8,7 +8,7 @@ namespace Temper.Worker.Training;
 /// </summary>
 internal sealed class ResidentImages : IDisposable
 {
-    private readonly Tensor pixels_NCHW;
+    private readonly Tensor pixels_NHWC;
     private readonly Normalization normalization;
 
     /// <param name="labels">N labels, which may differ from the images' own where noise was added.</param>
@@ -16,7 +16,7 @@ internal sealed class ResidentImages : IDisposable
     {
         using var scope = NewDisposeScope();
         var card = dataset.Card;
-        pixels_NCHW = TorchExtras.ChannelsLast(torch.tensor(images.Pixels, [images.Count, card.Channels, card.Height, card.Width]).to(device)).DetachFromDisposeScope();
+        pixels_NHWC = torch.tensor(images.Pixels, [images.Count, card.Channels, card.Height, card.Width]).to(device).permute(0, 2, 3, 1).contiguous().DetachFromDisposeScope();
         Labels = torch.tensor(labels, [labels.Length]).to(device).DetachFromDisposeScope();
         this.normalization = normalization;
     }
@@ -24,13 +24,13 @@ internal sealed class ResidentImages : IDisposable
     /// <summary>N int64.</summary>
     public Tensor Labels { get; }
 
-    /// <returns>The images at these indices: float32, normalized.</returns>
+    /// <returns>The images at these indices, N×C×H×W: float32, normalized, channels last.</returns>
     public Tensor Batch(Tensor indices_N) =>
-        pixels_NCHW.index_select(0, indices_N).to_type(float32).sub_(normalization.Mean).div_(normalization.Deviation);
+        Fused.GatherImages(pixels_NHWC, indices_N, normalization.Mean, normalization.Deviation);
 
     public void Dispose()
     {
-        pixels_NCHW.Dispose();
+        pixels_NHWC.Dispose();
         Labels.Dispose();
     }
 }

@@ -59,17 +59,20 @@ internal sealed class TrainingLoop
     {
         using var scope = NewDisposeScope();
         torch.manual_seed(spec.Seed);
-        using var model = ModelFactory.Create(spec, dataset.Card).to(device);
-        TorchExtras.ChannelsLast(model);
+        using var model = ModelFactory.Create(spec, dataset.Card);
+        var restored = saved is null ? null : Checkpoint.Open(saved);
+        restored?.Restore(model);
+        model.to(device);
         using var optimizer = CreateOptimizer(model);
+        restored?.Restore(optimizer);
 
         var loading = Stopwatch.StartNew();
         var normalization = Normalization.Of(dataset.Train);
         using var images = new ResidentImages(dataset, dataset.Train, labels, normalization, device);
         int[] validationLabels = [.. split.Validation.Select(i => (int)labels[i])];
         LabelledLogits? validation = null;
-        var standing = (saved is null ? null : Checkpoint.Restore(saved, model, optimizer)) ?? Checkpoint.Start;
-        report(new TrainingStarted(loading.Elapsed.TotalSeconds));
+        var standing = restored?.Standing ?? Checkpoint.Start;
+        report(new TrainingStarted(loading.Elapsed.TotalSeconds, saved is null || restored is not null ? null : "It began anew, because another build of Temper made its checkpoint."));
         try
         {
             while (standing.Epoch <= spec.Epochs)
@@ -77,7 +80,7 @@ internal sealed class TrainingLoop
                 var (epoch, stepsBefore) = (standing.Epoch, standing.Steps);
                 var clock = Stopwatch.StartNew();
                 var rate = LearningRate.Of(spec, epoch);
-                foreach (var group in optimizer.ParamGroups) group.LearningRate = rate;
+                optimizer.LearningRate = rate;
 
                 standing = TrainEpoch(model, optimizer, images, standing);
                 var trainSeconds = clock.Elapsed.TotalSeconds;
@@ -107,15 +110,12 @@ internal sealed class TrainingLoop
     }
 
     /// <returns>Where it stands: at the epoch's last step, or before it when told to stop.</returns>
-    private Checkpoint TrainEpoch(Module<Tensor, Tensor> model, OptimizerHelper optimizer, ResidentImages images, Checkpoint from)
+    private Checkpoint TrainEpoch(Module<Tensor, Tensor> model, FusedOptimizer optimizer, ResidentImages images, Checkpoint from)
     {
         using var epochScope = NewDisposeScope();
         var epoch = from.Epoch;
         var order = torch.tensor(split.Order(epoch), [split.Training.Length]).to(device);
-        // Sums stay on the device until the epoch ends: reading one would make the host wait for every step.
-        var lossSum = torch.tensor([from.LossSum], [1]).to(device);
-        var hitSum = torch.tensor([from.HitSum], [1]).to(device);
-
+        using var sums = new EpochSums(from, device);
         var count = split.Training.Length;
         var steps = (count + spec.BatchSize - 1) / spec.BatchSize;
         var epochStart = Stopwatch.GetTimestamp();
@@ -130,22 +130,21 @@ internal sealed class TrainingLoop
             var images_NCHW = Augmentation.Apply(spec, images.Batch(batch_N), epoch, step);
             var labels_N = images.Labels.index_select(0, batch_N);
 
-            optimizer.zero_grad();
+            optimizer.DropGradients();
             var logits_NK = model.call(images_NCHW);
-            var loss = functional.cross_entropy(logits_NK, labels_N, label_smoothing: epsilon);
-            loss.backward();
-            if (spec.GradientClip is { } largestNorm) TorchExtras.ClipGradients(optimizer, model, largestNorm);
-            optimizer.step();
+            var loss = Fused.CrossEntropy(logits_NK, labels_N, epsilon);
+            Gradients.Compute(loss);
+            if (spec.GradientClip is { } largestNorm) optimizer.ClipGradients(largestNorm);
+            optimizer.Step();
 
-            lossSum.add_(loss.detach() * size);
-            hitSum.add_(logits_NK.detach().argmax(1).eq(labels_N).sum());
+            sums.Add(loss, logits_NK, labels_N);
 
             if (!ReportIsDue()) continue;
             report(new Progressed(ProgressAt(from, step, steps, Stopwatch.GetElapsedTime(epochStart).TotalSeconds)));
         }
         return StandingAfter(steps);
 
-        Checkpoint StandingAfter(int done) => new(epoch, done, lossSum.ToDouble(), (long)hitSum.ToDouble());
+        Checkpoint StandingAfter(int done) => new(epoch, done, sums.Loss, sums.Hits);
     }
 
     /// <summary>An evaluation makes no progress that a user sees, but a supervisor must not take it for a hang.</summary>
@@ -190,7 +189,7 @@ internal sealed class TrainingLoop
         var stored = StoredLogits.Of(validation, test, TrueProbabilities(test));
         var result = new JobResult(
             evaluation.Accuracy, evaluation.Loss, evaluation.Ece, evaluation.SignedGap, spec.Epochs,
-            device.ToString(), torch.get_num_threads(), TorchExtras.Provider, Safetensors.Sha256(model),
+            device.ToString(), torch.get_num_threads(), Libtorch.Description, Safetensors.Sha256(model),
             stored is null ? [.. dataset.Notes, $"Logits were not kept: {validation.Count} + {test.Count} images of {test.Classes} classes exceed {StoredLogits.LargestBytes >> 20} MiB."] : dataset.Notes,
             dataset.Sha256, Build.Id);
         return new(result, new(Safetensors.Write(model, Metadata(normalization)), stored, validation.Count < 2 ? null : Scores.Of(validation, test)));
@@ -210,10 +209,10 @@ internal sealed class TrainingLoop
         ["deviation"] = normalization.Deviation.ToString("R", CultureInfo.InvariantCulture),
     };
 
-    private OptimizerHelper CreateOptimizer(Module model) => spec.Optimizer switch
+    private FusedOptimizer CreateOptimizer(Module model) => spec.Optimizer switch
     {
-        OptimizerName.Sgd => torch.optim.SGD(model.parameters(), spec.LearningRate, momentum: 0.9, weight_decay: spec.WeightDecay, nesterov: true),
-        _ => torch.optim.Adam(model.parameters(), lr: spec.LearningRate, weight_decay: spec.WeightDecay),
+        OptimizerName.Sgd => new FusedSgd(model.parameters(), spec.LearningRate, momentum: 0.9, weightDecay: spec.WeightDecay, nesterov: true),
+        _ => new FusedAdam(model.parameters(), spec.LearningRate, weightDecay: spec.WeightDecay),
     };
 
     private static long[] Widen(byte[] labels) => Array.ConvertAll(labels, label => (long)label);

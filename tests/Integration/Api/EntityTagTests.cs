@@ -39,7 +39,7 @@ public class EntityTagTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var steps = new Func<Task>[]
         {
             async () => job = await ClaimAsync(),
-            () => Queue.ReportTrainingStartedAsync(job, default),
+            () => Queue.ReportTrainingStartedAsync(job, null, default),
             () => Queue.HeartbeatAsync(worker, [new(job, new(1, 3, 10, 422, 5000, 30))], null, default),
             () => Queue.HeartbeatAsync(worker, [new(job, new(1, 3, 20, 422, 5000, 29))], null, default),
             () => Http.PostAsync($"/jobs/{id}/pause", null),

@@ -11,7 +11,7 @@ public class JobTests(ApiFixture fixture) : OwnJobsTest(fixture)
     {
         var id = await Api.SubmitAsync(Spec);
         var claimed = await ClaimAsync();
-        await Queue.ReportTrainingStartedAsync(claimed, default);
+        await Queue.ReportTrainingStartedAsync(claimed, null, default);
 
         var running = await Api.JobAsync(id);
         Assert.Equal("running", running["state"]!.GetValue<string>());

@@ -114,10 +114,10 @@ public class VerbTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var id = await Api.SubmitAsync(Spec);
         Assert.Empty((await Api.GetAsync($"/jobs/{id}/attempts"))["items"]!.AsArray());
         var first = await ClaimAsync();
-        await Queue.ReportTrainingStartedAsync(first, default);
+        await Queue.ReportTrainingStartedAsync(first, null, default);
         await Queue.GiveBackAsync(first, "The runner was ended by signal 11.", "Segmentation fault", default);
         await Database.ExecuteAsync("UPDATE jobs SET run_at = clock_timestamp()");
-        await ClaimAsync();
+        await Queue.ReportTrainingStartedAsync(await ClaimAsync(), "It began anew.", default);
 
         var attempts = (await Api.GetAsync($"/jobs/{id}/attempts"))["items"]!.AsArray();
 
@@ -127,6 +127,8 @@ public class VerbTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.NotNull(attempts[0]!["trainingStartedAt"]);
         Assert.Null(attempts[1]!["outcome"]);
         Assert.Null(attempts[1]!["endedAt"]);
+        Assert.Null(attempts[0]!["note"]);
+        Assert.Equal("It began anew.", Text(attempts[1]!["note"]));
         Assert.All(attempts, attempt => Assert.NotEmpty(Text(attempt!["worker"])));
     }
 

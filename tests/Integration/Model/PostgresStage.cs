@@ -40,7 +40,7 @@ internal sealed class PostgresStage(NpgsqlDataSource database, NpgsqlConnection 
     public Task<IReadOnlyDictionary<(Guid Id, int Attempt), StopRequest?>> HeartbeatAsync(WorkerIdentity worker, IReadOnlyCollection<(Guid Id, int Attempt)> known) =>
         queue.HeartbeatAsync(worker, [.. known.Select(job => new HeldJob(Job(job.Id, job.Attempt), null))], null, default);
 
-    public Task<bool> ReportTrainingStartedAsync(Guid id, int attempt) => queue.ReportTrainingStartedAsync(Job(id, attempt), default);
+    public Task<bool> ReportTrainingStartedAsync(Guid id, int attempt) => queue.ReportTrainingStartedAsync(Job(id, attempt), null, default);
 
     public Task<bool> ReportAsync(Guid id, int attempt, IReadOnlyList<int> epochs, int? checkpoint) =>
         queue.ReportAsync(Job(id, attempt), [.. epochs.Select(epoch => new EpochMetrics(epoch, 0.7, 0.9, 0.2, 0.95, 0.05, -0.03, 0.001, 1.5, 2400))],

@@ -19,7 +19,7 @@ public class ReportsTests : QueueTest
         await Eventually.TrueAsync(async () => await CountAsync() == 1);
 
         proxy.Cut();
-        reports.AddTrainingStarted();
+        reports.AddTrainingStarted(note: null);
         for (var epoch = 2; epoch <= 30; epoch++)
         {
             reports.AddEpoch(Metrics with { Epoch = epoch }, checkpoint: epoch % 2 == 0 ? [(byte)epoch] : null);

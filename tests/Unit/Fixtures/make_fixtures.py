@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the JSON files beside this script: what PyTorch computes, for the C# binding to agree with.
+"""Writes the JSON files beside this script: what PyTorch computes, for Temper to agree with.
 
 Run with Debian's python3-torch (1.13): /usr/bin/python3 make_fixtures.py
 Inputs come from an integer hash that the tests compute too, so the files hold results only.
@@ -70,10 +70,9 @@ def layers():
         run("conv2d strided and dilated", conv(stride=2, dilation=2), (1, 2, 9, 9), (2, 2, 3, 3), (2,)),
         run("conv2d grouped", conv(padding=1, groups=2), (1, 4, 4, 4), (4, 2, 3, 3), (4,)),
         run("linear", F.linear, (3, 5), (4, 5), (4,)),
-        run("relu", F.relu, (2, 9)),
-        run("max_pool2d", lambda x: F.max_pool2d(x, 2), (2, 3, 4, 6)),
-        run("max_pool2d of odd size", lambda x: F.max_pool2d(x, 2), (1, 2, 5, 7)),
-        run("max_pool2d padded, ceil", lambda x: F.max_pool2d(x, 3, stride=2, padding=1, ceil_mode=True), (1, 1, 6, 6)),
+        run("linear and relu", lambda x, w, b: F.relu(F.linear(x, w, b)), (9, 20), (24, 20), (24,)),
+        run("conv2d of many channels", lambda x, w: F.conv2d(x, w, padding=1), (2, 16, 5, 6), (16, 16, 3, 3)),
+        run("conv2d, relu, max_pool2d", lambda x, w, b: F.max_pool2d(F.relu(F.conv2d(x, w, b, padding=1)), 2), (2, 16, 5, 6), (16, 16, 3, 3), (16,)),
     ])
 
 

@@ -20,9 +20,9 @@ internal sealed class Cnn : Module<Tensor, Tensor>
 
     public override Tensor forward(Tensor images_NCHW)
     {
-        var x = TorchExtras.ConvReluPool(images_NCHW, conv1);
-        x = TorchExtras.ConvReluPool(x, conv2);
-        x = functional.relu(fc1.forward(x.flatten(1)));
-        return fc2.forward(x);
+        var x = Fused.ConvReluPool(images_NCHW, conv1);
+        x = Fused.ConvReluPool(x, conv2, flatten: true);
+        x = Fused.Linear(x, fc1, relu: true);
+        return Fused.Linear(x, fc2);
     }
 }

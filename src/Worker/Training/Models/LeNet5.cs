@@ -30,8 +30,8 @@ internal sealed class LeNet5 : Module<Tensor, Tensor>
     {
         var x = functional.max_pool2d(functional.relu(conv1.forward(images_NCHW)), 2);
         x = functional.max_pool2d(functional.relu(conv2.forward(x)), 2);
-        x = functional.relu(fc1.forward(x.flatten(1)));
-        x = functional.relu(fc2.forward(x));
-        return fc3.forward(x);
+        x = Fused.Linear(Fused.Flatten(x), fc1, relu: true);
+        x = Fused.Linear(x, fc2, relu: true);
+        return Fused.Linear(x, fc3);
     }
 }

@@ -17,8 +17,8 @@ internal sealed class Mlp : Module<Tensor, Tensor>
 
     public override Tensor forward(Tensor images_NCHW)
     {
-        var x = images_NCHW.flatten(1);
-        foreach (var layer in hidden) x = functional.relu(layer.forward(x));
-        return last.forward(x);
+        var x = Fused.Flatten(images_NCHW);
+        foreach (var layer in hidden) x = Fused.Linear(x, layer, relu: true);
+        return Fused.Linear(x, last);
     }
 }

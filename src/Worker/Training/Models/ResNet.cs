@@ -32,9 +32,9 @@ internal sealed class ResNet : Module<Tensor, Tensor>
 
     public override Tensor forward(Tensor images_NCHW)
     {
-        var x = TorchExtras.BatchNormRelu(conv.forward(images_NCHW), norm);
+        var x = Fused.BatchNorm(Fused.Convolution(images_NCHW, conv), norm, relu: true);
         foreach (var block in blocks) x = block.forward(x);
-        return fc.forward(functional.adaptive_avg_pool2d(x, 1).flatten(1));
+        return Fused.Linear(functional.adaptive_avg_pool2d(x, 1).flatten(1), fc);
     }
 
     /// <summary>3×3, without a bias, which the normalization after it would take away.</summary>
@@ -64,14 +64,10 @@ internal sealed class ResNet : Module<Tensor, Tensor>
             RegisterComponents();
         }
 
-        public override Tensor forward(Tensor x)
-        {
-            var y = TorchExtras.BatchNormRelu(conv1.forward(x), norm1);
-            return TorchExtras.BatchNormRelu(conv2.forward(y), norm2, Shortcut(x));
-        }
+        public override Tensor forward(Tensor x) => Fused.ResidualBlock(x, conv1, norm1, conv2, norm2, stride == 1 ? null : Shortcut(x));
 
         /// <summary>Every other pixel, and channels of zeros, where the block has fewer of the ones and more of the others.</summary>
         private Tensor Shortcut(Tensor x) =>
-            stride == 1 ? x : functional.pad(functional.max_pool2d(x, 1, stride: stride), [0, 0, 0, 0, moreChannels / 2, moreChannels - moreChannels / 2]);
+            functional.pad(functional.max_pool2d(x, 1, stride: stride), [0, 0, 0, 0, moreChannels / 2, moreChannels - moreChannels / 2]);
     }
 }

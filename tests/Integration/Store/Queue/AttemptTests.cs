@@ -35,7 +35,7 @@ public class AttemptTests : QueueTest
     public async Task End_OfAnAttempt_WritesItIntoTheHistory(string how)
     {
         var job = await SubmitAndClaimAsync();
-        await Queue.ReportTrainingStartedAsync(job, default);
+        await Queue.ReportTrainingStartedAsync(job, null, default);
 
         await AllEndings[how].End(this, job);
 
@@ -43,6 +43,18 @@ public class AttemptTests : QueueTest
         Assert.Equal((1, AllEndings[how].Outcome, AllEndings[how].Reason, Worker.Name), (attempt.Attempt, attempt.Outcome, attempt.Reason, attempt.Worker));
         Assert.True(attempt.ClaimedAt < attempt.TrainingStartedAt && attempt.TrainingStartedAt < attempt.EndedAt);
         Assert.Equal(how == "crashed" ? "its last words" : null, attempt.ErrorOutput);
+    }
+
+    /// <summary>A note is about one attempt: the next one begins without.</summary>
+    [Fact]
+    public async Task End_OfAnAttemptWithANote_KeepsTheNote()
+    {
+        var first = await SubmitAndClaimAsync();
+        await Queue.ReportTrainingStartedAsync(first, "It began anew.", default);
+        await Queue.HandBackAsync(first, "its worker shut down", default);
+        await Queue.HandBackAsync(await ClaimAsync(), "its worker shut down", default);
+
+        Assert.Equal(["It began anew.", null], (await AttemptsAsync(first.Id)).Select(attempt => attempt.Note));
     }
 
     [Fact]

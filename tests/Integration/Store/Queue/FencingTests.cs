@@ -11,7 +11,7 @@ public class FencingTests : QueueTest
 
     private static readonly Dictionary<string, Func<JobQueue, ClaimedJob, Task<bool>>> AllWrites = new()
     {
-        ["training started"] = (queue, job) => queue.ReportTrainingStartedAsync(job, default),
+        ["training started"] = (queue, job) => queue.ReportTrainingStartedAsync(job, null, default),
         ["epoch"] = (queue, job) => queue.ReportAsync(job, [Metrics], [1], default),
         ["checkpoint"] = (queue, job) => queue.ReportAsync(job, [], [1], default),
         ["succeed"] = (queue, job) => queue.SucceedAsync(job, Result, Model, default),

@@ -85,7 +85,7 @@ public class GiveBackTests : QueueTest
     public async Task GiveBack_OfATrainingJob_LeavesNothingOfTheAttemptAndWakesWorkers(string how)
     {
         var job = await SubmitAndClaimAsync();
-        await Queue.ReportTrainingStartedAsync(job, default);
+        await Queue.ReportTrainingStartedAsync(job, null, default);
         await Queue.HeartbeatAsync(Worker, [new(job, new(1, 3, 1, 29, 4000, 8))], null, default);
         await using var listener = await Database.DataSource.OpenConnectionAsync();
         var notices = new List<string>();

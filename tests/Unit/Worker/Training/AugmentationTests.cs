@@ -1,6 +1,7 @@
 using Temper.Domain.Jobs;
-using Temper.Torch;
 using Temper.Worker.Training;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace Temper.Unit.Worker.Training;
 
@@ -45,8 +46,8 @@ public class AugmentationTests
     private static float[] Apply(JobSpec spec, int epoch, int step)
     {
         using var scope = NewDisposeScope();
-        var batch = Extras.ChannelsLast(torch.tensor([.. Enumerable.Repeat(Image, Count).SelectMany(pixel => pixel)], [Count, 2, Size, Size]));
-        return Augmentation.Apply(spec, batch, epoch, step).data<float>().ToArray();
+        var batch = torch.tensor([.. Enumerable.Repeat(Image, Count).SelectMany(pixel => pixel)], [Count, 2, Size, Size]);
+        return Augmentation.Apply(spec, batch, epoch, step).contiguous().data<float>().ToArray();
     }
 
     private static IEnumerable<(int Top, int Left, bool Mirrored)> Candidates() =>

@@ -1,6 +1,8 @@
 using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
 using Temper.Worker.Training.Models;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace Temper.Unit.Worker.Training;
 
@@ -21,7 +23,7 @@ public class ModelFactoryTests
 
         var model = ModelFactory.Create(new JobSpec { Dataset = dataset, Epsilon = 0, Epochs = 1, Model = name, Widths = widths }, card);
 
-        Assert.Equal(parameters, model.parameters().Sum(parameter => parameter.NumberOfElements));
+        Assert.Equal(parameters, model.parameters().Sum(parameter => parameter.numel()));
         var images_NCHW = torch.tensor(new float[2 * card.Channels * card.Height * card.Width], [2, card.Channels, card.Height, card.Width]);
         Assert.Equal([2, card.Classes], model.call(images_NCHW).shape);
     }

@@ -1,6 +1,9 @@
 using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
-using Temper.Torch;
+using Temper.Kernels;
+using TorchSharp;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
 using Temper.Worker.Training.Models;
 
 namespace Temper.Unit.Worker.Training;
@@ -8,7 +11,7 @@ namespace Temper.Unit.Worker.Training;
 [Collection(AloneCollection.Name)]
 public sealed class ResNetTests : IDisposable
 {
-    public void Dispose() => Extras.LimitVectorLanes(16);
+    public void Dispose() => KernelLibrary.LimitLanes(16);
 
     /// <summary>He et al. 2016, table 6: 0.27 M and 0.85 M on CIFAR-10.</summary>
     [Theory]
@@ -19,8 +22,8 @@ public sealed class ResNetTests : IDisposable
     {
         using var model = Create(name, width);
 
-        Assert.Equal(parameters, model.parameters().Sum(parameter => parameter.NumberOfElements));
-        Assert.Equal(name == ModelName.Resnet20 ? 2 * 19 : 2 * 55, model.named_buffers().Count());
+        Assert.Equal(parameters, model.parameters().Sum(parameter => parameter.numel()));
+        Assert.Equal(name == ModelName.Resnet20 ? 3 * 19 : 3 * 55, model.named_buffers().Count());
         Assert.Contains("blocks.3.norm2.running_var", model.state_dict().Keys);
     }
 
@@ -30,7 +33,7 @@ public sealed class ResNetTests : IDisposable
     {
         using var model = Create(ModelName.Resnet56, JobSpecRule.LargestWidth);
 
-        Assert.InRange(4 * model.state_dict().Values.Sum(tensor => tensor.NumberOfElements) * 4 / 3, 0, 250L << 20);
+        Assert.InRange(4 * model.state_dict().Values.Sum(tensor => tensor.numel()) * 4 / 3, 0, 250L << 20);
     }
 
     /// <summary>Kernels and libtorch's own operations round in another order; ten steps with a large rate would show a wrong gradient.</summary>
@@ -45,21 +48,20 @@ public sealed class ResNetTests : IDisposable
 
     private static double[] Losses(int lanes)
     {
-        Extras.LimitVectorLanes(lanes);
+        KernelLibrary.LimitLanes(lanes);
         using var scope = NewDisposeScope();
         torch.manual_seed(1);
         using var model = Create(ModelName.Resnet20, null);
-        Extras.ChannelsLast(model);
-        using var optimizer = torch.optim.SGD(model.parameters(), 0.05, momentum: 0.9, nesterov: true);
+        using var optimizer = new FusedSgd(model.parameters(), 0.05, momentum: 0.9, nesterov: true);
         var random = new Random(1);
-        var images_NCHW = Extras.ChannelsLast(torch.tensor([.. Enumerable.Range(0, 16 * 3 * 32 * 32).Select(_ => random.NextSingle() - 0.5f)], [16, 3, 32, 32]));
+        var images_NCHW = torch.tensor([.. Enumerable.Range(0, 16 * 3 * 32 * 32).Select(_ => random.NextSingle() - 0.5f)], [16, 32, 32, 3]).permute(0, 3, 1, 2);
         var labels_N = torch.tensor([.. Enumerable.Range(0, 16).Select(i => i % 10L)], [16]);
         return [.. Enumerable.Range(0, 10).Select(_ =>
         {
-            optimizer.zero_grad();
-            var loss = functional.cross_entropy(model.call(images_NCHW), labels_N);
-            loss.backward();
-            optimizer.step();
+            optimizer.DropGradients();
+            var loss = Fused.CrossEntropy(model.call(images_NCHW), labels_N, 0);
+            Gradients.Compute(loss);
+            optimizer.Step();
             return loss.ToDouble();
         })];
     }

@@ -1,5 +1,8 @@
 using Temper.Domain.Jobs;
-using Temper.Torch;
+using Temper.Kernels;
+using TorchSharp;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
 using Temper.Worker.Datasets;
 using Temper.Worker.Datasets.Digits;
 using Temper.Worker.Runner;
@@ -48,7 +51,6 @@ public class TrainingLoopTests
         using var scope = NewDisposeScope();
         torch.manual_seed(Spec.Seed);
         using var model = new Cnn(1, 28, 28, 10);
-        Extras.ChannelsLast(model);
         using var optimizer = torch.optim.Adam(model.parameters(), lr: 1e-3);
         var split = Split.Of(Spec, Small.Train.Count);
         double mean = Small.Train.Pixels.Average(pixel => (double)pixel);
@@ -61,9 +63,9 @@ public class TrainingLoopTests
                 float[] pixels = [.. batch.SelectMany(i => Small.Train.Pixels.Skip((int)i * 784).Take(784)).Select(pixel => (pixel - (float)mean) / (float)deviation)];
                 long[] labels = [.. batch.Select(i => (long)Small.Train.Labels[i])];
                 optimizer.zero_grad();
-                var logits = model.call(Extras.ChannelsLast(torch.tensor(pixels, [batch.Length, 1, 28, 28])));
+                var logits = model.call(torch.tensor(pixels, [batch.Length, 1, 28, 28]));
                 var loss = functional.cross_entropy(logits, torch.tensor(labels, [batch.Length]), label_smoothing: 0.1);
-                loss.backward();
+                Gradients.Compute(loss);
                 optimizer.step();
                 losses += loss.ToDouble() * batch.Length;
                 hits += logits.detach().data<float>().ToArray().Chunk(10).Zip(labels).Count(pair => Array.IndexOf(pair.First, pair.First.Max()) == pair.Second);
@@ -176,8 +178,8 @@ public class TrainingLoopTests
         var messages = new List<RunnerMessage>();
         using var scope = NewDisposeScope();
         using var model = new Cnn(1, 28, 28, 10);
-        using var optimizer = torch.optim.Adam(model.parameters());
-        Checkpoint.Restore(checkpoint!, model, optimizer);
+        using var optimizer = new FusedAdam(model.parameters());
+        Restore(checkpoint!, model, optimizer);
         var over = new Checkpoint(2, 0, 0, 0).Save(model, optimizer);
 
         var finished = TrainingLoop.Run(Spec with { Epochs = 1 }, Small, torch.CPU, over, TimeSpan.MaxValue, messages.Add, CancellationToken.None);
@@ -191,13 +193,55 @@ public class TrainingLoopTests
     {
         using var model = new Cnn(1, 28, 28, 10);
         using var other = new Cnn(1, 28, 28, 7);
-        using var optimizer = torch.optim.Adam(model.parameters());
-        using var otherOptimizer = torch.optim.Adam(other.parameters());
+        using var optimizer = new FusedAdam(model.parameters());
+        using var otherOptimizer = new FusedAdam(other.parameters());
         var saved = Checkpoint.Start.Save(other, otherOptimizer);
 
-        Assert.Null(Checkpoint.Restore([99, .. saved[1..]], model, optimizer));
-        Assert.Throws<InvalidDataException>(() => Checkpoint.Restore(saved, model, optimizer));
-        Assert.Throws<InvalidDataException>(() => Checkpoint.Restore(saved[..1000], other, otherOptimizer));
+        using var sgd = new FusedSgd(other.parameters(), 0.1);
+
+        Assert.Null(Checkpoint.Open([99, .. saved[1..]]));
+        Assert.Throws<InvalidDataException>(() => Restore(saved, model, optimizer));
+        Assert.Throws<InvalidDataException>(() => Restore(saved, other, sgd));
+        Assert.Throws<InvalidDataException>(() => Restore([.. saved, 0], other, otherOptimizer));
+        foreach (var length in new[] { 0, 1, 20, 1000, saved.Length - 1 }) Assert.Throws<InvalidDataException>(() => Restore(saved[..length], other, otherOptimizer));
+        // Where a number or a length is damaged.
+        for (var at = 25; at < 200; at++) Assert.Null(Record.Exception(() => Restored(saved, at, other, otherOptimizer)));
+    }
+
+    /// <summary>Whatever one damaged byte does, it is told as damage.</summary>
+    private static void Restored(byte[] saved, int at, Cnn model, FusedOptimizer optimizer)
+    {
+        var damaged = saved.ToArray();
+        damaged[at] ^= 0xFF;
+        try
+        {
+            Restore(damaged, model, optimizer);
+        }
+        catch (InvalidDataException)
+        {
+        }
+    }
+
+    private static void Restore(byte[] saved, Cnn model, FusedOptimizer optimizer)
+    {
+        var reader = Checkpoint.Open(saved)!;
+        reader.Restore(model);
+        reader.Restore(optimizer);
+    }
+
+    [Fact]
+    public void Run_FromACheckpointOfAnotherBuild_BeginsAnewAndSaysSo()
+    {
+        byte[]? checkpoint = null;
+        TrainingLoop.Run(Spec, Small, torch.CPU, null, TimeSpan.Zero, message => checkpoint = message is Checkpointed made ? made.Checkpoint : checkpoint, CancellationToken.None);
+        var messages = new List<RunnerMessage>();
+
+        var anew = TrainingLoop.Run(Spec, Small, torch.CPU, [1, .. checkpoint![1..]], TimeSpan.MaxValue, messages.Add, CancellationToken.None);
+
+        Assert.Contains("began anew", Assert.IsType<TrainingStarted>(messages[0]).Note);
+        Assert.Equal(2, messages.OfType<EpochDone>().Count());
+        Assert.Equal(Run(Spec).Result.WeightsSha256, anew.Result.WeightsSha256);
+        Assert.Null(Assert.IsType<TrainingStarted>(Run(Spec).Messages[0]).Note);
     }
 
     [Fact]
