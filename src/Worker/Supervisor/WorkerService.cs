@@ -38,8 +38,10 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
 
     private async Task WorkAsync(CancellationToken stopping)
     {
+        // At once: the runner loads libtorch while the database is asked for its schema.
+        var starting = StartFirstRunnerAsync(stopping);
         await Migrator.MigrateWhenUpAsync(database, log, stopping);
-        var first = await StartFirstRunnerAsync(stopping);
+        var first = await starting;
         var worker = WorkerIdentity.Create(first.Ready.HasCuda ? "cuda" : "cpu", options.Slots);
         JobStorage? storage = null;
         StudySettling? settling = null;
