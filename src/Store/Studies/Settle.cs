@@ -19,7 +19,8 @@ public sealed partial class StudyQueue
         if (await SpecAsync(id, cancellationToken) is not { } spec || (!spec.SuccessiveHalving && spec.Budget?.MaxMinutes is null)) return;
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        if (await LockAsync(connection, id, cancellationToken) is not { } current) return;
+        // Who holds the study changes it. A later end looks again, and so does the minutely job.
+        if (await LockAsync(connection, id, cancellationToken, "SKIP LOCKED") is not { } current) return;
         if (current.SuccessiveHalving) await DropLosersAsync(connection, id, current, cancellationToken);
         if (current.Budget?.MaxMinutes is { } minutes && await MinutesAsync(connection, id, cancellationToken) >= minutes)
             await ExecuteAsync(connection, JobQueue.Cancel(OfStudy, OutOfMinutes), cancellationToken, new NpgsqlParameter("id", id));

@@ -34,10 +34,10 @@ public sealed partial class StudyQueue(NpgsqlDataSource database)
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    /// <returns>The study's spec, its row locked until the transaction ends; null when there is no such study.</returns>
-    private static async Task<StudySpec?> LockAsync(NpgsqlConnection connection, Guid id, CancellationToken cancellationToken)
+    /// <returns>The study's spec, its row locked until the transaction ends; null when there is no such study, or with SKIP LOCKED when another holds it.</returns>
+    private static async Task<StudySpec?> LockAsync(NpgsqlConnection connection, Guid id, CancellationToken cancellationToken, string wait = "")
     {
-        await using var command = new NpgsqlCommand("SELECT spec::text FROM studies WHERE id = $1 FOR UPDATE", connection);
+        await using var command = new NpgsqlCommand($"SELECT spec::text FROM studies WHERE id = $1 FOR UPDATE {wait}", connection);
         command.Parameters.AddWithValue(id);
         return await command.ExecuteScalarAsync(cancellationToken) is string spec ? Json.Read<StudySpec>(spec) : null;
     }
