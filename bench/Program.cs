@@ -35,7 +35,7 @@ switch (args)
         await Report.RunAsync(rest is ["--quick"] ? 3 : 30);
         return 0;
     case ["queue", .. var rest]:
-        await QueueRates.RunAsync(rest.Contains("--quick"), rest.Contains("--drains") ? QueueRates.What.Drains : rest.Contains("--starts") ? QueueRates.What.Starts : QueueRates.What.Everything);
+        await QueueRates.RunAsync(rest.Contains("--quick"));
         return 0;
     case ["coverage", .. var rest]:
         Coverage.Run(trials: rest is ["--quick"] ? 100 : 1000, images: 2000);
@@ -54,6 +54,6 @@ switch (args)
         else await Survival.RunAsync(deaths: 100, resumes: 50, pairs: 8);
         return 0;
     default:
-        Console.Error.WriteLine("usage: api [--quick | --rates] | start [--quick] | training [--quick | --only rates|job|memory|jobs|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | report [--quick] | published [--quick] | queue [--quick] [--drains | --starts] | coverage [--quick] | study-statistics [--quick] | study [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
+        Console.Error.WriteLine("usage: api [--quick | --rates] | start [--quick] | training [--quick | --only rates|job|memory|jobs|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | report [--quick] | published [--quick] | queue [--quick] | coverage [--quick] | study-statistics [--quick] | study [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
         return 2;
 }

@@ -1,144 +1,195 @@
+using System.Diagnostics;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+using Temper.Store;
+
 namespace Temper.Bench;
 
-internal sealed record Drained(double Seconds, Cost Cost);
-
-/// <summary>Spent on a drain, from before the workers start until after the last end.</summary>
-internal sealed record Cost(double WalBytes, double ServerCpuSeconds, double WorkersCpuSeconds)
-{
-    public static Cost operator -(Cost after, Cost before) =>
-        new(after.WalBytes - before.WalBytes, after.ServerCpuSeconds - before.ServerCpuSeconds, after.WorkersCpuSeconds - before.WorkersCpuSeconds);
-}
-
-/// <summary>The queue as a control plane, beside two others on the same PostgreSQL: jobs per second, and how soon an idle worker starts a job.</summary>
+/// <summary>The control plane without training: how soon a job is claimed and started, in which order, how many a second, and what one costs.</summary>
 internal static class QueueRates
 {
-    /// <param name="Jobs">To drain, for that many workers.</param>
-    private sealed record Contender(
-        string Name, Func<int, int> Jobs, Func<int, int, Task<Drained>> DrainAsync, Func<int, int, Task<double[]>>? StartAsync);
+    private static readonly int[] SlotCounts = [1, 4, 16];
 
-    private static readonly int[] WorkerCounts = [1, 4, 16];
+    /// <summary>Spent from before the workers start until after the last end.</summary>
+    private sealed record Cost(double WalBytes, double ServerCpuSeconds, double WorkersCpuSeconds);
 
-    /// <summary>A round of one contender with one number of workers.</summary>
-    private sealed record Round(int Jobs, Drained Drained)
+    private sealed record Drain(int Jobs, double Seconds, Cost Cost);
+
+    public static async Task RunAsync(bool quick)
     {
-        public double JobsPerSecond => Jobs / Drained.Seconds;
+        var (rounds, jobs, starts) = quick ? (2, 200, 20) : (5, 1000, 120);
+        Console.WriteLine(
+            $"""
+            # What Hangfire adds to a claim
+
+            {Machine.Describe()}, {await ServerAsync()}
+
+            Training is replaced by nothing: these are the costs of queueing, not of jobs. One PostgreSQL on the same machine as the worker;
+            the two in turn, {rounds} rounds, in each a fresh database. Temper is a worker of that many slots behind Hangfire's server (docs/hangfire.md); a
+            job is claimed, made a job of Hangfire's, and succeeds with a result and a model of 64 bytes. Stock is Hangfire.PostgreSql with its own
+            queue and a method that returns at once; it keeps no result, no attempts and no fence.
+
+            """);
+        await StartsAsync(starts);
+        await OrderAsync(quick ? 100 : 1000);
+        await DrainsAsync(rounds, jobs);
     }
 
-    public enum What { Everything, Drains, Starts }
-
-    public static async Task RunAsync(bool quick, What what)
+    private static async Task StartsAsync(int starts)
     {
-        var (rounds, jobs, startRounds, starts) = quick ? (2, 300, 1, 20) : (7, 2000, 3, 40);
-        Contender[] contenders =
-        [
-            new("Temper", _ => jobs, TemperQueue.DrainAsync, TemperQueue.StartAsync),
-            Node("graphile-worker", "plain", "", _ => jobs, hasStarts: true),
-            Node("graphile-worker-awaited", "awaited", "", _ => jobs, hasStarts: false),
-            Node("graphile-worker", "batched", ", batching", _ => jobs, hasStarts: false),
-            Node("pg-boss", "woken", ", woken", _ => jobs, hasStarts: true),
-            // At two jobs a second per worker the rest would take a quarter of an hour.
-            Node("pg-boss", "polling", ", polling", workers => 10 * workers, hasStarts: true),
-        ];
-
-        Console.WriteLine($"# The queue beside graphile-worker and pg-boss\n\n{Machine.Describe()}, Node {await NodeQueue.NodeVersionAsync()}, {await ServerAsync()}\n");
-        Console.WriteLine(Conditions(jobs, rounds));
-
-        if (what is What.Everything or What.Drains) await DrainAsync(contenders, rounds);
-        if (what is What.Everything or What.Starts) await StartAsync(contenders, startRounds, starts);
-    }
-
-    private static async Task DrainAsync(Contender[] contenders, int rounds)
-    {
-        var drains = contenders.ToDictionary(contender => contender, _ => WorkerCounts.ToDictionary(count => count, _ => new List<Round>()));
-        foreach (var workers in WorkerCounts)
-            for (var round = 0; round < rounds; round++)
-                foreach (var contender in contenders)
+        Console.WriteLine($"{starts} jobs, one at a time at random times, idle slots in the submitter's process; ms from the answer to COMMIT (stock: from the end of Enqueue), median / p99 (largest).\n");
+        Console.WriteLine($"| | {string.Join(" | ", SlotCounts.Select(Slots))} |\n|---|{string.Concat(SlotCounts.Select(_ => "---|"))}");
+        var (claimed, started, stock) = (new List<string>(), new List<string>(), new List<string>());
+        foreach (var slots in SlotCounts)
+        {
+            await using var database = await TestDatabase.CreateAsync();
+            var (claim, start) = (new TaskCompletionSource<long>(), new TaskCompletionSource<long>());
+            List<double> toClaim = [], toStart = [];
+            await using (new EngineQueue(Pooled(database), slots, () => claim.TrySetResult(Stopwatch.GetTimestamp()), () => start.TrySetResult(Stopwatch.GetTimestamp()), () => { }))
+                await AtRandomTimesAsync(starts, async measured =>
                 {
-                    var count = contender.Jobs(workers);
-                    drains[contender][workers].Add(new(count, await contender.DrainAsync(workers, count)));
-                }
-        PrintRates(drains);
-        PrintCosts(drains);
+                    (claim, start) = (New(), New());
+                    await using var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(database.DataSource).Options);
+                    await EngineQueue.SubmitAsync(db);
+                    var committed = Stopwatch.GetTimestamp();
+                    var (one, other) = (Since(committed, await claim.Task), Since(committed, await start.Task));
+                    if (!measured) return;
+                    toClaim.Add(one);
+                    toStart.Add(other);
+                });
+            claimed.Add(Told(toClaim));
+            started.Add(Told(toStart));
+
+            await using var stockDatabase = await TestDatabase.CreateAsync();
+            var toStock = new List<double>();
+            using (var hangfire = new StockHangfire(Pooled(stockDatabase), slots, () => start.TrySetResult(Stopwatch.GetTimestamp()), () => { }))
+                await AtRandomTimesAsync(starts, async measured =>
+                {
+                    start = New();
+                    hangfire.Submit();
+                    var enqueued = Stopwatch.GetTimestamp();
+                    var time = Since(enqueued, await start.Task);
+                    if (measured) toStock.Add(time);
+                });
+            stock.Add(Told(toStock));
+        }
+        Console.WriteLine($"| commit → claimed | {string.Join(" | ", claimed)} |\n| commit → method begins | {string.Join(" | ", started)} |\n| stock Hangfire: → method begins | {string.Join(" | ", stock)} |\n");
+
+        static TaskCompletionSource<long> New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+        static double Since(long from, long to) => Stopwatch.GetElapsedTime(from, to).TotalMilliseconds;
+        static string Told(List<double> times) => $"{times.Median():F1} / {times.Quantile(0.99):F1} ({times.Max():F1})";
     }
 
-    private static async Task StartAsync(Contender[] contenders, int rounds, int starts)
+    private static async Task AtRandomTimesAsync(int starts, Func<bool, Task> submit)
     {
-        var waits = contenders.Where(contender => contender.StartAsync is not null).ToDictionary(contender => contender, _ => WorkerCounts.ToDictionary(count => count, _ => new List<double>()));
-        for (var round = 0; round < rounds; round++)
-            foreach (var workers in WorkerCounts)
-                foreach (var (contender, lists) in waits)
-                    lists[workers].AddRange(await contender.StartAsync!(workers, starts));
-        PrintWaits(waits);
+        var random = new Random(1);
+        for (var i = -5; i < starts; i++)
+        {
+            await Task.Delay(i < 0 ? 50 : random.Next(50, 650));
+            await submit(i >= 0);
+        }
     }
 
-    private static Contender Node(string package, string setting, string note, Func<int, int> jobs, bool hasStarts) => new(
-        NodeQueue.Describe(package) + note, jobs,
-        (workers, count) => NodeQueue.DrainAsync(package, setting, workers, count),
-        hasStarts ? (workers, count) => NodeQueue.StartAsync(package, setting, workers, count) : null);
+    private static async Task OrderAsync(int jobs)
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await EngineQueue.FillAsync(database, jobs, priorities: true);
+        await DrainTemperAsync(database, slots: 2, jobs);
+        var passed = await database.ScalarAsync<long>(
+            """
+            SELECT count(*) FROM (SELECT claimed_at, max(claimed_at) OVER (ORDER BY priority DESC, sequence ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS latest FROM attempts JOIN jobs ON id = job_id) claims
+            WHERE latest > claimed_at + interval '5 milliseconds'
+            """);
+        Console.WriteLine($"{jobs} waiting jobs of eleven priorities, two slots: {passed} were claimed more than 5 ms before a better one.\n");
+    }
 
-    /// <exception cref="InvalidOperationException">A commit would not wait for the disk.</exception>
+    private static async Task DrainsAsync(int rounds, int jobs)
+    {
+        var (temper, stock) = (SlotCounts.ToDictionary(slots => slots, _ => new List<Drain>()), SlotCounts.ToDictionary(slots => slots, _ => new List<Drain>()));
+        foreach (var slots in SlotCounts)
+            for (var round = 0; round < rounds; round++)
+            {
+                await using (var database = await TestDatabase.CreateAsync())
+                {
+                    await EngineQueue.FillAsync(database, jobs);
+                    await database.ExecuteAsync("VACUUM ANALYZE jobs");
+                    temper[slots].Add(await DrainTemperAsync(database, slots, jobs));
+                }
+                await using (var database = await TestDatabase.CreateAsync())
+                {
+                    using (var filling = new StockHangfire(Pooled(database), 0, () => { }, () => { }))
+                        for (var i = 0; i < jobs; i++) filling.Submit();
+                    await database.ExecuteAsync("VACUUM ANALYZE hangfire.job; VACUUM ANALYZE hangfire.jobqueue");
+                    stock[slots].Add(await DrainAsync(database, jobs, (first, last) =>
+                    {
+                        var server = new StockHangfire(Pooled(database), slots, first, last);
+                        return () =>
+                        {
+                            server.Dispose();
+                            return ValueTask.CompletedTask;
+                        };
+                    }));
+                }
+            }
+        Console.WriteLine($"{jobs} jobs that wait, drained.\n\n| | {string.Join(" | ", SlotCounts.Select(Slots))} |\n|---|{string.Concat(SlotCounts.Select(_ => "---|"))}");
+        Row("Temper, jobs/s", temper, one => one.Jobs / one.Seconds);
+        Row("stock Hangfire, jobs/s", stock, one => one.Jobs / one.Seconds);
+        Row("Temper, ms of PostgreSQL's processor time a job", temper, one => 1e3 * one.Cost.ServerCpuSeconds / one.Jobs);
+        Row("stock Hangfire, the same", stock, one => 1e3 * one.Cost.ServerCpuSeconds / one.Jobs);
+        Row("Temper, ms of the worker's", temper, one => 1e3 * one.Cost.WorkersCpuSeconds / one.Jobs);
+        Row("stock Hangfire, the same", stock, one => 1e3 * one.Cost.WorkersCpuSeconds / one.Jobs);
+        Row("Temper, KB of WAL a job", temper, one => one.Cost.WalBytes / 1e3 / one.Jobs);
+        Row("stock Hangfire, the same", stock, one => one.Cost.WalBytes / 1e3 / one.Jobs);
+
+        static void Row(string name, Dictionary<int, List<Drain>> drains, Func<Drain, double> figure) =>
+            Console.WriteLine($"| {name} | {string.Join(" | ", drains.Values.Select(all => all.Select(figure).Spread("F1")))} |");
+    }
+
+    private static Task<Drain> DrainTemperAsync(TestDatabase database, int slots, int jobs) => DrainAsync(database, jobs, (first, last) =>
+    {
+        var worker = new EngineQueue(Pooled(database), slots, first, () => { }, last);
+        return worker.DisposeAsync;
+    });
+
+    /// <param name="start">Starts what drains, given what to call at each begin and each end; returns how to end it.</param>
+    private static async Task<Drain> DrainAsync(TestDatabase database, int jobs, Func<Action, Action, Func<ValueTask>> start)
+    {
+        var before = await SpentAsync(database);
+        var (first, last, ended) = (0L, 0L, 0);
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var end = start(
+            () => Interlocked.CompareExchange(ref first, Stopwatch.GetTimestamp(), 0),
+            () =>
+            {
+                if (Interlocked.Increment(ref ended) < jobs) return;
+                last = Stopwatch.GetTimestamp();
+                done.TrySetResult();
+            });
+        await done.Task.WaitAsync(TimeSpan.FromMinutes(10));
+        var after = await SpentAsync(database);
+        await end();
+        return new(jobs, Stopwatch.GetElapsedTime(first, last).TotalSeconds, new(after.WalBytes - before.WalBytes, after.ServerCpuSeconds - before.ServerCpuSeconds, after.WorkersCpuSeconds - before.WorkersCpuSeconds));
+    }
+
+    private static async Task<Cost> SpentAsync(TestDatabase database)
+    {
+        await using var command = database.DataSource.CreateCommand(await File.ReadAllTextAsync(Path.Combine(TemperProcess.Repository, "bench", "queue", "cost.sql")));
+        await using var row = await command.ExecuteReaderAsync();
+        await row.ReadAsync();
+        return new(row.GetDouble(0), row.GetDouble(1), Environment.CpuUsage.TotalTime.TotalSeconds);
+    }
+
     private static async Task<string> ServerAsync()
     {
         await using var database = await TestDatabase.CreateEmptyAsync();
         async Task<string> Of(string setting) => await database.ScalarAsync<string>($"SELECT current_setting('{setting}')");
         foreach (var setting in new[] { "fsync", "synchronous_commit", "full_page_writes" })
             if (await Of(setting) != "on") throw new InvalidOperationException($"{setting} must be on, not {await Of(setting)}.");
-        return $"PostgreSQL {await Of("server_version")} as installed: fsync, synchronous_commit and full_page_writes on (asked of the server, and by each Node program on its own connection), wal_sync_method {await Of("wal_sync_method")}, shared_buffers {await Of("shared_buffers")}";
+        return $"PostgreSQL {await Of("server_version")} as installed: fsync, synchronous_commit and full_page_writes on";
     }
 
-    private static string Conditions(int jobs, int rounds) =>
-        $"""
-        Training is replaced by nothing: these are the costs of queueing, not of jobs. One PostgreSQL for all, on the same machine
-        as the workers; contenders in turn, {rounds} rounds; in each a fresh database, a warm-up with up to 300 jobs, {jobs} queued
-        jobs with the same payload (a job's spec, {TemperQueue.Payload.Length} bytes of JSON), VACUUM ANALYZE of the jobs' table, and then workers that drain it. Timed from
-        the start of the first job to the moment the end of the last one is committed. Versions of the others are the newest
-        that run on Node 20, except where said.
+    private static string Slots(int count) => $"{count} slot{(count == 1 ? "" : "s")}";
 
-        - Temper: that many workers of one slot in one process. A slot's loop is replaced by claim, success with a result and a
-          model of 64 bytes, and the same waiting: no runner, and none of the reports that a training makes. Statements,
-          doorbell, heartbeat each second, presence connection and its watching are those of production.
-        - graphile-worker: `concurrency` workers in one process, a task that returns at once, no local queue, no batched
-          completions. Since 0.17 a worker asks for its next job while the end of the last is still being stored; 0.16.6, whose
-          workers wait for it as Temper's do, is measured as well. "Batching" is `localQueue.size` 500, `completeJobBatchDelay` 0.
-        - pg-boss: that many `work()` registrations, `batchSize` 1, `pollingIntervalSeconds` 0.5, the least it takes, evenly
-          staggered; polling, 10 jobs per worker. "Woken": handler and submitter call `notifyWorker`, which works only inside one process.
-          It too fetches a job while the end of the last job is being stored.
-
-        """;
-
-    private static void PrintRates(Dictionary<Contender, Dictionary<int, List<Round>>> drains)
-    {
-        PrintHead("jobs/s, median (lowest–highest)");
-        foreach (var (contender, rounds) in drains)
-            Console.WriteLine($"| {contender.Name} |{Cells(count => rounds[count].Select(round => round.JobsPerSecond).Spread("F0"))}");
-
-        var temper = drains.First().Value;
-        PrintHead("Temper ÷ it, round by round, median (lowest–highest)");
-        foreach (var (contender, rounds) in drains.Skip(1))
-            Console.WriteLine($"| {contender.Name} |{Cells(count => temper[count].Zip(rounds[count], (a, b) => a.JobsPerSecond / b.JobsPerSecond).Spread("F2"))}");
-    }
-
-    private static void PrintCosts(Dictionary<Contender, Dictionary<int, List<Round>>> drains)
-    {
-        PrintHead("a job's processor time, µs, PostgreSQL + workers; WAL, bytes; medians");
-        foreach (var (contender, rounds) in drains)
-            Console.WriteLine($"| {contender.Name} |{Cells(count =>
-            {
-                double Of(Func<Cost, double> part) => rounds[count].Select(round => part(round.Drained.Cost) / round.Jobs).Median();
-                return $"{1e6 * Of(cost => cost.ServerCpuSeconds):F0} + {1e6 * Of(cost => cost.WorkersCpuSeconds):F0}; {Of(cost => cost.WalBytes):F0}";
-            })}");
-    }
-
-    private static void PrintHead(string what) =>
-        Console.WriteLine($"\n| {what} |{Cells(count => $"{count} worker{(count == 1 ? "" : "s")}")}\n|---|{Cells(_ => "---").Replace(" ", "")}");
-
-    private static string Cells(Func<int, string> cell) => string.Concat(WorkerCounts.Select(count => $" {cell(count)} |"));
-
-    private static void PrintWaits(Dictionary<Contender, Dictionary<int, List<double>>> waits)
-    {
-        Console.WriteLine($"\n{waits.First().Value[1].Count} jobs each, one at a time at random times, idle workers in the submitter's process; from the answer to COMMIT to the start of the handler.");
-        PrintHead("ms, median / p99 (largest)");
-        foreach (var (contender, lists) in waits)
-            Console.WriteLine($"| {contender.Name} |{Cells(count => $"{lists[count].Median():F1} / {lists[count].Quantile(0.99):F1} ({lists[count].Max():F1})")}");
-    }
+    /// <summary>Tests keep their pools small.</summary>
+    private static string Pooled(TestDatabase database) => new NpgsqlConnectionStringBuilder(database.ConnectionString) { MaxPoolSize = 60 }.ToString();
 }

@@ -4,6 +4,7 @@ using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using Temper.Api.Calibration;
 using Temper.Api.Datasets;
+using Temper.Api.Engine;
 using Temper.Api.Health;
 using Temper.Api.Http;
 using Temper.Api.Jobs;
@@ -54,6 +55,7 @@ builder.Services.AddExceptionHandler<DatabaseOutage>();
 builder.Services.AddOverload();
 builder.Services.AddHealth();
 builder.Services.AddOpenApi(keys);
+builder.Services.AddDashboard(connectionString, database);
 
 var app = builder.Build();
 app.UseExceptionHandler(new ExceptionHandlerOptions
@@ -61,10 +63,12 @@ app.UseExceptionHandler(new ExceptionHandlerOptions
     StatusCodeSelector = exception => exception is BadHttpRequestException refused ? refused.StatusCode : StatusCodes.Status500InternalServerError,
 });
 app.UseStatusCodePages();
+app.UseSameOrigin();
 app.UseApiKeys();
 app.UseRateLimiter();
 app.UseOpenApi();
 app.UseSchema();
+app.UseDashboard();
 app.MapJobs();
 app.MapCalibration();
 app.MapStudies();

@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Migrations;
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using Temper.Store.Engine;
 
 namespace Temper.Store;
 
@@ -50,6 +51,7 @@ public static class Migrator
         await using var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(database).Options);
         db.Database.SetCommandTimeout(0); // an index on a million rows takes its time
         await db.Database.MigrateAsync(cancellationToken);
+        await EngineSchema.InstallAsync(database, cancellationToken);
     }
 
     /// <summary>Asks without EF Core, which takes two seconds to make its model and its plan: nearly every start finds nothing to do.</summary>
@@ -60,6 +62,6 @@ public static class Migrator
         if (!(bool)(await isKept.ExecuteScalarAsync(cancellationToken))!) return false;
         await using var count = new NpgsqlCommand("""SELECT count(*) FROM "__EFMigrationsHistory" WHERE "MigrationId" = ANY ($1)""", connection) { CommandTimeout = 0 }; // another's migration may hold the table
         count.Parameters.AddWithValue(Ids);
-        return (long)(await count.ExecuteScalarAsync(cancellationToken))! == Ids.Length;
+        return (long)(await count.ExecuteScalarAsync(cancellationToken))! == Ids.Length && await EngineSchema.IsCurrentAsync(connection, cancellationToken);
     }
 }

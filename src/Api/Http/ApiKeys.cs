@@ -1,12 +1,14 @@
+using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Primitives;
+using Temper.Api.Engine;
 
 namespace Temper.Api.Http;
 
 /// <summary>
 /// Access by key: `Authorization: Bearer KEY`, the keys from configuration `Api:Keys` (in the environment `Api__Keys__0`
-/// and so on). Without keys the API serves this machine only and refuses to start on any other address.
+/// and so on). For Hangfire's dashboard, which is opened in a browser, the key may also be the password of HTTP Basic authentication. Without keys the API serves this machine only and refuses to start on any other address.
 /// </summary>
 internal sealed class ApiKeys
 {
@@ -25,14 +27,31 @@ internal sealed class ApiKeys
 
     /// <summary>Health and documentation tell nothing of anyone's jobs.</summary>
     public bool Allows(HttpRequest request) =>
-        !Any || request.Path.StartsWithSegments("/health") || request.Path.StartsWithSegments("/swagger") || request.Path == "/" || Knows(request.Headers.Authorization);
+        !Any || request.Path.StartsWithSegments("/health") || request.Path.StartsWithSegments("/swagger") || request.Path == "/" || Knows(request.Headers.Authorization) || (IsForBrowsers(request.Path) && KnowsPassword(request.Headers.Authorization));
+
+    /// <summary>Whether a browser is to ask its user for a key.</summary>
+    public static bool IsForBrowsers(PathString path) => path.StartsWithSegments(Dashboard.Path);
 
     private bool Knows(StringValues authorization)
     {
         const string scheme = "Bearer ";
         if (authorization.ToString() is not { } value || !value.StartsWith(scheme, StringComparison.OrdinalIgnoreCase)) return false;
+        return Knows(value[scheme.Length..].Trim());
+    }
+
+    /// <summary>The user name does not matter.</summary>
+    private bool KnowsPassword(StringValues authorization) =>
+        AuthenticationHeaderValue.TryParse(authorization.ToString(), out var header) && header.Parameter is { } parameter
+        && header.Scheme.Equals("Basic", StringComparison.OrdinalIgnoreCase)
+        && Convert.FromBase64String(IsBase64(parameter) ? parameter : "") is { Length: > 0 } bytes && Encoding.UTF8.GetString(bytes) is var pair
+        && pair.IndexOf(':') is >= 0 and var colon && Knows(pair[(colon + 1)..]);
+
+    private static bool IsBase64(string text) => System.Buffers.Text.Base64.IsValid(text);
+
+    private bool Knows(string key)
+    {
         // Digests have one length and are compared in constant time: an answer's timing tells nothing of a key.
-        var presented = Digest(value[scheme.Length..].Trim());
+        var presented = Digest(key);
         return digests.Aggregate(false, (known, digest) => known | CryptographicOperations.FixedTimeEquals(digest, presented));
     }
 
@@ -51,7 +70,7 @@ internal static class ApiKeysMiddleware
                 await next(context);
                 return;
             }
-            context.Response.Headers.WWWAuthenticate = "Bearer";
+            context.Response.Headers.WWWAuthenticate = ApiKeys.IsForBrowsers(context.Request.Path) ? "Basic realm=\"Temper, with a key as the password\"" : "Bearer";
             await Problems.Of(StatusCodes.Status401Unauthorized, "A key is needed.", "Send one of the configured keys as `Authorization: Bearer KEY`.").ExecuteAsync(context);
         });
     }

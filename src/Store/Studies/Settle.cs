@@ -12,19 +12,34 @@ public sealed partial class StudyQueue
 
     /// <summary>
     /// To be called when a job of the study has ended: drops the arms that halving finds clearly worse, and cancels what is left when
-    /// the budget is used up. Whoever is interrupted in it leaves it to the end of the next job.
+    /// the budget is used up. It may be called at any time and several times at once: each call looks at what is there then.
     /// </summary>
     public async Task SettleAsync(Guid id, CancellationToken cancellationToken)
     {
         if (await SpecAsync(id, cancellationToken) is not { } spec || (!spec.SuccessiveHalving && spec.Budget?.MaxMinutes is null)) return;
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        // Who holds the study changes it, and a later end looks again: not worth a slot's waiting.
+        // Who holds the study changes it. A later end looks again, and so does the minutely job.
         if (await LockAsync(connection, id, cancellationToken, "SKIP LOCKED") is not { } current) return;
         if (current.SuccessiveHalving) await DropLosersAsync(connection, id, current, cancellationToken);
         if (current.Budget?.MaxMinutes is { } minutes && await MinutesAsync(connection, id, cancellationToken) >= minutes)
             await ExecuteAsync(connection, JobQueue.Cancel(OfStudy, OutOfMinutes), cancellationToken, new NpgsqlParameter("id", id));
         await transaction.CommitAsync(cancellationToken);
+    }
+
+    /// <returns>The studies that <see cref="SettleAsync"/> may have something to do for.</returns>
+    public async Task<IReadOnlyList<Guid>> ToSettleAsync(CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(
+            """
+            SELECT id FROM studies
+            WHERE ((spec->>'successiveHalving')::boolean OR spec->'budget'->>'maxMinutes' IS NOT NULL)
+              AND EXISTS (SELECT FROM jobs WHERE study_id = studies.id AND state IN ('queued', 'running', 'paused'))
+            """);
+        var studies = new List<Guid>();
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        while (await row.ReadAsync(cancellationToken)) studies.Add(row.GetGuid(0));
+        return studies;
     }
 
     private async Task<StudySpec?> SpecAsync(Guid id, CancellationToken cancellationToken)

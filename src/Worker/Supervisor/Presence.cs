@@ -13,7 +13,6 @@ namespace Temper.Worker.Supervisor;
 internal sealed class Presence(WorkerIdentity worker, JobQueue queue, Doorbell doorbell, WorkerOptions options, ILogger log)
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan ForgetInterval = TimeSpan.FromMinutes(1);
 
     // A peer that vanished without a word is noticed within about 8 s, on both ends.
     private readonly string connectionString = new NpgsqlConnectionStringBuilder(Database.WithTimeout(options.ConnectionString!))
@@ -27,6 +26,9 @@ internal sealed class Presence(WorkerIdentity worker, JobQueue queue, Doorbell d
 
     /// <summary>Called with the id of a running job that its user wants stopped, and how.</summary>
     public required Action<Guid, StopRequest> OnStop { get; init; }
+
+    /// <summary>Called when jobs were taken from a lost worker.</summary>
+    public Action OnRescue { private get; init; } = () => { };
 
     public async Task RunAsync(CancellationToken stopping)
     {
@@ -55,7 +57,7 @@ internal sealed class Presence(WorkerIdentity worker, JobQueue queue, Doorbell d
         await using (var listen = new NpgsqlCommand($"LISTEN {JobQueue.Channel}", connection)) await listen.ExecuteNonQueryAsync(stopping);
         doorbell.Ring(); // for what was submitted while nobody listened
 
-        var (present, lost, forgotten) = (false, new LostWorkers(worker.Id, options.Lease), 0L);
+        var (present, lost) = (false, new LostWorkers(worker.Id, options.Lease));
         while (true)
         {
             // After a reconnect the old session may still hold the lock for a moment; it tells the same.
@@ -64,11 +66,6 @@ internal sealed class Presence(WorkerIdentity worker, JobQueue queue, Doorbell d
             try
             {
                 foreach (var (sighting, reason) in judged) await RescueAsync(sighting, reason, stopping);
-                if (Stopwatch.GetElapsedTime(forgotten) > ForgetInterval)
-                {
-                    forgotten = Stopwatch.GetTimestamp();
-                    await queue.ForgetDeadWorkersAsync(stopping);
-                }
             }
             catch (NpgsqlException e)
             {
@@ -95,7 +92,9 @@ internal sealed class Presence(WorkerIdentity worker, JobQueue queue, Doorbell d
     private async Task RescueAsync(WorkerSighting sighting, string reason, CancellationToken stopping)
     {
         var rescued = await queue.RescueAsync(sighting, reason, stopping);
-        if (rescued.Count > 0) log.LogWarning("Took {Jobs} from worker {Worker}: {Reason}", string.Join(", ", rescued), sighting.Worker, reason);
+        if (rescued.Count == 0) return;
+        log.LogWarning("Took {Jobs} from worker {Worker}: {Reason}", string.Join(", ", rescued), sighting.Worker, reason);
+        OnRescue();
     }
 
     private void Hear(string notice)

@@ -1,96 +1,105 @@
 using Npgsql;
+using Temper.Store.Engine;
 using Temper.Store.Queue;
-using Temper.Store.Studies;
+using Temper.Worker.Engine;
 
 namespace Temper.Worker.Supervisor;
 
-/// <summary>One slot: claims a job, has its runner train it, records how it ended, and again.</summary>
-internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, StudyQueue studies, Doorbell doorbell, Breaker breaker, WorkerOptions options, ILogger log) : IAsyncDisposable
+/// <summary>A place for one job at a time, with a warm runner: claims a job, has its runner train it, and records how it ended.</summary>
+internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Breaker breaker, WorkerOptions options, ILogger log) : ISlot
 {
-    /// <summary>What a missed notification costs at most.</summary>
-    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
-
     private RunnerProcess? runner;
 
-    /// <summary>The job this slot holds, if it holds one.</summary>
     public Attempt? Attempt { get; private set; }
+
+    public bool HasFailed { get; private set; }
 
     /// <summary>A runner started beforehand, to be used first.</summary>
     public RunnerProcess? Runner { init => runner = value; }
 
-    public async Task RunAsync(CancellationToken stopping)
+    /// <summary>Called when a job of a study has ended here.</summary>
+    public Action<Guid> OnStudyJobEnded { private get; init; } = _ => { };
+
+    /// <summary>Looks once for a job. A suspended worker tries a fresh runner instead, when it is time for that.</summary>
+    public async Task<Attempt?> TryClaimAsync(CancellationToken stopping)
     {
-        while (!stopping.IsCancellationRequested)
+        HasFailed = false;
+        try
         {
-            try
+            if (breaker.SuspendedReason is not null)
             {
-                if (breaker.SuspendedReason is not null) await ProbeAsync(stopping);
-                else await TakeJobAsync(stopping);
+                await ProbeAsync(stopping);
+                return null;
             }
-            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-            {
-            }
-            catch (RunnerFailedException e)
-            {
-                log.LogWarning("Slot {Slot} has no runner: {Reason}", number, e.Message);
-                breaker.RunnerDidNotStart(e.Message);
-            }
-            catch (Exception e)
-            {
-                // Whatever one job brought about, the slot lives on for the next.
-                if (e is NpgsqlException) log.LogWarning("Slot {Slot} cannot take work: {Reason}", number, e.Message);
-                else log.LogError(e, "Slot {Slot} failed", number);
-                await Task.WhenAny(Task.Delay(Patience.RetryDelay, stopping));
-            }
+            var ready = (await HealthyRunnerAsync(stopping)).Ready;
+            // From here on heartbeats know of it, and a stop reaches it.
+            return Attempt = await queue.ClaimAsync(worker.Id, ready.HasCuda, stopping) is { } job ? new(job) : null;
         }
-    }
-
-    private async Task TakeJobAsync(CancellationToken stopping)
-    {
-        var ready = (await HealthyRunnerAsync(stopping)).Ready;
-        var ring = doorbell.NextRing;
-        if (await queue.ClaimAsync(worker.Id, ready.HasCuda, stopping) is { } job) await CarryOutAsync(job, stopping);
-        else await Task.WhenAny(ring, Task.Delay(PollInterval, stopping));
-    }
-
-    /// <summary>A runner that starts has trained on blank images: the device and libtorch work.</summary>
-    private async Task ProbeAsync(CancellationToken stopping)
-    {
-        if (!breaker.TryBeginProbe())
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
-            await Task.WhenAny(Task.Delay(PollInterval, stopping));
-            return;
+            throw;
         }
-        await DropRunnerAsync();
-        await HealthyRunnerAsync(stopping);
-        breaker.ProbePassed();
-        log.LogInformation("A fresh runner trains: the worker takes jobs again");
+        catch (RunnerFailedException e)
+        {
+            log.LogWarning("Slot {Slot} has no runner: {Reason}", number, e.Message);
+            breaker.RunnerDidNotStart(e.Message);
+        }
+        catch (Exception e)
+        {
+            if (e is NpgsqlException) log.LogWarning("Slot {Slot} cannot take work: {Reason}", number, e.Message);
+            else log.LogError(e, "Slot {Slot} failed", number);
+        }
+        HasFailed = true;
+        return null;
     }
 
-    private async Task CarryOutAsync(ClaimedJob job, CancellationToken stopping)
+    public async Task<AttemptResult> CarryOutAsync(Attempt attempt, CancellationToken stopping)
     {
+        var job = attempt.Job;
         using var scope = log.BeginScope("Job {JobId} attempt {Attempt}", job.Id, job.Attempt);
         log.LogInformation("Job {JobId} attempt {Attempt} started: {Dataset}, ε {Epsilon}, {Epochs} epochs", job.Id, job.Attempt, job.Spec.Dataset, job.Spec.Epsilon, job.Spec.Epochs);
-        var attempt = new Attempt(job);
-        Attempt = attempt;
         try
         {
             using var shutdown = stopping.Register(() => attempt.AskToStop(StopReason.ShuttingDown));
             using var timeout = new CancellationTokenSource(job.Spec.TimeoutSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : Timeout.InfiniteTimeSpan);
             using var timer = timeout.Token.Register(() => attempt.AskToStop(StopReason.TimedOut));
-            await RecordAsync(job, await TrainAsync(attempt));
+            return await RecordAsync(job, await TrainAsync(attempt));
         }
-        catch (Exception e)
+        catch (Exception e) when (e is not AttemptFailedException)
         {
+            log.LogError(e, "Slot {Slot} failed", number);
             // The runner may be at this job still; the next job gets another.
             await DropRunnerAsync();
             await GiveBackAsync(job, $"its worker failed: {e.Message}");
-            throw;
+            throw new AttemptFailedException($"its worker failed: {e.Message}");
         }
         finally
         {
             Attempt = null;
         }
+    }
+
+    public async Task HandBackAsync(Attempt attempt, string reason)
+    {
+        try
+        {
+            var ours = await Patience.UntilDatabaseAnswersAsync(() => queue.HandBackAsync(attempt.Job, reason, CancellationToken.None), log);
+            log.LogInformation("Job {JobId} attempt {Attempt} handed back: {Reason}{Fenced}", attempt.Job.Id, attempt.Job.Attempt, reason, ours ? "" : ", but it was no longer ours: nothing written");
+        }
+        finally
+        {
+            Attempt = null;
+        }
+    }
+
+    /// <summary>A runner that starts has trained on blank images: the device and libtorch work.</summary>
+    private async Task ProbeAsync(CancellationToken stopping)
+    {
+        if (!breaker.TryBeginProbe()) return;
+        await DropRunnerAsync();
+        await HealthyRunnerAsync(stopping);
+        breaker.ProbePassed();
+        log.LogInformation("A fresh runner trains: the worker takes jobs again");
     }
 
     private async Task<Ending> TrainAsync(Attempt attempt)
@@ -114,7 +123,9 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, St
         if (breaker.SuspendedReason is { } reason) log.LogError("The worker takes no jobs for now: {Reason}", reason);
     }
 
-    private async Task RecordAsync(ClaimedJob job, Ending ending)
+    /// <returns>How it ended, for Hangfire.</returns>
+    /// <exception cref="AttemptFailedException">It failed.</exception>
+    private async Task<AttemptResult> RecordAsync(ClaimedJob job, Ending ending)
     {
         var none = CancellationToken.None;
         var (what, write) = ending switch
@@ -128,31 +139,31 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, St
             _ => ("lost to a rescue", () => Task.FromResult(true)),
         };
         bool ours;
+        string? refusal = null;
         try
         {
             ours = await Patience.UntilDatabaseAnswersAsync(write, log);
         }
         catch (NpgsqlException e)
         {
-            var refused = $"The database refused its end ({what}): {e.Message}";
-            log.LogError("Job {JobId} attempt {Attempt}: {Reason}", job.Id, job.Attempt, refused);
-            ours = await GiveBackAsync(job, refused);
+            refusal = $"The database refused its end ({what}): {e.Message}";
+            log.LogError("Job {JobId} attempt {Attempt}: {Reason}", job.Id, job.Attempt, refusal);
+            ours = await GiveBackAsync(job, refusal);
         }
         log.LogInformation("Job {JobId} attempt {Attempt} {What}{Fenced}", job.Id, job.Attempt, what, ours ? "" : ", but it was no longer ours: nothing written");
-        if (ours && job.Study is { } study) await SettleAsync(study);
-    }
-
-    /// <summary>Does the study need what was only to be known at the end of a job? Not worth waiting for: the next end asks again.</summary>
-    private async Task SettleAsync(Guid study)
-    {
-        try
+        if (ours && job.Study is { } study) OnStudyJobEnded(study);
+        if (!ours) return new("lost", "It was taken away from this worker.");
+        if (refusal is not null) throw new AttemptFailedException(refusal);
+        return ending switch
         {
-            await studies.SettleAsync(study, CancellationToken.None);
-        }
-        catch (Exception e) // of a newer build's spec as well: the job has ended, and its runner is sound
-        {
-            log.LogWarning("Study {StudyId} was not looked at after the end of a job: {Reason}", study, e.Message);
-        }
+            Ending.Succeeded => AttemptResult.Succeeded,
+            Ending.Failed failed => throw new AttemptFailedException(failed.Reason, failed.ErrorOutput),
+            Ending.Stopped(StopReason.TimedOut) => throw new AttemptFailedException($"It ran longer than its timeoutSeconds of {job.Spec.TimeoutSeconds}."),
+            Ending.Stopped(StopReason.Cancelled) => new("cancelled"),
+            Ending.Stopped(StopReason.Paused) => new("paused"),
+            Ending.Stopped(StopReason.ShuttingDown) => new("handed_back", "its worker shut down"),
+            _ => new("lost", "It was taken away from this worker."),
+        };
     }
 
     private Task<bool> GiveBackAsync(ClaimedJob job, string reason) =>

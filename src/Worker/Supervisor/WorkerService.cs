@@ -1,20 +1,23 @@
+using Hangfire;
 using Npgsql;
 using Temper.Domain.Jobs;
 using Temper.Store;
+using Temper.Store.Engine;
 using Temper.Store.Queue;
-using Temper.Store.Studies;
+using Temper.Worker.Engine;
 
 namespace Temper.Worker.Supervisor;
 
-/// <summary>The worker: registers itself, keeps its slots busy, and hands their jobs back when it is told to stop. It never loads libtorch.</summary>
-internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions options, ILogger<WorkerService> log) : BackgroundService
+/// <summary>The worker: registers itself, runs Hangfire's server over its slots, and hands their jobs back when it is told to stop. It never loads libtorch.</summary>
+internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions options, ILoggerFactory loggers, ILogger<WorkerService> log) : BackgroundService
 {
     private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan RunnerRetryDelay = TimeSpan.FromSeconds(5);
 
+    private static readonly TimeSpan RecurringJobsInterval = TimeSpan.FromMinutes(5), HangfireGrace = TimeSpan.FromSeconds(2);
+
     private readonly JobQueue queue = new(database);
-    private readonly StudyQueue studies = new(database);
     private readonly Doorbell doorbell = new();
     private readonly Breaker breaker = new(options.BreakerJobs, options.ProbeInterval, TimeProvider.System);
 
@@ -35,20 +38,28 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
 
     private async Task WorkAsync(CancellationToken stopping)
     {
+        // At once: the runner loads libtorch while the database is asked for its schema.
+        var starting = StartFirstRunnerAsync(stopping);
         await Migrator.MigrateWhenUpAsync(database, log, stopping);
-        var first = await StartFirstRunnerAsync(stopping);
+        var first = await starting;
         var worker = WorkerIdentity.Create(first.Ready.HasCuda ? "cuda" : "cpu", options.Slots);
-        var slots = Enumerable.Range(0, options.Slots)
-            .Select(i => new Slot(i, worker, queue, studies, doorbell, breaker, options, log) { Runner = i == 0 ? first : null })
-            .ToArray();
+        JobStorage? storage = null;
+        StudySettling? settling = null;
+        await using var slots = new SlotPool(Enumerable.Range(0, options.Slots)
+            .Select(i => new Slot(i, worker, queue, breaker, options, log) { Runner = i == 0 ? first : null, OnStudyJobEnded = study => settling!.JobEnded(study) }));
+        var claims = new ClaimingQueue(database, slots, doorbell, log) { Storage = () => storage! };
+        storage = EngineStorage.Open(options.ConnectionString!, claims, EngineServer.Connections(options.Slots), EngineServer.CommandSeconds);
+        settling = new(storage, log);
+        var sweep = new AttemptSweep(queue, worker, log);
         var presence = new Presence(worker, queue, doorbell, options, log)
         {
             // A stale attempt at the same job stops as well: it has nothing to gain.
             OnStop = (id, request) =>
             {
-                foreach (var slot in slots)
-                    if (slot.Attempt is { } attempt && attempt.Job.Id == id) attempt.AskToStop(Reason(request));
+                foreach (var attempt in slots.Attempts)
+                    if (attempt.Job.Id == id) attempt.AskToStop(Reason(request));
             },
+            OnRescue = sweep.Wake,
         };
 
         // Registered before the first claim, because jobs refer to the worker's row.
@@ -62,14 +73,47 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         var heartbeats = OrEndAllAsync(HeartbeatAsync(worker, slots, slotsDone.Token), ending);
         var present = OrEndAllAsync(presence.RunAsync(left.Token), ending);
-        await Task.WhenAll(slots.Select(slot => OrEndAllAsync(slot.RunAsync(ending.Token), ending)));
+        EngineServer.Configure(loggers);
+        var server = EngineServer.Start(storage, database, worker, new TrainingJob(claims, queue, ending.Token), sweep, log);
+        _ = AddRecurringJobsAsync(storage, ending.Token);
+        await Task.WhenAny(Task.Delay(Timeout.Infinite, ending.Token));
+        server.SendStop();
+        await slots.DrainAsync();
         await slotsDone.CancelAsync();
         await heartbeats;
-
-        foreach (var slot in slots) await slot.DisposeAsync();
         await LeaveAsync(worker);
         await left.CancelAsync();
         await present;
+
+        // Nothing of a job depends on what follows, and a wait for one of Hangfire's locks cannot be cancelled.
+        using var enough = new CancellationTokenSource(HangfireGrace);
+        try
+        {
+            await settling.FlushAsync().WaitAsync(enough.Token);
+            await server.WaitForShutdownAsync(enough.Token);
+            server.Dispose();
+        }
+        catch (OperationCanceledException)
+        {
+            log.LogWarning("Hangfire's server did not end within {Seconds} s", HangfireGrace.TotalSeconds);
+        }
+    }
+
+    /// <summary>Again and again: Hangfire disables a recurring job that it could not enqueue five times, and an operator may remove one.</summary>
+    private async Task AddRecurringJobsAsync(JobStorage storage, CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            try
+            {
+                await Task.Run(() => EngineServer.AddRecurringJobs(storage), CancellationToken.None);
+            }
+            catch (Exception e)
+            {
+                log.LogWarning("The recurring jobs could not be stored, trying again: {Reason}", e.Message);
+            }
+            await Task.WhenAny(Task.Delay(RecurringJobsInterval, stopping));
+        }
     }
 
     /// <summary>It tells what this machine trains on. As long as none starts, the worker offers nothing and says why.</summary>
@@ -103,7 +147,7 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         }
     }
 
-    private async Task HeartbeatAsync(WorkerIdentity worker, Slot[] slots, CancellationToken stopping)
+    private async Task HeartbeatAsync(WorkerIdentity worker, SlotPool slots, CancellationToken stopping)
     {
         using var timer = new PeriodicTimer(HeartbeatInterval);
         while (!stopping.IsCancellationRequested)
@@ -123,11 +167,11 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         }
     }
 
-    private async Task BeatAsync(WorkerIdentity worker, Slot[] slots, CancellationToken stopping)
+    private async Task BeatAsync(WorkerIdentity worker, SlotPool slots, CancellationToken stopping)
     {
-        var attempts = slots.Select(slot => slot.Attempt).OfType<Attempt>().ToArray();
+        var attempts = slots.Attempts.ToArray();
         var held = await queue.HeartbeatAsync(worker, [.. attempts.Select(a => new HeldJob(a.Job, a.Progress))], breaker.SuspendedReason, stopping,
-            () => slots.Select(slot => slot.Attempt).OfType<Attempt>().Select(a => a.Job));
+            () => slots.Attempts.Select(a => a.Job));
         foreach (var attempt in attempts)
         {
             // An attempt that ended during this call is missing too; by then nobody waits for its stop.

@@ -57,6 +57,22 @@ public sealed class ChaosDatabase : IAsyncDisposable
         return (int)await CountAsync("SELECT count(*) FROM unnest($1) AS pid WHERE pg_terminate_backend(pid)", chosen);
     }
 
+    /// <summary>Whoever wants to write one of Hangfire's jobs waits, unless the lock goes with a restart of the database.</summary>
+    public async Task LockHangfireAsync(TimeSpan time)
+    {
+        try
+        {
+            await using var connection = await database.OpenConnectionAsync();
+            await using var transaction = await connection.BeginTransactionAsync();
+            await using var take = new NpgsqlCommand("LOCK TABLE hangfire.job, hangfire.state IN ACCESS EXCLUSIVE MODE", connection);
+            await take.ExecuteNonQueryAsync();
+            await Task.Delay(time);
+        }
+        catch (NpgsqlException)
+        {
+        }
+    }
+
     public ValueTask DisposeAsync() => database.DisposeAsync();
 
     /// <summary>The database restarts now and then: every question is one that can be asked again.</summary>

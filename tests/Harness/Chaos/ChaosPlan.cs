@@ -21,6 +21,7 @@ public sealed class ChaosPlan
         (FaultKind.WorkerStalled, 4), (FaultKind.WorkerStalledBeyondLease, 2), (FaultKind.RunnerStalled, 3),
         (FaultKind.WorkerToldToStop, 2), (FaultKind.DatabaseRestarted, 2), (FaultKind.DatabaseCrashed, 2),
         (FaultKind.WorkerCutOff, 4), (FaultKind.BackendsTerminated, 3), (FaultKind.ApiCutOff, 2),
+        (FaultKind.HangfireLocked, 2), (FaultKind.OperatorMeddles, 2),
     ];
 
     private static readonly double[] Epsilons = [0, 0.05, 0.1, 0.2];
@@ -82,6 +83,7 @@ public sealed class ChaosPlan
         FaultKind.WorkerStalledBeyondLease => random.NextDouble(BeyondLeaseSeconds, BeyondLeaseSeconds + 3),
         FaultKind.RunnerStalled => random.NextDouble(1, 2),
         FaultKind.WorkerCutOff or FaultKind.ApiCutOff => random.NextDouble(0.1, 4),
+        FaultKind.HangfireLocked => random.NextDouble(0.5, 6),
         _ => 0,
     });
 }

@@ -50,6 +50,7 @@ public static class ChaosRun
         await looks;
         await submissions.CheckAsync(outcomes);
         await Audit.CheckAsync(stage.Database, violations);
+        await Operator.CheckAsync(stage.Database, violations);
         await stage.CloseSeatsAsync();
         return await ChaosReport.OfAsync(options, plan, schedule, submissions, outcomes, fuzzer, stage, client, violations);
     }

@@ -78,6 +78,11 @@ public sealed class ChaosStage : IAsyncDisposable
                 return true;
             case FaultKind.BackendsTerminated:
                 using (Api.DatabaseAway.Open()) return await Database.TerminateBackendsAsync(fault.Target) > 0;
+            case FaultKind.HangfireLocked:
+                await Database.LockHangfireAsync(fault.Lasts);
+                return true;
+            case FaultKind.OperatorMeddles:
+                return await Operator.MeddleAsync(Database, Api.Address, violations);
             default:
                 throw new ArgumentException($"{fault.Kind} is no fault.");
         }

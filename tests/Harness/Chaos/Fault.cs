@@ -22,6 +22,12 @@ public enum FaultKind
     WorkerCutOff,
     BackendsTerminated,
     ApiCutOff,
+
+    /// <summary>Hangfire's tables are locked, the jobs table is not.</summary>
+    HangfireLocked,
+
+    /// <summary>Somebody requeues and deletes on Hangfire's dashboard what Hangfire runs and ran.</summary>
+    OperatorMeddles,
 }
 
 /// <summary>One thing that goes wrong.</summary>

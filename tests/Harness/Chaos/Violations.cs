@@ -17,6 +17,9 @@ public enum Rule
     ProcessEndedByItself,
     ServerError,
     ConnectionBrokenWhileTheApiWasUp,
+
+    /// <summary>It shows an attempt as running that is over, keeps one for ever, or ran one that an operator put back.</summary>
+    HangfireDisagrees,
 }
 
 /// <summary>Every rule with what broke it; safe to use from all sides at once.</summary>

@@ -12,7 +12,7 @@ internal readonly record struct Statement(Deed Deed, Guid Worker = default, Guid
 
 internal enum Deed
 {
-    Submit, Claim, Beat, Start, Report, ReadCheckpoint, Succeed, Fail, GiveBack, HandBack, HandBackUnknown,
+    Submit, Claim, Tell, TellOver, Sweep, Beat, Start, Report, ReadCheckpoint, Succeed, Fail, GiveBack, HandBack, HandBackUnknown,
     Lock, Watch, Rescue, HandBackAll, DeleteWorker, Forget, Cancel, Pause, Resume, Retry, Delete,
 }
 
@@ -60,7 +60,7 @@ internal sealed class Call<T>(World world, Process caller, Session? session, Sta
     }
 
     private bool CanReach() =>
-        world.Server.IsUp && world.Server.Lives == life && (!world.Server.IsFull || what.OnlyReads)
+        world.Server.IsUp && world.Server.Lives == life && !(world.Server.Engine.Refuse && what.Deed is Deed.Tell or Deed.TellOver or Deed.Sweep) && (!world.Server.IsFull || what.OnlyReads)
         && (session is null or { IsOpen: true, IsBroken: false }) && !world.Troubles.IsCut(Process);
 
     private void Execute()

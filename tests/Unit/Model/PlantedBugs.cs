@@ -36,6 +36,10 @@ internal static class PlantedBugs
         ["a claim whose answer is under way goes back"] = new(10_000, Worker: (world, id, slots) => new GivesBackAtOnce(world, id, slots)),
         ["what a worker knows is what it knew before its heartbeat"] = new(20_000, Worker: (world, id, slots) => new KnewBefore(world, id, slots)),
         ["a report whose answer was lost counts as stored"] = new(1_000, Worker: (world, id, slots) => new ReportsOnce(world, id, slots)),
+        ["a restarted server hands back what its old threads run"] = new(2_000, Worker: (world, id, slots) => new HandsBackAtRestart(world, id, slots)),
+        ["a slot is freed twice"] = new(1_000, Worker: (world, id, slots) => new FreesTwice(world, id, slots)),
+        ["an attempt that Hangfire hands over again is begun again"] = new(2_000, Worker: (world, id, slots) => new BeginsTwice(world, id, slots)),
+        ["the sweep closes what is not of a living worker"] = new(2_000, Worker: (world, id, slots) => new SweepsTheSilent(world, id, slots)),
         ["checkpoint and epochs are two statements"] = new(1_000, Worker: (world, id, slots) => new ReportsInTwoSteps(world, id, slots)),
     };
 
@@ -240,6 +244,30 @@ internal static class PlantedBugs
     private sealed class KnewBefore(World world, Guid id, int slots) : SimulatedWorker(world, id, slots)
     {
         protected override bool Knows(List<SimulatedAttempt> before, OwnedJob job) => before.Exists(attempt => attempt.Is(job));
+    }
+
+    private sealed class HandsBackAtRestart(World world, Guid id, int slots) : SimulatedWorker(world, id, slots)
+    {
+        public override void RestartedServer(IReadOnlyList<SimulatedFetch> fetched)
+        {
+            foreach (var fetch in fetched) _ = UntilAnsweredAsync(Deed.HandBack, fetch.Attempt, queue => queue.HandBack(fetch.Attempt.Id, fetch.Attempt.Number, "its server restarted"));
+        }
+    }
+
+    private sealed class FreesTwice(World world, Guid id, int slots) : SimulatedWorker(world, id, slots)
+    {
+        public override bool FreesSlotAtDisposal => true;
+    }
+
+    private sealed class BeginsTwice(World world, Guid id, int slots) : SimulatedWorker(world, id, slots)
+    {
+        public override bool Begins(SimulatedFetch fetch) => true;
+    }
+
+    private sealed class SweepsTheSilent(World world, Guid id, int slots) : SimulatedWorker(world, id, slots)
+    {
+        public override bool IsOver(TwinQueue queue, Guid job, int attempt) =>
+            base.IsOver(queue, job, attempt) || queue.Find(job) is { WorkerId: { } owner } && !World.Server.IsLocked(owner);
     }
 
     private sealed class ReportsOnce(World world, Guid id, int slots) : SimulatedWorker(world, id, slots)

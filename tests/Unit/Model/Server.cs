@@ -10,6 +10,8 @@ internal sealed class Server(Simulation simulation, TwinQueue queue)
 
     public TwinQueue Queue { get; } = queue;
 
+    public EngineTables Engine { get; } = new();
+
     public bool IsUp { get; private set; } = true;
 
     /// <summary>Its disk is full: it answers, and stores nothing.</summary>

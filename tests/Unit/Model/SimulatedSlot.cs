@@ -9,32 +9,26 @@ namespace Temper.Unit.Model;
 /// </summary>
 internal sealed class SimulatedSlot(SimulatedWorker worker)
 {
-    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
-
     private readonly World world = worker.World;
     private readonly Simulation simulation = worker.Simulation;
 
-    public SimulatedAttempt? Attempt { get; private set; }
+    public SimulatedAttempt? Attempt { get; set; }
 
-    public async Task RunAsync()
-    {
-        while (!worker.IsStopping)
-        {
-            var rings = worker.Doorbell.Rings;
-            var claim = await worker.ClaimAsync();
-            // A stop breaks off a claim under way, and nobody hears whether it was too late for that.
-            if (worker.IsStopping && simulation.Chance(0.5)) return;
-            if (!claim.Came) await worker.StopBell.WaitAsync(SimulatedWorker.RetryDelay);
-            else if (claim.Value is { } job) await CarryOutAsync(new(worker, job.Id, job.Attempt));
-            else if (rings == worker.Doorbell.Rings) await worker.Doorbell.WaitAsync(PollInterval);
-        }
-    }
+    /// <summary>Whether the attempt is being carried out; before that it is on its way through Hangfire.</summary>
+    public bool IsTraining { get; private set; }
 
-    private async Task CarryOutAsync(SimulatedAttempt attempt)
+    public async Task CarryOutAsync(SimulatedAttempt attempt)
     {
-        Attempt = attempt;
+        world.Witness.Begins(this);
+        IsTraining = true;
         if (worker.IsStopping) attempt.AskToStop(StopReason.ShuttingDown);
         await RecordAsync(attempt, await TrainAsync(attempt));
+        (Attempt, IsTraining) = (null, false);
+    }
+
+    public async Task HandBackAsync(SimulatedAttempt attempt, string reason)
+    {
+        await worker.UntilAnsweredAsync(Deed.HandBack, attempt, queue => queue.HandBack(attempt.Id, attempt.Number, reason));
         Attempt = null;
     }
 

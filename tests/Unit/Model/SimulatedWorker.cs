@@ -6,8 +6,8 @@ using Temper.Worker.Supervisor;
 namespace Temper.Unit.Model;
 
 /// <summary>
-/// src/Worker/Supervisor in the simulated world, loop for loop and wait for wait: this is WorkerService.cs, beside it are
-/// Presence, Slot and Reports. Who is lost is judged by the real <see cref="LostWorkers"/>. A planted bug overrides a method.
+/// src/Worker in the simulated world, loop for loop and wait for wait: this is WorkerService.cs, beside it are Engine, Presence, Slot
+/// and Reports. Who is lost is judged by the real <see cref="LostWorkers"/>. A planted bug overrides a method.
 /// </summary>
 internal class SimulatedWorker : Process
 {
@@ -16,6 +16,7 @@ internal class SimulatedWorker : Process
     private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(1);
 
     private readonly SimulatedPresence presence;
+    private readonly SimulatedEngine engine;
     private bool slotsDone, hasLeft;
 
     public SimulatedWorker(World world, Guid id, int slots) : base(world.Simulation)
@@ -24,6 +25,7 @@ internal class SimulatedWorker : Process
         ClockError = Simulation.Between(-20_000, 20_000);
         presence = new(this);
         Slots = [.. Enumerable.Range(0, slots).Select(_ => new SimulatedSlot(this))];
+        engine = new(this);
     }
 
     public World World { get; }
@@ -38,6 +40,8 @@ internal class SimulatedWorker : Process
     public IReadOnlyList<SimulatedSlot> Slots { get; }
 
     public Session? Session => presence.Session;
+
+    public SimulatedEngine Engine => engine;
 
     /// <summary>Wakes slots that wait for work.</summary>
     public Bell Doorbell { get; }
@@ -83,7 +87,7 @@ internal class SimulatedWorker : Process
         while (!await BeatAsync()) await Delay(RetryDelay);
         // Heartbeats go on until the last slot has handed its job back, and presence until nothing is left to lose.
         var (beating, present) = (KeepBeatingAsync(), presence.RunAsync());
-        await Task.WhenAll(Slots.Select(slot => slot.RunAsync()));
+        await engine.RunAsync();
         slotsDone = true;
         await beating;
         await LeaveAsync();
@@ -175,6 +179,23 @@ internal class SimulatedWorker : Process
     /// <returns>Null: no answer came.</returns>
     public virtual async Task<bool?> ReportAsync(SimulatedAttempt attempt, IReadOnlyList<int> epochs, int? checkpoint) =>
         await Ask(Deed.Report, queue => queue.Report(attempt.Id, attempt.Number, epochs, checkpoint), (attempt.Id, attempt.Number)) is { Came: true } stored ? stored.Value : null;
+
+    /// <summary>Hangfire started another server in this process, beside what the threads of the old one took out.</summary>
+    public virtual void RestartedServer(IReadOnlyList<SimulatedFetch> fetched)
+    {
+    }
+
+    /// <summary>Hangfire's side of a claim was begun before, or is over.</summary>
+    public virtual bool Begins(SimulatedFetch fetch) => !fetch.IsBegun;
+
+    /// <summary>Hangfire has disposed of its side of a claim: is the claim to go back?</summary>
+    public virtual bool GoesBack(SimulatedFetch fetch) => !fetch.IsBegun;
+
+    /// <summary>Whoever began the attempt frees its slot.</summary>
+    public virtual bool FreesSlotAtDisposal => false;
+
+    /// <summary>Hangfire's record says that the attempt runs: is it over in truth?</summary>
+    public virtual bool IsOver(TwinQueue queue, Guid job, int attempt) => queue.Find(job) is not { State: JobState.Running } row || row.Attempt != attempt;
 
     protected virtual bool GivesBackUnknown(OwnedJob job) => job.IsOld;
 

@@ -6,7 +6,7 @@ internal sealed class Troubles(World world)
     private readonly Simulation simulation = world.Simulation;
     private readonly Dictionary<Process, TimeSpan> cutUntil = [];
 
-    public Action<SimulatedWorker>[] Kinds => [BriefStall, LongStall, Crash, ShutDown, DropPresence, BriefCut, LongCut, Restart, Outage, Flap, FullDisk];
+    public Action<SimulatedWorker>[] Kinds => [BriefStall, LongStall, Crash, ShutDown, DropPresence, BriefCut, LongCut, Restart, Outage, Flap, FullDisk, RestartEngine, RefuseEngine, HandOverAgain];
 
     public bool IsCut(Process process) => cutUntil.TryGetValue(process, out var until) && simulation.Now < until;
 
@@ -15,6 +15,7 @@ internal sealed class Troubles(World world)
         cutUntil.Clear();
         world.Server.ComeUp();
         world.Server.IsFull = false;
+        world.Server.Engine.Refuse = false;
         foreach (var worker in world.Workers) worker.Continue();
     }
 
@@ -128,6 +129,30 @@ internal sealed class Troubles(World world)
         world.Server.TroubledUntil = world.Server.WasFullUntil = simulation.Now + time + Health.Aftermath;
         world.Server.IsFull = true;
         simulation.After(time, () => world.Server.IsFull = false);
+    }
+
+    /// <summary>Hangfire takes its server for gone, and starts another in the same process.</summary>
+    private void RestartEngine(SimulatedWorker worker)
+    {
+        Log($"Hangfire restarts its server on {worker}");
+        worker.Resume(worker.Engine.Restart);
+    }
+
+    /// <summary>Hangfire's tables are locked or refuse, the jobs table is not.</summary>
+    private void RefuseEngine(SimulatedWorker _)
+    {
+        if (world.Server.Engine.Refuse || world.Weather.IsClear) return;
+        var time = simulation.Between(0.5, 20);
+        Log($"Hangfire's tables refuse for {time.TotalSeconds:F1} s");
+        world.Server.Engine.Refuse = true;
+        simulation.After(time, () => world.Server.Engine.Refuse = false);
+    }
+
+    /// <summary>An operator has Hangfire run what it ran before, here or on another worker.</summary>
+    private void HandOverAgain(SimulatedWorker worker)
+    {
+        foreach (var (job, attempt) in world.Workers.SelectMany(one => one.Engine.Fetched).Select(attempt => (attempt.Id, attempt.Number)).ToArray())
+            worker.Resume(() => worker.Engine.HandOverAgain(job, attempt));
     }
 
     private void Log(FormattableString what)

@@ -33,6 +33,8 @@ internal sealed class Witness(World world)
     public bool Saw(Statement statement, object? answer)
     {
         if (statement.OnlyReads) return false;
+        if (statement.Deed is Deed.Sweep or Deed.TellOver) Promise(!Runs(statement.Job, statement.Attempt), "Hangfire is not told that an attempt is over which runs");
+        if (statement.Deed == Deed.HandBack) CheckHandBack(statement);
         var changed = false;
         if (Simulation.IsLogged) Log(statement, answer);
         if (statement.Deed == Deed.Beat) lastBeat[statement.Worker] = Simulation.DatabaseTime;
@@ -54,9 +56,25 @@ internal sealed class Witness(World world)
         return changed;
     }
 
+    /// <summary>Seen outside of a statement, in a process that would swallow an exception.</summary>
+    public string? Broken { get; private set; }
+
+    public void Begins(SimulatedSlot slot)
+    {
+        if (slot.IsTraining) Broken ??= "a slot carries out one attempt at a time, and each once";
+    }
+
     public void SawTheEnd()
     {
         foreach (var job in acknowledged) Promise(Queue.Find(job) is not null || deleted.Contains(job), "an acknowledged job is never lost");
+    }
+
+    private bool Runs(Guid job, int attempt) => Queue.Find(job) is { State: JobState.Running } row && row.Attempt == attempt;
+
+    private void CheckHandBack(Statement statement)
+    {
+        foreach (var slot in world.WorkerOf(statement.Worker).Slots)
+            Promise(!(slot.IsTraining && slot.Attempt is { Stop: null } attempt && (attempt.Id, attempt.Number) == (statement.Job, statement.Attempt)), "an attempt that is carried out is not handed back, unless somebody asked for its stop");
     }
 
     private bool Check(SeenJob before, TwinJob row, Statement statement, bool effect)

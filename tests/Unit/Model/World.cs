@@ -77,6 +77,7 @@ internal sealed class World
         while (!IsSettled())
         {
             if (Weather.IsClear && Simulation.Now > Weather.QuietFrom + SettledWithin) throw new ViolationException("liveness: not every job came to its end");
+            if (Witness.Broken is { } promise) throw new ViolationException(promise);
             if (!Simulation.Step()) throw new ViolationException("liveness: nothing happens any more");
         }
         Witness.SawTheEnd();
@@ -107,7 +108,7 @@ internal sealed class World
         if (!users.AreDone || !Weather.NothingIsUnderWay) return false;
         foreach (var job in Server.Queue.Jobs)
             if (!job.State.IsFinal() && job.State != JobState.Paused) return false;
-        return true;
+        return Server.Engine.Processing().Length == 0; // Hangfire knows of every end
     }
 
     /// <summary>Notices go to every open session, each in its own time.</summary>

@@ -1,0 +1,26 @@
+namespace Temper.Api.Http;
+
+/// <summary>
+/// Refuses requests that change something when a page of another site sends them. A browser says so in Sec-Fetch-Site or Origin; scripts
+/// send neither.
+/// </summary>
+internal static class SameOrigin
+{
+    public static void UseSameOrigin(this WebApplication app) => app.Use(async (context, next) =>
+    {
+        if (IsSafe(context.Request.Method) || IsOurs(context.Request))
+        {
+            await next(context);
+            return;
+        }
+        await Problems.Of(StatusCodes.Status403Forbidden, "Another site sent this.", "A web page may send requests that change something only to the site that it is part of.").ExecuteAsync(context);
+    });
+
+    private static bool IsSafe(string method) => HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method);
+
+    private static bool IsOurs(HttpRequest request)
+    {
+        if (request.Headers["Sec-Fetch-Site"].ToString() is { Length: > 0 } site) return site is "same-origin" or "none";
+        return request.Headers.Origin.ToString() is not { Length: > 0 } origin || string.Equals(origin, $"{request.Scheme}://{request.Host}", StringComparison.OrdinalIgnoreCase);
+    }
+}

@@ -1,0 +1,82 @@
+using System.Globalization;
+using Hangfire;
+using Hangfire.Server;
+using Hangfire.States;
+using Temper.Store.Engine;
+using Temper.Store.Queue;
+
+namespace Temper.Worker.Engine;
+
+/// <summary>
+/// Tells Hangfire how those attempts ended whose own worker could not: it died, or its attempt was taken away. Hangfire's jobs name
+/// their attempt in their arguments, and the history of attempts says how it ended.
+/// </summary>
+internal sealed class AttemptSweep(JobQueue queue, WorkerIdentity worker, ILogger log) : IBackgroundProcess
+{
+    private const int MostAtOnce = 10_000;
+
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
+
+    private readonly AutoResetEvent wake = new(false);
+    private HashSet<string> silentServers = [];
+
+    /// <summary>Something ended that its worker will not tell.</summary>
+    public void Wake() => wake.Set();
+
+    /// <summary>A server's name that says which worker's it is; Hangfire adds its process and a number.</summary>
+    public static string ServerName(WorkerIdentity worker) => $"{Environment.MachineName}:{worker.Id:N}";
+
+    public void Execute(BackgroundProcessContext context)
+    {
+        var woken = WaitHandle.WaitAny([context.StoppingToken.WaitHandle, wake], Interval) == 1;
+        context.StoppingToken.ThrowIfCancellationRequested();
+        // Looked at at the interval only: a server must look dead at two looks.
+        if (!woken) RemoveDeadServers(context.Storage);
+        Sweep(context.Storage);
+    }
+
+    private void Sweep(JobStorage storage)
+    {
+        var processing = new Dictionary<(Guid, int), string>();
+        foreach (var (id, one) in storage.GetMonitoringApi().ProcessingJobs(0, MostAtOnce))
+            if (one?.Job is { } job && job.Type == typeof(ITraining)) processing[((Guid)job.Args[0], Convert.ToInt32(job.Args[1], CultureInfo.InvariantCulture))] = id;
+        if (processing.Count == 0) return;
+        var client = new BackgroundJobClient(storage);
+        foreach (var ended in queue.EndedAsync([.. processing.Keys], CancellationToken.None).GetAwaiter().GetResult())
+        {
+            try
+            {
+                // From Processing only: if its worker has told it meanwhile, that stands.
+                if (!client.ChangeState(processing[(ended.Job, ended.Attempt)], StateOf(ended), ProcessingState.StateName)) continue;
+                log.LogInformation("Job {JobId} attempt {Attempt}: Hangfire was told that it is {Outcome}", ended.Job, ended.Attempt, ended.Outcome);
+            }
+            catch (Exception e)
+            {
+                log.LogWarning("Job {JobId} attempt {Attempt}: Hangfire was not told that it is {Outcome}, trying again: {Reason}", ended.Job, ended.Attempt, ended.Outcome, e.Message);
+            }
+        }
+    }
+
+    private static IState StateOf(EndedAttempt ended) => ended.Outcome switch
+    {
+        "succeeded" => new SucceededState(AttemptResult.Succeeded, 0, 0),
+        "failed" => new FailedAttempt(new AttemptFailedException(ended.Reason)) { Reason = ended.Reason },
+        _ => new StoppedAttempt(new(ended.Outcome, ended.Reason.Length == 0 ? null : ended.Reason)),
+    };
+
+    /// <summary>
+    /// Hangfire would show a killed worker's server for minutes. After an outage every worker looks dead at first, so one must look so at
+    /// two looks, and the one that looks must be alive by the same measure. A server that is removed while it lives announces itself anew.
+    /// </summary>
+    private void RemoveDeadServers(JobStorage storage)
+    {
+        var servers = storage.GetMonitoringApi().Servers();
+        var living = queue.LivingWorkersAsync(CancellationToken.None).GetAwaiter().GetResult();
+        var silent = living.Contains(worker.Id) ? servers.Select(server => server.Name).Where(name => WorkerOf(name) is { } id && !living.Contains(id)).ToHashSet() : [];
+        using var connection = storage.GetConnection();
+        foreach (var name in silent.Intersect(silentServers)) connection.RemoveServer(name);
+        silentServers = silent;
+    }
+
+    private static Guid? WorkerOf(string server) => server.Split(':') is [.., var id, _, _] && Guid.TryParseExact(id, "N", out var parsed) ? parsed : null;
+}

@@ -1,0 +1,45 @@
+using Hangfire.States;
+using Temper.Store.Engine;
+using Temper.Store.Queue;
+
+namespace Temper.Worker.Engine;
+
+/// <summary>The job that Hangfire runs for an attempt, on this worker.</summary>
+internal sealed class TrainingJob(ClaimingQueue queue, JobQueue jobs, CancellationToken stopping) : ITraining
+{
+    public async Task<AttemptResult> TrainAsync(Guid job, int attempt, string label)
+    {
+        if (queue.Begin(job, attempt) is not { } fetched) return new("lost", "This worker does not hold this attempt.");
+        AttemptResult result;
+        IState? state = null;
+        try
+        {
+            result = await fetched.Slot.CarryOutAsync(fetched.Attempt, stopping);
+            if (result != AttemptResult.Succeeded) state = new StoppedAttempt(await HistoryAsync(job, attempt) ?? result);
+        }
+        catch (AttemptFailedException e)
+        {
+            (result, state) = (new("failed", e.Message), new FailedAttempt(e) { Reason = e.Message.Split('\n')[0] });
+        }
+        finally
+        {
+            queue.End(fetched);
+        }
+        // Told here, because Hangfire would first note that the method succeeded, or would name the exception twice.
+        if (state is not null) queue.Tell(fetched, state);
+        return result;
+    }
+
+    /// <summary>What the row decided, where its user asked for two things one after the other.</summary>
+    private async Task<AttemptResult?> HistoryAsync(Guid job, int attempt)
+    {
+        try
+        {
+            return await jobs.OutcomeAsync(job, attempt, CancellationToken.None) is { } ended ? new(ended.Outcome, ended.Reason.Length == 0 ? null : ended.Reason) : null;
+        }
+        catch (Npgsql.NpgsqlException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,146 @@
+using Npgsql;
+
+namespace Temper.EndToEnd;
+
+/// <summary>What Hangfire knows of attempts, read from its tables as its dashboard does.</summary>
+public sealed class HangfireTests : EndToEndTest
+{
+    [Fact]
+    public async Task Attempts_HoweverTheyEnd_HaveTheStateThatSaysSoAndExpire()
+    {
+        var worker = await StartWorkerAsync();
+        var succeeded = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 1 });
+        await Api.FinishedJobAsync(succeeded, TimeSpan.FromSeconds(60));
+        var cancelled = await RunningAsync();
+        await Api.Http.PostAsync($"/jobs/{cancelled}/cancel", null);
+        var paused = await RunningAsync();
+        await Api.Http.PostAsync($"/jobs/{paused}/pause", null);
+        var crashed = await RunningAsync(maxAttempts: 1);
+        await TemperProcess.SignalAsync(Assert.Single(worker.Runners()), "KILL");
+        await Api.FinishedJobAsync(crashed, TimeSpan.FromSeconds(30));
+        var handedBack = await RunningAsync();
+        await worker.SignalAsync("TERM");
+        await worker.SignalAsync("TERM"); // a second one does no harm
+        await worker.WaitForExitAsync(TimeSpan.FromSeconds(15));
+
+        Assert.Equal("Succeeded", (await HangfireAsync(succeeded)).State);
+        Assert.Equal(("Deleted", "cancelled: its user asked for it"), await HangfireAsync(cancelled));
+        Assert.Equal(("Deleted", "paused: its user asked for it"), await HangfireAsync(paused));
+        Assert.Equal("Failed", (await HangfireAsync(crashed)).State);
+        Assert.Contains("The runner was ended by signal 9", await Database.ScalarAsync<string>("SELECT data->>'ExceptionMessage' FROM hangfire.state WHERE name = 'Failed'"));
+        Assert.Equal(("Deleted", "handed_back: its worker shut down"), await HangfireAsync(handedBack));
+        Assert.Equal(["handedBack"], await OutcomesAsync(handedBack));
+        Assert.Equal(0, worker.ExitCode);
+        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.job WHERE invocationdata->>'Type' LIKE '%ITraining%' AND expireat IS NULL"));
+        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.server"));
+    }
+
+    [Fact]
+    public async Task Attempt_WhoseWorkerWasKilled_IsShownAsLostWithin15Seconds()
+    {
+        var doomed = await StartWorkerAsync();
+        var id = await RunningAsync();
+        var other = await StartWorkerAsync();
+        await doomed.KillAsync();
+
+        await Eventually.TrueAsync(async () => await HangfireAsync(id) == ("Deleted", "lost: its worker died"), TimeSpan.FromSeconds(15));
+        await Eventually.TrueAsync(async () => await Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.server") == 1, TimeSpan.FromSeconds(20));
+        await Eventually.TrueAsync(async () => (await HangfireAsync(id, attempt: 2)).State == "Processing", TimeSpan.FromSeconds(15));
+        Assert.False(other.HasExited);
+    }
+
+    /// <summary>Hangfire takes the server for gone and starts another in the same process, beside the training of the old one.</summary>
+    [Fact]
+    public async Task Training_WhoseServerHangfireRestarts_GoesOnAndIsToldOfInTheEnd()
+    {
+        var worker = await StartWorkerAsync();
+        var id = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 60 });
+        await EpochsAsync(id, 1);
+        await Database.ExecuteAsync("DELETE FROM hangfire.server");
+        await Eventually.TrueAsync(async () => await Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.server") == 1, TimeSpan.FromSeconds(20));
+        var second = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 1 });
+
+        var (first, next) = (await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(120)), await Api.FinishedJobAsync(second, TimeSpan.FromSeconds(60)));
+
+        Assert.Equal(("succeeded", 1), (State(first), first["attempt"]!.GetValue<int>()));
+        Assert.Equal("succeeded", State(next));
+        Assert.True(next["claimedAt"]!.GetValue<DateTimeOffset>() >= first["finishedAt"]!.GetValue<DateTimeOffset>().AddMilliseconds(-50), "Two ran on one slot.");
+        await Eventually.TrueAsync(async () => (await HangfireAsync(id)).State == "Succeeded", TimeSpan.FromSeconds(15));
+        Assert.False(worker.HasExited);
+    }
+
+    /// <summary>Hangfire's tables refuse what the jobs table takes: claims go back, uncounted, and nothing is lost.</summary>
+    [Fact]
+    public async Task Claims_WhileHangfiresTablesRefuse_GoBackUncountedAndRunAfterwards()
+    {
+        await StartWorkerAsync();
+        await Database.ExecuteAsync(
+            """
+            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room for more' USING ERRCODE = '22000'; END $$;
+            CREATE TRIGGER refuse BEFORE INSERT ON hangfire.job FOR EACH ROW EXECUTE FUNCTION refuse();
+            """);
+        var id = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 1 });
+        await Eventually.TrueAsync(async () => (await OutcomesAsync(id)) is ["handedBack", "handedBack", ..], TimeSpan.FromSeconds(20));
+        await Database.ExecuteAsync("DROP TRIGGER refuse ON hangfire.job");
+
+        var job = await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(60));
+
+        Assert.Equal(("succeeded", 0), (State(job), job["failures"]!.GetValue<int>()));
+    }
+
+    [Fact]
+    public async Task FourProcesses_OnAnEmptyDatabase_ComeUpWithoutAnError()
+    {
+        await using var empty = await TestDatabase.CreateEmptyAsync();
+        var apis = new[] { ApiProcess.Start(empty.ConnectionString), ApiProcess.Start(empty.ConnectionString) };
+        var workers = new[] { WorkerProcess.Start(empty.ConnectionString, Home), WorkerProcess.Start(empty.ConnectionString, Home) };
+        TemperProcess[] all = [.. apis, .. workers];
+        try
+        {
+            await Eventually.TrueAsync(async () => workers.All(worker => worker.IsReady) && await apis[0].AnswersAsync("/health/ready") && await apis[1].AnswersAsync("/health/ready"), TimeSpan.FromSeconds(60));
+            await apis[0].FinishedJobAsync(await apis[0].SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 1 }), TimeSpan.FromSeconds(60));
+
+            foreach (var process in all) Assert.DoesNotMatch("(?m)^[0-9:]* ?(warn|fail|crit)", process.Output);
+        }
+        finally
+        {
+            foreach (var process in all) await process.DisposeAsync();
+        }
+    }
+
+    /// <summary>They are promised every minute.</summary>
+    [Fact]
+    public async Task RecurringJobs_OfTwoWorkers_RunOnceAMinute()
+    {
+        await StartWorkerAsync();
+        await StartWorkerAsync();
+
+        await Eventually.TrueAsync(async () => await RunsAsync() >= 2, TimeSpan.FromSeconds(150));
+
+        Assert.Equal(2, await Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.set WHERE key = 'recurring-jobs'"));
+        Assert.InRange(await Database.ScalarAsync<double>("SELECT extract(epoch FROM max(createdat) - min(createdat))::float8 FROM hangfire.job WHERE invocationdata->>'Method' = 'SettleStudiesAsync'"), 50, 70);
+
+        Task<long> RunsAsync() => Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.job WHERE invocationdata->>'Method' = 'SettleStudiesAsync' AND statename = 'Succeeded'");
+    }
+
+    private async Task<Guid> RunningAsync(int maxAttempts = 3)
+    {
+        var id = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 5000, maxAttempts });
+        await EpochsAsync(id, 1);
+        return id;
+    }
+
+    /// <returns>The state of the attempt's job of Hangfire's and its reason, once its worker has told Hangfire.</returns>
+    private async Task<(string State, string? Reason)> HangfireAsync(Guid id, int attempt = 1)
+    {
+        await using var command = Database.DataSource.CreateCommand(
+            """
+            SELECT job.statename, state.reason FROM hangfire.job JOIN hangfire.state ON state.id = job.stateid
+            WHERE invocationdata->>'Type' LIKE '%ITraining%' AND arguments->>0 = $1 AND arguments->>1 = $2
+            """);
+        command.Parameters.Add(new NpgsqlParameter { Value = $"\"{id}\"" });
+        command.Parameters.Add(new NpgsqlParameter { Value = $"{attempt}" });
+        await using var row = await command.ExecuteReaderAsync();
+        return await row.ReadAsync() ? (row.GetString(0), row.IsDBNull(1) ? null : row.GetString(1)) : ("none", null);
+    }
+}
