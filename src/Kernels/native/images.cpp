@@ -1,12 +1,7 @@
 #include "guard.h"
 #include "threads.h"
 #include "transpose.h"
-
-#if defined(__x86_64__)
-#define VECTORIZED __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define VECTORIZED
-#endif
+#include "vectorized.h"
 
 namespace {
 

@@ -2,15 +2,10 @@
 // written once.
 #include "guard.h"
 #include "threads.h"
+#include "vectorized.h"
 
 #include <algorithm>
 #include <cmath>
-
-#if defined(__x86_64__)
-#define VECTORIZED __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define VECTORIZED
-#endif
 
 namespace {
 

@@ -5,16 +5,16 @@ using Hangfire.Storage;
 namespace Temper.Store.Engine;
 
 /// <summary>Lets failed jobs expire. Hangfire keeps them until somebody deletes them.</summary>
-[AttributeUsage(AttributeTargets.Class)]
+[AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
 public sealed class FailuresExpireAttribute : JobFilterAttribute, IElectStateFilter, IApplyStateFilter
 {
-    public static readonly TimeSpan Kept = TimeSpan.FromDays(7);
+    private static readonly TimeSpan Kept = TimeSpan.FromDays(7);
 
     public FailuresExpireAttribute() => Order = int.MaxValue; // after AutomaticRetry, which makes another attempt of most failures
 
     public void OnStateElection(ElectStateContext context)
     {
-        if (context.CandidateState is FailedState failed and not ExpiringFailure) context.CandidateState = new ExpiringFailure(failed);
+        if (context.CandidateState is FailedState failed and not ExpiringFailure) context.CandidateState = new ExpiringFailure(failed.Exception) { Reason = failed.Reason };
     }
 
     public void OnStateApplied(ApplyStateContext context, IWriteOnlyTransaction transaction)
@@ -25,11 +25,10 @@ public sealed class FailuresExpireAttribute : JobFilterAttribute, IElectStateFil
     public void OnStateUnapplied(ApplyStateContext context, IWriteOnlyTransaction transaction)
     {
     }
+}
 
-    private sealed class ExpiringFailure : FailedState, IState
-    {
-        public ExpiringFailure(FailedState failed) : base(failed.Exception) => Reason = failed.Reason;
-
-        bool IState.IsFinal => true;
-    }
+/// <summary>A failure that Hangfire lets expire, as it does with every final state.</summary>
+public sealed class ExpiringFailure(Exception exception) : FailedState(exception), IState
+{
+    bool IState.IsFinal => true;
 }

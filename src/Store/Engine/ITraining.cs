@@ -1,4 +1,5 @@
 using Hangfire;
+using Hangfire.States;
 
 namespace Temper.Store.Engine;
 
@@ -8,16 +9,25 @@ public interface ITraining
     /// <param name="job">Whose attempt it is.</param>
     /// <param name="attempt">Its number.</param>
     /// <param name="label">For readers of the dashboard.</param>
-    [JobDisplayName("{2}"), AutomaticRetry(Attempts = 0, LogEvents = false), AttemptStates]
+    [JobDisplayName("{2}"), AutomaticRetry(Attempts = 0, LogEvents = false), AttemptStates, FailuresExpire]
     Task<AttemptResult> TrainAsync(Guid job, int attempt, string label);
 }
 
 /// <summary>How an attempt ended.</summary>
 /// <param name="Outcome">succeeded, failed, handed_back, paused, cancelled or lost.</param>
-/// <param name="Reason">Null where it succeeded.</param>
-public sealed record AttemptResult(string Outcome, string? Reason = null)
+/// <param name="Reason">Null where there is none, such as after a success.</param>
+/// <param name="ErrorOutput">The last lines of its runner's standard error; null without any.</param>
+public sealed record AttemptResult(string Outcome, string? Reason = null, string? ErrorOutput = null)
 {
     public static AttemptResult Succeeded { get; } = new("succeeded");
+
+    /// <summary>The state in which Hangfire shows it.</summary>
+    public IState ToState() => Outcome switch
+    {
+        "succeeded" => new SucceededState(this, 0, 0),
+        "failed" => new ExpiringFailure(new AttemptFailedException(Reason ?? "", ErrorOutput)) { Reason = Reason },
+        _ => new StoppedAttempt(this),
+    };
 }
 
 /// <summary>A failed attempt's reason and, below it, the last lines of its runner.</summary>

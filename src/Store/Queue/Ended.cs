@@ -3,8 +3,8 @@ using NpgsqlTypes;
 namespace Temper.Store.Queue;
 
 /// <param name="Outcome">The attempt's outcome as its history says; `gone` where its job was deleted.</param>
-/// <param name="Reason">Empty where the history has none.</param>
-public sealed record EndedAttempt(Guid Job, int Attempt, string Outcome, string Reason);
+/// <param name="Reason">Null where the history has none.</param>
+public sealed record EndedAttempt(Guid Job, int Attempt, string Outcome, string? Reason);
 
 public sealed partial class JobQueue
 {
@@ -14,7 +14,7 @@ public sealed partial class JobQueue
         // One statement, so that no attempt is taken for ended between two looks.
         await using var command = database.CreateCommand(
             """
-            SELECT held.id, held.attempt, coalesce(attempts.outcome, 'gone'), coalesce(attempts.reason, '')
+            SELECT held.id, held.attempt, coalesce(attempts.outcome, 'gone'), attempts.reason
             FROM unnest($1, $2) AS held(id, attempt)
             LEFT JOIN attempts ON attempts.job_id = held.id AND attempts.attempt = held.attempt
             WHERE NOT EXISTS (SELECT FROM jobs WHERE jobs.id = held.id AND jobs.attempt = held.attempt AND jobs.state = 'running')
@@ -24,18 +24,18 @@ public sealed partial class JobQueue
         command.Parameters.Add(new() { Value = attempts.Select(one => one.Attempt).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Integer });
         var ended = new List<EndedAttempt>();
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
-        while (await row.ReadAsync(cancellationToken)) ended.Add(new(row.GetGuid(0), row.GetInt32(1), row.GetString(2), row.GetString(3)));
+        while (await row.ReadAsync(cancellationToken)) ended.Add(new(row.GetGuid(0), row.GetInt32(1), row.GetString(2), row.IsDBNull(3) ? null : row.GetString(3)));
         return ended;
     }
 
     /// <returns>How the attempt ended; null while it has not.</returns>
     public async Task<EndedAttempt?> OutcomeAsync(Guid job, int attempt, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand("SELECT outcome, coalesce(reason, '') FROM attempts WHERE job_id = $1 AND attempt = $2");
+        await using var command = database.CreateCommand("SELECT outcome, reason FROM attempts WHERE job_id = $1 AND attempt = $2");
         command.Parameters.AddWithValue(job);
         command.Parameters.AddWithValue(attempt);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
-        return await row.ReadAsync(cancellationToken) ? new(job, attempt, row.GetString(0), row.GetString(1)) : null;
+        return await row.ReadAsync(cancellationToken) ? new(job, attempt, row.GetString(0), row.IsDBNull(1) ? null : row.GetString(1)) : null;
     }
 
     /// <returns>The workers that gave a sign of life within the last five seconds.</returns>

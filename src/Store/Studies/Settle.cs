@@ -12,7 +12,7 @@ public sealed partial class StudyQueue
 
     /// <summary>
     /// To be called when a job of the study has ended: drops the arms that halving finds clearly worse, and cancels what is left when
-    /// the budget is used up. It may be called at any time and several times at once: each call looks at what is there then.
+    /// the budget is used up. It does nothing while another call settles the same study.
     /// </summary>
     public async Task SettleAsync(Guid id, CancellationToken cancellationToken)
     {

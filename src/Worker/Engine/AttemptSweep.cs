@@ -46,8 +46,8 @@ internal sealed class AttemptSweep(JobQueue queue, WorkerIdentity worker, ILogge
         {
             try
             {
-                // From Processing only: if its worker has told it meanwhile, that stands.
-                if (!client.ChangeState(processing[(ended.Job, ended.Attempt)], StateOf(ended), ProcessingState.StateName)) continue;
+                // From Processing only: if its worker told it in between, that stands.
+                if (!client.ChangeState(processing[(ended.Job, ended.Attempt)], new AttemptResult(ended.Outcome, ended.Reason).ToState(), ProcessingState.StateName)) continue;
                 log.LogInformation("Job {JobId} attempt {Attempt}: Hangfire was told that it is {Outcome}", ended.Job, ended.Attempt, ended.Outcome);
             }
             catch (Exception e)
@@ -56,13 +56,6 @@ internal sealed class AttemptSweep(JobQueue queue, WorkerIdentity worker, ILogge
             }
         }
     }
-
-    private static IState StateOf(EndedAttempt ended) => ended.Outcome switch
-    {
-        "succeeded" => new SucceededState(AttemptResult.Succeeded, 0, 0),
-        "failed" => new FailedAttempt(new AttemptFailedException(ended.Reason)) { Reason = ended.Reason },
-        _ => new StoppedAttempt(new(ended.Outcome, ended.Reason.Length == 0 ? null : ended.Reason)),
-    };
 
     /// <summary>
     /// Hangfire would show a killed worker's server for minutes. After an outage every worker looks dead at first, so one must look so at

@@ -110,19 +110,19 @@ internal sealed class ClaimingQueue(NpgsqlDataSource database, SlotPool slots, D
         {
             End(one);
         }
-        Tell(one, new StoppedAttempt(new("handed_back", reason)));
+        Tell(one, new("handed_back", reason));
     }
 
     /// <summary>Gives the attempt's job of Hangfire's its last state. Where that fails, the sweep does it.</summary>
-    internal void Tell(FetchedAttempt one, IState state)
+    internal void Tell(FetchedAttempt one, AttemptResult result)
     {
         try
         {
-            new BackgroundJobClient(Storage()).ChangeState(one.JobId, state);
+            new BackgroundJobClient(Storage()).ChangeState(one.JobId, result.ToState());
         }
         catch (Exception e)
         {
-            log.LogWarning("Job {JobId} attempt {Attempt}: Hangfire was not told that it is {State}: {Reason}", one.Attempt.Job.Id, one.Attempt.Job.Attempt, state.Name, e.Message);
+            log.LogWarning("Job {JobId} attempt {Attempt}: Hangfire was not told that it is {Outcome}: {Reason}", one.Attempt.Job.Id, one.Attempt.Job.Attempt, result.Outcome, e.Message);
         }
     }
 }

@@ -18,7 +18,6 @@ internal interface ISlot : IAsyncDisposable
     Task<Attempt?> TryClaimAsync(CancellationToken stopping);
 
     /// <returns>How it ended.</returns>
-    /// <exception cref="AttemptFailedException">It failed.</exception>
     Task<AttemptResult> CarryOutAsync(Attempt attempt, CancellationToken stopping);
 
     /// <summary>Gives back a claim that was not carried out, uncounted.</summary>

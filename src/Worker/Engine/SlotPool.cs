@@ -3,7 +3,7 @@ using Temper.Worker.Supervisor;
 
 namespace Temper.Worker.Engine;
 
-/// <summary>The worker's slots. A slot is lent to whoever claims a job, and comes back when the attempt is over.</summary>
+/// <summary>The worker's slots. A slot is lent to a claim, and comes back when the attempt is over.</summary>
 internal sealed class SlotPool : IAsyncDisposable
 {
     private readonly ISlot[] slots;

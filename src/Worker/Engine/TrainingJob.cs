@@ -1,4 +1,4 @@
-using Hangfire.States;
+using Npgsql;
 using Temper.Store.Engine;
 using Temper.Store.Queue;
 
@@ -11,22 +11,17 @@ internal sealed class TrainingJob(ClaimingQueue queue, JobQueue jobs, Cancellati
     {
         if (queue.Begin(job, attempt) is not { } fetched) return new("lost", "This worker does not hold this attempt.");
         AttemptResult result;
-        IState? state = null;
         try
         {
             result = await fetched.Slot.CarryOutAsync(fetched.Attempt, stopping);
-            if (result != AttemptResult.Succeeded) state = new StoppedAttempt(await HistoryAsync(job, attempt) ?? result);
-        }
-        catch (AttemptFailedException e)
-        {
-            (result, state) = (new("failed", e.Message), new FailedAttempt(e) { Reason = e.Message.Split('\n')[0] });
+            if (result.Outcome is not ("succeeded" or "failed")) result = await HistoryAsync(job, attempt) ?? result;
         }
         finally
         {
             queue.End(fetched);
         }
-        // Told here, because Hangfire would first note that the method succeeded, or would name the exception twice.
-        if (state is not null) queue.Tell(fetched, state);
+        // Told here, because Hangfire would first note that the method succeeded.
+        if (result != AttemptResult.Succeeded) queue.Tell(fetched, result);
         return result;
     }
 
@@ -35,9 +30,9 @@ internal sealed class TrainingJob(ClaimingQueue queue, JobQueue jobs, Cancellati
     {
         try
         {
-            return await jobs.OutcomeAsync(job, attempt, CancellationToken.None) is { } ended ? new(ended.Outcome, ended.Reason.Length == 0 ? null : ended.Reason) : null;
+            return await jobs.OutcomeAsync(job, attempt, CancellationToken.None) is { } ended ? new(ended.Outcome, ended.Reason) : null;
         }
-        catch (Npgsql.NpgsqlException)
+        catch (NpgsqlException)
         {
             return null;
         }

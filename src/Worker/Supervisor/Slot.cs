@@ -65,13 +65,13 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
             using var timer = timeout.Token.Register(() => attempt.AskToStop(StopReason.TimedOut));
             return await RecordAsync(job, await TrainAsync(attempt));
         }
-        catch (Exception e) when (e is not AttemptFailedException)
+        catch (Exception e)
         {
             log.LogError(e, "Slot {Slot} failed", number);
             // The runner may be at this job still; the next job gets another.
             await DropRunnerAsync();
             await GiveBackAsync(job, $"its worker failed: {e.Message}");
-            throw new AttemptFailedException($"its worker failed: {e.Message}");
+            return new("failed", $"its worker failed: {e.Message}");
         }
         finally
         {
@@ -124,7 +124,6 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
     }
 
     /// <returns>How it ended, for Hangfire.</returns>
-    /// <exception cref="AttemptFailedException">It failed.</exception>
     private async Task<AttemptResult> RecordAsync(ClaimedJob job, Ending ending)
     {
         var none = CancellationToken.None;
@@ -153,12 +152,12 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
         log.LogInformation("Job {JobId} attempt {Attempt} {What}{Fenced}", job.Id, job.Attempt, what, ours ? "" : ", but it was no longer ours: nothing written");
         if (ours && job.Study is { } study) OnStudyJobEnded(study);
         if (!ours) return new("lost", "It was taken away from this worker.");
-        if (refusal is not null) throw new AttemptFailedException(refusal);
+        if (refusal is not null) return new("failed", refusal);
         return ending switch
         {
             Ending.Succeeded => AttemptResult.Succeeded,
-            Ending.Failed failed => throw new AttemptFailedException(failed.Reason, failed.ErrorOutput),
-            Ending.Stopped(StopReason.TimedOut) => throw new AttemptFailedException($"It ran longer than its timeoutSeconds of {job.Spec.TimeoutSeconds}."),
+            Ending.Failed failed => new("failed", failed.Reason, failed.ErrorOutput),
+            Ending.Stopped(StopReason.TimedOut) => new("failed", $"It ran longer than its timeoutSeconds of {job.Spec.TimeoutSeconds}."),
             Ending.Stopped(StopReason.Cancelled) => new("cancelled"),
             Ending.Stopped(StopReason.Paused) => new("paused"),
             Ending.Stopped(StopReason.ShuttingDown) => new("handed_back", "its worker shut down"),

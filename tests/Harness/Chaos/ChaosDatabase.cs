@@ -57,7 +57,7 @@ public sealed class ChaosDatabase : IAsyncDisposable
         return (int)await CountAsync("SELECT count(*) FROM unnest($1) AS pid WHERE pg_terminate_backend(pid)", chosen);
     }
 
-    /// <summary>Whoever wants to write one of Hangfire's jobs waits, unless the lock goes with a restart of the database.</summary>
+    /// <summary>A statement that writes one of Hangfire's jobs waits, unless the lock goes with a restart of the database.</summary>
     public async Task LockHangfireAsync(TimeSpan time)
     {
         try

@@ -35,7 +35,7 @@ public class DashboardTests(ApiFixture fixture) : ApiTest(fixture)
     public async Task Page_OfATraining_LeadsToItsJobAndCannotRequeueIt()
     {
         var job = Guid.CreateVersion7();
-        var id = Create(Job.FromExpression<ITraining>(training => training.TrainAsync(job, 3, "digits, ε 0.1, attempt 3"), EngineStorage.Trainings), new FailedAttempt(new AttemptFailedException("It crashed.")));
+        var id = Create(Job.FromExpression<ITraining>(training => training.TrainAsync(job, 3, "digits, ε 0.1, attempt 3"), EngineStorage.Trainings), new ExpiringFailure(new AttemptFailedException("It crashed.")));
 
         var page = await Http.GetStringAsync($"/hangfire/jobs/details/{id}");
 
@@ -47,11 +47,11 @@ public class DashboardTests(ApiFixture fixture) : ApiTest(fixture)
         Assert.Equal("Failed", await StateAsync(id));
     }
 
-    /// <summary>Whoever finds another way is refused by the job's own filter.</summary>
+    /// <summary>A request that does not come through the dashboard is refused by the job's own filter.</summary>
     [Fact]
     public async Task Requeue_OfATrainingBesideTheDashboard_IsRefused()
     {
-        var id = Create(Job.FromExpression<ITraining>(training => training.TrainAsync(Guid.NewGuid(), 1, ""), EngineStorage.Trainings), new FailedAttempt(new AttemptFailedException("It crashed.")));
+        var id = Create(Job.FromExpression<ITraining>(training => training.TrainAsync(Guid.NewGuid(), 1, ""), EngineStorage.Trainings), new ExpiringFailure(new AttemptFailedException("It crashed.")));
 
         var error = Assert.ThrowsAny<Exception>(() => new BackgroundJobClient(Storage).Requeue(id));
 

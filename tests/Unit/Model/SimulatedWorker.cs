@@ -191,7 +191,7 @@ internal class SimulatedWorker : Process
     /// <summary>Hangfire has disposed of its side of a claim: is the claim to go back?</summary>
     public virtual bool GoesBack(SimulatedFetch fetch) => !fetch.IsBegun;
 
-    /// <summary>Whoever began the attempt frees its slot.</summary>
+    /// <summary>The slot is freed by the thread that began the attempt.</summary>
     public virtual bool FreesSlotAtDisposal => false;
 
     /// <summary>Hangfire's record says that the attempt runs: is it over in truth?</summary>
