@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net.Http.Json;
 using System.Text.Json;
@@ -12,6 +13,13 @@ internal static class StartLatency
     private static readonly object Spec = new { dataset = "digits", epsilon = 0.1, epochs = 1 };
 
     public static async Task RunAsync(int jobs)
+    {
+        await OneByOneAsync(jobs);
+        await TogetherAsync(36);
+        await StudyAsync(10_000);
+    }
+
+    private static async Task OneByOneAsync(int jobs)
     {
         await using var database = await TestDatabase.CreateAsync();
         await using var api = await ApiProcess.StartAsync(database.ConnectionString);
@@ -38,6 +46,44 @@ internal static class StartLatency
         Print("of it: claimed → first optimizer step begins", samples, sample => sample.ClaimedToFirstStep);
         Print("POST sent → 202 answered", samples, sample => sample.Post);
         Directory.Delete(home, recursive: true);
+    }
+
+    /// <summary>Jobs that all wait for two workers: how long a slot is idle between two of them.</summary>
+    private static async Task TogetherAsync(int jobs)
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        var home = Directory.CreateTempSubdirectory("temper-bench-").FullName;
+        await using var fleet = await Fleet.StartAsync(database.ConnectionString, home, workers: 2);
+        var ids = new List<Guid>();
+        for (var i = 0; i < jobs; i++) ids.Add(await fleet.Api.SubmitAsync(Spec));
+        foreach (var id in ids) await fleet.Api.FinishedJobAsync(id, TimeSpan.FromMinutes(5));
+        await using var command = database.DataSource.CreateCommand(
+            """
+            SELECT 1000 * extract(epoch FROM claimed_at - before)::float8
+            FROM (SELECT claimed_at, lag(ended_at) OVER (PARTITION BY worker ORDER BY claimed_at) AS before FROM attempts) slots WHERE before IS NOT NULL
+            """);
+        await using var row = await command.ExecuteReaderAsync();
+        var gaps = new List<double>();
+        while (await row.ReadAsync()) gaps.Add(row.GetDouble(0));
+        Console.WriteLine($"\n## {jobs} jobs on two workers\n\nOne slot each; from an attempt's end in the database to the next claim of the same slot: {gaps.Median():F1} ms median, {gaps.Max():F1} ms largest of {gaps.Count}.");
+        Directory.Delete(home, recursive: true);
+    }
+
+    /// <summary>A study whose jobs are stored in one request.</summary>
+    private static async Task StudyAsync(int jobs)
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var api = await ApiProcess.StartAsync(database.ConnectionString);
+        var seconds = new List<double>();
+        for (var i = 0; i < 6; i++)
+        {
+            var clock = Stopwatch.StartNew();
+            using var response = await api.Http.PostAsJsonAsync("/studies", new { job = new { dataset = "digits", epochs = 1 }, epsilons = Enumerable.Range(0, 100).Select(e => e / 200.0), seeds = jobs / 100 });
+            if (!response.IsSuccessStatusCode) throw new InvalidOperationException(await response.Content.ReadAsStringAsync());
+            if (i > 0) seconds.Add(clock.Elapsed.TotalSeconds); // the first warms the API up
+            await database.ExecuteAsync("TRUNCATE studies, jobs CASCADE");
+        }
+        Console.WriteLine($"\n## {jobs} jobs submitted\n\n`POST /studies` with {jobs} jobs, sent → 202: {seconds.Spread("F2")} s, median (lowest–highest) of {seconds.Count}.");
     }
 
     private sealed record Sample(double AnswerToFirstStep, double Data, double StoredToClaimed, double ClaimedToFirstStep, double Post);

@@ -20,35 +20,23 @@ internal static class Survival
     private static async Task RescuesAsync(string home, int deaths)
     {
         await using var database = await TestDatabase.CreateAsync();
-        await using var api = await ApiProcess.StartAsync(database.ConnectionString);
-        var workers = new List<WorkerProcess>();
-        for (var i = 0; i < 3; i++) workers.Add(await StartAsync());
+        await using var fleet = await Fleet.StartAsync(database.ConnectionString, home, workers: 3);
         var (random, waits) = (new Random(1), new List<double>());
         for (var i = 0; i < deaths; i++)
         {
-            var id = await api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 5000 });
-            await Eventually.TrueAsync(async () => (await api.JobAsync(id))["trainingStartedAt"] is not null);
+            var id = await fleet.SubmitAndAwaitTrainingAsync(Fleet.LongJob);
             await Task.Delay(random.Next(500, 2500)); // any phase of heartbeats and looks
-            var name = (await api.JobAsync(id))["worker"]!.GetValue<string>();
-            var owner = workers.Single(worker => name.EndsWith($":{worker.Id}", StringComparison.Ordinal));
-            var killed = DateTimeOffset.UtcNow;
-            await owner.KillAsync();
-            var job = await Eventually.ValueAsync(() => api.JobAsync(id), job => job["attempt"]!.GetValue<int>() == 2);
+            var killed = await fleet.KillAsync(await fleet.OwnerAsync(id));
+            var job = await Eventually.ValueAsync(() => fleet.Api.JobAsync(id), job => job["attempt"]!.GetValue<int>() == 2);
             // Written with the database's clock, which is this machine's.
             waits.Add((job["claimedAt"]!.GetValue<DateTimeOffset>() - killed).TotalSeconds);
-            await api.Http.PostAsync($"/jobs/{id}/cancel", null);
-            await api.FinishedJobAsync(id, TimeSpan.FromSeconds(10));
-            workers.Remove(owner);
-            workers.Add(await StartAsync());
+            await fleet.CancelAsync(id);
+            await fleet.AddWorkerAsync();
         }
-        foreach (var worker in workers) await worker.DisposeAsync();
-
         waits.Sort();
         Console.WriteLine($"## From kill -9 of a worker to the claim elsewhere\n\n{deaths} deaths of a worker that trained, two others idle, all on this machine.\n");
         Console.WriteLine("| s | smallest | median | p90 | p99 | largest |\n|---|---|---|---|---|---|");
         Console.WriteLine($"| kill → claimed by another worker | {waits[0]:F2} | {At(waits, 0.5):F2} | {At(waits, 0.9):F2} | {At(waits, 0.99):F2} | {waits[^1]:F2} |\n");
-
-        Task<WorkerProcess> StartAsync() => WorkerProcess.StartAsync(database.ConnectionString, home, new Dictionary<string, string?> { ["Worker__Threads"] = "1" });
     }
 
     /// <summary>One job, its runner killed at a random moment of its life, against the same job left alone.</summary>

@@ -1,4 +1,10 @@
+using Hangfire.Server;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Migrations;
 using Npgsql;
+using Temper.Store;
+using Temper.Store.Engine;
 
 namespace Temper.EndToEnd;
 
@@ -31,8 +37,10 @@ public sealed class HangfireTests : EndToEndTest
         Assert.Equal(("Deleted", "handed_back: its worker shut down"), await HangfireAsync(handedBack));
         Assert.Equal(["handedBack"], await OutcomesAsync(handedBack));
         Assert.Equal(0, worker.ExitCode);
-        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.job WHERE invocationdata->>'Type' LIKE '%ITraining%' AND expireat IS NULL"));
-        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.server"));
+        await Database.ExecuteAsync("UPDATE hangfire.job SET expireat = expireat - interval '7 days'");
+        await ExpireAsync();
+        foreach (var table in new[] { "job", "state", "jobparameter", "jobqueue", "lock", "server" })
+            Assert.Equal((table, 0L), (table, await Database.ScalarAsync<long>($"SELECT count(*) FROM hangfire.{table}")));
     }
 
     [Fact]
@@ -121,6 +129,42 @@ public sealed class HangfireTests : EndToEndTest
         Assert.InRange(await Database.ScalarAsync<double>("SELECT extract(epoch FROM max(createdat) - min(createdat))::float8 FROM hangfire.job WHERE invocationdata->>'Method' = 'SettleStudiesAsync'"), 50, 70);
 
         Task<long> RunsAsync() => Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.job WHERE invocationdata->>'Method' = 'SettleStudiesAsync' AND statename = 'Succeeded'");
+    }
+
+    /// <summary>A job waits and another runs while the schema is the one before Hangfire's tables and the attempts' notes.</summary>
+    [Fact]
+    public async Task Database_OfTheBuildBefore_IsUpgradedWithItsJobs()
+    {
+        await using var old = await TestDatabase.CreateEmptyAsync();
+        await using (var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(old.DataSource).Options))
+            await db.GetService<IMigrator>().MigrateAsync("20261122040919_Studies");
+        const string spec = """{"dataset":"digits","epsilon":0.1,"epochs":2,"smoothing":"uniform","model":"cnn","batchSize":128,"optimizer":"adam","learningRate":0.001,"schedule":"constant","validationFraction":0.1,"maxAttempts":3,"device":"auto","priority":0,"tags":[]}""";
+        var (waiting, running) = (Guid.CreateVersion7(), Guid.CreateVersion7());
+        await old.ExecuteAsync(
+            $"""
+            INSERT INTO workers (id, name, presence_key, device, slots, heartbeat_at) VALUES (gen_random_uuid(), 'old:1', 42, 'cpu', 1, clock_timestamp() - interval '1 minute');
+            INSERT INTO jobs (id, spec, state, attempt, failures) VALUES ('{waiting}', '{spec}', 'queued', 0, 0);
+            INSERT INTO jobs (id, spec, state, attempt, failures, worker_id, claimed_at) SELECT '{running}', '{spec}', 'running', 1, 0, id, clock_timestamp() FROM workers;
+            INSERT INTO checkpoints (job_id, data) VALUES ('{running}', 'of another build');
+            """);
+
+        await using var api = await ApiProcess.StartAsync(old.ConnectionString);
+        await using var worker = await WorkerProcess.StartAsync(old.ConnectionString, Home);
+        var (first, second) = (await api.FinishedJobAsync(waiting, TimeSpan.FromSeconds(60)), await api.FinishedJobAsync(running, TimeSpan.FromSeconds(60)));
+
+        Assert.Equal(("succeeded", 1), (State(first), first["attempt"]!.GetValue<int>()));
+        Assert.Equal(("succeeded", 2), (State(second), second["attempt"]!.GetValue<int>()));
+        var attempts = (await api.GetAsync($"/jobs/{running}/attempts"))["items"]!.AsArray();
+        Assert.Equal(["lost", "succeeded"], attempts.Select(attempt => attempt!["outcome"]!.GetValue<string>()));
+        Assert.Contains("began anew", attempts[1]!["note"]!.GetValue<string>());
+    }
+
+    /// <summary>Hangfire's own removal of what has expired: each server does it when it starts, and every five minutes.</summary>
+    private async Task ExpireAsync()
+    {
+        var storage = EngineStorage.Open(Database.ConnectionString, new AttemptQueue(Database.DataSource), connections: 4, commandSeconds: 10);
+        using (new BackgroundProcessingServer(storage, []))
+            await Eventually.TrueAsync(async () => await Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.job") == 0);
     }
 
     private async Task<Guid> RunningAsync(int maxAttempts = 3)

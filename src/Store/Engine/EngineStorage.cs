@@ -24,7 +24,8 @@ public static class EngineStorage
             QueuePollInterval = TimeSpan.FromSeconds(1),
             UseSlidingInvisibilityTimeout = true,
             InvisibilityTimeout = TimeSpan.FromMinutes(1), // of ordinary jobs
-            DistributedLockTimeout = TimeSpan.FromSeconds(20), // a killed process leaves its locks behind
+            // A killed process leaves its locks behind. The dashboard's 15 s allow for the sweep's interval of 5 s and for this.
+            DistributedLockTimeout = TimeSpan.FromSeconds(8),
             JobExpirationCheckInterval = TimeSpan.FromMinutes(5),
         };
         var storage = new PostgreSqlStorage(new NpgsqlConnectionFactory($"Command Timeout={commandSeconds};Maximum Pool Size={connections};No Reset On Close=true;{Database.WithTimeout(connectionString)}", options), options);
