@@ -47,7 +47,7 @@ internal sealed class EngineQueue : IAsyncDisposable
         JobStorage? storage = null;
         var claims = new ClaimingQueue(database, this.slots, doorbell, NullLogger.Instance) { Storage = () => storage! };
         storage = EngineStorage.Open(connectionString, claims, EngineServer.Connections(slots), EngineServer.CommandSeconds);
-        server = EngineServer.Start(storage, database, worker, new Temper.Worker.Engine.TrainingJob(claims, queue, ending.Token), new AttemptSweep(queue, worker, NullLogger.Instance), NullLogger.Instance);
+        server = EngineServer.Start(storage, worker, new Temper.Worker.Engine.TrainingJob(claims, queue, ending.Token), new Housekeeping(database, new(), NullLogger.Instance), new AttemptSweep(queue, worker, NullLogger.Instance), NullLogger.Instance);
     }
 
     /// <summary>Jobs as submissions leave them, in one statement.</summary>

@@ -26,7 +26,7 @@ public sealed class JobReader(NpgsqlDataSource database)
         await using var command = database.CreateCommand(
             $"""
             SELECT {OfJob}, state, stop_requested, reason, spec, progress, attempt, failures, name, workers.device,
-                   created_at, claimed_at, training_started_at, finished_at, result, reproduces, study_id
+                   created_at, claimed_at, training_started_at, finished_at, result, reproduces, study_id, pinned
             FROM jobs LEFT JOIN workers ON workers.id = worker_id WHERE jobs.id = $1
             """);
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = id });
@@ -50,6 +50,7 @@ public sealed class JobReader(NpgsqlDataSource database)
             Result = row.IsDBNull(14) ? null : Json.Read<JobResult>(row.GetString(14)),
             Reproduces = row.IsDBNull(15) ? null : row.GetGuid(15),
             StudyId = row.IsDBNull(16) ? null : row.GetGuid(16),
+            Pinned = row.GetBoolean(17),
         }, row.GetInt64(0));
 
         DateTimeOffset? Time(int column) => row.IsDBNull(column) ? null : row.GetFieldValue<DateTimeOffset>(column);

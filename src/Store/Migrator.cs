@@ -50,6 +50,8 @@ public static class Migrator
 
         await using var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(database).Options);
         db.Database.SetCommandTimeout(0); // an index on a million rows takes its time
+        if ((await db.Database.GetAppliedMigrationsAsync(cancellationToken)).Except(Ids).Any())
+            throw new InvalidOperationException("The database has the schema of another build of Temper, which this one does not know. Use that build, or another database.");
         await db.Database.MigrateAsync(cancellationToken);
         await EngineSchema.InstallAsync(database, cancellationToken);
     }

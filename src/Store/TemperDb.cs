@@ -58,6 +58,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         jobs.Property(job => job.State).HasConversion(AsWord<JobState>());
         jobs.Property(job => job.StopRequested).HasConversion(AsWord<StopRequest>());
         jobs.Property(job => job.MetricsVersion).HasDefaultValue(0);
+        jobs.Property(job => job.Pinned).HasDefaultValue(false);
         jobs.Property(job => job.RunAt).HasDefaultValueSql("clock_timestamp()");
         jobs.Property(job => job.CreatedAt).HasDefaultValueSql("clock_timestamp()");
         jobs.Property(job => job.Progress).HasConversion(AsJson<TrainingProgress?>()).HasColumnType("jsonb");
@@ -131,6 +132,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         studies.Property(study => study.Sequence).UseIdentityAlwaysColumn();
         studies.Property(study => study.Spec).HasConversion(AsJson<StudySpec>()).HasColumnType("jsonb");
         studies.Property(study => study.Submitted).HasConversion(AsJson<StudySpec>()).HasColumnType("jsonb");
+        studies.Property(study => study.Pinned).HasDefaultValue(false);
         studies.Property(study => study.CreatedAt).HasDefaultValueSql("clock_timestamp()");
         studies.HasIndex(study => study.Sequence, "ix_studies_sequence").IsUnique();
         studies.HasIndex(study => study.IdempotencyKey, "ix_studies_idempotency_key").IsUnique().HasFilter("idempotency_key IS NOT NULL");

@@ -1,3 +1,5 @@
+using Temper.Store.Retention;
+
 namespace Temper.Worker;
 
 /// <summary>Settings of a worker: section `Worker`, in the environment `Worker__Slots` and so on; folders by TEMPER_HOME and TEMPER_DATA.</summary>
@@ -39,6 +41,8 @@ public sealed class WorkerOptions
     /// <summary>A folder of data sets that is read first, as {DataFolder}/{dataset}/{file}; null when there is none.</summary>
     public string? DataFolder { get; init; }
 
+    public RetentionOptions Retention { get; init; } = new();
+
     public int ThreadsPerRunner => Threads ?? Math.Max(1, Environment.ProcessorCount / Slots);
 
     public TimeSpan CheckpointInterval => TimeSpan.FromSeconds(CheckpointSeconds);
@@ -68,6 +72,7 @@ public sealed class WorkerOptions
             Mirror = section["Mirror"],
             DownloadStallSeconds = section.GetValue("DownloadStallSeconds", 30.0),
             ConnectionString = configuration.GetConnectionString("Temper"),
+            Retention = (configuration.GetSection("Retention").Get<RetentionOptions>() ?? new()).Checked(),
             Home = Path.GetFullPath(configuration["TEMPER_HOME"] is { Length: > 0 } home ? home : ".temper"),
             DataFolder = configuration["TEMPER_DATA"] is { Length: > 0 } folder ? Path.GetFullPath(folder) : null,
         };

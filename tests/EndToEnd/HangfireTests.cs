@@ -1,7 +1,5 @@
 using Hangfire.Server;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Infrastructure;
-using Microsoft.EntityFrameworkCore.Migrations;
 using Npgsql;
 using Temper.Store;
 using Temper.Store.Engine;
@@ -125,19 +123,19 @@ public sealed class HangfireTests : EndToEndTest
 
         await Eventually.TrueAsync(async () => await RunsAsync() >= 2, TimeSpan.FromSeconds(150));
 
-        Assert.Equal(2, await Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.set WHERE key = 'recurring-jobs'"));
+        Assert.Equal(3, await Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.set WHERE key = 'recurring-jobs'"));
         Assert.InRange(await Database.ScalarAsync<double>("SELECT extract(epoch FROM max(createdat) - min(createdat))::float8 FROM hangfire.job WHERE invocationdata->>'Method' = 'SettleStudiesAsync'"), 50, 70);
 
         Task<long> RunsAsync() => Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.job WHERE invocationdata->>'Method' = 'SettleStudiesAsync' AND statename = 'Succeeded'");
     }
 
-    /// <summary>A job waits and another runs while the schema is the one before Hangfire's tables and the attempts' notes.</summary>
+    /// <summary>A job waits and another runs while Hangfire's tables are not there, as after a restore of Temper's own.</summary>
     [Fact]
-    public async Task Database_OfTheBuildBefore_IsUpgradedWithItsJobs()
+    public async Task Database_WithoutHangfiresTables_GetsThemAndKeepsItsJobs()
     {
         await using var old = await TestDatabase.CreateEmptyAsync();
         await using (var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(old.DataSource).Options))
-            await db.GetService<IMigrator>().MigrateAsync("20261122040919_Studies");
+            await db.Database.MigrateAsync();
         const string spec = """{"dataset":"digits","epsilon":0.1,"epochs":2,"smoothing":"uniform","model":"cnn","batchSize":128,"optimizer":"adam","learningRate":0.001,"schedule":"constant","validationFraction":0.1,"maxAttempts":3,"device":"auto","priority":0,"tags":[]}""";
         var (waiting, running) = (Guid.CreateVersion7(), Guid.CreateVersion7());
         await old.ExecuteAsync(

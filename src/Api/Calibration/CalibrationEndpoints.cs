@@ -84,7 +84,7 @@ internal static class CalibrationEndpoints
     private static async Task<IResult> ModelAsync(TemperDb db, Guid id, CancellationToken cancellation)
     {
         if (await RefusalAsync(db, id, needsLogits: false, cancellation) is { } refusal) return refusal;
-        var weights = await db.Models.Where(model => model.JobId == id).Select(model => model.Weights).SingleAsync(cancellation);
+        if (await db.Models.Where(model => model.JobId == id).Select(model => model.Weights).SingleOrDefaultAsync(cancellation) is not { } weights) return WeightsNotKept(id);
         return TypedResults.File(weights, "application/octet-stream", $"{id}.safetensors", entityTag: new($"\"{id:N}\""));
     }
 
@@ -96,19 +96,22 @@ internal static class CalibrationEndpoints
     private static async Task<ProblemHttpResult?> RefusalAsync(TemperDb db, Guid id, bool needsLogits, CancellationToken cancellation)
     {
         var found = await db.Jobs.Where(job => job.Id == id)
-            .Select(job => new { job.State, HasModel = db.Models.Any(model => model.JobId == id), HasLogits = db.Models.Any(model => model.JobId == id && model.Classes != null) })
+            .Select(job => new { job.State, HasWeights = db.Models.Any(model => model.JobId == id && model.Weights != null), HasLogits = db.Models.Any(model => model.JobId == id && model.Classes != null) })
             .SingleOrDefaultAsync(cancellation);
         return found switch
         {
             null => Problems.NoSuchJob(id),
             { State: not JobState.Succeeded } => Problems.Of(
                 StatusCodes.Status409Conflict, "The job has no model.", $"Job {id} is {found.State.ToString().ToLowerInvariant()}; only a job that has succeeded has a model."),
-            { HasModel: false } => Problems.Of(StatusCodes.Status404NotFound, "The model was not kept.", $"Job {id} succeeded before this service kept models. Train it again."),
+            { HasWeights: false } when !needsLogits => WeightsNotKept(id),
             { HasLogits: false } when needsLogits => LogitsNotKept(id),
             _ => null,
         };
     }
 
+    private static ProblemHttpResult WeightsNotKept(Guid id) =>
+        Problems.Of(StatusCodes.Status404NotFound, "The weights were not kept.", $"Those of job {id} were removed after the time that Retention:WeightsDays allows. POST /jobs/{id}/reproduce trains it again.");
+
     private static ProblemHttpResult LogitsNotKept(Guid id) =>
-        Problems.Of(StatusCodes.Status404NotFound, "The logits were not kept.", $"Those of job {id} exceed {StoredLogits.LargestBytes >> 20} MiB, the most that is stored.");
+        Problems.Of(StatusCodes.Status404NotFound, "The logits were not kept.", $"Those of job {id} exceed {StoredLogits.LargestBytes >> 20} MiB, the most that is stored, or were removed after the time that Retention:LogitsDays allows.");
 }

@@ -131,7 +131,7 @@ internal static class OpenApi
             Id, ShownState.Running, null, false, Spec, TargetsResponse.Of(Spec),
             new(Epoch: 2, Epochs: 3, Step: 200, Steps: 422, ImagesPerSecond: 6900, SecondsLeft: 11.9),
             Attempt: 1, Failures: 0, Worker: "gpu-node-1:4242",
-            Submitted, Submitted.AddMilliseconds(8), Submitted.AddMilliseconds(620), null, null, null, null, JobLinks.Of(Id));
+            Submitted, Submitted.AddMilliseconds(8), Submitted.AddMilliseconds(620), null, null, null, null, Pinned: false, JobLinks.Of(Id));
 
         private static readonly EpochMetrics Epoch = new(1, 0.703, 0.936, 0.158, 0.983, 0.107, -0.107, 0.001, 8.1, 6870);
 

@@ -57,6 +57,7 @@ internal static class JobEndpoints
             .WithDescription("Who tried, when, how it ended and why, oldest first; the last one may be under way. A failed one carries the last lines that its runner wrote on standard error.");
 
         jobs.MapVerbs();
+        jobs.MapPinning();
         jobs.MapReproduction();
     }
 

@@ -22,6 +22,7 @@ namespace Temper.Api.Jobs;
 /// <param name="Result">Test-set figures; null until succeeded.</param>
 /// <param name="Reproduces">The job whose spec this one runs once more; null for a job of its own.</param>
 /// <param name="Study">The study whose job it is; null for a job of its own.</param>
+/// <param name="Pinned">Whether retention leaves it alone.</param>
 /// <param name="Links">Where to go from here.</param>
 /// <param name="Advice">What ε is likely to do here; only in the answer to `POST /jobs`, else null.</param>
 public sealed record JobResponse(
@@ -42,6 +43,7 @@ public sealed record JobResponse(
     JobResult? Result,
     Guid? Reproduces,
     Guid? Study,
+    bool Pinned,
     JobLinks Links,
     SmoothingAdvice? Advice = null)
 {
@@ -49,7 +51,7 @@ public sealed record JobResponse(
     internal static JobResponse Of(JobRow job) => new(
         job.Id, ShownStates.Of(job.State, job.StopRequested), job.Reason, job.State.IsFinal(), job.Spec, TargetsResponse.Of(job.Spec),
         job.Progress, job.Attempt, job.Failures, job.Worker?.Name,
-        job.CreatedAt, job.ClaimedAt, job.TrainingStartedAt, job.FinishedAt, job.Result, job.Reproduces, job.StudyId, JobLinks.Of(job.Id));
+        job.CreatedAt, job.ClaimedAt, job.TrainingStartedAt, job.FinishedAt, job.Result, job.Reproduces, job.StudyId, job.Pinned, JobLinks.Of(job.Id));
 }
 
 /// <summary>The label distribution that a spec trains towards, in both conventions.</summary>

@@ -17,16 +17,17 @@ namespace Temper.Api.Studies;
 /// <param name="Progress">How far its jobs have come.</param>
 /// <param name="Rows">One for each arm: each ε, times what else the grid varies.</param>
 /// <param name="CreatedAt">When it was submitted.</param>
+/// <param name="Pinned">Whether retention leaves it and its jobs alone.</param>
 /// <param name="Links">Where to go from here.</param>
 /// <param name="Estimate">What is left of it is likely to cost; only in the answers to `POST /studies` and to an extension, else null.</param>
 public sealed record StudyResponse(
-    Guid Id, JobState State, bool IsTerminal, StudySpec Spec, StudyProgress Progress, IReadOnlyList<ArmResponse> Rows, DateTimeOffset CreatedAt, StudyLinks Links, StudyEstimate? Estimate = null)
+    Guid Id, JobState State, bool IsTerminal, StudySpec Spec, StudyProgress Progress, IReadOnlyList<ArmResponse> Rows, DateTimeOffset CreatedAt, bool Pinned, StudyLinks Links, StudyEstimate? Estimate = null)
 {
     internal static StudyResponse Of(StudyState study)
     {
         var progress = StudyProgress.Of(study);
         var state = progress.State();
-        return new(study.Id, state, state.IsFinal(), study.Spec, progress, [.. study.Arms.Select(ArmResponse.Of)], study.CreatedAt, StudyLinks.Of(study.Id));
+        return new(study.Id, state, state.IsFinal(), study.Spec, progress, [.. study.Arms.Select(ArmResponse.Of)], study.CreatedAt, study.Pinned, StudyLinks.Of(study.Id));
     }
 }
 

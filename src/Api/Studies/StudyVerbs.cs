@@ -15,6 +15,8 @@ internal static class StudyVerbs
         Map("cancel", "Cancel a study", "Jobs that wait are cancelled at once, running ones are asked to stop. What has succeeded stays.", (queue, id, cancellation) => queue.CancelAsync(id, cancellation));
         Map("pause", "Pause a study", "Jobs that wait are set aside at once; running ones make a checkpoint and free their slots.", (queue, id, cancellation) => queue.PauseAsync(id, cancellation));
         Map("resume", "Resume a study", "Its paused jobs are queued again and go on from their checkpoints.", (queue, id, cancellation) => queue.ResumeAsync(id, cancellation));
+        Map("pin", "Pin a study", "Retention removes nothing of it or its jobs as long as it is pinned.", (queue, id, cancellation) => queue.PinAsync(id, true, cancellation));
+        Map("unpin", "Unpin a study", "Retention applies to it again.", (queue, id, cancellation) => queue.PinAsync(id, false, cancellation));
 
         studies.MapPost("/{id:guid}/extend", ExtendAsync)
             .Accepts<StudyExtension>("application/json")

@@ -2,13 +2,14 @@ using Hangfire;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Temper.Store.Queue;
+using Temper.Store.Retention;
 using Temper.Store.Studies;
 
 namespace Temper.Store.Engine;
 
 /// <summary>Ordinary jobs of Hangfire's, which some worker runs behind requests and trainings. Their failures are retried and shown on the dashboard.</summary>
 [AutomaticRetry(Attempts = 5, DelaysInSeconds = [2, 10, 60]), FailuresExpire]
-public sealed class Housekeeping(NpgsqlDataSource database, ILogger log)
+public sealed class Housekeeping(NpgsqlDataSource database, RetentionOptions retention, ILogger log)
 {
     private readonly StudyQueue studies = new(database);
     private readonly JobQueue jobs = new(database);
@@ -41,5 +42,13 @@ public sealed class Housekeeping(NpgsqlDataSource database, ILogger log)
         // Those of killed processes, which nobody takes again because each attempt has a name of its own.
         await using var command = database.CreateCommand("DELETE FROM hangfire.lock WHERE acquired < now() - interval '10 minutes'");
         await command.ExecuteNonQueryAsync();
+    }
+
+    /// <summary>What finished jobs no longer keep.</summary>
+    [JobDisplayName("Remove what is past its retention"), DisableConcurrentExecution(timeoutInSeconds: 30)]
+    public async Task RemoveExpiredAsync()
+    {
+        foreach (var (kind, count) in await new Removal(database, retention).RunAsync(CancellationToken.None))
+            if (count > 0) log.LogInformation("Retention removed {Kind}: {Count} rows", kind, count);
     }
 }

@@ -59,6 +59,16 @@ public sealed partial class JobQueue
             new(name, NpgsqlDbType.Array | NpgsqlDbType.Double) { Value = epochs.Select(value).ToArray() };
     }
 
+    /// <summary>
+    /// Frees the space of checkpoints that were replaced. PostgreSQL's autovacuum looks once a minute, and by then a job may have
+    /// replaced ten of them. It passes by where another vacuum is at work.
+    /// </summary>
+    public async Task VacuumCheckpointsAsync(CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand("VACUUM (SKIP_LOCKED) checkpoints");
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
     /// <returns>The checkpoint to go on from; null when the job has none: it begins.</returns>
     public async Task<byte[]?> ReadCheckpointAsync(ClaimedJob job, CancellationToken cancellationToken)
     {

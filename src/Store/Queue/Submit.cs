@@ -54,7 +54,7 @@ public sealed partial class JobQueue
             VALUES ({Guid.CreateVersion7()}, {Json.Write(spec)}::jsonb, {key}, (SELECT id FROM jobs WHERE id = {reproduces} FOR KEY SHARE), 'queued', 0, 0)
             ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
             RETURNING id, sequence, spec, idempotency_key, reproduces, study_id, arm, seed, dataset, priority, device, tags, state, attempt, attempt_note, metrics_version, failures, worker_id, run_at, created_at,
-                      claimed_at, training_started_at, finished_at, stop_requested, progress, result, reason, pg_notify({Channel}, {QueuedNotice})
+                      claimed_at, training_started_at, finished_at, stop_requested, progress, result, reason, pinned, pg_notify({Channel}, {QueuedNotice})
             """).AsNoTracking().ToListAsync(cancellationToken);
         return stored.SingleOrDefault();
     }

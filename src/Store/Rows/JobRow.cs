@@ -75,6 +75,9 @@ public sealed class JobRow
     /// <summary>Why it is in this state, where that needs a word; null otherwise.</summary>
     public string? Reason { get; init; }
 
+    /// <summary>Whether retention leaves it alone.</summary>
+    public bool Pinned { get; init; }
+
     public WorkerRow? Worker { get; init; }
     public List<EpochRow> Epochs { get; init; } = [];
     public List<AttemptRow> Attempts { get; init; } = [];

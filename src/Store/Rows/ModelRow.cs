@@ -5,7 +5,8 @@ public sealed class ModelRow
 {
     public Guid JobId { get; init; }
 
-    public required byte[] Weights { get; init; }
+    /// <summary>Null once retention has removed them.</summary>
+    public byte[]? Weights { get; init; }
 
     public int? Classes { get; init; }
     public byte[]? ValidationLogits { get; init; }

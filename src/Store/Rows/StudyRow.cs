@@ -19,6 +19,9 @@ public sealed class StudyRow
     /// <summary>The submitter's own name for this submission, so that sending it twice makes one study; null when it gave none.</summary>
     public string? IdempotencyKey { get; init; }
 
+    /// <summary>Whether retention leaves it and its jobs alone.</summary>
+    public bool Pinned { get; init; }
+
     public DateTimeOffset CreatedAt { get; init; }
 
     public List<ArmRow> Arms { get; init; } = [];

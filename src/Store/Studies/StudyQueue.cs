@@ -26,6 +26,9 @@ public sealed partial class StudyQueue(NpgsqlDataSource database)
     /// <summary>Each paused job, as <see cref="JobQueue.ResumeAsync"/> does one.</summary>
     public Task ResumeAsync(Guid id, CancellationToken cancellationToken) => CommandAsync(JobQueue.Resume(OfStudy), id, cancellationToken);
 
+    /// <summary>Says whether retention leaves the study and its jobs alone.</summary>
+    public Task PinAsync(Guid id, bool pinned, CancellationToken cancellationToken) => CommandAsync($"UPDATE studies SET pinned = {pinned} WHERE id = @id", id, cancellationToken);
+
     private async Task CommandAsync(string sql, Guid id, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(sql);

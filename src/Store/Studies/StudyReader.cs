@@ -6,7 +6,7 @@ using Temper.Domain.Studies;
 namespace Temper.Store.Studies;
 
 /// <summary>A study with what its jobs came to so far, arm by arm.</summary>
-public sealed record StudyState(Guid Id, long Sequence, StudySpec Spec, DateTimeOffset CreatedAt, IReadOnlyList<ArmState> Arms);
+public sealed record StudyState(Guid Id, long Sequence, StudySpec Spec, DateTimeOffset CreatedAt, bool Pinned, IReadOnlyList<ArmState> Arms);
 
 /// <summary>An arm and its jobs, counted and averaged.</summary>
 /// <param name="Jobs">How many jobs are in each state.</param>
@@ -64,7 +64,7 @@ public sealed class StudyReader(NpgsqlDataSource database)
 
     private static readonly string FindSql =
         $"""
-        SELECT studies.id, studies.sequence, spec::text, created_at, {ArmColumns}, jobs.*
+        SELECT studies.id, studies.sequence, spec::text, created_at, pinned, {ArmColumns}, jobs.*
         FROM studies JOIN arms ON study_id = id
         LEFT JOIN LATERAL (
             SELECT {CountsSql}, avg(extract(epoch FROM finished_at - claimed_at)) FILTER (WHERE state = 'succeeded')::float8,
@@ -83,7 +83,7 @@ public sealed class StudyReader(NpgsqlDataSource database)
         var arms = new List<ArmState>();
         while (await row.ReadAsync(cancellationToken))
         {
-            study ??= new(row.GetGuid(0), row.GetInt64(1), Json.Read<StudySpec>(row.GetString(2)), row.GetFieldValue<DateTimeOffset>(3), arms);
+            study ??= new(row.GetGuid(0), row.GetInt64(1), Json.Read<StudySpec>(row.GetString(2)), row.GetFieldValue<DateTimeOffset>(3), row.GetBoolean(4), arms);
             arms.Add(ReadState(row));
         }
         return study;
@@ -171,13 +171,13 @@ public sealed class StudyReader(NpgsqlDataSource database)
 
     private static ArmState ReadState(NpgsqlDataReader row)
     {
-        const int First = 4 + ArmColumnCount;
+        const int First = 5 + ArmColumnCount;
         var at = First + States.Length;
         var figures = new Dictionary<string, (double, double?)>();
         if (row.GetInt32(at + 1) > 0)
             foreach (var (name, column) in Figures.Keys.Select((name, i) => (name, at + 2 + 2 * i)))
                 figures[name] = (row.GetDouble(column), row.IsDBNull(column + 1) ? null : row.GetDouble(column + 1));
-        return new(ReadArm(row, 4), ReadCounts(row, First), row.GetInt32(at + 1), figures, row.IsDBNull(at) ? null : row.GetDouble(at));
+        return new(ReadArm(row, 5), ReadCounts(row, First), row.GetInt32(at + 1), figures, row.IsDBNull(at) ? null : row.GetDouble(at));
     }
 
     private static Dictionary<JobState, int> ReadCounts(NpgsqlDataReader row, int first) =>

@@ -18,7 +18,7 @@ internal static class EngineServer
     /// <summary>Threads for ordinary jobs.</summary>
     private const int OrdinaryThreads = 2;
 
-    private const string SettleStudies = "settle-studies", CleanUp = "clean-up";
+    private const string SettleStudies = "settle-studies", CleanUp = "clean-up", RemoveExpired = "remove-expired";
 
     /// <summary>Each slot has a thread that trains, and one that tells Hangfire how the attempt before ended, or claims the next.</summary>
     private static int TrainingThreads(int slots) => 2 * slots;
@@ -34,9 +34,9 @@ internal static class EngineServer
         foreach (var filter in GlobalJobFilters.Filters.Where(filter => filter.Instance is CaptureCultureAttribute).ToList()) GlobalJobFilters.Filters.Remove(filter.Instance);
     }
 
-    public static BackgroundProcessingServer Start(JobStorage storage, NpgsqlDataSource database, WorkerIdentity worker, TrainingJob training, AttemptSweep sweep, ILogger log)
+    public static BackgroundProcessingServer Start(JobStorage storage, WorkerIdentity worker, TrainingJob training, Housekeeping housekeeping, AttemptSweep sweep, ILogger log)
     {
-        var performer = new BackgroundJobPerformer(JobFilterProviders.Providers, new JobTypes(database, training, log));
+        var performer = new BackgroundJobPerformer(JobFilterProviders.Providers, new JobTypes(training, housekeeping));
         return new(
             storage,
             [
@@ -63,19 +63,20 @@ internal static class EngineServer
             });
     }
 
-    /// <summary>What runs every minute, on some worker. Each worker says so when it starts; the last one's word stands.</summary>
+    /// <summary>What runs every minute or every hour, on some worker. Each worker says so when it starts; the last one's word stands.</summary>
     public static void AddRecurringJobs(JobStorage storage)
     {
         var recurring = new RecurringJobManager(storage);
         recurring.AddOrUpdate(SettleStudies, Job.FromExpression<Housekeeping>(housekeeping => housekeeping.SettleStudiesAsync()), Cron.Minutely());
         recurring.AddOrUpdate(CleanUp, Job.FromExpression<Housekeeping>(housekeeping => housekeeping.CleanUpAsync()), Cron.Minutely());
+        recurring.AddOrUpdate(RemoveExpired, Job.FromExpression<Housekeeping>(housekeeping => housekeeping.RemoveExpiredAsync()), Cron.Hourly());
     }
 
-    private sealed class JobTypes(NpgsqlDataSource database, TrainingJob training, ILogger log) : JobActivator
+    private sealed class JobTypes(TrainingJob training, Housekeeping housekeeping) : JobActivator
     {
         public override object ActivateJob(Type jobType) =>
             jobType == typeof(ITraining) ? training
-            : jobType == typeof(Housekeeping) ? new Housekeeping(database, log)
+            : jobType == typeof(Housekeeping) ? housekeeping
             : throw new InvalidOperationException($"This worker does not know jobs of {jobType}.");
     }
 }

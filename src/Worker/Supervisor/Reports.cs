@@ -100,8 +100,22 @@ internal sealed class Reports
     {
         var (job, none) = (attempt.Job, CancellationToken.None);
         if (batch.TrainingStarted && !await Patience.UntilDatabaseAnswersAsync(() => queue.ReportTrainingStartedAsync(job, batch.Note, none), log)) return false;
-        return batch is { Epochs.Count: 0, Checkpoint: null }
-            || await Patience.UntilDatabaseAnswersAsync(() => queue.ReportAsync(job, batch.Epochs, batch.Checkpoint, none), log);
+        if (batch is { Epochs.Count: 0, Checkpoint: null }) return true;
+        if (!await Patience.UntilDatabaseAnswersAsync(() => queue.ReportAsync(job, batch.Epochs, batch.Checkpoint, none), log)) return false;
+        if (batch is { Checkpoint: not null, IsLast: false }) await VacuumAsync();
+        return true;
+    }
+
+    private async Task VacuumAsync()
+    {
+        try
+        {
+            await queue.VacuumCheckpointsAsync(CancellationToken.None);
+        }
+        catch (NpgsqlException e)
+        {
+            log.LogDebug("The checkpoints' table was not vacuumed: {Reason}", e.Message); // the next one does it
+        }
     }
 
     private sealed record Batch(bool TrainingStarted, string? Note, IReadOnlyList<EpochMetrics> Epochs, byte[]? Checkpoint, bool IsLast)

@@ -74,7 +74,7 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         var heartbeats = OrEndAllAsync(HeartbeatAsync(worker, slots, slotsDone.Token), ending);
         var present = OrEndAllAsync(presence.RunAsync(left.Token), ending);
         EngineServer.Configure(loggers);
-        var server = EngineServer.Start(storage, database, worker, new TrainingJob(claims, queue, ending.Token), sweep, log);
+        var server = EngineServer.Start(storage, worker, new TrainingJob(claims, queue, ending.Token), new Housekeeping(database, options.Retention, log), sweep, log);
         _ = AddRecurringJobsAsync(storage, ending.Token);
         await Task.WhenAny(Task.Delay(Timeout.Infinite, ending.Token));
         server.SendStop();

@@ -16,6 +16,26 @@ public class VerbTests(ApiFixture fixture) : OwnJobsTest(fixture)
     }
 
     [Fact]
+    public async Task PinAndUnpin_AJobAndAStudy_ShowInBothAndCanBeRepeated()
+    {
+        var id = await Api.SubmitAsync(Spec);
+        var (_, study) = await SendAsync(HttpMethod.Post, "/studies", """{"job":{"dataset":"digits","epochs":1},"seeds":1}""");
+
+        foreach (var path in new[] { $"/jobs/{id}", $"/studies/{study!["id"]}" })
+        {
+            Assert.False((await Api.GetAsync(path))["pinned"]!.GetValue<bool>());
+            foreach (var (verb, pinned) in new[] { ("pin", true), ("pin", true), ("unpin", false), ("unpin", false) })
+            {
+                var (response, body) = await SendAsync(HttpMethod.Post, $"{path}/{verb}");
+                Assert.Equal((HttpStatusCode.OK, pinned), (response.StatusCode, body!["pinned"]!.GetValue<bool>()));
+                Assert.Equal(pinned, (await Api.GetAsync(path))["pinned"]!.GetValue<bool>());
+            }
+        }
+        Assert.Equal(HttpStatusCode.NotFound, (await SendAsync(HttpMethod.Post, $"/jobs/{Guid.NewGuid()}/pin")).Response.StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await SendAsync(HttpMethod.Post, $"/studies/{Guid.NewGuid()}/pin")).Response.StatusCode);
+    }
+
+    [Fact]
     public async Task Pause_ARunningJob_ShowsAsPausingUntilItsWorkerHasStopped()
     {
         var id = await Api.SubmitAsync(Spec);

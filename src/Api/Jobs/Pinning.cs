@@ -1,0 +1,27 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using Temper.Api.Http;
+using Temper.Store;
+using Temper.Store.Queue;
+
+namespace Temper.Api.Jobs;
+
+/// <summary>What users do to keep a job beyond the days of retention.</summary>
+internal static class Pinning
+{
+    public static void MapPinning(this RouteGroupBuilder jobs)
+    {
+        Map("pin", "Pin a job", "Retention removes nothing of it as long as it is pinned.", pinned: true);
+        Map("unpin", "Unpin a job", "Retention applies to it again.", pinned: false);
+
+        void Map(string verb, string summary, string description, bool pinned) =>
+            jobs.MapPost($"/{{id:guid}}/{verb}", async Task<Results<Ok<JobResponse>, ProblemHttpResult>> (HttpRequest request, JobQueue queue, JobReader reader, Guid id, CancellationToken cancellation) =>
+                {
+                    if (Problems.UnknownParameters(request) is { } wrong) return wrong;
+                    return await queue.PinAsync(id, pinned, cancellation) && await reader.FindAsync(id) is var (job, _) ? TypedResults.Ok(JobResponse.Of(job)) : Problems.NoSuchJob(id);
+                })
+                .ProducesValidationProblem()
+                .ProducesProblem(StatusCodes.Status404NotFound)
+                .WithSummary(summary)
+                .WithDescription($"{description} Asking again is harmless.");
+    }
+}

@@ -1,0 +1,116 @@
+using Temper.Domain.Jobs;
+using Temper.Domain.Studies;
+using Temper.Integration.Store.Queue;
+using Temper.Store.Retention;
+using Temper.Store.Studies;
+
+namespace Temper.Integration.Store;
+
+/// <summary>What retention removes, and what it must leave.</summary>
+public class RetentionTests : QueueTest
+{
+    private static readonly RetentionOptions Nothing = new() { CheckpointDays = null };
+
+    public static TheoryData<string> Kinds => [.. AllKinds.Keys];
+
+    /// <summary>The settings under which a kind is removed after 10 days, and a count of what is left of it.</summary>
+    private static readonly Dictionary<string, (RetentionOptions Options, string Left)> AllKinds = new()
+    {
+        ["checkpoints"] = (new() { CheckpointDays = 10 }, "SELECT count(*) FROM checkpoints"),
+        ["logits"] = (Nothing with { LogitsDays = 10 }, "SELECT count(*) FROM models WHERE test_logits IS NOT NULL"),
+        ["weights"] = (Nothing with { WeightsDays = 10 }, "SELECT count(*) FROM models WHERE weights IS NOT NULL"),
+        ["epochs"] = (Nothing with { EpochDays = 10 }, "SELECT count(*) FROM epochs"),
+        ["attempts"] = (Nothing with { AttemptDays = 10 }, "SELECT count(*) FROM attempts"),
+        ["jobs"] = (Nothing with { JobDays = 10 }, "SELECT count(*) FROM jobs"),
+    };
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public async Task Run_OfOldJobs_RemovesThatKindAloneAndOnlyFromWhatIsOldAndNotPinned(string kind)
+    {
+        for (var i = 0; i < 3; i++) await SucceededAsync();
+        for (var i = 0; i < 3; i++) await CancelledAsync();
+        // Of each three one is young and one is pinned.
+        await Database.ExecuteAsync("UPDATE jobs SET finished_at = finished_at - interval '11 days' WHERE sequence IN (1, 3, 4, 6)");
+        foreach (var sequence in new[] { 3, 6 }) Assert.True(await Queue.PinAsync(await Database.ScalarAsync<Guid>($"SELECT id FROM jobs WHERE sequence = {sequence}"), true, default));
+        var before = await CountsAsync();
+
+        var removed = await new Removal(Database.DataSource, AllKinds[kind].Options).RunAsync(default);
+
+        var after = await CountsAsync();
+        var concerned = kind == "jobs" ? [.. AllKinds.Keys] : new[] { kind };
+        foreach (var other in AllKinds.Keys) Assert.Equal((other, concerned.Contains(other) ? before[other] / 3 * 2 : before[other]), (other, after[other]));
+        Assert.Equal(before[kind] / 3, removed[kind]);
+        Assert.Equal(0, (await new Removal(Database.DataSource, AllKinds[kind].Options).RunAsync(default))[kind]);
+    }
+
+    [Fact]
+    public async Task Run_ByDefault_RemovesOldCheckpointsOnly()
+    {
+        await SucceededAsync();
+        await CancelledAsync();
+        await Database.ExecuteAsync("UPDATE jobs SET finished_at = finished_at - interval '10 years'");
+        var before = await CountsAsync();
+
+        await new Removal(Database.DataSource, new()).RunAsync(default);
+
+        Assert.Equal(before.Select(count => count.Key == "checkpoints" ? 0 : count.Value), (await CountsAsync()).Values);
+    }
+
+    /// <summary>What a study still needs goes with the study, and never before its last job has ended.</summary>
+    [Fact]
+    public async Task Run_WhileAStudyHasAJobLeft_LeavesAllOfIt()
+    {
+        var studies = new StudyQueue(Database.DataSource);
+        var everything = new RetentionOptions { CheckpointDays = 10, LogitsDays = 10, WeightsDays = 10, EpochDays = 10, AttemptDays = 10, JobDays = 10 };
+        var (id, _, _) = await studies.SubmitAsync(new StudySpec { Job = Spec, Epsilons = [0, 0.1], Smoothing = [Domain.Smoothing.SmoothingConvention.Uniform], LearningRates = [0.001], LabelNoise = [0], Models = [ModelName.Cnn], Seeds = [0] }, null, default);
+        await SucceedNextAsync();
+        await Database.ExecuteAsync("UPDATE jobs SET finished_at = finished_at - interval '11 days'");
+        var before = await CountsAsync();
+
+        await new Removal(Database.DataSource, everything).RunAsync(default);
+        Assert.Equal(before, await CountsAsync());
+
+        await SucceedNextAsync();
+        await new Removal(Database.DataSource, everything).RunAsync(default); // its last job is young
+        Assert.Equal(2, (await CountsAsync())["logits"]);
+
+        await Database.ExecuteAsync("UPDATE jobs SET finished_at = finished_at - interval '11 days'");
+        await studies.PinAsync(id, true, default);
+        await new Removal(Database.DataSource, everything).RunAsync(default);
+        Assert.Equal(2, (await CountsAsync())["logits"]);
+
+        await studies.PinAsync(id, false, default);
+        var removed = await new Removal(Database.DataSource, everything).RunAsync(default);
+        Assert.Equal(1, removed["studies"]);
+        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT (SELECT count(*) FROM studies) + (SELECT count(*) FROM arms) + (SELECT count(*) FROM jobs)"));
+    }
+
+    private async Task<Dictionary<string, long>> CountsAsync()
+    {
+        var counts = new Dictionary<string, long>();
+        foreach (var (kind, (_, left)) in AllKinds) counts[kind] = await Database.ScalarAsync<long>(left);
+        return counts;
+    }
+
+    private async Task SucceededAsync()
+    {
+        await SubmitAsync();
+        await SucceedNextAsync();
+    }
+
+    private async Task SucceedNextAsync()
+    {
+        var job = await ClaimAsync();
+        await Queue.ReportAsync(job, [Metrics], null, default);
+        Assert.True(await Queue.SucceedAsync(job, Result, Model, default));
+    }
+
+    private async Task CancelledAsync()
+    {
+        var job = await SubmitAndClaimAsync();
+        await Queue.ReportAsync(job, [Metrics], [1, 2, 3], default);
+        await Queue.CancelAsync(job.Id, default);
+        Assert.True(await Queue.HandBackAsync(job, "test", default));
+    }
+}
