@@ -52,7 +52,7 @@ internal static class MinimalApi
             id, ShownStates.Of(state, row.IsDBNull(1) ? null : Enum.Parse<StopRequest>(row.GetString(1), ignoreCase: true)),
             row.IsDBNull(2) ? null : row.GetString(2), state.IsFinal(), spec, TargetsResponse.Of(spec),
             row.IsDBNull(4) ? null : Json.Read<TrainingProgress>(row.GetString(4)), row.GetInt32(5), row.GetInt32(6), row.IsDBNull(7) ? null : row.GetString(7),
-            row.GetFieldValue<DateTimeOffset>(8), Time(9), Time(10), Time(11), row.IsDBNull(12) ? null : Json.Read<JobResult>(row.GetString(12)), row.IsDBNull(13) ? null : row.GetGuid(13), row.IsDBNull(14) ? null : row.GetGuid(14), JobLinks.Of(id));
+            row.GetFieldValue<DateTimeOffset>(8), Time(9), Time(10), Time(11), row.IsDBNull(12) ? null : Json.Read<JobResult>(row.GetString(12)), row.IsDBNull(13) ? null : row.GetGuid(13), row.IsDBNull(14) ? null : row.GetGuid(14), false, JobLinks.Of(id));
 
         DateTimeOffset? Time(int column) => row.IsDBNull(column) ? null : row.GetFieldValue<DateTimeOffset>(column);
     }

@@ -54,12 +54,15 @@ switch (args)
     case ["faults", "--only", var part] when Faults.Parts.Contains(part):
         await Faults.RunAsync(quick: false, part);
         return 0;
+    case ["storage", .. var rest]:
+        await TableGrowth.RunAsync(TimeSpan.FromMinutes(rest is ["--quick"] ? 2 : 10));
+        return 0;
     case ["survival", .. var rest]:
         if (rest is ["--quick"]) await Survival.RunAsync(deaths: 3, resumes: 3, pairs: 1);
         else if (rest is ["--only", var part]) await Survival.RunAsync(part == "rescues" ? 100 : 0, part == "resumes" ? 50 : 0, part == "checkpoints" ? 8 : 0);
         else await Survival.RunAsync(deaths: 100, resumes: 50, pairs: 8);
         return 0;
     default:
-        Console.Error.WriteLine("usage: api [--quick | --rates] | start [--quick] | training [--quick | --only rates|job|memory|jobs|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | faults [--quick | --only waiting|windows|outages|restarts|stalls] | report [--quick] | published [--quick] | queue [--quick] | coverage [--quick] | study-statistics [--quick] | study [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
+        Console.Error.WriteLine("usage: api [--quick | --rates] | start [--quick] | training [--quick | --only rates|job|memory|jobs|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | storage [--quick] | faults [--quick | --only waiting|windows|outages|restarts|stalls] | report [--quick] | published [--quick] | queue [--quick] | coverage [--quick] | study-statistics [--quick] | study [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
         return 2;
 }
