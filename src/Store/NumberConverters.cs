@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -10,7 +11,8 @@ namespace Temper.Store;
 /// </summary>
 internal sealed class FiniteNumberConverter : JsonConverter<double>
 {
-    public override double Read(ref Utf8JsonReader reader, Type type, JsonSerializerOptions options) => reader.TokenType == JsonTokenType.Null ? double.NaN : reader.GetDouble();
+    public override double Read(ref Utf8JsonReader reader, Type type, JsonSerializerOptions options) =>
+        reader.TokenType == JsonTokenType.Null ? double.NaN : reader.GetDouble();
 
     public override void Write(Utf8JsonWriter writer, double value, JsonSerializerOptions options)
     {
@@ -26,16 +28,21 @@ internal static class WholeNumber
 
     /// <exception cref="JsonException">No number, not whole, or beyond 64 bits.</exception>
     public static long Read(ref Utf8JsonReader reader) =>
-        reader.TokenType == JsonTokenType.Number && (reader.TryGetInt64(out var value) || long.TryParse(reader.HasValueSequence ? [] : reader.ValueSpan, Styles, CultureInfo.InvariantCulture, out value))
+        reader.TokenType == JsonTokenType.Number
+        && (reader.TryGetInt64(out var value) || long.TryParse(Text(ref reader), Styles, CultureInfo.InvariantCulture, out value))
             ? value
             : throw new JsonException("Must be a whole number.");
+
+    private static ReadOnlySpan<byte> Text(ref Utf8JsonReader reader) => reader.HasValueSequence ? reader.ValueSequence.ToArray() : reader.ValueSpan;
 }
 
 /// <inheritdoc cref="WholeNumber"/>
 internal sealed class Int32Converter : JsonConverter<int>
 {
     public override int Read(ref Utf8JsonReader reader, Type type, JsonSerializerOptions options) =>
-        WholeNumber.Read(ref reader) is >= int.MinValue and <= int.MaxValue and var value ? (int)value : throw new JsonException("Must be a whole number of 32 bits.");
+        WholeNumber.Read(ref reader) is >= int.MinValue and <= int.MaxValue and var value
+            ? (int)value
+            : throw new JsonException("Must be a whole number of 32 bits.");
 
     public override void Write(Utf8JsonWriter writer, int value, JsonSerializerOptions options) => writer.WriteNumberValue(value);
 }
