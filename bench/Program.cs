@@ -18,6 +18,9 @@ switch (args)
     case ["resnet-memory"]:
         TrainingMemory.ResNet();
         return 0;
+    case ["api", "--slow"]:
+        await SlowClients.RunAsync();
+        return 0;
     case ["api", .. var rest]:
         await ApiRates.RunAsync(quick: rest is ["--quick"], onlyRates: rest is ["--rates"]);
         return 0;
@@ -63,6 +66,6 @@ switch (args)
         else await Survival.RunAsync(deaths: 100, resumes: 50, pairs: 8);
         return 0;
     default:
-        Console.Error.WriteLine("usage: api [--quick | --rates] | start [--quick] | training [--quick | --only rates|job|memory|jobs|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | storage [--quick] | faults [--quick | --only waiting|windows|outages|restarts|stalls] | report [--quick] | published [--quick] | queue [--quick] | coverage [--quick] | study-statistics [--quick] | study [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
+        Console.Error.WriteLine("usage: api [--quick | --rates | --slow] | start [--quick] | training [--quick | --only rates|job|memory|jobs|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | storage [--quick] | faults [--quick | --only waiting|windows|outages|restarts|stalls] | report [--quick] | published [--quick] | queue [--quick] | coverage [--quick] | study-statistics [--quick] | study [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
         return 2;
 }

@@ -1,5 +1,4 @@
 using System.Net;
-using Microsoft.AspNetCore.HostFiltering;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using Temper.Api.Calibration;
@@ -9,6 +8,7 @@ using Temper.Api.Health;
 using Temper.Api.Http;
 using Temper.Api.Jobs;
 using Temper.Api.Studies;
+using Temper.Api.Version;
 using Temper.Api.Workers;
 using Temper.Store;
 using Temper.Store.Queue;
@@ -28,19 +28,25 @@ var keys = new ApiKeys(builder.Configuration);
 builder.WebHost.ConfigureKestrel(kestrel =>
 {
     kestrel.AddServerHeader = false;
-    kestrel.Limits.MaxRequestBodySize = BodyReader.LargestDropped;
+    kestrel.Limits.MaxRequestBodySize = PostedBody.LargestDropped;
+    // Kestrel's defaults, 240 bytes/s, let a client that reads nothing stay for minutes.
+    kestrel.Limits.MinResponseDataRate = new(bytesPerSecond: 4096, gracePeriod: TimeSpan.FromSeconds(10));
+    kestrel.Limits.MinRequestBodyDataRate = new(bytesPerSecond: 1024, gracePeriod: TimeSpan.FromSeconds(10));
     kestrel.ConfigureEndpointDefaults(listener =>
     {
         if (!keys.Any && !(listener.IPEndPoint is { } address && IPAddress.IsLoopback(address.Address)))
             throw new InvalidOperationException($"Without keys the API serves only this machine, not {listener}. Set Api__Keys__0 to a secret of 16 characters or more.");
     });
 });
-// A web page that gets its own name resolved to this machine must not reach an API without keys.
-if (!keys.Any) builder.Services.Configure<HostFilteringOptions>(hosts => hosts.AllowedHosts = ["localhost", "127.0.0.1", "[::1]"]);
+// Computing a report blocks two of the pool's threads, which others must not wait for.
+ThreadPool.SetMinThreads(Environment.ProcessorCount + 2 * Overload.ReportsAtOnce, Environment.ProcessorCount);
 builder.Services.AddSingleton(database);
+builder.Services.AddSingleton(new Reconnection(database, polls));
 builder.Services.AddSingleton(keys);
+builder.Services.AddSingleton<Overload>();
 builder.Services.AddSingleton<JobQueue>();
 builder.Services.AddSingleton(new JobReader(polls));
+builder.Services.AddSingleton<StoredModels>();
 builder.Services.AddSingleton<JobVersions>();
 builder.Services.AddSingleton<StudyQueue>();
 builder.Services.AddSingleton<StudyReader>();
@@ -52,7 +58,6 @@ builder.Services.AddDbContextPool<TemperDb>(options => options.UseNpgsql(databas
 builder.Services.ConfigureHttpJsonOptions(options => Json.Configure(options.SerializerOptions));
 builder.Services.AddProblemDetails(options => options.CustomizeProblemDetails = Problems.Customize);
 builder.Services.AddExceptionHandler<DatabaseOutage>();
-builder.Services.AddOverload();
 builder.Services.AddHealth();
 builder.Services.AddOpenApi(keys);
 builder.Services.AddDashboard(connectionString, database);
@@ -63,17 +68,20 @@ app.UseExceptionHandler(new ExceptionHandlerOptions
     StatusCodeSelector = exception => exception is BadHttpRequestException refused ? refused.StatusCode : StatusCodes.Status500InternalServerError,
 });
 app.UseStatusCodePages();
+app.UseHostNames();
+app.UseHeads();
 app.UseSameOrigin();
 app.UseApiKeys();
-app.UseRateLimiter();
 app.UseOpenApi();
 app.UseSchema();
 app.UseDashboard();
-app.MapJobs();
-app.MapCalibration();
-app.MapStudies();
-app.MapDatasets();
-app.MapWorkers();
+var api = app.MapApi();
+api.MapJobs();
+api.MapCalibration();
+api.MapStudies();
+api.MapDatasets();
+api.MapWorkers();
+api.MapVersion();
 app.MapHealth();
 
 _ = app.Services.GetRequiredService<QueueLimit>(); // a wrong setting ends the process now

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Npgsql;
 using Temper.Domain.Jobs;
 using Temper.Store.Rows;
@@ -18,40 +19,70 @@ public sealed class JobReader(NpgsqlDataSource database)
     // xmin, the transaction that wrote the row, would do if a restored database did not give its numbers once more.
     private const string OfJob = "hashtextextended(concat_ws('|', jobs.xmin, state, stop_requested, attempt, progress), 0)";
 
-    private const string OfMetrics = "hashtextextended(concat_ws('|', metrics_version, state, attempt), 0)";
+    private const string OfMetrics = "metrics_version::bigint";
+
+    private const string Columns =
+        $"""
+        jobs.id, {OfJob}, state, stop_requested, reason, spec, progress, attempt, failures, name, workers.device,
+        created_at, claimed_at, training_started_at, finished_at, result, reproduces, study_id, pinned
+        """;
+
+    private const string Rows = "jobs LEFT JOIN workers ON workers.id = worker_id";
 
     /// <returns>The job with its worker's name, and its version; null when there is no such job.</returns>
     public async Task<(JobRow Job, long Version)?> FindAsync(Guid id)
     {
-        await using var command = database.CreateCommand(
-            $"""
-            SELECT {OfJob}, state, stop_requested, reason, spec, progress, attempt, failures, name, workers.device,
-                   created_at, claimed_at, training_started_at, finished_at, result, reproduces, study_id, pinned
-            FROM jobs LEFT JOIN workers ON workers.id = worker_id WHERE jobs.id = $1
-            """);
+        await using var command = database.CreateCommand($"SELECT {Columns} FROM {Rows} WHERE jobs.id = $1");
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = id });
         await using var row = await command.ExecuteReaderAsync();
-        if (!await row.ReadAsync()) return null;
-        return (new JobRow
+        return await row.ReadAsync() ? (Read(row), row.GetInt64(1)) : null;
+    }
+
+    /// <returns>Newest first; null in place of a job that this build cannot read, such as one with a model of a newer build.</returns>
+    public async Task<IReadOnlyList<(Guid Id, JobRow? Job)>> ListAsync(Guid[] ids)
+    {
+        await using var command = database.CreateCommand($"SELECT {Columns} FROM {Rows} WHERE jobs.id = ANY($1) ORDER BY sequence DESC");
+        command.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = ids });
+        await using var row = await command.ExecuteReaderAsync();
+        var jobs = new List<(Guid, JobRow?)>(ids.Length);
+        while (await row.ReadAsync()) jobs.Add((row.GetGuid(0), ReadOrNull(row)));
+        return jobs;
+    }
+
+    private static JobRow? ReadOrNull(NpgsqlDataReader row)
+    {
+        try
         {
-            Id = id,
-            State = TemperDb.Parse<JobState>(row.GetString(1)),
-            StopRequested = row.IsDBNull(2) ? null : TemperDb.Parse<StopRequest>(row.GetString(2)),
-            Reason = row.IsDBNull(3) ? null : row.GetString(3),
-            Spec = Json.Read<JobSpec>(row.GetString(4)),
-            Progress = row.IsDBNull(5) ? null : Json.Read<TrainingProgress>(row.GetString(5)),
-            Attempt = row.GetInt32(6),
-            Failures = row.GetInt32(7),
-            Worker = row.IsDBNull(8) ? null : new() { Name = row.GetString(8), Device = row.GetString(9) },
-            CreatedAt = row.GetFieldValue<DateTimeOffset>(10),
-            ClaimedAt = Time(11),
-            TrainingStartedAt = Time(12),
-            FinishedAt = Time(13),
-            Result = row.IsDBNull(14) ? null : Json.Read<JobResult>(row.GetString(14)),
-            Reproduces = row.IsDBNull(15) ? null : row.GetGuid(15),
-            StudyId = row.IsDBNull(16) ? null : row.GetGuid(16),
-            Pinned = row.GetBoolean(17),
-        }, row.GetInt64(0));
+            return Read(row);
+        }
+        catch (Exception e) when (e is JsonException or ArgumentException)
+        {
+            return null;
+        }
+    }
+
+    private static JobRow Read(NpgsqlDataReader row)
+    {
+        return new()
+        {
+            Id = row.GetGuid(0),
+            State = TemperDb.Parse<JobState>(row.GetString(2)),
+            StopRequested = row.IsDBNull(3) ? null : TemperDb.Parse<StopRequest>(row.GetString(3)),
+            Reason = row.IsDBNull(4) ? null : row.GetString(4),
+            Spec = Json.Read<JobSpec>(row.GetString(5)),
+            Progress = row.IsDBNull(6) ? null : Json.Read<TrainingProgress>(row.GetString(6)),
+            Attempt = row.GetInt32(7),
+            Failures = row.GetInt32(8),
+            Worker = row.IsDBNull(9) ? null : new() { Name = row.GetString(9), Device = row.GetString(10) },
+            CreatedAt = row.GetFieldValue<DateTimeOffset>(11),
+            ClaimedAt = Time(12),
+            TrainingStartedAt = Time(13),
+            FinishedAt = Time(14),
+            Result = row.IsDBNull(15) ? null : Json.Read<JobResult>(row.GetString(15)),
+            Reproduces = row.IsDBNull(16) ? null : row.GetGuid(16),
+            StudyId = row.IsDBNull(17) ? null : row.GetGuid(17),
+            Pinned = row.GetBoolean(18),
+        };
 
         DateTimeOffset? Time(int column) => row.IsDBNull(column) ? null : row.GetFieldValue<DateTimeOffset>(column);
     }

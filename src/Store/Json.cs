@@ -14,6 +14,9 @@ public static class Json
         options.RespectNullableAnnotations = true;
         options.RespectRequiredConstructorParameters = true;
         options.Converters.Add(new ExactEnumConverter());
+        options.Converters.Add(new FiniteNumberConverter());
+        options.Converters.Add(new Int32Converter());
+        options.Converters.Add(new Int64Converter());
         return options;
     }
 

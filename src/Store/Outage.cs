@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Npgsql;
 
 namespace Temper.Store;
@@ -12,6 +13,10 @@ public static class Outage
             if (exception is NpgsqlException cause && cause.IsOutage()) return cause;
         return null;
     }
+
+    /// <summary>Whether the connection broke, as each does when the server restarts; not whether the server is silent, which another try would only hear for as long.</summary>
+    public static bool IsBrokenConnection(Exception exception) =>
+        Behind(exception) is { } cause && (cause.InnerException is IOException or SocketException || cause.SqlState is PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown);
 
     /// <summary>
     /// What Npgsql calls transient, resources used up (class 53: a full disk, connections), an operator's intervention (57),

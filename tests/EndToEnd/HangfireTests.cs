@@ -28,8 +28,8 @@ public sealed class HangfireTests : EndToEndTest
         await worker.WaitForExitAsync(TimeSpan.FromSeconds(15));
 
         Assert.Equal("Succeeded", (await HangfireAsync(succeeded)).State);
-        Assert.Equal(("Deleted", "cancelled: its user asked for it"), await HangfireAsync(cancelled));
-        Assert.Equal(("Deleted", "paused: its user asked for it"), await HangfireAsync(paused));
+        Assert.Equal(("Deleted", "cancelled: cancelled while running"), await HangfireAsync(cancelled));
+        Assert.Equal(("Deleted", "paused: paused while running"), await HangfireAsync(paused));
         Assert.Equal("Failed", (await HangfireAsync(crashed)).State);
         Assert.Contains("The runner was ended by signal 9", await Database.ScalarAsync<string>("SELECT data->>'ExceptionMessage' FROM hangfire.state WHERE name = 'Failed'"));
         Assert.Equal(("Deleted", "handed_back: its worker shut down"), await HangfireAsync(handedBack));

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
 using Temper.Api.Http;
 using Temper.Domain.Calibration;
@@ -14,8 +15,8 @@ internal static class CalibrationEndpoints
     /// <summary>Part of every report's ETag: to be raised when the same logits give other figures.</summary>
     private const string ReportVersion = "1";
 
-    /// <summary>A report takes two threads for a second: more at once than there are cores for would only wait for each other.</summary>
-    internal static readonly SemaphoreSlim Reports = new(Math.Max(1, Environment.ProcessorCount / 2));
+    /// <summary>Part of the ETag of logits: to be raised when the same arrays give another file.</summary>
+    private const string FileVersion = "2";
 
     public static void MapCalibration(this IEndpointRouteBuilder routes)
     {
@@ -53,39 +54,36 @@ internal static class CalibrationEndpoints
         if (request.IsKnownAs($"W/\"{id:N}-{ReportVersion}-{options.Binning}-{options.Bins}-{options.Resamples}-{options.Seed}\""))
             return EntityTags.NotModified;
 
-        await Reports.WaitAsync(cancellation);
-        try
+        return new InTurn(async computing =>
         {
-            var logits = await LogitsOf(db, id).SingleAsync(cancellation);
-            return TypedResults.Ok(CalibrationReport.Of(logits.Validation(), logits.Test(), logits.TestTrueProbabilities(), options, cancellation));
-        }
-        catch (Exception e) when (cancellation.IsCancellationRequested && e is OperationCanceledException or AggregateException)
-        {
-            return TypedResults.StatusCode(StatusCodes.Status499ClientClosedRequest);
-        }
-        finally
-        {
-            Reports.Release();
-        }
+            if (await LogitsOf(db, id).SingleOrDefaultAsync(computing) is not { } logits) return LogitsNotKept(id); // removed at this very moment
+            return TypedResults.Ok(await Task.Run(() => CalibrationReport.Of(logits.Validation(), logits.Test(), logits.TestTrueProbabilities(), options, computing), computing));
+        });
     }
 
-    private static async Task<IResult> LogitsAsync(HttpRequest request, TemperDb db, Guid id, [Description("test or validation")] string? split, CancellationToken cancellation)
+    private static async Task<IResult> LogitsAsync(
+        HttpRequest request, TemperDb db, StoredModels models, Guid id, [FromQuery, Description("test or validation")] string? split, CancellationToken cancellation)
     {
         var errors = new Dictionary<string, string[]>();
         Problems.AddUnknownParameters(request, errors, "split");
-        if (split is not ("test" or "validation")) errors["split"] = [split is null ? "is required: test or validation" : $"must be test or validation; got {split}"];
+        if (split is not ("test" or "validation")) errors.TryAdd("split", [split is null ? "is required: test or validation" : $"must be test or validation; got {split}"]);
         if (errors.Count > 0) return Problems.Invalid("The query is wrong.", errors);
         if (await RefusalAsync(db, id, needsLogits: true, cancellation) is { } refusal) return refusal;
-        var logits = await LogitsOf(db, id).SingleAsync(cancellation);
-        var file = Npz.Write(split == "test" ? logits.Test() : logits.Validation());
-        return TypedResults.File(file, "application/zip", $"{id}-{split}.npz", entityTag: new($"\"{id:N}-{split}\""));
+        if (await models.FindAsync(id, cancellation) is not { Classes: { } classes } model) return LogitsNotKept(id); // removed at this very moment
+        return TypedResults.Stream(WriteAsync, "application/zip", $"{id}-{split}.npz", entityTag: new($"\"{id:N}-{split}-{FileVersion}\""));
+
+        async Task WriteAsync(Stream to) // split is not null: it was checked
+        {
+            await using Stream logits = model.Open($"{split}_logits"), labels = model.Open($"{split}_labels");
+            await Npz.WriteAsync(to, model.Count(split!), classes, logits, labels, request.HttpContext.RequestAborted);
+        }
     }
 
-    private static async Task<IResult> ModelAsync(TemperDb db, Guid id, CancellationToken cancellation)
+    private static async Task<IResult> ModelAsync(TemperDb db, StoredModels models, Guid id, CancellationToken cancellation)
     {
         if (await RefusalAsync(db, id, needsLogits: false, cancellation) is { } refusal) return refusal;
-        if (await db.Models.Where(model => model.JobId == id).Select(model => model.Weights).SingleOrDefaultAsync(cancellation) is not { } weights) return WeightsNotKept(id);
-        return TypedResults.File(weights, "application/octet-stream", $"{id}.safetensors", entityTag: new($"\"{id:N}\""));
+        if (await models.FindAsync(id, cancellation) is not { HasWeights: true } model) return WeightsNotKept(id); // removed at this very moment
+        return TypedResults.File(model.Open("weights"), "application/octet-stream", $"{id}.safetensors", entityTag: new($"\"{id:N}\""), enableRangeProcessing: true);
     }
 
     /// <summary>None where they were not kept; the weights, which may be many times as large, stay where they are.</summary>

@@ -1,7 +1,5 @@
 using System.IO.Compression;
-using System.Runtime.InteropServices;
 using System.Text;
-using Temper.Domain.Calibration;
 
 namespace Temper.Api.Calibration;
 
@@ -12,24 +10,25 @@ internal static class Npz
     /// <summary>The same arrays give the same bytes.</summary>
     private static readonly DateTimeOffset NoDate = new(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
-    public static byte[] Write(LabelledLogits logits)
+    /// <param name="to">Need not be seekable.</param>
+    /// <param name="count">N, the images.</param>
+    /// <param name="logits">N×K float32, little-endian.</param>
+    /// <param name="labels">N int32, little-endian.</param>
+    public static async Task WriteAsync(Stream to, int count, int classes, Stream logits, Stream labels, CancellationToken cancellation)
     {
-        var file = new MemoryStream();
-        using (var zip = new ZipArchive(file, ZipArchiveMode.Create))
-        {
-            Add<float>(zip, "logits", "<f4", $"({logits.Count}, {logits.Classes})", logits.Logits);
-            Add<int>(zip, "labels", "<i4", $"({logits.Count},)", logits.Labels);
-        }
-        return file.ToArray();
+        var file = new Asynchronous(to);
+        await using var zip = await ZipArchive.CreateAsync(file, ZipArchiveMode.Create, leaveOpen: true, entryNameEncoding: null, cancellation);
+        await AddAsync(zip, "logits", "<f4", $"({count}, {classes})", logits, cancellation);
+        await AddAsync(zip, "labels", "<i4", $"({count},)", labels, cancellation);
     }
 
-    private static void Add<T>(ZipArchive zip, string name, string type, string shape, T[] values) where T : struct
+    private static async Task AddAsync(ZipArchive zip, string name, string type, string shape, Stream values, CancellationToken cancellation)
     {
         var entry = zip.CreateEntry($"{name}.npy", CompressionLevel.NoCompression);
         entry.LastWriteTime = NoDate;
-        using var npy = entry.Open();
-        npy.Write(Header($"{{'descr': '{type}', 'fortran_order': False, 'shape': {shape}, }}"));
-        npy.Write(MemoryMarshal.AsBytes<T>(values));
+        await using var npy = await entry.OpenAsync(cancellation);
+        await npy.WriteAsync(Header($"{{'descr': '{type}', 'fortran_order': False, 'shape': {shape}, }}"), cancellation);
+        await values.CopyToAsync(npy, cancellation);
     }
 
     /// <summary>Version 1.0, padded so that the numbers start at a multiple of 64.</summary>
@@ -38,5 +37,48 @@ internal static class Npz
         const int prefix = 10;
         var padded = (prefix + description.Length + 1 + 63) / 64 * 64 - prefix;
         return [0x93, .. "NUMPY"u8, 1, 0, (byte)padded, (byte)(padded >> 8), .. Encoding.ASCII.GetBytes(description.PadRight(padded - 1)), (byte)'\n'];
+    }
+
+    /// <summary>
+    /// ZipArchive writes an entry's last 16 bytes synchronously, which Kestrel refuses because a slow reader would block the
+    /// thread. They are kept until the next asynchronous write; the directory at the end of the file is always one.
+    /// </summary>
+    private sealed class Asynchronous(Stream to) : Stream
+    {
+        private readonly MemoryStream kept = new();
+
+        public override bool CanRead => false;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => true;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+        public override void Write(byte[] buffer, int offset, int count) => kept.Write(buffer, offset, count);
+
+        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            if (kept.Length > 0) await to.WriteAsync(kept.ToArray(), cancellationToken);
+            kept.SetLength(0);
+            await to.WriteAsync(buffer, cancellationToken);
+        }
+
+        public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+            WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+        public override void Flush()
+        {
+        }
+
+        public override Task FlushAsync(CancellationToken cancellationToken) => to.FlushAsync(cancellationToken);
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
     }
 }

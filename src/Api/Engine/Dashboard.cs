@@ -36,7 +36,7 @@ internal static class Dashboard
             context.Response.Headers.XContentTypeOptions = "nosniff";
             context.Response.Headers["Referrer-Policy"] = "same-origin";
             return next(context);
-        }).Use(RefuseWhatHangfireCannotReadAsync));
+        }).Use(app.Services.GetRequiredService<Overload>().LimitDashboardAsync).Use(RefuseWhatHangfireCannotReadAsync));
         app.UseHangfireDashboard(Path, new DashboardOptions
         {
             Authorization = [], // ApiKeys has let the request through

@@ -27,7 +27,7 @@ internal static class HealthEndpoints
     /// Whether a job could be stored now: a read alone would not notice a full disk or a server that only reads. Asked by
     /// anyone, without a key, so the database is asked at most once a second.
     /// </summary>
-    private sealed class DatabaseStores(NpgsqlDataSource database, Schema schema) : IHealthCheck
+    private sealed class DatabaseStores(NpgsqlDataSource database, Schema schema, Reconnection reconnection) : IHealthCheck
     {
         private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
 
@@ -56,18 +56,23 @@ internal static class HealthEndpoints
             try
             {
                 schema.ThrowUnlessCurrent();
-                // Takes 64 KiB of the disk that the jobs are on, and gives it back.
-                await using var connection = await database.OpenConnectionAsync(cancellation);
-                await using var transaction = await connection.BeginTransactionAsync(cancellation);
-                await using var store = new NpgsqlCommand("CREATE TEMP TABLE room ON COMMIT DROP AS SELECT repeat('-', 1000) FROM generate_series(1, 64)", connection, transaction);
-                await store.ExecuteNonQueryAsync(cancellation);
-                await transaction.RollbackAsync(cancellation);
-                return HealthCheckResult.Healthy();
+                return await reconnection.OnceMoreAsync(() => StoreAsync(cancellation));
             }
             catch (NpgsqlException e)
             {
                 return HealthCheckResult.Unhealthy(e.Message);
             }
+        }
+
+        private async Task<HealthCheckResult> StoreAsync(CancellationToken cancellation)
+        {
+            // Takes 64 KiB of the disk that the jobs are on, and gives it back.
+            await using var connection = await database.OpenConnectionAsync(cancellation);
+            await using var transaction = await connection.BeginTransactionAsync(cancellation);
+            await using var store = new NpgsqlCommand("CREATE TEMP TABLE room ON COMMIT DROP AS SELECT repeat('-', 1000) FROM generate_series(1, 64)", connection, transaction);
+            await store.ExecuteNonQueryAsync(cancellation);
+            await transaction.RollbackAsync(cancellation);
+            return HealthCheckResult.Healthy();
         }
     }
 }

@@ -29,6 +29,9 @@ internal sealed class ApiKeys
     public bool Allows(HttpRequest request) =>
         !Any || request.Path.StartsWithSegments("/health") || request.Path.StartsWithSegments("/swagger") || request.Path == "/" || Knows(request.Headers.Authorization) || (IsForBrowsers(request.Path) && KnowsPassword(request.Headers.Authorization));
 
+    /// <summary>Who is limited as one: a key, or without keys an address.</summary>
+    public string ClientOf(HttpContext context) => Any ? context.Request.Headers.Authorization.ToString() : context.Connection.RemoteIpAddress?.ToString() ?? "";
+
     /// <summary>Whether a browser is to ask its user for a key.</summary>
     public static bool IsForBrowsers(PathString path) => path.StartsWithSegments(Dashboard.Path);
 

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
@@ -14,8 +16,10 @@ internal static class EntityTags
         new[] { typeof(EntityTags), typeof(Json), typeof(JobSpec) }.Select(type => type.Module.ModuleVersionId.ToString("N")[..4]));
 
     /// <param name="version">Of the rows behind the answer.</param>
-    /// <param name="part">Which part of them was asked for.</param>
-    public static string Of(long version, int part = 0) => $"\"{version:x}-{part:x}-{Build}\"";
+    public static string Of(long version) => $"\"{version:x}-{Build}\"";
+
+    /// <summary>Of a short answer that has no version: of its content.</summary>
+    public static string Of<T>(T answer) where T : class => $"\"{Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(answer, Json.Options))[..12])}-{Build}\"";
 
     public static StatusCodeHttpResult NotModified { get; } = TypedResults.StatusCode(StatusCodes.Status304NotModified);
 

@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Mvc.ApiExplorer;
 using Microsoft.OpenApi;
 using Swashbuckle.AspNetCore.SwaggerGen;
 using Temper.Api.Jobs;
@@ -31,6 +32,7 @@ internal static class OpenApi
             foreach (var assembly in new[] { typeof(OpenApi).Assembly, typeof(JobSpec).Assembly }) swagger.IncludeXmlComments(assembly);
             // What people come for first.
             swagger.OrderActionsBy(action => $"{(action.RelativePath!.StartsWith("jobs") ? 0 : action.RelativePath.StartsWith("studies") ? 1 : 2)} {action.RelativePath}");
+            swagger.CustomOperationIds(OperationId);
             swagger.SchemaFilter<SpecRules>();
             swagger.SchemaFilter<Examples>();
             swagger.SchemaFilter<NullableReferences>();
@@ -54,6 +56,27 @@ internal static class OpenApi
             });
         });
         app.MapGet("/", () => TypedResults.Redirect("/swagger")).ExcludeFromDescription();
+    }
+
+    /// <summary>What a generated client calls its method: listJobs, submitJob, getJobMetrics, cancelJob. A new shape of route needs a line here.</summary>
+    private static string OperationId(ApiDescription operation)
+    {
+        string[] parts = operation.RelativePath!.Trim('/').Split('/');
+        var all = Capital(parts[0]);
+        var one = all == "Studies" ? "Study" : all.TrimEnd('s');
+        return (operation.HttpMethod, parts) switch
+        {
+            ("GET", ["version"]) => "getVersion",
+            ("GET", [_]) => $"list{all}",
+            ("POST", [_]) => $"submit{one}",
+            ("GET", [_, _]) => $"get{one}",
+            ("DELETE", [_, _]) => $"delete{one}",
+            ("GET", [_, _, var part]) => $"get{one}{Capital(part)}",
+            ("POST", [_, _, var verb]) => $"{verb}{one}",
+            _ => throw new InvalidOperationException($"{operation.HttpMethod} {operation.RelativePath} has no operation id."),
+        };
+
+        static string Capital(string word) => $"{char.ToUpperInvariant(word[0])}{word[1..]}";
     }
 
     /// <summary>Tells of each field what the check of a posted spec will say, from the same table.</summary>
@@ -141,7 +164,7 @@ internal static class OpenApi
             [typeof(StudySpec)] = new JsonObject { ["job"] = new JsonObject { ["dataset"] = "digits", ["epochs"] = 3 }, ["criterion"] = "ece" },
             [typeof(StudyExtension)] = new JsonObject { ["seeds"] = 2 },
             [typeof(JobResponse)] = Node(Job),
-            [typeof(JobPage)] = Node(new JobPage([Job], "41")),
+            [typeof(JobPage)] = Node(new JobPage([Job], "41", null)),
             [typeof(MetricsResponse)] = Node(new MetricsResponse([Epoch])),
             [typeof(HttpValidationProblemDetails)] = Node(Problems.Invalid("The job spec is wrong.", new() { ["epsilon"] = ["must be a number from 0 to 1; got 1.5"] }).ProblemDetails),
         };

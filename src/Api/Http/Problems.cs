@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.WebUtilities;
 
 namespace Temper.Api.Http;
 
@@ -18,15 +19,23 @@ internal static class Problems
     /// <returns>Null where the query is empty, as it must be.</returns>
     public static ProblemHttpResult? UnknownParameters(HttpRequest request)
     {
-        if (request.Query.Count == 0) return null;
-        return Invalid("The query is wrong.", request.Query.Keys.ToDictionary(name => name, _ => new[] { "is not a parameter here; there are none" }));
+        var errors = new Dictionary<string, string[]>();
+        AddUnknownParameters(request, errors);
+        return errors.Count > 0 ? Invalid("The query is wrong.", errors) : null;
     }
 
-    /// <summary>Names the query parameters that nobody reads: a misspelt one would otherwise be ignored without a word.</summary>
+    /// <summary>Names the query parameters that nobody reads, and those given twice: they would otherwise be ignored without a word.</summary>
+    /// <param name="known">Exactly: another case is another name.</param>
     public static void AddUnknownParameters(HttpRequest request, Dictionary<string, string[]> errors, params string[] known)
     {
-        foreach (var name in request.Query.Keys.Where(name => !known.Contains(name)))
-            errors[name] = [$"is not a parameter here; known are {string.Join(", ", known)}"];
+        if (!request.QueryString.HasValue) return;
+        var seen = new HashSet<string>();
+        foreach (var parameter in new QueryStringEnumerable(request.QueryString.Value))
+        {
+            var name = parameter.DecodeName().ToString();
+            if (!known.Contains(name)) errors[name] = [known.Length == 0 ? "is not a parameter here; there are none" : $"is not a parameter here; known are {string.Join(", ", known)}"];
+            else if (!seen.Add(name)) errors[name] = ["is given twice"];
+        }
     }
 
     /// <summary>A refusal of the request as a whole; <see cref="Customize"/> names the part that is wrong.</summary>
@@ -37,7 +46,7 @@ internal static class Problems
     {
         var (part, message) = context.ProblemDetails.Status switch
         {
-            StatusCodes.Status413PayloadTooLarge => ("body", $"must be at most {BodyReader.LargestBody} bytes"),
+            StatusCodes.Status413PayloadTooLarge => ("body", $"must be at most {PostedBody.LargestBody} bytes"),
             StatusCodes.Status415UnsupportedMediaType => ("content-type", "must be application/json"),
             _ => default,
         };

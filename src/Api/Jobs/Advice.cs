@@ -24,6 +24,7 @@ internal static class Advice
                    (result->>'testAccuracy')::float8 AS "Accuracy", (result->>'testSignedGap')::float8 AS "SignedGap"
             FROM (SELECT sequence, spec, result FROM jobs WHERE dataset = {spec.Dataset} AND state = 'succeeded' ORDER BY sequence DESC LIMIT {MostLookedAt}) latest
             WHERE spec->>'model' = {model} AND (spec->>'labelNoise')::float8 = {spec.LabelNoise}
+              AND result->>'testAccuracy' IS NOT NULL AND result->>'testSignedGap' IS NOT NULL
             ORDER BY sequence DESC LIMIT 100
             """).ToListAsync(cancellation);
         var advice = SmoothingAdvice.Of(smoothing, spec.LabelNoise, [.. rows.Select(row => new EarlierJob(

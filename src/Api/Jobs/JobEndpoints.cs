@@ -4,15 +4,26 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
 using Temper.Api.Http;
+using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
 using Temper.Store;
 using Temper.Store.Queue;
+using Temper.Store.Rows;
 
 namespace Temper.Api.Jobs;
 
 /// <summary>A page of jobs, newest first.</summary>
 /// <param name="Next">Cursor of the following page; null on the last.</param>
-public sealed record JobPage(IReadOnlyList<JobResponse> Items, string? Next);
+/// <param name="Note">Which jobs of this page are left out because this build cannot read them; null when none is.</param>
+public sealed record JobPage(IReadOnlyList<JobResponse> Items, string? Next, string? Note)
+{
+    internal static JobPage Of(IReadOnlyList<(Guid Id, JobRow? Job)> jobs, string? next)
+    {
+        var shown = jobs.Select(one => (one.Id, Response: one.Job is { } job && DatasetCatalog.Find(job.Spec.Dataset) is not null ? JobResponse.Of(job) : null)).ToList();
+        var unread = shown.Where(one => one.Response is null).Select(one => one.Id).ToList();
+        return new([.. shown.Select(one => one.Response).OfType<JobResponse>()], next, unread.Count == 0 ? null : $"Left out, for this build cannot read them: {string.Join(", ", unread)}.");
+    }
+}
 
 /// <summary>The metrics of a job's epochs, oldest first.</summary>
 public sealed record MetricsResponse(IReadOnlyList<EpochMetrics> Items);
@@ -62,34 +73,34 @@ internal static class JobEndpoints
     }
 
     private static async Task<Results<Accepted<JobResponse>, Ok<CheckedSpecResponse>, ProblemHttpResult>> SubmitAsync(
-        HttpRequest request, TemperDb db, QueueLimit limit, [FromQuery, Description("true: check the spec, answer 200 and store nothing.")] string? validateOnly, [FromHeader(Name = "Idempotency-Key")] string? key, CancellationToken cancellation)
+        HttpRequest request, PostedBody body, TemperDb db, QueueLimit limit, [FromQuery, Description("true: check the spec, answer 200 and store nothing.")] string? validateOnly, [FromHeader(Name = "Idempotency-Key")] string? key, CancellationToken cancellation)
     {
         if (Submission.Refusal(request, validateOnly, key) is { } wrong) return wrong;
-        var (body, refusal) = await BodyReader.ReadAsync(request, cancellation);
-        if (refusal is not null) return refusal;
-        if (JobSpecReader.Read(body, out var errors) is not { } spec) return Problems.Invalid("The job spec is wrong.", errors);
+        if (body.Refusal is { } refusal) return refusal;
+        if (JobSpecReader.Read(body.Bytes, out var errors) is not { } spec) return Problems.Invalid("The job spec is wrong.", errors);
         if (validateOnly == "true") return TypedResults.Ok(new CheckedSpecResponse(spec, TargetsResponse.Of(spec), await Advice.ForAsync(db, spec, cancellation)));
         using var place = await limit.TryTakePlacesAsync(1, cancellation);
         if (place is null && (key is null || await JobQueue.FindByKeyAsync(db, key, cancellation) is null)) return limit.Refuse(request.HttpContext);
         // Before the job is stored: who is told of a failure must not find it stored.
         var advice = await Advice.ForAsync(db, spec, cancellation);
+        if (key is null) Reconnection.BeginUnrepeatableWrite(request.HttpContext);
         var (job, wasThere) = key is null ? (await JobQueue.SubmitAsync(db, spec, cancellation), false) : await JobQueue.SubmitOnceAsync(db, spec, key, cancellation);
-        if (wasThere && Json.Write(job.Spec) != Json.Write(spec))
+        if (wasThere && (job.Reproduces is not null || Json.Write(job.Spec) != Json.Write(spec)))
             return Submission.KeyUsedForAnother($"Job {job.Id}");
         var response = JobResponse.Of(job) with { Advice = advice };
         return TypedResults.Accepted(response.Links.Self, response);
     }
 
     private static async Task<Results<Ok<JobPage>, ProblemHttpResult>> ListAsync(
-        HttpRequest request, TemperDb db, [AsParameters] JobFilter filter, CancellationToken cancellation)
+        HttpRequest request, TemperDb db, JobReader reader, [AsParameters] JobFilter filter, CancellationToken cancellation)
     {
         if (filter.Errors(request) is { Count: > 0 } errors) return Problems.Invalid("The query is wrong.", errors);
 
         // One more than the page tells whether another page follows.
-        var rows = await filter.Apply(db.Jobs.AsNoTracking().Include(job => job.Worker)).Take(filter.PageSize + 1).ToListAsync(cancellation);
-        var page = rows.Take(filter.PageSize).ToList();
-        var next = rows.Count > page.Count ? page[^1].Sequence.ToString(CultureInfo.InvariantCulture) : null;
-        return TypedResults.Ok(new JobPage([.. page.Select(JobResponse.Of)], next));
+        var found = await filter.Apply(db.Jobs).Select(job => new { job.Id, job.Sequence }).Take(filter.PageSize + 1).ToListAsync(cancellation);
+        var page = found.Take(filter.PageSize).ToList();
+        var next = found.Count > page.Count ? page[^1].Sequence.ToString(CultureInfo.InvariantCulture) : null;
+        return TypedResults.Ok(JobPage.Of(await reader.ListAsync([.. page.Select(job => job.Id)]), next));
     }
 
     private static async Task<Results<Ok<JobResponse>, StatusCodeHttpResult, ProblemHttpResult>> FindAsync(
@@ -103,11 +114,16 @@ internal static class JobEndpoints
     private static async Task<Results<Ok<MetricsResponse>, StatusCodeHttpResult, ProblemHttpResult>> MetricsAsync(
         HttpRequest request, JobReader reader, JobVersions versions, Guid id, [FromQuery] string? since)
     {
-        var after = 0;
-        if (since is not null && !int.TryParse(since, out after)) return Problems.Invalid("The query is wrong.", new() { ["since"] = ["must be a whole number: only later epochs are given"] });
+        var (errors, after) = (new Dictionary<string, string[]>(), 0);
+        Problems.AddUnknownParameters(request, errors, "since");
+        if (since is not null && !int.TryParse(since, NumberStyles.None, CultureInfo.InvariantCulture, out after)) errors.TryAdd("since", [$"must be a whole number from 0: only later epochs are given; got {since}"]);
+        if (errors.Count > 0) return Problems.Invalid("The query is wrong.", errors);
         // The version first: should an epoch come in between, it is the older one, and the next request gets them again.
         if (await versions.FindAsync(id) is not { } version) return Problems.NoSuchJob(id);
-        return request.IsKnownAs(EntityTags.Of(version.Metrics, after)) ? EntityTags.NotModified : TypedResults.Ok(new MetricsResponse(await reader.MetricsAsync(id, after)));
+        if (after == 0 && request.IsKnownAs(EntityTags.Of(version.Metrics))) return EntityTags.NotModified;
+        var metrics = new MetricsResponse(await reader.MetricsAsync(id, after));
+        // The version counts all epochs, and these may be the same as before.
+        return after > 0 && request.IsKnownAs(EntityTags.Of(metrics)) ? EntityTags.NotModified : TypedResults.Ok(metrics);
     }
 
     private static async Task<Results<Ok<AttemptsResponse>, ProblemHttpResult>> AttemptsAsync(TemperDb db, Guid id, CancellationToken cancellation) =>

@@ -11,7 +11,7 @@ namespace Temper.Api.Jobs;
 /// <param name="IsTerminal">True when the state will not change any more.</param>
 /// <param name="Spec">What was asked for, every default filled in.</param>
 /// <param name="Targets">What ε means for the labels the model is trained towards.</param>
-/// <param name="Progress">How far the running attempt has come; null unless running and past its first second.</param>
+/// <param name="Progress">How far the running attempt has come, or had come when the job was paused, cancelled or failed; null before its first second, and in every other state.</param>
 /// <param name="Attempt">How often it was claimed by a worker.</param>
 /// <param name="Failures">How often an attempt crashed or lost its worker since it was submitted or retried; at `spec.maxAttempts` the job fails.</param>
 /// <param name="Worker">Who runs it; null unless running.</param>

@@ -14,12 +14,10 @@ internal static class Pinning
         Map("unpin", "Unpin a job", "Retention applies to it again.", pinned: false);
 
         void Map(string verb, string summary, string description, bool pinned) =>
-            jobs.MapPost($"/{{id:guid}}/{verb}", async Task<Results<Ok<JobResponse>, ProblemHttpResult>> (HttpRequest request, JobQueue queue, JobReader reader, Guid id, CancellationToken cancellation) =>
-                {
-                    if (Problems.UnknownParameters(request) is { } wrong) return wrong;
-                    return await queue.PinAsync(id, pinned, cancellation) && await reader.FindAsync(id) is var (job, _) ? TypedResults.Ok(JobResponse.Of(job)) : Problems.NoSuchJob(id);
-                })
-                .ProducesValidationProblem()
+            jobs.MapPost($"/{{id:guid}}/{verb}", async Task<Results<Ok<JobResponse>, ProblemHttpResult>> (JobQueue queue, JobReader reader, Guid id, CancellationToken cancellation) =>
+                    await queue.PinAsync(id, pinned, cancellation) && await reader.FindAsync(id) is var (job, _)
+                        ? TypedResults.Ok(JobResponse.Of(job))
+                        : Problems.NoSuchJob(id))
                 .ProducesProblem(StatusCodes.Status404NotFound)
                 .WithSummary(summary)
                 .WithDescription($"{description} Asking again is harmless.");

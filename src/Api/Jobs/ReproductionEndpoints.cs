@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
 using Temper.Api.Http;
 using Temper.Domain.Jobs;
 using Temper.Store;
@@ -15,9 +16,10 @@ internal static class ReproductionEndpoints
         jobs.MapPost("/{id:guid}/reproduce", ReproduceAsync)
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict)
+            .ProducesProblem(StatusCodes.Status422UnprocessableEntity)
             .ProducesProblem(StatusCodes.Status429TooManyRequests)
             .WithSummary("Run a job's spec once more")
-            .WithDescription("Queues a job with the spec of one that has succeeded. When it has succeeded too, its `/reproduction` says whether the same came out.");
+            .WithDescription("Queues a job with the spec of one that has succeeded. When it has succeeded too, its `/reproduction` says whether the same came out. With an `Idempotency-Key`, sending it again gives the same job.");
 
         jobs.MapGet("/{id:guid}/reproduction", CompareAsync)
             .ProducesProblem(StatusCodes.Status404NotFound)
@@ -27,13 +29,17 @@ internal static class ReproductionEndpoints
     }
 
     private static async Task<Results<Accepted<JobResponse>, ProblemHttpResult>> ReproduceAsync(
-        HttpContext http, TemperDb db, JobReader reader, QueueLimit limit, Guid id, CancellationToken cancellation)
+        HttpRequest request, TemperDb db, JobReader reader, QueueLimit limit, Guid id, [FromHeader(Name = "Idempotency-Key")] string? key, CancellationToken cancellation)
     {
+        if (Submission.WrongKey(key) is { } wrong) return wrong;
         if (await reader.FindAsync(id) is not var (original, _)) return Problems.NoSuchJob(id);
         if (original.State != JobState.Succeeded) return NotSucceeded(original);
         using var place = await limit.TryTakePlacesAsync(1, cancellation);
-        if (place is null) return limit.Refuse(http);
-        var response = JobResponse.Of(await JobQueue.SubmitAsync(db, original.Spec, cancellation, reproduces: id));
+        if (place is null && (key is null || await JobQueue.FindByKeyAsync(db, key, cancellation) is null)) return limit.Refuse(request.HttpContext);
+        if (key is null) Reconnection.BeginUnrepeatableWrite(request.HttpContext);
+        var (job, wasThere) = key is null ? (await JobQueue.SubmitAsync(db, original.Spec, cancellation, reproduces: id), false) : await JobQueue.SubmitOnceAsync(db, original.Spec, key, cancellation, reproduces: id);
+        if (wasThere && job.Reproduces != id) return Submission.KeyUsedForAnother($"Job {job.Id}");
+        var response = JobResponse.Of(job);
         return TypedResults.Accepted(response.Links.Self, response);
     }
 

@@ -50,19 +50,19 @@ internal static class StudyEndpoints
     }
 
     private static async Task<Results<Accepted<StudyResponse>, Ok<CheckedStudyResponse>, ProblemHttpResult>> SubmitAsync(
-        HttpRequest request, StudyQueue queue, StudyReader reader, Estimates estimates, QueueLimit limit,
+        HttpRequest request, PostedBody body, StudyQueue queue, StudyReader reader, Estimates estimates, QueueLimit limit,
         [FromQuery, Description("true: check the study, estimate its cost, answer 200 and store nothing.")] string? validateOnly, [FromHeader(Name = "Idempotency-Key")] string? key, CancellationToken cancellation)
     {
         if (Submission.Refusal(request, validateOnly, key) is { } wrong) return wrong;
-        var (body, refusal) = await BodyReader.ReadAsync(request, cancellation);
-        if (refusal is not null) return refusal;
-        if (StudySpecReader.Read(body, out var errors) is not { } spec) return Problems.Invalid("The study is wrong.", errors);
+        if (body.Refusal is { } refusal) return refusal;
+        if (StudySpecReader.Read(body.Bytes, out var errors) is not { } spec) return Problems.Invalid("The study is wrong.", errors);
         var estimate = await estimates.OfAsync(spec, cancellation);
         if (validateOnly == "true") return TypedResults.Ok(new CheckedStudyResponse(spec, spec.Arms(), estimate));
 
         if (estimate.Jobs > limit.Most) return Problems.Invalid("The study is wrong.", new() { ["seeds"] = [$"{estimate.Jobs} jobs are more than may wait here, {limit.Most}"] });
         using var places = await limit.TryTakePlacesAsync(estimate.Jobs, cancellation);
         if (places is null && (key is null || await queue.FindByKeyAsync(key, cancellation) is null)) return limit.Refuse(request.HttpContext);
+        if (key is null) Reconnection.BeginUnrepeatableWrite(request.HttpContext);
         var (id, submitted, wasThere) = await queue.SubmitAsync(spec, key, cancellation);
         if (wasThere && Json.Write(submitted) != Json.Write(spec)) return Submission.KeyUsedForAnother($"Study {id}");
         if (await reader.FindAsync(id, cancellation) is not { } study) return Problems.NoSuchStudy(id); // deleted at this very moment
@@ -79,7 +79,7 @@ internal static class StudyEndpoints
         if (errors.Count > 0) return Problems.Invalid("The query is wrong.", errors);
 
         var studies = await reader.ListAsync(before, size + 1, cancellation);
-        return TypedResults.Ok(new StudyPage([.. studies.Take(size).Select(StudyItem.Of)], studies.Count > size ? studies[size - 1].Sequence.ToString(CultureInfo.InvariantCulture) : null));
+        return TypedResults.Ok(StudyPage.Of([.. studies.Take(size)], studies.Count > size ? studies[size - 1].Sequence.ToString(CultureInfo.InvariantCulture) : null));
     }
 
     private static async Task<IResult> FindAsync(
@@ -94,9 +94,8 @@ internal static class StudyEndpoints
         return format == "csv" ? TypedResults.Text(StudyCsv.Write(response), "text/csv") : TypedResults.Ok(response);
     }
 
-    private static async Task<Results<Ok<RecommendationResponse>, ProblemHttpResult>> RecommendAsync(HttpRequest request, StudyReader reader, Guid id, CancellationToken cancellation) =>
-        Problems.UnknownParameters(request) is { } wrong ? wrong
-        : await reader.FindAsync(id, cancellation) is { } study
+    private static async Task<Results<Ok<RecommendationResponse>, ProblemHttpResult>> RecommendAsync(StudyReader reader, Guid id, CancellationToken cancellation) =>
+        await reader.FindAsync(id, cancellation) is { } study
             ? TypedResults.Ok(RecommendationResponse.Of(study, await reader.JobsAsync(id, cancellation)))
             : Problems.NoSuchStudy(id);
 }

@@ -33,11 +33,14 @@ internal static class StudyReport
         if (errors.Count > 0) return Problems.Invalid("The query is wrong.", errors);
         if (await reader.FindAsync(id, cancellation) is not { } study) return Problems.NoSuchStudy(id);
 
-        var report = await ReadAsync(study, reader, db, cancellation);
-        var headers = request.HttpContext.Response.Headers;
+        return new InTurn(async computing => Answer(await ReadAsync(study, reader, db, computing), format, request.HttpContext.Response.Headers));
+    }
+
+    private static IResult Answer(StudyReportResponse report, string? format, IHeaderDictionary headers)
+    {
         if (format == "json")
         {
-            headers.ContentDisposition = $"attachment; filename=study-{id}.json";
+            headers.ContentDisposition = $"attachment; filename=study-{report.Study.Id}.json";
             return TypedResults.Ok(report);
         }
         headers.ContentSecurityPolicy = "default-src 'none'; style-src 'unsafe-inline'"; // names are encoded; were one not, it would still do nothing
@@ -76,16 +79,6 @@ internal static class StudyReport
         return diagrams;
     }
 
-    private static async Task<JobReliability?> ReliabilityAsync(StudyJob job, Arm arm, TemperDb db, CancellationToken cancellation)
-    {
-        await CalibrationEndpoints.Reports.WaitAsync(cancellation);
-        try
-        {
-            return await CalibrationEndpoints.LogitsOf(db, job.Id).SingleOrDefaultAsync(cancellation) is { } logits ? JobReliability.Of(job, arm, logits) : null;
-        }
-        finally
-        {
-            CalibrationEndpoints.Reports.Release();
-        }
-    }
+    private static async Task<JobReliability?> ReliabilityAsync(StudyJob job, Arm arm, TemperDb db, CancellationToken cancellation) =>
+        await CalibrationEndpoints.LogitsOf(db, job.Id).SingleOrDefaultAsync(cancellation) is { } logits ? JobReliability.Of(job, arm, logits) : null;
 }

@@ -100,12 +100,12 @@ public sealed record ArmResponse(
 }
 
 /// <summary>A mean over seeds.</summary>
-/// <param name="Interval">95 %, by Student's t; null below two seeds.</param>
+/// <param name="Interval">95 %, by Student's t; null below two seeds, and where their spread is beyond what can be computed.</param>
 public sealed record MeanOverSeeds(double Mean, Interval? Interval)
 {
     internal static MeanOverSeeds Of(double mean, double? deviation, int seeds)
     {
-        if (deviation is not { } spread) return new(mean, null);
+        if (deviation is not { } spread || !double.IsFinite(spread)) return new(mean, null);
         var half = StudentT.Quantile(0.025, seeds - 1) * spread / Math.Sqrt(seeds);
         return new(mean, new Interval(mean - half, mean + half));
     }
@@ -113,7 +113,15 @@ public sealed record MeanOverSeeds(double Mean, Interval? Interval)
 
 /// <summary>A page of studies, newest first.</summary>
 /// <param name="Next">Cursor of the following page; null on the last.</param>
-public sealed record StudyPage(IReadOnlyList<StudyItem> Items, string? Next);
+/// <param name="Note">Which studies of this page are left out because this build cannot read them; null when none is.</param>
+public sealed record StudyPage(IReadOnlyList<StudyItem> Items, string? Next, string? Note)
+{
+    internal static StudyPage Of(IReadOnlyList<StudySummary> studies, string? next)
+    {
+        var unread = studies.Where(study => study.Spec is null).Select(study => study.Id).ToList();
+        return new([.. studies.Where(study => study.Spec is not null).Select(StudyItem.Of)], next, unread.Count == 0 ? null : $"Left out, for this build cannot read them: {string.Join(", ", unread)}.");
+    }
+}
 
 /// <summary>A study in a list.</summary>
 public sealed record StudyItem(Guid Id, string? Name, JobState State, bool IsTerminal, string Dataset, Criterion Criterion, StudyProgress Progress, DateTimeOffset CreatedAt, StudyLinks Links)
@@ -122,7 +130,8 @@ public sealed record StudyItem(Guid Id, string? Name, JobState State, bool IsTer
     {
         var progress = StudyProgress.Of(study.Jobs) with { Dropped = study.Dropped };
         var state = progress.State();
-        return new(study.Id, study.Spec.Name, state, state.IsFinal(), study.Spec.Job.Dataset, study.Spec.Criterion, progress, study.CreatedAt, StudyLinks.Of(study.Id));
+        var spec = study.Spec!; // StudyPage leaves out those without
+        return new(study.Id, spec.Name, state, state.IsFinal(), spec.Job.Dataset, spec.Criterion, progress, study.CreatedAt, StudyLinks.Of(study.Id));
     }
 }
 
@@ -140,7 +149,8 @@ public sealed record StudyLinks(string Self, string Recommendation, string Repor
 /// <param name="TrainingMinutes">Over those jobs; `budget.maxMinutes` bounds these and all that were used before. Null as above.</param>
 /// <param name="Slots">Of the workers alive now.</param>
 /// <param name="Minutes">Until it is done, if all those slots work on nothing else; null as above, or without a slot.</param>
-public sealed record StudyEstimate(int Jobs, int EarlierJobs, double? MinutesPerJob, double? TrainingMinutes, int Slots, double? Minutes);
+/// <param name="Note">Why a figure is null; null when none is.</param>
+public sealed record StudyEstimate(int Jobs, int EarlierJobs, double? MinutesPerJob, double? TrainingMinutes, int Slots, double? Minutes, string? Note);
 
 /// <summary>A study that was checked and not submitted.</summary>
 /// <param name="Spec">What was sent, every default filled in.</param>

@@ -124,15 +124,15 @@ internal static class StudySpecReader
 
     /// <returns>Null when seeds are listed, absent or wrong.</returns>
     private static int? SeedCount(Dictionary<string, JsonElement> given, SpecErrors errors) =>
-        given.TryGetValue("seeds", out var seeds) && seeds.ValueKind == JsonValueKind.Number && !errors.Has("seeds") ? seeds.GetInt32() : null;
+        given.TryGetValue("seeds", out var seeds) && seeds.ValueKind == JsonValueKind.Number && !errors.Has("seeds") ? seeds.Deserialize<int>(Json.Options) : null;
 
     /// <summary>A list as it is; a count is left to be counted from the job's seed on.</summary>
     private static bool ReadSeeds(JsonElement value, SpecErrors errors, out object? read)
     {
         read = null;
-        if (value.ValueKind == JsonValueKind.Number) return value.TryGetInt32(out var count) && count is >= 1 and <= StudySpecRule.MostSeeds;
         try
         {
+            if (value.ValueKind == JsonValueKind.Number) return value.Deserialize<int>(Json.Options) is >= 1 and <= StudySpecRule.MostSeeds;
             read = value.Deserialize<IReadOnlyList<long>>(Json.Options);
             return true;
         }

@@ -35,9 +35,8 @@ internal static class StudyVerbs
             .WithDescription("With all its jobs, their metrics, logits and models. While a job of it runs, 409: cancel or pause it first.");
 
         void Map(string verb, string summary, string description, Func<StudyQueue, Guid, CancellationToken, Task> apply) =>
-            studies.MapPost($"/{{id:guid}}/{verb}", async Task<Results<Ok<StudyResponse>, ProblemHttpResult>> (HttpRequest request, StudyQueue queue, StudyReader reader, Guid id, CancellationToken cancellation) =>
+            studies.MapPost($"/{{id:guid}}/{verb}", async Task<Results<Ok<StudyResponse>, ProblemHttpResult>> (StudyQueue queue, StudyReader reader, Guid id, CancellationToken cancellation) =>
                 {
-                    if (Problems.UnknownParameters(request) is { } wrong) return wrong;
                     await apply(queue, id, cancellation);
                     return await reader.FindAsync(id, cancellation) is { } study ? TypedResults.Ok(StudyResponse.Of(study)) : Problems.NoSuchStudy(id);
                 })
@@ -48,19 +47,18 @@ internal static class StudyVerbs
     }
 
     private static async Task<Results<Accepted<StudyResponse>, ProblemHttpResult>> ExtendAsync(
-        HttpRequest request, StudyQueue queue, StudyReader reader, Estimates estimates, QueueLimit limit, Guid id, CancellationToken cancellation)
+        HttpRequest request, PostedBody body, StudyQueue queue, StudyReader reader, Estimates estimates, QueueLimit limit, Guid id, CancellationToken cancellation)
     {
-        if (Problems.UnknownParameters(request) is { } wrong) return wrong;
         if (request.Headers.ContainsKey("Idempotency-Key")) return Problems.Invalid("The header is wrong.", new() { ["idempotency-key"] = ["is not for extensions: list the seeds instead of counting them, and sending it twice changes nothing more"] });
-        var (body, refusal) = await BodyReader.ReadAsync(request, cancellation);
-        if (refusal is not null) return refusal;
+        if (body.Refusal is { } refusal) return refusal;
         var errors = new SpecErrors();
-        var extension = StudySpecReader.ReadExtension(body, errors)!; // null only with errors
+        var extension = StudySpecReader.ReadExtension(body.Bytes, errors)!; // null only with errors
         if (errors.Any) return Problems.Invalid("The extension is wrong.", errors.ByField());
         if (await reader.FindAsync(id, cancellation) is not { } study) return Problems.NoSuchStudy(id);
         using var places = await limit.TryTakePlacesAsync(MostQueued(study, extension), cancellation);
         if (places is null) return limit.Refuse(request.HttpContext);
 
+        Reconnection.BeginUnrepeatableWrite(request.HttpContext); // seeds that are counted come on top of those there are
         var added = await queue.ExtendAsync(id, spec =>
         {
             var wider = extension.Widen(spec);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Temper.Domain.Datasets;
 using Temper.Domain.Smoothing;
 
@@ -20,6 +21,9 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
 
     /// <summary>Four such layers on 32×32 images in colour have 19 million parameters.</summary>
     private const int LargestHidden = 2048;
+
+    /// <summary>In UTF-16 units, on average: any script, and emoji of several parts; not text piled up from marks.</summary>
+    private const int LongestCharacter = 16;
 
     public static IReadOnlyList<JobSpecRule> All { get; } =
     [
@@ -64,9 +68,16 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
     /// <summary>1 to 64 characters on one line.</summary>
     public static bool IsTag(string? text) => IsLine(text, 64);
 
-    /// <summary>A list from JSON may hold nulls, whatever its type says.</summary>
+    /// <summary>
+    /// Whether a text is one line, and of so many characters at most as people see them: an emoji or a letter with its marks is one. A list
+    /// from JSON may hold nulls, whatever its type says.
+    /// </summary>
     internal static bool IsLine(string? text, int longest) =>
-        text is { Length: >= 1 } && text.Length <= longest && !string.IsNullOrWhiteSpace(text) && !text.Any(char.IsControl);
+        !string.IsNullOrWhiteSpace(text) && text.Length <= LongestCharacter * longest && new StringInfo(text).LengthInTextElements <= longest && !text.Any(BreaksLine);
+
+    /// <summary>Controls, separators of lines and paragraphs, and what turns the direction of all the text that follows.</summary>
+    private static bool BreaksLine(char c) =>
+        char.IsControl(c) || c is '\u2028' or '\u2029' or (>= '\u202A' and <= '\u202E') or (>= '\u2066' and <= '\u2069');
 
     private static string OneOf<T>() where T : struct, Enum =>
         $"one of {string.Join(", ", Enum.GetNames<T>().Select(name => char.ToLowerInvariant(name[0]) + name[1..]))}";

@@ -43,7 +43,8 @@ public sealed record LabelSmoothing
     public double TargetEntropy => XLogInverse(TrueClassTarget) + (Classes - 1) * XLogInverse(OtherClassTarget);
 
     /// <summary>ln(q of the true class / q of another): how far apart the optimum's logits are; null at ε = 0, where it is infinite.</summary>
-    public double? LogitGap => EpsilonUniform == 0 ? null : Math.Log(TrueClassTarget / OtherClassTarget);
+    /// <remarks>A difference of logarithms: the quotient is infinite for ε below 1e-308.</remarks>
+    public double? LogitGap => EpsilonUniform == 0 ? null : Math.Log(TrueClassTarget * Classes) - Math.Log(EpsilonUniform);
 
     /// <summary>
     /// −ε'(A − 1/K): mean confidence − accuracy at the optimum p* = (1−ε')·p + ε'/K, judged on clean labels. Replacing a

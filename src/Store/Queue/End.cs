@@ -22,6 +22,9 @@ public sealed partial class JobQueue
     /// <summary>A worker's first death is hardly the job's doing; a job that brings down one after another waits.</summary>
     private const string BackoffAfterLoss = "least(power(2, failures) - 1, 60) * (0.75 + random() / 2)";
 
+    /// <summary>Of a job that was stopped, and of the attempt that the stop ended.</summary>
+    private const string ReasonOfStop = "coalesce(stopped_because, next || ' while running')";
+
     /// <summary>
     /// The one statement that ends attempts: locks the jobs' rows, moves them on, and writes the attempts into the history,
     /// all or nothing. Parameters: `reason`, `error_output`, and what the arguments name.
@@ -43,8 +46,8 @@ public sealed partial class JobQueue
             UPDATE jobs
             SET state = held.next, failures = failures + {counted}, run_at = clock_timestamp() + interval '1 second' * held.delay,
                 finished_at = CASE WHEN held.next IN ('succeeded', 'failed', 'cancelled') THEN clock_timestamp() END,
-                reason = CASE WHEN held.next IN ('cancelled', 'paused') THEN coalesce(stopped_because, held.next || ' while running') ELSE @reason END,
-                worker_id = NULL, progress = NULL, stop_requested = NULL{set}
+                reason = CASE WHEN held.next IN ('cancelled', 'paused') THEN {ReasonOfStop} ELSE @reason END,
+                worker_id = NULL, progress = CASE WHEN held.next IN ('cancelled', 'paused', 'failed') THEN progress END, stop_requested = NULL{set}
             FROM held WHERE jobs.id = held.id
             RETURNING jobs.id, {NotifyQueued}){also}
         INSERT INTO attempts (job_id, attempt, worker, claimed_at, training_started_at, ended_at, outcome, reason, note, error_output)

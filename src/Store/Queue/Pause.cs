@@ -27,6 +27,7 @@ public sealed partial class JobQueue
         UPDATE jobs
         SET state = CASE state WHEN 'paused' THEN 'queued' ELSE state END,
             stop_requested = NULL, run_at = clock_timestamp(),
+            progress = CASE state WHEN 'paused' THEN NULL ELSE progress END,
             reason = CASE state WHEN 'paused' THEN NULL ELSE reason END
         WHERE {which} AND (state = 'paused' OR (state = 'running' AND stop_requested = 'pause'))
         RETURNING {NotifyQueued}

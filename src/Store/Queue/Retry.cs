@@ -11,7 +11,7 @@ public sealed partial class JobQueue
         CommandAsync(
             $"""
             WITH again AS (
-                UPDATE jobs SET state = 'queued', failures = 0, finished_at = NULL, reason = NULL, run_at = clock_timestamp(),
+                UPDATE jobs SET state = 'queued', failures = 0, finished_at = NULL, reason = NULL, progress = NULL, run_at = clock_timestamp(),
                                 metrics_version = metrics_version + @fresh::int
                 WHERE id = @id AND state IN ('failed', 'cancelled')
                 RETURNING id, {NotifyQueued}),

@@ -19,12 +19,12 @@ public sealed partial class JobQueue
     /// </summary>
     /// <param name="key">The submitter's own name for this submission.</param>
     /// <returns>The job with this key, whose spec may be another's; whether it was there already.</returns>
-    public static async Task<(JobRow Job, bool WasThere)> SubmitOnceAsync(TemperDb db, JobSpec spec, string key, CancellationToken cancellationToken)
+    public static async Task<(JobRow Job, bool WasThere)> SubmitOnceAsync(TemperDb db, JobSpec spec, string key, CancellationToken cancellationToken, Guid? reproduces = null)
     {
         while (true) // the job that was there may be deleted before it is read
         {
             if (await FindByKeyAsync(db, key, cancellationToken) is { } earlier) return (earlier, true);
-            if (await InsertAsync(db, spec, key, null, cancellationToken) is { } job) return (job, false);
+            if (await InsertAsync(db, spec, key, reproduces, cancellationToken) is { } job) return (job, false);
         }
     }
 

@@ -66,7 +66,7 @@ public sealed class JobRow
     /// <summary>What its user asked of the running attempt; null unless running.</summary>
     public StopRequest? StopRequested { get; init; }
 
-    /// <summary>Null unless running and some steps in.</summary>
+    /// <summary>Null before some steps, and unless running, or stopped or failed then.</summary>
     public TrainingProgress? Progress { get; init; }
 
     /// <summary>Null until succeeded.</summary>

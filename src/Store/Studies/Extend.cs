@@ -50,6 +50,7 @@ public sealed partial class StudyQueue
         UPDATE jobs
         SET state = CASE state WHEN 'cancelled' THEN 'queued' ELSE state END,
             failures = CASE state WHEN 'cancelled' THEN 0 ELSE failures END,
+            progress = CASE state WHEN 'cancelled' THEN NULL ELSE progress END,
             stop_requested = NULL, finished_at = NULL, reason = NULL, run_at = clock_timestamp()
         WHERE id = ANY (ARRAY(SELECT id FROM jobs JOIN arms USING (study_id, arm)
                               WHERE study_id = @id AND state IN ('cancelled', 'running') AND reason = {OutOfMinutes} AND dropped_at_seeds IS NULL

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Npgsql;
 using Temper.Domain.Jobs;
 using Temper.Domain.Smoothing;
@@ -11,14 +12,15 @@ public sealed record StudyState(Guid Id, long Sequence, StudySpec Spec, DateTime
 /// <summary>An arm and its jobs, counted and averaged.</summary>
 /// <param name="Jobs">How many jobs are in each state.</param>
 /// <param name="Scored">Jobs that the figures are of.</param>
-/// <param name="Figures">Mean and standard deviation over seeds, by the names of <see cref="StudyReader.Figures"/>; the deviation is null below two.</param>
+/// <param name="Figures">Mean and standard deviation over seeds, by the names of <see cref="StudyReader.Figures"/>; the deviation is null below two, each NaN where a value is not finite or the deviation beyond 1e140.</param>
 /// <param name="SecondsPerJob">Mean over those that succeeded; null without any.</param>
 public sealed record ArmState(
     StudyArm Arm, IReadOnlyDictionary<JobState, int> Jobs, int Scored, IReadOnlyDictionary<string, (double Mean, double? Deviation)> Figures, double? SecondsPerJob);
 
 /// <summary>A study as lists show it.</summary>
 /// <param name="Dropped">Cancelled jobs of arms that successive halving dropped.</param>
-public sealed record StudySummary(Guid Id, long Sequence, StudySpec Spec, DateTimeOffset CreatedAt, IReadOnlyDictionary<JobState, int> Jobs, int Dropped);
+/// <param name="Spec">Null where this build cannot read it.</param>
+public sealed record StudySummary(Guid Id, long Sequence, StudySpec? Spec, DateTimeOffset CreatedAt, IReadOnlyDictionary<JobState, int> Jobs, int Dropped);
 
 /// <summary>What an epoch gave, as a mean over the seeds of an arm; see <see cref="EpochMetrics"/> for the meanings.</summary>
 /// <param name="Seeds">Jobs that the means are over.</param>
@@ -56,11 +58,21 @@ public sealed class StudyReader(NpgsqlDataSource database)
     /// <summary>Millions of epochs take more than the few seconds that other statements may.</summary>
     private const int CurvesSeconds = 60;
 
+    private static readonly string[] CurveFigures = ["train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "ece", "signed_gap"];
+
     internal static string ScoresSql { get; } = string.Join(", ", ScoreColumns.All.Select(column => column.Name));
 
     private static readonly JobState[] States = Enum.GetValues<JobState>();
 
     private static readonly string CountsSql = string.Join(", ", States.Select(state => $"count(*) FILTER (WHERE state = '{TemperDb.Word(state)}')::int"));
+
+    /// <summary>PostgreSQL's own avg squares its values, and squares or sums beyond float8 are an error of the whole statement: here they come to NaN.</summary>
+    private static string Mean(string sql) => $"sum({Below("1e304", sql)}) / nullif(count({sql}), 0)";
+
+    /// <inheritdoc cref="Mean"/>
+    private static string Deviation(string sql) => $"stddev_samp({Below("1e140", sql)})";
+
+    private static string Below(string bound, string sql) => $"CASE WHEN abs({sql}) < {bound} THEN ({sql})::float8 WHEN ({sql}) IS NOT NULL THEN 'NaN' END";
 
     private static readonly string FindSql =
         $"""
@@ -68,7 +80,7 @@ public sealed class StudyReader(NpgsqlDataSource database)
         FROM studies JOIN arms ON study_id = id
         LEFT JOIN LATERAL (
             SELECT {CountsSql}, avg(extract(epoch FROM finished_at - claimed_at)) FILTER (WHERE state = 'succeeded')::float8,
-                   count(job_id)::int, {string.Join(", ", Figures.Values.Select(sql => $"avg({sql})::float8, stddev_samp({sql})::float8"))}
+                   count(job_id)::int, {string.Join(", ", Figures.Values.Select(sql => $"{Mean(sql)}, {Deviation(sql)}"))}
             FROM jobs LEFT JOIN scores ON job_id = id WHERE jobs.study_id = studies.id AND jobs.arm = arms.arm) jobs ON true
         WHERE studies.id = $1 ORDER BY label_noise, model, learning_rate, smoothing DESC, epsilon
         """;
@@ -106,8 +118,8 @@ public sealed class StudyReader(NpgsqlDataSource database)
     public async Task<ILookup<int, MeanEpoch>> CurvesAsync(Guid id, int[] epochs, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
-            """
-            SELECT arm, epoch, count(*)::int, avg(train_loss), avg(train_accuracy), avg(validation_loss), avg(validation_accuracy), avg(ece), avg(signed_gap)
+            $"""
+            SELECT arm, epoch, count(*)::int, {string.Join(", ", CurveFigures.Select(Mean))}
             FROM jobs JOIN epochs ON job_id = id WHERE study_id = $1 AND state = 'succeeded' AND epoch = ANY ($2)
             GROUP BY arm, epoch ORDER BY arm, epoch
             """);
@@ -139,8 +151,20 @@ public sealed class StudyReader(NpgsqlDataSource database)
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         var studies = new List<StudySummary>();
         while (await row.ReadAsync(cancellationToken))
-            studies.Add(new(row.GetGuid(0), row.GetInt64(1), Json.Read<StudySpec>(row.GetString(2)), row.GetFieldValue<DateTimeOffset>(3), ReadCounts(row, 4), row.GetInt32(4 + States.Length)));
+            studies.Add(new(row.GetGuid(0), row.GetInt64(1), ReadOrNull(row.GetString(2)), row.GetFieldValue<DateTimeOffset>(3), ReadCounts(row, 4), row.GetInt32(4 + States.Length)));
         return studies;
+    }
+
+    private static StudySpec? ReadOrNull(string spec)
+    {
+        try
+        {
+            return Json.Read<StudySpec>(spec);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
     }
 
     /// <summary>Of a spec's job on earlier ones like it: median seconds an epoch, claim to end, over the latest 50, and how many there were.</summary>

@@ -16,12 +16,15 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
             [
                 "DELETE /jobs/{id}", "DELETE /studies/{id}", "GET /datasets", "GET /jobs", "GET /jobs/{id}", "GET /jobs/{id}/attempts", "GET /jobs/{id}/calibration",
                 "GET /jobs/{id}/logits", "GET /jobs/{id}/metrics", "GET /jobs/{id}/model", "GET /jobs/{id}/reproduction", "GET /studies",
-                "GET /studies/{id}", "GET /studies/{id}/recommendation", "GET /studies/{id}/report", "GET /workers", "POST /jobs",
+                "GET /studies/{id}", "GET /studies/{id}/recommendation", "GET /studies/{id}/report", "GET /version", "GET /workers", "POST /jobs",
                 "POST /jobs/{id}/cancel", "POST /jobs/{id}/pause", "POST /jobs/{id}/pin", "POST /jobs/{id}/reproduce", "POST /jobs/{id}/resume", "POST /jobs/{id}/retry", "POST /jobs/{id}/unpin",
                 "POST /studies", "POST /studies/{id}/cancel", "POST /studies/{id}/extend", "POST /studies/{id}/pause", "POST /studies/{id}/pin", "POST /studies/{id}/resume", "POST /studies/{id}/unpin",
             ],
             operations.Select(operation => operation.Name).Order(StringComparer.Ordinal));
         Assert.All(operations, operation => Assert.NotEmpty(operation.Operation["summary"]!.GetValue<string>()));
+        var ids = operations.Select(operation => operation.Operation["operationId"]!.GetValue<string>()).ToList();
+        Assert.Equal(ids.Count, ids.Distinct().Count());
+        foreach (var id in new[] { "listJobs", "submitJob", "getJob", "deleteJob", "getJobMetrics", "cancelJob", "reproduceJob", "submitStudy", "getStudyReport", "extendStudy", "listWorkers", "getVersion" }) Assert.Contains(id, ids);
     }
 
     [Fact]

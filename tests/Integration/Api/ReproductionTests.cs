@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Temper.Domain.Jobs;
 
@@ -30,6 +31,33 @@ public class ReproductionTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal(original, comparison["original"]!.GetValue<Guid>());
         Assert.True(JsonNode.DeepEquals(JsonNode.Parse("""[{"name":"threads","was":"2","is":"4"}]"""), comparison["changed"]));
         Assert.True(JsonNode.DeepEquals(JsonNode.Parse("""{"name":"testAccuracy","was":0.99,"is":0.991}"""), comparison["figures"]![0]));
+    }
+
+    [Fact]
+    public async Task Reproduce_SentAgainWithItsKey_IsTheSameJob()
+    {
+        var original = await Api.SubmitAsync(Spec);
+        await FinishAsync(Result);
+        var another = await Api.SubmitAsync(Spec);
+        await FinishAsync(Result);
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => PostAsync($"/jobs/{original}/reproduce", "key")));
+
+        Assert.All(answers, answer => Assert.Equal(HttpStatusCode.Accepted, answer.Status));
+        Assert.Single(answers.Select(answer => answer.Body["id"]!.GetValue<Guid>()).Distinct());
+        Assert.Equal(original, answers[0].Body["reproduces"]!.GetValue<Guid>());
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, (await PostAsync($"/jobs/{another}/reproduce", "key")).Status);
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, (await PostAsync("/jobs", "key")).Status);
+        Assert.Equal(HttpStatusCode.BadRequest, (await PostAsync($"/jobs/{original}/reproduce", "two words")).Status);
+        Assert.Equal(3, await Database.ScalarAsync<long>("SELECT count(*) FROM jobs"));
+
+        async Task<(HttpStatusCode Status, JsonNode Body)> PostAsync(string path, string key)
+        {
+            var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = JsonContent.Create(Spec) };
+            request.Headers.Add("Idempotency-Key", key);
+            var response = await Http.SendAsync(request);
+            return (response.StatusCode, JsonNode.Parse(await response.Content.ReadAsStringAsync())!);
+        }
     }
 
     [Fact]

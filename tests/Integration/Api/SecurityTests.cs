@@ -70,7 +70,11 @@ public class SecurityTests : IAsyncLifetime
         await using var api = await ApiProcess.StartAsync(database.ConnectionString);
         var request = new HttpRequestMessage(HttpMethod.Get, "/jobs") { Headers = { Host = "attacker.example" } };
 
-        Assert.Equal(HttpStatusCode.BadRequest, (await api.Http.SendAsync(request)).StatusCode);
+        var response = await api.Http.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.MediaType);
+        Assert.Contains("localhost", await response.Content.ReadAsStringAsync());
     }
 
     private static async Task<HttpStatusCode> StatusAsync(ApiProcess api, string path, AuthenticationHeaderValue? authorization)

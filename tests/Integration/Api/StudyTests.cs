@@ -371,7 +371,7 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         await Database.ExecuteAsync("UPDATE attempts SET claimed_at = ended_at - interval '11 min'");
         await studies.SettleAsync(id, default);
         Assert.True(await Queue.HandBackAsync(stopping, "not this", default));
-        Assert.Equal("its user asked for it", (await Api.GetAsync($"/jobs/{stopping.Id}/attempts"))["items"]![0]!["reason"]!.GetValue<string>());
+        Assert.Equal("cancelled while running", (await Api.GetAsync($"/jobs/{stopping.Id}/attempts"))["items"]![0]!["reason"]!.GetValue<string>());
         Assert.Equal("cancelled", State(await Api.GetAsync($"/studies/{id}")));
 
         await SendAsync(HttpMethod.Post, $"/studies/{id}/extend", """{"budget":{"maxMinutes":1000}}""");

@@ -7,13 +7,20 @@ internal static class Numbers
 {
     private const int MostDecimals = 6;
 
+    /// <summary>From here on a number is written with an exponent.</summary>
+    private const double Long = 1e9;
+
+    private const string NotFinite = "–";
+
     /// <summary>With four significant digits at most.</summary>
-    public static string Short(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
+    public static string Short(double value) => double.IsFinite(value) ? value.ToString("G4", CultureInfo.InvariantCulture) : NotFinite;
 
     /// <summary>As it was given.</summary>
     public static string Exact(double value) => value.ToString("R", CultureInfo.InvariantCulture);
 
-    public static string Fixed(double value, int decimals) => (Math.Round(value, decimals) + 0.0).ToString($"F{decimals}", CultureInfo.InvariantCulture); // + 0.0 makes −0 a 0
+    public static string Fixed(double value, int decimals) => !(Math.Abs(value) < Long)
+        ? Short(value)
+        : (Math.Round(value, decimals) + 0.0).ToString($"F{decimals}", CultureInfo.InvariantCulture); // + 0.0 makes −0 a 0
 
     /// <summary>As many decimals as show two digits of the error, which is half the interval's width.</summary>
     public static (string Mean, string? HalfInterval) Mean(MeanOverSeeds mean)

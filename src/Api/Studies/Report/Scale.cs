@@ -7,13 +7,18 @@ internal sealed record Scale(double From, double To, double Start, double End)
 {
     private const double MostTicks = 5, LabelWidth = 26;
 
-    /// <summary>Wide enough for all values and a little air; a single value stands in the middle.</summary>
+    /// <summary>Beyond it a range would be infinite, and below it a step 0.</summary>
+    private const double Largest = 1e307, LeastRange = 1e-300, LeastRelativeRange = 1e-9;
+
+    /// <summary>Wide enough for all finite values and a little air; a single value, or several that are nearly one, stand in the middle.</summary>
     public static Scale Over(IEnumerable<double> values, double start, double end)
     {
         var (low, high) = (double.PositiveInfinity, double.NegativeInfinity);
-        foreach (var value in values) (low, high) = (Math.Min(low, value), Math.Max(high, value));
+        foreach (var value in values.Where(double.IsFinite)) (low, high) = (Math.Min(low, value), Math.Max(high, value));
         if (low > high) return new(0, 1, start, end);
-        var air = high > low ? (high - low) / 20 : Math.Max(Math.Abs(low) / 10, 1e-3);
+        (low, high) = (Math.Clamp(low, -Largest, Largest), Math.Clamp(high, -Largest, Largest));
+        var magnitude = Math.Max(Math.Abs(low), Math.Abs(high));
+        var air = high - low > Math.Max(LeastRange, magnitude * LeastRelativeRange) ? (high - low) / 20 : Math.Max(magnitude / 10, 1e-3);
         return new(low - air, high + air, start, end);
     }
 

@@ -22,12 +22,12 @@ public class AttemptTests : QueueTest
         {
             await test.Queue.PauseAsync(job.Id, default);
             await test.Queue.HandBackAsync(job, "test", default);
-        }, AttemptOutcome.Paused, "its user asked for it"),
+        }, AttemptOutcome.Paused, "paused while running"),
         ["cancelled"] = (async (test, job) =>
         {
             await test.Queue.CancelAsync(job.Id, default);
             await test.Queue.HandBackAsync(job, "test", default);
-        }, AttemptOutcome.Cancelled, "its user asked for it"),
+        }, AttemptOutcome.Cancelled, "cancelled while running"),
     };
 
     [Theory]

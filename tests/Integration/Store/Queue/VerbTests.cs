@@ -63,7 +63,7 @@ public class VerbTests : QueueTest
 
         var paused = await JobAsync(job.Id);
         Assert.Equal((JobState.Paused, 0, "paused while running"), (paused.State, paused.Failures, paused.Reason));
-        Assert.Equal("its user asked for it", await ReasonAsync(job.Id));
+        Assert.Equal("paused while running", await ReasonAsync(job.Id));
         Assert.Null(await Queue.ClaimAsync(Worker.Id, false, default));
         Assert.True(await Queue.ResumeAsync(job.Id, default));
         var resumed = await ClaimAsync();

@@ -1,0 +1,27 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+
+namespace Temper.Api.Version;
+
+/// <summary>Which build answers.</summary>
+/// <param name="Version">Of the service.</param>
+/// <param name="Commit">Of the source that it was built from; null where that is unknown.</param>
+/// <param name="Runtime">Such as `.NET 10.0.1`.</param>
+public sealed record VersionResponse(string Version, string? Commit, string Runtime)
+{
+    internal static VersionResponse Own { get; } =
+        Of(typeof(VersionResponse).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0");
+
+    /// <summary>The build writes both as `1.0.0+commit`.</summary>
+    private static VersionResponse Of(string informational) =>
+        new(informational.Split('+')[0], informational.Split('+').ElementAtOrDefault(1), RuntimeInformation.FrameworkDescription);
+}
+
+internal static class VersionEndpoints
+{
+    public static void MapVersion(this IEndpointRouteBuilder routes) =>
+        routes.MapGet("/version", () => TypedResults.Ok(VersionResponse.Own))
+            .WithTags("Version")
+            .WithSummary("Get the service's version")
+            .WithDescription("Which build answers, and what it runs on.");
+}
