@@ -35,6 +35,8 @@ public class TrainingLoopTests
 
         Assert.IsType<TrainingStarted>(run.Messages[0]);
         Assert.Single(run.Messages.OfType<TrainingStarted>());
+        Assert.Equal(1, run.Messages.OfType<Progressed>().First().Progress.Step); // from here on it is known how long a step takes
+        Assert.Equal(new Alive(Pace.UnmeasuredSeconds), run.Messages[^1]); // scores and weights follow
         Assert.Equal([1, 2], run.Epochs.Select(epoch => epoch.Epoch));
         Assert.All(run.Epochs, epoch => Assert.Equal(0.001, epoch.LearningRate));
         Assert.Equal(2, run.Result.TrainedEpochs);
@@ -184,7 +186,7 @@ public class TrainingLoopTests
 
         var finished = TrainingLoop.Run(Spec with { Epochs = 1 }, Small, torch.CPU, over, TimeSpan.MaxValue, messages.Add, CancellationToken.None);
 
-        Assert.IsType<TrainingStarted>(Assert.Single(messages));
+        Assert.IsType<TrainingStarted>(Assert.Single(messages, message => message is not Alive));
         Assert.Equal(untouched.Model.Logits!.ValidationLabels, finished.Model.Logits!.ValidationLabels);
     }
 
