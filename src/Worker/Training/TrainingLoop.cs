@@ -103,7 +103,8 @@ internal sealed class TrainingLoop
             throw;
         }
 
-        LabelledLogits Validate(int epoch) => Evaluator.Label(Logits(model, images, split.Validation), validationLabels, dataset.Card.Classes, epoch);
+        LabelledLogits Validate(int epoch) =>
+            Evaluator.Label(Logits(model, images, split.Validation), validationLabels, dataset.Card.Classes, epoch);
     }
 
     /// <returns>Where it stands: at the epoch's last step, or before it when told to stop.</returns>
@@ -138,6 +139,7 @@ internal sealed class TrainingLoop
             sums.Add(loss, logits_NK, labels_N);
 
             if (!pace.ReportIsDue()) continue;
+            RequireFinite(sums.Loss, epoch); // not after each step: on a GPU the host would wait for it
             report(new Progressed(ProgressAt(from, step, steps, Stopwatch.GetElapsedTime(epochStart).TotalSeconds), pace.QuietSeconds));
         }
         return StandingAfter(steps);
@@ -155,10 +157,19 @@ internal sealed class TrainingLoop
         }, stop);
     }
 
+    /// <exception cref="TrainingDivergedException">There is something in it that is not finite: nothing could go on from there.</exception>
     private byte[] Save(Checkpoint standing, Module<Tensor, Tensor> model, FusedOptimizer optimizer)
     {
         report(new Alive(Pace.UnmeasuredSeconds));
+        RequireFinite(standing.LossSum, standing.Epoch);
+        if (!IsFinite(model)) throw new TrainingDivergedException(standing.Epoch);
         return standing.Save(model, optimizer);
+    }
+
+    private static bool IsFinite(Module model)
+    {
+        using var scope = NewDisposeScope();
+        return model.state_dict().Values.Where(tensor => tensor.is_floating_point()).All(tensor => tensor.isfinite().all().ToBoolean());
     }
 
     private static void RequireFinite(double loss, int epoch)
@@ -187,7 +198,8 @@ internal sealed class TrainingLoop
     {
         using var images = new ResidentImages(dataset, dataset.Test, Widen(dataset.Test.Labels), normalization, device);
         var everyImage = Enumerable.Range(0, dataset.Test.Count).Select(i => (long)i).ToArray();
-        var test = Evaluator.Label(Logits(model, images, everyImage), Array.ConvertAll(dataset.Test.Labels, label => (int)label), dataset.Card.Classes, spec.Epochs);
+        var testLabels = Array.ConvertAll(dataset.Test.Labels, label => (int)label);
+        var test = Evaluator.Label(Logits(model, images, everyImage), testLabels, dataset.Card.Classes, spec.Epochs);
 
         report(new Alive(Pace.UnmeasuredSeconds));
         var evaluation = Evaluation.Of(test);
@@ -202,7 +214,9 @@ internal sealed class TrainingLoop
 
     private static IEnumerable<string> NotesOn(Evaluation evaluation, StoredLogits? stored, LabelledLogits validation, LabelledLogits test)
     {
-        if (stored is null) yield return $"Logits were not kept: {validation.Count} + {test.Count} images of {test.Classes} classes exceed {StoredLogits.LargestBytes >> 20} MiB.";
+        if (stored is null)
+            yield return $"Logits were not kept: {validation.Count} + {test.Count} images of {test.Classes} classes exceed {StoredLogits.LargestBytes >> 20} MiB.";
+        if (Divergence.NoteOn(evaluation.Accuracy, evaluation.Loss, test.Classes) is { } note) yield return note;
     }
 
     /// <summary>Of the class predicted for each test image, where the data set knows how its labels were drawn.</summary>
