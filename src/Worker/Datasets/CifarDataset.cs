@@ -1,5 +1,4 @@
 using System.Formats.Tar;
-using System.IO.Compression;
 using Temper.Domain.Datasets;
 
 namespace Temper.Worker.Datasets;
@@ -8,29 +7,29 @@ namespace Temper.Worker.Datasets;
 /// <remarks>https://www.cs.toronto.edu/~kriz/cifar.html</remarks>
 /// <param name="labels">Bytes before the pixels; the last one is the label that counts, before it CIFAR-100 has a coarse one.</param>
 /// <param name="tell">Told how far a download is.</param>
-internal sealed class CifarDataset(string name, PublishedFile archive, IReadOnlyList<Uri> mirrors, string[] trainFiles, string[] testFiles, int labels, WorkerOptions options, Action<string> tell)
+internal sealed class CifarDataset(string name, PublishedFile archive, IReadOnlyList<string> mirrors, string[] trainFiles, string[] testFiles, int labels, WorkerOptions options, Action<string> tell)
+    : PublishedDataset(new(name, [.. mirrors.Select(mirror => new Uri(mirror))], [archive], options, tell))
 {
     private const int LargestFile = 256 << 20, LargestArchive = 1 << 30;
 
-    private static readonly Uri[] Authors = [new("https://www.cs.toronto.edu/~kriz/")];
+    private const string Authors = "https://www.cs.toronto.edu/~kriz/";
 
     private readonly DatasetCard card = DatasetCatalog.Find(name) ?? throw new ArgumentException($"'{name}' is not in the catalog.");
 
     public static CifarDataset Cifar10(WorkerOptions options, Action<string> tell) => new(
-        "cifar10", new("cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530", HashOf.File), Authors,
+        "cifar10", new("cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530", HashOf.File),
+        [Authors, "https://storage.googleapis.com/s4tf-hosted-binaries/datasets/CIFAR10/"], // the second is Swift for TensorFlow's
         [.. Enumerable.Range(1, 5).Select(i => $"data_batch_{i}.bin")], ["test_batch.bin"], labels: 1, options, tell);
 
     public static CifarDataset Cifar100(WorkerOptions options, Action<string> tell) => new(
-        "cifar100", new("cifar-100-binary.tar.gz", "03b5dce01913d631647c71ecec9e9cb8", HashOf.File), Authors, ["train.bin"], ["test.bin"], labels: 2, options, tell);
+        "cifar100", new("cifar-100-binary.tar.gz", "03b5dce01913d631647c71ecec9e9cb8", HashOf.File), [Authors], ["train.bin"], ["test.bin"], labels: 2, options, tell);
 
-    /// <exception cref="DatasetUnavailableException">The archive is neither here nor to be had.</exception>
-    /// <exception cref="InvalidDataException">It is not what it should be.</exception>
-    public Dataset Load(CancellationToken stop)
+    public override Dataset Read(IReadOnlyList<FoundFile> files, CancellationToken stop)
     {
-        var path = new DatasetFolder(name, mirrors, [archive], options, tell).Find(archive, stop);
-        var files = Unpack(path, stop);
+        var path = files[0].Path;
+        var unpacked = Unpack(path, stop);
         string[] notes = archive.Is(path, stop) ? [] : [$"{path} is not the published {name} archive: its MD5 differs from {archive.Md5}."];
-        return new(card, Images(path, files, trainFiles), Images(path, files, testFiles), notes);
+        return new(card, Images(path, unpacked, trainFiles), Images(path, unpacked, testFiles), notes);
     }
 
     /// <summary>The files that are wanted, whatever folder of the archive they lie in; nothing is written to the disk.</summary>
@@ -39,8 +38,7 @@ internal sealed class CifarDataset(string name, PublishedFile archive, IReadOnly
         var files = new Dictionary<string, byte[]>();
         try
         {
-            using var file = File.OpenRead(path);
-            using var content = new GZipStream(file, CompressionMode.Decompress);
+            using var content = new UnpackedFile(path);
             using var bounded = new BoundedStream(content, LargestArchive, stop);
             using var tar = new TarReader(bounded);
             while (tar.GetNextEntry() is { } entry)
@@ -53,6 +51,7 @@ internal sealed class CifarDataset(string name, PublishedFile archive, IReadOnly
                 entry.DataStream.ReadExactly(bytes);
                 files[entryName] = bytes;
             }
+            bounded.CopyTo(Stream.Null); // to the end, which has the checksum
             return files;
         }
         // Of a broken archive the reader complains in many ways.

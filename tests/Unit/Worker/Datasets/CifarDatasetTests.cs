@@ -52,6 +52,20 @@ public sealed class CifarDatasetTests : IDisposable
         Assert.Contains("not a gzip-packed tar", Assert.Throws<InvalidDataException>(() => Load("cifar10")).Message);
     }
 
+    [Fact]
+    public void Load_AnArchiveThatIsDamaged_SaysSo()
+    {
+        Write("cifar100", "cifar-100-binary.tar.gz", [("train.bin", Records(4, [7, 99])), ("test.bin", Records(2, [3, 50]))]);
+        var path = Path.Combine(home, "data", "cifar100", "cifar-100-binary.tar.gz");
+        var whole = File.ReadAllBytes(path);
+        foreach (var damaged in new[] { whole[..^8], [.. whole, 0], [.. whole[..^8], 1, 2, 3, 4, .. whole[^4..]], whole[..(whole.Length / 2)] })
+        {
+            File.WriteAllBytes(path, damaged);
+            var message = Assert.Throws<InvalidDataException>(() => Load("cifar100")).Message;
+            Assert.True(message.StartsWith(path, StringComparison.Ordinal) && message.Contains("it is damaged"), message);
+        }
+    }
+
     private string Broken((string, byte[]) test)
     {
         Write("cifar10", "cifar-10-binary.tar.gz", [.. Enumerable.Range(1, 5).Select(i => ($"data_batch_{i}.bin", Records(1, [0]))), test]);
