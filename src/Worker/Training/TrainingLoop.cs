@@ -126,7 +126,7 @@ internal sealed class TrainingLoop
             var start = (step - 1) * spec.BatchSize;
             var size = Math.Min(spec.BatchSize, count - start);
             var batch_N = order.narrow(0, start, size);
-            var images_NCHW = Augmentation.Apply(spec, images.Batch(batch_N), epoch, step);
+            var images_NCHW = Augmentation.Apply(spec, images.Batch(batch_N), images.Black, epoch, step);
             var labels_N = images.Labels.index_select(0, batch_N);
 
             optimizer.DropGradients();
