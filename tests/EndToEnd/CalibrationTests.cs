@@ -53,7 +53,7 @@ public class CalibrationTests : EndToEndTest
         Assert.InRange(Value(after["ece"]!["value"]), 0, 0.01);
         Assert.Null(before["noiseFree"]);
         var test = Path.Combine(Environment.GetEnvironmentVariable("TEMPER_DATA")!, "mnist", "t10k-images-idx3-ubyte.gz");
-        await AssertPyTorchAgreesAsync(id, report, Idx.Read(test, [28, 28], out _));
+        await AssertPyTorchAgreesAsync(id, report, Idx.Read(test, [28, 28], out _, out _));
 
         // The next one who asks for the same is told beforehand.
         var checkedSpec = await PostAsync("/jobs?validateOnly=true", new { dataset = "mnist", epsilon = 0.1, epochs = 3 });

@@ -24,6 +24,23 @@ public class SickRunnerTests : EndToEndTest
         Assert.False(worker.HasExited);
     }
 
+    /// <summary>A step, a batch of an evaluation, or a model of a hundred megabytes on its way take longer than the worker's limit.</summary>
+    [Theory]
+    [InlineData("""{ "model": "mlp", "widths": [2048, 2048, 2048, 2048], "batchSize": 32 }""")]
+    [InlineData("""{ "model": "resnet56", "width": 96, "batchSize": 8, "optimizer": "sgd", "learningRate": 0.01 }""")]
+    public async Task Runner_WhoseModelIsLarge_IsNotTakenForHung(string model)
+    {
+        var data = IdxFiles.WriteFolder(Path.Combine(Home, "own"), "kmnist", 40, 20);
+        await StartWorkerAsync(null, ("Worker__HangSeconds", "2"), ("TEMPER_DATA", data));
+        var spec = JsonNode.Parse(model)!;
+        (spec["dataset"], spec["epsilon"], spec["epochs"]) = ("kmnist", 0.1, 1);
+
+        var id = await Api.SubmitAsync(spec);
+
+        var job = await Api.FinishedJobAsync(id, TimeSpan.FromMinutes(5));
+        Assert.Equal(("succeeded", 1, 0), (State(job), job["attempt"]!.GetValue<int>(), job["failures"]!.GetValue<int>()));
+    }
+
     [Fact]
     public async Task Runner_ThatSegfaults_LeavesItsLastWordsOnTheAttempt()
     {

@@ -37,5 +37,13 @@ public static class IdxFiles
         return packed.ToArray();
     }
 
+    public static byte[] Unpack(byte[] packed)
+    {
+        using var content = new MemoryStream();
+        using var gzip = new GZipStream(new MemoryStream(packed), CompressionMode.Decompress);
+        gzip.CopyTo(content);
+        return content.ToArray();
+    }
+
     public static string Md5(byte[] file) => Convert.ToHexStringLower(MD5.HashData(file));
 }

@@ -1,4 +1,5 @@
 using Microsoft.EntityFrameworkCore;
+using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
 using Temper.Domain.Smoothing;
 using Temper.Store;
@@ -29,7 +30,19 @@ internal static class Advice
             """).ToListAsync(cancellation);
         var advice = SmoothingAdvice.Of(smoothing, spec.LabelNoise, [.. rows.Select(row => new EarlierJob(
             LabelSmoothing.Of(row.IsUniform ? SmoothingConvention.Uniform : SmoothingConvention.Others, row.Epsilon, smoothing.Classes).EpsilonUniform, row.Accuracy, row.SignedGap))]);
-        return await IsServedAsync(db, spec, cancellation) ? advice : advice with { Warnings = [.. advice.Warnings, "No worker alive now has a CUDA device: the job waits until one comes."] };
+        return advice with { Warnings = [.. advice.Warnings, .. await WarningsAsync(db, spec, cancellation)] };
+    }
+
+    private static async Task<IEnumerable<string>> WarningsAsync(TemperDb db, JobSpec spec, CancellationToken cancellation)
+    {
+        var warnings = new List<string>();
+        if (spec.Augmentation == AugmentationName.CropFlip && DatasetCatalog.Find(spec.Dataset)!.Characters)
+            warnings.Add(
+                $"cropFlip mirrors half of the images, and a mirrored character of {spec.Dataset} is another or none. " +
+                "Use shift, which only moves them.");
+        if (!await IsServedAsync(db, spec, cancellation))
+            warnings.Add("No worker alive now has a CUDA device: the job waits until one comes.");
+        return warnings;
     }
 
     private static async Task<bool> IsServedAsync(TemperDb db, JobSpec spec, CancellationToken cancellation) =>

@@ -54,7 +54,10 @@ public sealed record JobSpec
     /// <summary>Gradients are scaled down together where their 2-norm is larger. Never when absent.</summary>
     public double? GradientClip { get; init; }
 
-    /// <summary>`none`, or `cropFlip`: each training image shifted by up to 4 pixels over a border of zeros, and mirrored half of the time.</summary>
+    /// <summary>
+    /// `none`; `cropFlip`, for photographs: each training image shifted by up to 4 pixels over a border of zeros, and mirrored half of the
+    /// time; `shift`, for characters: shifted by up to 2 pixels over a black border, and never mirrored.
+    /// </summary>
     public AugmentationName Augmentation { get; init; } = AugmentationName.None;
 
     /// <summary>Decides initial weights, validation split, label noise, augmentation and order of images. Same seed, same run, bit for bit.</summary>
@@ -101,6 +104,6 @@ public enum OptimizerName { Adam, Sgd }
 
 public enum ScheduleName { Constant, Cosine, Step }
 
-public enum AugmentationName { None, CropFlip }
+public enum AugmentationName { None, CropFlip, Shift }
 
 public enum DeviceName { Auto, Cpu, Cuda }

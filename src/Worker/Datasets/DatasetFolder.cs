@@ -1,27 +1,64 @@
 namespace Temper.Worker.Datasets;
 
-/// <summary>Where the files of a data set are found: in the user's data folder, else in the cache, else on a mirror.</summary>
+/// <summary>
+/// Where the files of a data set are found: in the user's data folder, else in the cache, else on a mirror. A set is taken whole from
+/// one place.
+/// </summary>
 /// <param name="mirrors">Base URLs, tried in order.</param>
-/// <param name="all">Every file of the set, for those who have to put them there by hand.</param>
+/// <param name="files">Every file of the set.</param>
 /// <param name="tell">Told how far a download is.</param>
-internal sealed class DatasetFolder(string dataset, IReadOnlyList<Uri> mirrors, IEnumerable<PublishedFile> all, WorkerOptions options, Action<string> tell)
+internal sealed class DatasetFolder(
+    string dataset, IReadOnlyList<Uri> mirrors, IReadOnlyList<PublishedFile> files, WorkerOptions options, Action<string> tell)
 {
-    /// <returns>A path. The user's own file is taken as it is; others are what was published.</returns>
-    /// <exception cref="DatasetUnavailableException">The file is neither here nor to be had.</exception>
-    public string Find(PublishedFile file, CancellationToken stop)
+    private readonly string cache = Path.Combine(options.Home, "data", dataset);
+    private readonly string? own = options.DataFolder is null ? null : Path.Combine(options.DataFolder, dataset);
+
+    /// <summary>Looks where the set is now, but not into its files.</summary>
+    /// <returns>A file for each of the set's; null where some have to be downloaded.</returns>
+    /// <exception cref="DatasetUnavailableException">The user's folder has a part of the set.</exception>
+    public IReadOnlyList<FoundFile>? Locate() => LocateOwn() ?? LocateCached();
+
+    /// <summary>Downloads what is not here. The user's own files are taken as they are; others are what was published.</summary>
+    /// <returns>A file for each of the set's.</returns>
+    /// <exception cref="DatasetUnavailableException">A file is neither here nor to be had.</exception>
+    public IReadOnlyList<FoundFile> Fetch(CancellationToken stop)
     {
-        if (options.DataFolder is not null && Path.Combine(options.DataFolder, dataset, file.Name) is var own && File.Exists(own)) return own;
+        if (LocateOwn() is { } found) return found;
+        foreach (var file in files)
+            if (!File.Exists(CachePath(file)) || !file.Is(CachePath(file), stop)) FetchOne(file, stop);
+        return LocateCached() ?? throw new DatasetUnavailableException($"Files of {dataset} went away from {cache} while it was fetched.");
+    }
 
-        var cached = Path.Combine(options.Home, "data", dataset, file.Name);
-        if (File.Exists(cached) && file.Is(cached, stop)) return cached;
+    private FoundFile[]? LocateCached() => Whole([.. files.Select(file => FoundFile.At(CachePath(file)))]);
 
+    private FoundFile[]? LocateOwn()
+    {
+        if (own is null) return null;
+        FoundFile?[] found = [.. files.Select(file => file.FindIn(own))];
+        if (Whole(found) is { } whole) return whole;
+        // Where TEMPER_DATA is the folder of the downloads, a part of a set is a download that was broken off.
+        if (found.All(one => one is null) || own == cache) return null;
+        var here = found.OfType<FoundFile>().Select(one => Path.GetFileName(one.Path));
+        var missing = files.Where((_, i) => found[i] is null).Select(file => file.Name);
+        throw new DatasetUnavailableException(
+            $"{own} has {string.Join(", ", here)} of the data set {dataset}, but not {string.Join(", ", missing)}. " +
+            "A set is taken whole from one place: add what is missing, or take the rest away.");
+    }
+
+    private void FetchOne(PublishedFile file, CancellationToken stop)
+    {
         var bases = options.Mirror is null ? mirrors : [new Uri($"{options.Mirror.TrimEnd('/')}/{dataset}/"), .. mirrors];
         var sources = bases.Select(mirror => new Uri(mirror, file.Name)).ToArray();
-        return Download.ToFile(sources, cached, TimeSpan.FromSeconds(options.DownloadStallSeconds), path => file.Is(path, stop), tell, stop) is { } errors
-            ? throw new DatasetUnavailableException(
+        var stall = TimeSpan.FromSeconds(options.DownloadStallSeconds);
+        if (Download.ToFile(sources, CachePath(file), stall, path => file.Is(path, stop), tell, stop) is { } errors)
+            throw new DatasetUnavailableException(
                 $"The data set {dataset} is not on this worker and could not be downloaded ({errors}). " +
-                $"Put {string.Join(", ", all.Select(f => f.Name))} into {options.DataFolder ?? "$TEMPER_DATA"}/{dataset}/ on the worker, " +
-                "or set Worker__Mirror to a base URL that it can reach.")
-            : cached;
+                $"Put {string.Join(", ", files.Select(f => f.Name))} into {options.DataFolder ?? "$TEMPER_DATA"}/{dataset}/ on the worker, " +
+                "or set Worker__Mirror to a base URL that it can reach.");
     }
+
+    private string CachePath(PublishedFile file) => Path.Combine(cache, file.Name);
+
+    /// <returns>Null where one is missing.</returns>
+    private static FoundFile[]? Whole(FoundFile?[] found) => found.All(one => one is not null) ? [.. found.OfType<FoundFile>()] : null;
 }

@@ -1,16 +1,13 @@
-using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text;
 
 namespace Temper.Worker.Datasets;
 
-/// <summary>Fetches a file from the first mirror that has the right one.</summary>
+/// <summary>Fetches a file from the first mirror that has the right one. What has come stays, and the next try goes on from there.</summary>
 internal static class Download
 {
-    private const long LargestFile = 256L << 20;
-
-    private static readonly HttpClient Http = new(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10) }) { Timeout = TimeSpan.FromMinutes(30) };
-
     /// <param name="sources">URLs, tried in order.</param>
-    /// <param name="path">Written as a whole or not at all, so several runners may fetch the same file at once.</param>
+    /// <param name="path">Written as a whole or not at all, by one runner at a time; others wait for it.</param>
     /// <param name="stall">How long a mirror may send nothing.</param>
     /// <param name="isRight">Whether the file at that path is the one wanted.</param>
     /// <param name="tell">Told about once a second how far it is.</param>
@@ -18,78 +15,50 @@ internal static class Download
     public static string? ToFile(IReadOnlyList<Uri> sources, string path, TimeSpan stall, Func<string, bool> isRight, Action<string> tell, CancellationToken stop)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        DeleteAbandoned(path, stall);
-        var partial = $"{path}.{Guid.NewGuid():N}.part";
+        using var turn = FileLock.Take($"{path}.lock", () => tell($"{path}: another runner fetches it"), stop);
+        if (File.Exists(path) && isRight(path)) return null;
         var errors = new List<string>();
         foreach (var source in sources)
         {
+            var part = PartOf(path, source);
             try
             {
-                Fetch(source, partial, stall, tell, stop);
-                if (isRight(partial))
+                if (TryFetch(new(source, part, stall, tell, stop), part, isRight))
                 {
-                    File.Move(partial, path, overwrite: true);
+                    File.Move(part, path, overwrite: true);
+                    DeleteParts(path);
                     return null;
                 }
                 errors.Add($"{source}: the file is not the published one (its MD5 differs)");
             }
-            catch (Exception e) when (e is HttpRequestException or IOException or InvalidDataException || (e is OperationCanceledException && !stop.IsCancellationRequested))
+            catch (Exception e) when (e is HttpRequestException or IOException or TimeoutException or InvalidDataException)
             {
+                if (e is InvalidDataException) File.Delete(part); // too large: nothing to go on from
                 errors.Add($"{source}: {e.Message}");
-            }
-            finally
-            {
-                File.Delete(partial);
             }
         }
         return string.Join("; ", errors);
     }
 
-    /// <summary>A runner that was killed leaves its part of a file; one that lives writes to it all the time.</summary>
-    private static void DeleteAbandoned(string path, TimeSpan stall)
+    /// <summary>What an earlier try left may be of another file than the mirror has now: then it is fetched from its beginning.</summary>
+    private static bool TryFetch(Fetch fetch, string part, Func<string, bool> isRight)
     {
-        foreach (var part in Directory.EnumerateFiles(Path.GetDirectoryName(path)!, "*.part"))
-            if (DateTime.UtcNow - File.GetLastWriteTimeUtc(part) > 2 * stall) File.Delete(part);
-    }
-
-    /// <summary>Blocking, as all work on the training thread is.</summary>
-    private static void Fetch(Uri source, string path, TimeSpan stall, Action<string> tell, CancellationToken stop)
-    {
-        using var silent = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        silent.CancelAfter(stall);
-        try
+        while (true)
         {
-            Fetch(source, path, silent, stall, tell, stop);
-        }
-        catch (Exception) when (silent.IsCancellationRequested)
-        {
-            stop.ThrowIfCancellationRequested();
-            throw new IOException($"sent nothing for {stall.TotalSeconds:0} s");
+            var wentOn = File.Exists(part);
+            fetch.Run();
+            if (isRight(part)) return true;
+            File.Delete(part);
+            if (!wentOn) return false;
         }
     }
 
-    private static void Fetch(Uri source, string path, CancellationTokenSource silent, TimeSpan stall, Action<string> tell, CancellationToken stop)
+    private static void DeleteParts(string path)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, source);
-        using var response = Http.Send(request, HttpCompletionOption.ResponseHeadersRead, silent.Token);
-        response.EnsureSuccessStatusCode();
-        // A blocking read heeds no token, but it ends when what it reads from does.
-        using var cut = silent.Token.Register(response.Dispose);
-        var size = response.Content.Headers.ContentLength;
-        using var body = response.Content.ReadAsStream(stop);
-        using var file = File.Create(path);
-        var buffer = new byte[1 << 16];
-        var (done, lastLine) = (0L, Stopwatch.GetTimestamp());
-        tell($"{source}{(size is null ? "" : $", {size / 1e6:F1} MB")}");
-        for (int read; (read = body.Read(buffer)) > 0; done += read)
-        {
-            stop.ThrowIfCancellationRequested();
-            silent.CancelAfter(stall);
-            if (done + read > LargestFile) throw new InvalidDataException($"more than {LargestFile} bytes");
-            file.Write(buffer, 0, read);
-            if (Stopwatch.GetElapsedTime(lastLine).TotalSeconds < 1) continue;
-            lastLine = Stopwatch.GetTimestamp();
-            tell($"{source}: {(done + read) / 1e6:F1} MB{(size is null ? "" : $" of {size / 1e6:F1}")}");
-        }
+        foreach (var part in Directory.EnumerateFiles(Path.GetDirectoryName(path)!, $"{Path.GetFileName(path)}.*.part")) File.Delete(part);
     }
+
+    /// <summary>Mirrors may pack the same content differently, so a part goes on only from where it came from.</summary>
+    internal static string PartOf(string path, Uri source) =>
+        $"{path}.{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(source.AbsoluteUri)))[..8]}.part";
 }

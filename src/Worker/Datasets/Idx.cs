@@ -1,10 +1,12 @@
 using System.Buffers.Binary;
-using System.IO.Compression;
 using System.Security.Cryptography;
 
 namespace Temper.Worker.Datasets;
 
-/// <summary>Reads gzip-packed IDX files of unsigned bytes: 0, 0, type 8, number of dimensions, each dimension as big-endian int32, data.</summary>
+/// <summary>
+/// Reads IDX files of unsigned bytes, packed by gzip or not: 0, 0, type 8, number of dimensions, each dimension as big-endian int32,
+/// data.
+/// </summary>
 internal static class Idx
 {
     /// <summary>Far above every published set, far below what would hurt: 200,000 images of 28×28.</summary>
@@ -15,13 +17,14 @@ internal static class Idx
     /// <summary>Reads and checks one file; sizes are checked before anything is unpacked into memory.</summary>
     /// <param name="imageShape">The sizes after the first: [28, 28] for images, [] for labels.</param>
     /// <param name="contentMd5">Of the unpacked file, lower-case hex.</param>
-    /// <exception cref="InvalidDataException">Not such a file; the message names it and what is wrong.</exception>
-    public static byte[] Read(string path, ReadOnlySpan<int> imageShape, out string contentMd5)
+    /// <param name="isPacked">Whether the file is a gzip file.</param>
+    /// <exception cref="InvalidDataException">Not such a file, or a damaged one; the message names it and what is wrong.</exception>
+    public static byte[] Read(string path, ReadOnlySpan<int> imageShape, out string contentMd5, out bool isPacked)
     {
         try
         {
-            using var file = File.OpenRead(path);
-            using var content = new GZipStream(file, CompressionMode.Decompress);
+            using var content = new UnpackedFile(path);
+            isPacked = content.IsPacked;
             var header = new byte[4 + 4 * (1 + imageShape.Length)];
             content.ReadExactly(header);
             var data = new byte[SizeOf(header, imageShape)];
@@ -34,32 +37,28 @@ internal static class Idx
             contentMd5 = Convert.ToHexStringLower(md5.GetHashAndReset());
             return data;
         }
-        catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
+        catch (EndOfStreamException e)
         {
-            throw new InvalidDataException($"{path} is not a gzip-packed IDX file of the expected shape: {e.Message}.", e);
+            throw Unusable(path, "it is damaged: it ends before the data its header announces", e);
+        }
+        catch (InvalidDataException e)
+        {
+            throw Unusable(path, e.Message, e);
         }
     }
 
     /// <summary>MD5 of the unpacked file, lower-case hex.</summary>
-    /// <exception cref="InvalidDataException">It is no gzip file, or unpacks to more than any data set has.</exception>
+    /// <exception cref="InvalidDataException">It is damaged, or unpacks to more than any data set has.</exception>
     public static string ContentMd5(string path, CancellationToken stop)
     {
-        using var file = File.OpenRead(path);
-        using var content = new GZipStream(file, CompressionMode.Decompress);
-        using var md5 = IncrementalHash.CreateHash(HashAlgorithmName.MD5);
-        var (buffer, length) = (new byte[1 << 16], 0L);
-        for (int read; (read = content.Read(buffer)) > 0;)
-        {
-            stop.ThrowIfCancellationRequested();
-            if ((length += read) > LargestContent + LargestHeader) throw new InvalidDataException($"it unpacks to more than {LargestContent} bytes");
-            md5.AppendData(buffer, 0, read);
-        }
-        return Convert.ToHexStringLower(md5.GetHashAndReset());
+        using var file = new UnpackedFile(path);
+        using var content = new BoundedStream(file, LargestContent + LargestHeader, stop);
+        return Convert.ToHexStringLower(MD5.HashData(content));
     }
 
     private static int SizeOf(ReadOnlySpan<byte> header, ReadOnlySpan<int> imageShape)
     {
-        if (header is not [0, 0, 8, ..]) throw new InvalidDataException("it does not begin as a file of unsigned bytes");
+        if (header is not [0, 0, 8, ..]) throw new InvalidDataException("it does not begin as a file of unsigned bytes, packed by gzip or not");
         if (header[3] != 1 + imageShape.Length) throw new InvalidDataException($"it has {header[3]} dimensions, not {1 + imageShape.Length}");
         var size = (long)BinaryPrimitives.ReadInt32BigEndian(header[4..]);
         for (var i = 0; i < imageShape.Length; i++)
@@ -70,4 +69,7 @@ internal static class Idx
         }
         return size is > 0 and <= LargestContent ? (int)size : throw new InvalidDataException($"it announces {size} bytes; 1 to {LargestContent} are accepted");
     }
+
+    private static InvalidDataException Unusable(string path, string why, Exception cause) =>
+        new($"{path} is not an IDX file of the expected shape: {why}.", cause);
 }

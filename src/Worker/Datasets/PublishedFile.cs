@@ -6,6 +6,12 @@ namespace Temper.Worker.Datasets;
 /// <param name="HashOf">What the hash is taken over.</param>
 internal sealed record PublishedFile(string Name, string Md5, HashOf HashOf)
 {
+    /// <summary>As what a user may have it, the published name first.</summary>
+    public IReadOnlyList<string> Names { get; init; } = [Name];
+
+    /// <returns>Null where the folder has it under none of its names.</returns>
+    public FoundFile? FindIn(string folder) => Names.Select(name => FoundFile.At(Path.Combine(folder, name))).FirstOrDefault(file => file is not null);
+
     /// <exception cref="IOException">The file cannot be read.</exception>
     public bool Is(string path, CancellationToken stop)
     {
@@ -31,6 +37,6 @@ internal enum HashOf
     /// <summary>The file as downloaded.</summary>
     File,
 
-    /// <summary>What its gzip content unpacks to.</summary>
+    /// <summary>What it unpacks to.</summary>
     Content,
 }

@@ -23,12 +23,16 @@ internal sealed record PublishedFiles(
             "bdb82020997e1d708af4cf47b453dcf7", "e144d726b3acfaa3e44228e80efcd344", "5c965bf0a639b31b8f53240b1b52f4d7", "7320c461ea6c1c855c0b718fb2a4b134"),
     ];
 
-    public IEnumerable<PublishedFile> Files => [TrainImages, TrainLabels, TestImages, TestLabels];
+    public IReadOnlyList<PublishedFile> Files { get; } = [TrainImages, TrainLabels, TestImages, TestLabels];
 
     public static PublishedFiles Of(string dataset, IReadOnlyList<string> mirrors, HashOf hashOf, string trainImages, string trainLabels, string testImages, string testLabels) =>
         new(dataset, [.. mirrors.Select(mirror => new Uri(mirror))],
-            new("train-images-idx3-ubyte.gz", trainImages, hashOf),
-            new("train-labels-idx1-ubyte.gz", trainLabels, hashOf),
-            new("t10k-images-idx3-ubyte.gz", testImages, hashOf),
-            new("t10k-labels-idx1-ubyte.gz", testLabels, hashOf));
+            Of("train-images-idx3-ubyte", trainImages, hashOf),
+            Of("train-labels-idx1-ubyte", trainLabels, hashOf),
+            Of("t10k-images-idx3-ubyte", testImages, hashOf),
+            Of("t10k-labels-idx1-ubyte", testLabels, hashOf));
+
+    /// <summary>Unpacked they are also called train-images.idx3-ubyte and so on.</summary>
+    private static PublishedFile Of(string name, string md5, HashOf hashOf) =>
+        new($"{name}.gz", md5, hashOf) { Names = [$"{name}.gz", name, name.Replace("-idx", ".idx", StringComparison.Ordinal)] };
 }

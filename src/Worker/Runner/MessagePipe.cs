@@ -1,79 +1,115 @@
-using System.Buffers;
-using System.Buffers.Text;
-using System.IO.Pipelines;
+using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
-using System.Text.Json.Serialization;
-using Temper.Store;
 
 namespace Temper.Worker.Runner;
 
-/// <summary>What goes through the pipes between supervisor and runner.</summary>
+/// <summary>
+/// What goes through the pipes between supervisor and runner. On the pipe a message is a header of int32 (a mark, the length of the
+/// JSON, the number of arrays, the length of each array), then the JSON, then the arrays. The byte arrays of a message, such as
+/// weights, travel as they are; in the JSON each is a number, its index among the arrays.
+/// </summary>
 internal abstract record PipeMessage
 {
-    /// <summary>Millions of bytes, which travel raw behind the message's line; null where it has none.</summary>
-    [JsonIgnore]
-    public byte[]? Checkpoint { get; set; }
+    /// <summary>Every message begins with it, so that what something else writes on the pipe is noticed at once.</summary>
+    internal const int Mark = 0x5AE9_B37C;
+
+    /// <summary>So many bytes of a message at a time count as a sign of life.</summary>
+    internal const int PieceBytes = 1 << 20;
 }
 
-/// <summary>Writes messages: a line with the number of raw bytes that follow it, a space, and a JSON object; then those bytes.</summary>
-internal sealed class MessageWriter<T>(Stream pipe) where T : PipeMessage
+/// <summary>Writes messages, one at a time.</summary>
+/// <param name="moved">Called whenever the other side has taken a piece of a message.</param>
+internal sealed class MessageWriter<T>(Stream pipe, Action? moved = null) where T : PipeMessage
 {
+    private readonly ArraysAside arrays = new();
+
+    /// <exception cref="IOException">The other side is gone.</exception>
     public void Write(T message)
     {
-        var line = new ArrayBufferWriter<byte>();
-        Utf8Formatter.TryFormat(message.Checkpoint?.Length ?? 0, line.GetSpan(16), out var digits);
-        line.Advance(digits);
-        line.Write(" "u8);
-        using (var json = new Utf8JsonWriter(line)) JsonSerializer.Serialize(json, message, Json.Options);
-        line.Write("\n"u8);
-        pipe.Write(line.WrittenSpan);
-        if (message.Checkpoint is not null) pipe.Write(message.Checkpoint);
+        arrays.Items.Clear();
+        var json = JsonSerializer.SerializeToUtf8Bytes(message, arrays.Options);
+        int[] header = [PipeMessage.Mark, json.Length, arrays.Items.Count, .. arrays.Items.Select(array => array.Length)];
+        pipe.Write([.. MemoryMarshal.AsBytes<int>(header), .. json]);
+        foreach (var array in arrays.Items)
+            for (var start = 0; start < array.Length; start += PipeMessage.PieceBytes)
+            {
+                pipe.Write(array.AsSpan(start, Math.Min(PipeMessage.PieceBytes, array.Length - start)));
+                moved?.Invoke();
+            }
         pipe.Flush();
+        arrays.Items.Clear(); // they may be a hundred megabytes
     }
 }
 
-/// <summary>Reads what <see cref="MessageWriter{T}"/> wrote.</summary>
-internal sealed class MessageReader<T>(Stream pipe) where T : PipeMessage
+/// <summary>Reads what <see cref="MessageWriter{T}"/> wrote, one message at a time.</summary>
+/// <param name="moved">Called whenever a piece of a message has come.</param>
+internal sealed class MessageReader<T>(Stream pipe, Action? moved = null) where T : PipeMessage
 {
-    private const int LongestLine = 256 << 20, LargestCheckpoint = 1 << 30;
+    private const int LongestJson = 16 << 20, MostArrays = 100, LongestArray = 1 << 30;
 
-    private readonly PipeReader reader = PipeReader.Create(pipe, new StreamPipeReaderOptions(bufferSize: 1 << 16));
+    private readonly ArraysAside arrays = new();
 
     /// <returns>Null at the end of the pipe.</returns>
     /// <exception cref="InvalidDataException">There is something else on the pipe.</exception>
+    /// <exception cref="EndOfStreamException">It ends within a message.</exception>
     public async Task<T?> ReadAsync()
     {
-        while (true)
+        var mark = new byte[sizeof(int)];
+        if (await pipe.ReadAsync(mark.AsMemory(0, 1)) == 0) return null;
+        await FillAsync(mark.AsMemory(1));
+        if (MemoryMarshal.Read<int>(mark) != PipeMessage.Mark)
+            throw new InvalidDataException($"it begins with the bytes {Convert.ToHexString(mark)}");
+
+        var lengths = await ReadIntsAsync(2);
+        if (lengths[0] is < 0 or > LongestJson || lengths[1] is < 0 or > MostArrays)
+            throw new InvalidDataException($"it announces {lengths[0]} bytes of JSON and {lengths[1]} arrays");
+        var arrayLengths = await ReadIntsAsync(lengths[1]);
+        if (arrayLengths.FirstOrDefault(length => length is < 0 or > LongestArray) is not 0 and var wrong)
+            throw new InvalidDataException($"it announces an array of {wrong} bytes");
+
+        var json = new byte[lengths[0]];
+        await FillAsync(json);
+        arrays.Items.Clear();
+        foreach (var length in arrayLengths)
         {
-            var read = await reader.ReadAsync();
-            if (read.Buffer.PositionOf((byte)'\n') is { } end)
-            {
-                var message = Parse(read.Buffer.Slice(0, end).ToArray(), out var attached);
-                reader.AdvanceTo(read.Buffer.GetPosition(1, end));
-                if (attached == 0) return message;
-                message.Checkpoint = new byte[attached];
-                await reader.AsStream(leaveOpen: true).ReadExactlyAsync(message.Checkpoint);
-                return message;
-            }
-            if (read.IsCompleted) return null;
-            if (read.Buffer.Length > LongestLine) throw new InvalidDataException("a line without an end");
-            reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+            arrays.Items.Add(new byte[length]);
+            await FillAsync(arrays.Items[^1]);
         }
+        return Parse(json);
     }
 
-    private static T Parse(ReadOnlySpan<byte> line, out int attached)
+    private T Parse(byte[] json)
     {
-        if (!Utf8Parser.TryParse(line, out attached, out var digits) || attached is < 0 or > LargestCheckpoint || digits >= line.Length || line[digits] != ' ') throw Unreadable(line, null);
         try
         {
-            return JsonSerializer.Deserialize<T>(line[(digits + 1)..], Json.Options) ?? throw Unreadable(line, null);
+            return JsonSerializer.Deserialize<T>(json, arrays.Options) ?? throw new JsonException("null");
         }
         catch (Exception e) when (e is JsonException or NotSupportedException) // the latter: an object of no known kind
         {
-            throw Unreadable(line, e);
+            throw new InvalidDataException(Encoding.UTF8.GetString(json.AsSpan(0, Math.Min(json.Length, 200))), e);
+        }
+        finally
+        {
+            arrays.Items.Clear();
         }
     }
 
-    private static InvalidDataException Unreadable(ReadOnlySpan<byte> line, Exception? cause) =>
-        new(System.Text.Encoding.UTF8.GetString(line[..Math.Min(line.Length, 200)]), cause);
+    private async Task<int[]> ReadIntsAsync(int count)
+    {
+        var bytes = new byte[count * sizeof(int)];
+        await FillAsync(bytes);
+        return MemoryMarshal.Cast<byte, int>(bytes).ToArray();
+    }
+
+    private async Task FillAsync(Memory<byte> bytes)
+    {
+        while (bytes.Length > 0)
+        {
+            var read = await pipe.ReadAsync(bytes[..Math.Min(bytes.Length, PipeMessage.PieceBytes)]);
+            if (read == 0) throw new EndOfStreamException("The pipe ended within a message.");
+            moved?.Invoke();
+            bytes = bytes[read..];
+        }
+    }
 }

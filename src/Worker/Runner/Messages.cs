@@ -13,7 +13,7 @@ internal abstract record RunnerCommand : PipeMessage;
 /// Train this, from the checkpoint where there is one. Answered by <see cref="Finished"/>, <see cref="Failed"/> or
 /// <see cref="Stopped"/>, in the end.
 /// </summary>
-internal sealed record Train(JobSpec Spec) : RunnerCommand;
+internal sealed record Train(JobSpec Spec, byte[]? Checkpoint = null) : RunnerCommand;
 
 /// <summary>Stop the training under way, if one is.</summary>
 internal sealed record Stop : RunnerCommand;
@@ -43,20 +43,25 @@ internal sealed record Ready(string Device, bool HasCuda, string Libraries, stri
 internal sealed record Loading(string What) : RunnerMessage;
 
 /// <summary>At work on something that shows no progress, such as an evaluation.</summary>
-internal sealed record Alive : RunnerMessage;
+/// <param name="QuietSeconds">How long the runner may now be silent, as for <see cref="Progressed"/>.</param>
+internal sealed record Alive(double QuietSeconds) : RunnerMessage;
 
 /// <summary>The data is on the device and the first optimizer step begins.</summary>
 /// <param name="DataSeconds">How long reading the data and bringing it to the device took.</param>
 /// <param name="Note">What a reader should know of this attempt; null for nothing.</param>
 internal sealed record TrainingStarted(double DataSeconds, string? Note = null) : RunnerMessage;
 
-internal sealed record Progressed(TrainingProgress Progress) : RunnerMessage;
+/// <param name="QuietSeconds">
+/// From now on, until another message says otherwise, the runner may be silent so long without being taken for hung. The worker's own
+/// limit counts where it is longer.
+/// </param>
+internal sealed record Progressed(TrainingProgress Progress, double QuietSeconds) : RunnerMessage;
 
-/// <summary>With the checkpoint made at its end; without where the last one is recent.</summary>
-internal sealed record EpochDone(EpochMetrics Metrics) : RunnerMessage;
+/// <param name="Checkpoint">Made at its end; null where the last one is recent.</param>
+internal sealed record EpochDone(EpochMetrics Metrics, byte[]? Checkpoint) : RunnerMessage;
 
-/// <summary>Made within an epoch.</summary>
-internal sealed record Checkpointed : RunnerMessage;
+/// <summary>Made within an epoch, or when told to stop.</summary>
+internal sealed record Checkpointed(byte[] Checkpoint) : RunnerMessage;
 
 internal sealed record Finished(JobResult Result, TrainedModel Model) : RunnerMessage;
 

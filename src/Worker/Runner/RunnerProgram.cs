@@ -81,6 +81,7 @@ internal sealed class RunnerProgram
         var stop = training!;
         try
         {
+            Send(new Alive(Pace.UnmeasuredSeconds));
             var loading = Stopwatch.StartNew();
             var dataset = Load(spec.Dataset, stop.Token);
             loading.Stop();
@@ -152,7 +153,7 @@ internal sealed class RunnerProgram
     {
         lock (sending) messages.Write(message);
         // Arrays of megabytes go to the oldest generation, which may grow by more than a hundred before it is collected by itself.
-        if (message.Checkpoint is not null) GC.Collect();
+        if (message is Checkpointed or EpochDone { Checkpoint: not null }) GC.Collect();
     }
 
     /// <summary>

@@ -17,15 +17,19 @@ internal sealed class RunnerProcess : IAsyncDisposable
     private readonly Queue<string> lastErrors = new();
     private long lastSign = Stopwatch.GetTimestamp();
 
-    private RunnerProcess(Process process) =>
-        (this.process, commands, messages) = (process, new(process.StandardInput.BaseStream), new(process.StandardOutput.BaseStream));
+    private RunnerProcess(Process process)
+    {
+        this.process = process;
+        commands = new(process.StandardInput.BaseStream, NoteSign);
+        messages = new(process.StandardOutput.BaseStream, NoteSign);
+    }
 
     /// <summary>What it said when it was ready.</summary>
     public Ready Ready { get; private set; } = null!;
 
     public bool HasExited => process.HasExited;
 
-    /// <summary>How long ago it last sent a message. What it writes on standard error is no sign of progress.</summary>
+    /// <summary>How long ago it last sent or took a piece of a message. What it writes on standard error is no sign of progress.</summary>
     public TimeSpan Silence => Stopwatch.GetElapsedTime(Volatile.Read(ref lastSign));
 
     /// <summary>The last lines it wrote on standard error about its job; null without any. Whole once it has ended.</summary>
@@ -83,7 +87,7 @@ internal sealed class RunnerProcess : IAsyncDisposable
     {
         // What it says from now on is about this command's job.
         if (command is Train) lock (lastErrors) lastErrors.Clear();
-        Volatile.Write(ref lastSign, Stopwatch.GetTimestamp());
+        NoteSign();
         try
         {
             await Task.Run(() => commands.Write(command)); // a runner that hangs reads nothing
@@ -111,7 +115,6 @@ internal sealed class RunnerProcess : IAsyncDisposable
         {
             throw new RunnerFailedException(await DescribeEndAsync(), e);
         }
-        Volatile.Write(ref lastSign, Stopwatch.GetTimestamp());
         return message ?? throw new RunnerFailedException(await DescribeEndAsync());
     }
 
@@ -136,6 +139,8 @@ internal sealed class RunnerProcess : IAsyncDisposable
         if (!process.HasExited) return "The runner closed its pipe and cannot be ended.";
         return process.ExitCode > 128 ? $"The runner was ended by signal {process.ExitCode - 128}." : $"The runner exited with code {process.ExitCode}.";
     }
+
+    private void NoteSign() => Volatile.Write(ref lastSign, Stopwatch.GetTimestamp());
 
     private void KeepError(string? line, ILogger log)
     {

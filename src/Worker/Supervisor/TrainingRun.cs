@@ -3,7 +3,7 @@ using Temper.Worker.Runner;
 namespace Temper.Worker.Supervisor;
 
 /// <summary>One attempt on a runner, from the command to train until its ending, whatever the runner may do.</summary>
-/// <param name="hangAfter">How long the runner may give no sign of life.</param>
+/// <param name="hangAfter">How long the runner may give no sign of life, unless it says that its work may take longer.</param>
 internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports reports, TimeSpan hangAfter, ILogger log)
 {
     /// <summary>A step of the CNN is far shorter. A runner that takes longer to stop is killed, be it stuck or at a long step of a deep model.</summary>
@@ -18,6 +18,10 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
     private static readonly TimeSpan LastChance = TimeSpan.FromSeconds(1);
 
     private Task commanded = Task.CompletedTask;
+    private TimeSpan quiet;
+
+    /// <summary>How long the runner may give no sign of life: the worker's limit, or what the runner said its work may take.</summary>
+    private TimeSpan LongestSilence => quiet > hangAfter ? quiet : hangAfter;
 
     /// <summary>Whether the runner ended this job in good order and can take another.</summary>
     public bool RunnerIsSound { get; private set; }
@@ -27,7 +31,7 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
     {
         try
         {
-            var message = CommandAsync(new(attempt.Job.Spec) { Checkpoint = checkpoint });
+            var message = CommandAsync(new(attempt.Job.Spec, checkpoint));
             while (!await StopIsAskedBeforeAsync(message))
             {
                 if (Heed(await message) is { } ending) return await SettleAsync(ending);
@@ -55,10 +59,10 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
     {
         while (!message.IsCompleted && !attempt.StopAsked.IsCompleted)
         {
-            var left = hangAfter - runner.Silence;
+            var left = LongestSilence - runner.Silence;
             if (left > TimeSpan.Zero) await FirstOfAsync(message, attempt.StopAsked, left);
-            else if (await FirstOfAsync(message, attempt.StopAsked, LastChance) && runner.Silence > hangAfter)
-                throw new RunnerFailedException($"The runner hung: it gave no sign of life for {hangAfter.TotalSeconds:0} s and was killed.");
+            else if (await FirstOfAsync(message, attempt.StopAsked, LastChance) && runner.Silence > LongestSilence)
+                throw new RunnerFailedException($"The runner hung: it gave no sign of life for {LongestSilence.TotalSeconds:0} s and was killed.");
         }
         return !message.IsCompleted;
     }
@@ -85,16 +89,18 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
             case Loading loading:
                 log.LogInformation("Job {JobId} attempt {Attempt} waits for its data: {What}", attempt.Job.Id, attempt.Job.Attempt, loading.What);
                 return null;
-            case Alive:
+            case Alive alive:
+                quiet = TimeSpan.FromSeconds(alive.QuietSeconds);
                 return null;
             case Progressed progressed:
+                quiet = TimeSpan.FromSeconds(progressed.QuietSeconds);
                 attempt.Progress = progressed.Progress;
                 return null;
             case EpochDone epoch:
                 reports.AddEpoch(epoch.Metrics, epoch.Checkpoint);
                 return null;
-            case Checkpointed { Checkpoint: { } made }:
-                reports.AddCheckpoint(made);
+            case Checkpointed made:
+                reports.AddCheckpoint(made.Checkpoint);
                 return null;
             case Finished finished:
                 RunnerIsSound = true;

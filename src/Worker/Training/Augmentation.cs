@@ -6,26 +6,33 @@ namespace Temper.Worker.Training;
 /// <summary>Random changes to a batch, decided by seed, epoch and step, so that a resumed run draws the same.</summary>
 internal static class Augmentation
 {
-    private const int Border = 4;
+    /// <summary>He et al. 2016, arXiv:1512.03385, section 4.2.</summary>
+    private const int CropBorder = 4;
+
+    /// <summary>As on MNIST in Sabour et al. 2017, arXiv:1710.09829, section 5.</summary>
+    private const int ShiftBorder = 2;
 
     private const ulong Stream = 1UL << 40;
 
+    /// <param name="black">What a black pixel is in normalized images.</param>
     /// <returns>The batch as it is to be trained on, of the same shape and layout.</returns>
-    public static Tensor Apply(JobSpec spec, Tensor images_NCHW, int epoch, int step)
+    public static Tensor Apply(JobSpec spec, Tensor images_NCHW, double black, int epoch, int step)
     {
         if (spec.Augmentation == AugmentationName.None) return images_NCHW;
+        var mirrors = spec.Augmentation == AugmentationName.CropFlip;
+        var (border, edge) = mirrors ? (CropBorder, 0.0) : (ShiftBorder, black);
         var shape = images_NCHW.shape;
         var random = new SplitMix64(spec.Seed, Stream + ((ulong)epoch << 24) + (ulong)step);
         var (rows, columns) = (new long[shape[0] * shape[2]], new long[shape[0] * shape[3]]);
         for (var n = 0; n < shape[0]; n++)
         {
-            var (top, left, mirrored) = (random.NextInt32(2 * Border + 1), random.NextInt32(2 * Border + 1), random.NextInt32(2) == 1);
+            var (top, left, mirrored) = (random.NextInt32(2 * border + 1), random.NextInt32(2 * border + 1), mirrors && random.NextInt32(2) == 1);
             for (var h = 0; h < shape[2]; h++) rows[n * shape[2] + h] = top + h;
             for (var w = 0; w < shape[3]; w++) columns[n * shape[3] + w] = left + (mirrored ? shape[3] - 1 - w : w);
         }
         var device = images_NCHW.device;
         return Crop(
-            functional.pad(images_NCHW, [Border, Border, Border, Border]),
+            functional.pad(images_NCHW, [border, border, border, border], value: edge),
             torch.tensor(rows, [shape[0], shape[2]]).to(device), torch.tensor(columns, [shape[0], shape[3]]).to(device));
     }
 

@@ -24,6 +24,9 @@ internal sealed class ResidentImages : IDisposable
     /// <summary>N int64.</summary>
     public Tensor Labels { get; }
 
+    /// <summary>What a black pixel is in a batch.</summary>
+    public double Black => -normalization.Mean / normalization.Deviation;
+
     /// <returns>The images at these indices, N×C×H×W: float32, normalized, channels last.</returns>
     public Tensor Batch(Tensor indices_N) =>
         Fused.GatherImages(pixels_NHWC, indices_N, normalization.Mean, normalization.Deviation);

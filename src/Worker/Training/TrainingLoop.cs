@@ -15,9 +15,6 @@ namespace Temper.Worker.Training;
 /// </summary>
 internal sealed class TrainingLoop
 {
-    /// <summary>How often a running epoch tells how far it is.</summary>
-    private static readonly TimeSpan ProgressInterval = TimeSpan.FromMilliseconds(500);
-
     /// <summary>
     /// An epoch that ends sooner after the last checkpoint makes none: on the smallest sets it would cost more than training
     /// those seconds again.
@@ -34,7 +31,7 @@ internal sealed class TrainingLoop
     private readonly Split split;
     private readonly TimeSpan checkpointInterval;
     private long lastCheckpoint = Stopwatch.GetTimestamp();
-    private long lastReport = Stopwatch.GetTimestamp();
+    private readonly Pace pace;
 
     private TrainingLoop(JobSpec spec, Dataset dataset, Device device, TimeSpan checkpointInterval, Action<RunnerMessage> report, CancellationToken stop)
     {
@@ -43,6 +40,7 @@ internal sealed class TrainingLoop
         labels = Widen(dataset.Train.Labels);
         split = Split.Of(spec, labels.Length);
         split.AddNoise(labels, spec.LabelNoise, dataset.Card.Classes);
+        pace = new(spec.BatchSize);
     }
 
     /// <param name="saved">The checkpoint to go on from; null to begin.</param>
@@ -85,7 +83,7 @@ internal sealed class TrainingLoop
                 standing = TrainEpoch(model, optimizer, images, standing);
                 var trainSeconds = clock.Elapsed.TotalSeconds;
                 stop.ThrowIfCancellationRequested();
-                if (!double.IsFinite(standing.LossSum)) throw new TrainingDivergedException(epoch);
+                RequireFinite(standing.LossSum, epoch);
 
                 validation = Validate(epoch);
                 var evaluation = Evaluation.Of(validation);
@@ -94,19 +92,19 @@ internal sealed class TrainingLoop
                     epoch, standing.LossSum / count, standing.HitSum / count, evaluation.Loss, evaluation.Accuracy, evaluation.Ece, evaluation.SignedGap,
                     rate, clock.Elapsed.TotalSeconds, Math.Max(0, count - (double)stepsBefore * spec.BatchSize) / trainSeconds);
                 standing = new(epoch + 1, 0, 0, 0);
-                report(new EpochDone(metrics) { Checkpoint = CheckpointDue(LeastCheckpointGap) ? standing.Save(model, optimizer) : null });
+                report(new EpochDone(metrics, CheckpointDue(LeastCheckpointGap) ? Save(standing, model, optimizer) : null));
             }
             // Gone on from after the last epoch, the validation logits are still to be had.
             return Test(model, normalization, validation ?? Validate(spec.Epochs));
         }
         catch (OperationCanceledException)
         {
-            report(new Checkpointed { Checkpoint = standing.Save(model, optimizer) });
+            report(new Checkpointed(Save(standing, model, optimizer)));
             throw;
         }
 
         LabelledLogits Validate(int epoch) =>
-            Evaluator.Label(Evaluator.Logits(model, images, split.Validation, dataset.Card.Classes, ShowLife, stop), validationLabels, dataset.Card.Classes, epoch);
+            Evaluator.Label(Logits(model, images, split.Validation), validationLabels, dataset.Card.Classes, epoch);
     }
 
     /// <returns>Where it stands: at the epoch's last step, or before it when told to stop.</returns>
@@ -119,15 +117,16 @@ internal sealed class TrainingLoop
         var count = split.Training.Length;
         var steps = (count + spec.BatchSize - 1) / spec.BatchSize;
         var epochStart = Stopwatch.GetTimestamp();
+        pace.Begin();
         for (var step = from.Steps + 1; step <= steps; step++)
         {
             if (stop.IsCancellationRequested) return StandingAfter(step - 1);
-            if (CheckpointDue(checkpointInterval)) report(new Checkpointed { Checkpoint = StandingAfter(step - 1).Save(model, optimizer) });
+            if (CheckpointDue(checkpointInterval)) report(new Checkpointed(Save(StandingAfter(step - 1), model, optimizer)));
             using var stepScope = NewDisposeScope();
             var start = (step - 1) * spec.BatchSize;
             var size = Math.Min(spec.BatchSize, count - start);
             var batch_N = order.narrow(0, start, size);
-            var images_NCHW = Augmentation.Apply(spec, images.Batch(batch_N), epoch, step);
+            var images_NCHW = Augmentation.Apply(spec, images.Batch(batch_N), images.Black, epoch, step);
             var labels_N = images.Labels.index_select(0, batch_N);
 
             optimizer.DropGradients();
@@ -139,8 +138,9 @@ internal sealed class TrainingLoop
 
             sums.Add(loss, logits_NK, labels_N);
 
-            if (!ReportIsDue()) continue;
-            report(new Progressed(ProgressAt(from, step, steps, Stopwatch.GetElapsedTime(epochStart).TotalSeconds)));
+            if (!pace.ReportIsDue()) continue;
+            RequireFinite(sums.Loss, epoch); // not after each step: on a GPU the host would wait for it
+            report(new Progressed(ProgressAt(from, step, steps, Stopwatch.GetElapsedTime(epochStart).TotalSeconds), pace.QuietSeconds));
         }
         return StandingAfter(steps);
 
@@ -148,17 +148,33 @@ internal sealed class TrainingLoop
     }
 
     /// <summary>An evaluation makes no progress that a user sees, but a supervisor must not take it for a hang.</summary>
-    private void ShowLife()
+    private float[] Logits(Module<Tensor, Tensor> model, ResidentImages images, long[] indices)
     {
-        if (ReportIsDue()) report(new Alive());
+        pace.Begin();
+        return Evaluator.Logits(model, images, indices, dataset.Card.Classes, () =>
+        {
+            if (pace.ReportIsDue()) report(new Alive(pace.QuietSeconds));
+        }, stop);
     }
 
-    /// <returns>Whether something is to be told now; then the next time is that much later.</returns>
-    private bool ReportIsDue()
+    /// <exception cref="TrainingDivergedException">There is something in it that is not finite: nothing could go on from there.</exception>
+    private byte[] Save(Checkpoint standing, Module<Tensor, Tensor> model, FusedOptimizer optimizer)
     {
-        if (Stopwatch.GetElapsedTime(lastReport) < ProgressInterval) return false;
-        lastReport = Stopwatch.GetTimestamp();
-        return true;
+        report(new Alive(Pace.UnmeasuredSeconds));
+        RequireFinite(standing.LossSum, standing.Epoch);
+        if (!IsFinite(model)) throw new TrainingDivergedException(standing.Epoch);
+        return standing.Save(model, optimizer);
+    }
+
+    private static bool IsFinite(Module model)
+    {
+        using var scope = NewDisposeScope();
+        return model.state_dict().Values.Where(tensor => tensor.is_floating_point()).All(tensor => tensor.isfinite().all().ToBoolean());
+    }
+
+    private static void RequireFinite(double loss, int epoch)
+    {
+        if (!double.IsFinite(loss)) throw new TrainingDivergedException(epoch);
     }
 
     /// <returns>Whether a checkpoint is to be made now; then the next one is that much later.</returns>
@@ -182,17 +198,25 @@ internal sealed class TrainingLoop
     {
         using var images = new ResidentImages(dataset, dataset.Test, Widen(dataset.Test.Labels), normalization, device);
         var everyImage = Enumerable.Range(0, dataset.Test.Count).Select(i => (long)i).ToArray();
-        var logits = Evaluator.Logits(model, images, everyImage, dataset.Card.Classes, ShowLife, stop);
-        var test = Evaluator.Label(logits, Array.ConvertAll(dataset.Test.Labels, label => (int)label), dataset.Card.Classes, spec.Epochs);
+        var testLabels = Array.ConvertAll(dataset.Test.Labels, label => (int)label);
+        var test = Evaluator.Label(Logits(model, images, everyImage), testLabels, dataset.Card.Classes, spec.Epochs);
 
+        report(new Alive(Pace.UnmeasuredSeconds));
         var evaluation = Evaluation.Of(test);
         var stored = StoredLogits.Of(validation, test, TrueProbabilities(test));
         var result = new JobResult(
             evaluation.Accuracy, evaluation.Loss, evaluation.Ece, evaluation.SignedGap, spec.Epochs,
             device.ToString(), torch.get_num_threads(), Libtorch.Description, Safetensors.Sha256(model),
-            stored is null ? [.. dataset.Notes, $"Logits were not kept: {validation.Count} + {test.Count} images of {test.Classes} classes exceed {StoredLogits.LargestBytes >> 20} MiB."] : dataset.Notes,
+            [.. dataset.Notes, .. NotesOn(evaluation, stored, validation, test)],
             dataset.Sha256, Build.Id);
         return new(result, new(Safetensors.Write(model, Metadata(normalization)), stored, validation.Count < 2 ? null : Scores.Of(validation, test)));
+    }
+
+    private static IEnumerable<string> NotesOn(Evaluation evaluation, StoredLogits? stored, LabelledLogits validation, LabelledLogits test)
+    {
+        if (stored is null)
+            yield return $"Logits were not kept: {validation.Count} + {test.Count} images of {test.Classes} classes exceed {StoredLogits.LargestBytes >> 20} MiB.";
+        if (Divergence.NoteOn(evaluation.Accuracy, evaluation.Loss, test.Classes) is { } note) yield return note;
     }
 
     /// <summary>Of the class predicted for each test image, where the data set knows how its labels were drawn.</summary>

@@ -30,6 +30,19 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
         Assert.True(JsonNode.DeepEquals(job, found), found!.ToJsonString());
     }
 
+    [Theory]
+    [InlineData("digits", "cropFlip", true)]
+    [InlineData("kmnist", "cropFlip", true)]
+    [InlineData("cifar10", "cropFlip", false)]
+    [InlineData("digits", "shift", false)]
+    public async Task Post_AMirrorForCharacters_IsWarnedOf(string dataset, string augmentation, bool warned)
+    {
+        var (response, answer) = await SendAsync(HttpMethod.Post, "/jobs?validateOnly=true", $$"""{"dataset":"{{dataset}}","epsilon":0.1,"epochs":3,"augmentation":"{{augmentation}}"}""");
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal(warned, answer!["advice"]!["warnings"]!.AsArray().Any(warning => warning!.GetValue<string>().Contains("mirror")));
+    }
+
     [Fact]
     public async Task Post_EveryField_ComesBackAsItWasSent()
     {

@@ -72,19 +72,111 @@ public sealed class IdxDatasetTests : IAsyncLifetime
     }
 
     [Fact]
-    public void Load_PartsOfFilesThatNobodyWrites_AreDeleted()
+    public void Load_AConnectionThatBreaks_GoesOnWhereItWas()
+    {
+        using var mirror = new BreakingMirror(Files);
+
+        var dataset = Load(Published(mirror.Url));
+
+        Assert.Equal(30, dataset.Train.Count);
+        const string Name = "train-images-idx3-ubyte.gz";
+        Assert.Equal([(Name, 0), (Name, Files[Name].Length / 2)], mirror.Requests.Take(2));
+        Assert.Single(mirror.Requests, request => request == (Name, 0));
+    }
+
+    /// <summary>What a runner that was killed has left may be of another file than the mirror has now.</summary>
+    [Fact]
+    public void Load_APartOfAnotherFile_IsFetchedFromItsBeginning()
+    {
+        using var mirror = new BreakingMirror(Files);
+        const string Name = "train-images-idx3-ubyte.gz";
+        var folder = Directory.CreateDirectory(Path.Combine(home, "data", "kmnist")).FullName;
+        File.WriteAllBytes(Download.PartOf(Path.Combine(folder, Name), new(mirror.Url + Name)), [9, 9, 9]);
+
+        Assert.Equal(30, Load(Published(mirror.Url)).Train.Count);
+        Assert.Equal((Name, 3), mirror.Requests.First());
+        Assert.Contains((Name, 0), mirror.Requests);
+        Assert.Empty(Directory.EnumerateFiles(folder, "*.part"));
+    }
+
+    [Fact]
+    public async Task Load_ByFourRunnersAtOnce_FetchesEachFileOnce()
     {
         Serve("/kmnist/");
-        var folder = Directory.CreateDirectory(Path.Combine(home, "data", "kmnist")).FullName;
-        var (abandoned, alive) = (Path.Combine(folder, "a.part"), Path.Combine(folder, "b.part"));
-        File.WriteAllText(abandoned, "");
-        File.WriteAllText(alive, "");
-        File.SetLastWriteTimeUtc(abandoned, DateTime.UtcNow.AddHours(-1));
+        var published = Published("/kmnist/");
 
-        Load(Published("/kmnist/"));
+        var runners = Enumerable.Range(0, 4).Select(_ => Task.Factory.StartNew(() => Load(published), TaskCreationOptions.LongRunning));
+        var sets = await Task.WhenAll(runners);
 
-        Assert.False(File.Exists(abandoned));
-        Assert.True(File.Exists(alive));
+        Assert.All(sets, set => Assert.Equal(30, set.Train.Count));
+        Assert.Equal(4, requests.Count);
+    }
+
+    [Theory]
+    [InlineData("-idx")]
+    [InlineData(".idx")]
+    public void Load_UnpackedFilesInTheUsersFolder_AreTaken(string separator)
+    {
+        var folder = WriteFolder(Files.ToDictionary(file => file.Key.Replace(".gz", "").Replace("-idx", separator), file => IdxFiles.Unpack(file.Value)));
+
+        var dataset = Load(Published("/kmnist/"), data: folder);
+
+        Assert.Equal((30, 20), (dataset.Train.Count, dataset.Test.Count));
+        Assert.Empty(requests);
+        Assert.All(dataset.Notes, note => Assert.Contains("is unpacked", note));
+    }
+
+    /// <summary>Half of it one's own and half downloaded would be a set that nobody has.</summary>
+    [Fact]
+    public void Load_APartOfTheSetInTheUsersFolder_SaysWhatIsThereAndWhatIsMissing()
+    {
+        Serve("/kmnist/");
+        var folder = WriteFolder(Files.Where(file => file.Key.StartsWith("train")).ToDictionary());
+
+        var error = Assert.Throws<DatasetUnavailableException>(() => Load(Published("/kmnist/"), data: folder));
+
+        Assert.Contains($"{folder}/kmnist has train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz", error.Message);
+        Assert.Contains("but not t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz", error.Message);
+        Assert.Empty(requests);
+    }
+
+    [Fact]
+    public void Load_FilesThatWereReplacedTruncatedOrDeleted_AreReadAgain()
+    {
+        var folder = WriteFolder(Files);
+        var loader = new DatasetLoader(Options(folder), told.Enqueue);
+        var first = loader.Load("kmnist", CancellationToken.None);
+        Assert.Same(first, loader.Load("kmnist", CancellationToken.None));
+
+        Write("t10k-labels-idx1-ubyte.gz", IdxFiles.Pack([20], [.. Enumerable.Repeat((byte)3, 20)]));
+        Assert.All(loader.Load("kmnist", CancellationToken.None).Test.Labels, label => Assert.Equal(3, label));
+
+        Write("t10k-labels-idx1-ubyte.gz", Files["t10k-labels-idx1-ubyte.gz"][..^8]);
+        Assert.Contains("it is damaged", Assert.Throws<InvalidDataException>(() => loader.Load("kmnist", CancellationToken.None)).Message);
+
+        File.Delete(Path.Combine(folder, "kmnist", "t10k-labels-idx1-ubyte.gz"));
+        Assert.Contains("but not t10k-labels", Assert.Throws<DatasetUnavailableException>(() => loader.Load("kmnist", CancellationToken.None)).Message);
+
+        Write("t10k-labels-idx1-ubyte.gz", Files["t10k-labels-idx1-ubyte.gz"]);
+        Assert.Equal(first.Sha256, loader.Load("kmnist", CancellationToken.None).Sha256);
+
+        void Write(string name, byte[] file) => File.WriteAllBytes(Path.Combine(folder, "kmnist", name), file);
+    }
+
+    [Fact]
+    public void Load_ALinkThatLeadsElsewhereNow_IsReadAgain()
+    {
+        var folder = WriteFolder(Files);
+        var link = Path.Combine(folder, "kmnist", "t10k-labels-idx1-ubyte.gz");
+        var target = Path.Combine(home, "labels.gz");
+        File.Move(link, target);
+        File.CreateSymbolicLink(link, target);
+        var loader = new DatasetLoader(Options(folder), told.Enqueue);
+        loader.Load("kmnist", CancellationToken.None);
+
+        File.WriteAllBytes(target, IdxFiles.Pack([20], [.. Enumerable.Repeat((byte)3, 20)]));
+
+        Assert.All(loader.Load("kmnist", CancellationToken.None).Test.Labels, label => Assert.Equal(3, label));
     }
 
     [Fact]
@@ -215,7 +307,8 @@ public sealed class IdxDatasetTests : IAsyncLifetime
     private PublishedFiles Published(string[] mirrors, Func<byte[], string> md5)
     {
         var hashes = Files.Values.Select(md5).ToArray();
-        return PublishedFiles.Of("kmnist", [.. mirrors.Select(mirror => server.Urls.First() + mirror)], HashOf.File, hashes[0], hashes[1], hashes[2], hashes[3]);
+        string[] urls = [.. mirrors.Select(mirror => mirror.StartsWith('/') ? server.Urls.First() + mirror : mirror)];
+        return PublishedFiles.Of("kmnist", urls, HashOf.File, hashes[0], hashes[1], hashes[2], hashes[3]);
     }
 
     private void Serve(string under)

@@ -14,8 +14,53 @@ public sealed class IdxTests : IDisposable
     {
         File.WriteAllBytes(path, IdxFiles.Pack([2, 28, 28], new byte[2 * 784]));
 
-        Assert.Equal(new byte[2 * 784], Idx.Read(path, [28, 28], out var md5));
+        Assert.Equal(new byte[2 * 784], Idx.Read(path, [28, 28], out var md5, out var isPacked));
+        Assert.True(isPacked);
         Assert.Equal(IdxFiles.Md5([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28, .. new byte[2 * 784]]), md5);
+    }
+
+    [Fact]
+    public void Read_AValidFileThatIsNotPacked_GivesItsData()
+    {
+        byte[] file = [0, 0, 8, 1, 0, 0, 0, 3, 7, 8, 9];
+        File.WriteAllBytes(path, file);
+
+        Assert.Equal([7, 8, 9], Idx.Read(path, [], out var md5, out var isPacked));
+        Assert.Equal((IdxFiles.Md5(file), false), (md5, isPacked));
+    }
+
+    public static TheoryData<string, byte[]> DamagedFiles
+    {
+        get
+        {
+            var whole = IdxFiles.Images(20);
+            byte[] wrongCrc = [.. whole], wrongMiddle = [.. whole];
+            wrongCrc[^8] ^= 1;
+            wrongMiddle[whole.Length / 2] ^= 0x55;
+            return new()
+            {
+                { "its last 8 bytes cut off", whole[..^8] },
+                { "its last byte cut off", whole[..^1] },
+                { "half of it", whole[..(whole.Length / 2)] },
+                { "nothing but a header", whole[..10] },
+                { "something appended", [.. whole, 1, 2, 3] },
+                { "zeros appended", [.. whole, .. new byte[512]] },
+                { "another checksum", wrongCrc },
+                { "another byte in the middle", wrongMiddle },
+                { "unpacked and cut short", [0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 28, 0, 0, 0, 28, 1, 2, 3] },
+            };
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(DamagedFiles))]
+    public void Read_ADamagedFile_SaysWhichAndThatItIsDamaged(string what, byte[] file)
+    {
+        File.WriteAllBytes(path, file);
+
+        var error = Assert.Throws<InvalidDataException>(() => Idx.Read(path, [28, 28], out _, out _));
+
+        Assert.True(error.Message.StartsWith(path, StringComparison.Ordinal) && error.Message.Contains("it is damaged"), $"{what}: {error.Message}");
     }
 
     public static TheoryData<string, byte[]> WrongFiles => new()
@@ -41,7 +86,7 @@ public sealed class IdxTests : IDisposable
         File.WriteAllBytes(path, file);
         var before = GC.GetAllocatedBytesForCurrentThread();
 
-        var error = Assert.Throws<InvalidDataException>(() => Idx.Read(path, [28, 28], out _));
+        var error = Assert.Throws<InvalidDataException>(() => Idx.Read(path, [28, 28], out _, out _));
 
         Assert.Contains(path, error.Message);
         Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < 1 << 20, $"{what}: memory was taken on the word of a header.");

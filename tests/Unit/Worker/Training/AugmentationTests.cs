@@ -1,4 +1,6 @@
 using Temper.Domain.Jobs;
+using Temper.Worker.Datasets;
+using Temper.Worker.Datasets.Digits;
 using Temper.Worker.Training;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -9,6 +11,8 @@ namespace Temper.Unit.Worker.Training;
 public class AugmentationTests
 {
     private const int Count = 200, Size = 6;
+
+    private const double Black = -0.5;
 
     private static readonly JobSpec Spec = new() { Dataset = "digits", Epsilon = 0, Epochs = 1, Augmentation = AugmentationName.CropFlip };
 
@@ -21,13 +25,36 @@ public class AugmentationTests
         var seen = new HashSet<(int Top, int Left, bool Mirrored)>();
         foreach (var image in Apply(Spec, 1, 1).Chunk(Image.Length))
         {
-            var match = Candidates().Single(one => Shifted(one).SequenceEqual(image));
+            var match = Candidates(border: 4).Single(one => Shifted(one, edge: 0).SequenceEqual(image));
             seen.Add(match);
         }
 
         Assert.True(seen.Count > 80, $"{seen.Count} of 162 different crops in {Count} draws");
         Assert.Contains(seen, one => one.Mirrored);
         Assert.Contains(seen, one => !one.Mirrored);
+    }
+
+    [Fact]
+    public void Apply_Shift_MovesEachImageByUpToTwoPixelsOverBlackAndMirrorsNone()
+    {
+        var seen = new HashSet<(int Top, int Left, bool Mirrored)>();
+        foreach (var image in Apply(Spec with { Augmentation = AugmentationName.Shift }, 1, 1).Chunk(Image.Length))
+            seen.Add(Candidates(border: 2).Single(one => Shifted(one, (float)Black).SequenceEqual(image)));
+
+        Assert.Equal(25, seen.Count);
+        Assert.DoesNotContain(seen, one => one.Mirrored);
+    }
+
+    /// <summary>The border cannot be told from the image's own black.</summary>
+    [Fact]
+    public void Black_OfNormalizedImages_IsWhatABlackPixelBecomes()
+    {
+        using var scope = NewDisposeScope();
+        var digits = DigitsDataset.Draw();
+        var blank = new LabelledImages(new byte[2 * 784], [0, 1]);
+        using var images = new ResidentImages(digits, blank, [0, 1], Normalization.Of(digits.Train), torch.CPU);
+
+        Assert.All(images.Batch(torch.tensor(new long[] { 0, 1 })).contiguous().data<float>().ToArray(), pixel => Assert.Equal((float)images.Black, pixel, 1e-6f));
     }
 
     [Fact]
@@ -47,19 +74,19 @@ public class AugmentationTests
     {
         using var scope = NewDisposeScope();
         var batch = torch.tensor([.. Enumerable.Repeat(Image, Count).SelectMany(pixel => pixel)], [Count, 2, Size, Size]);
-        return Augmentation.Apply(spec, batch, epoch, step).contiguous().data<float>().ToArray();
+        return Augmentation.Apply(spec, batch, Black, epoch, step).contiguous().data<float>().ToArray();
     }
 
-    private static IEnumerable<(int Top, int Left, bool Mirrored)> Candidates() =>
-        from top in Enumerable.Range(-4, 9) from left in Enumerable.Range(-4, 9) from mirrored in new[] { false, true } select (top, left, mirrored);
+    private static IEnumerable<(int Top, int Left, bool Mirrored)> Candidates(int border) =>
+        from top in Enumerable.Range(-border, 2 * border + 1) from left in Enumerable.Range(-border, 2 * border + 1) from mirrored in new[] { false, true } select (top, left, mirrored);
 
-    private static float[] Shifted((int Top, int Left, bool Mirrored) move) =>
+    private static float[] Shifted((int Top, int Left, bool Mirrored) move, float edge) =>
     [
         .. from c in Enumerable.Range(0, 2)
            from h in Enumerable.Range(0, Size)
            from w in Enumerable.Range(0, Size)
            let row = h + move.Top
            let column = (move.Mirrored ? Size - 1 - w : w) + move.Left
-           select row is >= 0 and < Size && column is >= 0 and < Size ? Image[(c * Size + row) * Size + column] : 0,
+           select row is >= 0 and < Size && column is >= 0 and < Size ? Image[(c * Size + row) * Size + column] : edge,
     ];
 }

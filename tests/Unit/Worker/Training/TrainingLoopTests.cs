@@ -35,6 +35,8 @@ public class TrainingLoopTests
 
         Assert.IsType<TrainingStarted>(run.Messages[0]);
         Assert.Single(run.Messages.OfType<TrainingStarted>());
+        Assert.Equal(1, run.Messages.OfType<Progressed>().First().Progress.Step); // from here on it is known how long a step takes
+        Assert.Equal(new Alive(Pace.UnmeasuredSeconds), run.Messages[^1]); // scores and weights follow
         Assert.Equal([1, 2], run.Epochs.Select(epoch => epoch.Epoch));
         Assert.All(run.Epochs, epoch => Assert.Equal(0.001, epoch.LearningRate));
         Assert.Equal(2, run.Result.TrainedEpochs);
@@ -184,7 +186,7 @@ public class TrainingLoopTests
 
         var finished = TrainingLoop.Run(Spec with { Epochs = 1 }, Small, torch.CPU, over, TimeSpan.MaxValue, messages.Add, CancellationToken.None);
 
-        Assert.IsType<TrainingStarted>(Assert.Single(messages));
+        Assert.IsType<TrainingStarted>(Assert.Single(messages, message => message is not Alive));
         Assert.Equal(untouched.Model.Logits!.ValidationLabels, finished.Model.Logits!.ValidationLabels);
     }
 
@@ -295,6 +297,62 @@ public class TrainingLoopTests
         var error = Assert.Throws<TrainingDivergedException>(() => Run(spec));
 
         Assert.Contains("learningRate", error.Message);
+    }
+
+    /// <summary>With no time between checkpoints one is due before every step: nothing that is not finite is kept, and no step is trained on it.</summary>
+    [Fact]
+    public void Run_LossThatIsNoNumber_IsNotedAtTheNextCheckpoint()
+    {
+        var spec = Spec with { Optimizer = OptimizerName.Sgd, LearningRate = 10, WeightDecay = 1, Epochs = 50 };
+        var messages = new List<RunnerMessage>();
+
+        Assert.Throws<TrainingDivergedException>(() => TrainingLoop.Run(spec, Small, torch.CPU, null, TimeSpan.Zero, messages.Add, CancellationToken.None));
+
+        var saved = messages.OfType<Checkpointed>().ToArray();
+        Assert.NotEmpty(saved);
+        Assert.All(saved, made => Assert.True(IsFinite(made.Checkpoint)));
+    }
+
+    [Fact]
+    public void Run_StoppedOnceItsWeightsAreNoNumbers_SaysThatItDiverged()
+    {
+        byte[]? checkpoint = null;
+        TrainingLoop.Run(Spec with { Epochs = 1 }, Small, torch.CPU, null, TimeSpan.Zero, message => checkpoint = message is Checkpointed made ? made.Checkpoint : checkpoint, CancellationToken.None);
+        using var scope = NewDisposeScope();
+        using var model = new Cnn(1, 28, 28, 10);
+        using var optimizer = new FusedAdam(model.parameters());
+        Restore(checkpoint!, model, optimizer);
+        using (no_grad()) model.parameters().First().fill_(float.NaN);
+        var spoiled = new Checkpoint(1, 5, 1, 1).Save(model, optimizer); // as older builds wrote them
+        using var stop = new CancellationTokenSource();
+        var messages = new List<RunnerMessage>();
+
+        Assert.Throws<TrainingDivergedException>(() => TrainingLoop.Run(Spec with { Epochs = 1 }, Small, torch.CPU, spoiled, TimeSpan.MaxValue, message =>
+        {
+            messages.Add(message);
+            stop.Cancel();
+        }, stop.Token));
+
+        Assert.Empty(messages.OfType<Checkpointed>());
+    }
+
+    /// <summary>A rate at which the loss explodes, but not beyond what a float can hold.</summary>
+    [Fact]
+    public void Run_ThatEndsFarFromWhatGuessingGives_SaysSoInItsNotes()
+    {
+        var diverged = Run(Spec with { Model = ModelName.Resnet20, Width = 8, Optimizer = OptimizerName.Sgd, LearningRate = 10, Epochs = 1 });
+
+        Assert.Contains("diverged", Assert.Single(diverged.Result.Notes));
+        Assert.Empty(Run(Spec).Result.Notes);
+    }
+
+    private static bool IsFinite(byte[] checkpoint)
+    {
+        using var scope = NewDisposeScope();
+        using var model = new Cnn(1, 28, 28, 10);
+        var reader = Checkpoint.Open(checkpoint)!;
+        reader.Restore(model);
+        return double.IsFinite(reader.Standing.LossSum) && model.parameters().All(parameter => parameter.isfinite().all().ToBoolean());
     }
 
     private sealed record Outcome(Finished Finished, List<RunnerMessage> Messages)
