@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+
 namespace Temper.Bench;
 
 /// <summary>An API and workers over one database, each a process of its own.</summary>
@@ -5,15 +7,13 @@ internal sealed class Fleet(string connectionString, string home, ApiProcess api
 {
     private readonly List<WorkerProcess> workers = [];
 
-    /// <summary>A job that trains longer than any measurement takes.</summary>
-    public static object LongJob => new { dataset = "digits", epsilon = 0.1, epochs = 5000 };
+    /// <summary>A job that trains longer than any measurement takes, and that no waiting job comes before.</summary>
+    public static object LongJob => new { dataset = "digits", epsilon = 0.1, epochs = 5000, priority = 10 };
 
     /// <summary>A job of about a second.</summary>
     public static object ShortJob => new { dataset = "digits", epsilon = 0.1, epochs = 1 };
 
     public ApiProcess Api => api;
-
-    public IReadOnlyList<WorkerProcess> Workers => workers;
 
     public static async Task<Fleet> StartAsync(string connectionString, string home, int workers = 0)
     {
@@ -25,9 +25,7 @@ internal sealed class Fleet(string connectionString, string home, ApiProcess api
     /// <param name="through">How it reaches the database; null for directly.</param>
     public async Task<WorkerProcess> AddWorkerAsync(string? through = null, params (string Name, string Value)[] environment)
     {
-        var variables = new Dictionary<string, string?> { ["Worker__Threads"] = "1" };
-        foreach (var (name, value) in environment) variables[name] = value;
-        var worker = await WorkerProcess.StartAsync(through ?? connectionString, home, variables);
+        var worker = await WorkerProcess.StartOfOneThreadAsync(through ?? connectionString, home, environment);
         workers.Add(worker);
         return worker;
     }
@@ -56,10 +54,34 @@ internal sealed class Fleet(string connectionString, string home, ApiProcess api
         return id;
     }
 
-    public async Task CancelAsync(Guid job)
+    /// <returns>When the job was claimed for the second time.</returns>
+    public async Task<DateTimeOffset> ClaimedAgainAsync(Guid job)
     {
-        using var _ = await api.Http.PostAsync($"/jobs/{job}/cancel", null);
-        await api.FinishedJobAsync(job, TimeSpan.FromSeconds(30));
+        var again = await Eventually.ValueAsync(() => api.JobAsync(job), job => job["attempt"]!.GetValue<int>() == 2);
+        return Time(again, "claimedAt");
+    }
+
+    /// <summary>Written with the database's clock, which is this machine's.</summary>
+    public static DateTimeOffset Time(JsonNode job, string field) => job[field]!.GetValue<DateTimeOffset>();
+
+    /// <returns>How many attempts the job has taken, once it has trained an epoch more than now.</returns>
+    public async Task<int> AttemptsOnceItGoesOnAsync(Guid job)
+    {
+        var epochs = await EpochsAsync(job);
+        await Eventually.TrueAsync(async () => (await EpochsAsync(job)).Length > epochs.Length, TimeSpan.FromSeconds(60));
+        return (await api.JobAsync(job))["attempt"]!.GetValue<int>();
+    }
+
+    /// <returns>The numbers of the epochs that the job has reported.</returns>
+    public async Task<int[]> EpochsAsync(Guid job) =>
+        [.. (await api.GetAsync($"/jobs/{job}/metrics"))["items"]!.AsArray().Select(epoch => epoch!["epoch"]!.GetValue<int>())];
+
+    /// <returns>The job, cancelled.</returns>
+    public async Task<JsonNode> CancelAsync(Guid job)
+    {
+        using var response = await api.Http.PostAsync($"/jobs/{job}/cancel", null);
+        response.EnsureSuccessStatusCode();
+        return await api.FinishedJobAsync(job, TimeSpan.FromSeconds(30));
     }
 
     public async ValueTask DisposeAsync()

@@ -60,12 +60,20 @@ internal static class StartLatency
         await using var command = database.DataSource.CreateCommand(
             """
             SELECT 1000 * extract(epoch FROM claimed_at - before)::float8
-            FROM (SELECT claimed_at, lag(ended_at) OVER (PARTITION BY worker ORDER BY claimed_at) AS before FROM attempts) slots WHERE before IS NOT NULL
+            FROM (SELECT claimed_at, lag(ended_at) OVER (PARTITION BY worker ORDER BY claimed_at) AS before FROM attempts) slots
+            WHERE before IS NOT NULL
             """);
         await using var row = await command.ExecuteReaderAsync();
         var gaps = new List<double>();
         while (await row.ReadAsync()) gaps.Add(row.GetDouble(0));
-        Console.WriteLine($"\n## {jobs} jobs on two workers\n\nOne slot each; from an attempt's end in the database to the next claim of the same slot: {gaps.Median():F1} ms median, {gaps.Max():F1} ms largest of {gaps.Count}.");
+        Console.WriteLine(
+            $"""
+
+            ## {jobs} jobs on two workers
+
+            One slot each; from an attempt's end in the database to the next claim of the same slot: {gaps.Median():F1} ms median,
+            {gaps.Max():F1} ms largest of {gaps.Count}.
+            """);
         Directory.Delete(home, recursive: true);
     }
 
@@ -74,16 +82,28 @@ internal static class StartLatency
     {
         await using var database = await TestDatabase.CreateAsync();
         await using var api = await ApiProcess.StartAsync(database.ConnectionString);
+        var study = new
+        {
+            job = new { dataset = "digits", epochs = 1 },
+            epsilons = Enumerable.Range(0, 100).Select(e => e / 200.0),
+            seeds = jobs / 100,
+        };
         var seconds = new List<double>();
         for (var i = 0; i < 6; i++)
         {
             var clock = Stopwatch.StartNew();
-            using var response = await api.Http.PostAsJsonAsync("/studies", new { job = new { dataset = "digits", epochs = 1 }, epsilons = Enumerable.Range(0, 100).Select(e => e / 200.0), seeds = jobs / 100 });
+            using var response = await api.Http.PostAsJsonAsync("/studies", study);
             if (!response.IsSuccessStatusCode) throw new InvalidOperationException(await response.Content.ReadAsStringAsync());
             if (i > 0) seconds.Add(clock.Elapsed.TotalSeconds); // the first warms the API up
             await database.ExecuteAsync("TRUNCATE studies, jobs CASCADE");
         }
-        Console.WriteLine($"\n## {jobs} jobs submitted\n\n`POST /studies` with {jobs} jobs, sent → 202: {seconds.Spread("F2")} s, median (lowest–highest) of {seconds.Count}.");
+        Console.WriteLine(
+            $"""
+
+            ## {jobs} jobs submitted
+
+            `POST /studies` with {jobs} jobs, sent → 202: {seconds.Spread("F2")} s, median (lowest–highest) of {seconds.Count}.
+            """);
     }
 
     private sealed record Sample(double AnswerToFirstStep, double Data, double StoredToClaimed, double ClaimedToFirstStep, double Post);

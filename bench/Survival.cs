@@ -27,9 +27,7 @@ internal static class Survival
             var id = await fleet.SubmitAndAwaitTrainingAsync(Fleet.LongJob);
             await Task.Delay(random.Next(500, 2500)); // any phase of heartbeats and looks
             var killed = await fleet.KillAsync(await fleet.OwnerAsync(id));
-            var job = await Eventually.ValueAsync(() => fleet.Api.JobAsync(id), job => job["attempt"]!.GetValue<int>() == 2);
-            // Written with the database's clock, which is this machine's.
-            waits.Add((job["claimedAt"]!.GetValue<DateTimeOffset>() - killed).TotalSeconds);
+            waits.Add((await fleet.ClaimedAgainAsync(id) - killed).TotalSeconds);
             await fleet.CancelAsync(id);
             await fleet.AddWorkerAsync();
         }

@@ -28,12 +28,10 @@ public abstract class EndToEndTest : IAsyncLifetime
         Directory.Delete(Home, recursive: true);
     }
 
-    /// <summary>With one thread unless told otherwise: two workers with two each on two cores wait for each other at every barrier.</summary>
+    /// <inheritdoc cref="WorkerProcess.StartOfOneThreadAsync"/>
     protected async Task<WorkerProcess> StartWorkerAsync(string? connectionString = null, params (string Name, string Value)[] environment)
     {
-        var variables = new Dictionary<string, string?> { ["Worker__Threads"] = "1" };
-        foreach (var (name, value) in environment) variables[name] = value;
-        var worker = await WorkerProcess.StartAsync(connectionString ?? Database.ConnectionString, Home, variables);
+        var worker = await WorkerProcess.StartOfOneThreadAsync(connectionString ?? Database.ConnectionString, Home, environment);
         workers.Add(worker);
         return worker;
     }

@@ -35,6 +35,8 @@ public sealed class HangfireTests : EndToEndTest
         Assert.Equal(("Deleted", "handed_back: its worker shut down"), await HangfireAsync(handedBack));
         Assert.Equal(["handedBack"], await OutcomesAsync(handedBack));
         Assert.Equal(0, worker.ExitCode);
+        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.job WHERE invocationdata->>'Type' LIKE '%ITraining%' AND expireat IS NULL"));
+        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.server"));
         await Database.ExecuteAsync("UPDATE hangfire.job SET expireat = expireat - interval '7 days'");
         await ExpireAsync();
         foreach (var table in new[] { "job", "state", "jobparameter", "jobqueue", "lock", "server" })
@@ -136,19 +138,26 @@ public sealed class HangfireTests : EndToEndTest
         await using var old = await TestDatabase.CreateEmptyAsync();
         await using (var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(old.DataSource).Options))
             await db.Database.MigrateAsync();
-        const string spec = """{"dataset":"digits","epsilon":0.1,"epochs":2,"smoothing":"uniform","model":"cnn","batchSize":128,"optimizer":"adam","learningRate":0.001,"schedule":"constant","validationFraction":0.1,"maxAttempts":3,"device":"auto","priority":0,"tags":[]}""";
+        const string spec =
+            """
+            {"dataset":"digits","epsilon":0.1,"epochs":2,"smoothing":"uniform","model":"cnn","batchSize":128,"optimizer":"adam",
+             "learningRate":0.001,"schedule":"constant","validationFraction":0.1,"maxAttempts":3,"device":"auto","priority":0,"tags":[]}
+            """;
         var (waiting, running) = (Guid.CreateVersion7(), Guid.CreateVersion7());
         await old.ExecuteAsync(
             $"""
-            INSERT INTO workers (id, name, presence_key, device, slots, heartbeat_at) VALUES (gen_random_uuid(), 'old:1', 42, 'cpu', 1, clock_timestamp() - interval '1 minute');
+            INSERT INTO workers (id, name, presence_key, device, slots, heartbeat_at)
+            VALUES (gen_random_uuid(), 'old:1', 42, 'cpu', 1, clock_timestamp() - interval '1 minute');
             INSERT INTO jobs (id, spec, state, attempt, failures) VALUES ('{waiting}', '{spec}', 'queued', 0, 0);
-            INSERT INTO jobs (id, spec, state, attempt, failures, worker_id, claimed_at) SELECT '{running}', '{spec}', 'running', 1, 0, id, clock_timestamp() FROM workers;
+            INSERT INTO jobs (id, spec, state, attempt, failures, worker_id, claimed_at)
+            SELECT '{running}', '{spec}', 'running', 1, 0, id, clock_timestamp() FROM workers;
             INSERT INTO checkpoints (job_id, data) VALUES ('{running}', 'of another build');
             """);
 
         await using var api = await ApiProcess.StartAsync(old.ConnectionString);
         await using var worker = await WorkerProcess.StartAsync(old.ConnectionString, Home);
-        var (first, second) = (await api.FinishedJobAsync(waiting, TimeSpan.FromSeconds(60)), await api.FinishedJobAsync(running, TimeSpan.FromSeconds(60)));
+        var first = await api.FinishedJobAsync(waiting, TimeSpan.FromSeconds(60));
+        var second = await api.FinishedJobAsync(running, TimeSpan.FromSeconds(60));
 
         Assert.Equal(("succeeded", 1), (State(first), first["attempt"]!.GetValue<int>()));
         Assert.Equal(("succeeded", 2), (State(second), second["attempt"]!.GetValue<int>()));
@@ -160,7 +169,8 @@ public sealed class HangfireTests : EndToEndTest
     /// <summary>Hangfire's own removal of what has expired: each server does it when it starts, and every five minutes.</summary>
     private async Task ExpireAsync()
     {
-        var storage = EngineStorage.Open(Database.ConnectionString, new AttemptQueue(Database.DataSource), connections: 4, commandSeconds: 10);
+        var trainings = new AttemptQueue(Database.DataSource);
+        var storage = EngineStorage.Open(Database.ConnectionString, trainings, connections: 4, commandSeconds: 10);
         using (new BackgroundProcessingServer(storage, []))
             await Eventually.TrueAsync(async () => await Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.job") == 0);
     }

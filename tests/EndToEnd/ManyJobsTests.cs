@@ -1,6 +1,5 @@
 namespace Temper.EndToEnd;
 
-[Collection(AloneCollection.Name)]
 public class ManyJobsTests : EndToEndTest
 {
     [Fact]

@@ -19,6 +19,14 @@ public sealed class WorkerProcess : TemperProcess
         return worker;
     }
 
+    /// <summary>With one thread unless told otherwise: two workers with two each on two cores wait for each other at every barrier.</summary>
+    public static Task<WorkerProcess> StartOfOneThreadAsync(string connectionString, string home, params (string Name, string Value)[] environment)
+    {
+        var variables = new Dictionary<string, string?> { ["Worker__Threads"] = "1" };
+        foreach (var (name, value) in environment) variables[name] = value;
+        return StartAsync(connectionString, home, variables);
+    }
+
     /// <summary>Without waiting until it is ready.</summary>
     public static WorkerProcess Start(string connectionString, string home, IReadOnlyDictionary<string, string?>? environment = null, string? folder = null) =>
         new(new Dictionary<string, string?>(environment ?? new Dictionary<string, string?>())
