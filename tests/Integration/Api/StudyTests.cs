@@ -71,7 +71,7 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     [InlineData("""{"job":{"dataset":"digits","epochs":1},"budget":{"maxMinutes":1e999}}""", "budget.maxMinutes: must be null or a number above 0, at most 100000000")]
     [InlineData("""{"job":{"dataset":"digits","epochs":1},"arms":5,"conventions":1}""", "arms: is not a field of a study", "conventions: is not a field of a study")]
     [InlineData("""{"job":{"dataset":"digits","epochs":1},"epsilons":[2,0,3],"seeds":0}""", "epsilons: must be a number from 0 to 1; got 2, 3", "seeds: must be a count")]
-    [InlineData("""{"job":{"dataset":"digits","epochs":1},"learningRates":[100],"epsilons":[null]}""", "learningRates: must be a number above 0, at most 10; got 100", "epsilons: must be a list")]
+    [InlineData("""{"job":{"dataset":"digits","epochs":1},"learningRates":[100],"epsilons":[null]}""", "learningRates: must be a number above 0, at most 10; got 100", "epsilons: must be a number from 0 to 1; got null")]
     [InlineData("""{"job":5}""", "job: must be a JSON object, not 5")]
     [InlineData("""[]""", "body: must be a JSON object")]
     [InlineData("""{"job":{"dataset":"digits","epochs":1},"seeds":null,"budget":null,"name":""}""", "name: must be null or 1 to 200 characters")]
