@@ -3,11 +3,20 @@ using Temper.Domain.Datasets;
 
 namespace Temper.Worker.Datasets;
 
-/// <summary>CIFAR-10 and CIFAR-100 in their binary version: a gzip-packed tar of files of records, each one or two labels and 3×32×32 bytes.</summary>
+/// <summary>
+/// CIFAR-10 and CIFAR-100. Their binary version is a gzip-packed tar of files of records, each one or two labels and 3×32×32 bytes; the
+/// Python version, which torchvision downloads, has pickles of the same.
+/// </summary>
 /// <remarks>https://www.cs.toronto.edu/~kriz/cifar.html</remarks>
-/// <param name="labels">Bytes before the pixels; the last one is the label that counts, before it CIFAR-100 has a coarse one.</param>
+/// <param name="archive">The binary version.</param>
+/// <param name="pythonMd5">Of the Python version, which only a user's folder has.</param>
+/// <param name="labels">
+/// The bytes before the pixels, as the Python version calls them; the last one counts, before it CIFAR-100 has a coarse one.
+/// </param>
 /// <param name="tell">Told how far a download is.</param>
-internal sealed class CifarDataset(string name, PublishedFile archive, IReadOnlyList<string> mirrors, string[] trainFiles, string[] testFiles, int labels, WorkerOptions options, Action<string> tell)
+internal sealed class CifarDataset(
+    string name, PublishedFile archive, string pythonMd5, IReadOnlyList<string> mirrors,
+    string[] trainFiles, string[] testFiles, string[] labels, WorkerOptions options, Action<string> tell)
     : PublishedDataset(new(name, [.. mirrors.Select(mirror => new Uri(mirror))], [archive], options, tell))
 {
     private const int LargestFile = 256 << 20, LargestArchive = 1 << 30;
@@ -17,23 +26,30 @@ internal sealed class CifarDataset(string name, PublishedFile archive, IReadOnly
     private readonly DatasetCard card = DatasetCatalog.Find(name) ?? throw new ArgumentException($"'{name}' is not in the catalog.");
 
     public static CifarDataset Cifar10(WorkerOptions options, Action<string> tell) => new(
-        "cifar10", new("cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530", HashOf.File),
+        "cifar10", Archive("cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530"), "c58f30108f718f92721af3b95e74349a",
         [Authors, "https://storage.googleapis.com/s4tf-hosted-binaries/datasets/CIFAR10/"], // the second is Swift for TensorFlow's
-        [.. Enumerable.Range(1, 5).Select(i => $"data_batch_{i}.bin")], ["test_batch.bin"], labels: 1, options, tell);
+        [.. Enumerable.Range(1, 5).Select(i => $"data_batch_{i}.bin")], ["test_batch.bin"], ["labels"], options, tell);
 
     public static CifarDataset Cifar100(WorkerOptions options, Action<string> tell) => new(
-        "cifar100", new("cifar-100-binary.tar.gz", "03b5dce01913d631647c71ecec9e9cb8", HashOf.File), [Authors], ["train.bin"], ["test.bin"], labels: 2, options, tell);
+        "cifar100", Archive("cifar-100-binary.tar.gz", "03b5dce01913d631647c71ecec9e9cb8"), "eb9058c3a382ffc7106e4002c42a8d85",
+        [Authors], ["train.bin"], ["test.bin"], ["coarse_labels", "fine_labels"], options, tell);
+
+    private static PublishedFile Archive(string name, string md5) =>
+        new(name, md5, HashOf.File) { Names = [name, name.Replace("binary", "python", StringComparison.Ordinal)] };
 
     public override Dataset Read(IReadOnlyList<FoundFile> files, CancellationToken stop)
     {
         var path = files[0].Path;
-        var unpacked = Unpack(path, stop);
-        string[] notes = archive.Is(path, stop) ? [] : [$"{path} is not the published {name} archive: its MD5 differs from {archive.Md5}."];
+        var isPython = Path.GetFileName(path) != archive.Name;
+        var unpacked = Unpack(path, isPython, stop);
+        var md5 = isPython ? pythonMd5 : archive.Md5;
+        string[] notes = PublishedFile.Md5Of(path) == md5 ? [] : [$"{path} is not the published {name} archive: its MD5 differs from {md5}."];
         return new(card, Images(path, unpacked, trainFiles), Images(path, unpacked, testFiles), notes);
     }
 
     /// <summary>The files that are wanted, whatever folder of the archive they lie in; nothing is written to the disk.</summary>
-    private Dictionary<string, byte[]> Unpack(string path, CancellationToken stop)
+    /// <param name="isPython">The Python version: its files are turned into those of the other, whose names end with .bin.</param>
+    private Dictionary<string, byte[]> Unpack(string path, bool isPython, CancellationToken stop)
     {
         var files = new Dictionary<string, byte[]>();
         try
@@ -44,12 +60,12 @@ internal sealed class CifarDataset(string name, PublishedFile archive, IReadOnly
             while (tar.GetNextEntry() is { } entry)
             {
                 stop.ThrowIfCancellationRequested();
-                var entryName = Path.GetFileName(entry.Name);
+                var entryName = Path.GetFileName(entry.Name) + (isPython ? ".bin" : "");
                 if (entry.DataStream is null || !(trainFiles.Contains(entryName) || testFiles.Contains(entryName))) continue;
                 if (entry.Length > LargestFile) throw new InvalidDataException($"{entryName} has {entry.Length} bytes; at most {LargestFile} are accepted");
                 var bytes = new byte[entry.Length];
                 entry.DataStream.ReadExactly(bytes);
-                files[entryName] = bytes;
+                files[entryName] = isPython ? CifarPickle.ToRecords(bytes, labels, card.Channels * card.Height * card.Width) : bytes;
             }
             bounded.CopyTo(Stream.Null); // to the end, which has the checksum
             return files;
@@ -57,13 +73,13 @@ internal sealed class CifarDataset(string name, PublishedFile archive, IReadOnly
         // Of a broken archive the reader complains in many ways.
         catch (Exception e) when (e is EndOfStreamException or not (IOException or OperationCanceledException or UnauthorizedAccessException or OutOfMemoryException))
         {
-            throw new InvalidDataException($"{path} is not a gzip-packed tar of CIFAR's binary files: {e.Message}.", e);
+            throw new InvalidDataException($"{path} is not a gzip-packed tar of CIFAR's files: {e.Message}.", e);
         }
     }
 
     private LabelledImages Images(string path, Dictionary<string, byte[]> files, string[] names)
     {
-        var (pixels, record) = (card.Channels * card.Height * card.Width, labels + card.Channels * card.Height * card.Width);
+        var (pixels, record) = (card.Channels * card.Height * card.Width, labels.Length + card.Channels * card.Height * card.Width);
         if (names.FirstOrDefault(wanted => !files.ContainsKey(wanted)) is { } missing) throw new InvalidDataException($"{path} has no {missing}.");
         var parts = Array.ConvertAll(names, wanted => files[wanted]);
         if (Array.FindIndex(parts, part => part.Length == 0 || part.Length % record != 0) is >= 0 and var broken) throw new InvalidDataException($"{path}: {names[broken]} has {parts[broken].Length} bytes, which is no number of records of {record}.");
@@ -75,8 +91,8 @@ internal sealed class CifarDataset(string name, PublishedFile archive, IReadOnly
         foreach (var part in parts)
             for (var start = 0; start < part.Length; start += record, n++)
             {
-                images.Labels[n] = part[start + labels - 1];
-                part.AsSpan(start + labels, pixels).CopyTo(images.Pixels.AsSpan(n * pixels));
+                images.Labels[n] = part[start + labels.Length - 1];
+                part.AsSpan(start + labels.Length, pixels).CopyTo(images.Pixels.AsSpan(n * pixels));
             }
         return images.Labels.All(label => label < card.Classes) ? images : throw new InvalidDataException($"{path} has labels above {card.Classes - 1}.");
     }

@@ -53,6 +53,37 @@ public sealed class CifarDatasetTests : IDisposable
     }
 
     [Fact]
+    public void Load_ThePythonVersion_GivesTheSameSet()
+    {
+        Write("cifar100", "cifar-100-binary.tar.gz", [("train.bin", Records(4, [7, 99])), ("test.bin", Records(2, [3, 50]))]);
+        var binary = Load("cifar100");
+        File.Delete(Path.Combine(home, "data", "cifar100", "cifar-100-binary.tar.gz"));
+        Write("cifar100", "cifar-100-python.tar.gz", [("cifar-100-python/train", PickledRecords(4, 7, 99)), ("cifar-100-python/test", PickledRecords(2, 3, 50)), ("meta", [1])]);
+
+        var python = Load("cifar100");
+
+        Assert.Equal(binary.Sha256, python.Sha256);
+        Assert.Contains("eb9058c3a382ffc7106e4002c42a8d85", Assert.Single(python.Notes));
+    }
+
+    /// <summary>What Python 2 and its NumPy wrote, as the authors' files have it.</summary>
+    private static byte[] PickledRecords(int count, byte coarse, byte fine)
+    {
+        var pixels = Enumerable.Range(0, count).SelectMany(i => Enumerable.Range(i, Pixels).Select(pixel => (byte)pixel)).ToArray();
+        return
+        [
+            0x80, 2, .. "}q\u0001("u8,
+            .. Text("fine_labels"), .. Labels(fine), .. Text("coarse_labels"), .. Labels(coarse),
+            .. Text("data"), .. "cnumpy.core.multiarray\n_reconstruct\nq\u0004cnumpy\nndarray\nq\u0005K\0"u8, 0x85, .. "U\u0001b"u8, 0x87,
+            .. "R(K\u0001M"u8, (byte)count, 0, .. "M\0\u000c"u8, 0x86, .. "cnumpy\ndtype\nU\u0002u1K\0K\u0001"u8, 0x87, .. "R(K\u0003U\u0001|NNNJ"u8, 0xFF, 0xFF, 0xFF, 0xFF,
+            .. "J"u8, 0xFF, 0xFF, 0xFF, 0xFF, .. "K\0tb"u8, 0x89, .. "T"u8, .. BitConverter.GetBytes(pixels.Length), .. pixels, .. "tbu."u8,
+        ];
+
+        byte[] Labels(byte label) => [.. "]("u8, .. Enumerable.Repeat(new[] { (byte)'K', label }, count).SelectMany(pair => pair), (byte)'e'];
+        static byte[] Text(string text) => [(byte)'U', (byte)text.Length, .. System.Text.Encoding.ASCII.GetBytes(text)];
+    }
+
+    [Fact]
     public void Load_AnArchiveThatIsDamaged_SaysSo()
     {
         Write("cifar100", "cifar-100-binary.tar.gz", [("train.bin", Records(4, [7, 99])), ("test.bin", Records(2, [3, 50]))]);
