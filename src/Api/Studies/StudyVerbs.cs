@@ -16,6 +16,8 @@ internal static class StudyVerbs
         Map("pause", "Pause a study", "Jobs that wait are set aside at once; running ones make a checkpoint and free their slots.", (queue, id, cancellation) => queue.PauseAsync(id, cancellation));
         Map("resume", "Resume a study", "Its paused jobs are queued again and go on from their checkpoints.", (queue, id, cancellation) => queue.ResumeAsync(id, cancellation));
 
+        Map("retry", "Retry what failed in a study", "Its failed jobs are queued again with all their attempts before them, and go on from their checkpoints. Those of arms that halving dropped are left.", (queue, id, cancellation) => queue.RetryAsync(id, cancellation));
+
         studies.MapPost("/{id:guid}/extend", ExtendAsync)
             .Accepts<StudyExtension>("application/json")
             .ProducesValidationProblem()

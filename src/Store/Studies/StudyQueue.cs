@@ -26,6 +26,16 @@ public sealed partial class StudyQueue(NpgsqlDataSource database)
     /// <summary>Each paused job, as <see cref="JobQueue.ResumeAsync"/> does one.</summary>
     public Task ResumeAsync(Guid id, CancellationToken cancellationToken) => CommandAsync(JobQueue.Resume(OfStudy), id, cancellationToken);
 
+    /// <summary>Each failed job, as <see cref="JobQueue.RetryAsync"/> does one, but not those of arms that halving dropped.</summary>
+    public Task RetryAsync(Guid id, CancellationToken cancellationToken) => CommandAsync(
+        $"""
+        UPDATE jobs SET {JobQueue.Again}
+        WHERE id = ANY (ARRAY(SELECT id FROM jobs JOIN arms USING (study_id, arm)
+                              WHERE study_id = @id AND state = 'failed' AND dropped_at_seeds IS NULL ORDER BY id FOR UPDATE OF jobs))
+          AND state = 'failed'
+        RETURNING {JobQueue.NotifyQueued}
+        """, id, cancellationToken);
+
     private async Task CommandAsync(string sql, Guid id, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(sql);

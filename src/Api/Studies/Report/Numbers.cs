@@ -1,4 +1,4 @@
-using System.Globalization;
+using Temper.Domain;
 
 namespace Temper.Api.Studies.Report;
 
@@ -8,12 +8,12 @@ internal static class Numbers
     private const int MostDecimals = 6;
 
     /// <summary>With four significant digits at most.</summary>
-    public static string Short(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
+    public static string Short(double value) => Numeral.Of(value, "G4");
 
     /// <summary>As it was given.</summary>
-    public static string Exact(double value) => value.ToString("R", CultureInfo.InvariantCulture);
+    public static string Exact(double value) => Numeral.Of(value, "R");
 
-    public static string Fixed(double value, int decimals) => (Math.Round(value, decimals) + 0.0).ToString($"F{decimals}", CultureInfo.InvariantCulture); // + 0.0 makes −0 a 0
+    public static string Fixed(double value, int decimals) => Numeral.Of(Math.Round(value, decimals), $"F{decimals}");
 
     /// <summary>As many decimals as show two digits of the error, which is half the interval's width.</summary>
     public static (string Mean, string? HalfInterval) Mean(MeanOverSeeds mean)
