@@ -160,7 +160,7 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         static (int Slots, double Seconds) Of(JsonNode estimate) => (estimate["slots"]!.GetValue<int>(), Math.Round(60 * estimate["minutesPerJob"]!.GetValue<double>()));
 
         async Task<JsonNode> EstimateAsync(string device) =>
-            (await SendAsync(HttpMethod.Post, "/studies?validateOnly=true", $$"""{"job":{"dataset":"digits","epochs":1,"device":"{{device}}"}}""")).Body!["estimate"]!;
+            (await SendAsync(HttpMethod.Post, "/studies?validateOnly=true", $$$"""{"job":{"dataset":"digits","epochs":1,"device":"{{{device}}}"}}""")).Body!["estimate"]!;
     }
 
     [Fact]
