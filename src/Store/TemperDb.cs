@@ -134,6 +134,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         studies.Property(study => study.Submitted).HasConversion(AsJson<StudySpec>()).HasColumnType("jsonb");
         studies.Property(study => study.Pinned).HasDefaultValue(false);
         studies.Property(study => study.CreatedAt).HasDefaultValueSql("clock_timestamp()");
+        studies.Property(study => study.DeletedSeconds).HasDefaultValue(0.0);
         studies.HasIndex(study => study.Sequence, "ix_studies_sequence").IsUnique();
         studies.HasIndex(study => study.IdempotencyKey, "ix_studies_idempotency_key").IsUnique().HasFilter("idempotency_key IS NOT NULL");
     }
@@ -144,6 +145,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         arms.HasKey(arm => new { arm.StudyId, arm.Arm }).HasName("pk_arms");
         arms.Property(arm => arm.Smoothing).HasConversion(AsWord<SmoothingConvention>());
         arms.Property(arm => arm.Model).HasConversion(AsWord<ModelName>());
+        arms.Property(arm => arm.ComparedAtSeeds).HasDefaultValue(0);
         arms.HasOne<StudyRow>().WithMany(study => study.Arms).HasForeignKey(arm => arm.StudyId).HasConstraintName("fk_arms_study");
         arms.HasIndex(arm => new { arm.StudyId, arm.Epsilon, arm.Smoothing, arm.LearningRate, arm.Model, arm.LabelNoise }, "ix_arms_grid").IsUnique();
     }

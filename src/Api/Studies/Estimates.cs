@@ -1,4 +1,5 @@
 using Microsoft.EntityFrameworkCore;
+using Temper.Domain.Jobs;
 using Temper.Domain.Studies;
 using Temper.Store;
 using Temper.Store.Rows;
@@ -12,20 +13,20 @@ internal sealed class Estimates(StudyReader reader, TemperDb db)
     /// <param name="left">How many jobs are to run; all of them when null.</param>
     public async Task<StudyEstimate> OfAsync(StudySpec study, CancellationToken cancellation, int? left = null)
     {
-        var models = study.Models ?? [study.Job.Model];
-        double? seconds = 0;
-        var (earlier, notes) = (0, new List<string>());
-        foreach (var model in models)
-        {
-            var (secondsPerEpoch, jobs) = await reader.TimesAsync(study.Job with { Model = model }, cancellation);
-            seconds += secondsPerEpoch * study.Job.Epochs / models.Count;
-            earlier += jobs;
-            if (secondsPerEpoch is null) notes.Add($"No job with {study.Job.Dataset}, {Json.Name(model)}, this batch size and these widths has succeeded here yet; from the first one on its time is known.");
-        }
+        var times = new List<IReadOnlyDictionary<string, EarlierTimes>>();
+        foreach (var model in study.Models ?? [study.Job.Model]) times.Add(await reader.TimesAsync(study.Job with { Model = model }, cancellation));
+        var slots = await SlotsAsync(study.Job.Device, cancellation);
+        // Without a worker, the kinds that earlier jobs ran on.
+        var kinds = slots.Count > 0 ? slots.Keys : times.SelectMany(model => model.Keys).Distinct().Where(kind => study.Job.Device == DeviceName.Auto || kind == Json.Name(study.Job.Device));
         var count = left ?? (int)(study.CountArms() * study.Seeds!.Count);
-        var slots = await db.Workers.Where(WorkerRow.IsAlive).Where(worker => worker.SuspendedReason == null).SumAsync(worker => worker.Slots, cancellation);
-        if (slots == 0) notes.Add("No worker that takes jobs is alive now.");
-        var minutes = seconds / 60;
-        return new(count, earlier, minutes, minutes * count, slots, slots == 0 ? null : minutes * Math.Ceiling((double)count / slots), notes.Count == 0 ? null : string.Join(" ", notes));
+        return StudyEstimate.Of(count, [.. kinds.Order().Select(kind => DeviceEstimate.Of(kind, slots.GetValueOrDefault(kind), study.Job.Epochs, times))]);
+    }
+
+    /// <returns>Of the workers alive that can run such jobs, by the kind of device that they would train on.</returns>
+    private async Task<Dictionary<string, int>> SlotsAsync(DeviceName device, CancellationToken cancellation)
+    {
+        var alive = await db.Workers.Where(WorkerRow.IsAlive).Where(worker => worker.SuspendedReason == null).Select(worker => new { worker.Device, worker.Slots }).ToListAsync(cancellation);
+        return alive.Where(worker => device != DeviceName.Cuda || worker.Device == "cuda")
+            .GroupBy(worker => device == DeviceName.Cpu ? "cpu" : worker.Device, worker => worker.Slots).ToDictionary(kind => kind.Key, kind => kind.Sum());
     }
 }

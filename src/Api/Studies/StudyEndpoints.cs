@@ -96,6 +96,6 @@ internal static class StudyEndpoints
 
     private static async Task<Results<Ok<RecommendationResponse>, ProblemHttpResult>> RecommendAsync(StudyReader reader, Guid id, CancellationToken cancellation) =>
         await reader.FindAsync(id, cancellation) is { } study
-            ? TypedResults.Ok(RecommendationResponse.Of(study, await reader.JobsAsync(id, cancellation)))
+            ? TypedResults.Ok(RecommendationResponse.Of(study, await reader.JobsAsync(id, cancellation), await reader.FailedAsync(id, cancellation)))
             : Problems.NoSuchStudy(id);
 }

@@ -51,7 +51,7 @@ internal static class StudyReport
     {
         var jobs = await reader.JobsAsync(study.Id, cancellation);
         var curves = await reader.CurvesAsync(study.Id, EpochsToShow(study.Spec.Job.Epochs), cancellation);
-        var recommendation = RecommendationResponse.Of(study, jobs);
+        var recommendation = RecommendationResponse.Of(study, jobs, await reader.FailedAsync(study.Id, cancellation));
         return new(
             StudyResponse.Of(study), recommendation, jobs,
             [.. study.Arms.Select(state => ReportedArm.Of(state.Arm, study.Spec, [.. curves[state.Arm.Number]]))],

@@ -136,21 +136,11 @@ public sealed record StudyItem(Guid Id, string? Name, JobState State, bool IsTer
 }
 
 /// <summary>Paths of what can be done with a study.</summary>
-public sealed record StudyLinks(string Self, string Recommendation, string Report, string Jobs, string Cancel, string Pause, string Resume, string Extend)
+public sealed record StudyLinks(string Self, string Recommendation, string Report, string Jobs, string Cancel, string Pause, string Resume, string Extend, string Retry)
 {
     internal static StudyLinks Of(Guid id) => new(
-        $"/studies/{id}", $"/studies/{id}/recommendation", $"/studies/{id}/report", $"/jobs?study={id}", $"/studies/{id}/cancel", $"/studies/{id}/pause", $"/studies/{id}/resume", $"/studies/{id}/extend");
+        $"/studies/{id}", $"/studies/{id}/recommendation", $"/studies/{id}/report", $"/jobs?study={id}", $"/studies/{id}/cancel", $"/studies/{id}/pause", $"/studies/{id}/resume", $"/studies/{id}/extend", $"/studies/{id}/retry");
 }
-
-/// <summary>What a study is likely to cost, from earlier jobs like its own.</summary>
-/// <param name="Jobs">That are to run: arms × seeds of a new study, what is left of an extended one.</param>
-/// <param name="EarlierJobs">Succeeded jobs with its data set, models, batch size and widths that this rests on, the latest 50 a model at most.</param>
-/// <param name="MinutesPerJob">From claim to end, over its models; null where one of them has no earlier jobs.</param>
-/// <param name="TrainingMinutes">Over those jobs; `budget.maxMinutes` bounds these and all that were used before. Null as above.</param>
-/// <param name="Slots">Of the workers alive now.</param>
-/// <param name="Minutes">Until it is done, if all those slots work on nothing else; null as above, or without a slot.</param>
-/// <param name="Note">Why a figure is null; null when none is.</param>
-public sealed record StudyEstimate(int Jobs, int EarlierJobs, double? MinutesPerJob, double? TrainingMinutes, int Slots, double? Minutes, string? Note);
 
 /// <summary>A study that was checked and not submitted.</summary>
 /// <param name="Spec">What was sent, every default filled in.</param>
@@ -162,37 +152,39 @@ public sealed record CheckedStudyResponse(StudySpec Spec, IReadOnlyList<Arm> Arm
 /// <param name="Study">Its id.</param>
 /// <param name="IsFinal">Whether all its jobs have ended; before, this is how it stands.</param>
 /// <param name="Criterion">By which it chooses, on validation.</param>
-/// <param name="Epsilon">The ε to use; null before any job has succeeded.</param>
+/// <param name="Epsilon">The ε to use; null where no arm can be judged, as before any job has succeeded.</param>
 /// <param name="Arm">The whole arm.</param>
 /// <param name="Temperature">T fitted for that arm, the geometric mean over its seeds.</param>
 /// <param name="DifferenceExists">Whether any two arms can be told apart.</param>
 /// <param name="Tied">The ε of the arms that may be the best; those arms: `isTied` in `byLabelNoise[].arms`.</param>
 /// <param name="LowestMean">The ε of the arm with the lowest mean loss, whether or not that is chance.</param>
 /// <param name="Power">What so many seeds can find.</param>
-/// <param name="MoreSeeds">How many more seeds would probably tell the two tied arms with the lowest means apart; null where nothing is tied, or over 1000.</param>
+/// <param name="MoreSeeds">How many more seeds would probably tell the two tied arms with the lowest means apart; null where `moreSeedsNote` says why.</param>
+/// <param name="MoreSeedsNote">Why there is no such number; null where there is one.</param>
 /// <param name="Sentence">The answer in words.</param>
 /// <param name="Findings">What smoothing does here; empty without arms both with and without smoothing.</param>
 /// <param name="ByLabelNoise">The answer for each share of label noise in the grid; the fields beside it are those of the first.</param>
 public sealed record RecommendationResponse(
     Guid Study, bool IsFinal, Criterion Criterion,
-    double? Epsilon, Arm? Arm, double? Temperature, bool DifferenceExists, IReadOnlyList<double> Tied, double? LowestMean, Power Power, int? MoreSeeds, string Sentence,
+    double? Epsilon, Arm? Arm, double? Temperature, bool DifferenceExists, IReadOnlyList<double> Tied, double? LowestMean, Power Power, int? MoreSeeds, string? MoreSeedsNote, string Sentence,
     IReadOnlyList<string> Findings, IReadOnlyList<Recommendation> ByLabelNoise)
 {
-    internal static RecommendationResponse Of(StudyState study, IReadOnlyList<StudyJob> jobs)
+    internal static RecommendationResponse Of(StudyState study, IReadOnlyList<StudyJob> jobs, IReadOnlyList<FailedJobs> failed)
     {
         var progress = StudyProgress.Of(study);
         var isFinal = progress.State().IsFinal();
-        var all = Recommendation.Of(study.Spec, [.. study.Arms.Select(arm => arm.Arm)], jobs).Select(one => one with { Sentence = Qualified(one.Sentence, isFinal, progress, jobs.Count) }).ToList();
+        var all = Recommendation.Of(study.Spec, [.. study.Arms.Select(arm => arm.Arm)], jobs, failed, isFinal).Select(one => one with { Sentence = Qualified(one.Sentence, isFinal, progress, jobs.Count) }).ToList();
         var first = all[0];
         return new(
             study.Id, isFinal, study.Spec.Criterion, first.Epsilon, first.Arm, first.Temperature, first.DifferenceExists, first.Tied, first.LowestMean,
-            first.Power, first.MoreSeeds, first.Sentence, first.Findings, all);
+            first.Power, first.MoreSeeds, first.MoreSeedsNote, first.Sentence, first.Findings, all);
     }
 
     /// <summary>What a reader must know before he trusts the rest: every look at a running study is one more chance to be wrong.</summary>
     private static string Qualified(string sentence, bool isFinal, StudyProgress progress, int scored)
     {
         if (!isFinal && scored > 0) sentence = $"Jobs are left to run; so far it stands like this. {sentence}";
+        if (isFinal && progress.Cancelled > progress.Dropped) sentence += $" {progress.Cancelled - progress.Dropped} of {progress.Jobs} jobs were cancelled.";
         if (progress.Failed > 0) sentence += $" {progress.Failed} of {progress.Jobs} jobs failed.";
         return progress.Succeeded > scored ? $"{sentence} {progress.Succeeded - scored} of {progress.Succeeded} jobs that succeeded do not count: a worker of an older build trained them, without scores." : sentence;
     }

@@ -18,6 +18,8 @@ internal static class StudyVerbs
         Map("pin", "Pin a study", "Retention removes nothing of it or its jobs as long as it is pinned.", (queue, id, cancellation) => queue.PinAsync(id, true, cancellation));
         Map("unpin", "Unpin a study", "Retention applies to it again.", (queue, id, cancellation) => queue.PinAsync(id, false, cancellation));
 
+        Map("retry", "Retry what failed in a study", "Its failed jobs are queued again with all their attempts before them, and go on from their checkpoints. Those of arms that halving dropped are left.", (queue, id, cancellation) => queue.RetryAsync(id, cancellation));
+
         studies.MapPost("/{id:guid}/extend", ExtendAsync)
             .Accepts<StudyExtension>("application/json")
             .ProducesValidationProblem()

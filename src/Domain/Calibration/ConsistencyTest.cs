@@ -34,8 +34,10 @@ public sealed record ConsistencyTest(double PValue, Chance Ece, Chance Mce, Chan
             // Equal sums taken in another order may differ in their last digits.
             if (ece[r] >= errors.Ece - 1e-12) asLarge++;
         }
-        return new((1.0 + asLarge) / (1 + resamples), Chance.Of(ece), Chance.Of(mce), Chance.Of(adaptive), Chance.Of(classwise), Chance.Of(l2), Chance.Of(smooth), Chance.Of(gap));
+        return new(PValueOf(asLarge, resamples), Chance.Of(ece), Chance.Of(mce), Chance.Of(adaptive), Chance.Of(classwise), Chance.Of(l2), Chance.Of(smooth), Chance.Of(gap));
     }
+
+    internal static double PValueOf(int asLarge, int resamples) => (1.0 + asLarge) / (1 + resamples);
 
     /// <summary>Draws labels and counts the hits of every bin at once: which bin a prediction is in never changes.</summary>
     private sealed class Draws
@@ -103,7 +105,16 @@ public sealed record ConsistencyTest(double PValue, Chance Ece, Chance Mce, Chan
 /// <summary>What an error comes to by chance alone under perfect calibration.</summary>
 /// <param name="Mean">On average.</param>
 /// <param name="Band">The middle 95 %.</param>
-public sealed record Chance(double Mean, Interval Band)
+/// <param name="Limit">What it exceeds in at most 5 % of cases: a test at that level rejects what lies above. Null where there are too few draws to reject anything.</param>
+public sealed record Chance(double Mean, Interval Band, double? Limit)
 {
-    internal static Chance Of(double[] draws) => new(draws.Average(), Interval.Middle95(draws));
+    /// <param name="draws">At least one; sorted in place.</param>
+    public static Chance Of(double[] draws)
+    {
+        var band = Interval.Middle95(draws); // sorts them
+        // So many draws may be at least as large as what is seen, and the p-value is still below the level.
+        var above = (int)(Verdict.Level * (1 + draws.Length));
+        while (above >= 0 && ConsistencyTest.PValueOf(above, draws.Length) >= Verdict.Level) above--;
+        return new(draws.Average(), band, above < 0 ? null : draws[^(above + 1)]);
+    }
 }

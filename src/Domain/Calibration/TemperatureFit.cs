@@ -1,14 +1,23 @@
 namespace Temper.Domain.Calibration;
 
-/// <summary>The temperature T that minimises the negative log-likelihood of softmax(logits / T).</summary>
+/// <summary>
+/// The temperature T that minimises the negative log-likelihood of softmax(logits / T). Where every image is right the likelihood
+/// asks for T = 0, which N images cannot tell from a small one: then T is where the model expects half a mistake among them.
+/// </summary>
 /// <param name="Temperature">T, 0.01 to 100. Above 1 the model was over-confident, below 1 under-confident.</param>
 /// <param name="NllBefore">Mean negative log-likelihood at T = 1, nats.</param>
 /// <param name="NllAfter">The same at T; never above <paramref name="NllBefore"/>.</param>
 /// <param name="Note">Why T stands at a bound or means nothing; null for an ordinary minimum.</param>
-/// <remarks>Guo et al. 2017, arXiv:1706.04599, §4.2.</remarks>
+/// <remarks>
+/// Guo et al. 2017, arXiv:1706.04599, §4.2. Half a mistake in N is what Jeffreys' prior makes of none. With a mistake among the images
+/// the bound is never reached: the label of a mistaken image alone is expected to be wrong by half or more at every T.
+/// </remarks>
 public sealed record TemperatureFit(double Temperature, double NllBefore, double NllAfter, string? Note)
 {
     public const double Smallest = 0.01, Largest = 100;
+
+    /// <summary>So many the model expects among validation images that are all right.</summary>
+    private const double ExpectedMistakes = 0.5;
 
     private const int MostSteps = 100;
 
@@ -27,10 +36,8 @@ public sealed record TemperatureFit(double Temperature, double NllBefore, double
         double low = 1 / Largest, high = 1 / Smallest, beta = 1;
         var (atLow, atHigh) = (Nll(logits, low), Nll(logits, high));
         if (AreFlat(logits)) return (1, "Each image's logits are all equal: no temperature changes anything.");
-        if (atHigh.Slope <= 0)
-            return (high, Predictions.Of(logits).Accuracy == 1
-                ? $"Every validation image is right, so the loss falls all the way to T = 0: {Smallest} is the least allowed."
-                : $"The minimum lies below T = {Smallest}, the least allowed: the logits are close together.");
+        if (AreAllRight(logits)) return AllRight(logits, high);
+        if (atHigh.Slope <= 0) return (high, $"The minimum lies below T = {Smallest}, the least allowed: the logits are close together.");
         if (atLow.Slope >= 0)
             return (low, Nll(logits, 0).Slope >= 0
                 ? $"The loss falls all the way to infinite T, for the logits say nothing of the labels, or the contrary: {Largest} is the largest allowed."
@@ -48,6 +55,45 @@ public sealed record TemperatureFit(double Temperature, double NllBefore, double
         return (beta, null);
     }
 
+    private static (double Beta, string Note) AllRight(LabelledLogits logits, double largest)
+    {
+        const string Why = "Every validation image is right, so the loss falls all the way to T = 0";
+        if (Doubt(logits, 1) <= ExpectedMistakes) return (1, $"{Why}; the model as trained expects less than half a mistake among them already, and T stays 1.");
+        if (Doubt(logits, largest) > ExpectedMistakes) return (largest, $"{Why}: {Smallest} is the least allowed.");
+        double low = 1, high = largest;
+        for (var step = 0; step < MostSteps && high - low > 1e-12 * high; step++)
+        {
+            var middle = Math.Sqrt(low * high);
+            if (Doubt(logits, middle) > ExpectedMistakes) low = middle;
+            else high = middle;
+        }
+        return (high, $"{Why}: T is where the model expects half a mistake among them, which is as far as they can tell.");
+    }
+
+    private static bool AreAllRight(LabelledLogits logits)
+    {
+        for (var i = 0; i < logits.Count; i++)
+            if (logits.Row(i)[logits.Labels[i]] < HighestOf(logits.Row(i))) return false;
+        return true;
+    }
+
+    /// <summary>Σ over images of the probability of all but the largest logits, which T → 0 takes to 0.</summary>
+    private static double Doubt(LabelledLogits logits, double beta)
+    {
+        var doubt = 0.0;
+        for (var i = 0; i < logits.Count; i++)
+        {
+            double top = 0, rest = 0, largest = HighestOf(logits.Row(i));
+            foreach (var z in logits.Row(i))
+            {
+                if (z == largest) top++;
+                else rest += Math.Exp(beta * (z - largest));
+            }
+            doubt += rest / (top + rest);
+        }
+        return doubt;
+    }
+
     private static bool AreFlat(LabelledLogits logits)
     {
         for (var i = 0; i < logits.Count; i++)
@@ -62,9 +108,7 @@ public sealed record TemperatureFit(double Temperature, double NllBefore, double
         for (var i = 0; i < logits.Count; i++)
         {
             var row = logits.Row(i);
-            double largest = row[0];
-            foreach (var z in row) largest = Math.Max(largest, z);
-            double sum = 0, first = 0, second = 0;
+            double largest = HighestOf(row), sum = 0, first = 0, second = 0;
             foreach (var z in row)
             {
                 var below = z - largest;
@@ -79,5 +123,12 @@ public sealed record TemperatureFit(double Temperature, double NllBefore, double
             curvature += second / sum - mean * mean;
         }
         return (value / logits.Count, slope / logits.Count, curvature / logits.Count);
+    }
+
+    private static float HighestOf(ReadOnlySpan<float> logits)
+    {
+        var highest = logits[0];
+        foreach (var z in logits) highest = Math.Max(highest, z);
+        return highest;
     }
 }

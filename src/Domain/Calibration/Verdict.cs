@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Temper.Domain.Calibration;
 
 /// <summary>The answer in a word.</summary>
@@ -36,8 +34,8 @@ public sealed record Verdict(VerdictName Name, double PValue, string Sentence)
     internal static Verdict Of(Predictions predictions, double ece, Interval gapInterval, ConsistencyTest test)
     {
         var name = NameOf(predictions, gapInterval, test);
-        var gap = $"{Show(Math.Abs(predictions.SignedGap))} (95 % interval of the gap {Show(gapInterval.Low)} to {Show(gapInterval.High)})";
-        var chance = $"ECE is {Show(ece)}, where chance alone would give {Show(test.Ece.Band.Low)} to {Show(test.Ece.Band.High)}";
+        var gap = $"{Show(Math.Abs(predictions.SignedGap))} ({Range(name, gapInterval, test.SignedGap.Band)})";
+        var chance = $"ECE is {Show(ece)}{Against(test)}";
         return new(name, test.PValue, name switch
         {
             VerdictName.OverConfident => $"Over-confident: mean confidence is above accuracy by {gap}; {chance}.",
@@ -47,6 +45,16 @@ public sealed record Verdict(VerdictName Name, double PValue, string Sentence)
             _ => $"Insufficient data: {chance}; with {predictions.Count} images an error of {Show(SizeableEce)} could go unseen.",
         });
     }
+
+    /// <summary>Why the gap's sign is sure, or not: by its interval, or where that covers 0 by what chance alone would give.</summary>
+    private static string Range(VerdictName name, Interval gap, Interval chance) =>
+        name is VerdictName.OverConfident or VerdictName.UnderConfident && gap is { Low: <= 0, High: >= 0 }
+            ? $"chance alone would give a gap of {Show(chance.Low)} to {Show(chance.High)}"
+            : $"95 % interval of the gap {Show(gap.Low)} to {Show(gap.High)}";
+
+    /// <summary>The limit that the test was against, which has 5 % above it and none below.</summary>
+    private static string Against(ConsistencyTest test) =>
+        test.Ece.Limit is { } limit ? $", and chance alone would give {Show(limit)} or less in 95 % of cases" : ", and too few draws were made to say what chance alone would give";
 
     private static VerdictName NameOf(Predictions predictions, Interval gap, ConsistencyTest test)
     {
@@ -64,8 +72,8 @@ public sealed record Verdict(VerdictName Name, double PValue, string Sentence)
     {
         var accuracy = Interval.Wilson(predictions.Hits.Sum(), predictions.Count);
         var confidence = predictions.Confidences.Average();
-        return test.Ece.Band.High <= SizeableEce && confidence - accuracy.Low <= SizeableEce && accuracy.High - confidence <= SizeableEce;
+        return test.Ece.Limit <= SizeableEce && confidence - accuracy.Low <= SizeableEce && accuracy.High - confidence <= SizeableEce;
     }
 
-    private static string Show(double value) => value.ToString("0.0000", CultureInfo.InvariantCulture);
+    private static string Show(double value) => Numeral.Of(value, "0.0000");
 }

@@ -11,9 +11,10 @@ public sealed record ArmLosses(int Arm, IReadOnlyDictionary<long, double> BySeed
 /// Two questions, each answered wrongly at most at rate α. Does any difference exist? Yes where some pair's one-sided p is at most
 /// α/(K(K−1)), Bonferroni over all ordered pairs. If so: which arms may be the best? All but those that some other one beats with
 /// p at most α/(K−1): the best one has K−1 rivals that could beat it by chance (multiple comparisons with the best, Hsu 1981).
-/// Three seeds tell little of one pair's spread, so it is pooled with that of the pairs which share an arm with it; its own counts
-/// where it is larger, and a pool of unequal arms is worth fewer degrees of freedom than it has. docs/decisions.md has what other
-/// ways gave, bench/records/study-statistics.md what this one gives.
+/// Three seeds tell little of one pair's spread, so it is pooled with that of the pairs which share an arm with it, and a pool of
+/// unequal arms is worth fewer degrees of freedom than it has. Where a pair's own spread is larger, that one counts, with its own
+/// degrees. A spread below the criterion's resolution counts as that resolution: differences that are all the same would otherwise
+/// be judged by their rounding. docs/decisions.md has what other ways gave, bench/records/study-statistics.md what this one gives.
 /// </remarks>
 public sealed class ArmComparison
 {
@@ -23,9 +24,13 @@ public sealed class ArmComparison
     /// <summary>With which a difference that is called detectable is found.</summary>
     public const double WantedPower = 0.8;
 
-    private const int MostSeeds = 1000;
+    /// <summary>Beyond so many nobody will train.</summary>
+    internal const int MostSeeds = 1000;
 
     private const double MostWorth = 3;
+
+    /// <summary>Of the pair with the coarsest values.</summary>
+    private readonly double coarsest;
 
     private readonly ArmLosses[] arms;
     private readonly Dictionary<int, int> places;
@@ -35,7 +40,8 @@ public sealed class ArmComparison
     /// <param name="losses">Arms without any are left out.</param>
     /// <param name="rivals">K, where arms were left out that count all the same; the number of arms when absent.</param>
     /// <param name="level">α.</param>
-    public ArmComparison(IEnumerable<ArmLosses> losses, int? rivals = null, double level = Level)
+    /// <param name="resolution">The smallest difference that two losses can have: see <see cref="Criteria.Resolution"/>.</param>
+    public ArmComparison(IEnumerable<ArmLosses> losses, int? rivals = null, double level = Level, double resolution = 0)
     {
         arms = [.. losses.Where(arm => arm.BySeed.Count > 0)];
         places = Enumerable.Range(0, arms.Length).ToDictionary(place => arms[place].Arm);
@@ -43,7 +49,8 @@ public sealed class ArmComparison
         (PairLevel, ExistenceLevel) = (level / Math.Max(1, all - 1), level / Math.Max(1, all * (all - 1)));
 
         spreads = new PairSpread[arms.Length, arms.Length];
-        foreach (var (a, b) in Pairs()) spreads[a, b] = PairSpread.Of(arms[a].BySeed, arms[b].BySeed);
+        foreach (var (a, b) in Pairs()) spreads[a, b] = PairSpread.Of(arms[a].BySeed, arms[b].BySeed, resolution);
+        coarsest = Pairs().Select(pair => spreads[pair.A, pair.B].Resolution).DefaultIfEmpty().Max();
         differences = new PairedDifference[arms.Length, arms.Length];
         var sums = SumByArm();
         foreach (var (a, b) in Pairs())
@@ -51,7 +58,7 @@ public sealed class ArmComparison
             // Of the pairs that share an arm with this one, itself counted once.
             var (squares, degrees) = (sums[a].Squares + sums[b].Squares - spreads[a, b].SquaredDeviations, sums[a].Degrees + sums[b].Degrees - spreads[a, b].Degrees);
             var each = (double)degrees / Math.Max(1, 2 * arms.Length - 3);
-            differences[a, b] = PairedDifference.Of(spreads[a, b], degrees == 0 ? null : squares / degrees, Math.Max(spreads[a, b].Degrees, (int)(Worth * each)));
+            differences[a, b] = PairedDifference.Of(spreads[a, b], degrees == 0 ? 0 : squares / degrees, Math.Max(spreads[a, b].Degrees, (int)(Worth * each)));
         }
 
         DifferenceExists = Pairs().Any(pair => differences[pair.A, pair.B].PValue <= ExistenceLevel);
@@ -70,6 +77,9 @@ public sealed class ArmComparison
     /// <summary>The one-sided level at which a pair says that differences exist.</summary>
     public double ExistenceLevel { get; }
 
+    /// <summary>The one-sided level that a pair was held against: an interval at it covers 0 just where the arm is not called worse.</summary>
+    public double LevelTested => DifferenceExists ? PairLevel : ExistenceLevel;
+
     /// <summary>Mean loss of arm <paramref name="a"/> − that of <paramref name="b"/>, over the seeds that both have.</summary>
     public PairedDifference Between(int a, int b) => differences[places[a], places[b]];
 
@@ -78,7 +88,7 @@ public sealed class ArmComparison
     {
         var spread = Pairs().Select(pair => spreads[pair.A, pair.B]).Where(spread => spread.Seeds >= 2).ToList();
         if (seeds < 2 || spread.Count == 0) return null;
-        var variance = spread.Sum(pair => pair.SquaredDeviations) / spread.Sum(pair => pair.Degrees);
+        var variance = Math.Max(spread.Sum(pair => pair.SquaredDeviations) / spread.Sum(pair => pair.Degrees), coarsest * coarsest);
         double low = 0, high = 1000;
         for (var step = 0; step < 60; step++)
         {
@@ -133,19 +143,4 @@ public sealed class ArmComparison
 
     private IEnumerable<(int A, int B)> Pairs() =>
         from a in Enumerable.Range(0, arms.Length) from b in Enumerable.Range(0, arms.Length) where a != b select (a, b);
-}
-
-/// <summary>The differences of two arms' losses, over the seeds that both have.</summary>
-/// <param name="SquaredDeviations">Σ (difference − mean)².</param>
-internal readonly record struct PairSpread(int Seeds, double Mean, double SquaredDeviations)
-{
-    public int Degrees => Math.Max(0, Seeds - 1);
-
-    public static PairSpread Of(IReadOnlyDictionary<long, double> first, IReadOnlyDictionary<long, double> second)
-    {
-        double[] values = [.. first.Where(one => second.ContainsKey(one.Key)).Select(one => one.Value - second[one.Key])];
-        if (values.Length == 0) return default;
-        var mean = values.Average();
-        return new(values.Length, mean, values.Sum(value => (value - mean) * (value - mean)));
-    }
 }

@@ -4,25 +4,30 @@ namespace Temper.Domain.Studies;
 
 /// <summary>A recommendation, to be put in words.</summary>
 /// <param name="Temperature">Of the chosen arm.</param>
-/// <param name="Ranked">All arms with results, the lowest mean loss first.</param>
-/// <param name="Tied">Those that may be the best, in the same order.</param>
+/// <param name="Ranked">All arms with results that did not diverge, the lowest mean loss first.</param>
+/// <param name="Tied">Those that may be the best, in the order of the grid, as all that follow.</param>
 /// <param name="SmoothAsLittle">How many of the tied smooth no more than the chosen one.</param>
 /// <param name="Nearest">The arm with the lowest mean but the chosen one's, and both means, where every arm but the chosen one is significantly worse than it; else null.</param>
 /// <param name="NotJudged">Those that have too few seeds beside the others.</param>
 /// <param name="Dropped">Those that halving has dropped.</param>
-/// <param name="MoreSeeds">Would probably tell the best two of the tied apart; null when over 1000, or nothing is tied.</param>
+/// <param name="Constant">Those that differ from the one with the lowest mean by the same with every seed.</param>
+/// <param name="Diverged">What is to be said of arms that diverged with some seeds, one for each.</param>
+/// <param name="Closest">The two of the tied with the lowest means; one or none where nothing is tied.</param>
+/// <param name="MoreSeeds">Would probably tell those two apart; null where that cannot be said.</param>
 internal sealed record Conclusion(
     StudySpec Study, double? LabelNoise, bool DifferenceExists, Arm Chosen, double Temperature, IReadOnlyList<Arm> Ranked, IReadOnlyList<Arm> Tied, int SmoothAsLittle, (Arm Arm, double Own, double Its)? Nearest,
-    IReadOnlyList<Arm> NotJudged, IReadOnlyList<Arm> Dropped, Power Power, int? MoreSeeds)
+    IReadOnlyList<Arm> NotJudged, IReadOnlyList<Arm> Dropped, IReadOnlyList<Arm> Constant, IReadOnlyList<string> Diverged, Power Power, IReadOnlyList<Arm> Closest, int? MoreSeeds)
 {
     public string Sentence() => Answer()
+        + (Constant.Count == 0 ? "" : $" The difference between {Name(Ranked[0])} and {Names(Constant)} is the same with every seed, as far as {Study.Criterion.InWords()} can tell: its resolution counts as the spread.")
         + (Dropped.Count == 0 ? "" : $" Halving dropped {Names(Dropped)} as clearly worse.")
+        + (Diverged.Count == 0 ? "" : $" {string.Join("; ", Diverged)}: not ranked by the seeds that went well.")
         + (NotJudged.Count == 0 ? "" : $" Too few jobs have succeeded to judge {Names(NotJudged)}.");
 
     private string Answer()
     {
         var by = $"by {Study.Criterion.InWords()} on validation{(LabelNoise is { } noise ? string.Create(CultureInfo.InvariantCulture, $" under label noise {noise}") : "")}";
-        if (Ranked.Count == 1) return $"Only {Name(Chosen)} has results: there is nothing to compare it with.";
+        if (Ranked.Count == 1) return $"Only {Name(Chosen)} {(Diverged.Count > 0 ? "can be judged" : "has results")}: there is nothing to compare it with.";
         if (Power.Seeds < 2) return $"One seed tells nothing of chance: {by} {Name(Ranked[0])} came out lowest, which a second seed may turn round. Until then prefer {Preferred()}.";
         var others = Ranked.Count - NotJudged.Count - Dropped.Count;
         if (others == 1 && Dropped.Count == 0) return $"Only {Name(Chosen)} has enough seeds to be judged.";
@@ -49,7 +54,7 @@ internal sealed record Conclusion(
 
     private string Reach() => Power.DetectableDifference is { } difference ? $" With {Power.Seeds} seeds a true difference of {Numbers.Show(difference)} is found four times in five." : "";
 
-    private string More() => MoreSeeds is null ? "" : $" If {Name(Tied[0])} and {Name(Tied[1])}, the lowest two, differ as they seem to, {MoreSeeds} more {(MoreSeeds == 1 ? "seed" : "seeds")} would probably tell them apart.";
+    private string More() => MoreSeeds is null ? "" : $" If {Name(Closest[0])} and {Name(Closest[1])}, the lowest two, differ as they seem to, {MoreSeeds} more {(MoreSeeds == 1 ? "seed" : "seeds")} would probably tell them apart.";
 
     private string Names(IEnumerable<Arm> arms) => string.Join("; ", arms.Select(Name));
 
@@ -60,14 +65,14 @@ internal static class Numbers
 {
     /// <summary>Three or four significant digits where that takes no more than six decimals.</summary>
     public static string Show(double value) =>
-        value.ToString(Math.Abs(value) switch { >= 0.1 or 0 => "0.000", >= 0.001 => "0.0000", _ => "0.000000" }, CultureInfo.InvariantCulture).Replace('-', '−');
+        Numeral.Of(value, Math.Abs(value) switch { >= 0.1 or 0 => "0.000", >= 0.001 => "0.0000", _ => "0.000000" });
 
     /// <summary>Two values with as many decimals more as it takes, up to nine, to see that they differ.</summary>
     public static (string One, string Other) ShowApart(double one, double other)
     {
         var (shown, beside) = (Show(one), Show(other));
         for (var decimals = 4; shown == beside && decimals <= 9; decimals++)
-            (shown, beside) = (one.ToString($"F{decimals}", CultureInfo.InvariantCulture), other.ToString($"F{decimals}", CultureInfo.InvariantCulture));
+            (shown, beside) = (Numeral.Of(one, $"F{decimals}"), Numeral.Of(other, $"F{decimals}"));
         return (shown, beside);
     }
 }

@@ -1,3 +1,5 @@
+using Temper.Domain.Datasets;
+
 namespace Temper.Domain.Studies;
 
 /// <summary>By which figure of the validation split a study chooses.</summary>
@@ -29,6 +31,14 @@ public static class Criteria
         Criterion.Accuracy => 1 - scores.Accuracy,
         _ => throw new ArgumentOutOfRangeException(nameof(criterion), criterion, null),
     };
+
+    /// <returns>The smallest difference that two losses can have: one validation image of an error rate; 0 where losses are continuous.</returns>
+    public static double Resolution(this Criterion criterion, StudySpec study, IEnumerable<StudyJob> jobs)
+    {
+        if (criterion != Criterion.Accuracy) return 0;
+        var published = DatasetCatalog.Find(study.Job.Dataset)!.TrainImages * study.Job.ValidationFraction;
+        return 1 / jobs.Select(job => job.ValidationImages ?? published).DefaultIfEmpty(published).Min();
+    }
 
     /// <summary>Whether it judges what is left after temperature scaling.</summary>
     public static bool LooksAfterTemperature(this Criterion criterion) => criterion is Criterion.NllAfterTemperature or Criterion.EceAfterTemperature;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Temper.Domain.Calibration;
+using Temper.Domain.Datasets;
 
 namespace Temper.Domain.Studies;
 
@@ -17,7 +18,16 @@ internal sealed class Findings
     private readonly StudyArm plain;
     private readonly StudyArm[] smoothed;
 
-    private Findings(StudySpec study, ILookup<int, StudyJob> jobs, StudyArm plain, StudyArm[] smoothed) => (this.study, this.jobs, this.plain, this.smoothed) = (study, jobs, plain, smoothed);
+    /// <summary>One image of the test set, and of those trained on: the smallest difference that two accuracies can have.</summary>
+    private readonly double onTest, onTraining;
+
+    private Findings(StudySpec study, ILookup<int, StudyJob> jobs, StudyArm plain, StudyArm[] smoothed)
+    {
+        (this.study, this.jobs, this.plain, this.smoothed) = (study, jobs, plain, smoothed);
+        var card = DatasetCatalog.Find(study.Job.Dataset)!;
+        onTest = 1.0 / smoothed.Append(plain).SelectMany(arm => jobs[arm.Number]).Min(job => job.TestImages ?? card.TestImages);
+        onTraining = 1 / (card.TrainImages * (1 - study.Job.ValidationFraction));
+    }
 
     /// <param name="chosen">Those that differ from it in ε alone are spoken of.</param>
     /// <param name="arms">With jobs that have succeeded.</param>
@@ -35,7 +45,7 @@ internal sealed class Findings
     {
         var largest = smoothed[^1];
         var fitting = Best(job => Math.Abs(job.TrainAccuracy - job.Scores.Validation.Accuracy));
-        yield return $"Over-fitting: {Change("the train–test gap in accuracy", job => job.TrainTestGap, fitting)}{(labelNoise > 0 ? " (training accuracy is against the noisy labels)" : Means(job => job.TrainTestGap, fitting) is { Plain: <= 0 } ? ": at ε = 0 there is no gap to close" : "")}.";
+        yield return $"Over-fitting: {Change("the train–test gap in accuracy", job => job.TrainTestGap, fitting, onTest)}{(labelNoise > 0 ? " (training accuracy is against the noisy labels)" : Means(job => job.TrainTestGap, fitting) is { Plain: <= 0 } ? ": at ε = 0 there is no gap to close" : "")}.";
         var calibrated = Best(job => job.Scores.Validation.Ece);
         var gaps = Means(job => job.Scores.Test.SignedGap, calibrated);
         yield return $"Calibration before temperature: {Change("ECE", job => job.Scores.Test.Ece, calibrated)}{(gaps is var (before, after) ? $"; the signed gap goes from {Numbers.Show(before)} to {Numbers.Show(after)}" : "")}.";
@@ -43,10 +53,10 @@ internal sealed class Findings
         yield return $"Calibration after temperature: {Change("ECE", job => job.Scores.Test.EceAfterTemperature, tempered)}{TemperatureAlone(tempered)}.";
         var accurate = Best(job => -job.Scores.Validation.Accuracy);
         yield return labelNoise > 0
-            ? $"Robustness to label noise of {labelNoise.ToString(CultureInfo.InvariantCulture)}: {Change("test accuracy", job => job.Scores.Test.Accuracy, accurate)}: {Gain(accurate)}."
-            : $"Accuracy: {Change("test accuracy", job => job.Scores.Test.Accuracy, accurate)}.";
-        var underFits = Difference(job => job.TrainAccuracy, largest).Interval switch { null => "", { High: < 0 } => $": {Name(largest)} fits the training images less well", _ => ": no sign of it" };
-        yield return $"Under-fitting at large ε: {Change("training accuracy", job => job.TrainAccuracy, largest)}; {Change("test accuracy", job => job.Scores.Test.Accuracy, largest)}{underFits}.";
+            ? $"Robustness to label noise of {labelNoise.ToString(CultureInfo.InvariantCulture)}: {Change("test accuracy", job => job.Scores.Test.Accuracy, accurate, onTest)}: {Gain(accurate)}."
+            : $"Accuracy: {Change("test accuracy", job => job.Scores.Test.Accuracy, accurate, onTest)}.";
+        var underFits = Difference(job => job.TrainAccuracy, largest, onTraining).Interval(Tail) switch { null => "", { High: < 0 } => $": {Name(largest)} fits the training images less well", _ => ": no sign of it" };
+        yield return $"Under-fitting at large ε: {Change("training accuracy", job => job.TrainAccuracy, largest, onTraining)}; {Change("test accuracy", job => job.Scores.Test.Accuracy, largest, onTest)}{underFits}.";
         yield return $"Selective risk: {Change("AURC", job => job.Scores.Test.Aurc, Best(job => job.Scores.Validation.Aurc))}.";
     }
 
@@ -57,14 +67,15 @@ internal sealed class Findings
         return smoothed.MinBy(arm => means[arm.Number])!;
     }
 
-    private string Change(string what, Func<StudyJob, double> figure, StudyArm arm)
+    /// <param name="resolution">The smallest difference that two values of the figure can have; 0 where it is continuous.</param>
+    private string Change(string what, Func<StudyJob, double> figure, StudyArm arm, double resolution = 0)
     {
         if (Means(figure, arm) is not var (without, with)) return $"{what} cannot be compared: {Name(plain)} and {Name(arm)} have no seed in common";
-        var (difference, interval) = Difference(figure, arm);
+        var difference = Difference(figure, arm, resolution);
         var between = $"{what} is {Numbers.Show(without)} at {Name(plain)} and {Numbers.Show(with)} at {Name(arm)}";
-        if (interval is not { } range) return between;
+        if (difference.Interval(Tail) is not { } range) return between;
         var sure = range.Low > 0 || range.High < 0;
-        return $"{between}, {(sure ? (difference > 0 ? "higher" : "lower") : "no significant difference")} ({Signed(difference)}, 95 % interval {Signed(range.Low)} to {Signed(range.High)})";
+        return $"{between}, {(sure ? (difference.Mean > 0 ? "higher" : "lower") : "no significant difference")} ({Signed(difference.Mean)}{(difference.IsConstant ? " with every seed" : "")}, 95 % interval {Signed(range.Low)} to {Signed(range.High)})";
     }
 
     /// <summary>Over the seeds that both arms have, so that they tell what their difference tells; null without one.</summary>
@@ -84,8 +95,7 @@ internal sealed class Findings
 
     private string Gain(StudyArm arm)
     {
-        var (_, interval) = Difference(job => job.Scores.Test.Accuracy, arm);
-        return interval switch
+        return Difference(job => job.Scores.Test.Accuracy, arm, onTest).Interval(Tail) switch
         {
             { Low: > 0 } => "smoothing gains accuracy",
             { High: < 0 } => "smoothing loses accuracy",
@@ -93,11 +103,7 @@ internal sealed class Findings
         };
     }
 
-    private (double Difference, Interval? Interval) Difference(Func<StudyJob, double> figure, StudyArm arm)
-    {
-        var difference = PairedDifference.Of(BySeed(arm, figure), BySeed(plain, figure));
-        return (difference.Mean, difference.Interval(Tail));
-    }
+    private PairedDifference Difference(Func<StudyJob, double> figure, StudyArm arm, double resolution) => PairedDifference.Of(BySeed(arm, figure), BySeed(plain, figure), resolution);
 
     private Dictionary<long, double> BySeed(StudyArm arm, Func<StudyJob, double> figure) => jobs[arm.Number].ToDictionary(job => job.Seed, figure);
 

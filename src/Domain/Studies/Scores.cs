@@ -3,7 +3,7 @@ using Temper.Domain.Calibration;
 namespace Temper.Domain.Studies;
 
 /// <summary>What a trained model is worth, in the few figures by which the jobs of a study are compared.</summary>
-/// <param name="Temperature">T, fitted on the whole validation split; 1 where it has no minimum, as when every image is right.</param>
+/// <param name="Temperature">T, fitted on the whole validation split: see <see cref="TemperatureFit"/>.</param>
 /// <param name="Validation">To choose by. What is after temperature is cross-fitted: see <see cref="OnValidation"/>.</param>
 /// <param name="Test">To report, never to choose by; after the temperature that was fitted on validation.</param>
 public sealed record Scores(double Temperature, SplitScores Validation, SplitScores Test)
@@ -11,26 +11,23 @@ public sealed record Scores(double Temperature, SplitScores Validation, SplitSco
     /// <param name="validation">At least two images.</param>
     public static Scores Of(LabelledLogits validation, LabelledLogits test)
     {
-        var temperature = FittedOn(validation, otherwise: 1);
-        return new(temperature, OnValidation(validation, temperature), SplitScores.Of(Predictions.Of(test), [Predictions.Of(test, temperature)]));
+        var temperature = TemperatureFit.On(validation).Temperature;
+        return new(temperature, OnValidation(validation), SplitScores.Of(Predictions.Of(test), [Predictions.Of(test, temperature)]));
     }
 
     /// <summary>
     /// T is fitted on one half of the images and judged on the other, then the other way round: a temperature judged on the images
     /// it was fitted on would look better than it is. The split is in random order, so every second image makes a half.
     /// </summary>
-    private static SplitScores OnValidation(LabelledLogits validation, double temperature)
+    private static SplitScores OnValidation(LabelledLogits validation)
     {
         LabelledLogits even = EverySecond(validation, 0), odd = EverySecond(validation, 1);
         return SplitScores.Of(Predictions.Of(validation),
         [
-            Predictions.Of(even, FittedOn(odd, otherwise: temperature)),
-            Predictions.Of(odd, FittedOn(even, otherwise: temperature)),
+            Predictions.Of(even, TemperatureFit.On(odd).Temperature),
+            Predictions.Of(odd, TemperatureFit.On(even).Temperature),
         ]);
     }
-
-    /// <summary>A half of which every image is right asks for T = 0, at which one mistake in the other half would outweigh everything.</summary>
-    private static double FittedOn(LabelledLogits logits, double otherwise) => TemperatureFit.On(logits) is { Note: null } fit ? fit.Temperature : otherwise;
 
     private static LabelledLogits EverySecond(LabelledLogits logits, int first)
     {

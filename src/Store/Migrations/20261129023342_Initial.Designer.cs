@@ -35,6 +35,12 @@ namespace Temper.Store.Migrations
                         .HasColumnType("integer")
                         .HasColumnName("arm");
 
+                    b.Property<int>("ComparedAtSeeds")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("integer")
+                        .HasDefaultValue(0)
+                        .HasColumnName("compared_at_seeds");
+
                     b.Property<int?>("DroppedAtSeeds")
                         .HasColumnType("integer")
                         .HasColumnName("dropped_at_seeds");
@@ -530,6 +536,12 @@ namespace Temper.Store.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("created_at")
                         .HasDefaultValueSql("clock_timestamp()");
+
+                    b.Property<double>("DeletedSeconds")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("double precision")
+                        .HasDefaultValue(0.0)
+                        .HasColumnName("deleted_seconds");
 
                     b.Property<string>("IdempotencyKey")
                         .HasColumnType("text")

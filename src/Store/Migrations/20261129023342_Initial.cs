@@ -23,6 +23,7 @@ namespace Temper.Store.Migrations
                     submitted = table.Column<string>(type: "jsonb", nullable: false),
                     idempotency_key = table.Column<string>(type: "text", nullable: true),
                     pinned = table.Column<bool>(type: "boolean", nullable: false, defaultValue: false),
+                    deleted_seconds = table.Column<double>(type: "double precision", nullable: false, defaultValue: 0.0),
                     created_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false, defaultValueSql: "clock_timestamp()")
                 },
                 constraints: table =>
@@ -59,7 +60,8 @@ namespace Temper.Store.Migrations
                     learning_rate = table.Column<double>(type: "double precision", nullable: false),
                     model = table.Column<string>(type: "text", nullable: false),
                     label_noise = table.Column<double>(type: "double precision", nullable: false),
-                    dropped_at_seeds = table.Column<int>(type: "integer", nullable: true)
+                    dropped_at_seeds = table.Column<int>(type: "integer", nullable: true),
+                    compared_at_seeds = table.Column<int>(type: "integer", nullable: false, defaultValue: 0)
                 },
                 constraints: table =>
                 {

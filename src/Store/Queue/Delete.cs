@@ -2,8 +2,33 @@ namespace Temper.Store.Queue;
 
 public sealed partial class JobQueue
 {
-    /// <summary>Deletes a job that is not running, with its epochs, attempts, checkpoint and model.</summary>
+    /// <summary>
+    /// Deletes a job that is not running, with its epochs, attempts, checkpoint and model. Its study keeps the time of its attempts, which
+    /// the budget has paid for.
+    /// </summary>
     /// <inheritdoc cref="CancelAsync"/>
     public Task<bool> DeleteAsync(Guid id, CancellationToken cancellationToken) =>
-        CommandAsync("DELETE FROM jobs WHERE id = @id AND state <> 'running' RETURNING id", id, cancellationToken);
+        // The study is locked before the job, as settling does: the other way round the two could wait for each other.
+        CommandAsync(
+            $"""
+            WITH study AS MATERIALIZED (SELECT id FROM studies WHERE id = (SELECT study_id FROM jobs WHERE id = @id) FOR UPDATE),
+            gone AS (
+                DELETE FROM jobs
+                WHERE id = @id AND state <> 'running' AND (study_id IS NULL OR study_id = (SELECT id FROM study))
+                RETURNING id, study_id, claimed_at, finished_at),
+            kept AS (
+                UPDATE studies SET deleted_seconds = deleted_seconds + {SecondsOf("gone")}
+                FROM gone WHERE studies.id = gone.study_id)
+            SELECT FROM gone
+            """, id, cancellationToken);
+
+    /// <summary>
+    /// As SQL: the seconds of all attempts of a job that have ended, 0 without any. Where retention has removed the attempts, those of the last one.
+    /// </summary>
+    /// <param name="job">The name of the row of jobs.</param>
+    internal static string SecondsOf(string job) =>
+        $"""
+        coalesce((SELECT sum(extract(epoch FROM past.ended_at - past.claimed_at)) FROM attempts past WHERE past.job_id = {job}.id),
+                 extract(epoch FROM {job}.finished_at - {job}.claimed_at), 0)::float8
+        """;
 }

@@ -19,4 +19,7 @@ public sealed class ArmRow
 
     /// <summary>After how many seeds successive halving dropped it; null while it is in the race.</summary>
     public int? DroppedAtSeeds { get; init; }
+
+    /// <summary>With how many seeds successive halving last compared it: each number of seeds is looked at once.</summary>
+    public int ComparedAtSeeds { get; init; }
 }

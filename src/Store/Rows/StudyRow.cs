@@ -24,5 +24,8 @@ public sealed class StudyRow
 
     public DateTimeOffset CreatedAt { get; init; }
 
+    /// <summary>Training time of the attempts of jobs that were deleted: they were trained for all that.</summary>
+    public double DeletedSeconds { get; init; }
+
     public List<ArmRow> Arms { get; init; } = [];
 }

@@ -52,33 +52,38 @@ public sealed partial class StudyQueue
     private static async Task DropLosersAsync(NpgsqlConnection connection, Guid id, StudySpec spec, CancellationToken cancellationToken)
     {
         var arms = await ArmsAsync(connection, id, cancellationToken);
-        var losses = await LossesAsync(connection, id, spec.Criterion, cancellationToken);
+        var jobs = await StudyReader.JobsAsync(connection, id, cancellationToken);
+        var diverged = DivergedArms.Of(spec, jobs, await StudyReader.FailedAsync(connection, id, cancellationToken));
+        var (byArm, resolution) = (jobs.ToLookup(job => job.Arm), spec.Criterion.Resolution(spec, jobs));
         var open = await OpenArmsAsync(connection, id, cancellationToken);
         foreach (var condition in arms.GroupBy(arm => arm.Arm.LabelNoise))
         {
-            // An arm that has lost seeds for good, to failures or its user, would hold all others up.
-            ArmLosses[] left = [.. condition.Where(arm => arm.DroppedAtSeeds is null).Select(arm => new ArmLosses(arm.Number, losses.GetValueOrDefault(arm.Number, []))).Where(arm => open.Contains(arm.Arm) || arm.BySeed.Count == spec.Seeds!.Count)];
-            foreach (var loser in Race.Losers(left, condition.Count()))
+            // An arm that has lost seeds for good, to failures or its user, would hold all others up; one that diverged beats none by its survivors.
+            ArmLosses[] left =
+            [
+                .. condition.Where(arm => arm.DroppedAtSeeds is null && !diverged.ContainsKey(arm.Number))
+                    .Select(arm => new ArmLosses(arm.Number, byArm[arm.Number].ToDictionary(job => job.Seed, job => job.Scores.Validation.LossBy(spec.Criterion))))
+                    .Where(arm => open.Contains(arm.Arm) || arm.BySeed.Count == spec.Seeds!.Count),
+            ];
+            if (Race.SeedsInCommon(left).Count is var seeds && (seeds < 2 || !await IsFirstLookAsync(connection, id, condition.Key, seeds, cancellationToken))) continue;
+            foreach (var loser in Race.Losers(left, condition.Count(), resolution))
             {
                 await ExecuteAsync(connection, "UPDATE arms SET dropped_at_seeds = @seeds WHERE study_id = @id AND arm = @arm", cancellationToken,
-                    new("id", id), new("arm", loser), new("seeds", losses[loser].Count));
+                    new("id", id), new("arm", loser), new("seeds", byArm[loser].Count()));
                 await ExecuteAsync(connection, JobQueue.Cancel($"arm = @arm AND {OfStudy}", DroppedArm), cancellationToken, new("id", id), new("arm", loser));
             }
         }
     }
 
-    private static async Task<Dictionary<int, Dictionary<long, double>>> LossesAsync(NpgsqlConnection connection, Guid id, Criterion criterion, CancellationToken cancellationToken)
+    /// <returns>Whether arms under this share of label noise were never compared with so many seeds, which they are from now on.</returns>
+    private static async Task<bool> IsFirstLookAsync(NpgsqlConnection connection, Guid id, double labelNoise, int seeds, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand($"SELECT arm, seed, {StudyReader.ScoresSql} FROM jobs JOIN scores ON job_id = id WHERE study_id = $1", connection);
-        command.Parameters.AddWithValue(id);
-        await using var row = await command.ExecuteReaderAsync(cancellationToken);
-        var losses = new Dictionary<int, Dictionary<long, double>>();
-        while (await row.ReadAsync(cancellationToken))
-        {
-            if (!losses.TryGetValue(row.GetInt32(0), out var bySeed)) losses[row.GetInt32(0)] = bySeed = [];
-            bySeed[row.GetInt64(1)] = ScoreColumns.Read(column => row.GetDouble(2 + column)).Validation.LossBy(criterion);
-        }
-        return losses;
+        await using var command = new NpgsqlCommand(
+            """
+            UPDATE arms SET compared_at_seeds = $3
+            WHERE study_id = $1 AND label_noise = $2 AND $3 > ALL (SELECT compared_at_seeds FROM arms WHERE study_id = $1 AND label_noise = $2)
+            """, connection) { Parameters = { new() { Value = id }, new() { Value = labelNoise }, new() { Value = seeds } } };
+        return await command.ExecuteNonQueryAsync(cancellationToken) > 0;
     }
 
     /// <summary>Arms with jobs that are not over.</summary>
@@ -92,11 +97,11 @@ public sealed partial class StudyQueue
         return open;
     }
 
-    /// <summary>Of every attempt that has ended, failed ones included.</summary>
+    /// <summary>Of every attempt that has ended, failed ones and those of deleted jobs included.</summary>
     private static async Task<double> MinutesAsync(NpgsqlConnection connection, Guid id, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
-            "SELECT coalesce(sum(extract(epoch FROM ended_at - attempts.claimed_at)) / 60, 0)::float8 FROM jobs JOIN attempts ON job_id = id WHERE study_id = $1", connection);
+            $"SELECT (deleted_seconds + (SELECT coalesce(sum({JobQueue.SecondsOf("jobs")}), 0) FROM jobs WHERE study_id = studies.id)) / 60 FROM studies WHERE id = $1", connection);
         command.Parameters.AddWithValue(id);
         return (double)(await command.ExecuteScalarAsync(cancellationToken))!;
     }

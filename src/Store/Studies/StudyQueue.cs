@@ -29,6 +29,16 @@ public sealed partial class StudyQueue(NpgsqlDataSource database)
     /// <summary>Says whether retention leaves the study and its jobs alone.</summary>
     public Task PinAsync(Guid id, bool pinned, CancellationToken cancellationToken) => CommandAsync($"UPDATE studies SET pinned = {pinned} WHERE id = @id", id, cancellationToken);
 
+    /// <summary>Each failed job, as <see cref="JobQueue.RetryAsync"/> does one, but not those of arms that halving dropped.</summary>
+    public Task RetryAsync(Guid id, CancellationToken cancellationToken) => CommandAsync(
+        $"""
+        UPDATE jobs SET {JobQueue.Again}
+        WHERE id = ANY (ARRAY(SELECT id FROM jobs JOIN arms USING (study_id, arm)
+                              WHERE study_id = @id AND state = 'failed' AND dropped_at_seeds IS NULL ORDER BY id FOR UPDATE OF jobs))
+          AND state = 'failed'
+        RETURNING {JobQueue.NotifyQueued}
+        """, id, cancellationToken);
+
     private async Task CommandAsync(string sql, Guid id, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(sql);

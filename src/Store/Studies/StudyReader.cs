@@ -3,6 +3,7 @@ using Npgsql;
 using Temper.Domain.Jobs;
 using Temper.Domain.Smoothing;
 using Temper.Domain.Studies;
+using Temper.Store.Queue;
 
 namespace Temper.Store.Studies;
 
@@ -13,7 +14,7 @@ public sealed record StudyState(Guid Id, long Sequence, StudySpec Spec, DateTime
 /// <param name="Jobs">How many jobs are in each state.</param>
 /// <param name="Scored">Jobs that the figures are of.</param>
 /// <param name="Figures">Mean and standard deviation over seeds, by the names of <see cref="StudyReader.Figures"/>; the deviation is null below two, each NaN where a value is not finite or the deviation beyond 1e140.</param>
-/// <param name="SecondsPerJob">Mean over those that succeeded; null without any.</param>
+/// <param name="SecondsPerJob">Of all attempts, mean over the jobs that succeeded; null without any.</param>
 public sealed record ArmState(
     StudyArm Arm, IReadOnlyDictionary<JobState, int> Jobs, int Scored, IReadOnlyDictionary<string, (double Mean, double? Deviation)> Figures, double? SecondsPerJob);
 
@@ -25,6 +26,11 @@ public sealed record StudySummary(Guid Id, long Sequence, StudySpec? Spec, DateT
 /// <summary>What an epoch gave, as a mean over the seeds of an arm; see <see cref="EpochMetrics"/> for the meanings.</summary>
 /// <param name="Seeds">Jobs that the means are over.</param>
 public sealed record MeanEpoch(int Epoch, int Seeds, double TrainLoss, double TrainAccuracy, double ValidationLoss, double ValidationAccuracy, double Ece, double SignedGap);
+
+/// <summary>How long jobs took.</summary>
+/// <param name="SecondsPerEpoch">The median.</param>
+/// <param name="Jobs">How many it is of.</param>
+public sealed record EarlierTimes(double SecondsPerEpoch, int Jobs);
 
 /// <summary>Reads studies, each answer by one statement.</summary>
 public sealed class StudyReader(NpgsqlDataSource database)
@@ -79,7 +85,7 @@ public sealed class StudyReader(NpgsqlDataSource database)
         SELECT studies.id, studies.sequence, spec::text, created_at, pinned, {ArmColumns}, jobs.*
         FROM studies JOIN arms ON study_id = id
         LEFT JOIN LATERAL (
-            SELECT {CountsSql}, avg(extract(epoch FROM finished_at - claimed_at)) FILTER (WHERE state = 'succeeded')::float8,
+            SELECT {CountsSql}, avg({JobQueue.SecondsOf("jobs")}) FILTER (WHERE state = 'succeeded'),
                    count(job_id)::int, {string.Join(", ", Figures.Values.Select(sql => $"{Mean(sql)}, {Deviation(sql)}"))}
             FROM jobs LEFT JOIN scores ON job_id = id WHERE jobs.study_id = studies.id AND jobs.arm = arms.arm) jobs ON true
         WHERE studies.id = $1 ORDER BY label_noise, model, learning_rate, smoothing DESC, epsilon
@@ -104,13 +110,45 @@ public sealed class StudyReader(NpgsqlDataSource database)
     /// <returns>The jobs that have succeeded and have scores; none where there is no such study.</returns>
     public async Task<IReadOnlyList<StudyJob>> JobsAsync(Guid id, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand($"SELECT id, arm, seed, train_accuracy, best_epoch, {ScoresSql} FROM jobs JOIN scores ON job_id = id WHERE study_id = $1 ORDER BY arm, seed");
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        return await JobsAsync(connection, id, cancellationToken);
+    }
+
+    /// <inheritdoc cref="JobsAsync(Guid, CancellationToken)"/>
+    internal static async Task<List<StudyJob>> JobsAsync(NpgsqlConnection connection, Guid id, CancellationToken cancellationToken)
+    {
+        // The length of a stored array is known without reading it.
+        await using var command = new NpgsqlCommand(
+            $"""
+            SELECT id, arm, seed, train_accuracy, best_epoch, octet_length(validation_labels) / 4, octet_length(test_labels) / 4, {ScoresSql}
+            FROM jobs JOIN scores ON scores.job_id = id LEFT JOIN models ON models.job_id = id WHERE study_id = $1 ORDER BY arm, seed
+            """, connection);
         command.Parameters.AddWithValue(id);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         var jobs = new List<StudyJob>();
         while (await row.ReadAsync(cancellationToken))
-            jobs.Add(new(row.GetGuid(0), row.GetInt32(1), row.GetInt64(2), row.GetDouble(3), row.GetInt32(4), ScoreColumns.Read(column => row.GetDouble(5 + column))));
+            jobs.Add(new(row.GetGuid(0), row.GetInt32(1), row.GetInt64(2), row.GetDouble(3), row.GetInt32(4), ScoreColumns.Read(column => row.GetDouble(7 + column)),
+                row.IsDBNull(5) ? null : row.GetInt32(5), row.IsDBNull(6) ? null : row.GetInt32(6)));
         return jobs;
+    }
+
+    /// <returns>The jobs that have failed, counted by arm and reason.</returns>
+    public async Task<IReadOnlyList<FailedJobs>> FailedAsync(Guid id, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        return await FailedAsync(connection, id, cancellationToken);
+    }
+
+    /// <inheritdoc cref="FailedAsync(Guid, CancellationToken)"/>
+    internal static async Task<IReadOnlyList<FailedJobs>> FailedAsync(NpgsqlConnection connection, Guid id, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(
+            "SELECT arm, coalesce(reason, 'for an unknown reason'), count(*)::int FROM jobs WHERE study_id = $1 AND state = 'failed' GROUP BY arm, reason ORDER BY arm, reason", connection);
+        command.Parameters.AddWithValue(id);
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        var failed = new List<FailedJobs>();
+        while (await row.ReadAsync(cancellationToken)) failed.Add(new(row.GetInt32(0), row.GetString(1), row.GetInt32(2)));
+        return failed;
     }
 
     /// <param name="epochs">Those to give: a long training has more than anyone can look at.</param>
@@ -167,16 +205,17 @@ public sealed class StudyReader(NpgsqlDataSource database)
         }
     }
 
-    /// <summary>Of a spec's job on earlier ones like it: median seconds an epoch, claim to end, over the latest 50, and how many there were.</summary>
-    public async Task<(double? SecondsPerEpoch, int Jobs)> TimesAsync(JobSpec spec, CancellationToken cancellationToken)
+    /// <summary>Of jobs like this one that have succeeded, the latest 50 on each kind of device: the median seconds an epoch, all attempts counted.</summary>
+    /// <returns>By kind of device, `cpu` or `cuda`.</returns>
+    public async Task<IReadOnlyDictionary<string, EarlierTimes>> TimesAsync(JobSpec spec, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
-            """
-            SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds), count(*)::int
-            FROM (SELECT (extract(epoch FROM finished_at - claimed_at) / (spec->>'epochs')::int)::float8 AS seconds
-                  FROM (SELECT * FROM jobs WHERE dataset = $1 AND state = 'succeeded' ORDER BY sequence DESC LIMIT 1000) latest
-                  WHERE spec->>'model' = $2 AND (spec->>'batchSize')::int = $3 AND coalesce(spec->>'width', '') = coalesce($4, '') AND coalesce(spec->>'widths', '') = coalesce($5::jsonb::text, '')
-                  ORDER BY sequence DESC LIMIT 50) times
+            $"""
+            SELECT kind, percentile_cont(0.5) WITHIN GROUP (ORDER BY {JobQueue.SecondsOf("alike")} / epochs), count(*)::int
+            FROM (SELECT id, kind, claimed_at, finished_at, (spec->>'epochs')::int AS epochs, row_number() OVER (PARTITION BY kind ORDER BY sequence DESC) AS place
+                  FROM (SELECT *, split_part(result->>'device', ':', 1) AS kind FROM jobs WHERE dataset = $1 AND state = 'succeeded' ORDER BY sequence DESC LIMIT 1000) latest
+                  WHERE spec->>'model' = $2 AND (spec->>'batchSize')::int = $3 AND coalesce(spec->>'width', '') = coalesce($4, '') AND coalesce(spec->>'widths', '') = coalesce($5::jsonb::text, '')) alike
+            WHERE place <= 50 GROUP BY kind
             """);
         command.Parameters.AddWithValue(spec.Dataset);
         command.Parameters.AddWithValue(Json.Name(spec.Model));
@@ -184,8 +223,9 @@ public sealed class StudyReader(NpgsqlDataSource database)
         command.Parameters.Add(new() { Value = (object?)spec.Width?.ToString() ?? DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Text });
         command.Parameters.Add(new() { Value = spec.Widths is null ? DBNull.Value : Json.Write(spec.Widths), NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Text });
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
-        await row.ReadAsync(cancellationToken);
-        return (row.IsDBNull(0) ? null : row.GetDouble(0), row.GetInt32(1));
+        var times = new Dictionary<string, EarlierTimes>();
+        while (await row.ReadAsync(cancellationToken)) times[row.GetString(0)] = new(row.GetDouble(1), row.GetInt32(2));
+        return times;
     }
 
     internal static StudyArm ReadArm(NpgsqlDataReader row, int first) => new(

@@ -82,7 +82,7 @@ public class CalibrationTests(ApiFixture fixture) : ApiTest(fixture)
         var report = await Api.GetAsync($"/jobs/{id}/calibration");
 
         Assert.Equal("insufficientData", report["before"]!["verdict"]!["name"]!.GetValue<string>());
-        Assert.Contains("the least allowed", report["temperatureFit"]!["note"]!.GetValue<string>());
+        Assert.Contains("half a mistake", report["temperatureFit"]!["note"]!.GetValue<string>());
         Assert.Equal(Value(report["before"]!, "signedGap", "value") + 0.25, Value(report["before"]!, "noiseFree", "signedGap"), 1e-12);
     }
 

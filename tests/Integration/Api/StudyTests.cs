@@ -90,7 +90,7 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     {
         var earlier = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0, epochs = 2 });
         await SucceedAsync(await ClaimAsync(), 0.1);
-        await Database.ExecuteAsync($"UPDATE jobs SET claimed_at = finished_at - interval '60 s' WHERE id = '{earlier}'");
+        await Database.ExecuteAsync($"UPDATE attempts SET claimed_at = ended_at - interval '60 s' WHERE job_id = '{earlier}'");
 
         var (response, check) = await SendAsync(HttpMethod.Post, "/studies?validateOnly=true", """{"job":{"dataset":"digits","epochs":4},"seeds":2}""");
 
@@ -103,6 +103,204 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal(0L, await Database.ScalarAsync<long>("SELECT count(*) FROM studies"));
         var (_, other) = await SendAsync(HttpMethod.Post, "/studies?validateOnly=true", """{"job":{"dataset":"digits","epochs":4,"model":"lenet5"}}""");
         Assert.Null(other!["estimate"]!["minutes"]);
+    }
+
+    /// <summary>A job that was rescued once and paused once took three attempts, of which its own row tells the last.</summary>
+    [Fact]
+    public async Task Estimate_OfJobsWithEarlierAttempts_CountsThemAll()
+    {
+        await Api.SubmitAsync(new { dataset = "digits", epsilon = 0, epochs = 2 });
+        await Queue.GiveBackAsync(await ClaimAsync(), "crashed", null, default);
+        await Database.ExecuteAsync("UPDATE jobs SET run_at = created_at");
+        await Queue.HandBackAsync(await ClaimAsync(), "shut down", default);
+        await SucceedAsync(await ClaimAsync(), 0.1);
+        await Database.ExecuteAsync("UPDATE attempts SET claimed_at = ended_at - interval '20 s'");
+
+        var (_, check) = await SendAsync(HttpMethod.Post, "/studies?validateOnly=true", """{"job":{"dataset":"digits","epochs":2}}""");
+
+        Assert.Equal(1, check!["estimate"]!["minutesPerJob"]!.GetValue<double>(), 0.01);
+    }
+
+    [Fact]
+    public async Task SecondsLeft_OfAStudyWithFailedAttempts_CountsThemAll()
+    {
+        var id = await SubmitSmallAsync();
+        await Queue.GiveBackAsync(await ClaimAsync(), "crashed", null, default);
+        await Database.ExecuteAsync("UPDATE jobs SET run_at = created_at");
+        await SucceedAsync(await ClaimAsync(), 0.1);
+        await Database.ExecuteAsync("UPDATE attempts SET claimed_at = ended_at - interval '50 s'");
+
+        Assert.Equal(300, (await Api.GetAsync($"/studies/{id}"))["progress"]!["secondsLeft"]!.GetValue<double>(), 1); // 3 jobs of 100 s, one after the other
+    }
+
+    [Fact]
+    public async Task Estimate_OfJobsOnTwoKindsOfDevices_TakesEachByItsOwn()
+    {
+        foreach (var (device, seconds) in new[] { ("cpu", 100), ("cuda:0", 10) })
+        {
+            var id = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0, epochs = 1 });
+            await SucceedAsync(await ClaimAsync(), 0.1, Result with { Device = device });
+            await Database.ExecuteAsync($"UPDATE attempts SET claimed_at = ended_at - interval '{seconds} s' WHERE job_id = '{id}'");
+        }
+        await Database.ExecuteAsync("DELETE FROM workers");
+        await Queue.HeartbeatAsync(WorkerIdentity.Create("cpu", 2), [], null, default);
+        await Queue.HeartbeatAsync(WorkerIdentity.Create("cuda", 1), [], null, default);
+
+        var both = await EstimateAsync("auto");
+        var cuda = await EstimateAsync("cuda");
+        var cpu = await EstimateAsync("cpu");
+
+        Assert.Equal([("cpu", 2), ("cuda", 1)], both["byDevice"]!.AsArray().Select(one => (one!["device"]!.GetValue<string>(), one["slots"]!.GetValue<int>())));
+        // In 100 s two slots do one job each and the third does ten: three slots' 300 s over twelve jobs.
+        Assert.Equal(25.0 / 60, both["minutesPerJob"]!.GetValue<double>(), 0.01);
+        Assert.Equal((1, 10.0), Of(cuda));
+        Assert.Equal((3, 100.0), Of(cpu)); // a job for the CPU takes that of any worker
+        Assert.All(new[] { both, cuda, cpu }, estimate => Assert.Null(estimate["note"]));
+
+        static (int Slots, double Seconds) Of(JsonNode estimate) => (estimate["slots"]!.GetValue<int>(), Math.Round(60 * estimate["minutesPerJob"]!.GetValue<double>()));
+
+        async Task<JsonNode> EstimateAsync(string device) =>
+            (await SendAsync(HttpMethod.Post, "/studies?validateOnly=true", $$$"""{"job":{"dataset":"digits","epochs":1,"device":"{{{device}}}"}}""")).Body!["estimate"]!;
+    }
+
+    [Fact]
+    public async Task Estimate_OfTheFirstStudy_SaysWhyItIsNull()
+    {
+        var (_, first) = await SendAsync(HttpMethod.Post, "/studies?validateOnly=true", """{"job":{"dataset":"kmnist","epochs":1}}""");
+
+        Assert.Null(first!["estimate"]!["trainingMinutes"]);
+        Assert.StartsWith("No job with this data set, batch size and widths has succeeded yet with each of the models", first["estimate"]!["note"]!.GetValue<string>());
+
+        await Api.SubmitAsync(new { dataset = "kmnist", epsilon = 0, epochs = 1 });
+        await SucceedAsync(await ClaimAsync(), 0.1);
+        await Database.ExecuteAsync("UPDATE workers SET heartbeat_at = heartbeat_at - interval '1 hour'");
+        var (_, second) = await SendAsync(HttpMethod.Post, "/studies?validateOnly=true", """{"job":{"dataset":"kmnist","epochs":1}}""");
+
+        Assert.NotNull(second!["estimate"]!["trainingMinutes"]);
+        Assert.Null(second["estimate"]!["minutes"]);
+        Assert.StartsWith("No worker that could run these jobs is alive", second["estimate"]!["note"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public async Task Budget_WhenAJobIsDeleted_DoesNotGetItsMinutesBack()
+    {
+        var studies = new StudyQueue(Database.DataSource);
+        var id = (await SubmitAsync(Small[..^1] + ""","budget":{"maxMinutes":10}}"""))["id"]!.GetValue<Guid>();
+        var job = await ClaimAsync();
+        await SucceedAsync(job, 0.1);
+        await Database.ExecuteAsync("UPDATE attempts SET claimed_at = ended_at - interval '11 min'");
+        Assert.Equal(HttpStatusCode.NoContent, (await Http.DeleteAsync($"/jobs/{job.Id}")).StatusCode);
+
+        await studies.SettleAsync(id, default);
+
+        Assert.Equal(3, (await Api.GetAsync($"/studies/{id}"))["progress"]!["cancelled"]!.GetValue<int>());
+        await SendAsync(HttpMethod.Post, $"/studies/{id}/extend", """{"budget":{"maxMinutes":10.9}}""");
+        Assert.Equal(3, (await Api.GetAsync($"/studies/{id}"))["progress"]!["cancelled"]!.GetValue<int>());
+    }
+
+    [Fact]
+    public async Task Retry_AStudy_QueuesWhatFailedAndNothingElse()
+    {
+        var id = await SubmitSmallAsync();
+        await SucceedAsync(await ClaimAsync(), 0.1);
+        var failed = await ClaimAsync();
+        await Queue.FailAsync(failed, "took too long", default);
+        await Queue.CancelAsync((await Api.GetAsync($"/jobs?study={id}&state=queued&limit=1"))["items"]![0]!["id"]!.GetValue<Guid>(), default);
+
+        var (response, study) = await SendAsync(HttpMethod.Post, $"/studies/{id}/retry");
+        var (_, again) = await SendAsync(HttpMethod.Post, $"/studies/{id}/retry");
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal($"/studies/{id}/retry", study!["links"]!["retry"]!.GetValue<string>());
+        Assert.Equal((1, 2, 0, 1), Counts(study));
+        Assert.Equal((1, 2, 0, 1), Counts(again!));
+        var job = await Api.JobAsync(failed.Id);
+        Assert.Equal(("queued", null), (State(job), job["reason"]?.GetValue<string>()));
+
+        static (int, int, int, int) Counts(JsonNode study) =>
+            (Count(study, "succeeded"), Count(study, "queued"), Count(study, "failed"), Count(study, "cancelled"));
+
+        static int Count(JsonNode study, string state) => study["progress"]![state]!.GetValue<int>();
+    }
+
+    [Fact]
+    public async Task Recommendation_OfAStudyWhoseJobsAllFailed_SaysWhy()
+    {
+        var id = await SubmitSmallAsync();
+        for (var i = 0; i < 4; i++) await Queue.FailAsync(await ClaimAsync(), i == 0 ? "The disk is full." : "The data set could not be had.", default);
+
+        var recommendation = await Api.GetAsync($"/studies/{id}/recommendation");
+
+        Assert.True(recommendation["isFinal"]!.GetValue<bool>());
+        Assert.Null(recommendation["epsilon"]);
+        Assert.Equal("No job has succeeded. 3 failed: The data set could not be had. 1 failed: The disk is full. 4 of 4 jobs failed.", recommendation["sentence"]!.GetValue<string>());
+        Assert.Equal("No arm can be judged.", recommendation["moreSeedsNote"]!.GetValue<string>());
+
+        await SendAsync(HttpMethod.Post, $"/studies/{id}/retry");
+        Assert.Equal("No job has succeeded yet.", (await Api.GetAsync($"/studies/{id}/recommendation"))["sentence"]!.GetValue<string>());
+        await SendAsync(HttpMethod.Post, $"/studies/{id}/cancel");
+        Assert.Equal("No job has succeeded. 4 of 4 jobs were cancelled.", (await Api.GetAsync($"/studies/{id}/recommendation"))["sentence"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public async Task Recommendation_OfAnArmThatDiverged_NamesItAndDoesNotRankItsSurvivors()
+    {
+        var id = (await SubmitAsync("""{"job":{"dataset":"digits","epochs":2},"epsilons":[0,0.1,0.3],"seeds":3,"criterion":"ece"}"""))["id"]!.GetValue<Guid>();
+        for (var i = 0; i < 9; i++)
+        {
+            var job = await ClaimAsync();
+            if (job.Spec is { Epsilon: 0.1, Seed: 1 }) await Queue.FailAsync(job, "Training diverged in epoch 1: the loss is no longer a finite number.", default);
+            else await SucceedAsync(job, (job.Spec.Epsilon == 0.1 ? 0.01 : 0.1 + job.Spec.Epsilon) + 0.001 * job.Spec.Seed * (1 + job.Spec.Epsilon));
+        }
+
+        var recommendation = await Api.GetAsync($"/studies/{id}/recommendation");
+
+        Assert.Equal(0, recommendation["epsilon"]!.GetValue<double>());
+        Assert.Contains("ε = 0.1 diverged with 1 of 3 seeds: not ranked by the seeds that went well.", recommendation["sentence"]!.GetValue<string>());
+        var arm = recommendation["byLabelNoise"]![0]!["arms"]!.AsArray().Single(arm => arm!["arm"]!["epsilon"]!.GetValue<double>() == 0.1)!;
+        Assert.Equal((1, false, false), (arm["diverged"]!.GetValue<int>(), arm["isJudged"]!.GetValue<bool>(), arm["isTied"]!.GetValue<bool>()));
+    }
+
+    /// <summary>What is left of an arm that diverged must not drop the others either.</summary>
+    [Fact]
+    public async Task Halving_WithAnArmThatDiverged_IsNotDecidedByItsSurvivors()
+    {
+        var studies = new StudyQueue(Database.DataSource);
+        var id = (await SubmitAsync("""{"job":{"dataset":"digits","epochs":2},"epsilons":[0,0.1,0.3],"seeds":5,"criterion":"ece","successiveHalving":true}"""))["id"]!.GetValue<Guid>();
+        for (var i = 0; i < 12; i++)
+        {
+            var job = await ClaimAsync();
+            if (job.Spec is { Epsilon: 0.1, Seed: 0 }) await Queue.FailAsync(job, "Training diverged in epoch 1: the loss is no longer a finite number.", default);
+            else await SucceedAsync(job, (job.Spec.Epsilon == 0.1 ? 0.01 : 0.5) + 0.0001 * ((7 * job.Spec.Seed + (long)(10 * job.Spec.Epsilon)) % 5));
+            await studies.SettleAsync(id, default);
+        }
+
+        Assert.All((await Api.GetAsync($"/studies/{id}"))["rows"]!.AsArray(), row => Assert.Null(row!["droppedAtSeeds"]));
+    }
+
+    [Fact]
+    public async Task Recommendation_ByAccuracyWithHalving_TakesTheImagesOfTheValidationSplit()
+    {
+        var studies = new StudyQueue(Database.DataSource);
+        var id = (await SubmitAsync("""{"job":{"dataset":"digits","epochs":2},"epsilons":[0,0.1],"seeds":4,"criterion":"accuracy","successiveHalving":true}"""))["id"]!.GetValue<Guid>();
+        for (var i = 0; i < 8; i++)
+        {
+            var job = await ClaimAsync();
+            // Of 40 images, one more is right at ε = 0.1 with every seed.
+            var right = (30 + job.Spec.Seed + (job.Spec.Epsilon == 0 ? 0 : 1)) / 40.0;
+            var split = new SplitScores(right, 0.2, 0.15, 0.1, 0.1, 0.01, 0.19, 0.01);
+            var logits = new StoredLogits(2, new byte[40 * 8], new byte[40 * 4], new byte[8], new byte[4], null);
+            Assert.True(await Queue.ReportAsync(job, [Metrics], null, default));
+            Assert.True(await Queue.SucceedAsync(job, Result, new([1], logits, new(1.5, split, split)), default));
+            await studies.SettleAsync(id, default);
+        }
+
+        var recommendation = await Api.GetAsync($"/studies/{id}/recommendation");
+
+        Assert.False(recommendation["differenceExists"]!.GetValue<bool>());
+        Assert.Equal(8, (await Api.GetAsync($"/studies/{id}"))["progress"]!["succeeded"]!.GetValue<int>());
+        Assert.Contains("is the same with every seed", recommendation["sentence"]!.GetValue<string>());
+        Assert.Equal([40], (await Api.GetAsync($"/studies/{id}/report?format=json"))["jobs"]!.AsArray().Select(job => job!["validationImages"]!.GetValue<int>()).Distinct());
     }
 
     [Fact]
@@ -436,6 +634,7 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     [InlineData("POST", "/cancel")]
     [InlineData("POST", "/pause")]
     [InlineData("POST", "/resume")]
+    [InlineData("POST", "/retry")]
     [InlineData("POST", "/extend")]
     public async Task Request_ForAStudyThatDoesNotExist_Is404(string method, string what)
     {
@@ -462,11 +661,11 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     }
 
     /// <summary>Two epochs, the second the better one, and the same figures on validation and test.</summary>
-    private async Task SucceedAsync(ClaimedJob job, double ece)
+    private async Task SucceedAsync(ClaimedJob job, double ece, JobResult? result = null)
     {
         Assert.True(await Queue.ReportAsync(job, [Metrics with { ValidationLoss = 0.3 }, Metrics with { Epoch = 2, TrainAccuracy = 0.97 }], null, default));
         var split = new SplitScores(0.9, 0.2, 0.15, ece, ece, 0.01, 0.19, 0.01);
-        Assert.True(await Queue.SucceedAsync(job, Result, new([1, 2, 3], null, new(1.5, split, split)), default));
+        Assert.True(await Queue.SucceedAsync(job, result ?? Result, new([1, 2, 3], null, new(1.5, split, split)), default));
     }
 
     private static string State(JsonNode shown) => shown["state"]!.GetValue<string>();

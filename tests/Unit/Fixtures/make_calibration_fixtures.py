@@ -171,7 +171,8 @@ def metrics(logits, labels, temperature, bins):
 
 
 def temperature(logits, labels):
-    """Root of the slope of the NLL in 1/T between T = 100 and T = 0.01, or the bound beyond which it lies; 1 where T changes nothing."""
+    """Root of the slope of the NLL in 1/T between T = 100 and T = 0.01, or the bound beyond which it lies; 1 where T changes nothing.
+    Where all are right, the T at which half a mistake is expected among them, 1 where less is expected at T = 1."""
     z = logits.astype(np.float64)
     if np.ptp(z, axis=1).max() == 0:
         return 1.0
@@ -180,6 +181,13 @@ def temperature(logits, labels):
     def slope(beta):
         return ((softmax(beta * z, axis=1) * z).sum(1) - right).mean()
 
+    def mistakes(beta):
+        return (1 - softmax(beta * z, axis=1).max(1)).sum()
+
+    if (right == z.max(1)).all():
+        if mistakes(1) <= 0.5:
+            return 1.0
+        return 0.01 if mistakes(100) > 0.5 else 1 / optimize.brentq(lambda beta: mistakes(beta) - 0.5, 1, 100, xtol=1e-14, rtol=1e-14)
     if slope(100) <= 0:
         return 0.01
     if slope(0.01) >= 0:

@@ -37,11 +37,6 @@ internal static class Answer
         ? $"{power.Seeds} seeds find a difference of {Numbers.Short(difference)} with a probability of {Numbers.Short(100 * power.Probability)} %, at a level of {Numbers.Short(100 * power.Level)} %"
         : "unknown before two arms have two seeds each";
 
-    private static string MoreSeeds(Recommendation answer) => answer switch
-    {
-        { MoreSeeds: { } more } => $"{more} would probably tell the two tied arms with the lowest means apart",
-        _ when answer.Arms.Count(arm => arm.IsTied) < 2 => "none: nothing is tied",
-        { Power.Seeds: < 2 } => "at least one, to tell arms apart at all",
-        _ => "not even 1000 would probably tell the two tied arms with the lowest means apart",
-    };
+    private static string MoreSeeds(Recommendation answer) =>
+        answer.MoreSeeds is { } more ? $"{more} would probably tell the two tied arms with the lowest means apart" : HtmlEncode(answer.MoreSeedsNote!);
 }

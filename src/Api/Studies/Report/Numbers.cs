@@ -1,4 +1,4 @@
-using System.Globalization;
+using Temper.Domain;
 
 namespace Temper.Api.Studies.Report;
 
@@ -13,14 +13,13 @@ internal static class Numbers
     private const string NotFinite = "–";
 
     /// <summary>With four significant digits at most.</summary>
-    public static string Short(double value) => double.IsFinite(value) ? value.ToString("G4", CultureInfo.InvariantCulture) : NotFinite;
+    public static string Short(double value) => double.IsFinite(value) ? Numeral.Of(value, "G4") : NotFinite;
 
     /// <summary>As it was given.</summary>
-    public static string Exact(double value) => value.ToString("R", CultureInfo.InvariantCulture);
+    public static string Exact(double value) => Numeral.Of(value, "R");
 
-    public static string Fixed(double value, int decimals) => !(Math.Abs(value) < Long)
-        ? Short(value)
-        : (Math.Round(value, decimals) + 0.0).ToString($"F{decimals}", CultureInfo.InvariantCulture); // + 0.0 makes −0 a 0
+    public static string Fixed(double value, int decimals) =>
+        Math.Abs(value) < Long ? Numeral.Of(Math.Round(value, decimals), $"F{decimals}") : Short(value);
 
     /// <summary>As many decimals as show two digits of the error, which is half the interval's width.</summary>
     public static (string Mean, string? HalfInterval) Mean(MeanOverSeeds mean)

@@ -16,9 +16,12 @@ public class TemperatureFitTests
     }
 
     [Theory]
-    [InlineData(new[] { 1f, 0, 0, 1 }, new[] { 0, 1 }, TemperatureFit.Smallest, "Every validation image is right")] // T → 0
-    [InlineData(new[] { 300f, 0, 0, 300 }, new[] { 0, 1 }, TemperatureFit.Smallest, "Every validation image is right")] // the slope underflows at one bound
-    [InlineData(new[] { 1e30f, 0, 0, 1e30f }, new[] { 0, 1 }, TemperatureFit.Smallest, "Every validation image is right")] // and at both
+    [InlineData(new[] { 1f, 0, 0, 1 }, new[] { 0, 1 }, 0.91023922662683744, "half a mistake among them")] // 2σ(−1/T) = ½ at T = 1/ln 3
+    [InlineData(new[] { 3f, 0, 0, 3 }, new[] { 0, 1 }, 1, "T stays 1")] // expects .095 mistakes, and more likelihood is to be had from no evidence
+    [InlineData(new[] { 1e-4f, 0, 0, 1e-4f }, new[] { 0, 1 }, TemperatureFit.Smallest, "Every validation image is right")] // expects half a mistake only below
+    [InlineData(new[] { 300f, 0, 0, 300 }, new[] { 0, 1 }, 1, "Every validation image is right")] // the slope underflows at one bound
+    [InlineData(new[] { 1e30f, 0, 0, 1e30f }, new[] { 0, 1 }, 1, "Every validation image is right")] // and at both
+    [InlineData(new[] { 1f, 1, 1, 0 }, new[] { 0, 0 }, 1, "T stays 1")] // a tie at the top stays one at every T
     [InlineData(new[] { 1f, 0, 0, 1 }, new[] { 1, 0 }, TemperatureFit.Largest, "say nothing of the labels, or the contrary")] // all wrong: T → ∞
     [InlineData(new[] { 1e30f, 0, 0, 1e30f }, new[] { 1, 0 }, TemperatureFit.Largest, "say nothing of the labels, or the contrary")]
     [InlineData(new[] { 3f, 3, -2, -2 }, new[] { 1, 0 }, 1, "all equal")] // nothing to scale
@@ -40,5 +43,20 @@ public class TemperatureFitTests
 
         Assert.Equal(scale > 1 ? TemperatureFit.Largest : TemperatureFit.Smallest, fit.Temperature, 1e-12);
         Assert.Contains(scale > 1 ? "far apart" : "close together", fit.Note);
+    }
+
+    /// <summary>Half a mistake among N is Jeffreys' estimate where none was seen: the more images, the surer the model may become.</summary>
+    [Theory]
+    [InlineData(10)]
+    [InlineData(400)]
+    [InlineData(6000)]
+    public void On_ImagesThatAreAllRight_AllowsTheConfidenceThatSoManyCanShow(int images)
+    {
+        var validation = new LabelledLogits([.. Enumerable.Range(0, images).SelectMany(i => new[] { 1 + i % 3, 0f, -1f })], new int[images], 3);
+
+        var fit = TemperatureFit.On(validation);
+
+        Assert.Equal(1 - 0.5 / images, Predictions.Of(validation, fit.Temperature).Confidences.Average(), 1e-9);
+        Assert.True(fit.NllAfter < fit.NllBefore);
     }
 }

@@ -161,6 +161,47 @@ public class UncertaintyTests
         Assert.StartsWith(start, verdict.Sentence);
     }
 
+    /// <summary>A test of 5 % is one-sided here: what it rejects lies above the limit shown, also where it lies within the middle 95 %.</summary>
+    [Fact]
+    public void Verdict_OfModelsNearTheLimit_RejectsJustWhatLiesAboveIt()
+    {
+        var within = 0;
+        for (var trial = 0; trial < 200; trial++)
+        {
+            var assessment = CalibrationAssessment.Of(SimulatedLogits.Draw(500, 1.12, trial), 1, null, new(Binning.Guo, 15, Resamples, trial));
+            var (verdict, ece) = (assessment.Verdict!, assessment.Ece);
+            var rejected = verdict.Name is not (VerdictName.Calibrated or VerdictName.InsufficientData);
+
+            Assert.Equal(rejected, ece.Value > ece.Chance!.Limit + 1e-12);
+            Assert.Contains($"ECE is {ece.Value:0.0000}, and chance alone would give {ece.Chance.Limit:0.0000} or less in 95 % of cases", verdict.Sentence);
+            if (rejected && ece.Value < ece.Chance.Band.High) within++;
+        }
+        Assert.InRange(within, 1, 50); // such stood beside a band that held them
+    }
+
+    [Theory]
+    [InlineData(18, null)]
+    [InlineData(20, 0.19)]
+    [InlineData(100, 0.95)]
+    [InlineData(139, 1.33)]
+    [InlineData(1000, 9.5)]
+    public void Limit_OfKnownDraws_IsTheLargestThatIsNotRejected(int draws, double? limit)
+    {
+        // p = (1 + those at least as large) / (1 + draws) below 5 %.
+        Assert.Equal(limit, Chance.Of([.. Enumerable.Range(0, draws).Select(i => i / 100.0)]).Limit);
+    }
+
+    [Fact]
+    public void Verdict_WhoseGapsIntervalCoversNone_SaysWhatMadeItSure()
+    {
+        // One error among 2000 at confidence .9999992: a bootstrap often draws none.
+        var logits = new LabelledLogits([.. Enumerable.Range(0, 2000).SelectMany(_ => new float[] { 14, 0 })], [.. Enumerable.Range(0, 2000).Select(i => i < 1 ? 1 : 0)], 2);
+
+        var verdict = CalibrationAssessment.Of(logits, 1, null, new(Binning.Guo, 15, 1000, 0)).Verdict!;
+
+        Assert.StartsWith("Over-confident: mean confidence is above accuracy by 0.0005 (chance alone would give a gap of 0.0000 to 0.0000); ", verdict.Sentence);
+    }
+
     [Fact]
     public void Verdict_ErrorsThatCancelOverTheBins_IsBothWays()
     {

@@ -40,14 +40,59 @@ public class ArmComparisonTests
         Assert.Equal((2, 0.5), (comparison.Between(0, 1).Seeds, comparison.Between(0, 1).Mean));
     }
 
+    /// <summary>One image of 400 more with each of three seeds: which way the last bits of the differences fall must not matter.</summary>
     [Fact]
-    public void Compare_DifferencesThatAreAllTheSame_ClaimsNothing()
+    public void Compare_ErrorRatesThatDifferByOneImageWithEverySeed_ClaimsNothing()
     {
-        var comparison = new ArmComparison([Losses(0, 0.25, 0.25), Losses(1, 0.5, 0.5)]);
+        foreach (var offset in Enumerable.Range(0, 300))
+        {
+            double[] Rates(int more) => [.. new[] { 59, 60, 61 }.Select(wrong => 1 - (400.0 - wrong - offset - more) / 400)];
+            var comparison = new ArmComparison([new(0, BySeed(Rates(0))), new(1, BySeed(Rates(1)))], resolution: 1.0 / 400);
 
-        Assert.False(comparison.DifferenceExists);
-        Assert.Equal([0, 1], comparison.Tied);
-        Assert.Null(comparison.SeedsToTell(comparison.Between(0, 1)));
+            var difference = comparison.Between(1, 0);
+            Assert.False(comparison.DifferenceExists);
+            Assert.True(difference.IsConstant);
+            Assert.Equal((1.0 / 400, 2), (difference.StandardDeviation!.Value, difference.Degrees));
+            Assert.Equal(StudentT.Tail(Math.Sqrt(3), 2), difference.PValue, 1e-9);
+            Assert.Equal(1 - difference.PValue, comparison.Between(0, 1).PValue, 1e-9);
+            // And no arm is dropped for it.
+            Assert.Empty(Race.Losers([new(0, BySeed(Rates(0))), new(1, BySeed(Rates(1)))], 2, 1.0 / 400));
+        }
+    }
+
+    [Fact]
+    public void Compare_ConstantDifferencesFarAboveTheResolution_AreDifferences()
+    {
+        var rates = new ArmComparison([Losses(0, 0.25, 0.25, 0.25), Losses(1, 0.5, 0.5, 0.5)], resolution: 1.0 / 400);
+        var continuous = new ArmComparison([Losses(0, 0.1, 0.2, 0.3), Losses(1, 0.2, 0.3, 0.4)]);
+
+        Assert.Equal([0], rates.Tied);
+        Assert.Equal([0], continuous.Tied);
+        Assert.True(continuous.Between(1, 0).IsConstant);
+        Assert.True(rates.Detectable(3) > 1.0 / 400);
+    }
+
+    [Fact]
+    public void Compare_ContinuousLossesThatDifferByRounding_ClaimsNothing()
+    {
+        var comparison = new ArmComparison([Losses(0, 0.1, 0.2, 0.3), Losses(1, 0.1 + 1e-9, 0.2 + 1e-9, 0.3 + 1e-9), Losses(2, 0.1, 0.2, 0.3), Losses(3, 0, 0, 0)]);
+
+        Assert.Equal(0.5, comparison.Between(2, 0).PValue);
+        Assert.InRange(comparison.Between(1, 0).PValue, 0.3, 0.7);
+        Assert.Equal(0.5, new ArmComparison([Losses(0, 0, 0), Losses(1, 0, 0)]).Between(0, 1).PValue);
+    }
+
+    /// <summary>A pair that scatters more than the pool is judged by its own spread, which has no more degrees than the pair.</summary>
+    [Fact]
+    public void Between_APairThatScattersMoreThanThePool_HasItsOwnDegreesOfFreedom()
+    {
+        var comparison = new ArmComparison([Losses(0, 0.1, 0.2, 0.3), Losses(1, 0.101, 0.2, 0.3), Losses(2, 0.1, 0.201, 0.3), Losses(3, 0.2, 0.2, 0.4)]);
+
+        Assert.Equal(2, comparison.Between(0, 3).Degrees);
+        Assert.InRange(comparison.Between(0, 1).Degrees, 3, 6);
+        var own = PairedDifference.Of(BySeed([0.2, 0.2, 0.4]), BySeed([0.1, 0.2, 0.3]));
+        Assert.Equal(own.StandardDeviation!.Value, comparison.Between(3, 0).StandardDeviation!.Value, 1e-12);
+        Assert.Equal(own.PValue, comparison.Between(3, 0).PValue, 1e-12);
     }
 
     [Fact]
@@ -151,5 +196,7 @@ public class ArmComparisonTests
         Assert.Empty(Race.Losers([left[0]], 3));
     }
 
-    private static ArmLosses Losses(int arm, params double[] losses) => new(arm, losses.Select((loss, seed) => (loss, seed)).ToDictionary(one => (long)one.seed, one => one.loss));
+    private static ArmLosses Losses(int arm, params double[] losses) => new(arm, BySeed(losses));
+
+    private static Dictionary<long, double> BySeed(double[] losses) => losses.Select((loss, seed) => (loss, seed)).ToDictionary(one => (long)one.seed, one => one.loss);
 }

@@ -50,7 +50,20 @@ public class ScoresTests
         var scores = Scores.Of(logits, Test);
 
         Assert.InRange(scores.Validation.NllAfterTemperature, 0, 2 * scores.Validation.Nll);
-        Assert.Equal(1, Scores.Of(new([3, 0, 3, 0, 3, 0, 3, 0], [0, 0, 0, 0], 2), Test).Temperature);
+    }
+
+    /// <summary>A smoothed model and a plain one that are the same but for a factor of their logits, and never wrong.</summary>
+    [Fact]
+    public void Of_ValidationWithoutAMistake_ComparesArmsAfterTheReportsTemperature()
+    {
+        static LabelledLogits Never(float gap) => new([.. Enumerable.Range(0, 40).SelectMany(i => new[] { gap + i % 4 / 4f * gap, 0f })], new int[40], 2);
+        var (smoothed, plain) = (Scores.Of(Never(1), Test), Scores.Of(Never(2), Test));
+
+        Assert.Equal(TemperatureFit.On(Never(1)).Temperature, smoothed.Temperature);
+        Assert.InRange(smoothed.Temperature, 0.1, 0.9);
+        Assert.True(smoothed.Validation.Nll > 2 * plain.Validation.Nll);
+        Assert.Equal(plain.Validation.NllAfterTemperature, smoothed.Validation.NllAfterTemperature, 1e-6);
+        Assert.Equal(plain.Validation.EceAfterTemperature, smoothed.Validation.EceAfterTemperature, 1e-6);
     }
 
     [Fact]

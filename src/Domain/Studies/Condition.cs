@@ -1,0 +1,147 @@
+using Temper.Domain.Smoothing;
+
+namespace Temper.Domain.Studies;
+
+/// <summary>The arms under one share of label noise.</summary>
+internal sealed class Condition
+{
+    private const int MostReasons = 3;
+
+    private readonly StudySpec study;
+    private readonly double noise;
+    private readonly bool isOneOfSeveral;
+    private readonly ILookup<int, StudyJob> jobs;
+    private readonly int classes;
+    private readonly IReadOnlyDictionary<int, int> diverged;
+    private readonly FailedJobs[] failed;
+    private readonly bool isOver;
+
+    /// <summary>As they came.</summary>
+    private readonly StudyArm[] arms;
+
+    /// <summary>With results, the lowest mean first, and last those that diverged with some seeds.</summary>
+    private readonly StudyArm[] ranked;
+
+    /// <summary>Of them those that the choice is between.</summary>
+    private readonly StudyArm[] judged;
+
+    private readonly IReadOnlyDictionary<int, double> means;
+    private readonly ArmComparison comparison;
+
+    public Condition(
+        StudySpec study, double noise, StudyArm[] arms, ILookup<int, StudyJob> jobs, IReadOnlyList<FailedJobs> failed,
+        IReadOnlyDictionary<int, int> diverged, bool isOver)
+    {
+        (this.arms, this.diverged, this.isOver) = (arms, diverged, isOver);
+        this.failed = [.. failed.Where(one => arms.Any(arm => arm.Number == one.Arm))];
+        // Without the axis that all its arms agree in, which their labels need not name.
+        (this.study, this.noise, isOneOfSeveral, this.jobs) = (study with { LabelNoise = null }, noise, study.LabelNoise is { Count: > 1 }, jobs);
+        classes = Datasets.DatasetCatalog.Find(study.Job.Dataset)!.Classes;
+        var known = arms.Where(arm => jobs.Contains(arm.Number)).ToArray();
+        var losses = known.ToDictionary(arm => arm.Number, arm => new ArmLosses(
+            arm.Number, jobs[arm.Number].ToDictionary(job => job.Seed, job => job.Scores.Validation.LossBy(study.Criterion))));
+        // What is left of an arm that diverged tells nothing of what its seeds are worth.
+        var adjusted = SeedAdjusted.Means([.. known.Where(arm => !Diverged(arm)).Select(arm => losses[arm.Number])]);
+        means = known.ToDictionary(
+            arm => arm.Number, arm => adjusted.TryGetValue(arm.Number, out var mean) ? mean : losses[arm.Number].BySeed.Values.Average());
+        ranked = [.. known.OrderBy(Diverged).ThenBy(arm => means[arm.Number])];
+        judged = Judged(ranked);
+        // What was dropped is not chosen from, but tells of the scatter, as it would in the full grid.
+        comparison = new ArmComparison(
+            ranked.Where(arm => judged.Contains(arm) || (arm.DroppedAtSeeds is not null && !Diverged(arm))).Select(arm => losses[arm.Number]),
+            rivals: arms.Length, resolution: study.Criterion.Resolution(study, known.SelectMany(arm => jobs[arm.Number])));
+    }
+
+    public Recommendation Recommend()
+    {
+        if (judged.Length == 0) return Nothing();
+        var seeds = judged.Max(Seeds);
+        var tied = arms.Where(arm => judged.Contains(arm) && comparison.Tied.Contains(arm.Number)).ToArray();
+        if (tied.Length == 0) tied = [judged[0]]; // arms beaten in a circle, which only differing sets of seeds can make
+        var chosen = tied.OrderBy(Smoothing).ThenBy(arm => means[arm.Number]).First();
+        var power = new Power(seeds, ArmComparison.Level, ArmComparison.WantedPower, comparison.Detectable(seeds));
+        var closest = tied.OrderBy(arm => means[arm.Number]).Take(2).OrderBy(arm => Array.IndexOf(arms, arm)).ToArray();
+        var needed = tied.Length < 2 ? null : comparison.SeedsToTell(comparison.Between(closest[1].Number, closest[0].Number));
+        var more = needed is null ? (int?)null : Math.Max(1, needed.Value - seeds);
+        var conclusion = new Conclusion(
+            study, isOneOfSeveral ? noise : null, DifferenceExists, chosen.Arm, Temperature(chosen), Arms(ranked.Where(arm => !Diverged(arm))),
+            Arms(tied), tied.Count(arm => Smoothing(arm) == Smoothing(chosen)), Nearest(chosen),
+            Arms(NotJudged(arm => arm.DroppedAtSeeds is null)), Arms(NotJudged(arm => arm.DroppedAtSeeds is not null)), Constant(), Divergences(),
+            power, Arms(closest), more);
+        return new(
+            noise, chosen.Arm.Epsilon, chosen.Arm, Temperature(chosen), DifferenceExists,
+            [.. tied.Select(arm => arm.Arm.Epsilon).Distinct().Order()], ranked[0].Arm.Epsilon,
+            power, more, more is null ? WhyNoMoreSeeds(tied.Length, seeds) : null, conclusion.Sentence(),
+            Findings.Of(study, chosen.Arm, [.. ranked.Where(arm => !Diverged(arm))], jobs), [.. ranked.Select(arm => Rank(arm, tied))]);
+    }
+
+    private Recommendation Nothing()
+    {
+        var sentence = ranked.Length > 0 || diverged.Keys.Any(number => arms.Any(arm => arm.Number == number))
+            ? $"No arm can be judged.{string.Concat(Divergences().Select(one => $" {one}."))}{Because()}"
+            : $"No job has succeeded{(isOver ? "" : " yet")}.{Because()}";
+        return new(
+            noise, null, null, null, false, [], null, new(0, ArmComparison.Level, ArmComparison.WantedPower, null), null, "No arm can be judged.",
+            sentence, [], [.. ranked.Select(arm => Rank(arm, []))]);
+    }
+
+    /// <summary>What failed jobs say, the most frequent reasons first.</summary>
+    private string Because() => string.Concat(failed.GroupBy(one => one.Reason, one => one.Jobs)
+        .OrderByDescending(reason => reason.Sum()).Take(MostReasons).Select(reason => $" {reason.Sum()} failed: {reason.Key.TrimEnd('.')}."));
+
+    private static string WhyNoMoreSeeds(int tied, int seeds) =>
+        tied < 2 ? "One arm alone may be the best: nothing is tied."
+        : seeds < 2 ? "One seed tells nothing of how far arms scatter: add at least one more."
+        : $"Not even {ArmComparison.MostSeeds} seeds would probably tell the two tied arms with the lowest means apart.";
+
+    private bool Diverged(StudyArm arm) => diverged.ContainsKey(arm.Number);
+
+    private IReadOnlyList<string> Divergences() =>
+        [.. arms.Where(Diverged).Select(arm => $"{arm.Arm.Label(study)} diverged with {diverged[arm.Number]} of {study.Seeds!.Count} seeds")];
+
+    /// <summary>With results and not judged for another reason than that they diverged.</summary>
+    private IEnumerable<StudyArm> NotJudged(Func<StudyArm, bool> which) =>
+        arms.Where(arm => ranked.Contains(arm) && !judged.Contains(arm) && !Diverged(arm) && which(arm));
+
+    /// <summary>
+    /// Arms that halving dropped are beaten already. One with under half of the seeds of another, because its jobs failed or are
+    /// still to come, could neither be told from any other nor be recommended in earnest.
+    /// </summary>
+    private StudyArm[] Judged(StudyArm[] ranked)
+    {
+        var known = ranked.Where(arm => !Diverged(arm)).ToArray();
+        var left = known.Where(arm => arm.DroppedAtSeeds is null).ToArray();
+        var most = left.Select(Seeds).DefaultIfEmpty().Max();
+        return left.Length == 0 ? known : [.. left.Where(arm => 2 * Seeds(arm) >= most)];
+    }
+
+    private (Arm, double, double)? Nearest(StudyArm chosen)
+    {
+        var others = judged.Where(arm => arm != chosen).ToArray();
+        return others.Length > 0 && others.All(arm => comparison.Between(arm.Number, chosen.Number).PValue <= comparison.PairLevel) ? (others[0].Arm, means[chosen.Number], means[others[0].Number]) : null;
+    }
+
+    /// <summary>Those whose difference to the lowest mean is the same with every seed.</summary>
+    private IReadOnlyList<Arm> Constant() =>
+        Arms(arms.Where(arm => judged.Contains(arm) && arm != judged[0] && comparison.Between(arm.Number, judged[0].Number).IsConstant));
+
+    private bool DifferenceExists => comparison.DifferenceExists || ranked.Any(arm => arm.DroppedAtSeeds is not null);
+
+    private RankedArm Rank(StudyArm arm, StudyArm[] tied)
+    {
+        var behind = !judged.Contains(arm) || arm == judged[0] ? null : comparison.Between(arm.Number, judged[0].Number);
+        return new(
+            arm.Arm, means[arm.Number], Seeds(arm), tied.Contains(arm), judged.Contains(arm), arm.DroppedAtSeeds,
+            behind?.Mean, behind?.Interval(comparison.LevelTested), behind?.StandardDeviation is null ? null : behind.PValue,
+            behind?.IsConstant ?? false, diverged.GetValueOrDefault(arm.Number));
+    }
+
+    private int Seeds(StudyArm arm) => jobs[arm.Number].Count();
+
+    private double Temperature(StudyArm arm) => Math.Exp(jobs[arm.Number].Average(job => Math.Log(job.Scores.Temperature)));
+
+    /// <summary>ε in one convention, so that arms of both compare.</summary>
+    private double Smoothing(StudyArm arm) => LabelSmoothing.Of(arm.Arm.Smoothing, arm.Arm.Epsilon, classes).EpsilonUniform;
+
+    private static IReadOnlyList<Arm> Arms(IEnumerable<StudyArm> arms) => [.. arms.Select(arm => arm.Arm)];
+}
