@@ -5,6 +5,7 @@ using System.Net.Http.Headers;
 using Npgsql;
 using NpgsqlTypes;
 using Temper.Domain.Jobs;
+using Temper.Domain.Serialization;
 using Temper.Store;
 using Temper.Store.Rows;
 

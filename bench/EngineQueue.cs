@@ -5,9 +5,11 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using NpgsqlTypes;
 using Temper.Domain.Jobs;
+using Temper.Domain.Serialization;
 using Temper.Store;
 using Temper.Store.Engine;
 using Temper.Store.Queue;
+using Temper.Worker.Slots;
 using Temper.Worker;
 using Temper.Worker.Engine;
 using Temper.Worker.Supervisor;
@@ -29,7 +31,7 @@ internal sealed class EngineQueue : IAsyncDisposable
     private readonly JobQueue queue;
     private readonly WorkerIdentity worker;
     private readonly SlotPool slots;
-    private readonly Doorbell doorbell = new();
+    private readonly JobNotifier notifier = new();
     private readonly List<Task> loops = [];
     private readonly BackgroundProcessingServer server;
 
@@ -41,11 +43,11 @@ internal sealed class EngineQueue : IAsyncDisposable
         this.slots = new(Enumerable.Range(0, slots).Select(_ => new EmptySlot(queue, worker, onClaimed, onStarted, onSucceeded)));
         queue.HeartbeatAsync(worker, [], null, default).Wait();
         loops.Add(BeatAsync());
-        var listening = doorbell.NextRing;
-        loops.Add(new Presence(worker, queue, doorbell, new WorkerOptions { Home = ".", ConnectionString = connectionString }, NullLogger.Instance) { OnStop = (_, _) => { } }.RunAsync(ending.Token));
+        var listening = notifier.NextNotice;
+        loops.Add(new Presence(worker, queue, notifier, new WorkerOptions { Home = ".", ConnectionString = connectionString }, NullLogger.Instance) { OnStop = (_, _) => { } }.RunAsync(ending.Token));
         listening.Wait();
         JobStorage? storage = null;
-        var claims = new ClaimingQueue(database, this.slots, doorbell, NullLogger.Instance) { Storage = () => storage! };
+        var claims = new ClaimingQueue(database, this.slots, notifier, NullLogger.Instance) { Storage = () => storage! };
         storage = EngineStorage.Open(connectionString, claims, EngineServer.Connections(slots), EngineServer.CommandSeconds);
         server = EngineServer.Start(storage, worker, new Temper.Worker.Engine.TrainingJob(claims, queue, ending.Token), new Housekeeping(database, new(), NullLogger.Instance), new AttemptSweep(queue, worker, NullLogger.Instance), NullLogger.Instance);
     }

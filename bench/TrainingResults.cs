@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
+using Temper.Worker.Messages;
 using Temper.Worker;
 using Temper.Worker.Datasets;
 using Temper.Worker.Runner;

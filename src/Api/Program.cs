@@ -10,6 +10,7 @@ using Temper.Api.Jobs;
 using Temper.Api.Studies;
 using Temper.Api.Version;
 using Temper.Api.Workers;
+using Temper.Domain.Serialization;
 using Temper.Store;
 using Temper.Store.Queue;
 using Temper.Store.Studies;

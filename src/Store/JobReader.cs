@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Npgsql;
 using Temper.Domain.Jobs;
+using Temper.Domain.Serialization;
 using Temper.Store.Rows;
 
 namespace Temper.Store;

@@ -1,5 +1,6 @@
 using Npgsql;
 using Temper.Store;
+using Temper.Worker.Messages;
 using Temper.Worker;
 using Temper.Worker.Runner;
 using Temper.Worker.Supervisor;

@@ -5,6 +5,7 @@ using Temper.Worker.Datasets.Digits;
 namespace Temper.EndToEnd;
 
 /// <summary>What the service says of models it really trained, checked from outside.</summary>
+[Collection(AloneCollection.Name)]
 public class CalibrationTests : EndToEndTest
 {
     [Fact]

@@ -1,5 +1,6 @@
 namespace Temper.EndToEnd;
 
+[Collection(AloneCollection.Name)]
 public class ManyJobsTests : EndToEndTest
 {
     [Fact]

@@ -3,6 +3,7 @@ using System.Diagnostics;
 namespace Temper.EndToEnd;
 
 /// <summary>What a newcomer types.</summary>
+[Collection(AloneCollection.Name)]
 public sealed class RunScriptTests : IAsyncLifetime
 {
     private readonly string home = Directory.CreateTempSubdirectory("temper-run-").FullName;

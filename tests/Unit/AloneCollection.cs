@@ -2,7 +2,7 @@ namespace Temper.Unit;
 
 /// <summary>
 /// One at a time and beside nothing else: libtorch's random generator belongs to the process, and so do the counts of
-/// tensors and the memory that some tests look at; the simulated schedules take every core.
+/// tensors and the memory that some tests look at.
 /// </summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
 public sealed class AloneCollection

@@ -28,20 +28,14 @@ internal static class CalibrationEndpoints
         jobs.MapGet("/calibration", ReportAsync)
             .ProducesValidationProblem()
             .Produces<CalibrationReport>()
-            .Produces(StatusCodes.Status304NotModified)
-            .WithSummary("Get the calibration report")
-            .WithDescription("Recomputed in float64 from the stored test logits, before and after a temperature fitted on the validation split. Every figure comes with its uncertainty; the verdict rests on a consistency test. Answers 304 to a matching If-None-Match.");
+            .Produces(StatusCodes.Status304NotModified);
 
         jobs.MapGet("/logits", LogitsAsync)
             .ProducesValidationProblem()
-            .Produces<Stream>(StatusCodes.Status200OK, "application/zip")
-            .WithSummary("Download logits")
-            .WithDescription("NumPy's npz: `logits` float32 N×K and `labels` int32 N, of `split=test` or `split=validation`.");
+            .Produces<Stream>(StatusCodes.Status200OK, "application/zip");
 
         jobs.MapGet("/model", ModelAsync)
-            .Produces<Stream>(StatusCodes.Status200OK, "application/octet-stream")
-            .WithSummary("Download the weights")
-            .WithDescription("safetensors, keys as in PyTorch (`conv1.weight` …); its metadata tells how images were normalized.");
+            .Produces<Stream>(StatusCodes.Status200OK, "application/octet-stream");
     }
 
     private static async Task<IResult> ReportAsync(HttpRequest request, TemperDb db, Guid id, [AsParameters] ReportQuery query, CancellationToken cancellation)

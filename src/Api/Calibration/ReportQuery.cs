@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.AspNetCore.Mvc;
 using Temper.Api.Http;
 using Temper.Domain.Calibration;
+using Temper.Domain.Serialization;
 using Temper.Store;
 
 namespace Temper.Api.Calibration;

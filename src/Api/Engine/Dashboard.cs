@@ -14,7 +14,7 @@ namespace Temper.Api.Engine;
 /// </summary>
 internal static class Dashboard
 {
-    public const string Path = "/hangfire";
+    private const string Path = ApiKeys.DashboardPath;
 
     private const int Connections = 8, CommandSeconds = 5;
 

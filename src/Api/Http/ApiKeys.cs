@@ -2,7 +2,6 @@ using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Primitives;
-using Temper.Api.Engine;
 
 namespace Temper.Api.Http;
 
@@ -23,6 +22,9 @@ internal sealed class ApiKeys
         digests = [.. keys.Select(Digest)];
     }
 
+    /// <summary>Where Hangfire's dashboard is.</summary>
+    public const string DashboardPath = "/hangfire";
+
     public bool Any => digests.Length > 0;
 
     /// <summary>Health and documentation tell nothing of anyone's jobs.</summary>
@@ -33,7 +35,7 @@ internal sealed class ApiKeys
     public string ClientOf(HttpContext context) => Any ? context.Request.Headers.Authorization.ToString() : context.Connection.RemoteIpAddress?.ToString() ?? "";
 
     /// <summary>Whether a browser is to ask its user for a key.</summary>
-    public static bool IsForBrowsers(PathString path) => path.StartsWithSegments(Dashboard.Path);
+    public static bool IsForBrowsers(PathString path) => path.StartsWithSegments(DashboardPath);
 
     private bool Knows(StringValues authorization)
     {

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 using Temper.Domain.Jobs;
+using Temper.Domain.Serialization;
 using Temper.Store;
 
 namespace Temper.Api.Http;

@@ -1,6 +1,7 @@
 using Microsoft.EntityFrameworkCore;
 using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
+using Temper.Domain.Serialization;
 using Temper.Domain.Smoothing;
 using Temper.Store;
 using Temper.Store.Rows;

@@ -6,6 +6,7 @@ using Microsoft.EntityFrameworkCore;
 using Temper.Api.Http;
 using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
+using Temper.Domain.Serialization;
 using Temper.Store;
 using Temper.Store.Queue;
 using Temper.Store.Rows;
@@ -40,32 +41,22 @@ internal static class JobEndpoints
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
             .ProducesProblem(StatusCodes.Status422UnprocessableEntity)
-            .ProducesProblem(StatusCodes.Status429TooManyRequests)
-            .WithSummary("Submit a job")
-            .WithDescription("Stores the job and queues it. Only `dataset`, `epsilon` and `epochs` are required. The answer shows the whole spec, defaults filled in; poll `links.self` until `isTerminal`. `advice` tells what ε is likely to do to calibration, from earlier jobs. With `validateOnly=true` the spec is checked and answered (200), and nothing is stored. With an `Idempotency-Key`, sending the same again gives the same job; another spec under that key is a 422. While too many jobs wait, 429 with `Retry-After`.");
+            .ProducesProblem(StatusCodes.Status429TooManyRequests);
 
         jobs.MapGet("/", ListAsync)
-            .ProducesValidationProblem()
-            .WithSummary("List jobs")
-            .WithDescription("Newest first. Pass `next` of a page as `cursor` to get the following one.");
+            .ProducesValidationProblem();
 
         jobs.MapGet("/{id:guid}", FindAsync)
             .Produces(StatusCodes.Status304NotModified)
-            .ProducesProblem(StatusCodes.Status404NotFound)
-            .WithSummary("Get a job")
-            .WithDescription("Its spec, state and progress, and when it has succeeded the result on the test set. Answers 304 to a matching If-None-Match.");
+            .ProducesProblem(StatusCodes.Status404NotFound);
 
         jobs.MapGet("/{id:guid}/metrics", MetricsAsync)
             .Produces(StatusCodes.Status304NotModified)
             .ProducesValidationProblem()
-            .ProducesProblem(StatusCodes.Status404NotFound)
-            .WithSummary("Get the metrics of a job's epochs")
-            .WithDescription("One item per finished epoch; it grows while the job trains. Validation figures are against hard labels. Answers 304 to a matching If-None-Match.");
+            .ProducesProblem(StatusCodes.Status404NotFound);
 
         jobs.MapGet("/{id:guid}/attempts", AttemptsAsync)
-            .ProducesProblem(StatusCodes.Status404NotFound)
-            .WithSummary("Get the attempts at a job")
-            .WithDescription("Who tried, when, how it ended and why, oldest first; the last one may be under way. A failed one carries the last lines that its runner wrote on standard error.");
+            .ProducesProblem(StatusCodes.Status404NotFound);
 
         jobs.MapVerbs();
         jobs.MapPinning();

@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Temper.Api.Http;
 using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
+using Temper.Domain.Serialization;
 using Temper.Store;
 using Temper.Store.Rows;
 

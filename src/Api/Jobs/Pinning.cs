@@ -10,16 +10,14 @@ internal static class Pinning
 {
     public static void MapPinning(this RouteGroupBuilder jobs)
     {
-        Map("pin", "Pin a job", "Retention removes nothing of it as long as it is pinned.", pinned: true);
-        Map("unpin", "Unpin a job", "Retention applies to it again.", pinned: false);
+        Map("pin", pinned: true);
+        Map("unpin", pinned: false);
 
-        void Map(string verb, string summary, string description, bool pinned) =>
+        void Map(string verb, bool pinned) =>
             jobs.MapPost($"/{{id:guid}}/{verb}", async Task<Results<Ok<JobResponse>, ProblemHttpResult>> (JobQueue queue, JobReader reader, Guid id, CancellationToken cancellation) =>
                     await queue.PinAsync(id, pinned, cancellation) && await reader.FindAsync(id) is var (job, _)
                         ? TypedResults.Ok(JobResponse.Of(job))
                         : Problems.NoSuchJob(id))
-                .ProducesProblem(StatusCodes.Status404NotFound)
-                .WithSummary(summary)
-                .WithDescription($"{description} Asking again is harmless.");
+                .ProducesProblem(StatusCodes.Status404NotFound);
     }
 }

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Temper.Api.Http;
 using Temper.Domain.Jobs;
+using Temper.Domain.Serialization;
 using Temper.Store;
 using Temper.Store.Queue;
 using Temper.Store.Rows;
@@ -17,15 +18,11 @@ internal static class ReproductionEndpoints
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict)
             .ProducesProblem(StatusCodes.Status422UnprocessableEntity)
-            .ProducesProblem(StatusCodes.Status429TooManyRequests)
-            .WithSummary("Run a job's spec once more")
-            .WithDescription("Queues a job with the spec of one that has succeeded. When it has succeeded too, its `/reproduction` says whether the same came out. With an `Idempotency-Key`, sending it again gives the same job.");
+            .ProducesProblem(StatusCodes.Status429TooManyRequests);
 
         jobs.MapGet("/{id:guid}/reproduction", CompareAsync)
             .ProducesProblem(StatusCodes.Status404NotFound)
-            .ProducesProblem(StatusCodes.Status409Conflict)
-            .WithSummary("Compare a repeated job with its original")
-            .WithDescription("Bit-equal, equal within tolerance, or different, and what else changed between the two runs: data, build, libtorch, device, threads.");
+            .ProducesProblem(StatusCodes.Status409Conflict);
     }
 
     private static async Task<Results<Accepted<JobResponse>, ProblemHttpResult>> ReproduceAsync(

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Temper.Api.Http;
 using Temper.Domain.Jobs;
+using Temper.Domain.Serialization;
 using Temper.Store;
 using Temper.Store.Queue;
 
@@ -16,30 +17,26 @@ internal static class VerbEndpoints
 {
     public static void MapVerbs(this RouteGroupBuilder jobs)
     {
-        Map("cancel", "Cancel a job", "A queued or paused job is cancelled at once (200). A running job is asked to stop and shows as `cancelling` (202); the epochs it has reported stay. Asking again is harmless.",
+        Map("cancel",
             (JobReader reader, JobQueue queue, Guid id, CancellationToken cancellation) =>
                 ApplyAsync(reader, id, JobVerb.Cancel, () => queue.CancelAsync(id, cancellation), [ShownState.Cancelled]));
-        Map("pause", "Pause a job", "A queued job is set aside at once (200). A running job makes a checkpoint and frees its slot, and shows as `pausing` until then (202). Asking again is harmless.",
+        Map("pause",
             (JobReader reader, JobQueue queue, Guid id, CancellationToken cancellation) =>
                 ApplyAsync(reader, id, JobVerb.Pause, () => queue.PauseAsync(id, cancellation), [ShownState.Paused, ShownState.Pausing]));
-        Map("resume", "Resume a paused job", "It is queued again, where its age and priority put it, and goes on from its checkpoint on any worker. Asking again is harmless.",
+        Map("resume",
             (JobReader reader, JobQueue queue, Guid id, CancellationToken cancellation) =>
                 ApplyAsync(reader, id, JobVerb.Resume, () => queue.ResumeAsync(id, cancellation), [ShownState.Queued, ShownState.Running]));
-        Map("retry", "Retry a failed or cancelled job", "It is queued again with all its attempts before it, and goes on from its last checkpoint, if there is one. With `fresh=true` its epochs and checkpoint are deleted and it begins anew. Asking again is harmless.", RetryAsync)
+        Map("retry", RetryAsync)
             .ProducesValidationProblem();
 
         jobs.MapDelete("/{id:guid}", DeleteAsync)
             .ProducesProblem(StatusCodes.Status404NotFound)
-            .ProducesProblem(StatusCodes.Status409Conflict)
-            .WithSummary("Delete a job")
-            .WithDescription("With its metrics, attempts, logits and model. A running job has to be cancelled or paused first. Asking again is harmless: 404, it is gone.");
+            .ProducesProblem(StatusCodes.Status409Conflict);
 
-        RouteHandlerBuilder Map(string verb, string summary, string description, Delegate handler) =>
+        RouteHandlerBuilder Map(string verb, Delegate handler) =>
             jobs.MapPost($"/{{id:guid}}/{verb}", handler)
                 .ProducesProblem(StatusCodes.Status404NotFound)
-                .ProducesProblem(StatusCodes.Status409Conflict)
-                .WithSummary(summary)
-                .WithDescription(description);
+                .ProducesProblem(StatusCodes.Status409Conflict);
     }
 
     private static async Task<Results<Ok<JobResponse>, Accepted<JobResponse>, ProblemHttpResult>> RetryAsync(

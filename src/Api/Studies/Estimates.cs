@@ -1,5 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using Temper.Domain.Jobs;
+using Temper.Domain.Serialization;
 using Temper.Domain.Studies;
 using Temper.Store;
 using Temper.Store.Rows;

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Temper.Api.Http;
 using Temper.Api.Jobs;
+using Temper.Domain.Serialization;
 using Temper.Domain.Studies;
 using Temper.Store;
 using Temper.Store.Studies;
@@ -24,26 +25,18 @@ internal static class StudyEndpoints
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
             .ProducesProblem(StatusCodes.Status422UnprocessableEntity)
-            .ProducesProblem(StatusCodes.Status429TooManyRequests)
-            .WithSummary("Submit a study")
-            .WithDescription("Queues a job for each combination of the grid with each seed, all or none. Only `job` is required: a job spec, whose ε the grid replaces. Poll `links.self` until `isTerminal`, then ask `links.recommendation`. With `validateOnly=true` the study is checked and its cost estimated (200), and nothing is stored. With an `Idempotency-Key`, sending the same again gives the same study.");
+            .ProducesProblem(StatusCodes.Status429TooManyRequests);
 
         studies.MapGet("/", ListAsync)
-            .ProducesValidationProblem()
-            .WithSummary("List studies")
-            .WithDescription("Newest first. Pass `next` of a page as `cursor` to get the following one.");
+            .ProducesValidationProblem();
 
         studies.MapGet("/{id:guid}", FindAsync)
             .Produces<StudyResponse>(StatusCodes.Status200OK, "application/json", "text/csv")
             .ProducesValidationProblem()
-            .ProducesProblem(StatusCodes.Status404NotFound)
-            .WithSummary("Get a study")
-            .WithDescription("Its state and progress, and for each ε means over seeds with 95 % intervals. As CSV with `format=csv`.");
+            .ProducesProblem(StatusCodes.Status404NotFound);
 
         studies.MapGet("/{id:guid}/recommendation", RecommendAsync)
-            .ProducesProblem(StatusCodes.Status404NotFound)
-            .WithSummary("Get what a study recommends")
-            .WithDescription("The ε to use by the study's criterion on validation, which ε are statistically tied with the best, what so many seeds can find and how many more would settle a tie, and in plain sentences what smoothing does here. While jobs are left, how it stands so far.");
+            .ProducesProblem(StatusCodes.Status404NotFound);
 
         studies.MapStudyVerbs();
         studies.MapStudyReport();

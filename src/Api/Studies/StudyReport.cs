@@ -20,9 +20,7 @@ internal static class StudyReport
     public static void MapStudyReport(this RouteGroupBuilder studies) => studies.MapGet("/{id:guid}/report", ReportAsync)
         .Produces<StudyReportResponse>(StatusCodes.Status200OK, "application/json", "text/html")
         .ProducesValidationProblem()
-        .ProducesProblem(StatusCodes.Status404NotFound)
-        .WithSummary("Export a study")
-        .WithDescription("Everything about it in one document: its rows, what it recommends, charts of each figure over ε, reliability diagrams and learning curves. A page that needs nothing else, or with `format=json` the numbers behind it. While jobs are left, how it stands so far.");
+        .ProducesProblem(StatusCodes.Status404NotFound);
 
     private static async Task<IResult> ReportAsync(
         HttpRequest request, StudyReader reader, TemperDb db, Guid id, [FromQuery, Description("html or json; html when absent.")] string? format, CancellationToken cancellation)

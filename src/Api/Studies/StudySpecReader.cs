@@ -2,6 +2,7 @@ using System.Text.Json;
 using Temper.Api.Http;
 using Temper.Api.Jobs;
 using Temper.Domain.Jobs;
+using Temper.Domain.Serialization;
 using Temper.Domain.Studies;
 using Temper.Store;
 

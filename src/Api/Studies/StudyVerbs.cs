@@ -12,13 +12,13 @@ internal static class StudyVerbs
 {
     public static void MapStudyVerbs(this RouteGroupBuilder studies)
     {
-        Map("cancel", "Cancel a study", "Jobs that wait are cancelled at once, running ones are asked to stop. What has succeeded stays.", (queue, id, cancellation) => queue.CancelAsync(id, cancellation));
-        Map("pause", "Pause a study", "Jobs that wait are set aside at once; running ones make a checkpoint and free their slots.", (queue, id, cancellation) => queue.PauseAsync(id, cancellation));
-        Map("resume", "Resume a study", "Its paused jobs are queued again and go on from their checkpoints.", (queue, id, cancellation) => queue.ResumeAsync(id, cancellation));
-        Map("pin", "Pin a study", "Retention removes nothing of it or its jobs as long as it is pinned.", (queue, id, cancellation) => queue.PinAsync(id, true, cancellation));
-        Map("unpin", "Unpin a study", "Retention applies to it again.", (queue, id, cancellation) => queue.PinAsync(id, false, cancellation));
+        Map("cancel", (queue, id, cancellation) => queue.CancelAsync(id, cancellation));
+        Map("pause", (queue, id, cancellation) => queue.PauseAsync(id, cancellation));
+        Map("resume", (queue, id, cancellation) => queue.ResumeAsync(id, cancellation));
+        Map("pin", (queue, id, cancellation) => queue.PinAsync(id, true, cancellation));
+        Map("unpin", (queue, id, cancellation) => queue.PinAsync(id, false, cancellation));
 
-        Map("retry", "Retry what failed in a study", "Its failed jobs are queued again with all their attempts before them, and go on from their checkpoints. Those of arms that halving dropped are left.", (queue, id, cancellation) => queue.RetryAsync(id, cancellation));
+        Map("retry", (queue, id, cancellation) => queue.RetryAsync(id, cancellation));
 
         studies.MapPost("/{id:guid}/extend", ExtendAsync)
             .Accepts<StudyExtension>("application/json")
@@ -26,26 +26,20 @@ internal static class StudyVerbs
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
-            .ProducesProblem(StatusCodes.Status429TooManyRequests)
-            .WithSummary("Extend a study")
-            .WithDescription("Adds ε, seeds or both, and queues the jobs that the wider grid has and the study lacks; a new `budget` takes the place of the old one, and where it has minutes left, what was cancelled for want of them is queued again. What is there already is left as it is, so asking again for the same ε and listed seeds is harmless.");
+            .ProducesProblem(StatusCodes.Status429TooManyRequests);
 
         studies.MapDelete("/{id:guid}", DeleteAsync)
             .ProducesProblem(StatusCodes.Status404NotFound)
-            .ProducesProblem(StatusCodes.Status409Conflict)
-            .WithSummary("Delete a study")
-            .WithDescription("With all its jobs, their metrics, logits and models. While a job of it runs, 409: cancel or pause it first.");
+            .ProducesProblem(StatusCodes.Status409Conflict);
 
-        void Map(string verb, string summary, string description, Func<StudyQueue, Guid, CancellationToken, Task> apply) =>
+        void Map(string verb, Func<StudyQueue, Guid, CancellationToken, Task> apply) =>
             studies.MapPost($"/{{id:guid}}/{verb}", async Task<Results<Ok<StudyResponse>, ProblemHttpResult>> (StudyQueue queue, StudyReader reader, Guid id, CancellationToken cancellation) =>
                 {
                     await apply(queue, id, cancellation);
                     return await reader.FindAsync(id, cancellation) is { } study ? TypedResults.Ok(StudyResponse.Of(study)) : Problems.NoSuchStudy(id);
                 })
                 .ProducesValidationProblem()
-                .ProducesProblem(StatusCodes.Status404NotFound)
-                .WithSummary(summary)
-                .WithDescription($"{description} Asking again is harmless.");
+                .ProducesProblem(StatusCodes.Status404NotFound);
     }
 
     private static async Task<Results<Accepted<StudyResponse>, ProblemHttpResult>> ExtendAsync(

@@ -21,7 +21,5 @@ internal static class VersionEndpoints
 {
     public static void MapVersion(this IEndpointRouteBuilder routes) =>
         routes.MapGet("/version", () => TypedResults.Ok(VersionResponse.Own))
-            .WithTags("Version")
-            .WithSummary("Get the service's version")
-            .WithDescription("Which build answers, and what it runs on.");
+            .WithTags("Version");
 }

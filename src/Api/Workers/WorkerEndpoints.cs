@@ -22,9 +22,7 @@ internal static class WorkerEndpoints
     public static void MapWorkers(this IEndpointRouteBuilder routes) =>
         routes.MapGet("/workers", ListAsync)
             .WithTags("Workers")
-            .ProducesProblem(StatusCodes.Status503ServiceUnavailable)
-            .WithSummary("List workers")
-            .WithDescription("Who trains, on what, and which jobs each runs now.");
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 
     private static async Task<WorkersResponse> ListAsync(TemperDb db, CancellationToken cancellation) =>
         new(await db.Workers.AsNoTracking()

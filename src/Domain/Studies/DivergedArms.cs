@@ -1,4 +1,5 @@
 using Temper.Domain.Datasets;
+using Temper.Domain.Jobs;
 
 namespace Temper.Domain.Studies;
 

@@ -1,3 +1,5 @@
+using Temper.Domain.Jobs;
+
 namespace Temper.Domain.Studies;
 
 /// <summary>A job of a study that has succeeded, in figures.</summary>

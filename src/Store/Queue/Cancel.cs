@@ -3,8 +3,8 @@ namespace Temper.Store.Queue;
 public sealed partial class JobQueue
 {
     /// <summary>
-    /// queued, paused → cancelled at once; a running job is marked, and its worker, woken by the notice, stops it. A wish to
-    /// pause gives way to it.
+    /// queued, paused → cancelled at once; a running job is marked, and its worker, woken by the notice, stops it. It
+    /// replaces a request to pause.
     /// </summary>
     /// <returns>False: it is in no state that allows this, or does not exist. Read it to see which.</returns>
     public Task<bool> CancelAsync(Guid id, CancellationToken cancellationToken) => CommandAsync(Cancel("id = @id"), id, cancellationToken);

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Temper.Domain.Jobs;
+using Temper.Domain.Serialization;
 
 namespace Temper.Store.Queue;
 

@@ -4,7 +4,7 @@ namespace Temper.Store.Queue;
 
 public sealed partial class JobQueue
 {
-    /// <summary>What a failed attempt leads to: its user's wish, failed when the attempts are used up, else the queue.</summary>
+    /// <summary>What a failed attempt leads to: its user's stop request, failed when the attempts are used up, else the queue.</summary>
     private const string AfterFailure =
         """
         CASE WHEN stop_requested = 'cancel' THEN 'cancelled'
@@ -13,7 +13,7 @@ public sealed partial class JobQueue
              ELSE 'queued' END
         """;
 
-    /// <summary>What follows where nothing went wrong: its user's wish, as it stands now, or the queue.</summary>
+    /// <summary>What follows where nothing went wrong: its user's stop request, as it stands now, or the queue.</summary>
     private const string AfterStop = "CASE stop_requested WHEN 'cancel' THEN 'cancelled' WHEN 'pause' THEN 'paused' ELSE 'queued' END";
 
     /// <summary>1 s, 2 s, 4 s … up to a minute, spread by ±25 % so that jobs that fell together do not rise together.</summary>
@@ -31,7 +31,7 @@ public sealed partial class JobQueue
     /// </summary>
     /// <param name="which">Condition for the jobs.</param>
     /// <param name="next">The state that follows, from the job's row.</param>
-    /// <param name="outcome">The attempt's outcome, where its user's wish is not what ended it.</param>
+    /// <param name="outcome">The attempt's outcome, where no stop request of its user ended it.</param>
     /// <param name="counted">1 for a failure, 0 for none.</param>
     /// <param name="delaySeconds">When it may be claimed again, from the job's row.</param>
     /// <param name="set">More columns to set.</param>
@@ -54,6 +54,17 @@ public sealed partial class JobQueue
         SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(), {outcome}, {reason}, attempt_note, @error_output
         FROM held JOIN ended USING (id) JOIN workers ON workers.id = held.worker_id
         """;
+
+    /// <summary>Every statement that ends attempts, with the methods that run it; docs/end-attempts.sql shows them in full.</summary>
+    internal static IReadOnlyList<(string Name, string Sql)> EndStatements =>
+    [
+        (nameof(SucceedAsync), Succeed),
+        (nameof(FailAsync), Fail),
+        (nameof(GiveBackAsync), GiveBack),
+        (nameof(HandBackAsync), HandBack),
+        (nameof(LeaveAsync), HandBackAll),
+        (nameof(RescueAsync), Rescue),
+    ];
 
     private Task<bool> EndAsync(string sql, Guid id, int attempt, string? reason, string? errorOutput, CancellationToken cancellationToken, params NpgsqlParameter[] more) =>
         WriteAsync(sql, id, attempt, cancellationToken, [Text("reason", reason), Text("error_output", errorOutput, keepEnd: true), .. more]);

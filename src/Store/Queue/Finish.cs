@@ -1,6 +1,8 @@
 using Npgsql;
 using NpgsqlTypes;
 using Temper.Domain.Jobs;
+using Temper.Domain.Serialization;
+using Temper.Store.Rows;
 using Temper.Store.Studies;
 
 namespace Temper.Store.Queue;

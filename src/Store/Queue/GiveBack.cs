@@ -10,7 +10,7 @@ public sealed partial class JobQueue
         End(which, AfterStop, outcome: "CASE next WHEN 'queued' THEN 'handed_back' ELSE next END", counted: 0, reason: $"CASE next WHEN 'queued' THEN @reason ELSE {ReasonOfStop} END");
 
     /// <summary>
-    /// Ends an attempt that was stopped while all was well: running → cancelled or paused, as its user wishes by now, or
+    /// Ends an attempt that was stopped while all was well: running → cancelled or paused, where its user has asked for that by now, or
     /// → queued at once. No failure is counted.
     /// </summary>
     /// <param name="reason">Why, where it was not its user.</param>
@@ -18,7 +18,7 @@ public sealed partial class JobQueue
     public Task<bool> HandBackAsync(ClaimedJob job, string reason, CancellationToken cancellationToken) =>
         EndAsync(HandBack, job.Id, job.Attempt, reason, errorOutput: null, cancellationToken);
 
-    /// <summary>Ends a failed attempt: running → queued, with backoff; → failed when the attempts are used up; or as its user wishes.</summary>
+    /// <summary>Ends a failed attempt: running → queued, with backoff; → failed when the attempts are used up; or cancelled or paused, where its user asked for that.</summary>
     /// <param name="errorOutput">The last lines of the runner's standard error, where it has anything to do with it.</param>
     /// <returns>False: the job is no longer held.</returns>
     public Task<bool> GiveBackAsync(ClaimedJob job, string reason, string? errorOutput, CancellationToken cancellationToken) =>

@@ -1,5 +1,6 @@
 using NpgsqlTypes;
 using Temper.Domain.Jobs;
+using Temper.Domain.Serialization;
 
 namespace Temper.Store.Queue;
 

@@ -6,7 +6,7 @@ public sealed partial class JobQueue
     /// <inheritdoc cref="CancelAsync"/>
     public Task<bool> PauseAsync(Guid id, CancellationToken cancellationToken) => CommandAsync(Pause("id = @id"), id, cancellationToken);
 
-    /// <summary>paused → queued, where its age and priority put it; the wish to pause a running job is withdrawn.</summary>
+    /// <summary>paused → queued, where its age and priority put it; a request to pause a running job is withdrawn.</summary>
     /// <inheritdoc cref="CancelAsync"/>
     public Task<bool> ResumeAsync(Guid id, CancellationToken cancellationToken) => CommandAsync(Resume("id = @id"), id, cancellationToken);
 

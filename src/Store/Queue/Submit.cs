@@ -1,11 +1,17 @@
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
+using NpgsqlTypes;
 using Temper.Domain.Jobs;
+using Temper.Domain.Serialization;
 using Temper.Store.Rows;
 
 namespace Temper.Store.Queue;
 
 public sealed partial class JobQueue
 {
+    /// <summary>All columns of a job's row, which EF Core's model lists.</summary>
+    private static string? columns;
+
     /// <summary>Puts a job in the queue, within the caller's transaction where <paramref name="db"/> has one open.</summary>
     /// <param name="spec">Checked: it breaks no <see cref="JobSpecRule"/>.</param>
     /// <param name="reproduces">The job whose spec it is, which may have been deleted by now; null for a job of its own.</param>
@@ -47,15 +53,20 @@ public sealed partial class JobQueue
     /// <returns>Null when there is a job with this key.</returns>
     private static async Task<JobRow?> InsertAsync(TemperDb db, JobSpec spec, string? key, Guid? reproduces, CancellationToken cancellationToken)
     {
-        // Columns by name: a statement prepared with * is refused once another build has added one. Version 7 ids grow with time, which keeps their index compact.
-        var stored = await db.Jobs.FromSql(
+        // Columns by name: a statement prepared with * is refused once another build has added one.
+        columns ??= string.Join(", ", db.Model.FindEntityType(typeof(JobRow))!.GetProperties().Select(property => property.GetColumnName()));
+        // Version 7 ids grow with time, which keeps their index compact.
+        var stored = await db.Jobs.FromSqlRaw(
             $"""
             INSERT INTO jobs (id, spec, idempotency_key, reproduces, state, attempt, failures)
-            VALUES ({Guid.CreateVersion7()}, {Json.Write(spec)}::jsonb, {key}, (SELECT id FROM jobs WHERE id = {reproduces} FOR KEY SHARE), 'queued', 0, 0)
+            VALUES (@id, @spec::jsonb, @key, (SELECT id FROM jobs WHERE id = @reproduces FOR KEY SHARE), 'queued', 0, 0)
             ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
-            RETURNING id, sequence, spec, idempotency_key, reproduces, study_id, arm, seed, dataset, priority, device, tags, state, attempt, attempt_note, metrics_version, failures, worker_id, run_at, created_at,
-                      claimed_at, training_started_at, finished_at, stop_requested, progress, result, reason, pinned, pg_notify({Channel}, {QueuedNotice})
-            """).AsNoTracking().ToListAsync(cancellationToken);
+            RETURNING {columns}, {NotifyQueued}
+            """,
+            new NpgsqlParameter("id", Guid.CreateVersion7()),
+            new NpgsqlParameter("spec", Json.Write(spec)),
+            new NpgsqlParameter("key", NpgsqlDbType.Text) { Value = (object?)key ?? DBNull.Value },
+            new NpgsqlParameter("reproduces", NpgsqlDbType.Uuid) { Value = (object?)reproduces ?? DBNull.Value }).AsNoTracking().ToListAsync(cancellationToken);
         return stored.SingleOrDefault();
     }
 }

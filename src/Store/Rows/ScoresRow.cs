@@ -1,3 +1,5 @@
+using Temper.Domain.Jobs;
+
 namespace Temper.Store.Rows;
 
 /// <summary>The figures of a succeeded job by which studies compare; see <see cref="Domain.Studies.Scores"/> for their meaning.</summary>

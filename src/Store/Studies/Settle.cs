@@ -1,4 +1,5 @@
 using Npgsql;
+using Temper.Domain.Serialization;
 using Temper.Domain.Studies;
 using Temper.Store.Queue;
 

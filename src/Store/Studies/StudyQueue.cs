@@ -1,5 +1,6 @@
 using Npgsql;
 using NpgsqlTypes;
+using Temper.Domain.Serialization;
 using Temper.Domain.Studies;
 using Temper.Store.Queue;
 

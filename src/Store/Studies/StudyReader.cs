@@ -1,9 +1,11 @@
 using System.Text.Json;
 using Npgsql;
 using Temper.Domain.Jobs;
+using Temper.Domain.Serialization;
 using Temper.Domain.Smoothing;
 using Temper.Domain.Studies;
 using Temper.Store.Queue;
+using Temper.Store.Rows;
 
 namespace Temper.Store.Studies;
 

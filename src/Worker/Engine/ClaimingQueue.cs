@@ -6,6 +6,7 @@ using Hangfire.States;
 using Hangfire.Storage;
 using Npgsql;
 using Temper.Store.Engine;
+using Temper.Worker.Slots;
 using Temper.Worker.Supervisor;
 
 namespace Temper.Worker.Engine;
@@ -14,7 +15,7 @@ namespace Temper.Worker.Engine;
 /// What Hangfire takes out of the queue of attempts on this worker: a free slot claims a job of the table, and only then its job of
 /// Hangfire's is made. So the table keeps the order, and a claim that Hangfire does not carry out goes back to it.
 /// </summary>
-internal sealed class ClaimingQueue(NpgsqlDataSource database, SlotPool slots, Doorbell doorbell, ILogger log) : AttemptQueue(database)
+internal sealed class ClaimingQueue(NpgsqlDataSource database, SlotPool slots, JobNotifier notifier, ILogger log) : AttemptQueue(database)
 {
     /// <summary>What a missed notification costs at most.</summary>
     private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
@@ -39,13 +40,13 @@ internal sealed class ClaimingQueue(NpgsqlDataSource database, SlotPool slots, D
             for (var refusals = 0; ;)
             {
                 stopping.ThrowIfCancellationRequested();
-                var ring = doorbell.NextRing;
+                var notice = notifier.NextNotice;
                 var attempt = slot.TryClaimAsync(stopping).GetAwaiter().GetResult();
                 if (attempt is not null && TryHandOver(slot, attempt) is { } taken) return taken;
                 refusals = attempt is null ? 0 : refusals + 1;
-                if (slot.HasFailed) Wait(Patience.RetryDelay);
+                if (slot.HasFailed) Wait(DatabaseRetry.Delay);
                 else if (refusals > 0) Wait(TimeSpan.FromSeconds(Math.Min(Math.Pow(2, refusals - 1), LongestRetryDelay.TotalSeconds)));
-                else Task.WaitAny([ring, Task.Delay(PollInterval, stopping)]);
+                else Task.WaitAny([notice, Task.Delay(PollInterval, stopping)]);
             }
         }
         catch

@@ -1,6 +1,7 @@
 using Npgsql;
 using Temper.Store.Engine;
 using Temper.Store.Queue;
+using Temper.Worker.Slots;
 
 namespace Temper.Worker.Engine;
 

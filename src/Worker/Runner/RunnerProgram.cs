@@ -8,6 +8,7 @@ using Temper.Domain.Jobs;
 using Temper.Store;
 using Temper.Worker.Datasets;
 using Temper.Worker.Datasets.Digits;
+using Temper.Worker.Messages;
 using Temper.Worker.Training;
 
 namespace Temper.Worker.Runner;

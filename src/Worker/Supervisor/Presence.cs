@@ -3,6 +3,7 @@ using Npgsql;
 using Temper.Domain.Jobs;
 using Temper.Store;
 using Temper.Store.Queue;
+using Temper.Worker.Slots;
 
 namespace Temper.Worker.Supervisor;
 
@@ -10,7 +11,7 @@ namespace Temper.Worker.Supervisor;
 /// The worker's connection of its own. It holds the presence lock, hears notices, and watches for workers that are lost:
 /// all three want one session that lives as long as the worker does.
 /// </summary>
-internal sealed class Presence(WorkerIdentity worker, JobQueue queue, Doorbell doorbell, WorkerOptions options, ILogger log)
+internal sealed class Presence(WorkerIdentity worker, JobQueue queue, JobNotifier notifier, WorkerOptions options, ILogger log)
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(500);
 
@@ -55,7 +56,7 @@ internal sealed class Presence(WorkerIdentity worker, JobQueue queue, Doorbell d
         connection.Notification += (_, notice) => Hear(notice.Payload);
         await connection.OpenAsync(stopping);
         await using (var listen = new NpgsqlCommand($"LISTEN {JobQueue.Channel}", connection)) await listen.ExecuteNonQueryAsync(stopping);
-        doorbell.Ring(); // for what was submitted while nobody listened
+        notifier.Notify(); // for what was submitted while nobody listened
 
         var (present, lost) = (false, new LostWorkers(worker.Id, options.Lease));
         while (true)
@@ -99,7 +100,7 @@ internal sealed class Presence(WorkerIdentity worker, JobQueue queue, Doorbell d
 
     private void Hear(string notice)
     {
-        if (notice == JobQueue.QueuedNotice) doorbell.Ring();
+        if (notice == JobQueue.QueuedNotice) notifier.Notify();
         else if (JobQueue.IsStopNotice(notice, out var job, out var request)) OnStop(job, request);
     }
 }

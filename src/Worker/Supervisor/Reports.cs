@@ -1,6 +1,8 @@
 using Npgsql;
+using Polly;
 using Temper.Domain.Jobs;
 using Temper.Store.Queue;
+using Temper.Worker.Slots;
 
 namespace Temper.Worker.Supervisor;
 
@@ -15,6 +17,7 @@ internal sealed class Reports
     private readonly Attempt attempt;
     private readonly JobQueue queue;
     private readonly ILogger log;
+    private readonly ResiliencePipeline retry;
     private readonly Lock gate = new();
     private readonly SemaphoreSlim changed = new(0);
     private readonly Task<string?> writing;
@@ -23,7 +26,7 @@ internal sealed class Reports
 
     public Reports(Attempt attempt, JobQueue queue, ILogger log)
     {
-        (this.attempt, this.queue, this.log) = (attempt, queue, log);
+        (this.attempt, this.queue, this.log, retry) = (attempt, queue, log, DatabaseRetry.Create(log));
         writing = WriteAllAsync();
     }
 
@@ -98,10 +101,10 @@ internal sealed class Reports
     /// <returns>False: the job is no longer held.</returns>
     private async Task<bool> WriteAsync(Batch batch)
     {
-        var (job, none) = (attempt.Job, CancellationToken.None);
-        if (batch.TrainingStarted && !await Patience.UntilDatabaseAnswersAsync(() => queue.ReportTrainingStartedAsync(job, batch.Note, none), log)) return false;
+        var job = attempt.Job;
+        if (batch.TrainingStarted && !await retry.ExecuteAsync(async none => await queue.ReportTrainingStartedAsync(job, batch.Note, none))) return false;
         if (batch is { Epochs.Count: 0, Checkpoint: null }) return true;
-        if (!await Patience.UntilDatabaseAnswersAsync(() => queue.ReportAsync(job, batch.Epochs, batch.Checkpoint, none), log)) return false;
+        if (!await retry.ExecuteAsync(async none => await queue.ReportAsync(job, batch.Epochs, batch.Checkpoint, none))) return false;
         if (batch is { Checkpoint: not null, IsLast: false }) await VacuumAsync();
         return true;
     }

@@ -1,13 +1,17 @@
 using Npgsql;
+using Polly;
 using Temper.Store.Engine;
 using Temper.Store.Queue;
 using Temper.Worker.Engine;
+using Temper.Worker.Slots;
 
 namespace Temper.Worker.Supervisor;
 
 /// <summary>A place for one job at a time, with a warm runner: claims a job, has its runner train it, and records how it ended.</summary>
 internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Breaker breaker, WorkerOptions options, ILogger log) : ISlot
 {
+    private readonly ResiliencePipeline retry = DatabaseRetry.Create(log);
+
     private RunnerProcess? runner;
 
     public Attempt? Attempt { get; private set; }
@@ -83,7 +87,7 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
     {
         try
         {
-            var ours = await Patience.UntilDatabaseAnswersAsync(() => queue.HandBackAsync(attempt.Job, reason, CancellationToken.None), log);
+            var ours = await retry.ExecuteAsync(async none => await queue.HandBackAsync(attempt.Job, reason, none));
             log.LogInformation("Job {JobId} attempt {Attempt} handed back: {Reason}{Fenced}", attempt.Job.Id, attempt.Job.Attempt, reason, ours ? "" : ", but it was no longer ours: nothing written");
         }
         finally
@@ -102,46 +106,46 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
         log.LogInformation("A fresh runner trains: the worker takes jobs again");
     }
 
-    private async Task<Ending> TrainAsync(Attempt attempt)
+    private async Task<TrainingOutcome> TrainAsync(Attempt attempt)
     {
         var job = attempt.Job;
-        var checkpoint = job.Attempt == 1 ? null : await Patience.UntilDatabaseAnswersAsync(() => queue.ReadCheckpointAsync(job, CancellationToken.None), log);
+        var checkpoint = job.Attempt == 1 ? null : await retry.ExecuteAsync(async none => await queue.ReadCheckpointAsync(job, none));
         var reports = new Reports(attempt, queue, log);
         var training = new TrainingRun(attempt, runner!, reports, options.HangLimit, log);
         var ending = await training.RunAsync(checkpoint);
         if (!training.RunnerIsSound) await DropRunnerAsync();
         Judge(job, ending, training.RunnerIsSound);
-        return await reports.CloseAsync() is { } refusal ? new Ending.Failed($"The database refused a report: {refusal}", WorthRetrying: true) : ending;
+        return await reports.CloseAsync() is { } refusal ? new TrainingOutcome.Failed($"The database refused a report: {refusal}", WorthRetrying: true) : ending;
     }
 
     /// <summary>A runner that failed in good order, such as for want of a data set, tells nothing of the worker's health.</summary>
-    private void Judge(ClaimedJob job, Ending ending, bool runnerIsSound)
+    private void Judge(ClaimedJob job, TrainingOutcome ending, bool runnerIsSound)
     {
-        if (ending is Ending.Succeeded) breaker.JobSucceeded();
-        if (runnerIsSound || ending is not Ending.Failed failed) return;
+        if (ending is TrainingOutcome.Succeeded) breaker.JobSucceeded();
+        if (runnerIsSound || ending is not TrainingOutcome.Failed failed) return;
         breaker.JobFailed(job.Id, failed.Reason);
         if (breaker.SuspendedReason is { } reason) log.LogError("The worker takes no jobs for now: {Reason}", reason);
     }
 
     /// <returns>How it ended, for Hangfire.</returns>
-    private async Task<AttemptResult> RecordAsync(ClaimedJob job, Ending ending)
+    private async Task<AttemptResult> RecordAsync(ClaimedJob job, TrainingOutcome ending)
     {
         var none = CancellationToken.None;
         var (what, write) = ending switch
         {
-            Ending.Succeeded(var result, var model) => ("succeeded", (Func<Task<bool>>)(() => queue.SucceedAsync(job, result, model, none))),
-            Ending.Failed(var reason, true, var output) => ($"failed: {reason}", () => queue.GiveBackAsync(job, reason, output, none)),
-            Ending.Failed(var reason, false, _) => ($"failed for good: {reason}", () => queue.FailAsync(job, reason, none)),
-            Ending.Stopped(StopReason.TimedOut) => ("timed out", () => queue.FailAsync(job, $"ran longer than its timeoutSeconds of {job.Spec.TimeoutSeconds}", none)),
-            Ending.Stopped(StopReason.Cancelled or StopReason.Paused) => ("stopped as was asked", () => queue.HandBackAsync(job, "the wish to stop it was withdrawn", none)),
-            Ending.Stopped(StopReason.ShuttingDown) => ("handed back", () => queue.HandBackAsync(job, "its worker shut down", none)),
+            TrainingOutcome.Succeeded(var result, var model) => ("succeeded", (Func<Task<bool>>)(() => queue.SucceedAsync(job, result, model, none))),
+            TrainingOutcome.Failed(var reason, true, var output) => ($"failed: {reason}", () => queue.GiveBackAsync(job, reason, output, none)),
+            TrainingOutcome.Failed(var reason, false, _) => ($"failed for good: {reason}", () => queue.FailAsync(job, reason, none)),
+            TrainingOutcome.Stopped(StopReason.TimedOut) => ("timed out", () => queue.FailAsync(job, $"ran longer than its timeoutSeconds of {job.Spec.TimeoutSeconds}", none)),
+            TrainingOutcome.Stopped(StopReason.Cancelled or StopReason.Paused) => ("stopped as was asked", () => queue.HandBackAsync(job, "the request to stop it was withdrawn", none)),
+            TrainingOutcome.Stopped(StopReason.ShuttingDown) => ("handed back", () => queue.HandBackAsync(job, "its worker shut down", none)),
             _ => ("lost to a rescue", () => Task.FromResult(true)),
         };
         bool ours;
         string? refusal = null;
         try
         {
-            ours = await Patience.UntilDatabaseAnswersAsync(write, log);
+            ours = await retry.ExecuteAsync(async _ => await write());
         }
         catch (NpgsqlException e)
         {
@@ -155,18 +159,18 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
         if (refusal is not null) return new("failed", refusal);
         return ending switch
         {
-            Ending.Succeeded => AttemptResult.Succeeded,
-            Ending.Failed failed => new("failed", failed.Reason, failed.ErrorOutput),
-            Ending.Stopped(StopReason.TimedOut) => new("failed", $"It ran longer than its timeoutSeconds of {job.Spec.TimeoutSeconds}."),
-            Ending.Stopped(StopReason.Cancelled) => new("cancelled"),
-            Ending.Stopped(StopReason.Paused) => new("paused"),
-            Ending.Stopped(StopReason.ShuttingDown) => new("handed_back", "its worker shut down"),
+            TrainingOutcome.Succeeded => AttemptResult.Succeeded,
+            TrainingOutcome.Failed failed => new("failed", failed.Reason, failed.ErrorOutput),
+            TrainingOutcome.Stopped(StopReason.TimedOut) => new("failed", $"It ran longer than its timeoutSeconds of {job.Spec.TimeoutSeconds}."),
+            TrainingOutcome.Stopped(StopReason.Cancelled) => new("cancelled"),
+            TrainingOutcome.Stopped(StopReason.Paused) => new("paused"),
+            TrainingOutcome.Stopped(StopReason.ShuttingDown) => new("handed_back", "its worker shut down"),
             _ => new("lost", "It was taken away from this worker."),
         };
     }
 
-    private Task<bool> GiveBackAsync(ClaimedJob job, string reason) =>
-        Patience.UntilDatabaseAnswersAsync(() => queue.GiveBackAsync(job, reason, errorOutput: null, CancellationToken.None), log);
+    private ValueTask<bool> GiveBackAsync(ClaimedJob job, string reason) =>
+        retry.ExecuteAsync(async none => await queue.GiveBackAsync(job, reason, errorOutput: null, none));
 
     private async Task<RunnerProcess> HealthyRunnerAsync(CancellationToken cancellationToken)
     {

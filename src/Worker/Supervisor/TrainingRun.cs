@@ -1,4 +1,6 @@
+using Temper.Worker.Messages;
 using Temper.Worker.Runner;
+using Temper.Worker.Slots;
 
 namespace Temper.Worker.Supervisor;
 
@@ -27,14 +29,14 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
     public bool RunnerIsSound { get; private set; }
 
     /// <param name="checkpoint">To go on from; null to begin.</param>
-    public async Task<Ending> RunAsync(byte[]? checkpoint)
+    public async Task<TrainingOutcome> RunAsync(byte[]? checkpoint)
     {
         try
         {
             var message = CommandAsync(new(attempt.Job.Spec, checkpoint));
             while (!await StopIsAskedBeforeAsync(message))
             {
-                if (Heed(await message) is { } ending) return await SettleAsync(ending);
+                if (Handle(await message) is { } ending) return await SettleAsync(ending);
                 await Task.WhenAny(reports.Room, attempt.StopAsked);
                 message = runner.ReadAsync();
             }
@@ -44,7 +46,7 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
         {
             await runner.EndAsync();
             // Killed together with this worker, it did not fail by itself.
-            return attempt.StopAsked.IsCompletedSuccessfully ? new Ending.Stopped(await attempt.StopAsked) : new Ending.Failed(e.Message, WorthRetrying: true, runner.ErrorOutput);
+            return attempt.StopAsked.IsCompletedSuccessfully ? new TrainingOutcome.Stopped(await attempt.StopAsked) : new TrainingOutcome.Failed(e.Message, WorthRetrying: true, runner.ErrorOutput);
         }
     }
 
@@ -78,7 +80,7 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
     }
 
     /// <returns>Null while the training goes on.</returns>
-    private Ending? Heed(RunnerMessage message)
+    private TrainingOutcome? Handle(RunnerMessage message)
     {
         switch (message)
         {
@@ -104,20 +106,20 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
                 return null;
             case Finished finished:
                 RunnerIsSound = true;
-                return new Ending.Succeeded(finished.Result, finished.Model);
+                return new TrainingOutcome.Succeeded(finished.Result, finished.Model);
             case Failed failed:
                 RunnerIsSound = !failed.Spoiled;
-                return new Ending.Failed(failed.Reason, failed.WorthRetrying);
+                return new TrainingOutcome.Failed(failed.Reason, failed.WorthRetrying);
             case Stopped when attempt.StopAsked.IsCompletedSuccessfully:
                 RunnerIsSound = true;
-                return new Ending.Stopped(attempt.StopAsked.Result);
+                return new TrainingOutcome.Stopped(attempt.StopAsked.Result);
             default:
                 throw new RunnerFailedException($"The runner said {message.GetType().Name} in the middle of a job.");
         }
     }
 
-    /// <summary>Asks the runner to stop, takes what it still has to say, and gives it up when it does not heed.</summary>
-    private async Task<Ending> StopAsync(Task<RunnerMessage> message)
+    /// <summary>Asks the runner to stop, takes what it still has to say, and kills it when it does not stop in time.</summary>
+    private async Task<TrainingOutcome> StopAsync(Task<RunnerMessage> message)
     {
         var reason = await attempt.StopAsked;
         using var grace = new CancellationTokenSource(CheckpointGrace + StepTime());
@@ -129,14 +131,14 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
             while (true)
             {
                 // A training that ended at this very moment has ended; unless the job is no longer ours to end.
-                if (Heed(await message.WaitAsync(grace.Token)) is { } ending) return reason == StopReason.Lost ? new Ending.Stopped(reason) : await SettleAsync(ending);
+                if (Handle(await message.WaitAsync(grace.Token)) is { } ending) return reason == StopReason.Lost ? new TrainingOutcome.Stopped(reason) : await SettleAsync(ending);
                 message = runner.ReadAsync();
             }
         }
         catch (Exception e) when (e is OperationCanceledException or RunnerFailedException)
         {
             await runner.EndAsync();
-            return new Ending.Stopped(reason);
+            return new TrainingOutcome.Stopped(reason);
         }
     }
 
@@ -146,9 +148,9 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
         : TimeSpan.Zero;
 
     /// <summary>A failure comes with what the runner wrote about it; a spoiled one is ended first, so that all of it is there.</summary>
-    private async Task<Ending> SettleAsync(Ending ending)
+    private async Task<TrainingOutcome> SettleAsync(TrainingOutcome ending)
     {
         if (!RunnerIsSound) await runner.EndAsync();
-        return ending is Ending.Failed failed ? failed with { ErrorOutput = runner.ErrorOutput } : ending;
+        return ending is TrainingOutcome.Failed failed ? failed with { ErrorOutput = runner.ErrorOutput } : ending;
     }
 }

@@ -5,6 +5,7 @@ using Temper.Store;
 using Temper.Store.Engine;
 using Temper.Store.Queue;
 using Temper.Worker.Engine;
+using Temper.Worker.Slots;
 
 namespace Temper.Worker.Supervisor;
 
@@ -18,7 +19,7 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
     private static readonly TimeSpan RecurringJobsInterval = TimeSpan.FromMinutes(5), HangfireGrace = TimeSpan.FromSeconds(2);
 
     private readonly JobQueue queue = new(database);
-    private readonly Doorbell doorbell = new();
+    private readonly JobNotifier notifier = new();
     private readonly Breaker breaker = new(options.BreakerJobs, options.ProbeInterval, TimeProvider.System);
 
     protected override async Task ExecuteAsync(CancellationToken stopping)
@@ -47,11 +48,11 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         StudySettling? settling = null;
         await using var slots = new SlotPool(Enumerable.Range(0, options.Slots)
             .Select(i => new Slot(i, worker, queue, breaker, options, log) { Runner = i == 0 ? first : null, OnStudyJobEnded = study => settling!.JobEnded(study) }));
-        var claims = new ClaimingQueue(database, slots, doorbell, log) { Storage = () => storage! };
+        var claims = new ClaimingQueue(database, slots, notifier, log) { Storage = () => storage! };
         storage = EngineStorage.Open(options.ConnectionString!, claims, EngineServer.Connections(options.Slots), EngineServer.CommandSeconds);
         settling = new(storage, log);
         var sweep = new AttemptSweep(queue, worker, log);
-        var presence = new Presence(worker, queue, doorbell, options, log)
+        var presence = new Presence(worker, queue, notifier, options, log)
         {
             // A stale attempt at the same job stops as well: it has nothing to gain.
             OnStop = (id, request) =>
@@ -63,7 +64,7 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         };
 
         // Registered before the first claim, because jobs refer to the worker's row.
-        await Patience.UntilDatabaseAnswersAsync(() => BeatAsync(worker, slots, stopping), log, stopping);
+        await DatabaseRetry.Create(log).ExecuteAsync(async cancellation => await BeatAsync(worker, slots, cancellation), stopping);
         log.LogInformation("Worker {Worker} is ready: slots {Slots}, device {Device}, {Threads} threads each, {Libraries}", worker.Name, options.Slots, worker.Device, options.ThreadsPerRunner, first.Ready.Libraries);
         if (first.Ready.NoKernels is { } reason && !first.Ready.HasCuda) log.LogWarning("Training is several times slower than it could be, because {Reason}", reason);
 

@@ -4,7 +4,7 @@ namespace Temper.Worker.Training;
 
 internal static class Evaluator
 {
-    /// <summary>Large enough to fill the device; so small that a stop is heeded soon, also by a deep model.</summary>
+    /// <summary>Large enough to fill the device; small enough that a deep model stops soon.</summary>
     public const int BatchSize = 250;
 
     /// <summary>Runs the model without a graph over the images at <paramref name="indices"/>.</summary>

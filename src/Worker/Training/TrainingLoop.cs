@@ -4,6 +4,7 @@ using Temper.Domain.Calibration;
 using Temper.Domain.Jobs;
 using Temper.Domain.Studies;
 using Temper.Worker.Datasets;
+using Temper.Worker.Messages;
 using Temper.Worker.Runner;
 using Temper.Worker.Training.Models;
 
@@ -46,7 +47,7 @@ internal sealed class TrainingLoop
     /// <param name="saved">The checkpoint to go on from; null to begin.</param>
     /// <param name="checkpointInterval">How often to make one while an epoch runs.</param>
     /// <param name="report">Called on this thread: when the first step begins, then progress, checkpoints and each epoch.</param>
-    /// <param name="stop">Heeded between steps and between batches of an evaluation; then a last checkpoint is made.</param>
+    /// <param name="stop">Looked at between steps and between batches of an evaluation; then a last checkpoint is made.</param>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
     /// <exception cref="TrainingDivergedException">The loss is no longer finite.</exception>
     public static Finished Run(

@@ -21,23 +21,23 @@ public class TwinQueueTests
     });
 
     [Fact]
-    public async Task Improvised_HundredsOfScripts_MeetEveryOperationInEveryState()
+    public async Task RandomScripts_Hundreds_MeetEveryOperationInEveryState()
     {
         // Three at a time: most of it is waiting for answers.
         await Task.WhenAll(Enumerable.Range(0, 3).Select(lane => OnADatabaseAsync(async pair =>
         {
-            for (var seed = 1 + lane; seed <= 300; seed += 3) await ImproviseAsync(seed, pair());
+            for (var seed = 1 + lane; seed <= 300; seed += 3) await PlayRandomScriptAsync(seed, pair());
         })));
-        Assert.Empty(Improviser.AllPairs.Except(met));
+        Assert.Empty(RandomScript.AllPairs.Except(met));
     }
 
-    private async Task ImproviseAsync(int seed, SideBySide pair)
+    private async Task PlayRandomScriptAsync(int seed, SideBySide pair)
     {
         await pair.ClearAsync();
         foreach (var worker in "123") await pair.PlayAsync($"beat {worker}");
-        var improviser = new Improviser(seed, pair.Twin, pair.Script);
-        for (var i = 0; i < 40; i++) await pair.PlayAsync(improviser.NextLine());
-        lock (met) met.UnionWith(improviser.Met);
+        var random = new RandomScript(seed, pair.Twin, pair.Script);
+        for (var i = 0; i < 40; i++) await pair.PlayAsync(random.NextLine());
+        lock (met) met.UnionWith(random.Met);
     }
 
     private static async Task OnADatabaseAsync(Func<Func<SideBySide>, Task> play)

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Npgsql;
+using Temper.Domain.Jobs;
 using Temper.Domain.Studies;
 using Temper.Integration.Store.Queue;
 using Temper.Store.Queue;

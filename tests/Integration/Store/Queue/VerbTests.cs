@@ -77,11 +77,11 @@ public class VerbTests : QueueTest
         await Queue.PauseAsync(job.Id, default);
         await Queue.ResumeAsync(job.Id, default);
 
-        await Queue.HandBackAsync(job, "its user withdrew the wish to stop it", default);
+        await Queue.HandBackAsync(job, "its user withdrew the request to stop it", default);
 
         Assert.Equal(JobState.Queued, (await JobAsync(job.Id)).State);
         Assert.Equal(2, (await ClaimAsync()).Attempt);
-        Assert.Equal("its user withdrew the wish to stop it", await ReasonAsync(job.Id));
+        Assert.Equal("its user withdrew the request to stop it", await ReasonAsync(job.Id));
     }
 
     [Theory]

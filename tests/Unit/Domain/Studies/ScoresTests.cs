@@ -1,4 +1,5 @@
 using Temper.Domain.Calibration;
+using Temper.Domain.Jobs;
 using Temper.Domain.Studies;
 using Temper.Harness;
 

@@ -1,5 +1,6 @@
 using Temper.Domain.Jobs;
 using Temper.Kernels;
+using Temper.Worker.Messages;
 using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;

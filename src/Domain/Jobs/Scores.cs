@@ -1,0 +1,62 @@
+using Temper.Domain.Calibration;
+
+namespace Temper.Domain.Jobs;
+
+/// <summary>What a trained model is worth, in the few figures by which the jobs of a study are compared.</summary>
+/// <param name="Temperature">T, fitted on the whole validation split: see <see cref="TemperatureFit"/>.</param>
+/// <param name="Validation">To choose by. What is after temperature is cross-fitted: see <see cref="OnValidation"/>.</param>
+/// <param name="Test">To report, never to choose by; after the temperature that was fitted on validation.</param>
+public sealed record Scores(double Temperature, SplitScores Validation, SplitScores Test)
+{
+    /// <param name="validation">At least two images.</param>
+    public static Scores Of(LabelledLogits validation, LabelledLogits test)
+    {
+        var temperature = TemperatureFit.On(validation).Temperature;
+        return new(temperature, OnValidation(validation), SplitScores.Of(Predictions.Of(test), [Predictions.Of(test, temperature)]));
+    }
+
+    /// <summary>
+    /// T is fitted on one half of the images and judged on the other, then the other way round: a temperature judged on the images
+    /// it was fitted on would look better than it is. The split is in random order, so every second image makes a half.
+    /// </summary>
+    private static SplitScores OnValidation(LabelledLogits validation)
+    {
+        LabelledLogits even = EverySecond(validation, 0), odd = EverySecond(validation, 1);
+        return SplitScores.Of(Predictions.Of(validation),
+        [
+            Predictions.Of(even, TemperatureFit.On(odd).Temperature),
+            Predictions.Of(odd, TemperatureFit.On(even).Temperature),
+        ]);
+    }
+
+    private static LabelledLogits EverySecond(LabelledLogits logits, int first)
+    {
+        var rows = Enumerable.Range(0, logits.Count).Where(i => i % 2 == first).ToArray();
+        var chosen = new float[rows.Length * logits.Classes];
+        for (var i = 0; i < rows.Length; i++) logits.Row(rows[i]).CopyTo(chosen.AsSpan(i * logits.Classes));
+        return new(chosen, [.. rows.Select(row => logits.Labels[row])], logits.Classes);
+    }
+}
+
+/// <summary>The figures of one split, against hard labels.</summary>
+/// <param name="Accuracy">Share of top-1 hits. No temperature changes it.</param>
+/// <param name="Nll">Mean negative log-likelihood of the label, nats.</param>
+/// <param name="Brier">Mean of Σ_k (p_k − [k is the label])², 0 to 2.</param>
+/// <param name="Ece">Expected calibration error, 15 equal-width bins.</param>
+/// <param name="SignedGap">Mean confidence − accuracy: positive is over-confident.</param>
+/// <param name="Aurc">Area under the risk–coverage curve.</param>
+/// <param name="NllAfterTemperature">NLL with the logits divided by T.</param>
+/// <param name="EceAfterTemperature">ECE with the logits divided by T.</param>
+public sealed record SplitScores(
+    double Accuracy, double Nll, double Brier, double Ece, double SignedGap, double Aurc, double NllAfterTemperature, double EceAfterTemperature)
+{
+    /// <param name="before">As the model was trained.</param>
+    /// <param name="after">The same images after temperature, in one part or several.</param>
+    internal static SplitScores Of(Predictions before, IReadOnlyList<Predictions> after) => new(
+        before.Accuracy, before.Nll, before.Brier, EceOf([before]), before.SignedGap,
+        RiskCoverage.Aurc(new ConfidenceOrder(before.Confidences), before.Hits),
+        after.Sum(part => part.LogLosses.Sum()) / after.Sum(part => part.Count), EceOf(after));
+
+    private static double EceOf(IReadOnlyList<Predictions> parts) => CalibrationError.Expected(BinSums.EqualWidth(
+        [.. parts.SelectMany(part => part.Confidences)], [.. parts.SelectMany(part => part.Hits)], Binning.Guo.DefaultCount(), Binning.Guo));
+}

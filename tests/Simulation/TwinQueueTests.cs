@@ -1,0 +1,17 @@
+using Temper.Harness.Model;
+
+namespace Temper.Simulation;
+
+/// <summary>The twin by itself; Integration plays the same scenarios on PostgreSQL beside it.</summary>
+public class TwinQueueTests
+{
+    public static TheoryData<string> Names => [.. Scenarios.All.Keys];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task Scenario_OnTheTwin_IsAnsweredAsItSays(string name)
+    {
+        var script = new Script(new TwinStage(), Script.NewWorkers());
+        foreach (var (line, answer) in Scenarios.Lines(name)) Assert.Equal($"{line} => {answer}", $"{line} => {await script.PlayAsync(line)}");
+    }
+}
