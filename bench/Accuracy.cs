@@ -19,25 +19,38 @@ internal static class Accuracy
 
         Console.WriteLine($"# {dataset}, {epochs} epochs\n\n{Machine.Describe()}. Spec: defaults, CPU. Test set, hard labels, 15 bins.\n");
         Console.WriteLine("| ε | seed | accuracy | NLL | ECE | signed gap | minutes |\n|---|---|---|---|---|---|---|");
-        foreach (var run in runs) Console.WriteLine($"| {run.Epsilon} | {run.Seed} | {run.Accuracy:F4} | {run.Loss:F4} | {run.Ece:F4} | {run.SignedGap:+0.0000;-0.0000} | {run.Minutes:F2} |");
+        foreach (var run in runs)
+            Console.WriteLine(
+                $"| {run.Epsilon} | {run.Seed} | {run.Accuracy:F4} | {run.Loss:F4} | {run.Ece:F4} | {run.SignedGap:+0.0000;-0.0000} | {run.Minutes:F2} |"
+            );
         Console.WriteLine("\n| ε | mean accuracy | mean NLL | mean ECE | mean signed gap |\n|---|---|---|---|---|");
         foreach (var group in runs.GroupBy(run => run.Epsilon))
-            Console.WriteLine($"| {group.Key} | {group.Average(r => r.Accuracy):F4} | {group.Average(r => r.Loss):F4} | {group.Average(r => r.Ece):F4} | {group.Average(r => r.SignedGap):+0.0000;-0.0000} |");
+            Console.WriteLine(
+                $"| {group.Key} | {group.Average(r => r.Accuracy):F4} | {group.Average(r => r.Loss):F4} | {group.Average(r => r.Ece):F4} | {group.Average(r => r.SignedGap):+0.0000;-0.0000} |"
+            );
         Directory.Delete(home, recursive: true);
     }
 
     private static async Task<Run> TrainAsync(ApiProcess api, string dataset, int epochs, double epsilon, int seed)
     {
-        var id = await api.SubmitAsync(new { dataset, epsilon, epochs, seed });
+        var id = await api.SubmitAsync(
+            new
+            {
+                dataset,
+                epsilon,
+                epochs,
+                seed,
+            }
+        );
         JsonNode job;
         // Slowly: each look takes a little from the training.
         do
         {
             await Task.Delay(TimeSpan.FromSeconds(1));
             job = await api.JobAsync(id);
-        }
-        while (!job["isTerminal"]!.GetValue<bool>());
-        if (job["result"] is not { } result) throw new InvalidOperationException(job.ToJsonString());
+        } while (!job["isTerminal"]!.GetValue<bool>());
+        if (job["result"] is not { } result)
+            throw new InvalidOperationException(job.ToJsonString());
         double Of(string field) => result[field]!.GetValue<double>();
         var minutes = (job["finishedAt"]!.GetValue<DateTimeOffset>() - job["claimedAt"]!.GetValue<DateTimeOffset>()).TotalMinutes;
         return new(epsilon, seed, Of("testAccuracy"), Of("testLoss"), Of("testEce"), Of("testSignedGap"), minutes);

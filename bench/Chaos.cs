@@ -42,7 +42,8 @@ internal static class Chaos
         }
 
         Console.WriteLine($"# Jobs while everything fails\n\n{Machine.Describe()}\n\n{report.Markdown.TrimEnd()}");
-        foreach (var (rule, what) in report.Violations) Console.Error.WriteLine($"{rule}: {what}");
+        foreach (var (rule, what) in report.Violations)
+            Console.Error.WriteLine($"{rule}: {what}");
         return report.Violations.Count == 0 ? 0 : 1;
 
         void Stop(PosixSignalContext signal)
@@ -59,7 +60,13 @@ internal static class Chaos
         var settings = new Dictionary<string, double>();
         foreach (var pair in arguments.Chunk(2))
         {
-            if (pair is not [var name, var value] || !known.Contains(name) || !double.TryParse(value, CultureInfo.InvariantCulture, out var number) || number < 0) return null;
+            if (
+                pair is not [var name, var value]
+                || !known.Contains(name)
+                || !double.TryParse(value, CultureInfo.InvariantCulture, out var number)
+                || number < 0
+            )
+                return null;
             settings[name] = number;
         }
         return settings;

@@ -9,9 +9,9 @@ using Temper.Domain.Serialization;
 using Temper.Store;
 using Temper.Store.Engine;
 using Temper.Store.Queue;
-using Temper.Worker.Slots;
 using Temper.Worker;
 using Temper.Worker.Engine;
+using Temper.Worker.Slots;
 using Temper.Worker.Supervisor;
 
 namespace Temper.Bench;
@@ -22,7 +22,12 @@ namespace Temper.Bench;
 /// </summary>
 internal sealed class EngineQueue : IAsyncDisposable
 {
-    private static readonly JobSpec Spec = new() { Dataset = "digits", Epsilon = 0.1, Epochs = 1 };
+    private static readonly JobSpec Spec = new()
+    {
+        Dataset = "digits",
+        Epsilon = 0.1,
+        Epochs = 1,
+    };
     private static readonly JobResult Result = new(0.9, 0.3, 0.05, 0.05, 1, "cpu", 2, "none", new string('0', 64), []);
     private static readonly TrainedModel Model = new(new byte[64], null);
 
@@ -44,19 +49,38 @@ internal sealed class EngineQueue : IAsyncDisposable
         queue.HeartbeatAsync(worker, [], null, default).Wait();
         loops.Add(BeatAsync());
         var listening = notifier.NextNotice;
-        loops.Add(new Presence(worker, queue, notifier, new WorkerOptions { Home = ".", ConnectionString = connectionString }, NullLogger.Instance) { OnStop = (_, _) => { } }.RunAsync(ending.Token));
+        loops.Add(
+            new Presence(
+                worker,
+                queue,
+                notifier,
+                new WorkerOptions { Home = ".", ConnectionString = connectionString },
+                NullLogger.Instance
+            )
+            {
+                OnStop = (_, _) => { },
+            }.RunAsync(ending.Token)
+        );
         listening.Wait();
         JobStorage? storage = null;
         var claims = new ClaimingQueue(database, this.slots, notifier, NullLogger.Instance) { Storage = () => storage! };
         storage = EngineStorage.Open(connectionString, claims, EngineServer.Connections(slots), EngineServer.CommandSeconds);
-        server = EngineServer.Start(storage, worker, new Temper.Worker.Engine.TrainingJob(claims, queue, ending.Token), new Housekeeping(database, new(), NullLogger.Instance), new AttemptSweep(queue, worker, NullLogger.Instance), NullLogger.Instance);
+        server = EngineServer.Start(
+            storage,
+            worker,
+            new Temper.Worker.Engine.TrainingJob(claims, queue, ending.Token),
+            new Housekeeping(database, new(), NullLogger.Instance),
+            new AttemptSweep(queue, worker, NullLogger.Instance),
+            NullLogger.Instance
+        );
     }
 
     /// <summary>Jobs as submissions leave them, in one statement.</summary>
     public static async Task FillAsync(TestDatabase database, int jobs, bool priorities = false)
     {
         await using var command = database.DataSource.CreateCommand(
-            "INSERT INTO jobs (id, spec, state, attempt, failures) SELECT id, jsonb_set($1, '{priority}', to_jsonb(priority)), 'queued', 0, 0 FROM unnest($2, $3) AS job(id, priority)");
+            "INSERT INTO jobs (id, spec, state, attempt, failures) SELECT id, jsonb_set($1, '{priority}', to_jsonb(priority)), 'queued', 0, 0 FROM unnest($2, $3) AS job(id, priority)"
+        );
         var random = new Random(1);
         command.Parameters.Add(new() { Value = Json.Write(Spec), NpgsqlDbType = NpgsqlDbType.Jsonb });
         command.Parameters.Add(new() { Value = Enumerable.Range(0, jobs).Select(_ => Guid.CreateVersion7()).ToArray() });
@@ -72,7 +96,13 @@ internal sealed class EngineQueue : IAsyncDisposable
         while (!ending.IsCancellationRequested)
         {
             await Task.WhenAny(timer.WaitForNextTickAsync(ending.Token).AsTask());
-            await queue.HeartbeatAsync(worker, [.. slots.Attempts.Select(attempt => new HeldJob(attempt.Job, null))], null, CancellationToken.None, () => slots.Attempts.Select(attempt => attempt.Job));
+            await queue.HeartbeatAsync(
+                worker,
+                [.. slots.Attempts.Select(attempt => new HeldJob(attempt.Job, null))],
+                null,
+                CancellationToken.None,
+                () => slots.Attempts.Select(attempt => attempt.Job)
+            );
         }
     }
 
@@ -96,7 +126,8 @@ internal sealed class EngineQueue : IAsyncDisposable
 
         public async Task<Attempt?> TryClaimAsync(CancellationToken stopping)
         {
-            if (await queue.ClaimAsync(worker.Id, hasCuda: false, stopping) is not { } job) return null;
+            if (await queue.ClaimAsync(worker.Id, hasCuda: false, stopping) is not { } job)
+                return null;
             onClaimed();
             return Attempt = new(job);
         }
@@ -104,7 +135,8 @@ internal sealed class EngineQueue : IAsyncDisposable
         public async Task<AttemptResult> CarryOutAsync(Attempt attempt, CancellationToken stopping)
         {
             onStarted();
-            if (!await queue.SucceedAsync(attempt.Job, Result, Model, CancellationToken.None)) throw new InvalidOperationException($"Job {attempt.Job.Id} was taken away.");
+            if (!await queue.SucceedAsync(attempt.Job, Result, Model, CancellationToken.None))
+                throw new InvalidOperationException($"Job {attempt.Job.Id} was taken away.");
             Attempt = null;
             onSucceeded();
             return AttemptResult.Succeeded;

@@ -16,14 +16,16 @@ internal static class Faults
         Console.WriteLine("All processes on this machine; a worker has one slot and one thread.");
         var home = Directory.CreateTempSubdirectory("temper-bench-").FullName;
         foreach (var part in Parts.Where(part => only is null || only == part))
-            await (part switch
-            {
-                "waiting" => WaitingAsync(home, quick ? 3 : 50),
-                "windows" => WindowsAsync(home, quick ? 2 : 20),
-                "outages" => OutagesAsync(home, quick ? 1 : 4, TimeSpan.FromSeconds(quick ? 10 : 60)),
-                "restarts" => RestartsAsync(home, quick ? 1 : 10),
-                _ => StallsAsync(home, quick ? 1 : 10),
-            });
+            await (
+                part switch
+                {
+                    "waiting" => WaitingAsync(home, quick ? 3 : 50),
+                    "windows" => WindowsAsync(home, quick ? 2 : 20),
+                    "outages" => OutagesAsync(home, quick ? 1 : 4, TimeSpan.FromSeconds(quick ? 10 : 60)),
+                    "restarts" => RestartsAsync(home, quick ? 1 : 10),
+                    _ => StallsAsync(home, quick ? 1 : 10),
+                }
+            );
         Directory.Delete(home, recursive: true);
     }
 
@@ -90,7 +92,8 @@ internal static class Faults
         await using var database = await TestDatabase.CreateAsync();
         await using var fleet = await Fleet.StartAsync(database.ConnectionString, home);
         using var proxy = new TcpProxy(database.ConnectionString);
-        for (var i = 0; i < 3; i++) await fleet.AddWorkerAsync(proxy.ConnectionString);
+        for (var i = 0; i < 3; i++)
+            await fleet.AddWorkerAsync(proxy.ConnectionString);
         var (claimed, started, attempts) = (new List<double>(), new List<double>(), new List<int>());
         for (var i = 0; i < outages; i++)
         {
@@ -107,7 +110,8 @@ internal static class Faults
         }
         Heading(
             $"Outage of {length.TotalSeconds:F0} s between three workers and the database",
-            $"{outages} outages, two jobs running and one waiting in each. {Told(attempts)}");
+            $"{outages} outages, two jobs running and one waiting in each. {Told(attempts)}"
+        );
         Row("database back → waiting job claimed", claimed);
         Row("database back → waiting job's first step", started);
     }
@@ -129,7 +133,8 @@ internal static class Faults
         }
         Heading(
             "Immediate restart of PostgreSQL",
-            $"{restarts} restarts (`pg_ctl restart -m immediate`), two jobs running in each. {Told(attempts)}");
+            $"{restarts} restarts (`pg_ctl restart -m immediate`), two jobs running in each. {Told(attempts)}"
+        );
         Row("database back → first step of a job submitted then", started);
     }
 
@@ -137,18 +142,21 @@ internal static class Faults
     private static async Task<T> OnceItAnswersAsync<T>(Func<Task<T>> ask)
     {
         T answer = default!;
-        await Eventually.TrueAsync(async () =>
-        {
-            try
+        await Eventually.TrueAsync(
+            async () =>
             {
-                answer = await ask();
-                return true;
-            }
-            catch (Exception e) when (e is InvalidOperationException or HttpRequestException)
-            {
-                return false;
-            }
-        }, Limit);
+                try
+                {
+                    answer = await ask();
+                    return true;
+                }
+                catch (Exception e) when (e is InvalidOperationException or HttpRequestException)
+                {
+                    return false;
+                }
+            },
+            Limit
+        );
         return answer;
     }
 
@@ -157,11 +165,19 @@ internal static class Faults
         const int Epochs = 60;
         await using var database = await TestDatabase.CreateAsync();
         await using var fleet = await Fleet.StartAsync(database.ConnectionString, home);
-        for (var i = 0; i < 2; i++) await fleet.AddWorkerAsync(null, ("Worker__LeaseSeconds", "5"));
+        for (var i = 0; i < 2; i++)
+            await fleet.AddWorkerAsync(null, ("Worker__LeaseSeconds", "5"));
         var (elsewhere, told, wrong) = (new List<double>(), new List<double>(), 0);
         for (var i = 0; i < stalls; i++)
         {
-            var id = await fleet.SubmitAndAwaitTrainingAsync(new { dataset = "digits", epsilon = 0.1, epochs = Epochs });
+            var id = await fleet.SubmitAndAwaitTrainingAsync(
+                new
+                {
+                    dataset = "digits",
+                    epsilon = 0.1,
+                    epochs = Epochs,
+                }
+            );
             var owner = await fleet.OwnerAsync(id);
             await owner.SignalAsync("STOP");
             var stopped = DateTimeOffset.UtcNow;
@@ -170,12 +186,14 @@ internal static class Faults
             await owner.SignalAsync("CONT");
             var job = await fleet.Api.FinishedJobAsync(id, TimeSpan.FromMinutes(3));
             var ended = (job["state"]!.GetValue<string>(), job["attempt"]!.GetValue<int>());
-            if (ended != ("succeeded", 2) || !(await fleet.EpochsAsync(id)).SequenceEqual(Enumerable.Range(1, Epochs))) wrong++;
+            if (ended != ("succeeded", 2) || !(await fleet.EpochsAsync(id)).SequenceEqual(Enumerable.Range(1, Epochs)))
+                wrong++;
         }
         Heading(
             "SIGSTOP of a worker beyond its lease of 5 s",
             $"{stalls} stalls, each until the job ran elsewhere. "
-            + $"Jobs that did not succeed at their second attempt with each of {Epochs} epochs once: {wrong}.");
+                + $"Jobs that did not succeed at their second attempt with each of {Epochs} epochs once: {wrong}."
+        );
         Row("stopped → claimed elsewhere", elsewhere);
         Row("stopped → Hangfire says lost", told);
     }

@@ -8,17 +8,31 @@ internal sealed class Fleet(string connectionString, string home, ApiProcess api
     private readonly List<WorkerProcess> workers = [];
 
     /// <summary>A job that trains longer than any measurement takes, and that no waiting job comes before.</summary>
-    public static object LongJob => new { dataset = "digits", epsilon = 0.1, epochs = 5000, priority = 10 };
+    public static object LongJob =>
+        new
+        {
+            dataset = "digits",
+            epsilon = 0.1,
+            epochs = 5000,
+            priority = 10,
+        };
 
     /// <summary>A job of about a second.</summary>
-    public static object ShortJob => new { dataset = "digits", epsilon = 0.1, epochs = 1 };
+    public static object ShortJob =>
+        new
+        {
+            dataset = "digits",
+            epsilon = 0.1,
+            epochs = 1,
+        };
 
     public ApiProcess Api => api;
 
     public static async Task<Fleet> StartAsync(string connectionString, string home, int workers = 0)
     {
         var fleet = new Fleet(connectionString, home, await ApiProcess.StartAsync(connectionString));
-        for (var i = 0; i < workers; i++) await fleet.AddWorkerAsync();
+        for (var i = 0; i < workers; i++)
+            await fleet.AddWorkerAsync();
         return fleet;
     }
 

@@ -17,14 +17,12 @@ namespace Temper.Bench;
 /// </summary>
 internal static class MinimalApi
 {
-    private const string Job =
-        """
+    private const string Job = """
         SELECT state, stop_requested, reason, spec, progress, attempt, failures, name, created_at, claimed_at, training_started_at, finished_at, result, reproduces, study_id
         FROM jobs LEFT JOIN workers ON workers.id = worker_id WHERE jobs.id = $1
         """;
 
-    private const string Epochs =
-        """
+    private const string Epochs = """
         SELECT epoch, train_loss, train_accuracy, validation_loss, validation_accuracy, ece, signed_gap, learning_rate, seconds, images_per_second
         FROM epochs WHERE job_id = $1 ORDER BY epoch
         """;
@@ -36,7 +34,10 @@ internal static class MinimalApi
         builder.Services.ConfigureHttpJsonOptions(options => Json.Configure(options.SerializerOptions));
         await using var database = Database.Open(connectionString, connections: Math.Max(6, 3 * Environment.ProcessorCount));
         await using var app = builder.Build();
-        app.MapGet("/jobs/{id:guid}", async (Guid id) => (IResult)(await JobAsync(database, id) is { } job ? TypedResults.Ok(job) : TypedResults.NotFound()));
+        app.MapGet(
+            "/jobs/{id:guid}",
+            async (Guid id) => (IResult)(await JobAsync(database, id) is { } job ? TypedResults.Ok(job) : TypedResults.NotFound())
+        );
         app.MapGet("/jobs/{id:guid}/metrics", async (Guid id) => TypedResults.Ok(await MetricsAsync(database, id)));
         await app.RunAsync(address);
     }
@@ -46,14 +47,31 @@ internal static class MinimalApi
         await using var command = database.CreateCommand(Job);
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = id });
         await using var row = await command.ExecuteReaderAsync();
-        if (!await row.ReadAsync()) return null;
+        if (!await row.ReadAsync())
+            return null;
         var state = Enum.Parse<JobState>(row.GetString(0), ignoreCase: true);
         var spec = Json.Read<JobSpec>(row.GetString(3));
         return new(
-            id, ShownStates.Of(state, row.IsDBNull(1) ? null : Enum.Parse<StopRequest>(row.GetString(1), ignoreCase: true)),
-            row.IsDBNull(2) ? null : row.GetString(2), state.IsFinal(), spec, TargetsResponse.Of(spec),
-            row.IsDBNull(4) ? null : Json.Read<TrainingProgress>(row.GetString(4)), row.GetInt32(5), row.GetInt32(6), row.IsDBNull(7) ? null : row.GetString(7),
-            row.GetFieldValue<DateTimeOffset>(8), Time(9), Time(10), Time(11), row.IsDBNull(12) ? null : Json.Read<JobResult>(row.GetString(12)), row.IsDBNull(13) ? null : row.GetGuid(13), row.IsDBNull(14) ? null : row.GetGuid(14), false, JobLinks.Of(id));
+            id,
+            ShownStates.Of(state, row.IsDBNull(1) ? null : Enum.Parse<StopRequest>(row.GetString(1), ignoreCase: true)),
+            row.IsDBNull(2) ? null : row.GetString(2),
+            state.IsFinal(),
+            spec,
+            TargetsResponse.Of(spec),
+            row.IsDBNull(4) ? null : Json.Read<TrainingProgress>(row.GetString(4)),
+            row.GetInt32(5),
+            row.GetInt32(6),
+            row.IsDBNull(7) ? null : row.GetString(7),
+            row.GetFieldValue<DateTimeOffset>(8),
+            Time(9),
+            Time(10),
+            Time(11),
+            row.IsDBNull(12) ? null : Json.Read<JobResult>(row.GetString(12)),
+            row.IsDBNull(13) ? null : row.GetGuid(13),
+            row.IsDBNull(14) ? null : row.GetGuid(14),
+            false,
+            JobLinks.Of(id)
+        );
 
         DateTimeOffset? Time(int column) => row.IsDBNull(column) ? null : row.GetFieldValue<DateTimeOffset>(column);
     }
@@ -65,9 +83,20 @@ internal static class MinimalApi
         await using var row = await command.ExecuteReaderAsync();
         var epochs = new List<EpochMetrics>();
         while (await row.ReadAsync())
-            epochs.Add(new(
-                row.GetInt32(0), row.GetDouble(1), row.GetDouble(2), row.GetDouble(3), row.GetDouble(4),
-                row.GetDouble(5), row.GetDouble(6), row.GetDouble(7), row.GetDouble(8), row.GetDouble(9)));
+            epochs.Add(
+                new(
+                    row.GetInt32(0),
+                    row.GetDouble(1),
+                    row.GetDouble(2),
+                    row.GetDouble(3),
+                    row.GetDouble(4),
+                    row.GetDouble(5),
+                    row.GetDouble(6),
+                    row.GetDouble(7),
+                    row.GetDouble(8),
+                    row.GetDouble(9)
+                )
+            );
         return new(epochs);
     }
 }

@@ -28,11 +28,18 @@ switch (args)
         await MinimalApi.ServeAsync(Environment.GetEnvironmentVariable("ConnectionStrings__Temper")!, address);
         return 0;
     case ["accuracy", var dataset, var epochs, var seeds, .. var epsilons]:
-        await Accuracy.RunAsync(dataset, int.Parse(epochs), int.Parse(seeds), [.. epsilons.Select(e => double.Parse(e, System.Globalization.CultureInfo.InvariantCulture))]);
+        await Accuracy.RunAsync(
+            dataset,
+            int.Parse(epochs),
+            int.Parse(seeds),
+            [.. epsilons.Select(e => double.Parse(e, System.Globalization.CultureInfo.InvariantCulture))]
+        );
         return 0;
     case ["published", .. var rest]:
-        if (rest is ["--quick"]) await Published.RunAsync(epochs: 1, seeds: 2);
-        else await Published.RunAsync(epochs: 20, seeds: 3);
+        if (rest is ["--quick"])
+            await Published.RunAsync(epochs: 1, seeds: 2);
+        else
+            await Published.RunAsync(epochs: 20, seeds: 3);
         return 0;
     case ["report", .. var rest]:
         await Report.RunAsync(rest is ["--quick"] ? 3 : 30);
@@ -61,11 +68,16 @@ switch (args)
         await TableGrowth.RunAsync(TimeSpan.FromMinutes(rest is ["--quick"] ? 2 : 10));
         return 0;
     case ["survival", .. var rest]:
-        if (rest is ["--quick"]) await Survival.RunAsync(deaths: 3, resumes: 3, pairs: 1);
-        else if (rest is ["--only", var part]) await Survival.RunAsync(part == "rescues" ? 100 : 0, part == "resumes" ? 50 : 0, part == "checkpoints" ? 8 : 0);
-        else await Survival.RunAsync(deaths: 100, resumes: 50, pairs: 8);
+        if (rest is ["--quick"])
+            await Survival.RunAsync(deaths: 3, resumes: 3, pairs: 1);
+        else if (rest is ["--only", var part])
+            await Survival.RunAsync(part == "rescues" ? 100 : 0, part == "resumes" ? 50 : 0, part == "checkpoints" ? 8 : 0);
+        else
+            await Survival.RunAsync(deaths: 100, resumes: 50, pairs: 8);
         return 0;
     default:
-        Console.Error.WriteLine("usage: api [--quick | --rates | --slow] | start [--quick] | training [--quick | --only rates|job|memory|jobs|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | storage [--quick] | faults [--quick | --only waiting|windows|outages|restarts|stalls] | report [--quick] | published [--quick] | queue [--quick] | coverage [--quick] | study-statistics [--quick] | study [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON...");
+        Console.Error.WriteLine(
+            "usage: api [--quick | --rates | --slow] | start [--quick] | training [--quick | --only rates|job|memory|jobs|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | storage [--quick] | faults [--quick | --only waiting|windows|outages|restarts|stalls] | report [--quick] | published [--quick] | queue [--quick] | coverage [--quick] | study-statistics [--quick] | study [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON..."
+        );
         return 2;
 }

@@ -29,7 +29,8 @@ internal static class QueueRates
             job is claimed, made a job of Hangfire's, and succeeds with a result and a model of 64 bytes. Stock is Hangfire.PostgreSql with its own
             queue and a method that returns at once; it keeps no result, no attempts and no fence.
 
-            """);
+            """
+        );
         await StartsAsync(starts);
         await OrderAsync(quick ? 100 : 1000);
         await DrainsAsync(rounds, jobs);
@@ -37,43 +38,71 @@ internal static class QueueRates
 
     private static async Task StartsAsync(int starts)
     {
-        Console.WriteLine($"{starts} jobs, one at a time at random times, idle slots in the submitter's process; ms from the answer to COMMIT (stock: from the end of Enqueue), median / p99 (largest).\n");
+        Console.WriteLine(
+            $"{starts} jobs, one at a time at random times, idle slots in the submitter's process; ms from the answer to COMMIT (stock: from the end of Enqueue), median / p99 (largest).\n"
+        );
         Console.WriteLine($"| | {string.Join(" | ", SlotCounts.Select(Slots))} |\n|---|{string.Concat(SlotCounts.Select(_ => "---|"))}");
         var (claimed, started, stock) = (new List<string>(), new List<string>(), new List<string>());
         foreach (var slots in SlotCounts)
         {
             await using var database = await TestDatabase.CreateAsync();
             var (claim, start) = (new TaskCompletionSource<long>(), new TaskCompletionSource<long>());
-            List<double> toClaim = [], toStart = [];
-            await using (new EngineQueue(Pooled(database), slots, () => claim.TrySetResult(Stopwatch.GetTimestamp()), () => start.TrySetResult(Stopwatch.GetTimestamp()), () => { }))
-                await AtRandomTimesAsync(starts, async measured =>
-                {
-                    (claim, start) = (New(), New());
-                    await using var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(database.DataSource).Options);
-                    await EngineQueue.SubmitAsync(db);
-                    var committed = Stopwatch.GetTimestamp();
-                    var (one, other) = (Since(committed, await claim.Task), Since(committed, await start.Task));
-                    if (!measured) return;
-                    toClaim.Add(one);
-                    toStart.Add(other);
-                });
+            List<double> toClaim = [],
+                toStart = [];
+            await using (
+                new EngineQueue(
+                    Pooled(database),
+                    slots,
+                    () => claim.TrySetResult(Stopwatch.GetTimestamp()),
+                    () => start.TrySetResult(Stopwatch.GetTimestamp()),
+                    () => { }
+                )
+            )
+                await AtRandomTimesAsync(
+                    starts,
+                    async measured =>
+                    {
+                        (claim, start) = (New(), New());
+                        await using var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(database.DataSource).Options);
+                        await EngineQueue.SubmitAsync(db);
+                        var committed = Stopwatch.GetTimestamp();
+                        var (one, other) = (Since(committed, await claim.Task), Since(committed, await start.Task));
+                        if (!measured)
+                            return;
+                        toClaim.Add(one);
+                        toStart.Add(other);
+                    }
+                );
             claimed.Add(Told(toClaim));
             started.Add(Told(toStart));
 
             await using var stockDatabase = await TestDatabase.CreateAsync();
             var toStock = new List<double>();
-            using (var hangfire = new StockHangfire(Pooled(stockDatabase), slots, () => start.TrySetResult(Stopwatch.GetTimestamp()), () => { }))
-                await AtRandomTimesAsync(starts, async measured =>
-                {
-                    start = New();
-                    hangfire.Submit();
-                    var enqueued = Stopwatch.GetTimestamp();
-                    var time = Since(enqueued, await start.Task);
-                    if (measured) toStock.Add(time);
-                });
+            using (
+                var hangfire = new StockHangfire(
+                    Pooled(stockDatabase),
+                    slots,
+                    () => start.TrySetResult(Stopwatch.GetTimestamp()),
+                    () => { }
+                )
+            )
+                await AtRandomTimesAsync(
+                    starts,
+                    async measured =>
+                    {
+                        start = New();
+                        hangfire.Submit();
+                        var enqueued = Stopwatch.GetTimestamp();
+                        var time = Since(enqueued, await start.Task);
+                        if (measured)
+                            toStock.Add(time);
+                    }
+                );
             stock.Add(Told(toStock));
         }
-        Console.WriteLine($"| commit → claimed | {string.Join(" | ", claimed)} |\n| commit → method begins | {string.Join(" | ", started)} |\n| stock Hangfire: → method begins | {string.Join(" | ", stock)} |\n");
+        Console.WriteLine(
+            $"| commit → claimed | {string.Join(" | ", claimed)} |\n| commit → method begins | {string.Join(" | ", started)} |\n| stock Hangfire: → method begins | {string.Join(" | ", stock)} |\n"
+        );
 
         static TaskCompletionSource<long> New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
         static double Since(long from, long to) => Stopwatch.GetElapsedTime(from, to).TotalMilliseconds;
@@ -99,13 +128,19 @@ internal static class QueueRates
             """
             SELECT count(*) FROM (SELECT claimed_at, max(claimed_at) OVER (ORDER BY priority DESC, sequence ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS latest FROM attempts JOIN jobs ON id = job_id) claims
             WHERE latest > claimed_at + interval '5 milliseconds'
-            """);
-        Console.WriteLine($"{jobs} waiting jobs of eleven priorities, two slots: {passed} were claimed more than 5 ms before a better one.\n");
+            """
+        );
+        Console.WriteLine(
+            $"{jobs} waiting jobs of eleven priorities, two slots: {passed} were claimed more than 5 ms before a better one.\n"
+        );
     }
 
     private static async Task DrainsAsync(int rounds, int jobs)
     {
-        var (temper, stock) = (SlotCounts.ToDictionary(slots => slots, _ => new List<Drain>()), SlotCounts.ToDictionary(slots => slots, _ => new List<Drain>()));
+        var (temper, stock) = (
+            SlotCounts.ToDictionary(slots => slots, _ => new List<Drain>()),
+            SlotCounts.ToDictionary(slots => slots, _ => new List<Drain>())
+        );
         foreach (var slots in SlotCounts)
             for (var round = 0; round < rounds; round++)
             {
@@ -118,20 +153,30 @@ internal static class QueueRates
                 await using (var database = await TestDatabase.CreateAsync())
                 {
                     using (var filling = new StockHangfire(Pooled(database), 0, () => { }, () => { }))
-                        for (var i = 0; i < jobs; i++) filling.Submit();
+                        for (var i = 0; i < jobs; i++)
+                            filling.Submit();
                     await database.ExecuteAsync("VACUUM ANALYZE hangfire.job; VACUUM ANALYZE hangfire.jobqueue");
-                    stock[slots].Add(await DrainAsync(database, jobs, (first, last) =>
-                    {
-                        var server = new StockHangfire(Pooled(database), slots, first, last);
-                        return () =>
-                        {
-                            server.Dispose();
-                            return ValueTask.CompletedTask;
-                        };
-                    }));
+                    stock[slots]
+                        .Add(
+                            await DrainAsync(
+                                database,
+                                jobs,
+                                (first, last) =>
+                                {
+                                    var server = new StockHangfire(Pooled(database), slots, first, last);
+                                    return () =>
+                                    {
+                                        server.Dispose();
+                                        return ValueTask.CompletedTask;
+                                    };
+                                }
+                            )
+                        );
                 }
             }
-        Console.WriteLine($"{jobs} jobs that wait, drained.\n\n| | {string.Join(" | ", SlotCounts.Select(Slots))} |\n|---|{string.Concat(SlotCounts.Select(_ => "---|"))}");
+        Console.WriteLine(
+            $"{jobs} jobs that wait, drained.\n\n| | {string.Join(" | ", SlotCounts.Select(Slots))} |\n|---|{string.Concat(SlotCounts.Select(_ => "---|"))}"
+        );
         Row("Temper, jobs/s", temper, one => one.Jobs / one.Seconds);
         Row("stock Hangfire, jobs/s", stock, one => one.Jobs / one.Seconds);
         Row("Temper, ms of PostgreSQL's processor time a job", temper, one => 1e3 * one.Cost.ServerCpuSeconds / one.Jobs);
@@ -145,11 +190,16 @@ internal static class QueueRates
             Console.WriteLine($"| {name} | {string.Join(" | ", drains.Values.Select(all => all.Select(figure).Spread("F1")))} |");
     }
 
-    private static Task<Drain> DrainTemperAsync(TestDatabase database, int slots, int jobs) => DrainAsync(database, jobs, (first, last) =>
-    {
-        var worker = new EngineQueue(Pooled(database), slots, first, () => { }, last);
-        return worker.DisposeAsync;
-    });
+    private static Task<Drain> DrainTemperAsync(TestDatabase database, int slots, int jobs) =>
+        DrainAsync(
+            database,
+            jobs,
+            (first, last) =>
+            {
+                var worker = new EngineQueue(Pooled(database), slots, first, () => { }, last);
+                return worker.DisposeAsync;
+            }
+        );
 
     /// <param name="start">Starts what drains, given what to call at each begin and each end; returns how to end it.</param>
     private static async Task<Drain> DrainAsync(TestDatabase database, int jobs, Func<Action, Action, Func<ValueTask>> start)
@@ -161,19 +211,31 @@ internal static class QueueRates
             () => Interlocked.CompareExchange(ref first, Stopwatch.GetTimestamp(), 0),
             () =>
             {
-                if (Interlocked.Increment(ref ended) < jobs) return;
+                if (Interlocked.Increment(ref ended) < jobs)
+                    return;
                 last = Stopwatch.GetTimestamp();
                 done.TrySetResult();
-            });
+            }
+        );
         await done.Task.WaitAsync(TimeSpan.FromMinutes(10));
         var after = await SpentAsync(database);
         await end();
-        return new(jobs, Stopwatch.GetElapsedTime(first, last).TotalSeconds, new(after.WalBytes - before.WalBytes, after.ServerCpuSeconds - before.ServerCpuSeconds, after.WorkersCpuSeconds - before.WorkersCpuSeconds));
+        return new(
+            jobs,
+            Stopwatch.GetElapsedTime(first, last).TotalSeconds,
+            new(
+                after.WalBytes - before.WalBytes,
+                after.ServerCpuSeconds - before.ServerCpuSeconds,
+                after.WorkersCpuSeconds - before.WorkersCpuSeconds
+            )
+        );
     }
 
     private static async Task<Cost> SpentAsync(TestDatabase database)
     {
-        await using var command = database.DataSource.CreateCommand(await File.ReadAllTextAsync(Path.Combine(TemperProcess.Repository, "bench", "queue", "cost.sql")));
+        await using var command = database.DataSource.CreateCommand(
+            await File.ReadAllTextAsync(Path.Combine(TemperProcess.Repository, "bench", "queue", "cost.sql"))
+        );
         await using var row = await command.ExecuteReaderAsync();
         await row.ReadAsync();
         return new(row.GetDouble(0), row.GetDouble(1), Environment.CpuUsage.TotalTime.TotalSeconds);
@@ -184,12 +246,14 @@ internal static class QueueRates
         await using var database = await TestDatabase.CreateEmptyAsync();
         async Task<string> Of(string setting) => await database.ScalarAsync<string>($"SELECT current_setting('{setting}')");
         foreach (var setting in new[] { "fsync", "synchronous_commit", "full_page_writes" })
-            if (await Of(setting) != "on") throw new InvalidOperationException($"{setting} must be on, not {await Of(setting)}.");
+            if (await Of(setting) != "on")
+                throw new InvalidOperationException($"{setting} must be on, not {await Of(setting)}.");
         return $"PostgreSQL {await Of("server_version")} as installed: fsync, synchronous_commit and full_page_writes on";
     }
 
     private static string Slots(int count) => $"{count} slot{(count == 1 ? "" : "s")}";
 
     /// <summary>Tests keep their pools small.</summary>
-    private static string Pooled(TestDatabase database) => new NpgsqlConnectionStringBuilder(database.ConnectionString) { MaxPoolSize = 60 }.ToString();
+    private static string Pooled(TestDatabase database) =>
+        new NpgsqlConnectionStringBuilder(database.ConnectionString) { MaxPoolSize = 60 }.ToString();
 }

@@ -1,10 +1,10 @@
 using System.Diagnostics;
+using Microsoft.EntityFrameworkCore;
 using Temper.Domain;
 using Temper.Domain.Calibration;
 using Temper.Domain.Jobs;
 using Temper.Store;
 using Temper.Store.Queue;
-using Microsoft.EntityFrameworkCore;
 
 namespace Temper.Bench;
 
@@ -16,7 +16,9 @@ internal static class Report
         await using var database = await TestDatabase.CreateAsync();
         await using var api = await ApiProcess.StartAsync(database.ConnectionString);
         Console.WriteLine($"# Time of a calibration report\n\n{Machine.Describe()}\n");
-        Console.WriteLine($"10,000 test and 6,000 validation images, simulated logits, through the API on the same machine, one request at a time, warm; {rounds} rounds, settings in turn.\n");
+        Console.WriteLine(
+            $"10,000 test and 6,000 validation images, simulated logits, through the API on the same machine, one request at a time, warm; {rounds} rounds, settings in turn.\n"
+        );
         Console.WriteLine("| K | model | resamples | median ms | largest ms |\n|---|---|---|---|---|");
         foreach (var (classes, sharpness, kind) in new[] { (10, 8, "confident"), (10, 2, "unsure"), (100, 8, "confident") })
         {
@@ -27,10 +29,13 @@ internal static class Report
                 {
                     var clock = Stopwatch.StartNew();
                     await AskAsync(api, id, query);
-                    if (round >= 0) (times.TryGetValue(query, out var list) ? list : times[query] = []).Add(clock.Elapsed.TotalMilliseconds);
+                    if (round >= 0)
+                        (times.TryGetValue(query, out var list) ? list : times[query] = []).Add(clock.Elapsed.TotalMilliseconds);
                 }
             foreach (var (query, list) in times)
-                Console.WriteLine($"| {classes} | {kind} | {(query == "304" ? "1000, client has it (304)" : query)} | {list.Order().ElementAt(list.Count / 2):F0} | {list.Max():F0} |");
+                Console.WriteLine(
+                    $"| {classes} | {kind} | {(query == "304" ? "1000, client has it (304)" : query)} | {list.Order().ElementAt(list.Count / 2):F0} | {list.Max():F0} |"
+                );
         }
         PrintEpochFigures();
     }
@@ -46,16 +51,20 @@ internal static class Report
             Evaluation.Of(new(logits.Logits, logits.Labels, 10));
             times.Add(clock.Elapsed.TotalMilliseconds);
         }
-        Console.WriteLine($"\nThe figures of one epoch (NLL, accuracy, ECE, signed gap of 6,000×10 validation logits, as on MNIST): {times.Order().ElementAt(25):F1} ms.");
+        Console.WriteLine(
+            $"\nThe figures of one epoch (NLL, accuracy, ECE, signed gap of 6,000×10 validation logits, as on MNIST): {times.Order().ElementAt(25):F1} ms."
+        );
     }
 
     private static async Task AskAsync(ApiProcess api, Guid id, string query)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, $"/jobs/{id}/calibration{(query == "0" ? "?resamples=0" : "")}");
-        if (query == "304") request.Headers.IfNoneMatch.Add(new($"\"{id:N}-1-Guo-15-1000-0\"", isWeak: true));
+        if (query == "304")
+            request.Headers.IfNoneMatch.Add(new($"\"{id:N}-1-Guo-15-1000-0\"", isWeak: true));
         using var response = await api.Http.SendAsync(request);
         var expected = query == "304" ? System.Net.HttpStatusCode.NotModified : System.Net.HttpStatusCode.OK;
-        if (response.StatusCode != expected) throw new InvalidOperationException($"{query}: {response.StatusCode}");
+        if (response.StatusCode != expected)
+            throw new InvalidOperationException($"{query}: {response.StatusCode}");
         await response.Content.ReadAsByteArrayAsync();
     }
 
@@ -63,12 +72,28 @@ internal static class Report
     private static async Task<Guid> StoreAsync(TestDatabase database, int classes, double sharpness)
     {
         await using var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(database.DataSource).Options);
-        var id = (await JobQueue.SubmitAsync(db, new JobSpec { Dataset = "digits", Epsilon = 0, Epochs = 1 }, default)).Id;
+        var id = (
+            await JobQueue.SubmitAsync(
+                db,
+                new JobSpec
+                {
+                    Dataset = "digits",
+                    Epsilon = 0,
+                    Epochs = 1,
+                },
+                default
+            )
+        ).Id;
         var queue = new JobQueue(database.DataSource);
         var worker = WorkerIdentity.Create("cpu", 1);
         await queue.HeartbeatAsync(worker, [], null, default);
         var job = await queue.ClaimAsync(worker.Id, false, default) ?? throw new InvalidOperationException("Nothing to claim.");
-        await queue.SucceedAsync(job, new(0.9, 0.3, 0.05, 0.05, 1, "cpu", 2, "none", "00", []), new([], StoredLogits.Of(Draw(6_000, classes, sharpness), Draw(10_000, classes, sharpness), null)), default);
+        await queue.SucceedAsync(
+            job,
+            new(0.9, 0.3, 0.05, 0.05, 1, "cpu", 2, "none", "00", []),
+            new([], StoredLogits.Of(Draw(6_000, classes, sharpness), Draw(10_000, classes, sharpness), null)),
+            default
+        );
         return id;
     }
 
@@ -78,7 +103,8 @@ internal static class Report
         var logits = new float[count * classes];
         for (var i = 0; i < count; i++)
         {
-            for (var k = 0; k < classes; k++) logits[i * classes + k] = (float)random.NextDouble(-1, 1);
+            for (var k = 0; k < classes; k++)
+                logits[i * classes + k] = (float)random.NextDouble(-1, 1);
             logits[i * classes + random.NextInt32(classes)] += (float)random.NextDouble(0, sharpness);
         }
         var probabilities = Predictions.Of(new(logits, new int[count], classes)).Probabilities;
@@ -86,7 +112,8 @@ internal static class Report
         for (var i = 0; i < count; i++)
         {
             var u = random.NextDouble();
-            while (labels[i] < classes - 1 && (u -= probabilities[i * classes + labels[i]]) >= 0) labels[i]++;
+            while (labels[i] < classes - 1 && (u -= probabilities[i * classes + labels[i]]) >= 0)
+                labels[i]++;
         }
         return new(logits, labels, classes);
     }

@@ -10,14 +10,18 @@ namespace Temper.Bench;
 /// <summary>What 64 clients that want much at once leave to others: latency of the list beside reports, memory beside downloads.</summary>
 internal static class SlowClients
 {
-    private const int Clients = 64, Seconds = 20, ModelBytes = 124_000_000;
+    private const int Clients = 64,
+        Seconds = 20,
+        ModelBytes = 124_000_000;
 
     private static readonly JobResult Result = new(0.9, 0.3, 0.05, 0.05, 1, "cpu", 2, "none", "00", []);
 
     public static async Task RunAsync()
     {
         await using var database = await TestDatabase.CreateAsync();
-        await using var api = await ApiProcess.StartAsync(database.ConnectionString.Replace("Maximum Pool Size=10", "Maximum Pool Size=100"));
+        await using var api = await ApiProcess.StartAsync(
+            database.ConnectionString.Replace("Maximum Pool Size=10", "Maximum Pool Size=100")
+        );
         Console.WriteLine($"## Beside {Clients} busy clients\n\n{Machine.Describe()}; all on the same cores.\n");
         await ReportsAsync(api, database);
         await DownloadsAsync(api, database);
@@ -30,29 +34,40 @@ internal static class SlowClients
         var alone = await ListAsync(api, TimeSpan.FromSeconds(5));
         using var end = new CancellationTokenSource();
         var answers = new Dictionary<HttpStatusCode, int>();
-        var clients = Enumerable.Range(0, Clients).Select(client => Task.Run(async () =>
-        {
-            for (var seed = client; !end.IsCancellationRequested; seed += Clients)
-            {
-                try
+        var clients = Enumerable
+            .Range(0, Clients)
+            .Select(client =>
+                Task.Run(async () =>
                 {
-                    using var answer = await api.Http.GetAsync($"/jobs/{id}/calibration?resamples=5000&seed={seed}", end.Token);
-                    lock (answers) answers[answer.StatusCode] = answers.GetValueOrDefault(answer.StatusCode) + 1;
-                    if (answer.StatusCode != HttpStatusCode.OK) await Task.Delay(answer.Headers.RetryAfter?.Delta ?? TimeSpan.FromSeconds(1), end.Token);
-                }
-                catch (OperationCanceledException)
-                {
-                    return;
-                }
-            }
-        })).ToArray();
+                    for (var seed = client; !end.IsCancellationRequested; seed += Clients)
+                    {
+                        try
+                        {
+                            using var answer = await api.Http.GetAsync($"/jobs/{id}/calibration?resamples=5000&seed={seed}", end.Token);
+                            lock (answers)
+                                answers[answer.StatusCode] = answers.GetValueOrDefault(answer.StatusCode) + 1;
+                            if (answer.StatusCode != HttpStatusCode.OK)
+                                await Task.Delay(answer.Headers.RetryAfter?.Delta ?? TimeSpan.FromSeconds(1), end.Token);
+                        }
+                        catch (OperationCanceledException)
+                        {
+                            return;
+                        }
+                    }
+                })
+            )
+            .ToArray();
         var beside = await ListAsync(api, TimeSpan.FromSeconds(Seconds));
         await end.CancelAsync();
         await Task.WhenAll(clients);
-        Console.WriteLine($"`GET /jobs` beside {Clients} clients that ask for reports of 10,000 images and K = 100 with `resamples=5000`, each after `Retry-After` again, {Seconds} s:\n");
+        Console.WriteLine(
+            $"`GET /jobs` beside {Clients} clients that ask for reports of 10,000 images and K = 100 with `resamples=5000`, each after `Retry-After` again, {Seconds} s:\n"
+        );
         Console.WriteLine("| | requests | median ms | p99 ms | largest ms |\n|---|---|---|---|---|");
         foreach (var (name, times) in new[] { ("alone", alone), ("beside them", beside) })
-            Console.WriteLine($"| {name} | {times.Count} | {times.Median():F1} | {times.Order().ElementAt((int)(0.99 * (times.Count - 1))):F1} | {times.Max():F1} |");
+            Console.WriteLine(
+                $"| {name} | {times.Count} | {times.Median():F1} | {times.Order().ElementAt((int)(0.99 * (times.Count - 1))):F1} | {times.Max():F1} |"
+            );
         Console.WriteLine($"\nTheir answers: {string.Join(", ", answers.Select(answer => $"{answer.Value} × {(int)answer.Key}"))}.\n");
     }
 
@@ -79,29 +94,47 @@ internal static class SlowClients
         var largest = 0L;
         var watch = Task.Run(async () =>
         {
-            for (; !end.IsCancellationRequested; await Task.Delay(20)) largest = Math.Max(largest, Resident(api.Id));
+            for (; !end.IsCancellationRequested; await Task.Delay(20))
+                largest = Math.Max(largest, Resident(api.Id));
         });
         var clock = Stopwatch.StartNew();
         await Task.WhenAll(Enumerable.Range(0, Clients).Select(_ => DownloadAsync(api, id)));
         var seconds = clock.Elapsed.TotalSeconds;
         await end.CancelAsync();
         await watch;
-        Console.WriteLine($"{Clients} downloads of a model of {ModelBytes / 1e6:F0} MB at once: {seconds:F0} s, {Clients * (ModelBytes / 1e6) / seconds:F0} MB/s; the API's resident memory {before >> 20} MiB before, {largest >> 20} MiB at most.\n");
+        Console.WriteLine(
+            $"{Clients} downloads of a model of {ModelBytes / 1e6:F0} MB at once: {seconds:F0} s, {Clients * (ModelBytes / 1e6) / seconds:F0} MB/s; the API's resident memory {before >> 20} MiB before, {largest >> 20} MiB at most.\n"
+        );
     }
 
     private static async Task DownloadAsync(ApiProcess api, Guid id)
     {
         await using var model = await api.Http.GetStreamAsync($"/jobs/{id}/model");
         var (buffer, length) = (new byte[1 << 16], 0L);
-        for (int read; (read = await model.ReadAsync(buffer)) > 0;) length += read;
-        if (length != ModelBytes) throw new InvalidOperationException($"{length} bytes came.");
+        for (int read; (read = await model.ReadAsync(buffer)) > 0; )
+            length += read;
+        if (length != ModelBytes)
+            throw new InvalidOperationException($"{length} bytes came.");
     }
 
-    private static long Resident(int process) => 1024 * long.Parse(File.ReadLines($"/proc/{process}/status").Single(line => line.StartsWith("VmRSS:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]);
+    private static long Resident(int process) =>
+        1024
+        * long.Parse(
+            File.ReadLines($"/proc/{process}/status")
+                .Single(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]
+        );
 
     private static async Task<Guid> StoreAsync(ApiProcess api, TestDatabase database, byte[] weights, LabelledLogits? logits)
     {
-        var id = await api.SubmitAsync(new { dataset = "cifar100", epsilon = 0, epochs = 1 });
+        var id = await api.SubmitAsync(
+            new
+            {
+                dataset = "cifar100",
+                epsilon = 0,
+                epochs = 1,
+            }
+        );
         var queue = new JobQueue(database.DataSource);
         var worker = WorkerIdentity.Create("cpu", 1);
         await queue.HeartbeatAsync(worker, [], null, default);
@@ -114,8 +147,10 @@ internal static class SlowClients
     {
         var random = new SplitMix64(count, (ulong)classes);
         var (logits, labels) = (new float[count * classes], new int[count]);
-        for (var i = 0; i < logits.Length; i++) logits[i] = 3 * (float)random.NextDouble();
-        for (var i = 0; i < count; i++) labels[i] = random.NextInt32(classes);
+        for (var i = 0; i < logits.Length; i++)
+            logits[i] = 3 * (float)random.NextDouble();
+        for (var i = 0; i < count; i++)
+            labels[i] = random.NextInt32(classes);
         return new(logits, labels, classes);
     }
 }

@@ -10,7 +10,12 @@ namespace Temper.Bench;
 internal static class StartLatency
 {
     /// <summary>Small enough to finish at once, on a set whose loading is paid by the first job.</summary>
-    private static readonly object Spec = new { dataset = "digits", epsilon = 0.1, epochs = 1 };
+    private static readonly object Spec = new
+    {
+        dataset = "digits",
+        epsilon = 0.1,
+        epochs = 1,
+    };
 
     public static async Task RunAsync(int jobs)
     {
@@ -33,11 +38,14 @@ internal static class StartLatency
             // Jobs arrive at any phase of the worker's once-a-second poll.
             await Task.Delay(random.Next(100, 1100));
             var sample = await MeasureAsync(api, worker);
-            if (i >= 0) samples.Add(sample);
+            if (i >= 0)
+                samples.Add(sample);
         }
 
         Console.WriteLine($"# From the 202 to the first training step\n\n{Machine.Describe()}\n");
-        Console.WriteLine($"{jobs} jobs on `digits`, one at a time, worker idle and warm, data set cached by the runner, API, worker and PostgreSQL on the same machine.\n");
+        Console.WriteLine(
+            $"{jobs} jobs on `digits`, one at a time, worker idle and warm, data set cached by the runner, API, worker and PostgreSQL on the same machine.\n"
+        );
         Console.WriteLine("| ms | median | p90 | largest |\n|---|---|---|---|");
         Print("202 answered → first optimizer step begins", samples, sample => sample.AnswerToFirstStep);
         Print("the same without data loading", samples, sample => sample.AnswerToFirstStep - sample.Data);
@@ -55,17 +63,21 @@ internal static class StartLatency
         var home = Directory.CreateTempSubdirectory("temper-bench-").FullName;
         await using var fleet = await Fleet.StartAsync(database.ConnectionString, home, workers: 2);
         var ids = new List<Guid>();
-        for (var i = 0; i < jobs; i++) ids.Add(await fleet.Api.SubmitAsync(Spec));
-        foreach (var id in ids) await fleet.Api.FinishedJobAsync(id, TimeSpan.FromMinutes(5));
+        for (var i = 0; i < jobs; i++)
+            ids.Add(await fleet.Api.SubmitAsync(Spec));
+        foreach (var id in ids)
+            await fleet.Api.FinishedJobAsync(id, TimeSpan.FromMinutes(5));
         await using var command = database.DataSource.CreateCommand(
             """
             SELECT 1000 * extract(epoch FROM claimed_at - before)::float8
             FROM (SELECT claimed_at, lag(ended_at) OVER (PARTITION BY worker ORDER BY claimed_at) AS before FROM attempts) slots
             WHERE before IS NOT NULL
-            """);
+            """
+        );
         await using var row = await command.ExecuteReaderAsync();
         var gaps = new List<double>();
-        while (await row.ReadAsync()) gaps.Add(row.GetDouble(0));
+        while (await row.ReadAsync())
+            gaps.Add(row.GetDouble(0));
         Console.WriteLine(
             $"""
 
@@ -73,7 +85,8 @@ internal static class StartLatency
 
             One slot each; from an attempt's end in the database to the next claim of the same slot: {gaps.Median():F1} ms median,
             {gaps.Max():F1} ms largest of {gaps.Count}.
-            """);
+            """
+        );
         Directory.Delete(home, recursive: true);
     }
 
@@ -93,8 +106,10 @@ internal static class StartLatency
         {
             var clock = Stopwatch.StartNew();
             using var response = await api.Http.PostAsJsonAsync("/studies", study);
-            if (!response.IsSuccessStatusCode) throw new InvalidOperationException(await response.Content.ReadAsStringAsync());
-            if (i > 0) seconds.Add(clock.Elapsed.TotalSeconds); // the first warms the API up
+            if (!response.IsSuccessStatusCode)
+                throw new InvalidOperationException(await response.Content.ReadAsStringAsync());
+            if (i > 0)
+                seconds.Add(clock.Elapsed.TotalSeconds); // the first warms the API up
             await database.ExecuteAsync("TRUNCATE studies, jobs CASCADE");
         }
         Console.WriteLine(
@@ -103,7 +118,8 @@ internal static class StartLatency
             ## {jobs} jobs submitted
 
             `POST /studies` with {jobs} jobs, sent → 202: {seconds.Spread("F2")} s, median (lowest–highest) of {seconds.Count}.
-            """);
+            """
+        );
     }
 
     private sealed record Sample(double AnswerToFirstStep, double Data, double StoredToClaimed, double ClaimedToFirstStep, double Post);
@@ -117,7 +133,10 @@ internal static class StartLatency
         // Polling would take the core that the first step needs.
         await Task.Delay(TimeSpan.FromSeconds(2));
         var job = await api.FinishedJobAsync(id, TimeSpan.FromSeconds(60));
-        var dataMs = double.Parse(Regex.Match(worker.Output, $"{id} attempt 1 trains, data loaded in ([0-9.]+) ms").Groups[1].Value, CultureInfo.InvariantCulture);
+        var dataMs = double.Parse(
+            Regex.Match(worker.Output, $"{id} attempt 1 trains, data loaded in ([0-9.]+) ms").Groups[1].Value,
+            CultureInfo.InvariantCulture
+        );
         // Written with the database's clock, which is this machine's.
         DateTimeOffset At(string field) => job[field]!.GetValue<DateTimeOffset>();
         return new(
@@ -125,7 +144,8 @@ internal static class StartLatency
             dataMs,
             (At("claimedAt") - At("createdAt")).TotalMilliseconds,
             (At("trainingStartedAt") - At("claimedAt")).TotalMilliseconds,
-            (answered - sent).TotalMilliseconds);
+            (answered - sent).TotalMilliseconds
+        );
     }
 
     private static void Print(string what, List<Sample> samples, Func<Sample, double> value)

@@ -18,7 +18,8 @@ internal sealed class StockHangfire : IDisposable
         (started, succeeded) = (onStarted, onSucceeded);
         var options = new PostgreSqlStorageOptions { QueuePollInterval = TimeSpan.FromSeconds(1), PrepareSchemaIfNecessary = false };
         storage = new(new NpgsqlConnectionFactory(connectionString, options), options);
-        if (workers > 0) server = new(new BackgroundJobServerOptions { WorkerCount = workers, ServerName = "stock" }, storage);
+        if (workers > 0)
+            server = new(new BackgroundJobServerOptions { WorkerCount = workers, ServerName = "stock" }, storage);
     }
 
     /// <summary>Through its client, which has no statement for many.</summary>

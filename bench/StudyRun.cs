@@ -5,20 +5,67 @@ namespace Temper.Bench;
 /// <summary>Studies through the service: what they recommend, and what their rows say.</summary>
 internal static class StudyRun
 {
-    private static readonly string[] Figures = ["accuracy", "nll", "ece", "eceAfterTemperature", "nllAfterTemperature", "signedGap", "trainTestGap", "aurc", "temperature"];
+    private static readonly string[] Figures =
+    [
+        "accuracy",
+        "nll",
+        "ece",
+        "eceAfterTemperature",
+        "nllAfterTemperature",
+        "signedGap",
+        "trainTestGap",
+        "aurc",
+        "temperature",
+    ];
 
     public static async Task RunAsync(bool quick)
     {
         Console.WriteLine($"# Studies\n\n{Machine.Describe()}. One worker, the CNN, the default grid of ε, 3 seeds.\n");
         if (quick)
         {
-            await RunAsync("digits, 1 epoch", new { job = new { dataset = "digits", epochs = 1 }, epsilons = new[] { 0, 0.1 }, seeds = 2, criterion = "ece" });
+            await RunAsync(
+                "digits, 1 epoch",
+                new
+                {
+                    job = new { dataset = "digits", epochs = 1 },
+                    epsilons = new[] { 0, 0.1 },
+                    seeds = 2,
+                    criterion = "ece",
+                }
+            );
             return;
         }
         await RunAsync("MNIST, 2 epochs, by ECE", new { job = new { dataset = "mnist", epochs = 2 }, criterion = "ece" });
         await RunAsync("digits, 20 epochs (over-fitted), by ECE", new { job = new { dataset = "digits", epochs = 20 }, criterion = "ece" });
-        await RunAsync("digits with 40 % of the labels wrong, 20 epochs, by accuracy", new { job = new { dataset = "digits", epochs = 20, labelNoise = 0.4 }, criterion = "accuracy" });
-        await RunAsync("MNIST, 2 epochs, by ECE, with successive halving and 6 seeds", new { job = new { dataset = "mnist", epochs = 2, model = "mlp", widths = new[] { 256 } }, criterion = "ece", seeds = 6, successiveHalving = true });
+        await RunAsync(
+            "digits with 40 % of the labels wrong, 20 epochs, by accuracy",
+            new
+            {
+                job = new
+                {
+                    dataset = "digits",
+                    epochs = 20,
+                    labelNoise = 0.4,
+                },
+                criterion = "accuracy",
+            }
+        );
+        await RunAsync(
+            "MNIST, 2 epochs, by ECE, with successive halving and 6 seeds",
+            new
+            {
+                job = new
+                {
+                    dataset = "mnist",
+                    epochs = 2,
+                    model = "mlp",
+                    widths = new[] { 256 },
+                },
+                criterion = "ece",
+                seeds = 6,
+                successiveHalving = true,
+            }
+        );
     }
 
     private static async Task RunAsync(string title, object spec)
@@ -28,14 +75,15 @@ internal static class StudyRun
         var home = Directory.CreateTempSubdirectory("temper-bench-").FullName;
         await using var worker = await WorkerProcess.StartAsync(database.ConnectionString, home);
 
-        var id = JsonNode.Parse(await (await api.Http.PostAsJsonAsync("/studies", spec)).Content.ReadAsStringAsync())!["id"]!.GetValue<Guid>();
+        var id = JsonNode.Parse(await (await api.Http.PostAsJsonAsync("/studies", spec)).Content.ReadAsStringAsync())![
+            "id"
+        ]!.GetValue<Guid>();
         JsonNode study;
         do
         {
             await Task.Delay(TimeSpan.FromSeconds(1));
             study = await api.GetAsync($"/studies/{id}");
-        }
-        while (!study["isTerminal"]!.GetValue<bool>());
+        } while (!study["isTerminal"]!.GetValue<bool>());
         Print(title, study, await api.GetAsync($"/studies/{id}/recommendation"));
         Directory.Delete(home, recursive: true);
     }
@@ -43,18 +91,26 @@ internal static class StudyRun
     private static void Print(string title, JsonNode study, JsonNode recommendation)
     {
         Console.WriteLine($"## {title}\n\n**{recommendation["sentence"]}**\n");
-        foreach (var finding in recommendation["findings"]!.AsArray()) Console.WriteLine($"- {finding}");
+        foreach (var finding in recommendation["findings"]!.AsArray())
+            Console.WriteLine($"- {finding}");
         Console.WriteLine($"\n| ε | seeds | {string.Join(" | ", Figures)} |\n|---|---|{string.Concat(Figures.Select(_ => "---|"))}");
         foreach (var row in study["rows"]!.AsArray())
-            Console.WriteLine($"| {row!["epsilon"]} | {row["seeds"]} | {string.Join(" | ", Figures.Select(figure => Show(row[figure])))} |");
-        Console.WriteLine($"\n{study["progress"]!["succeeded"]} of {study["progress"]!["jobs"]} jobs trained, {study["progress"]!["dropped"]} dropped.\n");
+            Console.WriteLine(
+                $"| {row!["epsilon"]} | {row["seeds"]} | {string.Join(" | ", Figures.Select(figure => Show(row[figure])))} |"
+            );
+        Console.WriteLine(
+            $"\n{study["progress"]!["succeeded"]} of {study["progress"]!["jobs"]} jobs trained, {study["progress"]!["dropped"]} dropped.\n"
+        );
     }
 
     /// <summary>Mean ± half of its 95 % interval.</summary>
     private static string Show(JsonNode? figure)
     {
-        if (figure?["mean"] is not { } mean) return "–";
-        var half = figure["interval"] is { } interval ? (interval["high"]!.GetValue<double>() - interval["low"]!.GetValue<double>()) / 2 : double.NaN;
+        if (figure?["mean"] is not { } mean)
+            return "–";
+        var half = figure["interval"] is { } interval
+            ? (interval["high"]!.GetValue<double>() - interval["low"]!.GetValue<double>()) / 2
+            : double.NaN;
         return $"{mean.GetValue<double>():0.0000} ± {half:0.0000}";
     }
 }

@@ -16,30 +16,77 @@ internal static class StudySimulation
     {
         var clock = Stopwatch.StartNew();
         Console.WriteLine($"# A study's statistics on simulated studies\n\n{Machine.Describe()}\n");
-        Console.WriteLine($"{draws} draws a cell (a quarter with other numbers of arms), {Arms} arms unless it says otherwise, seeds paired; each seed's own difficulty ten times the scatter of a job (tests/Harness/SimulatedStudies.cs).\n");
+        Console.WriteLine(
+            $"{draws} draws a cell (a quarter with other numbers of arms), {Arms} arms unless it says otherwise, seeds paired; each seed's own difficulty ten times the scatter of a job (tests/Harness/SimulatedStudies.cs).\n"
+        );
 
-        Table("No true difference: how often one is claimed (wanted: at most 5 %)", (scatter, seeds) =>
-            new SimulatedStudies(new double[Arms], seeds, scatter).Share(draws, losses => new ArmComparison(losses).DifferenceExists));
+        Table(
+            "No true difference: how often one is claimed (wanted: at most 5 %)",
+            (scatter, seeds) =>
+                new SimulatedStudies(new double[Arms], seeds, scatter).Share(draws, losses => new ArmComparison(losses).DifferenceExists)
+        );
         foreach (var arms in OtherArms)
-            Table($"The same with {arms} arms", (scatter, seeds) => new SimulatedStudies(new double[arms], seeds, scatter).Share(draws / 4, losses => new ArmComparison(losses).DifferenceExists));
-        Table("The same with successive halving", (scatter, seeds) =>
-            new SimulatedStudies(new double[Arms], seeds, scatter).Share(draws, losses => SimulatedStudies.WithHalving(losses).DifferenceExists));
+            Table(
+                $"The same with {arms} arms",
+                (scatter, seeds) =>
+                    new SimulatedStudies(new double[arms], seeds, scatter).Share(
+                        draws / 4,
+                        losses => new ArmComparison(losses).DifferenceExists
+                    )
+            );
+        Table(
+            "The same with successive halving",
+            (scatter, seeds) =>
+                new SimulatedStudies(new double[Arms], seeds, scatter).Share(
+                    draws,
+                    losses => SimulatedStudies.WithHalving(losses).DifferenceExists
+                )
+        );
         foreach (var (name, means) in Truths)
-            Table($"Planted best, {name}: how often it is among the tied (wanted: at least 95 %)", (scatter, seeds) =>
-                new SimulatedStudies(means(seeds), seeds, scatter).Share(draws, losses => new ArmComparison(losses).Tied.Contains(2)));
-        Table("One arm 6 standard errors worse than the other five: how often it leaves the tied (wanted: at least 95 % with 10 seeds)", (scatter, seeds) =>
-            new SimulatedStudies([0, 0, 0, SimulatedStudies.StandardErrors(6, seeds), 0, 0], seeds, scatter).Share(draws, losses => !new ArmComparison(losses).Tied.Contains(3)));
-        Table("One arm 6 standard errors better than the other five: how often all five leave", (scatter, seeds) =>
-            new SimulatedStudies([.. Enumerable.Range(0, Arms).Select(arm => arm == 2 ? 0 : SimulatedStudies.StandardErrors(6, seeds))], seeds, scatter).Share(draws, losses => new ArmComparison(losses).Tied is [2]));
+            Table(
+                $"Planted best, {name}: how often it is among the tied (wanted: at least 95 %)",
+                (scatter, seeds) =>
+                    new SimulatedStudies(means(seeds), seeds, scatter).Share(draws, losses => new ArmComparison(losses).Tied.Contains(2))
+            );
+        Table(
+            "One arm 6 standard errors worse than the other five: how often it leaves the tied (wanted: at least 95 % with 10 seeds)",
+            (scatter, seeds) =>
+                new SimulatedStudies([0, 0, 0, SimulatedStudies.StandardErrors(6, seeds), 0, 0], seeds, scatter).Share(
+                    draws,
+                    losses => !new ArmComparison(losses).Tied.Contains(3)
+                )
+        );
+        Table(
+            "One arm 6 standard errors better than the other five: how often all five leave",
+            (scatter, seeds) =>
+                new SimulatedStudies(
+                    [.. Enumerable.Range(0, Arms).Select(arm => arm == 2 ? 0 : SimulatedStudies.StandardErrors(6, seeds))],
+                    seeds,
+                    scatter
+                ).Share(draws, losses => new ArmComparison(losses).Tied is [2])
+        );
         foreach (var (name, means) in Truths.Prepend(("no true difference", _ => new double[Arms])))
         {
-            Table($"Halving, {name}: how often it changes the recommendation of the full grid (wanted: at most 5 %)", (scatter, seeds) =>
-                new SimulatedStudies(means(seeds), seeds, scatter).Share(draws, losses => SimulatedStudies.WithHalving(losses).Recommended != SimulatedStudies.Recommended(new ArmComparison(losses))));
-            Table($"Halving, {name}: jobs saved", (scatter, seeds) =>
-            {
-                var study = new SimulatedStudies(means(seeds), seeds, scatter);
-                return Enumerable.Range(0, Math.Min(draws, 2000)).AsParallel().Average(draw => SimulatedStudies.WithHalving(study.Draw(draw)).Saved);
-            });
+            Table(
+                $"Halving, {name}: how often it changes the recommendation of the full grid (wanted: at most 5 %)",
+                (scatter, seeds) =>
+                    new SimulatedStudies(means(seeds), seeds, scatter).Share(
+                        draws,
+                        losses =>
+                            SimulatedStudies.WithHalving(losses).Recommended != SimulatedStudies.Recommended(new ArmComparison(losses))
+                    )
+            );
+            Table(
+                $"Halving, {name}: jobs saved",
+                (scatter, seeds) =>
+                {
+                    var study = new SimulatedStudies(means(seeds), seeds, scatter);
+                    return Enumerable
+                        .Range(0, Math.Min(draws, 2000))
+                        .AsParallel()
+                        .Average(draw => SimulatedStudies.WithHalving(study.Draw(draw)).Saved);
+                }
+            );
         }
         Console.WriteLine($"{clock.Elapsed.TotalSeconds:F0} s.");
     }
@@ -58,7 +105,9 @@ internal static class StudySimulation
 
     private static void Table(string title, Func<Scatter, int, double> cell)
     {
-        Console.WriteLine($"**{title}**\n\n| scatter | {string.Join(" | ", Seeds.Select(seeds => $"{seeds} seeds"))} |\n|---|{string.Concat(Seeds.Select(_ => "---|"))}");
+        Console.WriteLine(
+            $"**{title}**\n\n| scatter | {string.Join(" | ", Seeds.Select(seeds => $"{seeds} seeds"))} |\n|---|{string.Concat(Seeds.Select(_ => "---|"))}"
+        );
         foreach (var scatter in Enum.GetValues<Scatter>())
             Console.WriteLine($"| {scatter} | {string.Join(" | ", Seeds.Select(seeds => $"{cell(scatter, seeds):P1}"))} |");
         Console.WriteLine();

@@ -10,9 +10,12 @@ internal static class Survival
     {
         Console.WriteLine($"# What a death costs\n\n{Machine.Describe()}\n");
         var home = Directory.CreateTempSubdirectory("temper-bench-").FullName;
-        if (deaths > 0) await RescuesAsync(home, deaths);
-        if (resumes > 0) await ResumesAsync(home, resumes);
-        if (pairs > 0) await CheckpointsAsync(home, pairs);
+        if (deaths > 0)
+            await RescuesAsync(home, deaths);
+        if (resumes > 0)
+            await ResumesAsync(home, resumes);
+        if (pairs > 0)
+            await CheckpointsAsync(home, pairs);
         Directory.Delete(home, recursive: true);
     }
 
@@ -32,9 +35,13 @@ internal static class Survival
             await fleet.AddWorkerAsync();
         }
         waits.Sort();
-        Console.WriteLine($"## From kill -9 of a worker to the claim elsewhere\n\n{deaths} deaths of a worker that trained, two others idle, all on this machine.\n");
+        Console.WriteLine(
+            $"## From kill -9 of a worker to the claim elsewhere\n\n{deaths} deaths of a worker that trained, two others idle, all on this machine.\n"
+        );
         Console.WriteLine("| s | smallest | median | p90 | p99 | largest |\n|---|---|---|---|---|---|");
-        Console.WriteLine($"| kill → claimed by another worker | {waits[0]:F2} | {At(waits, 0.5):F2} | {At(waits, 0.9):F2} | {At(waits, 0.99):F2} | {waits[^1]:F2} |\n");
+        Console.WriteLine(
+            $"| kill → claimed by another worker | {waits[0]:F2} | {At(waits, 0.5):F2} | {At(waits, 0.9):F2} | {At(waits, 0.99):F2} | {waits[^1]:F2} |\n"
+        );
     }
 
     /// <summary>One job, its runner killed at a random moment of its life, against the same job left alone.</summary>
@@ -42,8 +49,19 @@ internal static class Survival
     {
         await using var database = await TestDatabase.CreateAsync();
         await using var api = await ApiProcess.StartAsync(database.ConnectionString);
-        await using var worker = await WorkerProcess.StartAsync(database.ConnectionString, home, new Dictionary<string, string?> { ["Worker__CheckpointSeconds"] = "1" });
-        var spec = new { dataset = "digits", epsilon = 0.1, epochs = 16, seed = 5, maxAttempts = 20 };
+        await using var worker = await WorkerProcess.StartAsync(
+            database.ConnectionString,
+            home,
+            new Dictionary<string, string?> { ["Worker__CheckpointSeconds"] = "1" }
+        );
+        var spec = new
+        {
+            dataset = "digits",
+            epsilon = 0.1,
+            epochs = 16,
+            seed = 5,
+            maxAttempts = 20,
+        };
         var clock = Stopwatch.StartNew();
         var untouched = await api.FinishedJobAsync(await api.SubmitAsync(spec), TimeSpan.FromMinutes(2));
         var expected = (untouched["result"]!, await FiguresAsync(api, untouched));
@@ -54,15 +72,21 @@ internal static class Survival
         {
             var id = await api.SubmitAsync(spec);
             await Task.Delay(life * random.NextDouble());
-            foreach (var runner in worker.Runners()) await TemperProcess.SignalAsync(runner, "KILL");
+            foreach (var runner in worker.Runners())
+                await TemperProcess.SignalAsync(runner, "KILL");
             var job = await api.FinishedJobAsync(id, TimeSpan.FromMinutes(2));
-            if (job["attempt"]!.GetValue<int>() == 1) continue; // over before the kill
+            if (job["attempt"]!.GetValue<int>() == 1)
+                continue; // over before the kill
             hit++;
-            if (await database.ScalarAsync<long>($"SELECT count(DISTINCT attempt) FROM epochs WHERE job_id = '{id}'") > 1) goneOn++;
-            if (JsonNode.DeepEquals(expected.Item1, job["result"]) && JsonNode.DeepEquals(expected.Item2, await FiguresAsync(api, job))) same++;
+            if (await database.ScalarAsync<long>($"SELECT count(DISTINCT attempt) FROM epochs WHERE job_id = '{id}'") > 1)
+                goneOn++;
+            if (JsonNode.DeepEquals(expected.Item1, job["result"]) && JsonNode.DeepEquals(expected.Item2, await FiguresAsync(api, job)))
+                same++;
         }
         Console.WriteLine("## From a checkpoint to the same bits\n");
-        Console.WriteLine($"{resumes} jobs on `digits` (16 epochs, a checkpoint every second), the runner killed with kill -9 at a random moment: **{same} of {resumes}** ended with the weights' SHA-256, the test result and every epoch's figures of the job left alone. {goneOn} went on from a checkpoint, the others, which had none yet, began anew.\n");
+        Console.WriteLine(
+            $"{resumes} jobs on `digits` (16 epochs, a checkpoint every second), the runner killed with kill -9 at a random moment: **{same} of {resumes}** ended with the weights' SHA-256, the test result and every epoch's figures of the job left alone. {goneOn} went on from a checkpoint, the others, which had none yet, began anew.\n"
+        );
     }
 
     /// <summary>Every epoch's metrics but those that are times.</summary>
@@ -70,7 +94,8 @@ internal static class Survival
     {
         var metrics = await api.GetAsync($"/jobs/{job["id"]}/metrics");
         foreach (var epoch in metrics["items"]!.AsArray())
-            foreach (var time in new[] { "seconds", "imagesPerSecond" }) epoch!.AsObject().Remove(time);
+        foreach (var time in new[] { "seconds", "imagesPerSecond" })
+            epoch!.AsObject().Remove(time);
         return metrics;
     }
 
@@ -83,7 +108,8 @@ internal static class Survival
         await TrainAsync("86400"); // caches are warm after it
         for (var i = 0; i < pairs; i++)
         {
-            var (few, many) = i % 2 == 0 ? (await TrainAsync("86400"), await TrainAsync("1")) : Swap(await TrainAsync("1"), await TrainAsync("86400"));
+            var (few, many) =
+                i % 2 == 0 ? (await TrainAsync("86400"), await TrainAsync("1")) : Swap(await TrainAsync("1"), await TrainAsync("86400"));
             var price = (many.Seconds - few.Seconds) / (many.Checkpoints - few.Checkpoints);
             prices.Add(price * 1000);
             shares.Add(100 * price / (few.Seconds / few.Checkpoints));
@@ -91,18 +117,41 @@ internal static class Survival
         prices.Sort();
         shares.Sort();
         Console.WriteLine("## What a checkpoint costs\n");
-        Console.WriteLine($"CNN with Adam on MNIST (5 MB), through the service; {pairs} pairs of 2 epochs, a checkpoint every second against one an epoch, in turns.\n");
+        Console.WriteLine(
+            $"CNN with Adam on MNIST (5 MB), through the service; {pairs} pairs of 2 epochs, a checkpoint every second against one an epoch, in turns.\n"
+        );
         Console.WriteLine("| | median | smallest | largest |\n|---|---|---|---|");
         Console.WriteLine($"| ms of training time per checkpoint | {At(prices, 0.5):F1} | {prices[0]:F1} | {prices[^1]:F1} |");
-        Console.WriteLine($"| that as a share of the training time between two, at one an epoch or every 5 s, % | {At(shares, 0.5):F2} | {shares[0]:F2} | {shares[^1]:F2} |");
+        Console.WriteLine(
+            $"| that as a share of the training time between two, at one an epoch or every 5 s, % | {At(shares, 0.5):F2} | {shares[0]:F2} | {shares[^1]:F2} |"
+        );
 
         async Task<Cost> TrainAsync(string interval)
         {
-            await using var worker = await WorkerProcess.StartAsync(database.ConnectionString, home, new Dictionary<string, string?> { ["Worker__CheckpointSeconds"] = interval });
-            await database.ExecuteAsync("CREATE TABLE IF NOT EXISTS made (at timestamptz); TRUNCATE made; CREATE OR REPLACE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO made VALUES (clock_timestamp()); RETURN NULL; END $$; CREATE OR REPLACE TRIGGER note AFTER INSERT OR UPDATE ON checkpoints FOR EACH ROW EXECUTE FUNCTION note()");
-            var job = await api.FinishedJobAsync(await api.SubmitAsync(new { dataset = "mnist", epsilon = 0.1, epochs = 2 }), TimeSpan.FromMinutes(5));
+            await using var worker = await WorkerProcess.StartAsync(
+                database.ConnectionString,
+                home,
+                new Dictionary<string, string?> { ["Worker__CheckpointSeconds"] = interval }
+            );
+            await database.ExecuteAsync(
+                "CREATE TABLE IF NOT EXISTS made (at timestamptz); TRUNCATE made; CREATE OR REPLACE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO made VALUES (clock_timestamp()); RETURN NULL; END $$; CREATE OR REPLACE TRIGGER note AFTER INSERT OR UPDATE ON checkpoints FOR EACH ROW EXECUTE FUNCTION note()"
+            );
+            var job = await api.FinishedJobAsync(
+                await api.SubmitAsync(
+                    new
+                    {
+                        dataset = "mnist",
+                        epsilon = 0.1,
+                        epochs = 2,
+                    }
+                ),
+                TimeSpan.FromMinutes(5)
+            );
             var epochs = (await api.GetAsync($"/jobs/{job["id"]}/metrics"))["items"]!.AsArray();
-            return new(epochs.Sum(epoch => epoch!["seconds"]!.GetValue<double>()), (int)await database.ScalarAsync<long>("SELECT count(*) FROM made"));
+            return new(
+                epochs.Sum(epoch => epoch!["seconds"]!.GetValue<double>()),
+                (int)await database.ScalarAsync<long>("SELECT count(*) FROM made")
+            );
         }
     }
 

@@ -1,16 +1,18 @@
+using Microsoft.EntityFrameworkCore;
 using Temper.Domain.Jobs;
 using Temper.Store;
 using Temper.Store.Queue;
-using Microsoft.EntityFrameworkCore;
 
 namespace Temper.Bench;
 
 /// <summary>How far the tables grow beyond what lives in them while jobs train: by the writes of a worker with four slots, without the training.</summary>
 internal static class TableGrowth
 {
-    private const int Slots = 4, CheckpointBytes = 5_000_000;
+    private const int Slots = 4,
+        CheckpointBytes = 5_000_000;
 
-    private static readonly TimeSpan Beat = TimeSpan.FromSeconds(1), Checkpoint = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Beat = TimeSpan.FromSeconds(1),
+        Checkpoint = TimeSpan.FromSeconds(5);
 
     private static readonly EpochMetrics Metrics = new(1, 0.7, 0.9, 0.2, 0.95, 0.05, -0.03, 0.001, 1.5, 2400);
 
@@ -26,19 +28,40 @@ internal static class TableGrowth
         for (var i = 0; i < Slots; i++)
         {
             await using var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(database.DataSource).Options);
-            await JobQueue.SubmitAsync(db, new() { Dataset = "digits", Epsilon = 0.1, Epochs = 100_000 }, default);
+            await JobQueue.SubmitAsync(
+                db,
+                new()
+                {
+                    Dataset = "digits",
+                    Epsilon = 0.1,
+                    Epochs = 100_000,
+                },
+                default
+            );
             jobs.Add((await queue.ClaimAsync(worker.Id, hasCuda: false, default))!);
         }
         var largest = 0L;
-        await Task.WhenAll([.. jobs.Select(job => TrainAsync(queue, job, over.Token)), BeatAsync(queue, worker, jobs, over.Token), WatchAsync()]);
+        await Task.WhenAll([
+            .. jobs.Select(job => TrainAsync(queue, job, over.Token)),
+            BeatAsync(queue, worker, jobs, over.Token),
+            WatchAsync(),
+        ]);
 
         var before = await SizesAsync(database);
-        foreach (var table in before.Keys) await database.ExecuteAsync($"VACUUM FULL {table}");
+        foreach (var table in before.Keys)
+            await database.ExecuteAsync($"VACUUM FULL {table}");
         var live = await SizesAsync(database);
-        Console.WriteLine($"{Slots} jobs in {time.TotalMinutes:F0} minutes: a checkpoint of {CheckpointBytes / 1_000_000} MB and an epoch each {Checkpoint.TotalSeconds:F0} s, a heartbeat with progress each second. Live is the size after VACUUM FULL.\n");
+        Console.WriteLine(
+            $"{Slots} jobs in {time.TotalMinutes:F0} minutes: a checkpoint of {CheckpointBytes / 1_000_000} MB and an epoch each {Checkpoint.TotalSeconds:F0} s, a heartbeat with progress each second. Live is the size after VACUUM FULL.\n"
+        );
         Console.WriteLine("| table | MB | live, MB | times |\n|---|---|---|---|");
-        foreach (var table in before.Keys) Console.WriteLine($"| {table} | {before[table] / 1e6:F2} | {live[table] / 1e6:F2} | {(double)before[table] / live[table]:F1} |");
-        Console.WriteLine($"| all | {before.Values.Sum() / 1e6:F2} | {live.Values.Sum() / 1e6:F2} | {(double)before.Values.Sum() / live.Values.Sum():F1} |\n\nLargest size of all tables meanwhile: {largest / 1e6:F1} MB.");
+        foreach (var table in before.Keys)
+            Console.WriteLine(
+                $"| {table} | {before[table] / 1e6:F2} | {live[table] / 1e6:F2} | {(double)before[table] / live[table]:F1} |"
+            );
+        Console.WriteLine(
+            $"| all | {before.Values.Sum() / 1e6:F2} | {live.Values.Sum() / 1e6:F2} | {(double)before.Values.Sum() / live.Values.Sum():F1} |\n\nLargest size of all tables meanwhile: {largest / 1e6:F1} MB."
+        );
 
         async Task WatchAsync()
         {
@@ -66,17 +89,25 @@ internal static class TableGrowth
     {
         for (var step = 1; !over.IsCancellationRequested; step++)
         {
-            await queue.HeartbeatAsync(worker, [.. jobs.Select(job => new HeldJob(job, new(1, 100_000, step, 1000, 2400, 10)))], null, CancellationToken.None);
+            await queue.HeartbeatAsync(
+                worker,
+                [.. jobs.Select(job => new HeldJob(job, new(1, 100_000, step, 1000, 2400, 10)))],
+                null,
+                CancellationToken.None
+            );
             await Task.WhenAny(Task.Delay(Beat, over));
         }
     }
 
     private static async Task<Dictionary<string, long>> SizesAsync(TestDatabase database)
     {
-        await using var command = database.DataSource.CreateCommand("SELECT relname::text, pg_total_relation_size(oid) FROM pg_class WHERE relname IN ('jobs', 'workers', 'epochs', 'checkpoints') AND relkind = 'r' ORDER BY 1");
+        await using var command = database.DataSource.CreateCommand(
+            "SELECT relname::text, pg_total_relation_size(oid) FROM pg_class WHERE relname IN ('jobs', 'workers', 'epochs', 'checkpoints') AND relkind = 'r' ORDER BY 1"
+        );
         await using var row = await command.ExecuteReaderAsync();
         var sizes = new Dictionary<string, long>();
-        while (await row.ReadAsync()) sizes[row.GetString(0)] = row.GetInt64(1);
+        while (await row.ReadAsync())
+            sizes[row.GetString(0)] = row.GetInt64(1);
         return sizes;
     }
 }

@@ -11,7 +11,9 @@ namespace Temper.Bench;
 /// </summary>
 internal static class TorchSharpPeer
 {
-    private const int BatchSize = 128, WarmUp = 20, ResNetWarmUp = 3;
+    private const int BatchSize = 128,
+        WarmUp = 20,
+        ResNetWarmUp = 3;
 
     /// <param name="arguments">stock FOLDER IMAGES THREADS WORKERS (0 threads: the default), or resnet DEPTH IMAGES THREADS. Prints images per second.</param>
     public static void Run(string[] arguments)
@@ -31,7 +33,8 @@ internal static class TorchSharpPeer
 
     private static double Stock(string folder, int images, int threads, int workers)
     {
-        if (threads > 0) torch.set_num_threads(threads);
+        if (threads > 0)
+            torch.set_num_threads(threads);
         using var data = new Mnist(folder);
         using var loader = torch.utils.data.DataLoader(data, BatchSize, shuffle: true, num_worker: workers);
         using var model = new StockCnn();
@@ -39,7 +42,8 @@ internal static class TorchSharpPeer
         var (step, steps, clock) = (0, images / BatchSize, Stopwatch.StartNew());
         foreach (var batch in loader)
         {
-            if (step == WarmUp) clock.Restart();
+            if (step == WarmUp)
+                clock.Restart();
             using (NewDisposeScope())
             {
                 optimizer.zero_grad();
@@ -48,7 +52,8 @@ internal static class TorchSharpPeer
                 optimizer.step();
                 _ = loss.item<float>();
             }
-            if (++step == WarmUp + steps) break;
+            if (++step == WarmUp + steps)
+                break;
         }
         return steps * BatchSize / clock.Elapsed.TotalSeconds;
     }
@@ -65,11 +70,17 @@ internal static class TorchSharpPeer
         var (steps, clock) = (images / BatchSize, Stopwatch.StartNew());
         for (var step = 0; step < ResNetWarmUp + steps; step++)
         {
-            if (step == ResNetWarmUp) clock.Restart();
+            if (step == ResNetWarmUp)
+                clock.Restart();
             using var scope = NewDisposeScope();
-            foreach (var parameter in parameters) parameter.grad = null;
+            foreach (var parameter in parameters)
+                parameter.grad = null;
             var start = step % 10 * BatchSize;
-            var loss = functional.cross_entropy(model.forward(pixels_NCHW.narrow(0, start, BatchSize)), labels_N.narrow(0, start, BatchSize), label_smoothing: 0.1);
+            var loss = functional.cross_entropy(
+                model.forward(pixels_NCHW.narrow(0, start, BatchSize)),
+                labels_N.narrow(0, start, BatchSize),
+                label_smoothing: 0.1
+            );
             loss.backward();
             optimizer.step();
             _ = loss.item<float>();
@@ -80,7 +91,8 @@ internal static class TorchSharpPeer
     /// <summary>As TorchSharp's torchvision has it: one tensor for each image, normalized when it is asked for.</summary>
     private sealed class Mnist : torch.utils.data.Dataset
     {
-        private readonly List<Tensor> images = [], labels = [];
+        private readonly List<Tensor> images = [],
+            labels = [];
 
         public Mnist(string folder)
         {
@@ -102,19 +114,19 @@ internal static class TorchSharpPeer
 
         public override long Count => images.Count;
 
-        public override Dictionary<string, Tensor> GetTensor(long index) => new()
-        {
-            ["data"] = images[(int)index].unsqueeze(0).sub(0.1307).div(0.3081),
-            ["label"] = labels[(int)index],
-        };
+        public override Dictionary<string, Tensor> GetTensor(long index) =>
+            new() { ["data"] = images[(int)index].unsqueeze(0).sub(0.1307).div(0.3081), ["label"] = labels[(int)index] };
     }
 
     private sealed class StockCnn : Module<Tensor, Tensor>
     {
-        private readonly Conv2d conv1 = Conv2d(1, 32, 3, padding: 1), conv2 = Conv2d(32, 64, 3, padding: 1);
-        private readonly Linear fc1 = Linear(64 * 7 * 7, 128), fc2 = Linear(128, 10);
+        private readonly Conv2d conv1 = Conv2d(1, 32, 3, padding: 1),
+            conv2 = Conv2d(32, 64, 3, padding: 1);
+        private readonly Linear fc1 = Linear(64 * 7 * 7, 128),
+            fc2 = Linear(128, 10);
 
-        public StockCnn() : base(nameof(StockCnn)) => RegisterComponents();
+        public StockCnn()
+            : base(nameof(StockCnn)) => RegisterComponents();
 
         public override Tensor forward(Tensor images_NCHW)
         {
@@ -132,27 +144,41 @@ internal static class TorchSharpPeer
         private readonly ModuleList<Block> blocks;
         private readonly Linear fc = Linear(64, 10);
 
-        public PlainResNet(int depth) : base(nameof(PlainResNet))
+        public PlainResNet(int depth)
+            : base(nameof(PlainResNet))
         {
             var each = (depth - 2) / 6;
-            blocks = ModuleList([.. Enumerable.Range(0, 3 * each).Select(i => i % each == 0 && i > 0 ? new Block(8 << (i / each), 16 << (i / each), 2) : new Block(16 << (i / each), 16 << (i / each), 1))]);
+            blocks = ModuleList([
+                .. Enumerable
+                    .Range(0, 3 * each)
+                    .Select(i =>
+                        i % each == 0 && i > 0
+                            ? new Block(8 << (i / each), 16 << (i / each), 2)
+                            : new Block(16 << (i / each), 16 << (i / each), 1)
+                    ),
+            ]);
             RegisterComponents();
         }
 
         public override Tensor forward(Tensor images_NCHW)
         {
             var x = functional.relu(norm.forward(conv.forward(images_NCHW)));
-            foreach (var block in blocks) x = block.forward(x);
+            foreach (var block in blocks)
+                x = block.forward(x);
             return fc.forward(functional.adaptive_avg_pool2d(x, 1).flatten(1));
         }
 
         internal sealed class Block : Module<Tensor, Tensor>
         {
-            private readonly Conv2d conv1, conv2;
-            private readonly BatchNorm2d norm1, norm2;
-            private readonly long stride, more;
+            private readonly Conv2d conv1,
+                conv2;
+            private readonly BatchNorm2d norm1,
+                norm2;
+            private readonly long stride,
+                more;
 
-            public Block(long from, long to, long stride) : base(nameof(Block))
+            public Block(long from, long to, long stride)
+                : base(nameof(Block))
             {
                 (this.stride, more) = (stride, to - from);
                 (conv1, conv2) = (Conv2d(from, to, 3, stride: stride, padding: 1, bias: false), Conv2d(to, to, 3, padding: 1, bias: false));
@@ -163,7 +189,8 @@ internal static class TorchSharpPeer
             public override Tensor forward(Tensor x)
             {
                 var y = norm2.forward(conv2.forward(functional.relu(norm1.forward(conv1.forward(x)))));
-                var shortcut = stride == 1 ? x : functional.pad(functional.max_pool2d(x, 1, stride: stride), [0, 0, 0, 0, more / 2, more - more / 2]);
+                var shortcut =
+                    stride == 1 ? x : functional.pad(functional.max_pool2d(x, 1, stride: stride), [0, 0, 0, 0, more / 2, more - more / 2]);
                 return functional.relu(y.add_(shortcut));
             }
         }

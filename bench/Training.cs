@@ -19,55 +19,97 @@ internal static class Training
         bool Runs(string part) => only is null || only == part;
         Libtorch.UseThreads(Environment.ProcessorCount);
         Libtorch.KeepFreedMemory();
-        Console.WriteLine($"# Training the tutorial CNN on MNIST\n\n{Machine.Describe()}; {Libtorch.Description}; {await Peers.VersionAsync()}.\n");
+        Console.WriteLine(
+            $"# Training the tutorial CNN on MNIST\n\n{Machine.Describe()}; {Libtorch.Description}; {await Peers.VersionAsync()}.\n"
+        );
         var home = Directory.CreateTempSubdirectory("temper-bench-").FullName;
         await using var database = await TestDatabase.CreateAsync();
         await using var api = await ApiProcess.StartAsync(database.ConnectionString);
         await using (var worker = await WorkerProcess.StartAsync(database.ConnectionString, home))
         {
-            if (Runs("rates")) await RatesAsync(api, quick ? 2 : 9, quick ? 12_800 : 25_600);
-            if (Runs("job")) await TrainingJob.ServiceAsync(api, quick ? 1 : 3);
-            if (Runs("memory")) await TrainingMemory.MnistAsync(api, worker, quick ? 5 : 50);
+            if (Runs("rates"))
+                await RatesAsync(api, quick ? 2 : 9, quick ? 12_800 : 25_600);
+            if (Runs("job"))
+                await TrainingJob.ServiceAsync(api, quick ? 1 : 3);
+            if (Runs("memory"))
+                await TrainingMemory.MnistAsync(api, worker, quick ? 5 : 50);
         }
-        if (Runs("memory")) await TrainingMemory.ResNetAsync();
-        if (Runs("jobs")) TrainingMemory.ManyJobs(quick ? 20 : 100);
-        if (Runs("cold")) await TrainingJob.ColdStartAsync(database, api, home, quick ? 2 : 5);
-        if (Runs("evaluation")) TrainingResults.Evaluate(quick ? 2 : 5);
-        if (Runs("resnets")) await TrainingResults.ResNetsAsync(quick ? 1 : 3, quick ? 5 : 20);
-        if (Runs("results")) TrainingResults.Compare(quick ? 2 : 10);
+        if (Runs("memory"))
+            await TrainingMemory.ResNetAsync();
+        if (Runs("jobs"))
+            TrainingMemory.ManyJobs(quick ? 20 : 100);
+        if (Runs("cold"))
+            await TrainingJob.ColdStartAsync(database, api, home, quick ? 2 : 5);
+        if (Runs("evaluation"))
+            TrainingResults.Evaluate(quick ? 2 : 5);
+        if (Runs("resnets"))
+            await TrainingResults.ResNetsAsync(quick ? 1 : 3, quick ? 5 : 20);
+        if (Runs("results"))
+            TrainingResults.Compare(quick ? 2 : 10);
         Directory.Delete(home, recursive: true);
     }
 
     private static async Task RatesAsync(ApiProcess api, int rounds, int images)
     {
-        string folder = Peers.MnistFolder, count = $"{images}", cores = $"{Environment.ProcessorCount}";
+        string folder = Peers.MnistFolder,
+            count = $"{images}",
+            cores = $"{Environment.ProcessorCount}";
         var tried = new List<(string[] Setting, double Rate)>();
-        foreach (string[] setting in (string[][])[[], ["--threads", cores], ["--workers", "2"], ["--threads", cores, "--workers", "2"]])
+        foreach (
+            string[] setting in (string[][])
+                [
+                    [],
+                    ["--threads", cores],
+                    ["--workers", "2"],
+                    ["--threads", cores, "--workers", "2"],
+                ]
+        )
             tried.Add((setting, await Peers.RunAsync(["stock", folder, count, .. setting])));
         var stock = tried.MaxBy(one => one.Rate).Setting;
 
         var sharps = new List<(string Threads, string Workers, string Described, double Rate)>();
-        foreach (var (threads, workers, described) in new[] { ("0", "1", "defaults"), (cores, "1", $"{cores} threads"), (cores, "2", $"{cores} threads, 2 workers") })
+        foreach (
+            var (threads, workers, described) in new[]
+            {
+                ("0", "1", "defaults"),
+                (cores, "1", $"{cores} threads"),
+                (cores, "2", $"{cores} threads, 2 workers"),
+            }
+        )
             sharps.Add((threads, workers, described, await Peers.RunTorchSharpAsync("stock", folder, count, threads, workers)));
         var sharp = sharps.MaxBy(one => one.Rate);
 
         (string Name, Func<Task<double>> Run)[] contenders =
         [
             ("Temper, through the service", () => TrainAsync(api)),
-            ($"PyTorch, torchvision's MNIST through a DataLoader ({Described(stock)})", () => Peers.RunAsync(["stock", folder, count, .. stock])),
+            (
+                $"PyTorch, torchvision's MNIST through a DataLoader ({Described(stock)})",
+                () => Peers.RunAsync(["stock", folder, count, .. stock])
+            ),
             ($"PyTorch, images in one tensor (--threads {cores})", () => Peers.RunAsync("resident", folder, count, "--threads", cores)),
-            ($"the same, channels last, pooling before relu, malloc thresholds (--threads {cores})", () => Peers.RunAsync("tuned", folder, count, "--threads", cores)),
-            ($"TorchSharp, as its examples write it, with a DataLoader ({sharp.Described})", () => Peers.RunTorchSharpAsync("stock", folder, count, sharp.Threads, sharp.Workers)),
+            (
+                $"the same, channels last, pooling before relu, malloc thresholds (--threads {cores})",
+                () => Peers.RunAsync("tuned", folder, count, "--threads", cores)
+            ),
+            (
+                $"TorchSharp, as its examples write it, with a DataLoader ({sharp.Described})",
+                () => Peers.RunTorchSharpAsync("stock", folder, count, sharp.Threads, sharp.Workers)
+            ),
         ];
         await TrainAsync(api); // reads the data
         var rates = contenders.Select(_ => new List<double>()).ToArray();
         for (var round = 0; round < rounds; round++)
-            for (var i = 0; i < contenders.Length; i++) rates[i].Add(await contenders[i].Run());
+        for (var i = 0; i < contenders.Length; i++)
+            rates[i].Add(await contenders[i].Run());
 
-        Console.WriteLine($"## Rates\n\nBatch 128, Adam, ε 0.1. {rounds} rounds in turns, median (lowest–highest). Temper trains {Epochs} epochs of 54,000 images, the first step included, the others {images:N0} after 20 batches. The DataLoaders' settings are the fastest of PyTorch's {string.Join(", ", tried.Select(one => $"{Described(one.Setting)}: {one.Rate:F0}"))}, and of TorchSharp's {string.Join(", ", sharps.Select(one => $"{one.Described}: {one.Rate:F0}"))}.\n");
+        Console.WriteLine(
+            $"## Rates\n\nBatch 128, Adam, ε 0.1. {rounds} rounds in turns, median (lowest–highest). Temper trains {Epochs} epochs of 54,000 images, the first step included, the others {images:N0} after 20 batches. The DataLoaders' settings are the fastest of PyTorch's {string.Join(", ", tried.Select(one => $"{Described(one.Setting)}: {one.Rate:F0}"))}, and of TorchSharp's {string.Join(", ", sharps.Select(one => $"{one.Described}: {one.Rate:F0}"))}.\n"
+        );
         Console.WriteLine("| | images/s | Temper ÷ it |\n|---|---|---|");
         for (var i = 0; i < contenders.Length; i++)
-            Console.WriteLine($"| {contenders[i].Name} | {rates[i].Spread("F0")} | {rates[0].Zip(rates[i], (ours, other) => ours / other).Spread("F2")} |");
+            Console.WriteLine(
+                $"| {contenders[i].Name} | {rates[i].Spread("F0")} | {rates[0].Zip(rates[i], (ours, other) => ours / other).Spread("F2")} |"
+            );
         Console.WriteLine($"\n{rates[0].Zip(rates[1], (ours, other) => ours / other).Median():F2}× stock\n");
         PrintArithmetic(rates[0].Median(), await Peers.RunAsync("sgemm", "--threads", cores));
     }
@@ -77,10 +119,21 @@ internal static class Training
     /// <returns>Images per second over all epochs of a job, from its first step on.</returns>
     private static async Task<double> TrainAsync(ApiProcess api)
     {
-        var id = await api.SubmitAsync(new { dataset = "mnist", epsilon = 0.1, epochs = Epochs });
+        var id = await api.SubmitAsync(
+            new
+            {
+                dataset = "mnist",
+                epsilon = 0.1,
+                epochs = Epochs,
+            }
+        );
         // Slowly: each look takes a little from the training.
-        while (!(await api.JobAsync(id))["isTerminal"]!.GetValue<bool>()) await Task.Delay(1000);
-        return Epochs / (await api.GetAsync($"/jobs/{id}/metrics"))["items"]!.AsArray().Sum(epoch => 1 / epoch!["imagesPerSecond"]!.GetValue<double>());
+        while (!(await api.JobAsync(id))["isTerminal"]!.GetValue<bool>())
+            await Task.Delay(1000);
+        return Epochs
+            / (await api.GetAsync($"/jobs/{id}/metrics"))["items"]!
+                .AsArray()
+                .Sum(epoch => 1 / epoch!["imagesPerSecond"]!.GetValue<double>());
     }
 
     private static void PrintArithmetic(double imagesPerSecond, double sgemm)
@@ -90,8 +143,11 @@ internal static class Training
         var forward = 28 * 28 * 9 * 32 + 16 * 49.0 * 32 * 64 + 3136 * 128 + 128 * 10;
         var backward = 14 * 14 * 32 * 4 * 9 + 7 * 7 * 64 * alive * 9 * 32 * 2 + 2 * (3136 * 128 + 128 * 10.0);
         var done = 2 * (forward + backward) / 1e6;
-        double dense = imagesPerSecond * DenseMflop / 1000, real = imagesPerSecond * done / 1000;
-        Console.WriteLine($"An image takes {DenseMflop:F1} MFLOP by the definition and {done:F1} as done here: forward by Winograd's filtering, backward only what relu and maximum let through ({alive:P0} of the second layer's windows). That is {dense:F0} and {real:F0} GFLOP/s, {dense / sgemm:P0} and {real / sgemm:P0} of what sgemm reaches on this machine ({sgemm:F0} GFLOP/s, 2048×2048).\n");
+        double dense = imagesPerSecond * DenseMflop / 1000,
+            real = imagesPerSecond * done / 1000;
+        Console.WriteLine(
+            $"An image takes {DenseMflop:F1} MFLOP by the definition and {done:F1} as done here: forward by Winograd's filtering, backward only what relu and maximum let through ({alive:P0} of the second layer's windows). That is {dense:F0} and {real:F0} GFLOP/s, {dense / sgemm:P0} and {real / sgemm:P0} of what sgemm reaches on this machine ({sgemm:F0} GFLOP/s, 2048×2048).\n"
+        );
     }
 
     /// <summary>Of the second layer's windows after an epoch, those whose maximum is above 0.</summary>
@@ -113,10 +169,17 @@ internal static class Training
     private static Dictionary<string, float[]> Weights(byte[] safetensors)
     {
         var data = 8 + (int)BinaryPrimitives.ReadInt64LittleEndian(safetensors);
-        return JsonNode.Parse(safetensors.AsSpan(8, data - 8))!.AsObject().Where(tensor => tensor.Key != "__metadata__").ToDictionary(tensor => tensor.Key, tensor =>
-        {
-            var offsets = tensor.Value!["data_offsets"]!.AsArray().Select(offset => data + offset!.GetValue<int>()).ToArray();
-            return MemoryMarshal.Cast<byte, float>(safetensors.AsSpan(offsets[0]..offsets[1])).ToArray();
-        });
+        return JsonNode
+            .Parse(safetensors.AsSpan(8, data - 8))!
+            .AsObject()
+            .Where(tensor => tensor.Key != "__metadata__")
+            .ToDictionary(
+                tensor => tensor.Key,
+                tensor =>
+                {
+                    var offsets = tensor.Value!["data_offsets"]!.AsArray().Select(offset => data + offset!.GetValue<int>()).ToArray();
+                    return MemoryMarshal.Cast<byte, float>(safetensors.AsSpan(offsets[0]..offsets[1])).ToArray();
+                }
+            );
     }
 }

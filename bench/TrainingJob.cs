@@ -21,15 +21,26 @@ internal static class TrainingJob
             shares.Add(share);
             extra.Add(100 * (share.Total / bare.Elapsed.TotalSeconds - 1));
         }
-        Console.WriteLine($"## The whole job\n\n{Epochs} epochs on MNIST from the POST to the stored result, beside the same training, validation and test in a process of its own, in turns, {rounds} rounds: {extra.Spread("F1")} % longer.\n");
+        Console.WriteLine(
+            $"## The whole job\n\n{Epochs} epochs on MNIST from the POST to the stored result, beside the same training, validation and test in a process of its own, in turns, {rounds} rounds: {extra.Spread("F1")} % longer.\n"
+        );
         Console.WriteLine("| part | s, median | % of the job |\n|---|---|---|");
-        foreach (var (name, part) in new (string, Func<Shares, double>)[]
-        {
-            ("POST and queue, until claimed", s => s.Queue), ("loading until the first step", s => s.Loading), ("training", s => s.Training),
-            ("validation and its metrics", s => s.Validation), ("the rest: reports, checkpoints, test, storing the result", s => s.Rest),
-        })
-            Console.WriteLine($"| {name} | {shares.Select(part).Median():F3} | {shares.Select(s => 100 * part(s) / s.Total).Median():F2} |");
-        Console.WriteLine("\nA checkpoint is made at the end of an epoch, but not within 5 s of the last; its own share: [survival.md](survival.md).\n");
+        foreach (
+            var (name, part) in new (string, Func<Shares, double>)[]
+            {
+                ("POST and queue, until claimed", s => s.Queue),
+                ("loading until the first step", s => s.Loading),
+                ("training", s => s.Training),
+                ("validation and its metrics", s => s.Validation),
+                ("the rest: reports, checkpoints, test, storing the result", s => s.Rest),
+            }
+        )
+            Console.WriteLine(
+                $"| {name} | {shares.Select(part).Median():F3} | {shares.Select(s => 100 * part(s) / s.Total).Median():F2} |"
+            );
+        Console.WriteLine(
+            "\nA checkpoint is made at the end of an epoch, but not within 5 s of the last; its own share: [survival.md](survival.md).\n"
+        );
     }
 
     private sealed record Shares(double Total, double Queue, double Loading, double Training, double Validation)
@@ -40,7 +51,16 @@ internal static class TrainingJob
     private static async Task<Shares> JobAsync(ApiProcess api, int seed)
     {
         var sent = DateTimeOffset.UtcNow;
-        var response = await api.Http.PostAsJsonAsync("/jobs", new { dataset = "mnist", epsilon = 0.1, epochs = Epochs, seed });
+        var response = await api.Http.PostAsJsonAsync(
+            "/jobs",
+            new
+            {
+                dataset = "mnist",
+                epsilon = 0.1,
+                epochs = Epochs,
+                seed,
+            }
+        );
         var id = JsonNode.Parse(await response.Content.ReadAsStringAsync())!["id"]!.GetValue<Guid>();
         var job = await FinishedAsync(api, id);
         // Written with the database's clock, which is this machine's.
@@ -48,7 +68,13 @@ internal static class TrainingJob
         var epochs = (await api.GetAsync($"/jobs/{id}/metrics"))["items"]!.AsArray();
         var seconds = epochs.Sum(epoch => epoch!["seconds"]!.GetValue<double>());
         var training = epochs.Sum(epoch => 54_000 / epoch!["imagesPerSecond"]!.GetValue<double>());
-        return new((At("finishedAt") - sent).TotalSeconds, (At("claimedAt") - sent).TotalSeconds, (At("trainingStartedAt") - At("claimedAt")).TotalSeconds, training, seconds - training);
+        return new(
+            (At("finishedAt") - sent).TotalSeconds,
+            (At("claimedAt") - sent).TotalSeconds,
+            (At("trainingStartedAt") - At("claimedAt")).TotalSeconds,
+            training,
+            seconds - training
+        );
     }
 
     /// <summary>A worker is started for a job that waits: .NET, libtorch, its warm-up, the data.</summary>
@@ -57,12 +83,21 @@ internal static class TrainingJob
         var seconds = new List<double>();
         for (var i = 0; i < times; i++)
         {
-            var id = await api.SubmitAsync(new { dataset = "mnist", epsilon = 0.1, epochs = 1 });
+            var id = await api.SubmitAsync(
+                new
+                {
+                    dataset = "mnist",
+                    epsilon = 0.1,
+                    epochs = 1,
+                }
+            );
             var start = DateTimeOffset.UtcNow;
             await using var worker = WorkerProcess.Start(database.ConnectionString, home);
             seconds.Add(((await FinishedAsync(api, id))["trainingStartedAt"]!.GetValue<DateTimeOffset>() - start).TotalSeconds);
         }
-        Console.WriteLine($"## Cold start\n\nFrom the start of a worker process to the first training step of a waiting job on MNIST, {times} times: {seconds.Spread("F2")} s. A warm runner: [start.md](start.md).\n");
+        Console.WriteLine(
+            $"## Cold start\n\nFrom the start of a worker process to the first training step of a waiting job on MNIST, {times} times: {seconds.Spread("F2")} s. A warm runner: [start.md](start.md).\n"
+        );
     }
 
     private static async Task<JsonNode> FinishedAsync(ApiProcess api, Guid id)
@@ -70,7 +105,8 @@ internal static class TrainingJob
         while (true)
         {
             await Task.Delay(1000); // each look takes a little from the training
-            if (await api.JobAsync(id) is var job && job["isTerminal"]!.GetValue<bool>()) return job;
+            if (await api.JobAsync(id) is var job && job["isTerminal"]!.GetValue<bool>())
+                return job;
         }
     }
 }

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
-using Temper.Worker.Messages;
 using Temper.Worker;
 using Temper.Worker.Datasets;
+using Temper.Worker.Messages;
 using Temper.Worker.Runner;
 using Temper.Worker.Training;
 using Temper.Worker.Training.Models;
@@ -13,15 +13,32 @@ namespace Temper.Bench;
 /// <summary>Trainings in this process: do the fused kernels change what comes out, and how fast is evaluation?</summary>
 internal static class TrainingResults
 {
-    private static readonly Dataset Mnist = new DatasetLoader(new WorkerOptions { Home = Path.GetTempPath(), DataFolder = Path.GetDirectoryName(Peers.MnistFolder) }, _ => { }).Load("mnist", CancellationToken.None);
+    private static readonly Dataset Mnist = new DatasetLoader(
+        new WorkerOptions { Home = Path.GetTempPath(), DataFolder = Path.GetDirectoryName(Peers.MnistFolder) },
+        _ => { }
+    ).Load("mnist", CancellationToken.None);
 
     /// <param name="losses">Given the training loss of each epoch.</param>
-    public static Finished Train(int seed, int epochs, List<double>? losses = null) => TrainingLoop.Run(
-        new JobSpec { Dataset = "mnist", Epsilon = 0.1, Epochs = epochs, Seed = seed }, Mnist, torch.CPU, saved: null, TimeSpan.MaxValue,
-        message =>
-        {
-            if (message is EpochDone epoch) losses?.Add(epoch.Metrics.TrainLoss);
-        }, CancellationToken.None);
+    public static Finished Train(int seed, int epochs, List<double>? losses = null) =>
+        TrainingLoop.Run(
+            new JobSpec
+            {
+                Dataset = "mnist",
+                Epsilon = 0.1,
+                Epochs = epochs,
+                Seed = seed,
+            },
+            Mnist,
+            torch.CPU,
+            saved: null,
+            TimeSpan.MaxValue,
+            message =>
+            {
+                if (message is EpochDone epoch)
+                    losses?.Add(epoch.Metrics.TrainLoss);
+            },
+            CancellationToken.None
+        );
 
     /// <returns>N×1×28×28, normalized; the caller's scope disposes of it.</returns>
     public static Tensor TestImages(int count)
@@ -32,7 +49,15 @@ internal static class TrainingResults
 
     public static void Evaluate(int rounds)
     {
-        using var model = ModelFactory.Create(new() { Dataset = Mnist.Card.Name, Epsilon = 0, Epochs = 1 }, Mnist.Card);
+        using var model = ModelFactory.Create(
+            new()
+            {
+                Dataset = Mnist.Card.Name,
+                Epsilon = 0,
+                Epochs = 1,
+            },
+            Mnist.Card
+        );
         using var images = new ResidentImages(Mnist, Mnist.Train, new long[Mnist.Train.Count], Normalization.Of(Mnist.Train), torch.CPU);
         var all = Enumerable.Range(0, Mnist.Train.Count).Select(i => (long)i).ToArray();
         var (evaluating, ratios) = (new List<double>(), new List<double>());
@@ -45,14 +70,20 @@ internal static class TrainingResults
             Train(seed: 1, epochs: 1);
             ratios.Add(evaluating[^1] * clock.Elapsed.TotalSeconds / 54_000);
         }
-        Console.WriteLine($"## Evaluation\n\n{evaluating.Spread("F0")} images/s, {ratios.Spread("F2")} times the rate of training in the same process, in turns.\n");
+        Console.WriteLine(
+            $"## Evaluation\n\n{evaluating.Spread("F0")} images/s, {ratios.Spread("F2")} times the rate of training in the same process, in turns.\n"
+        );
     }
 
     /// <summary>The residual networks on images of CIFAR's size, random ones: their rate does not depend on what they show.</summary>
     public static async Task ResNetsAsync(int rounds, int batches)
     {
-        Console.WriteLine($"## Residual networks\n\nRandom 3×32×32 images, batch 128, SGD with Nesterov momentum and weight decay; PyTorch and TorchSharp with channels last and malloc thresholds, {Environment.ProcessorCount} threads; {rounds} rounds in turns.\n");
-        Console.WriteLine("| | Temper, images/s | PyTorch, images/s | Temper ÷ it | TorchSharp, images/s | Temper ÷ it |\n|---|---|---|---|---|---|");
+        Console.WriteLine(
+            $"## Residual networks\n\nRandom 3×32×32 images, batch 128, SGD with Nesterov momentum and weight decay; PyTorch and TorchSharp with channels last and malloc thresholds, {Environment.ProcessorCount} threads; {rounds} rounds in turns.\n"
+        );
+        Console.WriteLine(
+            "| | Temper, images/s | PyTorch, images/s | Temper ÷ it | TorchSharp, images/s | Temper ÷ it |\n|---|---|---|---|---|---|"
+        );
         foreach (var (model, depth) in new[] { (ModelName.Resnet20, 20), (ModelName.Resnet56, 56) })
         {
             var count = batches * 128 * 20 / depth;
@@ -63,7 +94,9 @@ internal static class TrainingResults
                 pytorch.Add(await Peers.RunAsync("resnet", $"{depth}", $"{count}", "--threads", $"{Environment.ProcessorCount}"));
                 torchSharp.Add(await Peers.RunTorchSharpAsync("resnet", $"{depth}", $"{count}", $"{Environment.ProcessorCount}"));
             }
-            Console.WriteLine($"| resnet{depth} | {ours.Spread("F0")} | {pytorch.Spread("F0")} | {Ratio(pytorch)} | {torchSharp.Spread("F0")} | {Ratio(torchSharp)} |");
+            Console.WriteLine(
+                $"| resnet{depth} | {ours.Spread("F0")} | {pytorch.Spread("F0")} | {Ratio(pytorch)} | {torchSharp.Spread("F0")} | {Ratio(torchSharp)} |"
+            );
 
             string Ratio(List<double> others) => ours.Zip(others, (a, b) => a / b).Spread("F2");
         }
@@ -78,12 +111,31 @@ internal static class TrainingResults
         {
             var drawn = new LabelledImages(new byte[images * 3 * 32 * 32], new byte[images]);
             Random.Shared.NextBytes(drawn.Pixels);
-            for (var i = 0; i < images; i++) drawn.Labels[i] = (byte)(i % 10);
+            for (var i = 0; i < images; i++)
+                drawn.Labels[i] = (byte)(i % 10);
             return drawn;
         }
-        var spec = new JobSpec { Dataset = card.Name, Epsilon = 0.1, Epochs = 2, Model = model, Optimizer = OptimizerName.Sgd, LearningRate = 0.1, WeightDecay = 1e-4, ValidationFraction = 0.01 };
+        var spec = new JobSpec
+        {
+            Dataset = card.Name,
+            Epsilon = 0.1,
+            Epochs = 2,
+            Model = model,
+            Optimizer = OptimizerName.Sgd,
+            LearningRate = 0.1,
+            WeightDecay = 1e-4,
+            ValidationFraction = 0.01,
+        };
         var rate = 0.0;
-        TrainingLoop.Run(spec, new Dataset(card, Draw(count), Draw(10), []), torch.CPU, saved: null, TimeSpan.MaxValue, message => rate = message is EpochDone epoch ? epoch.Metrics.ImagesPerSecond : rate, CancellationToken.None);
+        TrainingLoop.Run(
+            spec,
+            new Dataset(card, Draw(count), Draw(10), []),
+            torch.CPU,
+            saved: null,
+            TimeSpan.MaxValue,
+            message => rate = message is EpochDone epoch ? epoch.Metrics.ImagesPerSecond : rate,
+            CancellationToken.None
+        );
         return rate;
     }
 
@@ -91,7 +143,11 @@ internal static class TrainingResults
     public static void Compare(int seeds)
     {
         const int epochs = 2;
-        var (fused, plain, losses) = (new List<JobResult>(), new List<JobResult>(), new List<(double Fused, double Plain, double OneThread)>());
+        var (fused, plain, losses) = (
+            new List<JobResult>(),
+            new List<JobResult>(),
+            new List<(double Fused, double Plain, double OneThread)>()
+        );
         for (var seed = 1; seed <= seeds; seed++)
         {
             var (ours, theirs, other) = (new List<double>(), new List<double>(), new List<double>());
@@ -107,14 +163,28 @@ internal static class TrainingResults
             KernelLibrary.LimitLanes(16);
             losses.Add((ours[0], theirs[0], other.FirstOrDefault(double.NaN)));
         }
-        Console.WriteLine($"## The same results\n\nFused kernels against libtorch's own convolution, pooling, relu and linear layers: {seeds} seeds, {epochs} epochs, the same images in the same order. Differences by seed, fused − plain, mean ± half of the 95 % interval:\n");
+        Console.WriteLine(
+            $"## The same results\n\nFused kernels against libtorch's own convolution, pooling, relu and linear layers: {seeds} seeds, {epochs} epochs, the same images in the same order. Differences by seed, fused − plain, mean ± half of the 95 % interval:\n"
+        );
         Console.WriteLine("| | fused, mean | difference |\n|---|---|---|");
-        foreach (var (name, figure) in new (string, Func<JobResult, double>)[] { ("test accuracy", r => r.TestAccuracy), ("test NLL", r => r.TestLoss), ("test ECE", r => r.TestEce), ("signed gap", r => r.TestSignedGap) })
+        foreach (
+            var (name, figure) in new (string, Func<JobResult, double>)[]
+            {
+                ("test accuracy", r => r.TestAccuracy),
+                ("test NLL", r => r.TestLoss),
+                ("test ECE", r => r.TestEce),
+                ("signed gap", r => r.TestSignedGap),
+            }
+        )
         {
             var (mean, half) = fused.Zip(plain, (a, b) => figure(a) - figure(b)).ToList().Interval();
-            Console.WriteLine($"| {name} | {fused.Average(figure):F4} | {mean:+0.00000;-0.00000} ± {half:F5}{(Math.Abs(mean) <= half ? "" : " **not 0**")} |");
+            Console.WriteLine(
+                $"| {name} | {fused.Average(figure):F4} | {mean:+0.00000;-0.00000} ± {half:F5}{(Math.Abs(mean) <= half ? "" : " **not 0**")} |"
+            );
         }
         var yardstick = losses.Where(loss => !double.IsNaN(loss.OneThread)).Max(loss => Math.Abs(loss.OneThread - loss.Plain) / loss.Plain);
-        Console.WriteLine($"\nMean training loss of the first epoch: the two differ by at most {losses.Max(loss => Math.Abs(loss.Fused - loss.Plain) / loss.Plain):E1} of it; libtorch on one thread and on {Environment.ProcessorCount}, which only rounds its sums in another order, by {yardstick:E1}.");
+        Console.WriteLine(
+            $"\nMean training loss of the first epoch: the two differ by at most {losses.Max(loss => Math.Abs(loss.Fused - loss.Plain) / loss.Plain):E1} of it; libtorch on one thread and on {Environment.ProcessorCount}, which only rounds its sums in another order, by {yardstick:E1}."
+        );
     }
 }

@@ -18,10 +18,12 @@ using Temper.Store.Studies;
 var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
 builder.Logging.AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
 
-var connectionString = builder.Configuration.GetConnectionString("Temper")
+var connectionString =
+    builder.Configuration.GetConnectionString("Temper")
     ?? throw new InvalidOperationException("Set ConnectionStrings__Temper, such as: Host=127.0.0.1;Username=temper;Database=temper");
 const int CommandSeconds = 5; // a caller would rather hear 503 than wait
 var database = Database.Open(connectionString, CommandSeconds);
+
 // Polls have connections of their own. More of them made no more answers per second, but later ones.
 var polls = Database.Open(connectionString, CommandSeconds, connections: Math.Max(6, 3 * Environment.ProcessorCount));
 var keys = new ApiKeys(builder.Configuration);
@@ -36,9 +38,12 @@ builder.WebHost.ConfigureKestrel(kestrel =>
     kestrel.ConfigureEndpointDefaults(listener =>
     {
         if (!keys.Any && !(listener.IPEndPoint is { } address && IPAddress.IsLoopback(address.Address)))
-            throw new InvalidOperationException($"Without keys the API serves only this machine, not {listener}. Set Api__Keys__0 to a secret of 16 characters or more.");
+            throw new InvalidOperationException(
+                $"Without keys the API serves only this machine, not {listener}. Set Api__Keys__0 to a secret of 16 characters or more."
+            );
     });
 });
+
 // Computing a report blocks two of the pool's threads, which others must not wait for.
 ThreadPool.SetMinThreads(Environment.ProcessorCount + 2 * Overload.ReportsAtOnce, Environment.ProcessorCount);
 builder.Services.AddSingleton(database);
@@ -64,10 +69,13 @@ builder.Services.AddOpenApi(keys);
 builder.Services.AddDashboard(connectionString, database);
 
 var app = builder.Build();
-app.UseExceptionHandler(new ExceptionHandlerOptions
-{
-    StatusCodeSelector = exception => exception is BadHttpRequestException refused ? refused.StatusCode : StatusCodes.Status500InternalServerError,
-});
+app.UseExceptionHandler(
+    new ExceptionHandlerOptions
+    {
+        StatusCodeSelector = exception =>
+            exception is BadHttpRequestException refused ? refused.StatusCode : StatusCodes.Status500InternalServerError,
+    }
+);
 app.UseStatusCodePages();
 app.UseHostNames();
 app.UseHeads();

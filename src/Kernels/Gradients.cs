@@ -18,7 +18,8 @@ public static class Gradients
         {
             BackwardPass.ReleaseLastGradients();
             // Before libtorch's own exception, which may be what followed from it.
-            if (BackwardPass.Failure is { } failure) ExceptionDispatchInfo.Throw(failure);
+            if (BackwardPass.Failure is { } failure)
+                ExceptionDispatchInfo.Throw(failure);
         }
     }
 }

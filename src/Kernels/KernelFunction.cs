@@ -9,7 +9,8 @@ namespace Temper.Kernels;
 /// not called, torch.autograd.grad gives nothing for one, and a gradient of a gradient is refused.
 /// </remarks>
 /// <typeparam name="T">The operation itself.</typeparam>
-internal abstract class KernelFunction<T> : autograd.SingleTensorFunction<T> where T : KernelFunction<T>, new()
+internal abstract class KernelFunction<T> : autograd.SingleTensorFunction<T>
+    where T : KernelFunction<T>, new()
 {
     private const string Arguments = "arguments";
 
@@ -29,13 +30,16 @@ internal abstract class KernelFunction<T> : autograd.SingleTensorFunction<T> whe
         {
             BackwardPass.ReleaseLastGradients();
             // After a failure the rest of the pass computes nothing; the failed operation gave no gradients.
-            if (BackwardPass.Failure is not null || grad_output.IsInvalid) return NoGradients();
-            if (torch.is_grad_enabled()) throw new NotSupportedException($"{Name} has no gradient of its gradient: create_graph is not supported.");
+            if (BackwardPass.Failure is not null || grad_output.IsInvalid)
+                return NoGradients();
+            if (torch.is_grad_enabled())
+                throw new NotSupportedException($"{Name} has no gradient of its gradient: create_graph is not supported.");
             using var scope = torch.NewDisposeScope();
             var gradients = Backward(context, context.get_saved_variables(), grad_output);
             for (var i = 0; i < gradients.Length; i++)
             {
-                if (gradients[i] is not { } gradient) continue;
+                if (gradients[i] is not { } gradient)
+                    continue;
                 // Through autograd libtorch would copy a parameter's gradient, because we hold a reference to it.
                 if (arguments[i] is Parameter parameter)
                 {
@@ -71,10 +75,13 @@ internal abstract class KernelFunction<T> : autograd.SingleTensorFunction<T> whe
 
     private static void Accumulate(Parameter parameter, Tensor gradient)
     {
-        if (!parameter.requires_grad) return;
+        if (!parameter.requires_grad)
+            return;
         using var noGraph = torch.no_grad();
-        if (parameter.grad is { } earlier) earlier.add_(gradient);
-        else parameter.grad = gradient;
+        if (parameter.grad is { } earlier)
+            earlier.add_(gradient);
+        else
+            parameter.grad = gradient;
     }
 }
 
@@ -82,14 +89,17 @@ internal abstract class KernelFunction<T> : autograd.SingleTensorFunction<T> whe
 internal static class BackwardPass
 {
     /// <summary>The first exception that a backward pass met since <see cref="Gradients.Compute"/> began.</summary>
-    [ThreadStatic] public static Exception? Failure;
+    [ThreadStatic]
+    public static Exception? Failure;
 
     /// <summary>What the last backward pass returned. In the step's dispose scope they would all stay until the step ends.</summary>
-    [ThreadStatic] public static Tensor?[]? LastGradients;
+    [ThreadStatic]
+    public static Tensor?[]? LastGradients;
 
     public static void ReleaseLastGradients()
     {
-        foreach (var gradient in LastGradients ?? []) gradient?.Dispose();
+        foreach (var gradient in LastGradients ?? [])
+            gradient?.Dispose();
         LastGradients = null;
     }
 }

@@ -15,7 +15,10 @@ public static unsafe class KernelLibrary
     public static string? MissingReason => Missing.Value ?? (NativeKernels.tk_lanes() == 0 ? "this processor has no AVX2" : null);
 
     /// <summary>For example: avx512 kernels, avx2 kernels, no kernels.</summary>
-    public static string Description => MissingReason is not null ? "no kernels" : NativeKernels.tk_lanes() == 16 ? "avx512 kernels" : "avx2 kernels";
+    public static string Description =>
+        MissingReason is not null ? "no kernels"
+        : NativeKernels.tk_lanes() == 16 ? "avx512 kernels"
+        : "avx2 kernels";
 
     /// <summary>Whether the library is there. Whether a kernel fits a tensor is another question, which each operation asks.</summary>
     internal static bool IsLoaded => Missing.Value is null;
@@ -23,13 +26,15 @@ public static unsafe class KernelLibrary
     internal static void UseThreads(int threads)
     {
         // One pool of threads: that of the OpenMP runtime that libtorch needs and has loaded. Without it a kernel uses one thread.
-        if (IsLoaded) NativeKernels.tk_set_threads(Libtorch.FindExport("GOMP_parallel"), threads);
+        if (IsLoaded)
+            NativeKernels.tk_set_threads(Libtorch.FindExport("GOMP_parallel"), threads);
     }
 
     /// <summary>For tests and measurements: kernels with at most so many floats in a register. Below 8 there are none for convolutions, normalizations and linear layers.</summary>
     public static void LimitLanes(int lanes)
     {
-        if (IsLoaded) NativeKernels.tk_limit_lanes(lanes);
+        if (IsLoaded)
+            NativeKernels.tk_limit_lanes(lanes);
     }
 
     private static string? Load()
@@ -54,6 +59,7 @@ public static unsafe class KernelLibrary
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal static void Check(int status, params ReadOnlySpan<Tensor?> used)
     {
-        if (status != 0) throw new OutOfMemoryException("A kernel found no memory for its intermediate results.");
+        if (status != 0)
+            throw new OutOfMemoryException("A kernel found no memory for its intermediate results.");
     }
 }

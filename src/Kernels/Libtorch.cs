@@ -9,7 +9,8 @@ public static unsafe partial class Libtorch
     private static readonly Lazy<nint> TorchCpu = new(LoadLibraries);
 
     /// <summary>For example: TorchSharp 0.107.0, libtorch 2.10.0, avx2 kernels.</summary>
-    public static string Description => $"TorchSharp {typeof(torch).Assembly.GetName().Version?.ToString(3)}, libtorch {torch.NormalizeNuGetVersion(torch.__version__)}, {KernelLibrary.Description}";
+    public static string Description =>
+        $"TorchSharp {typeof(torch).Assembly.GetName().Version?.ToString(3)}, libtorch {torch.NormalizeNuGetVersion(torch.__version__)}, {KernelLibrary.Description}";
 
     /// <summary>
     /// Loads libtorch. It must be called before TorchSharp is first used: when TorchSharp cannot load its libraries by itself,
@@ -50,7 +51,9 @@ public static unsafe partial class Libtorch
     /// </summary>
     public static void KeepFreedMemory()
     {
-        const int trimThreshold = -1, topPad = -2, mmapThreshold = -3;
+        const int trimThreshold = -1,
+            topPad = -2,
+            mmapThreshold = -3;
         if (mallopt(mmapThreshold, 1 << 30) == 0 || mallopt(trimThreshold, int.MaxValue) == 0 || mallopt(topPad, 64 << 20) == 0)
             throw new InvalidOperationException("mallopt refused the thresholds.");
     }
@@ -78,15 +81,23 @@ public static unsafe partial class Libtorch
     private static (string Folder, string LibTorchSharp) Location()
     {
         const string libTorchSharp = "libLibTorchSharp.so";
-        foreach (var folder in (string[])[AppContext.BaseDirectory, Path.Combine(AppContext.BaseDirectory, "runtimes", "linux-x64", "native")])
-            if (File.Exists(Path.Combine(folder, libTorchSharp))) return (folder, Path.Combine(folder, libTorchSharp));
+        foreach (
+            var folder in (string[])[AppContext.BaseDirectory, Path.Combine(AppContext.BaseDirectory, "runtimes", "linux-x64", "native")]
+        )
+            if (File.Exists(Path.Combine(folder, libTorchSharp)))
+                return (folder, Path.Combine(folder, libTorchSharp));
         return (Metadata("LibtorchFolder"), Metadata("LibTorchSharpFile"));
     }
 
     private static string Metadata(string key) =>
         typeof(Libtorch).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().FirstOrDefault(attribute => attribute.Key == key)?.Value
-        ?? throw new DllNotFoundException($"libtorch is not beside the program in {AppContext.BaseDirectory}, and the build did not record another place.");
+        ?? throw new DllNotFoundException(
+            $"libtorch is not beside the program in {AppContext.BaseDirectory}, and the build did not record another place."
+        );
 
-    [LibraryImport("libc")] private static partial int mallopt(int parameter, int value);
-    [LibraryImport("libc")] private static partial int malloc_trim(nuint pad);
+    [LibraryImport("libc")]
+    private static partial int mallopt(int parameter, int value);
+
+    [LibraryImport("libc")]
+    private static partial int malloc_trim(nuint pad);
 }

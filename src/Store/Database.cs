@@ -17,8 +17,10 @@ public static class Database
     /// </summary>
     /// <param name="commandSeconds">How long a statement may take before it counts as unanswered.</param>
     /// <param name="connections">At most.</param>
-    public static NpgsqlDataSource Open(string connectionString, int commandSeconds = 30, int connections = 100) => NpgsqlDataSource.Create(
-        $"Command Timeout={commandSeconds};Maximum Pool Size={connections};No Reset On Close=true;{WithTimeout(connectionString)};Max Auto Prepare={PreparedStatements};Auto Prepare Min Usages=2");
+    public static NpgsqlDataSource Open(string connectionString, int commandSeconds = 30, int connections = 100) =>
+        NpgsqlDataSource.Create(
+            $"Command Timeout={commandSeconds};Maximum Pool Size={connections};No Reset On Close=true;{WithTimeout(connectionString)};Max Auto Prepare={PreparedStatements};Auto Prepare Min Usages=2"
+        );
 
     /// <summary>For a connection outside the pool.</summary>
     public static string WithTimeout(string connectionString) => $"Timeout={ConnectSeconds};{connectionString}";

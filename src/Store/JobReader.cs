@@ -22,8 +22,7 @@ public sealed class JobReader(NpgsqlDataSource database)
 
     private const string OfMetrics = "metrics_version::bigint";
 
-    private const string Columns =
-        $"""
+    private const string Columns = $"""
         jobs.id, {OfJob}, state, stop_requested, reason, spec, progress, attempt, failures, name, workers.device,
         created_at, claimed_at, training_started_at, finished_at, result, reproduces, study_id, pinned
         """;
@@ -46,7 +45,8 @@ public sealed class JobReader(NpgsqlDataSource database)
         command.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = ids });
         await using var row = await command.ExecuteReaderAsync();
         var jobs = new List<(Guid, JobRow?)>(ids.Length);
-        while (await row.ReadAsync()) jobs.Add((row.GetGuid(0), ReadOrNull(row)));
+        while (await row.ReadAsync())
+            jobs.Add((row.GetGuid(0), ReadOrNull(row)));
         return jobs;
     }
 
@@ -96,15 +96,27 @@ public sealed class JobReader(NpgsqlDataSource database)
             """
             SELECT epoch, train_loss, train_accuracy, validation_loss, validation_accuracy, ece, signed_gap, learning_rate, seconds, images_per_second
             FROM epochs WHERE job_id = $1 AND epoch > $2 ORDER BY epoch
-            """);
+            """
+        );
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = id });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = after });
         await using var row = await command.ExecuteReaderAsync();
         var epochs = new List<EpochMetrics>();
         while (await row.ReadAsync())
-            epochs.Add(new(
-                row.GetInt32(0), row.GetDouble(1), row.GetDouble(2), row.GetDouble(3), row.GetDouble(4),
-                row.GetDouble(5), row.GetDouble(6), row.GetDouble(7), row.GetDouble(8), row.GetDouble(9)));
+            epochs.Add(
+                new(
+                    row.GetInt32(0),
+                    row.GetDouble(1),
+                    row.GetDouble(2),
+                    row.GetDouble(3),
+                    row.GetDouble(4),
+                    row.GetDouble(5),
+                    row.GetDouble(6),
+                    row.GetDouble(7),
+                    row.GetDouble(8),
+                    row.GetDouble(9)
+                )
+            );
         return epochs;
     }
 
@@ -115,7 +127,8 @@ public sealed class JobReader(NpgsqlDataSource database)
         command.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = [.. ids] });
         await using var row = await command.ExecuteReaderAsync();
         var versions = new Dictionary<Guid, JobVersion>(ids.Count);
-        while (await row.ReadAsync()) versions[row.GetGuid(0)] = new(row.GetInt64(1), row.GetInt64(2));
+        while (await row.ReadAsync())
+            versions[row.GetGuid(0)] = new(row.GetInt64(1), row.GetInt64(2));
         return versions;
     }
 }

@@ -17,7 +17,10 @@ public static class Migrator
     private const long GateKey = 0x74656D7065720001; // "temper" 1
 
     /// <summary>The migrations of this build.</summary>
-    private static readonly string[] Ids = [.. typeof(Migrator).Assembly.GetTypes().Select(type => type.GetCustomAttribute<MigrationAttribute>()?.Id).OfType<string>()];
+    private static readonly string[] Ids =
+    [
+        .. typeof(Migrator).Assembly.GetTypes().Select(type => type.GetCustomAttribute<MigrationAttribute>()?.Id).OfType<string>(),
+    ];
 
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 
@@ -41,17 +44,24 @@ public static class Migrator
 
     public static async Task MigrateAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
-        if (await IsCurrentAsync(database, cancellationToken)) return;
+        if (await IsCurrentAsync(database, cancellationToken))
+            return;
         await using var gate = await database.OpenConnectionAsync(cancellationToken);
         // Its end releases the lock, however it comes.
         await using var held = await gate.BeginTransactionAsync(cancellationToken);
-        await using var take = new NpgsqlCommand("SELECT pg_advisory_xact_lock($1)", gate, held) { Parameters = { new() { Value = GateKey } }, CommandTimeout = 0 };
+        await using var take = new NpgsqlCommand("SELECT pg_advisory_xact_lock($1)", gate, held)
+        {
+            Parameters = { new() { Value = GateKey } },
+            CommandTimeout = 0,
+        };
         await take.ExecuteNonQueryAsync(cancellationToken);
 
         await using var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(database).Options);
         db.Database.SetCommandTimeout(0); // an index on a million rows takes its time
         if ((await db.Database.GetAppliedMigrationsAsync(cancellationToken)).Except(Ids).Any())
-            throw new InvalidOperationException("The database has the schema of another build of Temper, which this one does not know. Use that build, or another database.");
+            throw new InvalidOperationException(
+                "The database has the schema of another build of Temper, which this one does not know. Use that build, or another database."
+            );
         await db.Database.MigrateAsync(cancellationToken);
         await EngineSchema.InstallAsync(database, cancellationToken);
     }
@@ -60,10 +70,21 @@ public static class Migrator
     private static async Task<bool> IsCurrentAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        await using var isKept = new NpgsqlCommand("""SELECT to_regclass('"__EFMigrationsHistory"') IS NOT NULL""", connection) { CommandTimeout = 0 };
-        if (!(bool)(await isKept.ExecuteScalarAsync(cancellationToken))!) return false;
-        await using var count = new NpgsqlCommand("""SELECT count(*) FROM "__EFMigrationsHistory" WHERE "MigrationId" = ANY ($1)""", connection) { CommandTimeout = 0 }; // another's migration may hold the table
+        await using var isKept = new NpgsqlCommand("""SELECT to_regclass('"__EFMigrationsHistory"') IS NOT NULL""", connection)
+        {
+            CommandTimeout = 0,
+        };
+        if (!(bool)(await isKept.ExecuteScalarAsync(cancellationToken))!)
+            return false;
+        await using var count = new NpgsqlCommand(
+            """SELECT count(*) FROM "__EFMigrationsHistory" WHERE "MigrationId" = ANY ($1)""",
+            connection
+        )
+        {
+            CommandTimeout = 0,
+        }; // another's migration may hold the table
         count.Parameters.AddWithValue(Ids);
-        return (long)(await count.ExecuteScalarAsync(cancellationToken))! == Ids.Length && await EngineSchema.IsCurrentAsync(connection, cancellationToken);
+        return (long)(await count.ExecuteScalarAsync(cancellationToken))! == Ids.Length
+            && await EngineSchema.IsCurrentAsync(connection, cancellationToken);
     }
 }

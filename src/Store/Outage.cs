@@ -10,13 +10,18 @@ public static class Outage
     public static NpgsqlException? Behind(Exception? exception)
     {
         for (; exception is not null; exception = exception.InnerException)
-            if (exception is NpgsqlException cause && cause.IsOutage()) return cause;
+            if (exception is NpgsqlException cause && cause.IsOutage())
+                return cause;
         return null;
     }
 
     /// <summary>Whether the connection broke, as each does when the server restarts; not whether the server is silent, which another try would only hear for as long.</summary>
     public static bool IsBrokenConnection(Exception exception) =>
-        Behind(exception) is { } cause && (cause.InnerException is IOException or SocketException || cause.SqlState is PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown);
+        Behind(exception) is { } cause
+        && (
+            cause.InnerException is IOException or SocketException
+            || cause.SqlState is PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown
+        );
 
     /// <summary>
     /// What Npgsql calls transient, resources used up (class 53: a full disk, connections), an operator's intervention (57),

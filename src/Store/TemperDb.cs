@@ -39,15 +39,21 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
 
     private static void MapJobs(EntityTypeBuilder<JobRow> jobs)
     {
-        jobs.ToTable("jobs", table =>
-        {
-            table.HasCheckConstraint("ck_jobs_state", $"state IN ({SqlList(Enum.GetValues<JobState>())})");
-            table.HasCheckConstraint("ck_jobs_finished", $"(finished_at IS NOT NULL) = (state IN ({SqlList(FinalStates)}))");
-            table.HasCheckConstraint("ck_jobs_owner", "(worker_id IS NOT NULL) = (state = 'running')");
-            table.HasCheckConstraint("ck_jobs_result", "(result IS NOT NULL) = (state = 'succeeded')");
-            table.HasCheckConstraint("ck_jobs_study", "num_nulls(study_id, arm, seed) IN (0, 3)");
-            table.HasCheckConstraint("ck_jobs_stop", $"stop_requested IS NULL OR (state = 'running' AND stop_requested IN ({SqlList(Enum.GetValues<StopRequest>())}))");
-        });
+        jobs.ToTable(
+            "jobs",
+            table =>
+            {
+                table.HasCheckConstraint("ck_jobs_state", $"state IN ({SqlList(Enum.GetValues<JobState>())})");
+                table.HasCheckConstraint("ck_jobs_finished", $"(finished_at IS NOT NULL) = (state IN ({SqlList(FinalStates)}))");
+                table.HasCheckConstraint("ck_jobs_owner", "(worker_id IS NOT NULL) = (state = 'running')");
+                table.HasCheckConstraint("ck_jobs_result", "(result IS NOT NULL) = (state = 'succeeded')");
+                table.HasCheckConstraint("ck_jobs_study", "num_nulls(study_id, arm, seed) IN (0, 3)");
+                table.HasCheckConstraint(
+                    "ck_jobs_stop",
+                    $"stop_requested IS NULL OR (state = 'running' AND stop_requested IN ({SqlList(Enum.GetValues<StopRequest>())}))"
+                );
+            }
+        );
         jobs.HasKey(job => job.Id).HasName("pk_jobs");
         jobs.Property(job => job.Id).ValueGeneratedNever();
         jobs.Property(job => job.Sequence).UseIdentityAlwaysColumn();
@@ -65,15 +71,32 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         jobs.Property(job => job.Progress).HasConversion(AsJson<TrainingProgress?>()).HasColumnType("jsonb");
         jobs.Property(job => job.Result).HasConversion(AsJson<JobResult?>()).HasColumnType("jsonb");
         // A worker that owns a job cannot be forgotten: its job must be rescued first.
-        jobs.HasOne(job => job.Worker).WithMany(worker => worker.Jobs).HasForeignKey(job => job.WorkerId)
-            .HasConstraintName("fk_jobs_worker").OnDelete(DeleteBehavior.Restrict);
+        jobs.HasOne(job => job.Worker)
+            .WithMany(worker => worker.Jobs)
+            .HasForeignKey(job => job.WorkerId)
+            .HasConstraintName("fk_jobs_worker")
+            .OnDelete(DeleteBehavior.Restrict);
 
-        jobs.HasOne<JobRow>().WithMany().HasForeignKey(job => job.Reproduces).HasConstraintName("fk_jobs_reproduces").OnDelete(DeleteBehavior.SetNull);
+        jobs.HasOne<JobRow>()
+            .WithMany()
+            .HasForeignKey(job => job.Reproduces)
+            .HasConstraintName("fk_jobs_reproduces")
+            .OnDelete(DeleteBehavior.SetNull);
         jobs.HasIndex(job => job.Reproduces, "ix_jobs_reproduces").HasFilter("reproduces IS NOT NULL"); // for the foreign key
 
         jobs.HasOne<ArmRow>().WithMany().HasForeignKey(job => new { job.StudyId, job.Arm }).HasConstraintName("fk_jobs_arm");
         // An arm is trained once with each seed, whoever extends the study at the same time.
-        jobs.HasIndex(job => new { job.StudyId, job.Arm, job.Seed }, "ix_jobs_study").IsUnique().HasFilter("study_id IS NOT NULL");
+        jobs.HasIndex(
+                job => new
+                {
+                    job.StudyId,
+                    job.Arm,
+                    job.Seed,
+                },
+                "ix_jobs_study"
+            )
+            .IsUnique()
+            .HasFilter("study_id IS NOT NULL");
         jobs.HasIndex(job => new { job.StudyId, job.Sequence }, "ix_jobs_study_sequence").HasFilter("study_id IS NOT NULL");
 
         jobs.HasIndex(job => new { job.Priority, job.Sequence }, "ix_jobs_queue").IsDescending(true, false).HasFilter("state = 'queued'");
@@ -97,23 +120,40 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
     {
         checkpoints.ToTable("checkpoints");
         checkpoints.HasKey(checkpoint => checkpoint.JobId).HasName("pk_checkpoints");
-        checkpoints.HasOne<JobRow>().WithOne().HasForeignKey<CheckpointRow>(checkpoint => checkpoint.JobId).HasConstraintName("fk_checkpoints_job");
+        checkpoints
+            .HasOne<JobRow>()
+            .WithOne()
+            .HasForeignKey<CheckpointRow>(checkpoint => checkpoint.JobId)
+            .HasConstraintName("fk_checkpoints_job");
     }
 
     private static void MapModels(EntityTypeBuilder<ModelRow> models)
     {
-        models.ToTable("models", table => table.HasCheckConstraint(
-            "ck_models_logits", "num_nulls(classes, validation_logits, validation_labels, test_logits, test_labels) IN (0, 5)"));
+        models.ToTable(
+            "models",
+            table =>
+                table.HasCheckConstraint(
+                    "ck_models_logits",
+                    "num_nulls(classes, validation_logits, validation_labels, test_logits, test_labels) IN (0, 5)"
+                )
+        );
         models.HasKey(model => model.JobId).HasName("pk_models");
         models.HasOne<JobRow>().WithOne().HasForeignKey<ModelRow>(model => model.JobId).HasConstraintName("fk_models_job");
     }
 
     private static void MapAttempts(EntityTypeBuilder<AttemptRow> attempts)
     {
-        attempts.ToTable("attempts", table => table.HasCheckConstraint("ck_attempts_outcome", $"outcome IN ({SqlList(Enum.GetValues<AttemptOutcome>())})"));
+        attempts.ToTable(
+            "attempts",
+            table => table.HasCheckConstraint("ck_attempts_outcome", $"outcome IN ({SqlList(Enum.GetValues<AttemptOutcome>())})")
+        );
         attempts.HasKey(attempt => new { attempt.JobId, attempt.Attempt }).HasName("pk_attempts");
         attempts.Property(attempt => attempt.Outcome).HasConversion(AsWord<AttemptOutcome>());
-        attempts.HasOne<JobRow>().WithMany(job => job.Attempts).HasForeignKey(attempt => attempt.JobId).HasConstraintName("fk_attempts_job");
+        attempts
+            .HasOne<JobRow>()
+            .WithMany(job => job.Attempts)
+            .HasForeignKey(attempt => attempt.JobId)
+            .HasConstraintName("fk_attempts_job");
     }
 
     private static void MapWorkers(EntityTypeBuilder<WorkerRow> workers)
@@ -148,7 +188,19 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         arms.Property(arm => arm.Model).HasConversion(AsWord<ModelName>());
         arms.Property(arm => arm.ComparedAtSeeds).HasDefaultValue(0);
         arms.HasOne<StudyRow>().WithMany(study => study.Arms).HasForeignKey(arm => arm.StudyId).HasConstraintName("fk_arms_study");
-        arms.HasIndex(arm => new { arm.StudyId, arm.Epsilon, arm.Smoothing, arm.LearningRate, arm.Model, arm.LabelNoise }, "ix_arms_grid").IsUnique();
+        arms.HasIndex(
+                arm => new
+                {
+                    arm.StudyId,
+                    arm.Epsilon,
+                    arm.Smoothing,
+                    arm.LearningRate,
+                    arm.Model,
+                    arm.LabelNoise,
+                },
+                "ix_arms_grid"
+            )
+            .IsUnique();
     }
 
     private static void MapScores(EntityTypeBuilder<ScoresRow> scores)
@@ -159,16 +211,19 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
     }
 
     /// <summary>An enum's value as it stands in a column.</summary>
-    internal static T Parse<T>(string word) where T : struct, Enum => Enum.Parse<T>(word.Replace("_", ""), ignoreCase: true);
+    internal static T Parse<T>(string word)
+        where T : struct, Enum => Enum.Parse<T>(word.Replace("_", ""), ignoreCase: true);
 
     private static IEnumerable<JobState> FinalStates => Enum.GetValues<JobState>().Where(state => state.IsFinal());
 
-    private static string SqlList<T>(IEnumerable<T> values) where T : struct, Enum =>
-        string.Join(", ", values.Select(value => $"'{Word(value)}'"));
+    private static string SqlList<T>(IEnumerable<T> values)
+        where T : struct, Enum => string.Join(", ", values.Select(value => $"'{Word(value)}'"));
 
-    internal static string Word<T>(T value) where T : struct, Enum => SnakeCase(value.ToString());
+    internal static string Word<T>(T value)
+        where T : struct, Enum => SnakeCase(value.ToString());
 
-    private static ValueConverter<T, string> AsWord<T>() where T : struct, Enum => new(value => Word(value), text => Parse<T>(text));
+    private static ValueConverter<T, string> AsWord<T>()
+        where T : struct, Enum => new(value => Word(value), text => Parse<T>(text));
 
     private static ValueConverter<T, string> AsJson<T>() => new(value => Json.Write(value), json => Json.Read<T>(json));
 

@@ -1,7 +1,7 @@
 using Npgsql;
 using Temper.Store;
-using Temper.Worker.Messages;
 using Temper.Worker;
+using Temper.Worker.Messages;
 using Temper.Worker.Runner;
 using Temper.Worker.Supervisor;
 
@@ -12,7 +12,8 @@ var options = WorkerOptions.From(builder.Configuration);
 if (args is ["runner", ..])
     return RunnerProgram.Start(builder.Configuration.GetValue<int>("slot"), builder.Configuration.GetValue<int>("threads"), options);
 
-var connectionString = options.ConnectionString
+var connectionString =
+    options.ConnectionString
     ?? throw new InvalidOperationException("Set ConnectionStrings__Temper, such as: Host=127.0.0.1;Username=temper;Database=temper");
 builder.Logging.AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
 builder.Services.AddSingleton(options);

@@ -76,14 +76,24 @@ public sealed class WorkerOptions
             Home = Path.GetFullPath(configuration["TEMPER_HOME"] is { Length: > 0 } home ? home : ".temper"),
             DataFolder = configuration["TEMPER_DATA"] is { Length: > 0 } folder ? Path.GetFullPath(folder) : null,
         };
-        if (options.Slots is < 1 or > 64) throw new InvalidOperationException($"Worker:Slots must be 1 to 64, not {options.Slots}.");
-        if (options.Threads is < 1) throw new InvalidOperationException($"Worker:Threads must be at least 1, not {options.Threads}.");
-        if (!(options.LeaseSeconds >= 5)) throw new InvalidOperationException($"Worker:LeaseSeconds must be at least 5, not {options.LeaseSeconds}.");
-        if (!(options.CheckpointSeconds is >= 1 and <= 86_400)) throw new InvalidOperationException($"Worker:CheckpointSeconds must be 1 to 86400, not {options.CheckpointSeconds}.");
-        if (!(options.HangSeconds is >= 2 and <= 86_400)) throw new InvalidOperationException($"Worker:HangSeconds must be 2 to 86400, not {options.HangSeconds}.");
-        if (options.BreakerJobs < 2) throw new InvalidOperationException($"Worker:BreakerJobs must be at least 2, not {options.BreakerJobs}.");
-        if (!(options.ProbeSeconds is >= 1 and <= 86_400)) throw new InvalidOperationException($"Worker:ProbeSeconds must be 1 to 86400, not {options.ProbeSeconds}.");
-        if (!(options.DownloadStallSeconds is > 0 and <= 3600)) throw new InvalidOperationException($"Worker:DownloadStallSeconds must be above 0, at most 3600, not {options.DownloadStallSeconds}.");
+        if (options.Slots is < 1 or > 64)
+            throw new InvalidOperationException($"Worker:Slots must be 1 to 64, not {options.Slots}.");
+        if (options.Threads is < 1)
+            throw new InvalidOperationException($"Worker:Threads must be at least 1, not {options.Threads}.");
+        if (!(options.LeaseSeconds >= 5))
+            throw new InvalidOperationException($"Worker:LeaseSeconds must be at least 5, not {options.LeaseSeconds}.");
+        if (!(options.CheckpointSeconds is >= 1 and <= 86_400))
+            throw new InvalidOperationException($"Worker:CheckpointSeconds must be 1 to 86400, not {options.CheckpointSeconds}.");
+        if (!(options.HangSeconds is >= 2 and <= 86_400))
+            throw new InvalidOperationException($"Worker:HangSeconds must be 2 to 86400, not {options.HangSeconds}.");
+        if (options.BreakerJobs < 2)
+            throw new InvalidOperationException($"Worker:BreakerJobs must be at least 2, not {options.BreakerJobs}.");
+        if (!(options.ProbeSeconds is >= 1 and <= 86_400))
+            throw new InvalidOperationException($"Worker:ProbeSeconds must be 1 to 86400, not {options.ProbeSeconds}.");
+        if (!(options.DownloadStallSeconds is > 0 and <= 3600))
+            throw new InvalidOperationException(
+                $"Worker:DownloadStallSeconds must be above 0, at most 3600, not {options.DownloadStallSeconds}."
+            );
         return options;
     }
 }

@@ -14,12 +14,22 @@ public sealed class SwaggerUiTests : IAsyncLifetime
     {
         database = await TestDatabase.CreateAsync();
         playwright = await Playwright.CreateAsync();
-        browser = await playwright.Chromium.LaunchAsync(new()
-        {
-            ExecutablePath = "/usr/bin/chromium",
-            // No sandbox, because tests may run as root. No business of the browser's own with the network.
-            Args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"],
-        });
+        browser = await playwright.Chromium.LaunchAsync(
+            new()
+            {
+                ExecutablePath = "/usr/bin/chromium",
+                // No sandbox, because tests may run as root. No business of the browser's own with the network.
+                Args =
+                [
+                    "--no-sandbox",
+                    "--disable-gpu",
+                    "--disable-background-networking",
+                    "--disable-component-update",
+                    "--disable-sync",
+                    "--no-first-run",
+                ],
+            }
+        );
     }
 
     public async Task DisposeAsync()
@@ -39,14 +49,20 @@ public sealed class SwaggerUiTests : IAsyncLifetime
 
         await Expect(operation.Locator(".live-responses-table tr.response .response-col_status")).ToContainTextAsync("202");
         await Expect(operation.Locator(".live-responses-table")).ToContainTextAsync("\"state\": \"queued\"");
-        Assert.Equal(1, await database.ScalarAsync<long>("SELECT count(*) FROM jobs WHERE spec->>'dataset' = 'mnist' AND spec->>'epsilon' = '0.1'"));
+        Assert.Equal(
+            1,
+            await database.ScalarAsync<long>("SELECT count(*) FROM jobs WHERE spec->>'dataset' = 'mnist' AND spec->>'epsilon' = '0.1'")
+        );
     }
 
     [Fact]
     public async Task PostJobs_WhereKeysAreSet_WorksAfterAuthorizing()
     {
         const string key = "a-secret-of-some-length";
-        await using var api = await ApiProcess.StartAsync(database.ConnectionString, new Dictionary<string, string?> { ["Api__Keys__0"] = key });
+        await using var api = await ApiProcess.StartAsync(
+            database.ConnectionString,
+            new Dictionary<string, string?> { ["Api__Keys__0"] = key }
+        );
         var page = await OpenAsync(api);
 
         await page.Locator(".auth-wrapper button.authorize").First.ClickAsync();

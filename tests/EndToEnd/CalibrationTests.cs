@@ -12,7 +12,14 @@ public class CalibrationTests : EndToEndTest
     public async Task Report_OfDigitsOverFitted_SaysOverConfidentAndTheTrueProbabilitiesAgree()
     {
         await StartWorkerAsync(null, AllThreads);
-        var id = await TrainAsync(new { dataset = "digits", epsilon = 0, epochs = 20 });
+        var id = await TrainAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0,
+                epochs = 20,
+            }
+        );
 
         var report = await Api.GetAsync($"/jobs/{id}/calibration");
 
@@ -30,8 +37,29 @@ public class CalibrationTests : EndToEndTest
     public async Task Mnist_WithAndWithoutSmoothing_IsAccurateAndSmoothingMakesItUnderConfident()
     {
         await StartWorkerAsync(null, AllThreads);
-        var id = await TrainAsync(new { dataset = "mnist", epsilon = 0.1, epochs = 3 });
-        var (smoothed, plain) = ((await Api.JobAsync(id))["result"]!, (await Api.JobAsync(await TrainAsync(new { dataset = "mnist", epsilon = 0, epochs = 3 })))["result"]!);
+        var id = await TrainAsync(
+            new
+            {
+                dataset = "mnist",
+                epsilon = 0.1,
+                epochs = 3,
+            }
+        );
+        var (smoothed, plain) = (
+            (await Api.JobAsync(id))["result"]!,
+            (
+                await Api.JobAsync(
+                    await TrainAsync(
+                        new
+                        {
+                            dataset = "mnist",
+                            epsilon = 0,
+                            epochs = 3,
+                        }
+                    )
+                )
+            )["result"]!
+        );
 
         foreach (var result in new[] { smoothed, plain })
         {
@@ -40,7 +68,10 @@ public class CalibrationTests : EndToEndTest
         }
         // The optimum of the smoothed loss on a nearly certain set lies ε(A − 1/K) ≈ 0.09 below its accuracy.
         Assert.InRange(Value(smoothed["testSignedGap"]), -0.15, -0.05);
-        Assert.True(Value(smoothed["testEce"]) > 5 * Value(plain["testEce"]), $"ECE {smoothed["testEce"]} at ε = 0.1, {plain["testEce"]} at ε = 0.");
+        Assert.True(
+            Value(smoothed["testEce"]) > 5 * Value(plain["testEce"]),
+            $"ECE {smoothed["testEce"]} at ε = 0.1, {plain["testEce"]} at ε = 0."
+        );
         Assert.InRange(Value(plain["testEce"]), 0, 0.02);
         Assert.InRange(Value(plain["testSignedGap"]), -0.02, 0.02);
 
@@ -56,8 +87,19 @@ public class CalibrationTests : EndToEndTest
         await AssertPyTorchAgreesAsync(id, report, Idx.Read(test, [28, 28], out _, out _));
 
         // The next one who asks for the same is told beforehand.
-        var checkedSpec = await PostAsync("/jobs?validateOnly=true", new { dataset = "mnist", epsilon = 0.1, epochs = 3 });
-        Assert.StartsWith("Accuracy here is 0.99; at its optimum ε = 0.1 is under-confident by about 0.09. Earlier jobs came out 0.0", checkedSpec["advice"]!["warnings"]![0]!.GetValue<string>());
+        var checkedSpec = await PostAsync(
+            "/jobs?validateOnly=true",
+            new
+            {
+                dataset = "mnist",
+                epsilon = 0.1,
+                epochs = 3,
+            }
+        );
+        Assert.StartsWith(
+            "Accuracy here is 0.99; at its optimum ε = 0.1 is under-confident by about 0.09. Earlier jobs came out 0.0",
+            checkedSpec["advice"]!["warnings"]![0]!.GetValue<string>()
+        );
     }
 
     private static (string, string) AllThreads => ("Worker__Threads", Environment.ProcessorCount.ToString());
@@ -70,23 +112,38 @@ public class CalibrationTests : EndToEndTest
     }
 
     private async Task<JsonNode> PostAsync(string path, object body) =>
-        JsonNode.Parse(await (await System.Net.Http.Json.HttpClientJsonExtensions.PostAsJsonAsync(Api.Http, path, body)).Content.ReadAsStringAsync())!;
+        JsonNode.Parse(
+            await (await System.Net.Http.Json.HttpClientJsonExtensions.PostAsJsonAsync(Api.Http, path, body)).Content.ReadAsStringAsync()
+        )!;
 
     /// <summary>Downloads weights and logits as a user would, and has PyTorch and NumPy say the same.</summary>
     private async Task AssertPyTorchAgreesAsync(Guid id, JsonNode report, byte[] pixels)
     {
-        var (model, logits, images) = (Path.Combine(Home, "model.safetensors"), Path.Combine(Home, "test.npz"), Path.Combine(Home, "images"));
+        var (model, logits, images) = (
+            Path.Combine(Home, "model.safetensors"),
+            Path.Combine(Home, "test.npz"),
+            Path.Combine(Home, "images")
+        );
         await File.WriteAllBytesAsync(model, await Api.Http.GetByteArrayAsync($"/jobs/{id}/model"));
         await File.WriteAllBytesAsync(logits, await Api.Http.GetByteArrayAsync($"/jobs/{id}/logits?split=test"));
         await File.WriteAllBytesAsync(images, pixels);
 
-        using var python = Process.Start(new ProcessStartInfo("/usr/bin/python3", [Path.Combine(TemperProcess.Repository, "tests/EndToEnd/check_model.py"), model, logits, images]) { RedirectStandardOutput = true })!;
+        using var python = Process.Start(
+            new ProcessStartInfo(
+                "/usr/bin/python3",
+                [Path.Combine(TemperProcess.Repository, "tests/EndToEnd/check_model.py"), model, logits, images]
+            )
+            {
+                RedirectStandardOutput = true,
+            }
+        )!;
         var found = JsonNode.Parse(await python.StandardOutput.ReadToEndAsync())!;
 
         Assert.Equal((report["count"]!.GetValue<int>(), 10), (found["count"]!.GetValue<int>(), found["classes"]!.GetValue<int>()));
         Assert.Equal(("float32", "int32"), (found["logitsType"]!.GetValue<string>(), found["labelsType"]!.GetValue<string>()));
         Assert.InRange(Value(found["relativeDifference"]), 0, 5e-6);
-        foreach (var metric in new[] { "accuracy", "nll", "ece", "signedGap" }) Assert.Equal(Value(found[metric]), Value(report["before"]![metric]!["value"]), 1e-9);
+        foreach (var metric in new[] { "accuracy", "nll", "ece", "signedGap" })
+            Assert.Equal(Value(found[metric]), Value(report["before"]![metric]!["value"]), 1e-9);
     }
 
     private static double Value(JsonNode? node) => node!.GetValue<double>();

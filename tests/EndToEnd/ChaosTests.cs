@@ -10,17 +10,19 @@ public class ChaosTests(ITestOutputHelper output)
     [Fact]
     public async Task Jobs_WhileEverythingFails_EndOnceWithTheResultOfAnUndisturbedRun()
     {
-        var report = await ChaosRun.RunAsync(new()
-        {
-            Seed = 7,
-            Faults = 34,
-            FaultInterval = TimeSpan.FromSeconds(1.2),
-            Specs = 4,
-            LeastJobs = 20,
-            TrainImages = 400,
-            DrainLimit = TimeSpan.FromMinutes(4),
-            LogFolder = Path.Combine(TemperProcess.Repository, ".temper", "test", "chaos"),
-        });
+        var report = await ChaosRun.RunAsync(
+            new()
+            {
+                Seed = 7,
+                Faults = 34,
+                FaultInterval = TimeSpan.FromSeconds(1.2),
+                Specs = 4,
+                LeastJobs = 20,
+                TrainImages = 400,
+                DrainLimit = TimeSpan.FromMinutes(4),
+                LogFolder = Path.Combine(TemperProcess.Repository, ".temper", "test", "chaos"),
+            }
+        );
         output.WriteLine(report.Markdown);
 
         Assert.Empty(report.Violations.Select(violation => $"{violation.Rule}: {violation.What}"));
@@ -31,7 +33,12 @@ public class ChaosTests(ITestOutputHelper output)
     [Fact]
     public void Plan_OfTheSameSeed_IsTheSameAndOfAnotherIsNot()
     {
-        var options = new ChaosOptions { Seed = 7, Faults = 100, LogFolder = "" };
+        var options = new ChaosOptions
+        {
+            Seed = 7,
+            Faults = 100,
+            LogFolder = "",
+        };
 
         var (plan, again, other) = (new ChaosPlan(options), new ChaosPlan(options), new ChaosPlan(options with { Seed = 8 }));
 

@@ -9,7 +9,15 @@ public class ClockTests : EndToEndTest
     public async Task Workers_WithClocksHoursApart_TakeNoHealthyJobAndRescueADeadOnes()
     {
         var library = Path.Combine(Home, "fake_clock.so");
-        await TemperProcess.RunAsync("cc", "-shared", "-fPIC", "-O2", "-o", library, Path.Combine(TemperProcess.Repository, "tests/EndToEnd/fake_clock.c"));
+        await TemperProcess.RunAsync(
+            "cc",
+            "-shared",
+            "-fPIC",
+            "-O2",
+            "-o",
+            library,
+            Path.Combine(TemperProcess.Repository, "tests/EndToEnd/fake_clock.c")
+        );
         (string, string)[] ClockAt(int hours) => [("LD_PRELOAD", library), ("FAKE_CLOCK_SECONDS", $"{3600 * hours}")];
         var fast = await StartWorkerAsync(null, ClockAt(5));
         var id = await Api.SubmitAsync(LongSpec);
@@ -23,7 +31,9 @@ public class ClockTests : EndToEndTest
         var killed = Stopwatch.GetTimestamp();
         await fast.KillAsync();
 
-        await Eventually.TrueAsync(async () => (await Api.JobAsync(id)) is var job && State(job) == "running" && job["attempt"]!.GetValue<int>() == 2);
+        await Eventually.TrueAsync(async () =>
+            (await Api.JobAsync(id)) is var job && State(job) == "running" && job["attempt"]!.GetValue<int>() == 2
+        );
         Assert.InRange(Stopwatch.GetElapsedTime(killed), TimeSpan.FromSeconds(2.9), TimeSpan.FromSeconds(15));
         Assert.Equal(["lost", "under way"], await OutcomesAsync(id));
     }
@@ -34,6 +44,8 @@ public class ClockTests : EndToEndTest
         var line = worker.Output.Split('\n').Last(text => text.Contains("is ready"));
         var shift = TimeSpan.Parse(line[..8]) - DateTime.Now.TimeOfDay;
         // Only the time of day is logged.
-        return shift > TimeSpan.FromHours(12) ? shift - TimeSpan.FromDays(1) : shift < TimeSpan.FromHours(-12) ? shift + TimeSpan.FromDays(1) : shift;
+        return shift > TimeSpan.FromHours(12) ? shift - TimeSpan.FromDays(1)
+            : shift < TimeSpan.FromHours(-12) ? shift + TimeSpan.FromDays(1)
+            : shift;
     }
 }

@@ -12,7 +12,13 @@ public abstract class EndToEndTest : IAsyncLifetime
     protected string Home { get; } = Directory.CreateTempSubdirectory("temper-test-").FullName;
 
     /// <summary>A job that would train for the better part of an hour.</summary>
-    protected static object LongSpec => new { dataset = "digits", epsilon = 0.1, epochs = 5000 };
+    protected static object LongSpec =>
+        new
+        {
+            dataset = "digits",
+            epsilon = 0.1,
+            epochs = 5000,
+        };
 
     public async Task InitializeAsync()
     {
@@ -39,11 +45,16 @@ public abstract class EndToEndTest : IAsyncLifetime
     protected async Task<JsonArray> MetricsAsync(Guid id) => (await Api.GetAsync($"/jobs/{id}/metrics"))["items"]!.AsArray();
 
     /// <summary>Waits until the job has reported that many epochs.</summary>
-    protected Task EpochsAsync(Guid id, int count) => Eventually.TrueAsync(async () => (await MetricsAsync(id)).Count >= count, TimeSpan.FromSeconds(60));
+    protected Task EpochsAsync(Guid id, int count) =>
+        Eventually.TrueAsync(async () => (await MetricsAsync(id)).Count >= count, TimeSpan.FromSeconds(60));
 
     /// <summary>How each attempt ended, oldest first.</summary>
     protected async Task<string[]> OutcomesAsync(Guid id) =>
-        [.. (await Api.GetAsync($"/jobs/{id}/attempts"))["items"]!.AsArray().Select(attempt => attempt!["outcome"]?.GetValue<string>() ?? "under way")];
+        [
+            .. (await Api.GetAsync($"/jobs/{id}/attempts"))["items"]!
+                .AsArray()
+                .Select(attempt => attempt!["outcome"]?.GetValue<string>() ?? "under way"),
+        ];
 
     protected static string State(JsonNode job) => job["state"]!.GetValue<string>();
 }

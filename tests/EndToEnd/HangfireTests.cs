@@ -13,7 +13,14 @@ public sealed class HangfireTests : EndToEndTest
     public async Task Attempts_HoweverTheyEnd_HaveTheStateThatSaysSoAndExpire()
     {
         var worker = await StartWorkerAsync();
-        var succeeded = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 1 });
+        var succeeded = await Api.SubmitAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0.1,
+                epochs = 1,
+            }
+        );
         await Api.FinishedJobAsync(succeeded, TimeSpan.FromSeconds(60));
         var cancelled = await RunningAsync();
         await Api.Http.PostAsync($"/jobs/{cancelled}/cancel", null);
@@ -31,11 +38,19 @@ public sealed class HangfireTests : EndToEndTest
         Assert.Equal(("Deleted", "cancelled: cancelled while running"), await HangfireAsync(cancelled));
         Assert.Equal(("Deleted", "paused: paused while running"), await HangfireAsync(paused));
         Assert.Equal("Failed", (await HangfireAsync(crashed)).State);
-        Assert.Contains("The runner was ended by signal 9", await Database.ScalarAsync<string>("SELECT data->>'ExceptionMessage' FROM hangfire.state WHERE name = 'Failed'"));
+        Assert.Contains(
+            "The runner was ended by signal 9",
+            await Database.ScalarAsync<string>("SELECT data->>'ExceptionMessage' FROM hangfire.state WHERE name = 'Failed'")
+        );
         Assert.Equal(("Deleted", "handed_back: its worker shut down"), await HangfireAsync(handedBack));
         Assert.Equal(["handedBack"], await OutcomesAsync(handedBack));
         Assert.Equal(0, worker.ExitCode);
-        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.job WHERE invocationdata->>'Type' LIKE '%ITraining%' AND expireat IS NULL"));
+        Assert.Equal(
+            0,
+            await Database.ScalarAsync<long>(
+                "SELECT count(*) FROM hangfire.job WHERE invocationdata->>'Type' LIKE '%ITraining%' AND expireat IS NULL"
+            )
+        );
         Assert.Equal(0, await Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.server"));
         await Database.ExecuteAsync("UPDATE hangfire.job SET expireat = expireat - interval '7 days'");
         await ExpireAsync();
@@ -52,7 +67,10 @@ public sealed class HangfireTests : EndToEndTest
         await doomed.KillAsync();
 
         await Eventually.TrueAsync(async () => await HangfireAsync(id) == ("Deleted", "lost: its worker died"), TimeSpan.FromSeconds(15));
-        await Eventually.TrueAsync(async () => await Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.server") == 1, TimeSpan.FromSeconds(20));
+        await Eventually.TrueAsync(
+            async () => await Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.server") == 1,
+            TimeSpan.FromSeconds(20)
+        );
         await Eventually.TrueAsync(async () => (await HangfireAsync(id, attempt: 2)).State == "Processing", TimeSpan.FromSeconds(15));
         Assert.False(other.HasExited);
     }
@@ -62,17 +80,40 @@ public sealed class HangfireTests : EndToEndTest
     public async Task Training_WhoseServerHangfireRestarts_GoesOnAndIsToldOfInTheEnd()
     {
         var worker = await StartWorkerAsync();
-        var id = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 60 });
+        var id = await Api.SubmitAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0.1,
+                epochs = 60,
+            }
+        );
         await EpochsAsync(id, 1);
         await Database.ExecuteAsync("DELETE FROM hangfire.server");
-        await Eventually.TrueAsync(async () => await Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.server") == 1, TimeSpan.FromSeconds(20));
-        var second = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 1 });
+        await Eventually.TrueAsync(
+            async () => await Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.server") == 1,
+            TimeSpan.FromSeconds(20)
+        );
+        var second = await Api.SubmitAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0.1,
+                epochs = 1,
+            }
+        );
 
-        var (first, next) = (await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(120)), await Api.FinishedJobAsync(second, TimeSpan.FromSeconds(60)));
+        var (first, next) = (
+            await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(120)),
+            await Api.FinishedJobAsync(second, TimeSpan.FromSeconds(60))
+        );
 
         Assert.Equal(("succeeded", 1), (State(first), first["attempt"]!.GetValue<int>()));
         Assert.Equal("succeeded", State(next));
-        Assert.True(next["claimedAt"]!.GetValue<DateTimeOffset>() >= first["finishedAt"]!.GetValue<DateTimeOffset>().AddMilliseconds(-50), "Two ran on one slot.");
+        Assert.True(
+            next["claimedAt"]!.GetValue<DateTimeOffset>() >= first["finishedAt"]!.GetValue<DateTimeOffset>().AddMilliseconds(-50),
+            "Two ran on one slot."
+        );
         await Eventually.TrueAsync(async () => (await HangfireAsync(id)).State == "Succeeded", TimeSpan.FromSeconds(15));
         Assert.False(worker.HasExited);
     }
@@ -86,8 +127,16 @@ public sealed class HangfireTests : EndToEndTest
             """
             CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room for more' USING ERRCODE = '22000'; END $$;
             CREATE TRIGGER refuse BEFORE INSERT ON hangfire.job FOR EACH ROW EXECUTE FUNCTION refuse();
-            """);
-        var id = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 1 });
+            """
+        );
+        var id = await Api.SubmitAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0.1,
+                epochs = 1,
+            }
+        );
         await Eventually.TrueAsync(async () => (await OutcomesAsync(id)) is ["handedBack", "handedBack", ..], TimeSpan.FromSeconds(20));
         await Database.ExecuteAsync("DROP TRIGGER refuse ON hangfire.job");
 
@@ -105,14 +154,34 @@ public sealed class HangfireTests : EndToEndTest
         TemperProcess[] all = [.. apis, .. workers];
         try
         {
-            await Eventually.TrueAsync(async () => workers.All(worker => worker.IsReady) && await apis[0].AnswersAsync("/health/ready") && await apis[1].AnswersAsync("/health/ready"), TimeSpan.FromSeconds(60));
-            await apis[0].FinishedJobAsync(await apis[0].SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 1 }), TimeSpan.FromSeconds(60));
+            await Eventually.TrueAsync(
+                async () =>
+                    workers.All(worker => worker.IsReady)
+                    && await apis[0].AnswersAsync("/health/ready")
+                    && await apis[1].AnswersAsync("/health/ready"),
+                TimeSpan.FromSeconds(60)
+            );
+            await apis[0]
+                .FinishedJobAsync(
+                    await apis[0]
+                        .SubmitAsync(
+                            new
+                            {
+                                dataset = "digits",
+                                epsilon = 0.1,
+                                epochs = 1,
+                            }
+                        ),
+                    TimeSpan.FromSeconds(60)
+                );
 
-            foreach (var process in all) Assert.DoesNotMatch("(?m)^[0-9:]* ?(warn|fail|crit)", process.Output);
+            foreach (var process in all)
+                Assert.DoesNotMatch("(?m)^[0-9:]* ?(warn|fail|crit)", process.Output);
         }
         finally
         {
-            foreach (var process in all) await process.DisposeAsync();
+            foreach (var process in all)
+                await process.DisposeAsync();
         }
     }
 
@@ -126,9 +195,18 @@ public sealed class HangfireTests : EndToEndTest
         await Eventually.TrueAsync(async () => await RunsAsync() >= 2, TimeSpan.FromSeconds(150));
 
         Assert.Equal(3, await Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.set WHERE key = 'recurring-jobs'"));
-        Assert.InRange(await Database.ScalarAsync<double>("SELECT extract(epoch FROM max(createdat) - min(createdat))::float8 FROM hangfire.job WHERE invocationdata->>'Method' = 'SettleStudiesAsync'"), 50, 70);
+        Assert.InRange(
+            await Database.ScalarAsync<double>(
+                "SELECT extract(epoch FROM max(createdat) - min(createdat))::float8 FROM hangfire.job WHERE invocationdata->>'Method' = 'SettleStudiesAsync'"
+            ),
+            50,
+            70
+        );
 
-        Task<long> RunsAsync() => Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.job WHERE invocationdata->>'Method' = 'SettleStudiesAsync' AND statename = 'Succeeded'");
+        Task<long> RunsAsync() =>
+            Database.ScalarAsync<long>(
+                "SELECT count(*) FROM hangfire.job WHERE invocationdata->>'Method' = 'SettleStudiesAsync' AND statename = 'Succeeded'"
+            );
     }
 
     /// <summary>A job waits and another runs while Hangfire's tables are not there, as after a restore of Temper's own.</summary>
@@ -138,8 +216,7 @@ public sealed class HangfireTests : EndToEndTest
         await using var old = await TestDatabase.CreateEmptyAsync();
         await using (var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(old.DataSource).Options))
             await db.Database.MigrateAsync();
-        const string spec =
-            """
+        const string spec = """
             {"dataset":"digits","epsilon":0.1,"epochs":2,"smoothing":"uniform","model":"cnn","batchSize":128,"optimizer":"adam",
              "learningRate":0.001,"schedule":"constant","validationFraction":0.1,"maxAttempts":3,"device":"auto","priority":0,"tags":[]}
             """;
@@ -152,7 +229,8 @@ public sealed class HangfireTests : EndToEndTest
             INSERT INTO jobs (id, spec, state, attempt, failures, worker_id, claimed_at)
             SELECT '{running}', '{spec}', 'running', 1, 0, id, clock_timestamp() FROM workers;
             INSERT INTO checkpoints (job_id, data) VALUES ('{running}', 'of another build');
-            """);
+            """
+        );
 
         await using var api = await ApiProcess.StartAsync(old.ConnectionString);
         await using var worker = await WorkerProcess.StartAsync(old.ConnectionString, Home);
@@ -177,7 +255,15 @@ public sealed class HangfireTests : EndToEndTest
 
     private async Task<Guid> RunningAsync(int maxAttempts = 3)
     {
-        var id = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 5000, maxAttempts });
+        var id = await Api.SubmitAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0.1,
+                epochs = 5000,
+                maxAttempts,
+            }
+        );
         await EpochsAsync(id, 1);
         return id;
     }
@@ -189,7 +275,8 @@ public sealed class HangfireTests : EndToEndTest
             """
             SELECT job.statename, state.reason FROM hangfire.job JOIN hangfire.state ON state.id = job.stateid
             WHERE invocationdata->>'Type' LIKE '%ITraining%' AND arguments->>0 = $1 AND arguments->>1 = $2
-            """);
+            """
+        );
         command.Parameters.Add(new NpgsqlParameter { Value = $"\"{id}\"" });
         command.Parameters.Add(new NpgsqlParameter { Value = $"{attempt}" });
         await using var row = await command.ExecuteReaderAsync();

@@ -6,25 +6,35 @@ public class JourneyTests : EndToEndTest
     public async Task Job_FromPostToResult_ShowsProgressMetricsAndTheTestSetsFigures()
     {
         await StartWorkerAsync();
-        var id = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 6 });
+        var id = await Api.SubmitAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0.1,
+                epochs = 6,
+            }
+        );
 
         var sawProgress = false;
         var counts = new HashSet<int>();
-        await Eventually.TrueAsync(async () =>
-        {
-            var job = await Api.JobAsync(id);
-            if (job["progress"] is { } progress)
+        await Eventually.TrueAsync(
+            async () =>
             {
-                sawProgress = true;
-                Assert.Equal("running", State(job));
-                Assert.InRange(progress["epoch"]!.GetValue<int>(), 1, 6);
-                Assert.Equal(29, progress["steps"]!.GetValue<int>());
-                Assert.True(progress["imagesPerSecond"]!.GetValue<double>() > 0);
-                Assert.True(progress["secondsLeft"]!.GetValue<double>() >= 0);
-            }
-            counts.Add((await MetricsAsync(id)).Count);
-            return job["isTerminal"]!.GetValue<bool>();
-        }, TimeSpan.FromSeconds(120));
+                var job = await Api.JobAsync(id);
+                if (job["progress"] is { } progress)
+                {
+                    sawProgress = true;
+                    Assert.Equal("running", State(job));
+                    Assert.InRange(progress["epoch"]!.GetValue<int>(), 1, 6);
+                    Assert.Equal(29, progress["steps"]!.GetValue<int>());
+                    Assert.True(progress["imagesPerSecond"]!.GetValue<double>() > 0);
+                    Assert.True(progress["secondsLeft"]!.GetValue<double>() >= 0);
+                }
+                counts.Add((await MetricsAsync(id)).Count);
+                return job["isTerminal"]!.GetValue<bool>();
+            },
+            TimeSpan.FromSeconds(120)
+        );
 
         Assert.True(sawProgress);
         Assert.True(counts.Count >= 4, $"Metrics grew by {string.Join(", ", counts)}.");
@@ -41,7 +51,14 @@ public class JourneyTests : EndToEndTest
     public async Task Reproduce_OnTheSameWorkerThenWithMoreThreads_IsBitEqualThenSaysWhatChanged()
     {
         var worker = await StartWorkerAsync();
-        var original = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 2 });
+        var original = await Api.SubmitAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0.1,
+                epochs = 2,
+            }
+        );
         await Api.FinishedJobAsync(original, TimeSpan.FromSeconds(60));
 
         var same = await ReproduceAsync(original);
@@ -69,11 +86,24 @@ public class JourneyTests : EndToEndTest
     public async Task Job_SubmittedTwice_GivesTheSameBits()
     {
         await StartWorkerAsync();
-        var spec = new { dataset = "digits", epsilon = 0.05, epochs = 2, labelNoise = 0.1, schedule = "cosine", optimizer = "sgd", learningRate = 0.05 };
+        var spec = new
+        {
+            dataset = "digits",
+            epsilon = 0.05,
+            epochs = 2,
+            labelNoise = 0.1,
+            schedule = "cosine",
+            optimizer = "sgd",
+            learningRate = 0.05,
+        };
 
         Guid[] ids = [await Api.SubmitAsync(spec), await Api.SubmitAsync(spec)];
 
-        JsonNode[] jobs = [await Api.FinishedJobAsync(ids[0], TimeSpan.FromSeconds(60)), await Api.FinishedJobAsync(ids[1], TimeSpan.FromSeconds(60))];
+        JsonNode[] jobs =
+        [
+            await Api.FinishedJobAsync(ids[0], TimeSpan.FromSeconds(60)),
+            await Api.FinishedJobAsync(ids[1], TimeSpan.FromSeconds(60)),
+        ];
         Assert.Matches("^[0-9a-f]{64}$", jobs[0]["result"]!["weightsSha256"]!.GetValue<string>());
         Assert.True(JsonNode.DeepEquals(jobs[0]["result"], jobs[1]["result"]), $"{jobs[0]["result"]}{jobs[1]["result"]}");
         Assert.Equal(await TimelessMetricsAsync(ids[0]), await TimelessMetricsAsync(ids[1]));
@@ -85,7 +115,19 @@ public class JourneyTests : EndToEndTest
         await StartWorkerAsync();
 
         var job = await Api.FinishedJobAsync(
-            await Api.SubmitAsync(new { dataset = "digits", epsilon = 0, epochs = 50, optimizer = "sgd", learningRate = 10, weightDecay = 1 }), TimeSpan.FromSeconds(60));
+            await Api.SubmitAsync(
+                new
+                {
+                    dataset = "digits",
+                    epsilon = 0,
+                    epochs = 50,
+                    optimizer = "sgd",
+                    learningRate = 10,
+                    weightDecay = 1,
+                }
+            ),
+            TimeSpan.FromSeconds(60)
+        );
 
         Assert.Equal("failed", State(job));
         Assert.Contains("diverged", job["reason"]!.GetValue<string>());
@@ -97,7 +139,18 @@ public class JourneyTests : EndToEndTest
     {
         await StartWorkerAsync();
 
-        var job = await Api.FinishedJobAsync(await Api.SubmitAsync(new { dataset = "digits", epsilon = 0, epochs = 5000, timeoutSeconds = 2 }), TimeSpan.FromSeconds(30));
+        var job = await Api.FinishedJobAsync(
+            await Api.SubmitAsync(
+                new
+                {
+                    dataset = "digits",
+                    epsilon = 0,
+                    epochs = 5000,
+                    timeoutSeconds = 2,
+                }
+            ),
+            TimeSpan.FromSeconds(30)
+        );
 
         Assert.Equal("failed", State(job));
         Assert.Equal("ran longer than its timeoutSeconds of 2", job["reason"]!.GetValue<string>());
@@ -112,7 +165,18 @@ public class JourneyTests : EndToEndTest
         File.WriteAllText(Path.Combine(data, "kmnist", "t10k-labels-idx1-ubyte.gz"), "not gzip");
         await StartWorkerAsync(null, ("TEMPER_DATA", data));
 
-        var job = await Api.FinishedJobAsync(await Api.SubmitAsync(new { dataset = "kmnist", epsilon = 0, epochs = 1, maxAttempts = 1 }), TimeSpan.FromSeconds(30));
+        var job = await Api.FinishedJobAsync(
+            await Api.SubmitAsync(
+                new
+                {
+                    dataset = "kmnist",
+                    epsilon = 0,
+                    epochs = 1,
+                    maxAttempts = 1,
+                }
+            ),
+            TimeSpan.FromSeconds(30)
+        );
 
         Assert.Equal("failed", State(job));
         Assert.Contains("t10k-labels-idx1-ubyte.gz", job["reason"]!.GetValue<string>());

@@ -10,11 +10,22 @@ public sealed class KernelLibraryTests : EndToEndTest
     public async Task Worker_WithoutTheKernelLibrary_TrainsAllTheSameAndSaysOnceWhyItIsSlow()
     {
         var folder = Directory.CreateDirectory(Path.Combine(Home, "worker")).FullName;
-        foreach (var file in Directory.GetFiles(TemperProcess.BuildOf("Worker")).Where(file => !file.EndsWith("libtemper_kernels.so", StringComparison.Ordinal)))
+        foreach (
+            var file in Directory
+                .GetFiles(TemperProcess.BuildOf("Worker"))
+                .Where(file => !file.EndsWith("libtemper_kernels.so", StringComparison.Ordinal))
+        )
             File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
         await using var worker = await WorkerProcess.StartAsync(Database.ConnectionString, Home, folder: folder);
 
-        var id = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 2 });
+        var id = await Api.SubmitAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0.1,
+                epochs = 2,
+            }
+        );
         var job = await Api.FinishedJobAsync(id, TimeSpan.FromMinutes(2));
 
         Assert.Equal("succeeded", State(job));
@@ -31,7 +42,18 @@ public sealed class KernelLibraryTests : EndToEndTest
 
         static async Task<string[]> PackagesAsync(params string[] options)
         {
-            var start = new ProcessStartInfo("dotnet", ["msbuild", Path.Combine(TemperProcess.Repository, "src", "Kernels", "Kernels.csproj"), "-getItem:PackageReference", .. options]) { RedirectStandardOutput = true };
+            var start = new ProcessStartInfo(
+                "dotnet",
+                [
+                    "msbuild",
+                    Path.Combine(TemperProcess.Repository, "src", "Kernels", "Kernels.csproj"),
+                    "-getItem:PackageReference",
+                    .. options,
+                ]
+            )
+            {
+                RedirectStandardOutput = true,
+            };
             using var process = Process.Start(start)!;
             var items = JsonNode.Parse(await process.StandardOutput.ReadToEndAsync())!["Items"]!["PackageReference"]!.AsArray();
             await process.WaitForExitAsync();

@@ -6,6 +6,7 @@ public sealed class MnistFactAttribute : FactAttribute
 {
     public MnistFactAttribute()
     {
-        if (!Directory.Exists(Path.Combine(Environment.GetEnvironmentVariable("TEMPER_DATA") ?? "", "mnist"))) Skip = "TEMPER_DATA names no folder with mnist.";
+        if (!Directory.Exists(Path.Combine(Environment.GetEnvironmentVariable("TEMPER_DATA") ?? "", "mnist")))
+            Skip = "TEMPER_DATA names no folder with mnist.";
     }
 }

@@ -15,7 +15,8 @@ public class OutageTests : EndToEndTest
         await StartWorkerAsync(proxy.ConnectionString, ShortLease);
         await StartWorkerAsync(proxy.ConnectionString, ShortLease);
         Guid[] ids = [await Api.SubmitAsync(LongSpec), await Api.SubmitAsync(LongSpec)];
-        foreach (var id in ids) await EpochsAsync(id, 1);
+        foreach (var id in ids)
+            await EpochsAsync(id, 1);
 
         proxy.Cut();
         await Task.Delay(TimeSpan.FromSeconds(12)); // the outage itself
@@ -34,7 +35,14 @@ public class OutageTests : EndToEndTest
     {
         using var proxy = new TcpProxy(Database.ConnectionString);
         var worker = await StartWorkerAsync(proxy.ConnectionString);
-        var id = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 14 });
+        var id = await Api.SubmitAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0.1,
+                epochs = 14,
+            }
+        );
         await EpochsAsync(id, 1);
         proxy.Cut();
 
@@ -54,12 +62,27 @@ public class OutageTests : EndToEndTest
         await using var worker = await WorkerProcess.StartAsync(database.ConnectionString, Home, Environment(ShortLease));
         await using var watcher = await WorkerProcess.StartAsync(database.ConnectionString, Home, Environment(ShortLease));
         var id = await api.SubmitAsync(LongSpec);
-        await Eventually.TrueAsync(async () => (await api.GetAsync($"/jobs/{id}/metrics"))["items"]!.AsArray().Count >= 1, TimeSpan.FromSeconds(60));
+        await Eventually.TrueAsync(
+            async () => (await api.GetAsync($"/jobs/{id}/metrics"))["items"]!.AsArray().Count >= 1,
+            TimeSpan.FromSeconds(60)
+        );
 
         await disk.FillAsync(database);
 
-        var response = await Eventually.ValueAsync(() => api.Http.PostAsJsonAsync("/jobs", new { dataset = "digits", epsilon = 0, epochs = 1, name = new string('x', 200) }),
-            answer => answer.StatusCode == HttpStatusCode.ServiceUnavailable);
+        var response = await Eventually.ValueAsync(
+            () =>
+                api.Http.PostAsJsonAsync(
+                    "/jobs",
+                    new
+                    {
+                        dataset = "digits",
+                        epsilon = 0,
+                        epochs = 1,
+                        name = new string('x', 200),
+                    }
+                ),
+            answer => answer.StatusCode == HttpStatusCode.ServiceUnavailable
+        );
         Assert.NotNull(response.Headers.RetryAfter);
         await Eventually.TrueAsync(async () => (await api.Http.GetAsync("/health/ready")).StatusCode == HttpStatusCode.ServiceUnavailable);
         Assert.True(await api.AnswersAsync($"/jobs/{id}")); // what can be read is read
@@ -68,11 +91,22 @@ public class OutageTests : EndToEndTest
 
         await Eventually.TrueAsync(() => api.AnswersAsync("/health/ready"));
         var before = (await api.GetAsync($"/jobs/{id}/metrics"))["items"]!.AsArray().Count;
-        await Eventually.TrueAsync(async () => (await api.GetAsync($"/jobs/{id}/metrics"))["items"]!.AsArray().Count >= before + 3, TimeSpan.FromSeconds(60));
-        Assert.Equal(before + 3, (await api.GetAsync($"/jobs/{id}/metrics"))["items"]!.AsArray().Take(before + 3).Select(epoch => epoch!["epoch"]!.GetValue<int>()).Last()); // none is missing
+        await Eventually.TrueAsync(
+            async () => (await api.GetAsync($"/jobs/{id}/metrics"))["items"]!.AsArray().Count >= before + 3,
+            TimeSpan.FromSeconds(60)
+        );
+        Assert.Equal(
+            before + 3,
+            (await api.GetAsync($"/jobs/{id}/metrics"))["items"]!
+                .AsArray()
+                .Take(before + 3)
+                .Select(epoch => epoch!["epoch"]!.GetValue<int>())
+                .Last()
+        ); // none is missing
         var job = await api.JobAsync(id);
         Assert.Equal((1, 0), (job["attempt"]!.GetValue<int>(), job["failures"]!.GetValue<int>()));
     }
 
-    private static Dictionary<string, string?> Environment((string Name, string Value) variable) => new() { [variable.Name] = variable.Value };
+    private static Dictionary<string, string?> Environment((string Name, string Value) variable) =>
+        new() { [variable.Name] = variable.Value };
 }

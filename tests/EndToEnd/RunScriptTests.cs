@@ -91,7 +91,9 @@ public sealed class RunScriptTests : IAsyncLifetime
     {
         try
         {
-            return File.ReadAllText($"/proc/{process.Id}/cmdline") is var line && line.Contains("Temper.Worker") && !line.Contains("runner");
+            return File.ReadAllText($"/proc/{process.Id}/cmdline") is var line
+                && line.Contains("Temper.Worker")
+                && !line.Contains("runner");
         }
         catch (IOException)
         {
@@ -104,7 +106,8 @@ public sealed class RunScriptTests : IAsyncLifetime
         var start = new ProcessStartInfo(Path.Combine(TemperProcess.Repository, script), [argument]) { RedirectStandardOutput = true };
         start.Environment["TEMPER_HOME"] = home;
         start.Environment["TEMPER_PORT"] = port.ToString();
-        foreach (var (name, value) in environment) start.Environment[name] = value;
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
         var process = Process.Start(start)!;
         started.Add(process);
         return process;

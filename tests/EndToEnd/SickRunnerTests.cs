@@ -3,7 +3,12 @@ namespace Temper.EndToEnd;
 /// <summary>Runners that crash, hang or talk nonsense cost an attempt and not the worker.</summary>
 public class SickRunnerTests : EndToEndTest
 {
-    private static readonly object Spec = new { dataset = "digits", epsilon = 0.1, epochs = 8 };
+    private static readonly object Spec = new
+    {
+        dataset = "digits",
+        epsilon = 0.1,
+        epochs = 8,
+    };
 
     [Fact]
     public async Task Runner_ThatHangs_IsKilledAndTheJobRunsAgain()
@@ -80,10 +85,24 @@ public class SickRunnerTests : EndToEndTest
     public async Task Worker_WhoseRunnersFailSeveralJobs_TakesNoMoreSaysWhyAndRecovers()
     {
         var (library, crash) = await CompileCrashAsync();
-        await StartWorkerAsync(null, ("LD_PRELOAD", library), ("TEMPER_TEST_CRASH", crash), ("Worker__BreakerJobs", "2"), ("Worker__ProbeSeconds", "3"));
+        await StartWorkerAsync(
+            null,
+            ("LD_PRELOAD", library),
+            ("TEMPER_TEST_CRASH", crash),
+            ("Worker__BreakerJobs", "2"),
+            ("Worker__ProbeSeconds", "3")
+        );
         for (var i = 0; i < 2; i++)
         {
-            var sick = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 500, maxAttempts = 1 });
+            var sick = await Api.SubmitAsync(
+                new
+                {
+                    dataset = "digits",
+                    epsilon = 0.1,
+                    epochs = 500,
+                    maxAttempts = 1,
+                }
+            );
             await EpochsAsync(sick, 1);
             File.WriteAllText(crash, "");
             Assert.Equal("failed", State(await Api.FinishedJobAsync(sick, TimeSpan.FromSeconds(30))));
@@ -91,7 +110,10 @@ public class SickRunnerTests : EndToEndTest
         var next = await Api.SubmitAsync(Spec);
 
         await Eventually.TrueAsync(async () => await WorkerStateAsync() == "suspended"); // the next heartbeat says so
-        Assert.Contains("2 different jobs failed in a row", (await Api.GetAsync("/workers"))["items"]![0]!["suspendedReason"]!.GetValue<string>());
+        Assert.Contains(
+            "2 different jobs failed in a row",
+            (await Api.GetAsync("/workers"))["items"]![0]!["suspendedReason"]!.GetValue<string>()
+        );
         Assert.Equal("queued", State(await Api.JobAsync(next)));
         Assert.Equal("succeeded", State(await Api.FinishedJobAsync(next, TimeSpan.FromSeconds(60)))); // a probe has passed
         await Eventually.TrueAsync(async () => await WorkerStateAsync() == "alive");
@@ -101,7 +123,15 @@ public class SickRunnerTests : EndToEndTest
     private async Task<(string Library, string Crash)> CompileCrashAsync()
     {
         var library = Path.Combine(Home, "crash.so");
-        await TemperProcess.RunAsync("cc", "-shared", "-fPIC", "-pthread", "-o", library, Path.Combine(TemperProcess.Repository, "tests", "EndToEnd", "crash.c"));
+        await TemperProcess.RunAsync(
+            "cc",
+            "-shared",
+            "-fPIC",
+            "-pthread",
+            "-o",
+            library,
+            Path.Combine(TemperProcess.Repository, "tests", "EndToEnd", "crash.c")
+        );
         return (library, Path.Combine(Home, "crash"));
     }
 
@@ -112,7 +142,14 @@ public class SickRunnerTests : EndToEndTest
     {
         var standard = Enumerable.Range(0, 3).Select(fd => TargetOf($"/proc/{runner}/fd/{fd}")).ToArray();
         var workers = Directory.GetFiles($"/proc/{worker}/fd").Select(TargetOf).ToHashSet();
-        return Directory.GetFiles($"/proc/{runner}/fd").First(fd => TargetOf(fd) is { } target && target.StartsWith("pipe:", StringComparison.Ordinal) && workers.Contains(target) && !standard.Contains(target));
+        return Directory
+            .GetFiles($"/proc/{runner}/fd")
+            .First(fd =>
+                TargetOf(fd) is { } target
+                && target.StartsWith("pipe:", StringComparison.Ordinal)
+                && workers.Contains(target)
+                && !standard.Contains(target)
+            );
     }
 
     private static string? TargetOf(string descriptor)

@@ -4,6 +4,7 @@ public sealed class SmallDiskFactAttribute : FactAttribute
 {
     public SmallDiskFactAttribute()
     {
-        if (!SmallDisk.IsPossible) Skip = "Only root can mount a small disk.";
+        if (!SmallDisk.IsPossible)
+            Skip = "Only root can mount a small disk.";
     }
 }

@@ -12,13 +12,27 @@ public class StudyTests : EndToEndTest
     public async Task Mnist_DefaultGrid_NeverRecommendsMuchSmoothingByEce()
     {
         await StartWorkersAsync(2);
-        var study = await RunAsync(new { job = new { dataset = "mnist", epochs = 2, model = "mlp", widths = new[] { 64 } }, criterion = "ece" }, jobs: 18);
+        var study = await RunAsync(
+            new
+            {
+                job = new
+                {
+                    dataset = "mnist",
+                    epochs = 2,
+                    model = "mlp",
+                    widths = new[] { 64 },
+                },
+                criterion = "ece",
+            },
+            jobs: 18
+        );
         var recommendation = await Api.GetAsync($"/studies/{study}/recommendation");
 
         var trained = await TrainedAsync(study);
         Assert.All(trained.Where(job => job.Epsilon >= 0.1), job => Assert.InRange(job.Ece, 0.03, 0.4));
         // By hand: seed by seed, every ε from 0.1 on is further from calibrated than ε = 0, and by much the same amount.
-        foreach (var epsilon in new[] { 0.1, 0.2, 0.3 }) Assert.True(PairedT(trained, epsilon, 0) > 10, $"t of ε = {epsilon}");
+        foreach (var epsilon in new[] { 0.1, 0.2, 0.3 })
+            Assert.True(PairedT(trained, epsilon, 0) > 10, $"t of ε = {epsilon}");
 
         Assert.True(recommendation["differenceExists"]!.GetValue<bool>());
         Assert.InRange(recommendation["epsilon"]!.GetValue<double>(), 0, 0.05);
@@ -35,7 +49,21 @@ public class StudyTests : EndToEndTest
     public async Task Digits_WithAndWithoutLabelNoise_RecommendsWhatTheNumbersSayAndLeavesNoSlotIdle()
     {
         await StartWorkersAsync(2);
-        var study = await RunAsync(new { job = new { dataset = "digits", epochs = 3, model = "mlp", widths = new[] { 64 } }, labelNoise = new[] { 0, 0.4 }, criterion = "nllAfterTemperature" }, jobs: 36);
+        var study = await RunAsync(
+            new
+            {
+                job = new
+                {
+                    dataset = "digits",
+                    epochs = 3,
+                    model = "mlp",
+                    widths = new[] { 64 },
+                },
+                labelNoise = new[] { 0, 0.4 },
+                criterion = "nllAfterTemperature",
+            },
+            jobs: 36
+        );
 
         await AssertNoIdleSlotAsync(study);
         var recommendation = await Api.GetAsync($"/studies/{study}/recommendation");
@@ -47,21 +75,38 @@ public class StudyTests : EndToEndTest
         var plain = Row(shown, 0, 0);
         var chosen = Row(shown, clean["epsilon"]!.GetValue<double>(), 0);
         Assert.True(Mean(chosen, "eceAfterTemperature") < Mean(plain, "ece") + 0.01, $"{chosen} {plain}");
-        Assert.Matches("^(Use ε = 0.*temperature|Use ε = 0\\.\\d+|No significant difference .* prefer ε = 0 with temperature)", clean["sentence"]!.GetValue<string>());
+        Assert.Matches(
+            "^(Use ε = 0.*temperature|Use ε = 0\\.\\d+|No significant difference .* prefer ε = 0 with temperature)",
+            clean["sentence"]!.GetValue<string>()
+        );
 
         var trained = await TrainedAsync(study);
-        var finding = Assert.Single(noisy["findings"]!.AsArray().Select(one => one!.GetValue<string>()), one => one.StartsWith("Robustness to label noise of 0.4: test accuracy is "));
-        var noisyMeans = trained.Where(job => job.LabelNoise == 0.4).GroupBy(job => job.Epsilon).ToDictionary(jobs => jobs.Key, jobs => jobs.Average(job => job.TestAccuracy));
+        var finding = Assert.Single(
+            noisy["findings"]!.AsArray().Select(one => one!.GetValue<string>()),
+            one => one.StartsWith("Robustness to label noise of 0.4: test accuracy is ")
+        );
+        var noisyMeans = trained
+            .Where(job => job.LabelNoise == 0.4)
+            .GroupBy(job => job.Epsilon)
+            .ToDictionary(jobs => jobs.Key, jobs => jobs.Average(job => job.TestAccuracy));
         Assert.Contains(noisyMeans[0].ToString("0.000"), finding);
         Assert.Matches("smoothing (gains|loses) accuracy\\.$|smoothing does not gain accuracy that these seeds could show\\.$", finding);
-        foreach (var (epsilon, mean) in noisyMeans) Assert.Equal(mean, Mean(Row(shown, epsilon, 0.4), "accuracy"), 1e-9);
+        foreach (var (epsilon, mean) in noisyMeans)
+            Assert.Equal(mean, Mean(Row(shown, epsilon, 0.4), "accuracy"), 1e-9);
     }
 
     [Fact]
     public async Task Study_CancelledWhileItRuns_EndsAndKeepsWhatHasSucceeded()
     {
         await StartWorkersAsync(1);
-        var id = await SubmitAsync(new { job = new { dataset = "digits", epochs = 1 }, epsilons = new[] { 0, 0.1 }, seeds = 40 });
+        var id = await SubmitAsync(
+            new
+            {
+                job = new { dataset = "digits", epochs = 1 },
+                epsilons = new[] { 0, 0.1 },
+                seeds = 40,
+            }
+        );
         await Eventually.TrueAsync(async () => Progress(await Api.GetAsync($"/studies/{id}"), "succeeded") >= 1, TimeSpan.FromSeconds(60));
 
         await Api.Http.PostAsync($"/studies/{id}/cancel", null);
@@ -76,7 +121,16 @@ public class StudyTests : EndToEndTest
     {
         await StartWorkersAsync(1);
         // At ε = 0.9 one epoch leaves next to no confidence: clearly the worse one after two seeds.
-        var halved = await SubmitAsync(new { job = new { dataset = "digits", epochs = 1 }, epsilons = new[] { 0, 0.9 }, seeds = 6, criterion = "nll", successiveHalving = true });
+        var halved = await SubmitAsync(
+            new
+            {
+                job = new { dataset = "digits", epochs = 1 },
+                epsilons = new[] { 0, 0.9 },
+                seeds = 6,
+                criterion = "nll",
+                successiveHalving = true,
+            }
+        );
         await EndedAsync(halved, TimeSpan.FromMinutes(1));
         var study = await Api.GetAsync($"/studies/{halved}");
         Assert.Equal("succeeded", State(study));
@@ -85,7 +139,15 @@ public class StudyTests : EndToEndTest
         var recommendation = await Api.GetAsync($"/studies/{halved}/recommendation");
         Assert.Equal([0.0], Numbers(recommendation["tied"]!));
 
-        var limited = await SubmitAsync(new { job = new { dataset = "digits", epochs = 1 }, epsilons = new[] { 0 }, seeds = 50, budget = new { maxMinutes = 0.01 } });
+        var limited = await SubmitAsync(
+            new
+            {
+                job = new { dataset = "digits", epochs = 1 },
+                epsilons = new[] { 0 },
+                seeds = 50,
+                budget = new { maxMinutes = 0.01 },
+            }
+        );
         await EndedAsync(limited, TimeSpan.FromMinutes(1));
         Assert.InRange(Progress(await Api.GetAsync($"/studies/{limited}"), "cancelled"), 40, 49);
     }
@@ -98,14 +160,21 @@ public class StudyTests : EndToEndTest
             SELECT max(extract(epoch FROM claimed_at - before))::float8
             FROM (SELECT attempts.claimed_at, lag(ended_at) OVER (PARTITION BY worker ORDER BY attempts.claimed_at) AS before
                   FROM attempts JOIN jobs ON id = job_id WHERE study_id = '{study}') gaps
-            """);
+            """
+        );
         Assert.InRange(longest, 0, 0.5);
-        Assert.Equal(2, await Database.ScalarAsync<long>($"SELECT count(DISTINCT worker) FROM attempts JOIN jobs ON id = job_id WHERE study_id = '{study}'"));
+        Assert.Equal(
+            2,
+            await Database.ScalarAsync<long>(
+                $"SELECT count(DISTINCT worker) FROM attempts JOIN jobs ON id = job_id WHERE study_id = '{study}'"
+            )
+        );
     }
 
     private async Task StartWorkersAsync(int count)
     {
-        for (var i = 0; i < count; i++) await StartWorkerAsync();
+        for (var i = 0; i < count; i++)
+            await StartWorkerAsync();
     }
 
     private async Task<Guid> SubmitAsync(object study)
@@ -135,9 +204,15 @@ public class StudyTests : EndToEndTest
         foreach (var job in (await Api.GetAsync($"/jobs?study={study}&limit=200"))["items"]!.AsArray())
         {
             var (spec, metrics) = (job!["spec"]!, await MetricsAsync(job["id"]!.GetValue<Guid>()));
-            trained.Add(new(
-                spec["epsilon"]!.GetValue<double>(), spec["labelNoise"]!.GetValue<double>(), spec["seed"]!.GetValue<long>(),
-                metrics[^1]!["ece"]!.GetValue<double>(), job["result"]!["testAccuracy"]!.GetValue<double>()));
+            trained.Add(
+                new(
+                    spec["epsilon"]!.GetValue<double>(),
+                    spec["labelNoise"]!.GetValue<double>(),
+                    spec["seed"]!.GetValue<long>(),
+                    metrics[^1]!["ece"]!.GetValue<double>(),
+                    job["result"]!["testAccuracy"]!.GetValue<double>()
+                )
+            );
         }
         return trained;
     }
@@ -152,7 +227,9 @@ public class StudyTests : EndToEndTest
     }
 
     private static JsonNode Row(JsonNode study, double epsilon, double noise) =>
-        study["rows"]!.AsArray().Single(row => row!["epsilon"]!.GetValue<double>() == epsilon && row["labelNoise"]!.GetValue<double>() == noise)!;
+        study["rows"]!
+            .AsArray()
+            .Single(row => row!["epsilon"]!.GetValue<double>() == epsilon && row["labelNoise"]!.GetValue<double>() == noise)!;
 
     private static double Mean(JsonNode row, string figure) => row[figure]!["mean"]!.GetValue<double>();
 

@@ -3,7 +3,12 @@ namespace Temper.EndToEnd;
 /// <summary>Real kills of real processes.</summary>
 public class SurvivalTests : EndToEndTest
 {
-    private static readonly object Spec = new { dataset = "digits", epsilon = 0.1, epochs = 12 };
+    private static readonly object Spec = new
+    {
+        dataset = "digits",
+        epsilon = 0.1,
+        epochs = 12,
+    };
 
     [Fact]
     public async Task Runner_Killed_CostsOneAttemptAndTheJobFinishes()
@@ -24,10 +29,19 @@ public class SurvivalTests : EndToEndTest
     [Fact]
     public async Task Worker_KilledAfterACheckpoint_TheNextGoesOnFromItToTheSameBits()
     {
-        var spec = new { dataset = "digits", epsilon = 0.1, epochs = 16, seed = 3 };
+        var spec = new
+        {
+            dataset = "digits",
+            epsilon = 0.1,
+            epochs = 16,
+            seed = 3,
+        };
         var doomed = await StartWorkerAsync(null, ("Worker__CheckpointSeconds", "1"));
         var id = await Api.SubmitAsync(spec);
-        await Eventually.TrueAsync(async () => await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints") == 1 && (await MetricsAsync(id)).Count >= 4, TimeSpan.FromSeconds(60));
+        await Eventually.TrueAsync(
+            async () => await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints") == 1 && (await MetricsAsync(id)).Count >= 4,
+            TimeSpan.FromSeconds(60)
+        );
         await doomed.KillAsync();
         await StartWorkerAsync();
         var resumed = await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(90));
@@ -35,7 +49,10 @@ public class SurvivalTests : EndToEndTest
 
         Assert.Equal((2, "succeeded"), (resumed["attempt"]!.GetValue<int>(), State(resumed)));
         Assert.True(JsonNode.DeepEquals(untouched["result"], resumed["result"]), resumed["result"]!.ToJsonString());
-        Assert.True(await Database.ScalarAsync<long>($"SELECT count(*) FROM epochs WHERE job_id = '{id}' AND attempt = 1") > 0, "It began anew.");
+        Assert.True(
+            await Database.ScalarAsync<long>($"SELECT count(*) FROM epochs WHERE job_id = '{id}' AND attempt = 1") > 0,
+            "It began anew."
+        );
         Assert.Equal(16, (await MetricsAsync(id)).Count);
         Assert.Equal(0, await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints"));
     }
@@ -44,11 +61,22 @@ public class SurvivalTests : EndToEndTest
     public async Task Runner_KilledEachTime_FailsTheJobWhenItsAttemptsAreUsedUp()
     {
         var worker = await StartWorkerAsync();
-        var id = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 5000, maxAttempts = 2 });
+        var id = await Api.SubmitAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0.1,
+                epochs = 5000,
+                maxAttempts = 2,
+            }
+        );
         for (var attempt = 1; attempt <= 2; attempt++)
         {
-            await Eventually.TrueAsync(async () => (await Api.JobAsync(id)) is var job && job["attempt"]!.GetValue<int>() == attempt && job["trainingStartedAt"] is not null);
-            foreach (var runner in worker.Runners()) await TemperProcess.SignalAsync(runner, "KILL");
+            await Eventually.TrueAsync(async () =>
+                (await Api.JobAsync(id)) is var job && job["attempt"]!.GetValue<int>() == attempt && job["trainingStartedAt"] is not null
+            );
+            foreach (var runner in worker.Runners())
+                await TemperProcess.SignalAsync(runner, "KILL");
         }
 
         var failed = await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(30));
@@ -67,12 +95,31 @@ public class SurvivalTests : EndToEndTest
             CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
             $$ BEGIN IF NEW.epoch > 3 THEN RAISE EXCEPTION 'no room for more' USING ERRCODE = '22000'; END IF; RETURN NEW; END $$;
             CREATE TRIGGER refuse BEFORE INSERT ON epochs FOR EACH ROW EXECUTE FUNCTION refuse();
-            """);
-        var refused = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 400, maxAttempts = 1 });
-        var next = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.3, epochs = 2 });
+            """
+        );
+        var refused = await Api.SubmitAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0.1,
+                epochs = 400,
+                maxAttempts = 1,
+            }
+        );
+        var next = await Api.SubmitAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0.3,
+                epochs = 2,
+            }
+        );
         await StartWorkerAsync();
 
-        var (failed, done) = (await Api.FinishedJobAsync(refused, TimeSpan.FromSeconds(60)), await Api.FinishedJobAsync(next, TimeSpan.FromSeconds(60)));
+        var (failed, done) = (
+            await Api.FinishedJobAsync(refused, TimeSpan.FromSeconds(60)),
+            await Api.FinishedJobAsync(next, TimeSpan.FromSeconds(60))
+        );
 
         Assert.Contains("no room for more", failed["reason"]!.GetValue<string>());
         Assert.Equal("failed", State(failed));
@@ -90,9 +137,18 @@ public class SurvivalTests : EndToEndTest
             CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
             $$ BEGIN IF EXISTS (SELECT FROM closed) THEN RAISE EXCEPTION 'read only for now' USING ERRCODE = '25006'; END IF; RETURN NEW; END $$;
             CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON epochs FOR EACH ROW EXECUTE FUNCTION refuse();
-            """);
+            """
+        );
         var worker = await StartWorkerAsync();
-        var id = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 6, maxAttempts = 1 });
+        var id = await Api.SubmitAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0.1,
+                epochs = 6,
+                maxAttempts = 1,
+            }
+        );
         await EpochsAsync(id, 1);
         await Database.ExecuteAsync("INSERT INTO closed VALUES (now())");
         await Eventually.TrueAsync(() => Task.FromResult(worker.Output.Contains("a report waits: 25006")));
@@ -109,11 +165,33 @@ public class SurvivalTests : EndToEndTest
     {
         var worker = await StartWorkerAsync();
         var runner = Assert.Single(worker.Runners());
-        var used = long.Parse(File.ReadLines($"/proc/{runner}/status").Single(line => line.StartsWith("VmSize:")).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1]) * 1024;
+        var used =
+            long.Parse(
+                File.ReadLines($"/proc/{runner}/status")
+                    .Single(line => line.StartsWith("VmSize:"))
+                    .Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1]
+            ) * 1024;
         await TemperProcess.RunAsync("prlimit", "--pid", runner.ToString(), $"--as={used + (100 << 20)}");
 
-        var large = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 1, batchSize = 3600, maxAttempts = 1 });
-        var next = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 1, maxAttempts = 1 });
+        var large = await Api.SubmitAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0.1,
+                epochs = 1,
+                batchSize = 3600,
+                maxAttempts = 1,
+            }
+        );
+        var next = await Api.SubmitAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0.1,
+                epochs = 1,
+                maxAttempts = 1,
+            }
+        );
 
         Assert.Equal("failed", State(await Api.FinishedJobAsync(large, TimeSpan.FromSeconds(60))));
         var done = await Api.FinishedJobAsync(next, TimeSpan.FromSeconds(60));
@@ -168,7 +246,10 @@ public class SurvivalTests : EndToEndTest
 
         Assert.Equal(0, leaving.ExitCode);
         var job = await Api.JobAsync(id);
-        Assert.Equal(("queued", "its worker shut down", 0), (State(job), job["reason"]!.GetValue<string>(), job["failures"]!.GetValue<int>()));
+        Assert.Equal(
+            ("queued", "its worker shut down", 0),
+            (State(job), job["reason"]!.GetValue<string>(), job["failures"]!.GetValue<int>())
+        );
         Assert.Empty((await Api.GetAsync("/workers"))["items"]!.AsArray());
 
         Assert.Equal(1, await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints")); // made when it was told to stop
@@ -220,7 +301,14 @@ public class SurvivalTests : EndToEndTest
     {
         using var proxy = new TcpProxy(Database.ConnectionString);
         await StartWorkerAsync(proxy.ConnectionString);
-        var id = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 20 });
+        var id = await Api.SubmitAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0.1,
+                epochs = 20,
+            }
+        );
         await EpochsAsync(id, 1);
         await StartWorkerAsync(); // one that would rescue it
 

@@ -7,7 +7,13 @@ public class VerbTests : EndToEndTest
     [Fact]
     public async Task PauseAndResume_ATrainingJob_EndsWithTheBitsOfOneNeverTouched()
     {
-        var spec = new { dataset = "digits", epsilon = 0.1, epochs = 8, seed = 3 };
+        var spec = new
+        {
+            dataset = "digits",
+            epsilon = 0.1,
+            epochs = 8,
+            seed = 3,
+        };
         await StartWorkerAsync();
         var untouched = await Api.FinishedJobAsync(await Api.SubmitAsync(spec), TimeSpan.FromSeconds(60));
         var id = await Api.SubmitAsync(spec);
@@ -17,7 +23,22 @@ public class VerbTests : EndToEndTest
 
         await Eventually.TrueAsync(async () => State(await Api.JobAsync(id)) == "paused", TimeSpan.FromSeconds(5));
         // The slot is free for others meanwhile.
-        Assert.Equal("succeeded", State(await Api.FinishedJobAsync(await Api.SubmitAsync(new { dataset = "digits", epsilon = 0, epochs = 1 }), TimeSpan.FromSeconds(30))));
+        Assert.Equal(
+            "succeeded",
+            State(
+                await Api.FinishedJobAsync(
+                    await Api.SubmitAsync(
+                        new
+                        {
+                            dataset = "digits",
+                            epsilon = 0,
+                            epochs = 1,
+                        }
+                    ),
+                    TimeSpan.FromSeconds(30)
+                )
+            )
+        );
         await PostAsync(id, "resume");
         var resumed = await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(60));
         Assert.True(JsonNode.DeepEquals(untouched["result"], resumed["result"]), resumed["result"]!.ToJsonString());
@@ -29,8 +50,19 @@ public class VerbTests : EndToEndTest
     public async Task Retry_ACancelledJob_GoesOnFromItsCheckpoint()
     {
         await StartWorkerAsync(null, ("Worker__CheckpointSeconds", "1"));
-        var id = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 12, seed = 3 });
-        await Eventually.TrueAsync(async () => await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints") == 1 && (await MetricsAsync(id)).Count >= 1, TimeSpan.FromSeconds(60));
+        var id = await Api.SubmitAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0.1,
+                epochs = 12,
+                seed = 3,
+            }
+        );
+        await Eventually.TrueAsync(
+            async () => await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints") == 1 && (await MetricsAsync(id)).Count >= 1,
+            TimeSpan.FromSeconds(60)
+        );
         await PostAsync(id, "cancel");
         await Eventually.TrueAsync(async () => State(await Api.JobAsync(id)) == "cancelled", TimeSpan.FromSeconds(5));
 
@@ -39,7 +71,10 @@ public class VerbTests : EndToEndTest
         var goneOn = await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(60));
         Assert.Equal("succeeded", State(goneOn));
         int[] attempts = [1, 2];
-        Assert.Equal(attempts, await Database.ScalarAsync<int[]>($"SELECT array_agg(DISTINCT attempt ORDER BY attempt) FROM epochs WHERE job_id = '{id}'"));
+        Assert.Equal(
+            attempts,
+            await Database.ScalarAsync<int[]>($"SELECT array_agg(DISTINCT attempt ORDER BY attempt) FROM epochs WHERE job_id = '{id}'")
+        );
         Assert.Equal(12, (await MetricsAsync(id)).Count);
     }
 

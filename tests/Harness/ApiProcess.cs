@@ -9,17 +9,23 @@ namespace Temper.Harness;
 /// <summary>The API on a free port, and a client for it.</summary>
 public sealed class ApiProcess : TemperProcess
 {
-    private ApiProcess(Uri address, IReadOnlyDictionary<string, string?> environment) : base("Api", environment) =>
-        Http = new HttpClient { BaseAddress = address };
+    private ApiProcess(Uri address, IReadOnlyDictionary<string, string?> environment)
+        : base("Api", environment) => Http = new HttpClient { BaseAddress = address };
 
     public HttpClient Http { get; }
 
     /// <param name="environment">Added to what it needs to run, or in place of it.</param>
     /// <param name="address">Where it will be found; a free port of this machine when absent.</param>
-    public static async Task<ApiProcess> StartAsync(string connectionString, IReadOnlyDictionary<string, string?>? environment = null, Uri? address = null)
+    public static async Task<ApiProcess> StartAsync(
+        string connectionString,
+        IReadOnlyDictionary<string, string?>? environment = null,
+        Uri? address = null
+    )
     {
         var api = Start(connectionString, environment, address);
-        await Eventually.TrueAsync(async () => api.HasExited ? throw new InvalidOperationException($"The API ended:\n{api.Output}") : await api.AnswersAsync("/health/ready"));
+        await Eventually.TrueAsync(async () =>
+            api.HasExited ? throw new InvalidOperationException($"The API ended:\n{api.Output}") : await api.AnswersAsync("/health/ready")
+        );
         return api;
     }
 
@@ -27,8 +33,13 @@ public sealed class ApiProcess : TemperProcess
     public static ApiProcess Start(string connectionString, IReadOnlyDictionary<string, string?>? environment = null, Uri? address = null)
     {
         address ??= new Uri($"http://127.0.0.1:{FreePort()}");
-        var needed = new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = address.ToString(), ["ConnectionStrings__Temper"] = connectionString };
-        foreach (var (name, value) in environment ?? new Dictionary<string, string?>()) needed[name] = value;
+        var needed = new Dictionary<string, string?>
+        {
+            ["ASPNETCORE_URLS"] = address.ToString(),
+            ["ConnectionStrings__Temper"] = connectionString,
+        };
+        foreach (var (name, value) in environment ?? new Dictionary<string, string?>())
+            needed[name] = value;
         return new(address, needed);
     }
 
@@ -48,7 +59,8 @@ public sealed class ApiProcess : TemperProcess
     public async Task<Guid> SubmitAsync(object spec)
     {
         var response = await Http.PostAsJsonAsync("/jobs", spec);
-        if (response.StatusCode != HttpStatusCode.Accepted) throw new InvalidOperationException(await response.Content.ReadAsStringAsync());
+        if (response.StatusCode != HttpStatusCode.Accepted)
+            throw new InvalidOperationException(await response.Content.ReadAsStringAsync());
         return (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetGuid();
     }
 

@@ -22,7 +22,8 @@ public static class Eventually
         var start = Stopwatch.GetTimestamp();
         while (!await condition())
         {
-            if (Stopwatch.GetElapsedTime(start) > (limit ?? TimeSpan.FromSeconds(30))) throw new TimeoutException(what ?? "It did not become true in time.");
+            if (Stopwatch.GetElapsedTime(start) > (limit ?? TimeSpan.FromSeconds(30)))
+                throw new TimeoutException(what ?? "It did not become true in time.");
             await Task.Delay(Interval);
         }
     }

@@ -26,14 +26,16 @@ public static class IdxFiles
     {
         var header = new byte[4 + 4 * dimensions.Length];
         (header[2], header[3]) = (type, (byte)dimensions.Length);
-        for (var i = 0; i < dimensions.Length; i++) BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4 + 4 * i), dimensions[i]);
+        for (var i = 0; i < dimensions.Length; i++)
+            BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4 + 4 * i), dimensions[i]);
         return Gzip([.. header, .. data]);
     }
 
     public static byte[] Gzip(byte[] content)
     {
         using var packed = new MemoryStream();
-        using (var gzip = new GZipStream(packed, CompressionLevel.Fastest)) gzip.Write(content);
+        using (var gzip = new GZipStream(packed, CompressionLevel.Fastest))
+            gzip.Write(content);
         return packed.ToArray();
     }
 

@@ -41,11 +41,16 @@ public sealed class PostgresServer : IAsyncDisposable
 
     private async Task<string> ScriptAsync(params string[] arguments)
     {
-        var start = new ProcessStartInfo(Path.Combine(TemperProcess.Repository, "scripts", "postgres.sh"), arguments) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(Path.Combine(TemperProcess.Repository, "scripts", "postgres.sh"), arguments)
+        {
+            RedirectStandardOutput = true,
+        };
         start.Environment["TEMPER_HOME"] = home;
         using var script = Process.Start(start)!;
         var output = await script.StandardOutput.ReadToEndAsync();
         await script.WaitForExitAsync();
-        return script.ExitCode == 0 ? output : throw new InvalidOperationException($"scripts/postgres.sh {arguments[0]} ended with {script.ExitCode}.");
+        return script.ExitCode == 0
+            ? output
+            : throw new InvalidOperationException($"scripts/postgres.sh {arguments[0]} ended with {script.ExitCode}.");
     }
 }

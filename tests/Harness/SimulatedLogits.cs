@@ -9,7 +9,8 @@ namespace Temper.Harness;
 /// </summary>
 public static class SimulatedLogits
 {
-    private const int Kinds = 64, Classes = 5;
+    private const int Kinds = 64,
+        Classes = 5;
 
     private static readonly float[] TrueLogits = DrawTrueLogits();
 
@@ -18,12 +19,15 @@ public static class SimulatedLogits
     {
         var kinds = Enumerable.Range(0, Kinds).ToArray();
         var (truth, model) = (Probabilities(kinds, 1), Probabilities(kinds, sharpness));
-        double accuracy = 0, nll = 0, confidence = 0;
+        double accuracy = 0,
+            nll = 0,
+            confidence = 0;
         for (var kind = 0; kind < Kinds; kind++)
         {
             accuracy += truth.Probabilities[kind * Classes + model.Predicted[kind]] / Kinds;
             confidence += model.Confidences[kind] / Kinds;
-            for (var k = 0; k < Classes; k++) nll -= truth.Probabilities[kind * Classes + k] * Math.Log(model.Probabilities[kind * Classes + k]) / Kinds;
+            for (var k = 0; k < Classes; k++)
+                nll -= truth.Probabilities[kind * Classes + k] * Math.Log(model.Probabilities[kind * Classes + k]) / Kinds;
         }
         return (accuracy, nll, confidence - accuracy);
     }
@@ -32,18 +36,21 @@ public static class SimulatedLogits
     {
         var random = new SplitMix64(seed, 99);
         var kinds = new int[count];
-        for (var i = 0; i < count; i++) kinds[i] = random.NextInt32(Kinds);
+        for (var i = 0; i < count; i++)
+            kinds[i] = random.NextInt32(Kinds);
         var truth = Probabilities(kinds, 1);
         var labels = new int[count];
         for (var i = 0; i < count; i++)
         {
             var u = random.NextDouble();
-            while (labels[i] < Classes - 1 && (u -= truth.Probabilities[i * Classes + labels[i]]) >= 0) labels[i]++;
+            while (labels[i] < Classes - 1 && (u -= truth.Probabilities[i * Classes + labels[i]]) >= 0)
+                labels[i]++;
         }
         return new(ModelLogits(kinds, sharpness), labels, Classes);
     }
 
-    private static Predictions Probabilities(int[] kinds, double sharpness) => Predictions.Of(new(ModelLogits(kinds, sharpness), new int[kinds.Length], Classes));
+    private static Predictions Probabilities(int[] kinds, double sharpness) =>
+        Predictions.Of(new(ModelLogits(kinds, sharpness), new int[kinds.Length], Classes));
 
     private static float[] ModelLogits(int[] kinds, double sharpness) =>
         [.. kinds.SelectMany(kind => TrueLogits.Skip(kind * Classes).Take(Classes).Select(z => (float)(sharpness * z)))];

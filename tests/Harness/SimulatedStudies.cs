@@ -36,7 +36,8 @@ public sealed record SimulatedStudies(double[] Means, int Seeds, Scatter Scatter
         var losses = Means.Select(_ => new Dictionary<long, double>()).ToArray();
         for (var seed = 0; seed < Seeds; seed++)
         {
-            double shared = 10 * Normal(random), walk = Normal(random);
+            double shared = 10 * Normal(random),
+                walk = Normal(random);
             for (var arm = 0; arm < Means.Length; arm++)
             {
                 var scatter = Scatter switch
@@ -44,7 +45,8 @@ public sealed record SimulatedStudies(double[] Means, int Seeds, Scatter Scatter
                     Scatter.OneWildArm => Normal(random) * (arm == Means.Length - 1 ? 5 : 1),
                     Scatter.Growing => Normal(random) * (arm + 1),
                     Scatter.Related => walk += Normal(random),
-                    Scatter.HeavyTails => Normal(random) / Math.Sqrt((Square(Normal(random)) + Square(Normal(random)) + Square(Normal(random))) / 3),
+                    Scatter.HeavyTails => Normal(random)
+                        / Math.Sqrt((Square(Normal(random)) + Square(Normal(random)) + Square(Normal(random))) / 3),
                     _ => Normal(random),
                 };
                 losses[arm][seed] = Means[arm] + shared + scatter;
@@ -61,34 +63,47 @@ public sealed record SimulatedStudies(double[] Means, int Seeds, Scatter Scatter
     public static (int Recommended, bool DifferenceExists, double Saved) WithHalving(ArmLosses[] full)
     {
         var (left, known, seeds, trained) = (full.ToList(), new Dictionary<int, Dictionary<long, double>>(), full[0].BySeed.Count, 0);
-        foreach (var arm in full) known[arm.Arm] = [];
+        foreach (var arm in full)
+            known[arm.Arm] = [];
         for (var seed = 0; seed < seeds; seed++)
         {
-            foreach (var arm in left) known[arm.Arm][seed] = arm.BySeed[seed];
+            foreach (var arm in left)
+                known[arm.Arm][seed] = arm.BySeed[seed];
             trained += left.Count;
-            if (seed + 1 == seeds) break;
+            if (seed + 1 == seeds)
+                break;
             var losers = Race.Losers([.. left.Select(arm => new ArmLosses(arm.Arm, known[arm.Arm]))], full.Length);
             left.RemoveAll(arm => losers.Contains(arm.Arm));
         }
         // As a recommendation judges: what was dropped is beaten, and tells of the scatter.
         var comparison = new ArmComparison(known.Select(arm => new ArmLosses(arm.Key, arm.Value)), full.Length);
         var tied = comparison.Tied.Intersect(left.Select(arm => arm.Arm)).ToList();
-        return (tied.Count == 0 ? left[0].Arm : tied.Min(), comparison.DifferenceExists || left.Count < full.Length, 1 - (double)trained / (full.Length * seeds));
+        return (
+            tied.Count == 0 ? left[0].Arm : tied.Min(),
+            comparison.DifferenceExists || left.Count < full.Length,
+            1 - (double)trained / (full.Length * seeds)
+        );
     }
 
     /// <summary>The share of draws, done on all cores, of which something holds.</summary>
     public double Share(int draws, Func<ArmLosses[], bool> holds)
     {
         var count = 0;
-        Parallel.For(0, draws, draw =>
-        {
-            if (holds(Draw(draw))) Interlocked.Increment(ref count);
-        });
+        Parallel.For(
+            0,
+            draws,
+            draw =>
+            {
+                if (holds(Draw(draw)))
+                    Interlocked.Increment(ref count);
+            }
+        );
         return (double)count / draws;
     }
 
     private static double Square(double x) => x * x;
 
     /// <summary>A draw of the standard normal distribution; Box and Muller 1958.</summary>
-    public static double Normal(SplitMix64 random) => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
+    public static double Normal(SplitMix64 random) =>
+        Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
 }

@@ -18,7 +18,8 @@ public sealed class SmallDisk : IAsyncDisposable
     public static async Task<SmallDisk> MountAsync(int megabytes)
     {
         var disk = new SmallDisk();
-        if (!Run("mount", "-t", "tmpfs", "-o", $"size={megabytes}m,uid=postgres,gid=postgres,mode=700", "tmpfs", disk.folder)) throw new InvalidOperationException("The disk cannot be mounted.");
+        if (!Run("mount", "-t", "tmpfs", "-o", $"size={megabytes}m,uid=postgres,gid=postgres,mode=700", "tmpfs", disk.folder))
+            throw new InvalidOperationException("The disk cannot be mounted.");
         await TestDatabase.OnServerAsync($"CREATE TABLESPACE {disk.Name} LOCATION '{disk.folder}'");
         return disk;
     }
@@ -30,9 +31,7 @@ public sealed class SmallDisk : IAsyncDisposable
     {
         await database.ExecuteAsync("CREATE TABLE IF NOT EXISTS filler (data text)");
         foreach (var rows in new[] { 1000, 100, 10, 1 })
-            while (await FitsAsync(database, rows))
-            {
-            }
+            while (await FitsAsync(database, rows)) { }
     }
 
     public static Task EmptyAsync(TestDatabase database) => database.ExecuteAsync("DROP TABLE filler");

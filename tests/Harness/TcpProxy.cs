@@ -22,13 +22,15 @@ public sealed class TcpProxy : IDisposable
     }
 
     /// <summary>The same database by way of this proxy.</summary>
-    public string ConnectionString => new NpgsqlConnectionStringBuilder(target.ConnectionString) { Port = ((IPEndPoint)listener.LocalEndpoint).Port }.ToString();
+    public string ConnectionString =>
+        new NpgsqlConnectionStringBuilder(target.ConnectionString) { Port = ((IPEndPoint)listener.LocalEndpoint).Port }.ToString();
 
     /// <summary>Breaks every connection, and each new one until <see cref="Mend"/>.</summary>
     public void Cut()
     {
         cut = true;
-        foreach (var client in clients.Keys) client.Close();
+        foreach (var client in clients.Keys)
+            client.Close();
     }
 
     /// <summary>Keeps every connection and lets nothing through, as a network does that drops packets, until <see cref="Mend"/>.</summary>
@@ -51,7 +53,8 @@ public sealed class TcpProxy : IDisposable
     {
         try
         {
-            while (true) _ = ForwardAsync(await listener.AcceptTcpClientAsync());
+            while (true)
+                _ = ForwardAsync(await listener.AcceptTcpClientAsync());
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
@@ -69,7 +72,7 @@ public sealed class TcpProxy : IDisposable
     private async Task CopyAsync(Stream from, Stream to)
     {
         var buffer = new byte[1 << 16];
-        for (int read; (read = await from.ReadAsync(buffer)) > 0;)
+        for (int read; (read = await from.ReadAsync(buffer)) > 0; )
         {
             await silence.Task;
             await to.WriteAsync(buffer.AsMemory(0, read));
@@ -83,7 +86,8 @@ public sealed class TcpProxy : IDisposable
         {
             try
             {
-                if (cut) return;
+                if (cut)
+                    return;
                 clients[client] = clients[server] = true;
                 await server.ConnectAsync(target.Host!, target.Port);
                 await Task.WhenAny(CopyAsync(client.GetStream(), server.GetStream()), CopyAsync(server.GetStream(), client.GetStream()));

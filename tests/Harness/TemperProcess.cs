@@ -20,7 +20,8 @@ public class TemperProcess : IAsyncDisposable
             RedirectStandardError = true,
             RedirectStandardInput = true,
         };
-        foreach (var (name, value) in environment) start.Environment[name] = value;
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
         process = new Process { StartInfo = start };
         process.OutputDataReceived += (_, line) => Keep(line.Data);
         process.ErrorDataReceived += (_, line) => Keep(line.Data);
@@ -45,7 +46,11 @@ public class TemperProcess : IAsyncDisposable
     /// <summary>What it printed so far.</summary>
     public string Output
     {
-        get { lock (output) return output.ToString(); }
+        get
+        {
+            lock (output)
+                return output.ToString();
+        }
     }
 
     /// <summary>kill -9.</summary>
@@ -94,12 +99,17 @@ public class TemperProcess : IAsyncDisposable
 
     private void Keep(string? line)
     {
-        if (line is null) return;
-        lock (output) output.AppendLine(line);
+        if (line is null)
+            return;
+        lock (output)
+            output.AppendLine(line);
     }
 
-    private static string Configuration => AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Debug{Path.DirectorySeparatorChar}") ? "Debug" : "Release";
+    private static string Configuration =>
+        AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Debug{Path.DirectorySeparatorChar}") ? "Debug" : "Release";
 
     private static string FindUp(string folder) =>
-        File.Exists(Path.Combine(folder, "Service.sln")) ? folder : FindUp(Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("Not inside the repository."));
+        File.Exists(Path.Combine(folder, "Service.sln"))
+            ? folder
+            : FindUp(Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("Not inside the repository."));
 }

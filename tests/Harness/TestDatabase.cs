@@ -68,11 +68,14 @@ public sealed class TestDatabase : IAsyncDisposable
         await command.ExecuteNonQueryAsync();
     }
 
-    private static string ServerWith(string database) => new NpgsqlConnectionStringBuilder(
-        Environment.GetEnvironmentVariable("TEMPER_TEST_DATABASE") ?? throw new InvalidOperationException("Run ./test: it starts the database and sets TEMPER_TEST_DATABASE."))
-    {
-        Database = database,
-        // Many small pools share one server.
-        MaxPoolSize = 10,
-    }.ToString();
+    private static string ServerWith(string database) =>
+        new NpgsqlConnectionStringBuilder(
+            Environment.GetEnvironmentVariable("TEMPER_TEST_DATABASE")
+                ?? throw new InvalidOperationException("Run ./test: it starts the database and sets TEMPER_TEST_DATABASE.")
+        )
+        {
+            Database = database,
+            // Many small pools share one server.
+            MaxPoolSize = 10,
+        }.ToString();
 }

@@ -5,52 +5,78 @@ namespace Temper.Harness;
 /// <summary>A worker with its runners.</summary>
 public sealed class WorkerProcess : TemperProcess
 {
-    private WorkerProcess(IReadOnlyDictionary<string, string?> environment, string? folder) : base("Worker", environment, folder) { }
+    private WorkerProcess(IReadOnlyDictionary<string, string?> environment, string? folder)
+        : base("Worker", environment, folder) { }
 
     /// <param name="home">Its TEMPER_HOME.</param>
     /// <param name="environment">Added to what it needs to run.</param>
     /// <param name="folder">Where its program lies; null for where the build has put it.</param>
-    public static async Task<WorkerProcess> StartAsync(string connectionString, string home, IReadOnlyDictionary<string, string?>? environment = null, string? folder = null)
+    public static async Task<WorkerProcess> StartAsync(
+        string connectionString,
+        string home,
+        IReadOnlyDictionary<string, string?>? environment = null,
+        string? folder = null
+    )
     {
         var worker = Start(connectionString, home, environment, folder);
-        await Eventually.TrueAsync(() => worker.HasExited
-            ? throw new InvalidOperationException($"The worker ended:\n{worker.Output}")
-            : Task.FromResult(worker.IsReady), TimeSpan.FromSeconds(60));
+        await Eventually.TrueAsync(
+            () =>
+                worker.HasExited
+                    ? throw new InvalidOperationException($"The worker ended:\n{worker.Output}")
+                    : Task.FromResult(worker.IsReady),
+            TimeSpan.FromSeconds(60)
+        );
         return worker;
     }
 
     /// <summary>With one thread unless told otherwise: two workers with two each on two cores wait for each other at every barrier.</summary>
-    public static Task<WorkerProcess> StartOfOneThreadAsync(string connectionString, string home, params (string Name, string Value)[] environment)
+    public static Task<WorkerProcess> StartOfOneThreadAsync(
+        string connectionString,
+        string home,
+        params (string Name, string Value)[] environment
+    )
     {
         var variables = new Dictionary<string, string?> { ["Worker__Threads"] = "1" };
-        foreach (var (name, value) in environment) variables[name] = value;
+        foreach (var (name, value) in environment)
+            variables[name] = value;
         return StartAsync(connectionString, home, variables);
     }
 
     /// <summary>Without waiting until it is ready.</summary>
-    public static WorkerProcess Start(string connectionString, string home, IReadOnlyDictionary<string, string?>? environment = null, string? folder = null) =>
-        new(new Dictionary<string, string?>(environment ?? new Dictionary<string, string?>())
-        {
-            ["ConnectionStrings__Temper"] = connectionString,
-            ["TEMPER_HOME"] = home,
-        }, folder);
+    public static WorkerProcess Start(
+        string connectionString,
+        string home,
+        IReadOnlyDictionary<string, string?>? environment = null,
+        string? folder = null
+    ) =>
+        new(
+            new Dictionary<string, string?>(environment ?? new Dictionary<string, string?>())
+            {
+                ["ConnectionStrings__Temper"] = connectionString,
+                ["TEMPER_HOME"] = home,
+            },
+            folder
+        );
 
     public bool IsReady => Output.Contains("is ready");
 
     /// <summary>Process ids of its runners.</summary>
     public int[] Runners() =>
-    [
-        .. Process.GetProcesses().Select(process => process.Id).Where(id =>
-        {
-            try
-            {
-                return File.ReadAllText($"/proc/{id}/cmdline").Contains("\0runner\0")
-                    && File.ReadLines($"/proc/{id}/status").Any(line => line == $"PPid:\t{Id}");
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                return false; // gone meanwhile, or not ours to see
-            }
-        }),
-    ];
+        [
+            .. Process
+                .GetProcesses()
+                .Select(process => process.Id)
+                .Where(id =>
+                {
+                    try
+                    {
+                        return File.ReadAllText($"/proc/{id}/cmdline").Contains("\0runner\0")
+                            && File.ReadLines($"/proc/{id}/status").Any(line => line == $"PPid:\t{Id}");
+                    }
+                    catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+                    {
+                        return false; // gone meanwhile, or not ours to see
+                    }
+                }),
+        ];
 }

@@ -6,15 +6,45 @@ namespace Temper.Simulation;
 
 /// <summary>What a statement does, for the invariant checker and the log.</summary>
 /// <param name="Worker">Who sent it; of a rescue, from whom.</param>
-internal readonly record struct Statement(Deed Deed, Guid Worker = default, Guid Job = default, int Attempt = 0, WorkerSighting? Sighting = null, bool Fresh = false)
+internal readonly record struct Statement(
+    Deed Deed,
+    Guid Worker = default,
+    Guid Job = default,
+    int Attempt = 0,
+    WorkerSighting? Sighting = null,
+    bool Fresh = false
+)
 {
     public bool OnlyReads => Deed is Deed.Watch or Deed.Lock or Deed.ReadCheckpoint;
 }
 
 internal enum Deed
 {
-    Submit, Claim, Tell, TellOver, Sweep, Beat, Start, Report, ReadCheckpoint, Succeed, Fail, GiveBack, HandBack, HandBackUnknown,
-    Lock, Watch, Rescue, HandBackAll, DeleteWorker, Forget, Cancel, Pause, Resume, Retry, Delete,
+    Submit,
+    Claim,
+    Tell,
+    TellOver,
+    Sweep,
+    Beat,
+    Start,
+    Report,
+    ReadCheckpoint,
+    Succeed,
+    Fail,
+    GiveBack,
+    HandBack,
+    HandBackUnknown,
+    Lock,
+    Watch,
+    Rescue,
+    HandBackAll,
+    DeleteWorker,
+    Forget,
+    Cancel,
+    Pause,
+    Resume,
+    Retry,
+    Delete,
 }
 
 /// <summary>What a caller hears.</summary>
@@ -35,7 +65,8 @@ internal sealed class Call<T>(World world, Process caller, Session? session, Sta
 
     private readonly int life = world.Server.Lives;
     private double backSeconds;
-    private bool isExecuted, isOver;
+    private bool isExecuted,
+        isOver;
     private Answer<T> answer;
 
     public Call<T> GetAwaiter() => this;
@@ -46,23 +77,33 @@ internal sealed class Call<T>(World world, Process caller, Session? session, Sta
     {
         var fate = world.FaultSchedule.FateOf(Process);
         backSeconds = fate.BackSeconds;
-        if (what.Deed == Deed.Beat && fate.ThereSeconds + fate.BackSeconds > HeartbeatTimeoutSeconds) fate = fate with { BreaksAfterSeconds = Math.Min(fate.BreaksAfterSeconds, HeartbeatTimeoutSeconds) };
-        if (double.IsFinite(fate.BreaksAfterSeconds)) world.Simulation.After(TimeSpan.FromSeconds(fate.BreaksAfterSeconds), Break);
-        if (double.IsFinite(fate.ThereSeconds)) world.Simulation.After(TimeSpan.FromSeconds(fate.ThereSeconds), this);
+        if (what.Deed == Deed.Beat && fate.ThereSeconds + fate.BackSeconds > HeartbeatTimeoutSeconds)
+            fate = fate with { BreaksAfterSeconds = Math.Min(fate.BreaksAfterSeconds, HeartbeatTimeoutSeconds) };
+        if (double.IsFinite(fate.BreaksAfterSeconds))
+            world.Simulation.After(TimeSpan.FromSeconds(fate.BreaksAfterSeconds), Break);
+        if (double.IsFinite(fate.ThereSeconds))
+            world.Simulation.After(TimeSpan.FromSeconds(fate.ThereSeconds), this);
         return this;
     }
 
     /// <summary>First the request arrives, then the answer.</summary>
     public override void Happen()
     {
-        if (isExecuted) Answer(new(true, answer.Value));
-        else if (!CanReach()) Break();
-        else Execute();
+        if (isExecuted)
+            Answer(new(true, answer.Value));
+        else if (!CanReach())
+            Break();
+        else
+            Execute();
     }
 
     private bool CanReach() =>
-        world.Server.IsUp && world.Server.Lives == life && !(world.Server.Engine.Refuse && what.Deed is Deed.Tell or Deed.TellOver or Deed.Sweep) && (!world.Server.IsFull || what.OnlyReads)
-        && (session is null or { IsOpen: true, IsBroken: false }) && !world.FaultInjector.IsCut(Process);
+        world.Server.IsUp
+        && world.Server.Lives == life
+        && !(world.Server.Engine.Refuse && what.Deed is Deed.Tell or Deed.TellOver or Deed.Sweep)
+        && (!world.Server.IsFull || what.OnlyReads)
+        && (session is null or { IsOpen: true, IsBroken: false })
+        && !world.FaultInjector.IsCut(Process);
 
     private void Execute()
     {
@@ -76,15 +117,18 @@ internal sealed class Call<T>(World world, Process caller, Session? session, Sta
             Break();
             return;
         }
-        if (world.InvariantChecker.Saw(what, answer.Value)) world.FaultSchedule.AfterChange(Process);
-        if (double.IsFinite(backSeconds)) world.Simulation.After(TimeSpan.FromSeconds(backSeconds), this);
+        if (world.InvariantChecker.Saw(what, answer.Value))
+            world.FaultSchedule.AfterChange(Process);
+        if (double.IsFinite(backSeconds))
+            world.Simulation.After(TimeSpan.FromSeconds(backSeconds), this);
     }
 
     private void Break() => Answer(default);
 
     private void Answer(Answer<T> heard)
     {
-        if (isOver) return;
+        if (isOver)
+            return;
         isOver = true;
         answer = heard with { Came = heard.Came && world.Server.Lives == life && !world.FaultInjector.IsCut(Process) };
         Complete();

@@ -6,7 +6,23 @@ internal sealed class FaultInjector(World world)
     private readonly Simulation simulation = world.Simulation;
     private readonly Dictionary<Process, TimeSpan> cutUntil = [];
 
-    public Action<SimulatedWorker>[] Kinds => [BriefStall, LongStall, Crash, ShutDown, DropPresence, BriefCut, LongCut, Restart, Outage, Flap, FullDisk, RestartEngine, RefuseEngine, HandOverAgain];
+    public Action<SimulatedWorker>[] Kinds =>
+        [
+            BriefStall,
+            LongStall,
+            Crash,
+            ShutDown,
+            DropPresence,
+            BriefCut,
+            LongCut,
+            Restart,
+            Outage,
+            Flap,
+            FullDisk,
+            RestartEngine,
+            RefuseEngine,
+            HandOverAgain,
+        ];
 
     public bool IsCut(Process process) => cutUntil.TryGetValue(process, out var until) && simulation.Now < until;
 
@@ -16,7 +32,8 @@ internal sealed class FaultInjector(World world)
         world.Server.ComeUp();
         world.Server.IsFull = false;
         world.Server.Engine.Refuse = false;
-        foreach (var worker in world.Workers) worker.Continue();
+        foreach (var worker in world.Workers)
+            worker.Continue();
     }
 
     /// <summary>Within its lease, often only just.</summary>
@@ -35,7 +52,8 @@ internal sealed class FaultInjector(World world)
 
     private void Stall(SimulatedWorker worker, TimeSpan time, Action<TimeSpan> suffer)
     {
-        if (worker.IsStopped) return;
+        if (worker.IsStopped)
+            return;
         Log($"{worker} is stopped for {time.TotalSeconds:F1} s");
         suffer(time);
         worker.Stop();
@@ -58,24 +76,29 @@ internal sealed class FaultInjector(World world)
 
     private void MaybeStartAnother()
     {
-        if (simulation.Chance(0.7)) simulation.After(simulation.Between(0.1, 5), world.StartWorker);
+        if (simulation.Chance(0.7))
+            simulation.After(simulation.Between(0.1, 5), world.StartWorker);
     }
 
     /// <summary>By the server's end, or by the worker's.</summary>
     private void DropPresence(SimulatedWorker worker)
     {
-        if (worker.Session is not { } session) return;
+        if (worker.Session is not { } session)
+            return;
         Log($"{worker} loses its presence connection");
         worker.Health.Fault(TimeSpan.FromSeconds(1));
-        if (simulation.Chance(0.5)) world.Server.Close(session);
-        else Break(session);
+        if (simulation.Chance(0.5))
+            world.Server.Close(session);
+        else
+            Break(session);
     }
 
     /// <summary>The client's end is gone; a keepalive finds out within about 8 s. Until then the lock stays with it.</summary>
     public void Break(Session session)
     {
         session.IsBroken = true;
-        if (!session.IsOpen) return;
+        if (!session.IsOpen)
+            return;
         var time = simulation.Chance(0.5) ? TimeSpan.Zero : simulation.Between(0, 8);
         session.Worker.Health.Note(time);
         simulation.After(time, () => world.Server.Close(session));
@@ -90,7 +113,8 @@ internal sealed class FaultInjector(World world)
         Log($"{worker} is cut off for {time.TotalSeconds:F1} s");
         suffer(time);
         cutUntil[worker] = simulation.Now + time;
-        if (worker.Session is { } session) Break(session);
+        if (worker.Session is { } session)
+            Break(session);
     }
 
     private void Restart(SimulatedWorker _) => TakeDown(simulation.Between(0.1, 1));
@@ -106,26 +130,34 @@ internal sealed class FaultInjector(World world)
 
     private void TakeDown(TimeSpan time)
     {
-        if (!world.Server.IsUp || world.FaultSchedule.IsOver) return;
+        if (!world.Server.IsUp || world.FaultSchedule.IsOver)
+            return;
         Log($"the database goes down for {time.TotalSeconds:F1} s");
-        foreach (var worker in world.Workers) worker.Health.FaultOfAll(time, isSecond: world.Server.WasFullUntil > simulation.Now);
+        foreach (var worker in world.Workers)
+            worker.Health.FaultOfAll(time, isSecond: world.Server.WasFullUntil > simulation.Now);
         world.Server.FaultUntil = simulation.Now + time + Health.Aftermath;
         world.Server.GoDown();
-        simulation.After(time, () =>
-        {
-            if (world.Server.IsUp) return;
-            world.Server.ComeUp();
-            Log($"the database is up");
-        });
+        simulation.After(
+            time,
+            () =>
+            {
+                if (world.Server.IsUp)
+                    return;
+                world.Server.ComeUp();
+                Log($"the database is up");
+            }
+        );
     }
 
     /// <summary>Reads are answered, writes are refused.</summary>
     private void FullDisk(SimulatedWorker _)
     {
-        if (world.Server.IsFull || world.FaultSchedule.IsOver) return;
+        if (world.Server.IsFull || world.FaultSchedule.IsOver)
+            return;
         var time = simulation.Between(0.5, 12);
         Log($"the disk is full for {time.TotalSeconds:F1} s");
-        foreach (var worker in world.Workers) worker.Health.FaultOfAll(time, isSecond: world.Server.HasFault);
+        foreach (var worker in world.Workers)
+            worker.Health.FaultOfAll(time, isSecond: world.Server.HasFault);
         world.Server.FaultUntil = world.Server.WasFullUntil = simulation.Now + time + Health.Aftermath;
         world.Server.IsFull = true;
         simulation.After(time, () => world.Server.IsFull = false);
@@ -141,7 +173,8 @@ internal sealed class FaultInjector(World world)
     /// <summary>Hangfire's tables are locked or refuse, the jobs table is not.</summary>
     private void RefuseEngine(SimulatedWorker _)
     {
-        if (world.Server.Engine.Refuse || world.FaultSchedule.IsOver) return;
+        if (world.Server.Engine.Refuse || world.FaultSchedule.IsOver)
+            return;
         var time = simulation.Between(0.5, 20);
         Log($"Hangfire's tables refuse for {time.TotalSeconds:F1} s");
         world.Server.Engine.Refuse = true;
@@ -151,12 +184,18 @@ internal sealed class FaultInjector(World world)
     /// <summary>An operator has Hangfire run what it ran before, here or on another worker.</summary>
     private void HandOverAgain(SimulatedWorker worker)
     {
-        foreach (var (job, attempt) in world.Workers.SelectMany(one => one.Engine.Fetched).Select(attempt => (attempt.Id, attempt.Number)).ToArray())
+        foreach (
+            var (job, attempt) in world
+                .Workers.SelectMany(one => one.Engine.Fetched)
+                .Select(attempt => (attempt.Id, attempt.Number))
+                .ToArray()
+        )
             worker.Resume(() => worker.Engine.HandOverAgain(job, attempt));
     }
 
     private void Log(FormattableString what)
     {
-        if (simulation.IsLogged) simulation.Log(FormattableString.Invariant(what));
+        if (simulation.IsLogged)
+            simulation.Log(FormattableString.Invariant(what));
     }
 }

@@ -11,7 +11,13 @@ internal sealed class FaultSchedule
     private readonly World world;
     private readonly Simulation simulation;
     private readonly Action<SimulatedWorker>[] kinds;
-    private readonly double meanGapSeconds, loss, slowness, lateness, bothLate, strikeAfterChange, another;
+    private readonly double meanGapSeconds,
+        loss,
+        slowness,
+        lateness,
+        bothLate,
+        strikeAfterChange,
+        another;
     private readonly TimeSpan endsAt;
     private TimeSpan lastArrival;
 
@@ -31,7 +37,18 @@ internal sealed class FaultSchedule
         var all = world.FaultInjector.Kinds;
         random.Shuffle<Action<SimulatedWorker>>(all);
         // Most often two kinds, because most bugs need a pair of faults.
-        kinds = all[..(random.NextInt32(8) switch { 0 => 0, 1 => 1, < 6 => 2, 6 => 3, _ => all.Length })];
+        kinds = all[
+            ..(
+                random.NextInt32(8) switch
+                {
+                    0 => 0,
+                    1 => 1,
+                    < 6 => 2,
+                    6 => 3,
+                    _ => all.Length,
+                }
+            )
+        ];
 
         // It is 0 in most schedules: what is promised for one fault at a time can be checked only where no other kind occurs.
         double SometimesUpTo(double most) => random.NextInt32(4) > 0 ? 0 : random.NextDouble() * most;
@@ -50,12 +67,14 @@ internal sealed class FaultSchedule
     public void Begin()
     {
         simulation.After(endsAt, End);
-        if (kinds.Length > 0) simulation.After(NextGap(), StrikeAnybody);
+        if (kinds.Length > 0)
+            simulation.After(NextGap(), StrikeAnybody);
     }
 
     public Fate FateOf(Process caller)
     {
-        if (IsOver) return Prompt;
+        if (IsOver)
+            return Prompt;
         var (random, health) = (simulation.Random, (caller as SimulatedWorker)?.Health);
         var kind = random.NextDouble();
         if ((kind -= loss) < 0)
@@ -83,23 +102,28 @@ internal sealed class FaultSchedule
     /// <summary>Strikes at the most harmful moment: when a change is committed and its sender does not know it yet.</summary>
     public void AfterChange(Process sender)
     {
-        if (kinds.Length > 0 && sender is SimulatedWorker worker && simulation.Chance(strikeAfterChange)) Strike(worker);
+        if (kinds.Length > 0 && sender is SimulatedWorker worker && simulation.Chance(strikeAfterChange))
+            Strike(worker);
     }
 
     private void StrikeAnybody()
     {
-        if (IsOver) return;
+        if (IsOver)
+            return;
         var alive = world.Workers.Where(worker => worker.IsAlive).ToList();
-        if (alive.Count > 0) Strike(alive[simulation.Random.NextInt32(alive.Count)]);
+        if (alive.Count > 0)
+            Strike(alive[simulation.Random.NextInt32(alive.Count)]);
         simulation.After(NextGap(), StrikeAnybody);
     }
 
     /// <summary>A second fault often follows within 4 s.</summary>
     private void Strike(SimulatedWorker worker)
     {
-        if (IsOver || !worker.IsAlive) return;
+        if (IsOver || !worker.IsAlive)
+            return;
         kinds[simulation.Random.NextInt32(kinds.Length)](worker);
-        if (simulation.Chance(another)) simulation.After(simulation.Between(0, 4), () => Strike(worker));
+        if (simulation.Chance(another))
+            simulation.After(simulation.Between(0, 4), () => Strike(worker));
     }
 
     private void End()
@@ -107,7 +131,8 @@ internal sealed class FaultSchedule
         IsOver = true;
         RunnerFailures = 0;
         world.FaultInjector.EndAll();
-        if (!world.Workers.Any(worker => worker.IsAlive && !worker.IsStopping)) world.StartWorker();
+        if (!world.Workers.Any(worker => worker.IsAlive && !worker.IsStopping))
+            world.StartWorker();
         simulation.Log("the faults end");
     }
 
@@ -116,7 +141,8 @@ internal sealed class FaultSchedule
     {
         var seconds = simulation.Random.NextDouble(0.5, most);
         var arrival = simulation.Now + TimeSpan.FromSeconds(after + seconds);
-        if (arrival > lastArrival) lastArrival = arrival;
+        if (arrival > lastArrival)
+            lastArrival = arrival;
         return seconds;
     }
 

@@ -10,7 +10,8 @@ internal sealed class Health(World world)
     /// <summary>How long a fault has effects after its end.</summary>
     public static readonly TimeSpan Aftermath = TimeSpan.FromSeconds(4);
 
-    private TimeSpan faultUntil, harmedUntil;
+    private TimeSpan faultUntil,
+        harmedUntil;
 
     /// <summary>Whether it ever held its presence lock: before, it is not safe yet.</summary>
     public bool WasPresent { get; set; }
@@ -22,14 +23,16 @@ internal sealed class Health(World world)
     /// <summary>A fault that costs nothing by itself.</summary>
     public void Fault(TimeSpan time)
     {
-        if (MayLose || faultUntil > Now || world.Server.HasFault || !WasPresent) Harm(time);
+        if (MayLose || faultUntil > Now || world.Server.HasFault || !WasPresent)
+            Harm(time);
         Note(time);
     }
 
     /// <summary>A fault that every worker meets.</summary>
     public void FaultOfAll(TimeSpan time, bool isSecond)
     {
-        if (isSecond || MayLose || faultUntil > Now) Harm(time);
+        if (isSecond || MayLose || faultUntil > Now)
+            Harm(time);
     }
 
     /// <summary>Not a fault in itself, but it makes another one worse.</summary>

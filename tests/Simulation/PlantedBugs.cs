@@ -9,40 +9,77 @@ namespace Temper.Simulation;
 /// <summary>What the simulation must catch: mistakes that were easy to make, one changed rule each.</summary>
 internal static class PlantedBugs
 {
-    public static IReadOnlyDictionary<string, PlantedBug> All { get; } = new Dictionary<string, PlantedBug>
-    {
-        ["a report is not fenced"] = new(1_000, (clock, random) => new UnfencedReport(clock, random)),
-        ["a success is not fenced"] = new(1_000, (clock, random) => new UnfencedSuccess(clock, random)),
-        ["writes are fenced by the worker, not by the attempt"] = new(5_000, (clock, random) => new FencedByWorker(clock, random)),
-        ["a claim keeps the attempt's number"] = new(1_000, (clock, random) => new SameAttempt(clock, random)),
-        ["a claim looks first and takes later"] = new(1_000, Worker: (world, id, slots) => new ClaimsInTwoSteps(world, id, slots)),
-        ["the lease is judged by the worker's own clock"] = new(1_000, Worker: (world, id, slots) => new ReadsItsOwnClock(world, id, slots)),
-        ["the watch goes on over an outage"] = new(5_000, Worker: (world, id, slots) => new WatchesOverOutages(world, id, slots)),
-        ["a worker is lost at first sight"] = new(1_000, Worker: (world, id, slots) => new JudgesAtFirstSight(world, id, slots)),
-        ["silence counts while the watcher's own heartbeats are not stored"] = new(20_000, Worker: (world, id, slots) => new TrustsItself(world, id, slots)),
-        ["a silent worker is lost although its lock is held"] = new(1_000, Worker: (world, id, slots) => new IgnoresLocks(world, id, slots)),
-        ["the presence lock is tried instead of read"] = new(40_000, Worker: (world, id, slots) => new TriesLocks(world, id, slots)),
-        ["presence ends before the jobs are handed back"] = new(20_000, Worker: (world, id, slots) => new LeavesEarly(world, id, slots)),
-        ["a rescue does not look for a heartbeat since"] = new(30_000, (clock, random) => new UnguardedRescue(clock, random)),
-        ["epochs are keyed by attempt as well"] = new(1_000, (clock, random) => new EpochsByAttempt(clock, random)),
-        ["a fresh retry keeps the epochs"] = new(1_000, (clock, random) => new FreshRetryKeepsEpochs(clock, random)),
-        ["a retry keeps the failures"] = new(1_000, (clock, random) => new RetryKeepsFailures(clock, random)),
-        ["a failed attempt is not counted"] = new(1_000, (clock, random) => new FailureNotCounted(clock, random)),
-        ["a hand-back is counted"] = new(1_000, (clock, random) => new HandBackCounted(clock, random)),
-        ["a cancel is lost in a rescue"] = new(1_000, (clock, random) => new RescueForgetsCancel(clock, random)),
-        ["a pause overrides a cancel"] = new(1_000, (clock, random) => new PauseOverridesCancel(clock, random)),
-        ["a success keeps the checkpoint"] = new(1_000, (clock, random) => new SuccessKeepsCheckpoint(clock, random)),
-        ["a running job can be deleted"] = new(1_000, (clock, random) => new DeletesRunning(clock, random)),
-        ["a claim whose answer was lost never goes back"] = new(1_000, Worker: (world, id, slots) => new KeepsUnknown(world, id, slots)),
-        ["a claim whose answer is under way goes back"] = new(10_000, Worker: (world, id, slots) => new GivesBackAtOnce(world, id, slots)),
-        ["what a worker knows is what it knew before its heartbeat"] = new(20_000, Worker: (world, id, slots) => new KnewBefore(world, id, slots)),
-        ["a report whose answer was lost counts as stored"] = new(1_000, Worker: (world, id, slots) => new ReportsOnce(world, id, slots)),
-        ["a restarted server hands back what its old threads run"] = new(2_000, Worker: (world, id, slots) => new HandsBackAtRestart(world, id, slots)),
-        ["a slot is freed twice"] = new(1_000, Worker: (world, id, slots) => new FreesTwice(world, id, slots)),
-        ["an attempt that Hangfire hands over again is begun again"] = new(2_000, Worker: (world, id, slots) => new BeginsTwice(world, id, slots)),
-        ["the sweep closes what is not of a living worker"] = new(2_000, Worker: (world, id, slots) => new SweepsTheSilent(world, id, slots)),
-        ["checkpoint and epochs are two statements"] = new(1_000, Worker: (world, id, slots) => new ReportsInTwoSteps(world, id, slots)),
-    };
+    public static IReadOnlyDictionary<string, PlantedBug> All { get; } =
+        new Dictionary<string, PlantedBug>
+        {
+            ["a report is not fenced"] = new(1_000, (clock, random) => new UnfencedReport(clock, random)),
+            ["a success is not fenced"] = new(1_000, (clock, random) => new UnfencedSuccess(clock, random)),
+            ["writes are fenced by the worker, not by the attempt"] = new(5_000, (clock, random) => new FencedByWorker(clock, random)),
+            ["a claim keeps the attempt's number"] = new(1_000, (clock, random) => new SameAttempt(clock, random)),
+            ["a claim looks first and takes later"] = new(1_000, Worker: (world, id, slots) => new ClaimsInTwoSteps(world, id, slots)),
+            ["the lease is judged by the worker's own clock"] = new(
+                1_000,
+                Worker: (world, id, slots) => new ReadsItsOwnClock(world, id, slots)
+            ),
+            ["the watch goes on over an outage"] = new(5_000, Worker: (world, id, slots) => new WatchesOverOutages(world, id, slots)),
+            ["a worker is lost at first sight"] = new(1_000, Worker: (world, id, slots) => new JudgesAtFirstSight(world, id, slots)),
+            ["silence counts while the watcher's own heartbeats are not stored"] = new(
+                20_000,
+                Worker: (world, id, slots) => new TrustsItself(world, id, slots)
+            ),
+            ["a silent worker is lost although its lock is held"] = new(
+                1_000,
+                Worker: (world, id, slots) => new IgnoresLocks(world, id, slots)
+            ),
+            ["the presence lock is tried instead of read"] = new(40_000, Worker: (world, id, slots) => new TriesLocks(world, id, slots)),
+            ["presence ends before the jobs are handed back"] = new(
+                20_000,
+                Worker: (world, id, slots) => new LeavesEarly(world, id, slots)
+            ),
+            ["a rescue does not look for a heartbeat since"] = new(30_000, (clock, random) => new UnguardedRescue(clock, random)),
+            ["epochs are keyed by attempt as well"] = new(1_000, (clock, random) => new EpochsByAttempt(clock, random)),
+            ["a fresh retry keeps the epochs"] = new(1_000, (clock, random) => new FreshRetryKeepsEpochs(clock, random)),
+            ["a retry keeps the failures"] = new(1_000, (clock, random) => new RetryKeepsFailures(clock, random)),
+            ["a failed attempt is not counted"] = new(1_000, (clock, random) => new FailureNotCounted(clock, random)),
+            ["a hand-back is counted"] = new(1_000, (clock, random) => new HandBackCounted(clock, random)),
+            ["a cancel is lost in a rescue"] = new(1_000, (clock, random) => new RescueForgetsCancel(clock, random)),
+            ["a pause overrides a cancel"] = new(1_000, (clock, random) => new PauseOverridesCancel(clock, random)),
+            ["a success keeps the checkpoint"] = new(1_000, (clock, random) => new SuccessKeepsCheckpoint(clock, random)),
+            ["a running job can be deleted"] = new(1_000, (clock, random) => new DeletesRunning(clock, random)),
+            ["a claim whose answer was lost never goes back"] = new(
+                1_000,
+                Worker: (world, id, slots) => new KeepsUnknown(world, id, slots)
+            ),
+            ["a claim whose answer is under way goes back"] = new(
+                10_000,
+                Worker: (world, id, slots) => new GivesBackAtOnce(world, id, slots)
+            ),
+            ["what a worker knows is what it knew before its heartbeat"] = new(
+                20_000,
+                Worker: (world, id, slots) => new KnewBefore(world, id, slots)
+            ),
+            ["a report whose answer was lost counts as stored"] = new(
+                1_000,
+                Worker: (world, id, slots) => new ReportsOnce(world, id, slots)
+            ),
+            ["a restarted server hands back what its old threads run"] = new(
+                2_000,
+                Worker: (world, id, slots) => new HandsBackAtRestart(world, id, slots)
+            ),
+            ["a slot is freed twice"] = new(1_000, Worker: (world, id, slots) => new FreesTwice(world, id, slots)),
+            ["an attempt that Hangfire hands over again is begun again"] = new(
+                2_000,
+                Worker: (world, id, slots) => new BeginsTwice(world, id, slots)
+            ),
+            ["the sweep closes what is not of a living worker"] = new(
+                2_000,
+                Worker: (world, id, slots) => new SweepsTheSilent(world, id, slots)
+            ),
+            ["checkpoint and epochs are two statements"] = new(
+                1_000,
+                Worker: (world, id, slots) => new ReportsInTwoSteps(world, id, slots)
+            ),
+        };
 
     // In the queue
 
@@ -50,9 +87,11 @@ internal static class PlantedBugs
     {
         public override bool Report(Guid id, int attempt, IReadOnlyList<int> epochs, int? checkpoint)
         {
-            if (Find(id) is not { } job) return false;
+            if (Find(id) is not { } job)
+                return false;
             job.Checkpoint = checkpoint ?? job.Checkpoint;
-            foreach (var epoch in epochs) Store(job, epoch, attempt);
+            foreach (var epoch in epochs)
+                Store(job, epoch, attempt);
             return true;
         }
     }
@@ -61,7 +100,8 @@ internal static class PlantedBugs
     {
         public override bool Succeed(Guid id, int attempt)
         {
-            if (Find(id) is not { } job) return false;
+            if (Find(id) is not { } job)
+                return false;
             End(job, JobState.Succeeded, AttemptOutcome.Succeeded, counted: 0, delaySeconds: 0, reason: null);
             job.Checkpoint = null;
             return true;
@@ -75,7 +115,8 @@ internal static class PlantedBugs
         public override (Guid Id, int Attempt)? Claim(Guid worker, bool hasCuda)
         {
             var claimed = base.Claim(worker, hasCuda);
-            if (claimed is { } job) claims[job] = worker;
+            if (claimed is { } job)
+                claims[job] = worker;
             return claimed;
         }
 
@@ -97,7 +138,8 @@ internal static class PlantedBugs
     {
         protected override void Store(TwinJob job, int epoch, int attempt)
         {
-            if (!job.Epochs.Contains((epoch, attempt))) job.Epochs.Add((epoch, attempt));
+            if (!job.Epochs.Contains((epoch, attempt)))
+                job.Epochs.Add((epoch, attempt));
         }
     }
 
@@ -105,8 +147,10 @@ internal static class PlantedBugs
     {
         public override bool Retry(Guid id, bool fresh)
         {
-            if (!base.Retry(id, fresh: false)) return false;
-            if (fresh) Find(id)!.Checkpoint = null;
+            if (!base.Retry(id, fresh: false))
+                return false;
+            if (fresh)
+                Find(id)!.Checkpoint = null;
             return true;
         }
     }
@@ -116,7 +160,8 @@ internal static class PlantedBugs
         public override bool Retry(Guid id, bool fresh)
         {
             var failures = Find(id)?.Failures;
-            if (!base.Retry(id, fresh)) return false;
+            if (!base.Retry(id, fresh))
+                return false;
             Find(id)!.Failures = failures!.Value;
             return true;
         }
@@ -126,7 +171,8 @@ internal static class PlantedBugs
     {
         public override bool GiveBack(Guid id, int attempt, string reason)
         {
-            if (Held(id, attempt) is not { } job) return false;
+            if (Held(id, attempt) is not { } job)
+                return false;
             End(job, AfterFailure(job), AttemptOutcome.Failed, counted: 0, delaySeconds: 1, reason);
             return true;
         }
@@ -134,7 +180,8 @@ internal static class PlantedBugs
 
     private sealed class HandBackCounted(Func<DateTimeOffset> clock, Func<double> random) : TwinQueue(clock, random)
     {
-        protected override void EndStopped(TwinJob job, string reason) => End(job, AfterFailure(job), AttemptOutcome.HandedBack, counted: 1, delaySeconds: 0, reason);
+        protected override void EndStopped(TwinJob job, string reason) =>
+            End(job, AfterFailure(job), AttemptOutcome.HandedBack, counted: 1, delaySeconds: 0, reason);
     }
 
     private sealed class RescueForgetsCancel(Func<DateTimeOffset> clock, Func<double> random) : TwinQueue(clock, random)
@@ -142,7 +189,8 @@ internal static class PlantedBugs
         protected override IReadOnlyList<Guid> EndLost(Guid worker, string reason)
         {
             foreach (var job in Jobs)
-                if (job.WorkerId == worker) job.StopRequested = null;
+                if (job.WorkerId == worker)
+                    job.StopRequested = null;
             return base.EndLost(worker, reason);
         }
     }
@@ -151,7 +199,8 @@ internal static class PlantedBugs
     {
         public override bool Pause(Guid id)
         {
-            if (Find(id) is { StopRequested: StopRequest.Cancel } job) job.StopRequested = null;
+            if (Find(id) is { StopRequested: StopRequest.Cancel } job)
+                job.StopRequested = null;
             return base.Pause(id);
         }
     }
@@ -161,7 +210,8 @@ internal static class PlantedBugs
         public override bool Succeed(Guid id, int attempt)
         {
             var checkpoint = ReadCheckpoint(id);
-            if (!base.Succeed(id, attempt)) return false;
+            if (!base.Succeed(id, attempt))
+                return false;
             Find(id)!.Checkpoint = checkpoint;
             return true;
         }
@@ -171,7 +221,8 @@ internal static class PlantedBugs
     {
         public override bool Delete(Guid id)
         {
-            if (Find(id) is { State: JobState.Running } job) (job.State, job.WorkerId) = (JobState.Cancelled, null);
+            if (Find(id) is { State: JobState.Running } job)
+                (job.State, job.WorkerId) = (JobState.Cancelled, null);
             return base.Delete(id);
         }
     }
@@ -182,13 +233,25 @@ internal static class PlantedBugs
     {
         public override async Task<Answer<(Guid Id, int Attempt)?>> ClaimAsync()
         {
-            var seen = await Ask(Deed.Watch, queue => queue.Jobs.FirstOrDefault(job => job.State == JobState.Queued && job.RunAt <= Simulation.DatabaseTime));
-            if (seen.Value is not { } job) return new(seen.Came, null);
-            return await Ask<(Guid, int)?>(Deed.Claim, _ =>
-            {
-                (job.State, job.Attempt, job.WorkerId, job.ClaimedAt) = (JobState.Running, job.Attempt + 1, Id, Simulation.DatabaseTime);
-                return (job.Id, job.Attempt);
-            });
+            var seen = await Ask(
+                Deed.Watch,
+                queue => queue.Jobs.FirstOrDefault(job => job.State == JobState.Queued && job.RunAt <= Simulation.DatabaseTime)
+            );
+            if (seen.Value is not { } job)
+                return new(seen.Came, null);
+            return await Ask<(Guid, int)?>(
+                Deed.Claim,
+                _ =>
+                {
+                    (job.State, job.Attempt, job.WorkerId, job.ClaimedAt) = (
+                        JobState.Running,
+                        job.Attempt + 1,
+                        Id,
+                        Simulation.DatabaseTime
+                    );
+                    return (job.Id, job.Attempt);
+                }
+            );
         }
     }
 
@@ -213,8 +276,16 @@ internal static class PlantedBugs
 
     private sealed class JudgesAtFirstSight(World world, Guid id, int slots) : SimulatedWorker(world, id, slots)
     {
-        public override IReadOnlyList<(WorkerSighting Worker, string Reason)> Judge(LostWorkers watch, IReadOnlyList<WorkerSighting> sightings) =>
-            [.. sightings.Where(seen => seen.Worker != Id).Where(seen => !seen.Present && seen.HeartbeatAge > LostWorkers.Watched || seen.HeartbeatAge > World.Lease).Select(seen => (seen, "its worker died"))];
+        public override IReadOnlyList<(WorkerSighting Worker, string Reason)> Judge(
+            LostWorkers watch,
+            IReadOnlyList<WorkerSighting> sightings
+        ) =>
+            [
+                .. sightings
+                    .Where(seen => seen.Worker != Id)
+                    .Where(seen => !seen.Present && seen.HeartbeatAge > LostWorkers.Watched || seen.HeartbeatAge > World.Lease)
+                    .Select(seen => (seen, "its worker died")),
+            ];
     }
 
     private sealed class IgnoresLocks(World world, Guid id, int slots) : SimulatedWorker(world, id, slots)
@@ -224,7 +295,8 @@ internal static class PlantedBugs
 
     private sealed class TriesLocks(World world, Guid id, int slots) : SimulatedWorker(world, id, slots)
     {
-        public override IReadOnlyList<WorkerSighting> Watch(TwinQueue queue, Session session) => queue.Watch(Id, worker => !World.Server.TryLock(worker, session) || worker == Id);
+        public override IReadOnlyList<WorkerSighting> Watch(TwinQueue queue, Session session) =>
+            queue.Watch(Id, worker => !World.Server.TryLock(worker, session) || worker == Id);
     }
 
     private sealed class LeavesEarly(World world, Guid id, int slots) : SimulatedWorker(world, id, slots)
@@ -251,7 +323,12 @@ internal static class PlantedBugs
     {
         public override void RestartedServer(IReadOnlyList<SimulatedFetch> fetched)
         {
-            foreach (var fetch in fetched) _ = UntilAnsweredAsync(Deed.HandBack, fetch.Attempt, queue => queue.HandBack(fetch.Attempt.Id, fetch.Attempt.Number, "its server restarted"));
+            foreach (var fetch in fetched)
+                _ = UntilAnsweredAsync(
+                    Deed.HandBack,
+                    fetch.Attempt,
+                    queue => queue.HandBack(fetch.Attempt.Id, fetch.Attempt.Number, "its server restarted")
+                );
         }
     }
 
@@ -280,6 +357,8 @@ internal static class PlantedBugs
     private sealed class ReportsInTwoSteps(World world, Guid id, int slots) : SimulatedWorker(world, id, slots)
     {
         public override async Task<bool?> ReportAsync(SimulatedAttempt attempt, IReadOnlyList<int> epochs, int? checkpoint) =>
-            checkpoint is not null && await base.ReportAsync(attempt, [], checkpoint) is not true ? null : await base.ReportAsync(attempt, epochs, null);
+            checkpoint is not null && await base.ReportAsync(attempt, [], checkpoint) is not true
+                ? null
+                : await base.ReportAsync(attempt, epochs, null);
     }
 }

@@ -12,7 +12,13 @@ internal static class Program
         switch (args)
         {
             case ["--seed", var seed, .. var bug]:
-                foreach (var line in Schedules.Trace(bug is [var name] ? PlantedBugs.All[name] : PlantedBug.None, long.Parse(seed, CultureInfo.InvariantCulture))) Console.WriteLine(line);
+                foreach (
+                    var line in Schedules.Trace(
+                        bug is [var name] ? PlantedBugs.All[name] : PlantedBug.None,
+                        long.Parse(seed, CultureInfo.InvariantCulture)
+                    )
+                )
+                    Console.WriteLine(line);
                 return 0;
             case [var count]:
                 return Record(long.Parse(count, CultureInfo.InvariantCulture));
@@ -30,13 +36,17 @@ internal static class Program
         var tally = Schedules.Run(PlantedBug.None, count);
         var seconds = clock.Elapsed.TotalSeconds;
         Console.WriteLine($"# The protocol under injected faults\n\n{Machine.Describe()}\n");
-        Console.WriteLine($"{tally.Count:N0} schedules, {tally.Events:N0} events, {tally.Simulated.TotalDays:F0} simulated days in {seconds:F0} s: {tally.Count / seconds:N0} schedules a second.");
+        Console.WriteLine(
+            $"{tally.Count:N0} schedules, {tally.Events:N0} events, {tally.Simulated.TotalDays:F0} simulated days in {seconds:F0} s: {tally.Count / seconds:N0} schedules a second."
+        );
         Console.WriteLine(tally.First is null ? "No promise was broken.\n" : $"Broken: {tally.First}\n");
         Console.WriteLine($"| planted bug | first caught in schedule | in how many of {Sample:N0} | by the promise |\n|---|---|---|---|");
         foreach (var (name, bug) in PlantedBugs.All)
         {
             var first = Schedules.Run(bug, bug.CaughtWithin).First;
-            Console.WriteLine($"| {name} | {first?.Seed.ToString("N0", CultureInfo.InvariantCulture) ?? $"not within {bug.CaughtWithin:N0}"} | {Schedules.CountBroken(bug, Sample):N0} | {first?.Promise} |");
+            Console.WriteLine(
+                $"| {name} | {first?.Seed.ToString("N0", CultureInfo.InvariantCulture) ?? $"not within {bug.CaughtWithin:N0}"} | {Schedules.CountBroken(bug, Sample):N0} | {first?.Promise} |"
+            );
         }
         return tally.First is null ? 0 : 1;
     }

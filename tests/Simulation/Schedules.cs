@@ -17,22 +17,33 @@ internal static class Schedules
         var gate = new Lock();
         var kinds = Enum.GetValues<Deed>().Length;
         var tally = new Tally(0, 0, default, new long[kinds], new long[kinds], null);
-        Parallel.For(1, count + 1, (seed, loop) =>
-        {
-            var world = new World(seed, bug);
-            var promise = BrokenPromise(world);
-            if (promise is not null) loop.Break(); // those before it run on: one of them may be the first
-            lock (gate)
+        Parallel.For(
+            1,
+            count + 1,
+            (seed, loop) =>
             {
-                tally = tally with { Count = tally.Count + 1, Events = tally.Events + world.Simulation.Events, Simulated = tally.Simulated + world.Simulation.Now };
-                for (var i = 0; i < kinds; i++)
+                var world = new World(seed, bug);
+                var promise = BrokenPromise(world);
+                if (promise is not null)
+                    loop.Break(); // those before it run on: one of them may be the first
+                lock (gate)
                 {
-                    tally.Changing[i] += world.InvariantChecker.Changing[i];
-                    tally.Idle[i] += world.InvariantChecker.Idle[i];
+                    tally = tally with
+                    {
+                        Count = tally.Count + 1,
+                        Events = tally.Events + world.Simulation.Events,
+                        Simulated = tally.Simulated + world.Simulation.Now,
+                    };
+                    for (var i = 0; i < kinds; i++)
+                    {
+                        tally.Changing[i] += world.InvariantChecker.Changing[i];
+                        tally.Idle[i] += world.InvariantChecker.Idle[i];
+                    }
+                    if (promise is not null && (tally.First is null || seed < tally.First.Seed))
+                        tally = tally with { First = new(seed, promise) };
                 }
-                if (promise is not null && (tally.First is null || seed < tally.First.Seed)) tally = tally with { First = new(seed, promise) };
             }
-        });
+        );
         return tally;
     }
 
@@ -40,10 +51,15 @@ internal static class Schedules
     public static int CountBroken(PlantedBug bug, long count)
     {
         var broken = 0;
-        Parallel.For(1, count + 1, seed =>
-        {
-            if (BrokenPromise(new World(seed, bug)) is not null) Interlocked.Increment(ref broken);
-        });
+        Parallel.For(
+            1,
+            count + 1,
+            seed =>
+            {
+                if (BrokenPromise(new World(seed, bug)) is not null)
+                    Interlocked.Increment(ref broken);
+            }
+        );
         return broken;
     }
 
@@ -51,7 +67,8 @@ internal static class Schedules
     public static IReadOnlyList<string> Trace(PlantedBug bug, long seed)
     {
         var lines = new List<string>();
-        if (BrokenPromise(new World(seed, bug, lines.Add)) is { } promise) lines.Add(promise);
+        if (BrokenPromise(new World(seed, bug, lines.Add)) is { } promise)
+            lines.Add(promise);
         return lines;
     }
 

@@ -21,30 +21,53 @@ internal sealed class SeenJob(TwinJob row)
     public TimeSpan ClaimedAt { get; private set; }
 
     public bool Differs(TwinJob row) =>
-        row.State != State || row.Attempt != Attempt || row.Failures != Failures || row.WorkerId != Worker || row.StopRequested != Stop
-        || row.Checkpoint != Checkpoint || row.TrainingStartedAt is not null != IsTraining || row.Attempts.Count != AttemptsCount || !SameEpochs(row.Epochs);
+        row.State != State
+        || row.Attempt != Attempt
+        || row.Failures != Failures
+        || row.WorkerId != Worker
+        || row.StopRequested != Stop
+        || row.Checkpoint != Checkpoint
+        || row.TrainingStartedAt is not null != IsTraining
+        || row.Attempts.Count != AttemptsCount
+        || !SameEpochs(row.Epochs);
 
     private bool SameEpochs(List<(int, int)> now)
     {
-        if (now.Count != Epochs.Count) return false;
+        if (now.Count != Epochs.Count)
+            return false;
         for (var i = 0; i < now.Count; i++)
-            if (now[i] != Epochs[i]) return false;
+            if (now[i] != Epochs[i])
+                return false;
         return true;
     }
 
     public void Note(Statement statement, TwinJob row)
     {
-        if (row.State != JobState.Running) return;
-        if (statement.Deed == Deed.Cancel) StopAsked = StopRequest.Cancel;
-        else if (statement.Deed == Deed.Pause) StopAsked ??= StopRequest.Pause;
-        else if (statement.Deed == Deed.Resume && StopAsked == StopRequest.Pause) StopAsked = null;
+        if (row.State != JobState.Running)
+            return;
+        if (statement.Deed == Deed.Cancel)
+            StopAsked = StopRequest.Cancel;
+        else if (statement.Deed == Deed.Pause)
+            StopAsked ??= StopRequest.Pause;
+        else if (statement.Deed == Deed.Resume && StopAsked == StopRequest.Pause)
+            StopAsked = null;
     }
 
     public void Update(TwinJob row, TimeSpan now)
     {
-        if (row.Attempt != Attempt) ClaimedAt = now;
-        (State, Attempt, Failures, Worker, Stop, Checkpoint, AttemptsCount) = (row.State, row.Attempt, row.Failures, row.WorkerId, row.StopRequested, row.Checkpoint, row.Attempts.Count);
-        if (State != JobState.Running) StopAsked = null;
+        if (row.Attempt != Attempt)
+            ClaimedAt = now;
+        (State, Attempt, Failures, Worker, Stop, Checkpoint, AttemptsCount) = (
+            row.State,
+            row.Attempt,
+            row.Failures,
+            row.WorkerId,
+            row.StopRequested,
+            row.Checkpoint,
+            row.Attempts.Count
+        );
+        if (State != JobState.Running)
+            StopAsked = null;
         IsTraining = row.TrainingStartedAt is not null;
         Epochs.Clear();
         Epochs.AddRange(row.Epochs);

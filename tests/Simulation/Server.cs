@@ -33,7 +33,8 @@ internal sealed class Server(Simulation simulation, TwinQueue queue)
     {
         IsUp = false;
         Lives++;
-        foreach (var session in sessions.ToArray()) Close(session);
+        foreach (var session in sessions.ToArray())
+            Close(session);
     }
 
     public void ComeUp() => IsUp = true;
@@ -51,7 +52,8 @@ internal sealed class Server(Simulation simulation, TwinQueue queue)
         session.IsOpen = false;
         sessions.Remove(session);
         foreach (var (key, holder) in locks)
-            if (holder == session) locks.Remove(key);
+            if (holder == session)
+                locks.Remove(key);
     }
 
     /// <summary>pg_try_advisory_lock</summary>

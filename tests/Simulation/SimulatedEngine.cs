@@ -8,7 +8,9 @@ internal sealed class SimulatedEngine
 {
     private const int MostTries = 10;
 
-    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1), SweepInterval = TimeSpan.FromSeconds(5), LongestRetryDelay = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1),
+        SweepInterval = TimeSpan.FromSeconds(5),
+        LongestRetryDelay = TimeSpan.FromSeconds(30);
 
     private readonly SimulatedWorker worker;
     private readonly World world;
@@ -16,7 +18,8 @@ internal sealed class SimulatedEngine
     private readonly List<SimulatedSlot> free;
     private readonly List<SimulatedFetch> fetched = [];
     private readonly Signal returned;
-    private int servers, refusals;
+    private int servers,
+        refusals;
 
     public SimulatedEngine(SimulatedWorker worker)
     {
@@ -29,7 +32,8 @@ internal sealed class SimulatedEngine
     {
         _ = SweepAsync();
         StartServer();
-        while (!worker.IsStopping || free.Count < worker.Slots.Count) await returned.WaitAsync(PollInterval);
+        while (!worker.IsStopping || free.Count < worker.Slots.Count)
+            await returned.WaitAsync(PollInterval);
     }
 
     /// <summary>Hangfire took its server for gone, and starts another beside the trainings of the old.</summary>
@@ -37,20 +41,23 @@ internal sealed class SimulatedEngine
     {
         servers++;
         worker.RestartedServer(fetched);
-        if (!worker.IsStopping) StartServer();
+        if (!worker.IsStopping)
+            StartServer();
     }
 
     /// <summary>Hangfire runs a job that it ran before: an operator put it back.</summary>
     public void HandOverAgain(Guid job, int attempt)
     {
-        if (fetched.Find(one => one.Attempt.Id == job && one.Attempt.Number == attempt) is { } fetch && worker.Begins(fetch)) _ = BeginAsync(fetch);
+        if (fetched.Find(one => one.Attempt.Id == job && one.Attempt.Number == attempt) is { } fetch && worker.Begins(fetch))
+            _ = BeginAsync(fetch);
     }
 
     public IEnumerable<SimulatedAttempt> Fetched => fetched.Select(fetch => fetch.Attempt);
 
     private void StartServer()
     {
-        for (var i = 0; i < 2 * worker.Slots.Count; i++) _ = WorkAsync(servers);
+        for (var i = 0; i < 2 * worker.Slots.Count; i++)
+            _ = WorkAsync(servers);
     }
 
     /// <summary>A thread of Hangfire's, Worker.Execute again and again.</summary>
@@ -59,11 +66,13 @@ internal sealed class SimulatedEngine
         bool IsStopping() => worker.IsStopping || server != servers;
         while (!IsStopping())
         {
-            if (await FetchAsync(IsStopping) is not { } fetch) continue;
+            if (await FetchAsync(IsStopping) is not { } fetch)
+                continue;
             if (!IsStopping() && await TellAsync(fetch, EngineState.Processing) && worker.Begins(fetch))
             {
                 await BeginAsync(fetch);
-                for (var tries = 0; tries < MostTries && server == servers && !await TellAsync(fetch, EngineState.Over); tries++) await worker.Delay(TimeSpan.FromSeconds(tries));
+                for (var tries = 0; tries < MostTries && server == servers && !await TellAsync(fetch, EngineState.Over); tries++)
+                    await worker.Delay(TimeSpan.FromSeconds(tries));
             }
             await DisposeAsync(fetch);
         }
@@ -82,7 +91,8 @@ internal sealed class SimulatedEngine
         while (free.Count == 0)
         {
             await returned.WaitAsync(PollInterval);
-            if (isStopping()) return null;
+            if (isStopping())
+                return null;
         }
         var slot = free[0];
         free.RemoveAt(0);
@@ -91,8 +101,10 @@ internal sealed class SimulatedEngine
             var seen = worker.Notifier.Count;
             var claim = await worker.ClaimAsync();
             // A stop breaks off a claim under way, and nobody hears whether it was too late for that.
-            if (isStopping() && simulation.Chance(0.5)) break;
-            if (!claim.Came) await worker.StopSignal.WaitAsync(SimulatedWorker.RetryDelay);
+            if (isStopping() && simulation.Chance(0.5))
+                break;
+            if (!claim.Came)
+                await worker.StopSignal.WaitAsync(SimulatedWorker.RetryDelay);
             else if (claim.Value is { } job)
             {
                 var attempt = slot.Attempt = new(worker, job.Id, job.Attempt);
@@ -105,9 +117,12 @@ internal sealed class SimulatedEngine
                 }
                 refusals++;
                 await slot.HandBackAsync(attempt, "Hangfire's tables refused it");
-                await worker.StopSignal.WaitAsync(TimeSpan.FromSeconds(Math.Min(Math.Pow(2, refusals - 1), LongestRetryDelay.TotalSeconds)));
+                await worker.StopSignal.WaitAsync(
+                    TimeSpan.FromSeconds(Math.Min(Math.Pow(2, refusals - 1), LongestRetryDelay.TotalSeconds))
+                );
             }
-            else if (seen == worker.Notifier.Count) await worker.Notifier.WaitAsync(PollInterval);
+            else if (seen == worker.Notifier.Count)
+                await worker.Notifier.WaitAsync(PollInterval);
         }
         Return(slot);
         return null;
@@ -143,7 +158,9 @@ internal sealed class SimulatedEngine
     private async Task<bool> TellAsync(SimulatedFetch fetch, EngineState state)
     {
         var key = (fetch.Attempt.Id, fetch.Attempt.Number);
-        return (await worker.Ask(state == EngineState.Over ? Deed.TellOver : Deed.Tell, _ => world.Server.Engine.Set(key, state), key)).Came;
+        return (
+            await worker.Ask(state == EngineState.Over ? Deed.TellOver : Deed.Tell, _ => world.Server.Engine.Set(key, state), key)
+        ).Came;
     }
 
     /// <summary>AttemptSweep.cs</summary>
@@ -153,10 +170,16 @@ internal sealed class SimulatedEngine
         {
             await worker.StopSignal.WaitAsync(SweepInterval);
             var processing = await worker.Ask(Deed.Watch, _ => world.Server.Engine.Processing());
-            if (!processing.Came) continue;
-            var ended = await worker.Ask(Deed.Watch, queue => processing.Value!.Where(one => worker.IsOver(queue, one.Job, one.Attempt)).ToArray());
-            if (!ended.Came) continue;
-            foreach (var one in ended.Value!) await worker.Ask(Deed.Sweep, _ => world.Server.Engine.Set(one, EngineState.Over), one);
+            if (!processing.Came)
+                continue;
+            var ended = await worker.Ask(
+                Deed.Watch,
+                queue => processing.Value!.Where(one => worker.IsOver(queue, one.Job, one.Attempt)).ToArray()
+            );
+            if (!ended.Came)
+                continue;
+            foreach (var one in ended.Value!)
+                await worker.Ask(Deed.Sweep, _ => world.Server.Engine.Set(one, EngineState.Over), one);
         }
     }
 }
@@ -171,7 +194,12 @@ internal sealed class SimulatedFetch(SimulatedSlot slot, SimulatedAttempt attemp
     public bool IsBegun { get; set; }
 }
 
-internal enum EngineState { Enqueued, Processing, Over }
+internal enum EngineState
+{
+    Enqueued,
+    Processing,
+    Over,
+}
 
 /// <summary>Hangfire's tables: the state of each attempt's job. A state never goes back.</summary>
 internal sealed class EngineTables
@@ -183,7 +211,8 @@ internal sealed class EngineTables
 
     public bool Set((Guid, int) attempt, EngineState state)
     {
-        if (jobs.TryGetValue(attempt, out var now) && now > state) return false;
+        if (jobs.TryGetValue(attempt, out var now) && now > state)
+            return false;
         jobs[attempt] = state;
         return true;
     }

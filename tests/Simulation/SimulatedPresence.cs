@@ -23,8 +23,10 @@ internal sealed class SimulatedPresence(SimulatedWorker worker)
                 worker.Notifier.Raise(); // for what was submitted while nobody listened
                 await HoldAsync(session);
                 Session = null;
-                if (worker.StaysPresent) world.FaultInjector.Break(session);
-                else world.Server.Close(session);
+                if (worker.StaysPresent)
+                    world.FaultInjector.Break(session);
+                else
+                    world.Server.Close(session);
             }
             await worker.StopSignal.WaitAsync(Tick);
         }
@@ -34,7 +36,8 @@ internal sealed class SimulatedPresence(SimulatedWorker worker)
     private async Task<Session?> OpenAsync()
     {
         var opened = await worker.Ask(Deed.Watch, _ => world.Server.Open(worker));
-        if (!opened.Came && opened.Value is { } halfOpen) world.FaultInjector.Break(halfOpen);
+        if (!opened.Came && opened.Value is { } halfOpen)
+            world.FaultInjector.Break(halfOpen);
         return opened.Came ? opened.Value : null;
     }
 
@@ -47,16 +50,20 @@ internal sealed class SimulatedPresence(SimulatedWorker worker)
             if (!present)
             {
                 var taken = await worker.Ask(Deed.Lock, _ => world.Server.TryLock(worker.Id, session), session: session);
-                if (!taken.Came) return;
+                if (!taken.Came)
+                    return;
                 worker.Health.WasPresent |= present = taken.Value;
             }
             var sightings = await worker.Ask(Deed.Watch, queue => worker.Watch(queue, session), session: session);
-            if (!sightings.Came) return;
+            if (!sightings.Came)
+                return;
             foreach (var (sighting, reason) in worker.Judge(lost, sightings.Value!))
-                if (!(await RescueAsync(sighting, reason)).Came) return;
+                if (!(await RescueAsync(sighting, reason)).Came)
+                    return;
             if (worker.Simulation.Now - forgotten > World.ForgetInterval)
             {
-                if (!(await worker.Ask(Deed.Forget, queue => queue.ForgetDeadWorkers())).Came) return;
+                if (!(await worker.Ask(Deed.Forget, queue => queue.ForgetDeadWorkers())).Came)
+                    return;
                 forgotten = worker.Simulation.Now;
             }
             await worker.StopSignal.WaitAsync(Tick);
@@ -64,5 +71,11 @@ internal sealed class SimulatedPresence(SimulatedWorker worker)
     }
 
     private Call<IReadOnlyList<Guid>> RescueAsync(WorkerSighting lost, string reason) =>
-        new Call<IReadOnlyList<Guid>>(world, worker, null, new(Deed.Rescue, lost.Worker, Sighting: lost), queue => queue.Rescue(lost, reason)).Send();
+        new Call<IReadOnlyList<Guid>>(
+            world,
+            worker,
+            null,
+            new(Deed.Rescue, lost.Worker, Sighting: lost),
+            queue => queue.Rescue(lost, reason)
+        ).Send();
 }

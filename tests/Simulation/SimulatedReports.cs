@@ -12,7 +12,8 @@ internal sealed class SimulatedReports
     private readonly Task writing;
     private List<int> epochs = [];
     private int? checkpoint;
-    private bool hasStarted, isLast;
+    private bool hasStarted,
+        isLast;
 
     public SimulatedReports(SimulatedWorker worker, SimulatedAttempt attempt)
     {
@@ -52,7 +53,8 @@ internal sealed class SimulatedReports
         var heard = 0;
         while (true)
         {
-            if (heard == changed.Count) await changed.WaitAsync(TimeSpan.FromDays(1));
+            if (heard == changed.Count)
+                await changed.WaitAsync(TimeSpan.FromDays(1));
             heard = changed.Count;
             var (started, ended, made, last) = (hasStarted, epochs, checkpoint, isLast);
             (hasStarted, epochs, checkpoint) = (false, [], null);
@@ -61,18 +63,25 @@ internal sealed class SimulatedReports
                 attempt.AskToStop(StopReason.Lost);
                 return;
             }
-            if (last) return;
+            if (last)
+                return;
         }
     }
 
     /// <returns>False: the job is no longer held.</returns>
     private async Task<bool> WriteAsync(bool started, List<int> ended, int? made)
     {
-        if (started && !await worker.UntilAnsweredAsync(Deed.Start, attempt, queue => queue.ReportTrainingStarted(attempt.Id, attempt.Number))) return false;
-        if (ended.Count == 0 && made is null) return true;
+        if (
+            started
+            && !await worker.UntilAnsweredAsync(Deed.Start, attempt, queue => queue.ReportTrainingStarted(attempt.Id, attempt.Number))
+        )
+            return false;
+        if (ended.Count == 0 && made is null)
+            return true;
         while (true)
         {
-            if (await worker.ReportAsync(attempt, ended, made) is { } held) return held;
+            if (await worker.ReportAsync(attempt, ended, made) is { } held)
+                return held;
             await worker.Delay(SimulatedWorker.RetryDelay);
         }
     }

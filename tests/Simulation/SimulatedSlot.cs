@@ -22,7 +22,8 @@ internal sealed class SimulatedSlot(SimulatedWorker worker)
     {
         world.InvariantChecker.Begins(this);
         IsTraining = true;
-        if (worker.IsStopping) attempt.AskToStop(StopReason.ShuttingDown);
+        if (worker.IsStopping)
+            attempt.AskToStop(StopReason.ShuttingDown);
         await RecordAsync(attempt, await TrainAsync(attempt));
         (Attempt, IsTraining) = (null, false);
     }
@@ -35,7 +36,10 @@ internal sealed class SimulatedSlot(SimulatedWorker worker)
 
     private async Task<Outcome> TrainAsync(SimulatedAttempt attempt)
     {
-        var halvesDone = attempt.Number == 1 ? 0 : await worker.UntilAnsweredAsync(Deed.ReadCheckpoint, attempt, queue => queue.ReadCheckpoint(attempt.Id)) ?? 0;
+        var halvesDone =
+            attempt.Number == 1
+                ? 0
+                : await worker.UntilAnsweredAsync(Deed.ReadCheckpoint, attempt, queue => queue.ReadCheckpoint(attempt.Id)) ?? 0;
         var reports = new SimulatedReports(worker, attempt);
         var ending = await RunAsync(attempt, reports, halvesDone);
         await reports.CloseAsync();
@@ -51,12 +55,16 @@ internal sealed class SimulatedSlot(SimulatedWorker worker)
         while (halvesDone < halves)
         {
             await attempt.StopSignal.WaitAsync(simulation.Between(0.05, world.FaultSchedule.IsOver ? 0.5 : slowest));
-            if (attempt.Stop is { } stop) return await StopAsync(reports, stop, halvesDone);
-            if (simulation.Chance(world.FaultSchedule.RunnerFailures)) return simulation.Chance(0.8) ? Outcome.GaveUp : Outcome.Failed;
+            if (attempt.Stop is { } stop)
+                return await StopAsync(reports, stop, halvesDone);
+            if (simulation.Chance(world.FaultSchedule.RunnerFailures))
+                return simulation.Chance(0.8) ? Outcome.GaveUp : Outcome.Failed;
             halvesDone++;
             var checkpoint = simulation.Chance(0.5) ? halvesDone : (int?)null;
-            if (halvesDone % 2 == 0) reports.AddEpoch(halvesDone / 2, checkpoint);
-            else if (checkpoint is not null) reports.AddCheckpoint(halvesDone);
+            if (halvesDone % 2 == 0)
+                reports.AddEpoch(halvesDone / 2, checkpoint);
+            else if (checkpoint is not null)
+                reports.AddCheckpoint(halvesDone);
         }
         return attempt.Stop == StopReason.Lost ? Outcome.Lost : Outcome.Succeeded;
     }
@@ -65,7 +73,8 @@ internal sealed class SimulatedSlot(SimulatedWorker worker)
     private async Task<Outcome> StopAsync(SimulatedReports reports, StopReason stop, int halvesDone)
     {
         await worker.Delay(simulation.Between(0, stop is StopReason.Paused or StopReason.ShuttingDown ? 5 : 0.5));
-        if (simulation.Chance(0.8)) reports.AddCheckpoint(halvesDone);
+        if (simulation.Chance(0.8))
+            reports.AddCheckpoint(halvesDone);
         return stop == StopReason.Lost ? Outcome.Lost : Outcome.Stopped;
     }
 
@@ -77,12 +86,23 @@ internal sealed class SimulatedSlot(SimulatedWorker worker)
             Outcome.Succeeded => worker.UntilAnsweredAsync(Deed.Succeed, attempt, queue => queue.Succeed(id, number)),
             Outcome.GaveUp => worker.UntilAnsweredAsync(Deed.GiveBack, attempt, queue => queue.GiveBack(id, number, "its runner crashed")),
             Outcome.Failed => worker.UntilAnsweredAsync(Deed.Fail, attempt, queue => queue.Fail(id, number, "it diverged")),
-            Outcome.Stopped => worker.UntilAnsweredAsync(Deed.HandBack, attempt, queue => queue.HandBack(id, number, "its worker shut down")),
+            Outcome.Stopped => worker.UntilAnsweredAsync(
+                Deed.HandBack,
+                attempt,
+                queue => queue.HandBack(id, number, "its worker shut down")
+            ),
             _ => Task.FromResult(true),
         };
     }
 
-    private enum Outcome { Succeeded, GaveUp, Failed, Stopped, Lost }
+    private enum Outcome
+    {
+        Succeeded,
+        GaveUp,
+        Failed,
+        Stopped,
+        Lost,
+    }
 }
 
 internal sealed class SimulatedAttempt(Process worker, Guid id, int number)

@@ -18,9 +18,11 @@ internal class SimulatedWorker : Process
 
     private readonly SimulatedPresence presence;
     private readonly SimulatedEngine engine;
-    private bool slotsDone, hasLeft;
+    private bool slotsDone,
+        hasLeft;
 
-    public SimulatedWorker(World world, Guid id, int slots) : base(world.Simulation)
+    public SimulatedWorker(World world, Guid id, int slots)
+        : base(world.Simulation)
     {
         (World, Id, Health, Notifier, StopSignal) = (world, id, new(world), new(this), new(this));
         ClockError = Simulation.Between(-20_000, 20_000);
@@ -59,7 +61,8 @@ internal class SimulatedWorker : Process
         IsStopping = true;
         Resume(() =>
         {
-            foreach (var slot in Slots) slot.Attempt?.AskToStop(StopReason.ShuttingDown);
+            foreach (var slot in Slots)
+                slot.Attempt?.AskToStop(StopReason.ShuttingDown);
             Notifier.Raise();
             StopSignal.Raise();
         });
@@ -68,24 +71,29 @@ internal class SimulatedWorker : Process
     public override void Kill()
     {
         base.Kill();
-        if (Session is { } session) World.FaultInjector.Break(session);
+        if (Session is { } session)
+            World.FaultInjector.Break(session);
     }
 
     /// <summary>A notice that came on the presence connection.</summary>
     public void Hear(Session on, (Guid Job, StopRequest Request)? stop)
     {
-        if (on != Session) return;
-        if (stop is null) Notifier.Raise();
+        if (on != Session)
+            return;
+        if (stop is null)
+            Notifier.Raise();
         else
             foreach (var slot in Slots)
-                if (slot.Attempt is { } attempt && attempt.Id == stop.Value.Job) attempt.AskToStop(Reason(stop.Value.Request));
+                if (slot.Attempt is { } attempt && attempt.Id == stop.Value.Job)
+                    attempt.AskToStop(Reason(stop.Value.Request));
     }
 
     public override string ToString() => World.Name(Id);
 
     private async Task RunAsync()
     {
-        while (!await BeatAsync()) await Delay(RetryDelay);
+        while (!await BeatAsync())
+            await Delay(RetryDelay);
         // Heartbeats go on until the last slot has handed its job back, and presence until nothing is left to lose.
         var (beating, present) = (KeepBeatingAsync(), presence.RunAsync());
         await engine.RunAsync();
@@ -113,14 +121,18 @@ internal class SimulatedWorker : Process
     {
         var attempts = AttemptsNow();
         var beat = await Ask(Deed.Beat, queue => queue.Beat(Id));
-        if (!beat.Came) return false;
+        if (!beat.Came)
+            return false;
         foreach (var job in beat.Value!)
-            if (!Knows(attempts, job) && GivesBackUnknown(job) && !(await HandBackUnknownAsync(job)).Came) return false;
+            if (!Knows(attempts, job) && GivesBackUnknown(job) && !(await HandBackUnknownAsync(job)).Came)
+                return false;
         foreach (var attempt in attempts)
         {
             var held = beat.Value.FirstOrDefault(attempt.Is);
-            if (held == default) attempt.AskToStop(StopReason.Lost);
-            else if (held.StopRequested is { } request) attempt.AskToStop(Reason(request));
+            if (held == default)
+                attempt.AskToStop(StopReason.Lost);
+            else if (held.StopRequested is { } request)
+                attempt.AskToStop(Reason(request));
         }
         return true;
     }
@@ -131,16 +143,22 @@ internal class SimulatedWorker : Process
     {
         var attempts = new List<SimulatedAttempt>(Slots.Count);
         foreach (var slot in Slots)
-            if (slot.Attempt is { } attempt) attempts.Add(attempt);
+            if (slot.Attempt is { } attempt)
+                attempts.Add(attempt);
         return attempts;
     }
 
     private Call<bool> HandBackUnknownAsync(OwnedJob job) =>
-        Ask(Deed.HandBackUnknown, queue => queue.HandBack(job.Id, job.Attempt, "its worker never heard that it was its own"), (job.Id, job.Attempt));
+        Ask(
+            Deed.HandBackUnknown,
+            queue => queue.HandBack(job.Id, job.Attempt, "its worker never heard that it was its own"),
+            (job.Id, job.Attempt)
+        );
 
     private async Task LeaveAsync()
     {
-        if ((await Ask(Deed.HandBackAll, queue => queue.HandBackAll(Id))).Came) await Ask(Deed.DeleteWorker, queue => queue.DeleteWorker(Id));
+        if ((await Ask(Deed.HandBackAll, queue => queue.HandBackAll(Id))).Came)
+            await Ask(Deed.DeleteWorker, queue => queue.DeleteWorker(Id));
     }
 
     // What it asks of the database
@@ -148,11 +166,15 @@ internal class SimulatedWorker : Process
     public Call<T> Ask<T>(Deed deed, Func<TwinQueue, T> statement, (Guid Id, int Attempt) job = default, Session? session = null) =>
         new Call<T>(World, this, session, new(deed, Id, job.Id, job.Attempt), statement).Send();
 
-    public Call<bool> Ask(Deed deed, Action<TwinQueue> statement) => Ask(deed, queue =>
-    {
-        statement(queue);
-        return true;
-    });
+    public Call<bool> Ask(Deed deed, Action<TwinQueue> statement) =>
+        Ask(
+            deed,
+            queue =>
+            {
+                statement(queue);
+                return true;
+            }
+        );
 
     /// <summary>DatabaseRetry.cs: what it has to tell is not dropped because no answer comes.</summary>
     public async Task<T?> UntilAnsweredAsync<T>(Deed deed, SimulatedAttempt attempt, Func<TwinQueue, T> statement)
@@ -160,7 +182,8 @@ internal class SimulatedWorker : Process
         while (true)
         {
             var answer = await Ask(deed, statement, (attempt.Id, attempt.Number));
-            if (answer.Came) return answer.Value;
+            if (answer.Came)
+                return answer.Value;
             await Delay(RetryDelay);
         }
     }
@@ -173,18 +196,23 @@ internal class SimulatedWorker : Process
 
     public virtual IReadOnlyList<WorkerSighting> Watch(TwinQueue queue, Session session) => queue.Watch(Id, World.Server.IsLocked);
 
-    public virtual IReadOnlyList<(WorkerSighting Worker, string Reason)> Judge(LostWorkers watch, IReadOnlyList<WorkerSighting> sightings) => watch.Judge(sightings);
+    public virtual IReadOnlyList<(WorkerSighting Worker, string Reason)> Judge(
+        LostWorkers watch,
+        IReadOnlyList<WorkerSighting> sightings
+    ) => watch.Judge(sightings);
 
-    public virtual async Task<Answer<(Guid Id, int Attempt)?>> ClaimAsync() => await Ask(Deed.Claim, queue => queue.Claim(Id, hasCuda: true));
+    public virtual async Task<Answer<(Guid Id, int Attempt)?>> ClaimAsync() =>
+        await Ask(Deed.Claim, queue => queue.Claim(Id, hasCuda: true));
 
     /// <returns>Null: no answer came.</returns>
     public virtual async Task<bool?> ReportAsync(SimulatedAttempt attempt, IReadOnlyList<int> epochs, int? checkpoint) =>
-        await Ask(Deed.Report, queue => queue.Report(attempt.Id, attempt.Number, epochs, checkpoint), (attempt.Id, attempt.Number)) is { Came: true } stored ? stored.Value : null;
+        await Ask(Deed.Report, queue => queue.Report(attempt.Id, attempt.Number, epochs, checkpoint), (attempt.Id, attempt.Number))
+            is { Came: true } stored
+            ? stored.Value
+            : null;
 
     /// <summary>Hangfire started another server in this process, beside what the threads of the old one took out.</summary>
-    public virtual void RestartedServer(IReadOnlyList<SimulatedFetch> fetched)
-    {
-    }
+    public virtual void RestartedServer(IReadOnlyList<SimulatedFetch> fetched) { }
 
     /// <summary>Hangfire's side of a claim was begun before, or is over.</summary>
     public virtual bool Begins(SimulatedFetch fetch) => !fetch.IsBegun;
@@ -196,10 +224,12 @@ internal class SimulatedWorker : Process
     public virtual bool FreesSlotAtDisposal => false;
 
     /// <summary>Hangfire's record says that the attempt runs: is it over in truth?</summary>
-    public virtual bool IsOver(TwinQueue queue, Guid job, int attempt) => queue.Find(job) is not { State: JobState.Running } row || row.Attempt != attempt;
+    public virtual bool IsOver(TwinQueue queue, Guid job, int attempt) =>
+        queue.Find(job) is not { State: JobState.Running } row || row.Attempt != attempt;
 
     protected virtual bool GivesBackUnknown(OwnedJob job) => job.IsOld;
 
     /// <summary>Asked again when the answer is there: a claim may have been answered while the heartbeat was under way.</summary>
-    protected virtual bool Knows(List<SimulatedAttempt> before, OwnedJob job) => before.Exists(attempt => attempt.Is(job)) || AttemptsNow().Exists(attempt => attempt.Is(job));
+    protected virtual bool Knows(List<SimulatedAttempt> before, OwnedJob job) =>
+        before.Exists(attempt => attempt.Is(job)) || AttemptsNow().Exists(attempt => attempt.Is(job));
 }

@@ -26,7 +26,7 @@ internal sealed class Simulation(long seed, Action<string>? log = null)
 
     public bool IsLogged => log is not null;
 
-    public void Log(string what) => log?.Invoke($"{Now.TotalSeconds,8:F3} s  {what}");
+    public void Log(string what) => log?.Invoke($"{Now.TotalSeconds, 8:F3} s  {what}");
 
     public void After(TimeSpan delay, Happening what) => agenda.Enqueue(what, ((Now + delay).Ticks << 20) | (++order & 0xFFFFF));
 
@@ -35,7 +35,8 @@ internal sealed class Simulation(long seed, Action<string>? log = null)
     /// <returns>False: nothing is left to happen.</returns>
     public bool Step()
     {
-        if (!agenda.TryDequeue(out var next, out var at)) return false;
+        if (!agenda.TryDequeue(out var next, out var at))
+            return false;
         Now = TimeSpan.FromTicks(at >> 20);
         Events++;
         next.Happen();
@@ -44,7 +45,8 @@ internal sealed class Simulation(long seed, Action<string>? log = null)
 
     public bool Chance(double probability) => Random.NextDouble() < probability;
 
-    public TimeSpan Between(double fromSeconds, double toSeconds) => TimeSpan.FromTicks((long)(Random.NextDouble(fromSeconds, toSeconds) * TimeSpan.TicksPerSecond));
+    public TimeSpan Between(double fromSeconds, double toSeconds) =>
+        TimeSpan.FromTicks((long)(Random.NextDouble(fromSeconds, toSeconds) * TimeSpan.TicksPerSecond));
 
     private sealed class Deed(Action what) : Happening
     {
@@ -72,9 +74,12 @@ internal class Process(Simulation simulation)
 
     public void Resume(Action continuation)
     {
-        if (!IsAlive) return;
-        if (IsStopped) held.Add(continuation);
-        else continuation();
+        if (!IsAlive)
+            return;
+        if (IsStopped)
+            held.Add(continuation);
+        else
+            continuation();
     }
 
     public void Stop() => IsStopped = true;
@@ -82,12 +87,14 @@ internal class Process(Simulation simulation)
     /// <summary>Everything that fell due meanwhile happens now, in any order: its threads race.</summary>
     public void Continue()
     {
-        if (!IsStopped) return;
+        if (!IsStopped)
+            return;
         IsStopped = false;
         var due = held.ToArray();
         held.Clear();
         Simulation.Random.Shuffle<Action>(due);
-        foreach (var continuation in due) Resume(continuation);
+        foreach (var continuation in due)
+            Resume(continuation);
     }
 
     /// <summary>kill -9: whatever it was about to do, it does not.</summary>
@@ -123,7 +130,8 @@ internal sealed class Signal(Process process)
     public void Raise()
     {
         Count++;
-        foreach (var wait in waiting) wait.Raise();
+        foreach (var wait in waiting)
+            wait.Raise();
         waiting.Clear();
     }
 
@@ -146,14 +154,16 @@ internal sealed class Signal(Process process)
 
         public void Raise()
         {
-            if (IsOver) return;
+            if (IsOver)
+                return;
             IsOver = true;
             Process.Simulation.After(TimeSpan.Zero, Complete);
         }
 
         public override void Happen()
         {
-            if (IsOver) return;
+            if (IsOver)
+                return;
             IsOver = true;
             Complete();
         }

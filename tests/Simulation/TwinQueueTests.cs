@@ -12,6 +12,7 @@ public class TwinQueueTests
     public async Task Scenario_OnTheTwin_IsAnsweredAsItSays(string name)
     {
         var script = new Script(new TwinStage(), Script.NewWorkers());
-        foreach (var (line, answer) in Scenarios.Lines(name)) Assert.Equal($"{line} => {answer}", $"{line} => {await script.PlayAsync(line)}");
+        foreach (var (line, answer) in Scenarios.Lines(name))
+            Assert.Equal($"{line} => {answer}", $"{line} => {await script.PlayAsync(line)}");
     }
 }

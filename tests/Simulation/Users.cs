@@ -17,8 +17,10 @@ internal sealed class Users(World world)
     public void Start(int jobs)
     {
         toSubmit = jobs;
-        for (var i = 0; i < jobs; i++) simulation.After(simulation.Between(0, i * 3 + 0.1), () => _ = SubmitAsync());
-        if (areFickle) simulation.After(simulation.Between(0.1, 3), () => _ = ChangeTheirMindsAsync(simulation.Random.NextDouble(0.3, 4)));
+        for (var i = 0; i < jobs; i++)
+            simulation.After(simulation.Between(0, i * 3 + 0.1), () => _ = SubmitAsync());
+        if (areFickle)
+            simulation.After(simulation.Between(0.1, 3), () => _ = ChangeTheirMindsAsync(simulation.Random.NextDouble(0.3, 4)));
     }
 
     private async Task SubmitAsync()
@@ -27,13 +29,20 @@ internal sealed class Users(World world)
         jobs.Add(id);
         var maxAttempts = 1 + simulation.Random.NextInt32(3);
         var priority = simulation.Random.NextInt32(2);
-        var stored = await new Call<bool>(world, process, null, new(Deed.Submit, Job: id), queue =>
-        {
-            queue.Submit(id, maxAttempts, priority);
-            return true;
-        }).Send();
+        var stored = await new Call<bool>(
+            world,
+            process,
+            null,
+            new(Deed.Submit, Job: id),
+            queue =>
+            {
+                queue.Submit(id, maxAttempts, priority);
+                return true;
+            }
+        ).Send();
         toSubmit--;
-        if (stored.Came) world.InvariantChecker.Acknowledge(id);
+        if (stored.Came)
+            world.InvariantChecker.Acknowledge(id);
     }
 
     private async Task ChangeTheirMindsAsync(double gapSeconds)
@@ -42,15 +51,26 @@ internal sealed class Users(World world)
         {
             if (jobs.Count > 0)
             {
-                var (job, deed, fresh) = (jobs[simulation.Random.NextInt32(jobs.Count)], Verbs[simulation.Random.NextInt32(Verbs.Length)], simulation.Chance(0.5));
-                await new Call<bool>(world, process, null, new(deed, Job: job, Fresh: fresh), queue => deed switch
-                {
-                    Deed.Cancel => queue.Cancel(job),
-                    Deed.Pause => queue.Pause(job),
-                    Deed.Resume => queue.Resume(job),
-                    Deed.Retry => queue.Retry(job, fresh),
-                    _ => queue.Delete(job),
-                }).Send();
+                var (job, deed, fresh) = (
+                    jobs[simulation.Random.NextInt32(jobs.Count)],
+                    Verbs[simulation.Random.NextInt32(Verbs.Length)],
+                    simulation.Chance(0.5)
+                );
+                await new Call<bool>(
+                    world,
+                    process,
+                    null,
+                    new(deed, Job: job, Fresh: fresh),
+                    queue =>
+                        deed switch
+                        {
+                            Deed.Cancel => queue.Cancel(job),
+                            Deed.Pause => queue.Pause(job),
+                            Deed.Resume => queue.Resume(job),
+                            Deed.Retry => queue.Retry(job, fresh),
+                            _ => queue.Delete(job),
+                        }
+                ).Send();
             }
             await process.Delay(simulation.Between(0, 2 * gapSeconds));
         }

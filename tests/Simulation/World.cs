@@ -10,7 +10,8 @@ namespace Temper.Simulation;
 internal sealed class World
 {
     /// <summary>An hour in service, looked at every minute. With <see cref="Lease"/> the only times that are shorter here, so that a schedule is over sooner.</summary>
-    public static readonly TimeSpan ForgottenAfter = TimeSpan.FromSeconds(10), ForgetInterval = TimeSpan.FromSeconds(5);
+    public static readonly TimeSpan ForgottenAfter = TimeSpan.FromSeconds(10),
+        ForgetInterval = TimeSpan.FromSeconds(5);
 
     /// <summary>What is left when the faults end: at most three jobs of four epochs one after another, lease, backoff, and a claim nobody knows of.</summary>
     public static readonly TimeSpan SettledWithin = TimeSpan.FromSeconds(120);
@@ -71,14 +72,18 @@ internal sealed class World
 
     private void RunAlone()
     {
-        for (var i = Simulation.Chance(0.2) ? 1 : 2 + Simulation.Random.NextInt32(2); i > 0; i--) StartWorker();
+        for (var i = Simulation.Chance(0.2) ? 1 : 2 + Simulation.Random.NextInt32(2); i > 0; i--)
+            StartWorker();
         users.Start(jobs: 1 + Simulation.Random.NextInt32(3));
         FaultSchedule.Begin();
         while (!IsSettled())
         {
-            if (FaultSchedule.IsOver && Simulation.Now > FaultSchedule.QuietFrom + SettledWithin) throw new ViolationException("liveness: not every job came to its end");
-            if (InvariantChecker.Broken is { } promise) throw new ViolationException(promise);
-            if (!Simulation.Step()) throw new ViolationException("liveness: nothing happens any more");
+            if (FaultSchedule.IsOver && Simulation.Now > FaultSchedule.QuietFrom + SettledWithin)
+                throw new ViolationException("liveness: not every job came to its end");
+            if (InvariantChecker.Broken is { } promise)
+                throw new ViolationException(promise);
+            if (!Simulation.Step())
+                throw new ViolationException("liveness: nothing happens any more");
         }
         InvariantChecker.SawTheEnd();
     }
@@ -94,20 +99,26 @@ internal sealed class World
     {
         var worker = bug.NewWorker(this, new Guid(0, (short)(workers.Count + 1), 0, [0, 0, 0, 0, 0, 0, 0, 0]), slots);
         workers.Add(worker);
-        if (Simulation.IsLogged) Simulation.Log($"{Name(worker.Id)} starts");
+        if (Simulation.IsLogged)
+            Simulation.Log($"{Name(worker.Id)} starts");
         worker.Start();
     }
 
     public SimulatedWorker WorkerOf(Guid id) => workers[id.ToByteArray()[4] - 1];
 
     /// <summary>Jobs A, B …; workers w1, w2 ….</summary>
-    public static string Name(Guid id) => id == default ? "" : id.ToByteArray() is var bytes && bytes[0] > 0 ? $"{(char)('A' + bytes[0] - 1)}" : $"w{bytes[4]}";
+    public static string Name(Guid id) =>
+        id == default ? ""
+        : id.ToByteArray() is var bytes && bytes[0] > 0 ? $"{(char)('A' + bytes[0] - 1)}"
+        : $"w{bytes[4]}";
 
     private bool IsSettled()
     {
-        if (!users.AreDone || !FaultSchedule.NothingIsUnderWay) return false;
+        if (!users.AreDone || !FaultSchedule.NothingIsUnderWay)
+            return false;
         foreach (var job in Server.Queue.Jobs)
-            if (!job.State.IsFinal() && job.State != JobState.Paused) return false;
+            if (!job.State.IsFinal() && job.State != JobState.Paused)
+                return false;
         return Server.Engine.Processing().Length == 0; // Hangfire knows of every end
     }
 
@@ -115,7 +126,8 @@ internal sealed class World
     private void Hear((Guid, StopRequest)? stop)
     {
         foreach (var session in Server.Sessions)
-            if (!session.IsBroken) Simulation.After(Simulation.Between(0, 0.02), () => session.Worker.Resume(() => session.Worker.Hear(session, stop)));
+            if (!session.IsBroken)
+                Simulation.After(Simulation.Between(0, 0.02), () => session.Worker.Resume(() => session.Worker.Hear(session, stop)));
     }
 }
 

@@ -20,7 +20,9 @@ internal static class CalibrationEndpoints
 
     public static void MapCalibration(this IEndpointRouteBuilder routes)
     {
-        var jobs = routes.MapGroup("/jobs/{id:guid}").WithTags("Calibration")
+        var jobs = routes
+            .MapGroup("/jobs/{id:guid}")
+            .WithTags("Calibration")
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict)
             .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
@@ -30,18 +32,23 @@ internal static class CalibrationEndpoints
             .Produces<CalibrationReport>()
             .Produces(StatusCodes.Status304NotModified);
 
-        jobs.MapGet("/logits", LogitsAsync)
-            .ProducesValidationProblem()
-            .Produces<Stream>(StatusCodes.Status200OK, "application/zip");
+        jobs.MapGet("/logits", LogitsAsync).ProducesValidationProblem().Produces<Stream>(StatusCodes.Status200OK, "application/zip");
 
-        jobs.MapGet("/model", ModelAsync)
-            .Produces<Stream>(StatusCodes.Status200OK, "application/octet-stream");
+        jobs.MapGet("/model", ModelAsync).Produces<Stream>(StatusCodes.Status200OK, "application/octet-stream");
     }
 
-    private static async Task<IResult> ReportAsync(HttpRequest request, TemperDb db, Guid id, [AsParameters] ReportQuery query, CancellationToken cancellation)
+    private static async Task<IResult> ReportAsync(
+        HttpRequest request,
+        TemperDb db,
+        Guid id,
+        [AsParameters] ReportQuery query,
+        CancellationToken cancellation
+    )
     {
-        if (query.Errors(request) is { Count: > 0 } errors) return Problems.Invalid("The query is wrong.", errors);
-        if (await RefusalAsync(db, id, needsLogits: true, cancellation) is { } refusal) return refusal;
+        if (query.Errors(request) is { Count: > 0 } errors)
+            return Problems.Invalid("The query is wrong.", errors);
+        if (await RefusalAsync(db, id, needsLogits: true, cancellation) is { } refusal)
+            return refusal;
         var options = query.Options();
         // A succeeded job never changes, so its id, the options and the way of computing tell one report from every other.
         // Weak, because processors that sum in other widths differ in a last digit.
@@ -50,51 +57,94 @@ internal static class CalibrationEndpoints
 
         return new InTurn(async computing =>
         {
-            if (await LogitsOf(db, id).SingleOrDefaultAsync(computing) is not { } logits) return LogitsNotKept(id); // removed at this very moment
-            return TypedResults.Ok(await Task.Run(() => CalibrationReport.Of(logits.Validation(), logits.Test(), logits.TestTrueProbabilities(), options, computing), computing));
+            if (await LogitsOf(db, id).SingleOrDefaultAsync(computing) is not { } logits)
+                return LogitsNotKept(id); // removed at this very moment
+            return TypedResults.Ok(
+                await Task.Run(
+                    () => CalibrationReport.Of(logits.Validation(), logits.Test(), logits.TestTrueProbabilities(), options, computing),
+                    computing
+                )
+            );
         });
     }
 
     private static async Task<IResult> LogitsAsync(
-        HttpRequest request, TemperDb db, StoredModels models, Guid id, [FromQuery, Description("test or validation")] string? split, CancellationToken cancellation)
+        HttpRequest request,
+        TemperDb db,
+        StoredModels models,
+        Guid id,
+        [FromQuery, Description("test or validation")] string? split,
+        CancellationToken cancellation
+    )
     {
         var errors = new Dictionary<string, string[]>();
         Problems.AddUnknownParameters(request, errors, "split");
-        if (split is not ("test" or "validation")) errors.TryAdd("split", [split is null ? "is required: test or validation" : $"must be test or validation; got {split}"]);
-        if (errors.Count > 0) return Problems.Invalid("The query is wrong.", errors);
-        if (await RefusalAsync(db, id, needsLogits: true, cancellation) is { } refusal) return refusal;
-        if (await models.FindAsync(id, cancellation) is not { Classes: { } classes } model) return LogitsNotKept(id); // removed at this very moment
+        if (split is not ("test" or "validation"))
+            errors.TryAdd("split", [split is null ? "is required: test or validation" : $"must be test or validation; got {split}"]);
+        if (errors.Count > 0)
+            return Problems.Invalid("The query is wrong.", errors);
+        if (await RefusalAsync(db, id, needsLogits: true, cancellation) is { } refusal)
+            return refusal;
+        if (await models.FindAsync(id, cancellation) is not { Classes: { } classes } model)
+            return LogitsNotKept(id); // removed at this very moment
         return TypedResults.Stream(WriteAsync, "application/zip", $"{id}-{split}.npz", entityTag: new($"\"{id:N}-{split}-{FileVersion}\""));
 
         async Task WriteAsync(Stream to) // split is not null: it was checked
         {
-            await using Stream logits = model.Open($"{split}_logits"), labels = model.Open($"{split}_labels");
+            await using Stream logits = model.Open($"{split}_logits"),
+                labels = model.Open($"{split}_labels");
             await Npz.WriteAsync(to, model.Count(split!), classes, logits, labels, request.HttpContext.RequestAborted);
         }
     }
 
     private static async Task<IResult> ModelAsync(TemperDb db, StoredModels models, Guid id, CancellationToken cancellation)
     {
-        if (await RefusalAsync(db, id, needsLogits: false, cancellation) is { } refusal) return refusal;
-        if (await models.FindAsync(id, cancellation) is not { HasWeights: true } model) return WeightsNotKept(id); // removed at this very moment
-        return TypedResults.File(model.Open("weights"), "application/octet-stream", $"{id}.safetensors", entityTag: new($"\"{id:N}\""), enableRangeProcessing: true);
+        if (await RefusalAsync(db, id, needsLogits: false, cancellation) is { } refusal)
+            return refusal;
+        if (await models.FindAsync(id, cancellation) is not { HasWeights: true } model)
+            return WeightsNotKept(id); // removed at this very moment
+        return TypedResults.File(
+            model.Open("weights"),
+            "application/octet-stream",
+            $"{id}.safetensors",
+            entityTag: new($"\"{id:N}\""),
+            enableRangeProcessing: true
+        );
     }
 
     /// <summary>None where they were not kept; the weights, which may be many times as large, stay where they are.</summary>
-    internal static IQueryable<StoredLogits> LogitsOf(TemperDb db, Guid id) => db.Models.Where(model => model.JobId == id && model.Classes != null).Select(model => new StoredLogits(
-        model.Classes!.Value, model.ValidationLogits!, model.ValidationLabels!, model.TestLogits!, model.TestLabels!, model.TrueProbabilities));
+    internal static IQueryable<StoredLogits> LogitsOf(TemperDb db, Guid id) =>
+        db
+            .Models.Where(model => model.JobId == id && model.Classes != null)
+            .Select(model => new StoredLogits(
+                model.Classes!.Value,
+                model.ValidationLogits!,
+                model.ValidationLabels!,
+                model.TestLogits!,
+                model.TestLabels!,
+                model.TrueProbabilities
+            ));
 
     /// <returns>Null when what is asked for is there.</returns>
     private static async Task<ProblemHttpResult?> RefusalAsync(TemperDb db, Guid id, bool needsLogits, CancellationToken cancellation)
     {
-        var found = await db.Jobs.Where(job => job.Id == id)
-            .Select(job => new { job.State, HasWeights = db.Models.Any(model => model.JobId == id && model.Weights != null), HasLogits = db.Models.Any(model => model.JobId == id && model.Classes != null) })
+        var found = await db
+            .Jobs.Where(job => job.Id == id)
+            .Select(job => new
+            {
+                job.State,
+                HasWeights = db.Models.Any(model => model.JobId == id && model.Weights != null),
+                HasLogits = db.Models.Any(model => model.JobId == id && model.Classes != null),
+            })
             .SingleOrDefaultAsync(cancellation);
         return found switch
         {
             null => Problems.NoSuchJob(id),
             { State: not JobState.Succeeded } => Problems.Of(
-                StatusCodes.Status409Conflict, "The job has no model.", $"Job {id} is {found.State.ToString().ToLowerInvariant()}; only a job that has succeeded has a model."),
+                StatusCodes.Status409Conflict,
+                "The job has no model.",
+                $"Job {id} is {found.State.ToString().ToLowerInvariant()}; only a job that has succeeded has a model."
+            ),
             { HasWeights: false } when !needsLogits => WeightsNotKept(id),
             { HasLogits: false } when needsLogits => LogitsNotKept(id),
             _ => null,
@@ -102,8 +152,16 @@ internal static class CalibrationEndpoints
     }
 
     private static ProblemHttpResult WeightsNotKept(Guid id) =>
-        Problems.Of(StatusCodes.Status404NotFound, "The weights were not kept.", $"Those of job {id} were removed after the time that Retention:WeightsDays allows. POST /jobs/{id}/reproduce trains it again.");
+        Problems.Of(
+            StatusCodes.Status404NotFound,
+            "The weights were not kept.",
+            $"Those of job {id} were removed after the time that Retention:WeightsDays allows. POST /jobs/{id}/reproduce trains it again."
+        );
 
     private static ProblemHttpResult LogitsNotKept(Guid id) =>
-        Problems.Of(StatusCodes.Status404NotFound, "The logits were not kept.", $"Those of job {id} exceed {StoredLogits.LargestBytes >> 20} MiB, the most that is stored, or were removed after the time that Retention:LogitsDays allows.");
+        Problems.Of(
+            StatusCodes.Status404NotFound,
+            "The logits were not kept.",
+            $"Those of job {id} exceed {StoredLogits.LargestBytes >> 20} MiB, the most that is stored, or were removed after the time that Retention:LogitsDays allows."
+        );
 }

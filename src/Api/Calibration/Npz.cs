@@ -17,12 +17,25 @@ internal static class Npz
     public static async Task WriteAsync(Stream to, int count, int classes, Stream logits, Stream labels, CancellationToken cancellation)
     {
         var file = new Asynchronous(to);
-        await using var zip = await ZipArchive.CreateAsync(file, ZipArchiveMode.Create, leaveOpen: true, entryNameEncoding: null, cancellation);
+        await using var zip = await ZipArchive.CreateAsync(
+            file,
+            ZipArchiveMode.Create,
+            leaveOpen: true,
+            entryNameEncoding: null,
+            cancellation
+        );
         await AddAsync(zip, "logits", "<f4", $"({count}, {classes})", logits, cancellation);
         await AddAsync(zip, "labels", "<i4", $"({count},)", labels, cancellation);
     }
 
-    private static async Task AddAsync(ZipArchive zip, string name, string type, string shape, Stream values, CancellationToken cancellation)
+    private static async Task AddAsync(
+        ZipArchive zip,
+        string name,
+        string type,
+        string shape,
+        Stream values,
+        CancellationToken cancellation
+    )
     {
         var entry = zip.CreateEntry($"{name}.npy", CompressionLevel.NoCompression);
         entry.LastWriteTime = NoDate;
@@ -36,7 +49,17 @@ internal static class Npz
     {
         const int prefix = 10;
         var padded = (prefix + description.Length + 1 + 63) / 64 * 64 - prefix;
-        return [0x93, .. "NUMPY"u8, 1, 0, (byte)padded, (byte)(padded >> 8), .. Encoding.ASCII.GetBytes(description.PadRight(padded - 1)), (byte)'\n'];
+        return
+        [
+            0x93,
+            .. "NUMPY"u8,
+            1,
+            0,
+            (byte)padded,
+            (byte)(padded >> 8),
+            .. Encoding.ASCII.GetBytes(description.PadRight(padded - 1)),
+            (byte)'\n',
+        ];
     }
 
     /// <summary>
@@ -55,13 +78,18 @@ internal static class Npz
 
         public override long Length => throw new NotSupportedException();
 
-        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
 
         public override void Write(byte[] buffer, int offset, int count) => kept.Write(buffer, offset, count);
 
         public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
         {
-            if (kept.Length > 0) await to.WriteAsync(kept.ToArray(), cancellationToken);
+            if (kept.Length > 0)
+                await to.WriteAsync(kept.ToArray(), cancellationToken);
             kept.SetLength(0);
             await to.WriteAsync(buffer, cancellationToken);
         }
@@ -69,9 +97,7 @@ internal static class Npz
         public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
             WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-        public override void Flush()
-        {
-        }
+        public override void Flush() { }
 
         public override Task FlushAsync(CancellationToken cancellationToken) => to.FlushAsync(cancellationToken);
 

@@ -10,7 +10,10 @@ namespace Temper.Api.Calibration;
 /// <summary>The query of `GET /jobs/{id}/calibration`, as texts, so that every wrong one is reported in one answer.</summary>
 internal sealed class ReportQuery
 {
-    private const int LargestBins = 200, DefaultResamples = 1000, LeastResamples = 100, LargestResamples = 5000;
+    private const int LargestBins = 200,
+        DefaultResamples = 1000,
+        LeastResamples = 100,
+        LargestResamples = 5000;
 
     private static readonly Dictionary<string, Binning> Rules = Enum.GetValues<Binning>().ToDictionary(Json.Name);
 
@@ -34,11 +37,17 @@ internal sealed class ReportQuery
     {
         var errors = new Dictionary<string, string[]>();
         Problems.AddUnknownParameters(request, errors, "binning", "bins", "resamples", "seed");
-        if (Binning is not null && !Rules.ContainsKey(Binning)) errors["binning"] = [$"must be one of {string.Join(", ", Rules.Keys)}; got {Binning}"];
-        if (Bins is not null && !(TryWhole(Bins, out var bins) && bins is >= 1 and <= LargestBins)) errors["bins"] = [$"must be a whole number from 1 to {LargestBins}; got {Bins}"];
-        if (Resamples is not null && !(TryWhole(Resamples, out var resamples) && resamples is 0 or (>= LeastResamples and <= LargestResamples)))
+        if (Binning is not null && !Rules.ContainsKey(Binning))
+            errors["binning"] = [$"must be one of {string.Join(", ", Rules.Keys)}; got {Binning}"];
+        if (Bins is not null && !(TryWhole(Bins, out var bins) && bins is >= 1 and <= LargestBins))
+            errors["bins"] = [$"must be a whole number from 1 to {LargestBins}; got {Bins}"];
+        if (
+            Resamples is not null
+            && !(TryWhole(Resamples, out var resamples) && resamples is 0 or (>= LeastResamples and <= LargestResamples))
+        )
             errors["resamples"] = [$"must be 0 or a whole number from {LeastResamples} to {LargestResamples}; got {Resamples}"];
-        if (Seed is not null && !TryWhole(Seed, out _)) errors["seed"] = [$"must be a whole number from 0 to {int.MaxValue}; got {Seed}"];
+        if (Seed is not null && !TryWhole(Seed, out _))
+            errors["seed"] = [$"must be a whole number from 0 to {int.MaxValue}; got {Seed}"];
         return errors;
     }
 
@@ -49,7 +58,8 @@ internal sealed class ReportQuery
         return new(binning, Whole(Bins) ?? binning.DefaultCount(), Whole(Resamples) ?? DefaultResamples, Whole(Seed) ?? 0);
     }
 
-    private static bool TryWhole(string text, out int value) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value);
+    private static bool TryWhole(string text, out int value) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value);
 
     private static int? Whole(string? text) => text is not null && TryWhole(text, out var value) ? value : null;
 }

@@ -23,8 +23,10 @@ internal sealed class StoredBytes(StoredModels models, Guid job, string column, 
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        if (Position >= length || buffer.IsEmpty) return 0;
-        if (Position < start || Position >= start + filled) await FillAsync(cancellationToken);
+        if (Position >= length || buffer.IsEmpty)
+            return 0;
+        if (Position < start || Position >= start + filled)
+            await FillAsync(cancellationToken);
         var from = (int)(Position - start);
         var count = Math.Min(buffer.Length, filled - from);
         piece.AsSpan(from, count).CopyTo(buffer.Span);
@@ -36,7 +38,14 @@ internal sealed class StoredBytes(StoredModels models, Guid job, string column, 
         ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     public override long Seek(long offset, SeekOrigin origin) =>
-        Position = offset + origin switch { SeekOrigin.Begin => 0, SeekOrigin.Current => Position, _ => length };
+        Position =
+            offset
+            + origin switch
+            {
+                SeekOrigin.Begin => 0,
+                SeekOrigin.Current => Position,
+                _ => length,
+            };
 
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
@@ -44,13 +53,12 @@ internal sealed class StoredBytes(StoredModels models, Guid job, string column, 
 
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
-    public override void Flush()
-    {
-    }
+    public override void Flush() { }
 
     protected override void Dispose(bool disposing)
     {
-        if (piece is not null) ArrayPool<byte>.Shared.Return(piece);
+        if (piece is not null)
+            ArrayPool<byte>.Shared.Return(piece);
         piece = null;
         base.Dispose(disposing);
     }

@@ -36,9 +36,15 @@ internal sealed class StoredModels(NpgsqlDataSource database, Reconnection recon
         await using var command = database.CreateCommand(SizesSql);
         command.Parameters.AddWithValue(job);
         await using var row = await command.ExecuteReaderAsync(cancellation);
-        if (!await row.ReadAsync(cancellation)) return null;
+        if (!await row.ReadAsync(cancellation))
+            return null;
         var sizes = Columns.Select((name, i) => (name, place: i + 1)).Where(column => !row.IsDBNull(column.place));
-        return new(this, job, row.IsDBNull(0) ? null : row.GetInt32(0), sizes.ToDictionary(column => column.name, column => row.GetInt32(column.place)));
+        return new(
+            this,
+            job,
+            row.IsDBNull(0) ? null : row.GetInt32(0),
+            sizes.ToDictionary(column => column.name, column => row.GetInt32(column.place))
+        );
     }
 
     /// <summary>Fills the piece from a column, at an offset. No connection is held while it is sent, however slow the reader.</summary>
@@ -64,7 +70,8 @@ internal sealed class StoredModels(NpgsqlDataSource database, Reconnection recon
         command.Parameters.AddWithValue((int)offset + 1);
         command.Parameters.AddWithValue(piece.Length);
         await using var row = await command.ExecuteReaderAsync(System.Data.CommandBehavior.SequentialAccess, cancellation);
-        if (!await row.ReadAsync(cancellation) || row.IsDBNull(0)) throw new IOException($"The {column} of job {job} were removed while they were sent.");
+        if (!await row.ReadAsync(cancellation) || row.IsDBNull(0))
+            throw new IOException($"The {column} of job {job} were removed while they were sent.");
         await using var bytes = await row.GetStreamAsync(0, cancellation);
         await bytes.ReadExactlyAsync(piece, cancellation);
         return true;

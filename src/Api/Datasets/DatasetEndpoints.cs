@@ -8,6 +8,5 @@ public sealed record DatasetsResponse(IReadOnlyList<DatasetCard> Items);
 internal static class DatasetEndpoints
 {
     public static void MapDatasets(this IEndpointRouteBuilder routes) =>
-        routes.MapGet("/datasets", () => TypedResults.Ok(new DatasetsResponse(DatasetCatalog.All)))
-            .WithTags("Datasets");
+        routes.MapGet("/datasets", () => TypedResults.Ok(new DatasetsResponse(DatasetCatalog.All))).WithTags("Datasets");
 }

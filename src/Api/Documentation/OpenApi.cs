@@ -22,25 +22,41 @@ internal static class OpenApi
         services.AddEndpointsApiExplorer();
         services.AddSwaggerGen(swagger =>
         {
-            swagger.SwaggerDoc("v1", new()
-            {
-                Title = "Temper",
-                Version = "v1",
-                Description = "Trains image classifiers with label smoothing, and tells which ε to train with and whether the model is calibrated.",
-            });
+            swagger.SwaggerDoc(
+                "v1",
+                new()
+                {
+                    Title = "Temper",
+                    Version = "v1",
+                    Description =
+                        "Trains image classifiers with label smoothing, and tells which ε to train with and whether the model is calibrated.",
+                }
+            );
             swagger.SupportNonNullableReferenceTypes();
             swagger.NonNullableReferenceTypesAsRequired();
-            foreach (var assembly in new[] { typeof(OpenApi).Assembly, typeof(JobSpec).Assembly }) swagger.IncludeXmlComments(assembly);
+            foreach (var assembly in new[] { typeof(OpenApi).Assembly, typeof(JobSpec).Assembly })
+                swagger.IncludeXmlComments(assembly);
             // What people come for first.
-            swagger.OrderActionsBy(action => $"{(action.RelativePath!.StartsWith("jobs") ? 0 : action.RelativePath.StartsWith("studies") ? 1 : 2)} {action.RelativePath}");
+            swagger.OrderActionsBy(action =>
+                $"{(action.RelativePath!.StartsWith("jobs") ? 0 : action.RelativePath.StartsWith("studies") ? 1 : 2)} {action.RelativePath}"
+            );
             swagger.CustomOperationIds(OperationId);
             swagger.SchemaFilter<SpecRules>();
             swagger.SchemaFilter<Examples>();
             swagger.SchemaFilter<NullableReferences>();
             swagger.OperationFilter<OperationTexts>();
             swagger.OperationFilter<TextAnswers>();
-            if (!keys.Any) return;
-            swagger.AddSecurityDefinition(KeyScheme, new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "One of the configured keys." });
+            if (!keys.Any)
+                return;
+            swagger.AddSecurityDefinition(
+                KeyScheme,
+                new OpenApiSecurityScheme
+                {
+                    Type = SecuritySchemeType.Http,
+                    Scheme = "bearer",
+                    Description = "One of the configured keys.",
+                }
+            );
             swagger.AddSecurityRequirement(document => new() { [new OpenApiSecuritySchemeReference(KeyScheme, document)] = [] });
         });
     }
@@ -48,15 +64,18 @@ internal static class OpenApi
     public static void UseOpenApi(this WebApplication app)
     {
         // Both match patterns against every path they are shown.
-        app.UseWhen(context => context.Request.Path.StartsWithSegments("/swagger"), swagger =>
-        {
-            swagger.UseSwagger(options => options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1);
-            swagger.UseSwaggerUI(ui =>
+        app.UseWhen(
+            context => context.Request.Path.StartsWithSegments("/swagger"),
+            swagger =>
             {
-                ui.SwaggerEndpoint("/swagger/v1/swagger.json", "Temper v1");
-                ui.DocumentTitle = "Temper";
-            });
-        });
+                swagger.UseSwagger(options => options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1);
+                swagger.UseSwaggerUI(ui =>
+                {
+                    ui.SwaggerEndpoint("/swagger/v1/swagger.json", "Temper v1");
+                    ui.DocumentTitle = "Temper";
+                });
+            }
+        );
         app.MapGet("/", () => TypedResults.Redirect("/swagger")).ExcludeFromDescription();
     }
 
@@ -86,15 +105,29 @@ internal static class OpenApi
     {
         public void Apply(IOpenApiSchema schema, SchemaFilterContext context)
         {
-            if (schema is not OpenApiSchema spec) return;
+            if (schema is not OpenApiSchema spec)
+                return;
             // The defaults that the records themselves have.
-            var job = new JobSpec { Dataset = "", Epsilon = 0, Epochs = 0 };
-            if (context.Type == typeof(JobSpec)) Describe(spec, ["dataset", "epsilon", "epochs"], job, JobSpecRule.All.Select(rule => (rule.Field, rule.Allowed)));
-            if (context.Type == typeof(StudySpec)) Describe(spec, ["job"], new StudySpec { Job = job }, StudySpecRule.All.Select(rule => (rule.Field, rule.Allowed)));
-            if (context.Type == typeof(StudyExtension)) Describe(spec, [], new StudyExtension(), StudySpecRule.All.Select(rule => (rule.Field, rule.Allowed)));
+            var job = new JobSpec
+            {
+                Dataset = "",
+                Epsilon = 0,
+                Epochs = 0,
+            };
+            if (context.Type == typeof(JobSpec))
+                Describe(spec, ["dataset", "epsilon", "epochs"], job, JobSpecRule.All.Select(rule => (rule.Field, rule.Allowed)));
+            if (context.Type == typeof(StudySpec))
+                Describe(spec, ["job"], new StudySpec { Job = job }, StudySpecRule.All.Select(rule => (rule.Field, rule.Allowed)));
+            if (context.Type == typeof(StudyExtension))
+                Describe(spec, [], new StudyExtension(), StudySpecRule.All.Select(rule => (rule.Field, rule.Allowed)));
         }
 
-        private static void Describe<T>(OpenApiSchema spec, HashSet<string> required, T byDefault, IEnumerable<(string Field, string Allowed)> rules)
+        private static void Describe<T>(
+            OpenApiSchema spec,
+            HashSet<string> required,
+            T byDefault,
+            IEnumerable<(string Field, string Allowed)> rules
+        )
         {
             spec.AdditionalPropertiesAllowed = false;
             var defaults = JsonSerializer.SerializeToNode(byDefault, Json.Options)!.AsObject();
@@ -104,12 +137,28 @@ internal static class OpenApi
                 // An enum's property is a reference, which takes a description and a default of its own beside it.
                 var allowed = string.Join("; ", rules.Where(rule => rule.Field == field).Select(rule => rule.Allowed));
                 property.Description = $"{property.Description} Must be {allowed}.".Trim();
-                if (required.Contains(field)) continue;
-                if (property is OpenApiSchema plain) plain.Default = defaults[field]?.DeepClone();
-                if (property is OpenApiSchemaReference reference) reference.Default = defaults[field]?.DeepClone();
+                if (required.Contains(field))
+                    continue;
+                if (property is OpenApiSchema plain)
+                    plain.Default = defaults[field]?.DeepClone();
+                if (property is OpenApiSchemaReference reference)
+                    reference.Default = defaults[field]?.DeepClone();
             }
             if (spec.Properties.TryGetValue("seeds", out var seeds))
-                spec.Properties["seeds"] = new OpenApiSchema { OneOf = [new OpenApiSchema { Type = JsonSchemaType.Integer }, new OpenApiSchema { Type = JsonSchemaType.Array, Items = new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64" } }, new OpenApiSchema { Type = JsonSchemaType.Null }], Description = seeds.Description };
+                spec.Properties["seeds"] = new OpenApiSchema
+                {
+                    OneOf =
+                    [
+                        new OpenApiSchema { Type = JsonSchemaType.Integer },
+                        new OpenApiSchema
+                        {
+                            Type = JsonSchemaType.Array,
+                            Items = new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64" },
+                        },
+                        new OpenApiSchema { Type = JsonSchemaType.Null },
+                    ],
+                    Description = seeds.Description,
+                };
         }
     }
 
@@ -120,17 +169,28 @@ internal static class OpenApi
 
         public void Apply(IOpenApiSchema schema, SchemaFilterContext context)
         {
-            if (schema.Properties is null) return;
+            if (schema.Properties is null)
+                return;
             foreach (var property in context.Type.GetProperties())
             {
                 var name = JsonNamingPolicy.CamelCase.ConvertName(property.Name);
-                if (!schema.Properties.TryGetValue(name, out var shape) || shape is not OpenApiSchemaReference reference || !MayBeNull(property)) continue;
-                schema.Properties[name] = new OpenApiSchema { OneOf = [reference, new OpenApiSchema { Type = JsonSchemaType.Null }], Description = reference.Description };
+                if (
+                    !schema.Properties.TryGetValue(name, out var shape)
+                    || shape is not OpenApiSchemaReference reference
+                    || !MayBeNull(property)
+                )
+                    continue;
+                schema.Properties[name] = new OpenApiSchema
+                {
+                    OneOf = [reference, new OpenApiSchema { Type = JsonSchemaType.Null }],
+                    Description = reference.Description,
+                };
             }
         }
 
         private bool MayBeNull(PropertyInfo property) =>
-            Nullable.GetUnderlyingType(property.PropertyType) is not null || nullability.Create(property).ReadState == NullabilityState.Nullable;
+            Nullable.GetUnderlyingType(property.PropertyType) is not null
+            || nullability.Create(property).ReadState == NullabilityState.Nullable;
     }
 
     /// <summary>One status has one type, but the answer in another format is a text.</summary>
@@ -139,41 +199,75 @@ internal static class OpenApi
         public void Apply(OpenApiOperation operation, OperationFilterContext context)
         {
             foreach (var (format, content) in operation.Responses!.Values.SelectMany(response => response.Content?.ToArray() ?? []))
-                if (content is OpenApiMediaType text && format.StartsWith("text/", StringComparison.Ordinal)) text.Schema = new OpenApiSchema { Type = JsonSchemaType.String };
+                if (content is OpenApiMediaType text && format.StartsWith("text/", StringComparison.Ordinal))
+                    text.Schema = new OpenApiSchema { Type = JsonSchemaType.String };
         }
     }
 
     /// <summary>Examples are made from the records themselves, so that they cannot drift from the shape they show.</summary>
     private sealed class Examples : ISchemaFilter
     {
-        private static readonly JobSpec Spec = new() { Dataset = "mnist", Epsilon = 0.1, Epochs = 3 };
+        private static readonly JobSpec Spec = new()
+        {
+            Dataset = "mnist",
+            Epsilon = 0.1,
+            Epochs = 3,
+        };
 
         private static readonly Guid Id = new("019a9e40-7c1d-7bb2-9d5e-2f6a1c3b4d5e");
 
         private static readonly DateTimeOffset Submitted = new(2026, 1, 15, 9, 30, 0, TimeSpan.Zero);
 
         private static readonly JobResponse Job = new(
-            Id, ShownState.Running, null, false, Spec, TargetsResponse.Of(Spec),
+            Id,
+            ShownState.Running,
+            null,
+            false,
+            Spec,
+            TargetsResponse.Of(Spec),
             new(Epoch: 2, Epochs: 3, Step: 200, Steps: 422, ImagesPerSecond: 6900, SecondsLeft: 11.9),
-            Attempt: 1, Failures: 0, Worker: "gpu-node-1:4242",
-            Submitted, Submitted.AddMilliseconds(8), Submitted.AddMilliseconds(620), null, null, null, null, Pinned: false, JobLinks.Of(Id));
+            Attempt: 1,
+            Failures: 0,
+            Worker: "gpu-node-1:4242",
+            Submitted,
+            Submitted.AddMilliseconds(8),
+            Submitted.AddMilliseconds(620),
+            null,
+            null,
+            null,
+            null,
+            Pinned: false,
+            JobLinks.Of(Id)
+        );
 
         private static readonly EpochMetrics Epoch = new(1, 0.703, 0.936, 0.158, 0.983, 0.107, -0.107, 0.001, 8.1, 6870);
 
         private static readonly Dictionary<Type, JsonNode> ByType = new()
         {
-            [typeof(JobSpec)] = new JsonObject { ["dataset"] = "mnist", ["epsilon"] = 0.1, ["epochs"] = 3 },
-            [typeof(StudySpec)] = new JsonObject { ["job"] = new JsonObject { ["dataset"] = "digits", ["epochs"] = 3 }, ["criterion"] = "ece" },
+            [typeof(JobSpec)] = new JsonObject
+            {
+                ["dataset"] = "mnist",
+                ["epsilon"] = 0.1,
+                ["epochs"] = 3,
+            },
+            [typeof(StudySpec)] = new JsonObject
+            {
+                ["job"] = new JsonObject { ["dataset"] = "digits", ["epochs"] = 3 },
+                ["criterion"] = "ece",
+            },
             [typeof(StudyExtension)] = new JsonObject { ["seeds"] = 2 },
             [typeof(JobResponse)] = Node(Job),
             [typeof(JobPage)] = Node(new JobPage([Job], "41", null)),
             [typeof(MetricsResponse)] = Node(new MetricsResponse([Epoch])),
-            [typeof(HttpValidationProblemDetails)] = Node(Problems.Invalid("The job spec is wrong.", new() { ["epsilon"] = ["must be a number from 0 to 1; got 1.5"] }).ProblemDetails),
+            [typeof(HttpValidationProblemDetails)] = Node(
+                Problems.Invalid("The job spec is wrong.", new() { ["epsilon"] = ["must be a number from 0 to 1; got 1.5"] }).ProblemDetails
+            ),
         };
 
         public void Apply(IOpenApiSchema schema, SchemaFilterContext context)
         {
-            if (schema is OpenApiSchema plain && ByType.TryGetValue(context.Type, out var example)) plain.Examples = [example.DeepClone()];
+            if (schema is OpenApiSchema plain && ByType.TryGetValue(context.Type, out var example))
+                plain.Examples = [example.DeepClone()];
         }
 
         private static JsonNode Node<T>(T value) => JsonSerializer.SerializeToNode(value, value!.GetType(), Json.Options)!;

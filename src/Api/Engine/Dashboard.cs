@@ -16,7 +16,8 @@ internal static class Dashboard
 {
     private const string Path = ApiKeys.DashboardPath;
 
-    private const int Connections = 8, CommandSeconds = 5;
+    private const int Connections = 8,
+        CommandSeconds = 5;
 
     /// <summary>The dashboard's own icon is a data URL; a few of its inline styles are not applied.</summary>
     private const string ContentSecurityPolicy =
@@ -24,29 +25,43 @@ internal static class Dashboard
 
     public static void AddDashboard(this IServiceCollection services, string connectionString, NpgsqlDataSource database)
     {
-        services.AddSingleton<JobStorage>(_ => EngineStorage.Open(connectionString, new AttemptQueue(database), Connections, CommandSeconds));
+        services.AddSingleton<JobStorage>(_ =>
+            EngineStorage.Open(connectionString, new AttemptQueue(database), Connections, CommandSeconds)
+        );
         services.AddHangfire(hangfire => hangfire.UseJobDetailsRenderer(0, LinkToJob));
     }
 
     public static void UseDashboard(this WebApplication app)
     {
-        app.UseWhen(context => context.Request.Path.StartsWithSegments(Path), branch => branch.Use((context, next) =>
-        {
-            context.Response.Headers.ContentSecurityPolicy = ContentSecurityPolicy;
-            context.Response.Headers.XContentTypeOptions = "nosniff";
-            context.Response.Headers["Referrer-Policy"] = "same-origin";
-            return next(context);
-        }).Use(app.Services.GetRequiredService<Overload>().LimitDashboardAsync).Use(RefuseWhatHangfireCannotReadAsync));
-        app.UseHangfireDashboard(Path, new DashboardOptions
-        {
-            Authorization = [], // ApiKeys has let the request through
-            AsyncAuthorization = [],
-            IgnoreAntiforgeryToken = true, // SameOrigin refuses what another site sends
-            IsReadOnlyFunc = IsAboutAttempts,
-            DisplayStorageConnectionString = false,
-            DashboardTitle = "Temper: Hangfire",
-            AppPath = "/",
-        });
+        app.UseWhen(
+            context => context.Request.Path.StartsWithSegments(Path),
+            branch =>
+                branch
+                    .Use(
+                        (context, next) =>
+                        {
+                            context.Response.Headers.ContentSecurityPolicy = ContentSecurityPolicy;
+                            context.Response.Headers.XContentTypeOptions = "nosniff";
+                            context.Response.Headers["Referrer-Policy"] = "same-origin";
+                            return next(context);
+                        }
+                    )
+                    .Use(app.Services.GetRequiredService<Overload>().LimitDashboardAsync)
+                    .Use(RefuseWhatHangfireCannotReadAsync)
+        );
+        app.UseHangfireDashboard(
+            Path,
+            new DashboardOptions
+            {
+                Authorization = [], // ApiKeys has let the request through
+                AsyncAuthorization = [],
+                IgnoreAntiforgeryToken = true, // SameOrigin refuses what another site sends
+                IsReadOnlyFunc = IsAboutAttempts,
+                DisplayStorageConnectionString = false,
+                DashboardTitle = "Temper: Hangfire",
+                AppPath = "/",
+            }
+        );
     }
 
     /// <summary>An id that is no number would be an exception of Hangfire's.</summary>
@@ -55,44 +70,61 @@ internal static class Dashboard
         var request = context.Request;
         if (!(HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method) || HttpMethods.IsPost(request.Method)))
         {
-            await Problems.Of(StatusCodes.Status405MethodNotAllowed, "The dashboard knows GET and POST.", "Commands are sent by POST.").ExecuteAsync(context);
+            await Problems
+                .Of(StatusCodes.Status405MethodNotAllowed, "The dashboard knows GET and POST.", "Commands are sent by POST.")
+                .ExecuteAsync(context);
             return;
         }
         string?[] ids = IdInPath(request.Path) is { } one ? [one] : [];
         try
         {
-            if (HttpMethods.IsPost(request.Method) && request.HasFormContentType && !IsAboutRecurringJobs(request.Path)) ids = [.. ids, .. (await request.ReadFormAsync())["jobs[]"]];
+            if (HttpMethods.IsPost(request.Method) && request.HasFormContentType && !IsAboutRecurringJobs(request.Path))
+                ids = [.. ids, .. (await request.ReadFormAsync())["jobs[]"]];
         }
         catch (Exception e) when (e is InvalidDataException or BadHttpRequestException)
         {
             await Problems.Of(StatusCodes.Status400BadRequest, "The form cannot be read.", e.Message).ExecuteAsync(context);
             return;
         }
-        if (ids.All(IsJobId)) await next(context);
-        else await Problems.Of(StatusCodes.Status404NotFound, "Hangfire's jobs have numbers.", "A job of the service is at /jobs/{id}.").ExecuteAsync(context);
+        if (ids.All(IsJobId))
+            await next(context);
+        else
+            await Problems
+                .Of(StatusCodes.Status404NotFound, "Hangfire's jobs have numbers.", "A job of the service is at /jobs/{id}.")
+                .ExecuteAsync(context);
     }
 
     private static bool IsJobId(string? id) => long.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out _);
 
     private static bool IsAboutRecurringJobs(PathString path) => path.StartsWithSegments($"{Path}/recurring");
 
-    private static string? IdInPath(PathString path) => path.Value!.Split('/') is [.., "details" or "requeue" or "delete", var id] && id.Length > 0 ? id : null;
+    private static string? IdInPath(PathString path) =>
+        path.Value!.Split('/') is [.., "details" or "requeue" or "delete", var id] && id.Length > 0 ? id : null;
 
     /// <summary>Whether it is a page of one training, or a command to some.</summary>
     private static bool IsAboutAttempts(DashboardContext context)
     {
         var request = context.GetHttpContext().Request; // its path begins behind /hangfire here
-        if (request.Path.StartsWithSegments("/recurring")) return false;
-        string?[] ids = [.. HttpMethods.IsPost(request.Method) && request.HasFormContentType ? request.Form["jobs[]"].ToArray() : [], .. IdInPath(request.Path) is { } one ? [one] : Array.Empty<string>()];
-        if (ids.Length == 0) return false;
+        if (request.Path.StartsWithSegments("/recurring"))
+            return false;
+        string?[] ids =
+        [
+            .. HttpMethods.IsPost(request.Method) && request.HasFormContentType ? request.Form["jobs[]"].ToArray() : [],
+            .. IdInPath(request.Path) is { } one ? [one] : Array.Empty<string>(),
+        ];
+        if (ids.Length == 0)
+            return false;
         using var connection = context.Storage.GetConnection();
         return ids.Any(id => connection.GetJobData(id)?.Job?.Type == typeof(ITraining));
     }
 
     private static NonEscapedString LinkToJob(JobDetailsRendererDto details)
     {
-        if (details.JobDetails.Job is not { } job || job.Type != typeof(ITraining)) return new("");
+        if (details.JobDetails.Job is not { } job || job.Type != typeof(ITraining))
+            return new("");
         var id = WebUtility.HtmlEncode(job.Args[0].ToString());
-        return new($"<p>Attempt {WebUtility.HtmlEncode(job.Args[1].ToString())} of job <a href=\"/jobs/{id}\">{id}</a>. Retry, pause and cancel it there.</p>");
+        return new(
+            $"<p>Attempt {WebUtility.HtmlEncode(job.Args[1].ToString())} of job <a href=\"/jobs/{id}\">{id}</a>. Retry, pause and cancel it there.</p>"
+        );
     }
 }

@@ -40,7 +40,8 @@ internal static class HealthEndpoints
             await asking.WaitAsync(cancellation);
             try
             {
-                if (lastAt != 0 && Stopwatch.GetElapsedTime(lastAt) < Fresh) return last;
+                if (lastAt != 0 && Stopwatch.GetElapsedTime(lastAt) < Fresh)
+                    return last;
                 last = await AskAsync(cancellation);
                 lastAt = Stopwatch.GetTimestamp();
                 return last;
@@ -69,7 +70,11 @@ internal static class HealthEndpoints
             // Takes 64 KiB of the disk that the jobs are on, and gives it back.
             await using var connection = await database.OpenConnectionAsync(cancellation);
             await using var transaction = await connection.BeginTransactionAsync(cancellation);
-            await using var store = new NpgsqlCommand("CREATE TEMP TABLE room ON COMMIT DROP AS SELECT repeat('-', 1000) FROM generate_series(1, 64)", connection, transaction);
+            await using var store = new NpgsqlCommand(
+                "CREATE TEMP TABLE room ON COMMIT DROP AS SELECT repeat('-', 1000) FROM generate_series(1, 64)",
+                connection,
+                transaction
+            );
             await store.ExecuteNonQueryAsync(cancellation);
             await transaction.RollbackAsync(cancellation);
             return HealthCheckResult.Healthy();

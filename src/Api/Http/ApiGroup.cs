@@ -18,10 +18,10 @@ internal static class ApiGroup
     /// <summary>For routes without query parameters; the others name unknown ones beside what else is wrong.</summary>
     private static EndpointFilterDelegate RefuseQueries(EndpointFilterFactoryContext factory, EndpointFilterDelegate next)
     {
-        if (factory.MethodInfo.GetParameters().Any(IsOfQuery)) return next;
-        return context => Problems.UnknownParameters(context.HttpContext.Request) is { } wrong
-            ? ValueTask.FromResult<object?>(wrong)
-            : next(context);
+        if (factory.MethodInfo.GetParameters().Any(IsOfQuery))
+            return next;
+        return context =>
+            Problems.UnknownParameters(context.HttpContext.Request) is { } wrong ? ValueTask.FromResult<object?>(wrong) : next(context);
     }
 
     private static bool IsOfQuery(ParameterInfo parameter) =>

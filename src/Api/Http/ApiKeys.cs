@@ -18,7 +18,8 @@ internal sealed class ApiKeys
     public ApiKeys(IConfiguration configuration)
     {
         var keys = configuration.GetSection("Api:Keys").Get<string[]>() ?? [];
-        if (keys.Any(key => key.Length < ShortestKey)) throw new InvalidOperationException($"A key in Api:Keys is shorter than {ShortestKey} characters.");
+        if (keys.Any(key => key.Length < ShortestKey))
+            throw new InvalidOperationException($"A key in Api:Keys is shorter than {ShortestKey} characters.");
         digests = [.. keys.Select(Digest)];
     }
 
@@ -29,10 +30,16 @@ internal sealed class ApiKeys
 
     /// <summary>Health and documentation tell nothing of anyone's jobs.</summary>
     public bool Allows(HttpRequest request) =>
-        !Any || request.Path.StartsWithSegments("/health") || request.Path.StartsWithSegments("/swagger") || request.Path == "/" || Knows(request.Headers.Authorization) || (IsForBrowsers(request.Path) && KnowsPassword(request.Headers.Authorization));
+        !Any
+        || request.Path.StartsWithSegments("/health")
+        || request.Path.StartsWithSegments("/swagger")
+        || request.Path == "/"
+        || Knows(request.Headers.Authorization)
+        || (IsForBrowsers(request.Path) && KnowsPassword(request.Headers.Authorization));
 
     /// <summary>Who is limited as one: a key, or without keys an address.</summary>
-    public string ClientOf(HttpContext context) => Any ? context.Request.Headers.Authorization.ToString() : context.Connection.RemoteIpAddress?.ToString() ?? "";
+    public string ClientOf(HttpContext context) =>
+        Any ? context.Request.Headers.Authorization.ToString() : context.Connection.RemoteIpAddress?.ToString() ?? "";
 
     /// <summary>Whether a browser is to ask its user for a key.</summary>
     public static bool IsForBrowsers(PathString path) => path.StartsWithSegments(DashboardPath);
@@ -40,16 +47,20 @@ internal sealed class ApiKeys
     private bool Knows(StringValues authorization)
     {
         const string scheme = "Bearer ";
-        if (authorization.ToString() is not { } value || !value.StartsWith(scheme, StringComparison.OrdinalIgnoreCase)) return false;
+        if (authorization.ToString() is not { } value || !value.StartsWith(scheme, StringComparison.OrdinalIgnoreCase))
+            return false;
         return Knows(value[scheme.Length..].Trim());
     }
 
     /// <summary>The user name does not matter.</summary>
     private bool KnowsPassword(StringValues authorization) =>
-        AuthenticationHeaderValue.TryParse(authorization.ToString(), out var header) && header.Parameter is { } parameter
+        AuthenticationHeaderValue.TryParse(authorization.ToString(), out var header)
+        && header.Parameter is { } parameter
         && header.Scheme.Equals("Basic", StringComparison.OrdinalIgnoreCase)
-        && Convert.FromBase64String(IsBase64(parameter) ? parameter : "") is { Length: > 0 } bytes && Encoding.UTF8.GetString(bytes) is var pair
-        && pair.IndexOf(':') is >= 0 and var colon && Knows(pair[(colon + 1)..]);
+        && Convert.FromBase64String(IsBase64(parameter) ? parameter : "") is { Length: > 0 } bytes
+        && Encoding.UTF8.GetString(bytes) is var pair
+        && pair.IndexOf(':') is >= 0 and var colon
+        && Knows(pair[(colon + 1)..]);
 
     private static bool IsBase64(string text) => System.Buffers.Text.Base64.IsValid(text);
 
@@ -68,15 +79,25 @@ internal static class ApiKeysMiddleware
     public static void UseApiKeys(this WebApplication app)
     {
         var keys = app.Services.GetRequiredService<ApiKeys>();
-        app.Use(async (context, next) =>
-        {
-            if (keys.Allows(context.Request))
+        app.Use(
+            async (context, next) =>
             {
-                await next(context);
-                return;
+                if (keys.Allows(context.Request))
+                {
+                    await next(context);
+                    return;
+                }
+                context.Response.Headers.WWWAuthenticate = ApiKeys.IsForBrowsers(context.Request.Path)
+                    ? "Basic realm=\"Temper, with a key as the password\""
+                    : "Bearer";
+                await Problems
+                    .Of(
+                        StatusCodes.Status401Unauthorized,
+                        "A key is needed.",
+                        "Send one of the configured keys as `Authorization: Bearer KEY`."
+                    )
+                    .ExecuteAsync(context);
             }
-            context.Response.Headers.WWWAuthenticate = ApiKeys.IsForBrowsers(context.Request.Path) ? "Basic realm=\"Temper, with a key as the password\"" : "Bearer";
-            await Problems.Of(StatusCodes.Status401Unauthorized, "A key is needed.", "Send one of the configured keys as `Authorization: Bearer KEY`.").ExecuteAsync(context);
-        });
+        );
     }
 }

@@ -10,12 +10,19 @@ internal sealed class DatabaseOutage(ILogger<DatabaseOutage> log) : IExceptionHa
 
     public async ValueTask<bool> TryHandleAsync(HttpContext context, Exception exception, CancellationToken cancellation)
     {
-        if (Outage.Behind(exception) is not { } cause) return false;
+        if (Outage.Behind(exception) is not { } cause)
+            return false;
         log.LogWarning("The database does not answer: {Reason}", cause.Message);
         context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
         context.Response.Headers.RetryAfter = RetryAfterSeconds.ToString();
         // Whatever the client says it accepts: an answer of another kind would be no answer.
-        await Problems.Of(StatusCodes.Status503ServiceUnavailable, "The database does not answer or cannot store.", "Try again. If this request was to change something, read it back first: its answer may be what was lost.").ExecuteAsync(context);
+        await Problems
+            .Of(
+                StatusCodes.Status503ServiceUnavailable,
+                "The database does not answer or cannot store.",
+                "Try again. If this request was to change something, read it back first: its answer may be what was lost."
+            )
+            .ExecuteAsync(context);
         return true;
     }
 }

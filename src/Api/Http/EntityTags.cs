@@ -14,13 +14,16 @@ internal static class EntityTags
 {
     /// <summary>Another build may show the same rows in another way.</summary>
     private static readonly string Build = string.Concat(
-        new[] { typeof(EntityTags), typeof(Json), typeof(JobSpec) }.Select(type => type.Module.ModuleVersionId.ToString("N")[..4]));
+        new[] { typeof(EntityTags), typeof(Json), typeof(JobSpec) }.Select(type => type.Module.ModuleVersionId.ToString("N")[..4])
+    );
 
     /// <param name="version">Of the rows behind the answer.</param>
     public static string Of(long version) => $"\"{version:x}-{Build}\"";
 
     /// <summary>Of a short answer that has no version: of its content.</summary>
-    public static string Of<T>(T answer) where T : class => $"\"{Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(answer, Json.Options))[..12])}-{Build}\"";
+    public static string Of<T>(T answer)
+        where T : class =>
+        $"\"{Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(answer, Json.Options))[..12])}-{Build}\"";
 
     public static StatusCodeHttpResult NotModified { get; } = TypedResults.StatusCode(StatusCodes.Status304NotModified);
 
@@ -32,9 +35,13 @@ internal static class EntityTags
     {
         var response = request.HttpContext.Response.Headers;
         (response.ETag, response.CacheControl) = (tag, "no-cache"); // to be kept, and asked for again each time
-        if (!request.HasIfNoneMatch()) return false;
-        if (request.Headers.IfNoneMatch == tag) return true;
+        if (!request.HasIfNoneMatch())
+            return false;
+        if (request.Headers.IfNoneMatch == tag)
+            return true;
         var ours = EntityTagHeaderValue.Parse(tag);
-        return request.GetTypedHeaders().IfNoneMatch.Any(theirs => theirs.Equals(EntityTagHeaderValue.Any) || theirs.Compare(ours, useStrongComparison: false));
+        return request
+            .GetTypedHeaders()
+            .IfNoneMatch.Any(theirs => theirs.Equals(EntityTagHeaderValue.Any) || theirs.Compare(ours, useStrongComparison: false));
     }
 }

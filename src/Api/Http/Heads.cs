@@ -9,17 +9,23 @@ internal static class Heads
     /// </summary>
     public static void UseHeads(this WebApplication app)
     {
-        app.Use((context, next) =>
-        {
-            if (!HttpMethods.IsHead(context.Request.Method)) return next(context);
-            (context.Items[typeof(Heads)], context.Request.Method) = (true, HttpMethods.Get);
-            return next(context);
-        });
+        app.Use(
+            (context, next) =>
+            {
+                if (!HttpMethods.IsHead(context.Request.Method))
+                    return next(context);
+                (context.Items[typeof(Heads)], context.Request.Method) = (true, HttpMethods.Get);
+                return next(context);
+            }
+        );
         app.UseRouting();
-        app.Use((context, next) =>
-        {
-            if (context.Items.ContainsKey(typeof(Heads)) && context.GetEndpoint() is not null) context.Request.Method = HttpMethods.Head;
-            return next(context);
-        });
+        app.Use(
+            (context, next) =>
+            {
+                if (context.Items.ContainsKey(typeof(Heads)) && context.GetEndpoint() is not null)
+                    context.Request.Method = HttpMethods.Head;
+                return next(context);
+            }
+        );
     }
 }

@@ -9,18 +9,26 @@ internal static class HostNames
 {
     private static readonly string[] Ours = ["localhost", "127.0.0.1", "[::1]"];
 
-    private static IResult Refusal => Problems.Invalid(
-        "Another host was asked for.", new() { ["host"] = [$"must be one of {string.Join(", ", Ours)} while no keys are configured"] });
+    private static IResult Refusal =>
+        Problems.Invalid(
+            "Another host was asked for.",
+            new() { ["host"] = [$"must be one of {string.Join(", ", Ours)} while no keys are configured"] }
+        );
 
     public static void UseHostNames(this WebApplication app)
     {
-        if (app.Services.GetRequiredService<ApiKeys>().Any) return;
-        app.Use(async (context, next) =>
-        {
-            // HTTP/1.0 needs no Host; a browser always sends one.
-            var host = context.Request.Host;
-            if (!host.HasValue || Ours.Contains(host.Host, StringComparer.OrdinalIgnoreCase)) await next(context);
-            else await Refusal.ExecuteAsync(context);
-        });
+        if (app.Services.GetRequiredService<ApiKeys>().Any)
+            return;
+        app.Use(
+            async (context, next) =>
+            {
+                // HTTP/1.0 needs no Host; a browser always sends one.
+                var host = context.Request.Host;
+                if (!host.HasValue || Ours.Contains(host.Host, StringComparer.OrdinalIgnoreCase))
+                    await next(context);
+                else
+                    await Refusal.ExecuteAsync(context);
+            }
+        );
     }
 }

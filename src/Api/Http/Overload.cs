@@ -13,9 +13,14 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
     private const int AtOnce = 64;
 
     /// <summary>Of one client, so that it alone cannot take all.</summary>
-    private const int OfOneClient = 48, Waiting = 1000;
+    private const int OfOneClient = 48,
+        Waiting = 1000;
 
-    private const int ReportsWaiting = 16, ReportWaitSeconds = 10, DashboardAtOnce = 8, DashboardWaiting = 100, RetryAfterSeconds = 1;
+    private const int ReportsWaiting = 16,
+        ReportWaitSeconds = 10,
+        DashboardAtOnce = 8,
+        DashboardWaiting = 100,
+        RetryAfterSeconds = 1;
 
     /// <summary>A report takes two threads for a second or more: more at once than there are cores for would only wait.</summary>
     public static int ReportsAtOnce { get; } = Math.Max(1, Environment.ProcessorCount / 2);
@@ -36,8 +41,10 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
     public async Task LimitDashboardAsync(HttpContext context, RequestDelegate next)
     {
         using var lease = await dashboard.AcquireAsync(context, cancellationToken: context.RequestAborted);
-        if (lease.IsAcquired) await next(context);
-        else await Refusal(context).ExecuteAsync(context);
+        if (lease.IsAcquired)
+            await next(context);
+        else
+            await Refusal(context).ExecuteAsync(context);
     }
 
     /// <summary>Waits for the turn of a report, for some seconds at most.</summary>
@@ -49,7 +56,8 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
         try
         {
             var lease = await reports.AcquireAsync(context, cancellationToken: limit.Token);
-            if (lease.IsAcquired) return lease;
+            if (lease.IsAcquired)
+                return lease;
             lease.Dispose();
             return null;
         }
@@ -63,13 +71,16 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
     {
         context.Response.Headers.RetryAfter = ReportWaitSeconds.ToString();
         return Problems.Of(
-            StatusCodes.Status503ServiceUnavailable, "Too many reports are being computed.",
-            $"A report waits for its turn for {ReportWaitSeconds} s at most, and {ReportsWaiting} of a client may wait. Try again.");
+            StatusCodes.Status503ServiceUnavailable,
+            "Too many reports are being computed.",
+            $"A report waits for its turn for {ReportWaitSeconds} s at most, and {ReportsWaiting} of a client may wait. Try again."
+        );
     }
 
     public void Dispose()
     {
-        foreach (var limiter in new[] { work, reports, dashboard }) limiter.Dispose();
+        foreach (var limiter in new[] { work, reports, dashboard })
+            limiter.Dispose();
     }
 
     private static ProblemHttpResult Refusal(HttpContext context)
@@ -82,11 +93,20 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
     private static PartitionedRateLimiter<HttpContext> Limiter(ApiKeys keys, int ofOneClient, int ofAll, int waiting) =>
         PartitionedRateLimiter.CreateChained(
             PartitionedRateLimiter.Create<HttpContext, string>(context =>
-                RateLimitPartition.GetConcurrencyLimiter(keys.ClientOf(context), _ => Options(ofOneClient, waiting))),
-            PartitionedRateLimiter.Create<HttpContext, bool>(_ => RateLimitPartition.GetConcurrencyLimiter(true, _ => Options(ofAll, waiting))));
+                RateLimitPartition.GetConcurrencyLimiter(keys.ClientOf(context), _ => Options(ofOneClient, waiting))
+            ),
+            PartitionedRateLimiter.Create<HttpContext, bool>(_ =>
+                RateLimitPartition.GetConcurrencyLimiter(true, _ => Options(ofAll, waiting))
+            )
+        );
 
     private static ConcurrencyLimiterOptions Options(int atOnce, int waiting) =>
-        new() { PermitLimit = atOnce, QueueLimit = waiting, QueueProcessingOrder = QueueProcessingOrder.OldestFirst };
+        new()
+        {
+            PermitLimit = atOnce,
+            QueueLimit = waiting,
+            QueueProcessingOrder = QueueProcessingOrder.OldestFirst,
+        };
 }
 
 /// <summary>An answer that takes long to compute. It waits for its turn when the request's other work is done.</summary>

@@ -6,11 +6,20 @@ namespace Temper.Api.Http;
 internal static class Paging
 {
     /// <returns>The size of a page, and only what comes before this place in the order; not to be used where it has added errors.</returns>
-    public static (int Size, long? Before) Read(string? limit, string? cursor, int byDefault, int largest, Dictionary<string, string[]> errors)
+    public static (int Size, long? Before) Read(
+        string? limit,
+        string? cursor,
+        int byDefault,
+        int largest,
+        Dictionary<string, string[]> errors
+    )
     {
         var size = byDefault;
         long before = default;
-        if (limit is not null && !(int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out size) && size >= 1 && size <= largest))
+        if (
+            limit is not null
+            && !(int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out size) && size >= 1 && size <= largest)
+        )
             errors["limit"] = [$"must be a whole number from 1 to {largest}; got {limit}"];
         if (cursor is not null && !long.TryParse(cursor, NumberStyles.None, CultureInfo.InvariantCulture, out before))
             errors["cursor"] = ["must be the `next` of an earlier page"];

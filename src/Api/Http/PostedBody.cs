@@ -21,10 +21,13 @@ internal sealed record PostedBody(ReadOnlyMemory<byte> Bytes, ProblemHttpResult?
         var request = context.Request;
         var (kept, length) = (new MemoryStream(), 0L);
         var buffer = new byte[16 << 10];
-        for (int read; (read = await request.Body.ReadAsync(buffer, context.RequestAborted)) > 0;)
-            if ((length += read) <= LargestBody) kept.Write(buffer, 0, read);
-        if (!request.HasJsonContentType()) return new(default, Problems.Refused(StatusCodes.Status415UnsupportedMediaType));
-        if (length > LargestBody) return new(default, Problems.Refused(StatusCodes.Status413PayloadTooLarge));
+        for (int read; (read = await request.Body.ReadAsync(buffer, context.RequestAborted)) > 0; )
+            if ((length += read) <= LargestBody)
+                kept.Write(buffer, 0, read);
+        if (!request.HasJsonContentType())
+            return new(default, Problems.Refused(StatusCodes.Status415UnsupportedMediaType));
+        if (length > LargestBody)
+            return new(default, Problems.Refused(StatusCodes.Status413PayloadTooLarge));
         return new(WithoutByteOrderMark(kept.ToArray()), null);
     }
 

@@ -7,10 +7,18 @@ namespace Temper.Api.Http;
 /// <summary>RFC 9457 answers, in one shape: what is wrong, and under `errors` each wrong field with what it may hold.</summary>
 internal static class Problems
 {
-    public static ProblemHttpResult Of(int status, string title, string detail) => TypedResults.Problem(detail: detail, statusCode: status, title: title);
+    public static ProblemHttpResult Of(int status, string title, string detail) =>
+        TypedResults.Problem(detail: detail, statusCode: status, title: title);
 
     public static ProblemHttpResult Invalid(string title, Dictionary<string, string[]> errors) =>
-        TypedResults.Problem(new HttpValidationProblemDetails(errors) { Status = StatusCodes.Status400BadRequest, Title = title, Detail = $"Wrong: {string.Join(", ", errors.Keys)}." });
+        TypedResults.Problem(
+            new HttpValidationProblemDetails(errors)
+            {
+                Status = StatusCodes.Status400BadRequest,
+                Title = title,
+                Detail = $"Wrong: {string.Join(", ", errors.Keys)}.",
+            }
+        );
 
     public static ProblemHttpResult NoSuchJob(Guid id) => Of(StatusCodes.Status404NotFound, "No such job.", $"There is no job {id}.");
 
@@ -28,13 +36,21 @@ internal static class Problems
     /// <param name="known">Exactly: another case is another name.</param>
     public static void AddUnknownParameters(HttpRequest request, Dictionary<string, string[]> errors, params string[] known)
     {
-        if (!request.QueryString.HasValue) return;
+        if (!request.QueryString.HasValue)
+            return;
         var seen = new HashSet<string>();
         foreach (var parameter in new QueryStringEnumerable(request.QueryString.Value))
         {
             var name = parameter.DecodeName().ToString();
-            if (!known.Contains(name)) errors[name] = [known.Length == 0 ? "is not a parameter here; there are none" : $"is not a parameter here; known are {string.Join(", ", known)}"];
-            else if (!seen.Add(name)) errors[name] = ["is given twice"];
+            if (!known.Contains(name))
+                errors[name] =
+                [
+                    known.Length == 0
+                        ? "is not a parameter here; there are none"
+                        : $"is not a parameter here; known are {string.Join(", ", known)}",
+                ];
+            else if (!seen.Add(name))
+                errors[name] = ["is given twice"];
         }
     }
 
@@ -50,6 +66,7 @@ internal static class Problems
             StatusCodes.Status415UnsupportedMediaType => ("content-type", "must be application/json"),
             _ => default,
         };
-        if (part is not null) context.ProblemDetails.Extensions["errors"] = new Dictionary<string, string[]> { [part] = [message] };
+        if (part is not null)
+            context.ProblemDetails.Extensions["errors"] = new Dictionary<string, string[]> { [part] = [message] };
     }
 }

@@ -27,7 +27,8 @@ internal sealed class Reconnection(params NpgsqlDataSource[] pools)
         }
         catch (Exception e) when (Outage.IsBrokenConnection(e) && mayRepeat?.Invoke() != false)
         {
-            foreach (var pool in pools) pool.Clear();
+            foreach (var pool in pools)
+                pool.Clear();
             return await work();
         }
     }

@@ -6,21 +6,32 @@ namespace Temper.Api.Http;
 /// </summary>
 internal static class SameOrigin
 {
-    public static void UseSameOrigin(this WebApplication app) => app.Use(async (context, next) =>
-    {
-        if (IsSafe(context.Request.Method) || IsOurs(context.Request))
-        {
-            await next(context);
-            return;
-        }
-        await Problems.Of(StatusCodes.Status403Forbidden, "Another site sent this.", "A web page may send requests that change something only to the site that it is part of.").ExecuteAsync(context);
-    });
+    public static void UseSameOrigin(this WebApplication app) =>
+        app.Use(
+            async (context, next) =>
+            {
+                if (IsSafe(context.Request.Method) || IsOurs(context.Request))
+                {
+                    await next(context);
+                    return;
+                }
+                await Problems
+                    .Of(
+                        StatusCodes.Status403Forbidden,
+                        "Another site sent this.",
+                        "A web page may send requests that change something only to the site that it is part of."
+                    )
+                    .ExecuteAsync(context);
+            }
+        );
 
     private static bool IsSafe(string method) => HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method);
 
     private static bool IsOurs(HttpRequest request)
     {
-        if (request.Headers["Sec-Fetch-Site"].ToString() is { Length: > 0 } site) return site is "same-origin" or "none";
-        return request.Headers.Origin.ToString() is not { Length: > 0 } origin || string.Equals(origin, $"{request.Scheme}://{request.Host}", StringComparison.OrdinalIgnoreCase);
+        if (request.Headers["Sec-Fetch-Site"].ToString() is { Length: > 0 } site)
+            return site is "same-origin" or "none";
+        return request.Headers.Origin.ToString() is not { Length: > 0 } origin
+            || string.Equals(origin, $"{request.Scheme}://{request.Host}", StringComparison.OrdinalIgnoreCase);
     }
 }

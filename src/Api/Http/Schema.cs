@@ -14,7 +14,8 @@ internal sealed class Schema(NpgsqlDataSource database, ILogger<Schema> log) : B
     /// <exception cref="NpgsqlException">The database is not there yet.</exception>
     public void ThrowUnlessCurrent()
     {
-        if (!isCurrent) throw new NpgsqlException("The schema waits for the database.", new TimeoutException());
+        if (!isCurrent)
+            throw new NpgsqlException("The schema waits for the database.", new TimeoutException());
     }
 
     protected override async Task ExecuteAsync(CancellationToken stopping)
@@ -40,10 +41,13 @@ internal static class SchemaExtensions
     public static void UseSchema(this IApplicationBuilder app)
     {
         var schema = app.ApplicationServices.GetRequiredService<Schema>();
-        app.Use(next => context =>
-        {
-            if (!context.Request.Path.StartsWithSegments("/health")) schema.ThrowUnlessCurrent();
-            return next(context);
-        });
+        app.Use(next =>
+            context =>
+            {
+                if (!context.Request.Path.StartsWithSegments("/health"))
+                    schema.ThrowUnlessCurrent();
+                return next(context);
+            }
+        );
     }
 }

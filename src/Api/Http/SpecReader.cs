@@ -9,10 +9,13 @@ namespace Temper.Api.Http;
 /// <summary>Reads a JSON object field by field, so that one answer names every wrong field and what it may hold.</summary>
 /// <param name="what">Such as `a job spec`.</param>
 /// <param name="allowed">By a field's name what it may hold: completes the sentence "must be …".</param>
-internal sealed class SpecReader<T>(string what, Func<string, string> allowed) where T : class
+internal sealed class SpecReader<T>(string what, Func<string, string> allowed)
+    where T : class
 {
     private static readonly JsonTypeInfo Type = Json.Options.GetTypeInfo(typeof(T));
-    private static readonly Dictionary<string, JsonPropertyInfo> Fields = Type.Properties.Where(field => field.Set is not null).ToDictionary(field => field.Name);
+    private static readonly Dictionary<string, JsonPropertyInfo> Fields = Type
+        .Properties.Where(field => field.Set is not null)
+        .ToDictionary(field => field.Name);
 
     /// <summary>Reads a field's value: whether it could, else with errors of its own where those say more.</summary>
     public delegate bool FieldReader(JsonElement value, SpecErrors errors, out object? read);
@@ -39,12 +42,16 @@ internal sealed class SpecReader<T>(string what, Func<string, string> allowed) w
         foreach (var property in root.EnumerateObject())
         {
             var name = NameOf(property);
-            if (!Fields.TryGetValue(name, out var field)) errors.Add(path + name, $"is not a field of {what}; its fields are {string.Join(", ", Fields.Keys)}");
-            else if (!given.TryAdd(name, property.Value)) errors.Add(path + name, "is given twice");
-            else if (!TrySet(spec, field, property.Value, errors) && !errors.HasWithin(path + name)) errors.Add(path + name, $"must be {allowed(name)}; got {SpecErrors.Shown(property.Value)}");
+            if (!Fields.TryGetValue(name, out var field))
+                errors.Add(path + name, $"is not a field of {what}; its fields are {string.Join(", ", Fields.Keys)}");
+            else if (!given.TryAdd(name, property.Value))
+                errors.Add(path + name, "is given twice");
+            else if (!TrySet(spec, field, property.Value, errors) && !errors.HasWithin(path + name))
+                errors.Add(path + name, $"must be {allowed(name)}; got {SpecErrors.Shown(property.Value)}");
         }
         foreach (var (name, field) in Fields)
-            if (field.IsRequired && !given.ContainsKey(name) && !NotRequired.Contains(name)) errors.Add(path + name, $"is required: {allowed(name)}");
+            if (field.IsRequired && !given.ContainsKey(name) && !NotRequired.Contains(name))
+                errors.Add(path + name, $"is required: {allowed(name)}");
         return spec;
     }
 
@@ -63,22 +70,27 @@ internal sealed class SpecReader<T>(string what, Func<string, string> allowed) w
 
     private bool TrySet(T spec, JsonPropertyInfo field, JsonElement value, SpecErrors errors)
     {
-        if (value.ValueKind == JsonValueKind.Null && !field.IsSetNullable) return false;
+        if (value.ValueKind == JsonValueKind.Null && !field.IsSetNullable)
+            return false;
         if (Special.TryGetValue(field.Name, out var read) && value.ValueKind != JsonValueKind.Null)
         {
-            if (!read(value, errors, out var special)) return false;
+            if (!read(value, errors, out var special))
+                return false;
             field.Set!(spec, special);
             return true;
         }
         try
         {
             // jsonb knows no −0, and the same spec must read the same from there.
-            field.Set!(spec, value.Deserialize(field.PropertyType, Json.Options) switch
-            {
-                double number => number + 0.0,
-                IReadOnlyList<double> numbers => (double[])[.. numbers.Select(number => number + 0.0)],
-                var other => other,
-            });
+            field.Set!(
+                spec,
+                value.Deserialize(field.PropertyType, Json.Options) switch
+                {
+                    double number => number + 0.0,
+                    IReadOnlyList<double> numbers => (double[])[.. numbers.Select(number => number + 0.0)],
+                    var other => other,
+                }
+            );
             return true;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException) // the latter two: half a surrogate pair in a text
@@ -101,7 +113,8 @@ internal sealed class SpecErrors
     public bool Has(string field) => byField.ContainsKey(field);
 
     /// <summary>Whether the field or a field of it is wrong.</summary>
-    public bool HasWithin(string field) => byField.Keys.Any(wrong => wrong == field || wrong.StartsWith($"{field}.", StringComparison.Ordinal));
+    public bool HasWithin(string field) =>
+        byField.Keys.Any(wrong => wrong == field || wrong.StartsWith($"{field}.", StringComparison.Ordinal));
 
     public Dictionary<string, string[]> ByField() => byField.ToDictionary(error => error.Key, error => error.Value.ToArray());
 
@@ -140,7 +153,8 @@ internal sealed class SpecErrors
         try
         {
             while (reader.Read())
-                if (reader is { TokenType: JsonTokenType.PropertyName, CurrentDepth: 1 }) last = reader.GetString()!;
+                if (reader is { TokenType: JsonTokenType.PropertyName, CurrentDepth: 1 })
+                    last = reader.GetString()!;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

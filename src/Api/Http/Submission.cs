@@ -12,18 +12,28 @@ internal static class Submission
     /// <returns>Null when header and query are right.</returns>
     public static ProblemHttpResult? Refusal(HttpRequest request, string? validateOnly, string? key)
     {
-        if (WrongKey(key) is { } wrong) return wrong;
+        if (WrongKey(key) is { } wrong)
+            return wrong;
         var errors = new Dictionary<string, string[]>();
         Problems.AddUnknownParameters(request, errors, "validateOnly");
-        if (validateOnly is not (null or "true" or "false")) errors.TryAdd("validateOnly", [$"must be true or false; got {validateOnly}"]);
+        if (validateOnly is not (null or "true" or "false"))
+            errors.TryAdd("validateOnly", [$"must be true or false; got {validateOnly}"]);
         return errors.Count > 0 ? Problems.Invalid("The query is wrong.", errors) : null;
     }
 
     /// <returns>Null when the Idempotency-Key is absent or right.</returns>
-    public static ProblemHttpResult? WrongKey(string? key) => key is null || (key.Length is >= 1 and <= LongestKey && key.All(c => c is > ' ' and <= '~'))
-        ? null
-        : Problems.Invalid("The header is wrong.", new() { ["idempotency-key"] = [$"must be 1 to {LongestKey} visible ASCII characters, such as a UUID"] });
+    public static ProblemHttpResult? WrongKey(string? key) =>
+        key is null || (key.Length is >= 1 and <= LongestKey && key.All(c => c is > ' ' and <= '~'))
+            ? null
+            : Problems.Invalid(
+                "The header is wrong.",
+                new() { ["idempotency-key"] = [$"must be 1 to {LongestKey} visible ASCII characters, such as a UUID"] }
+            );
 
-    public static ProblemHttpResult KeyUsedForAnother(string what) => Problems.Of(
-        StatusCodes.Status422UnprocessableEntity, "The Idempotency-Key was used for another spec.", $"{what} was submitted with this key and a different spec. Send a new key for a new one.");
+    public static ProblemHttpResult KeyUsedForAnother(string what) =>
+        Problems.Of(
+            StatusCodes.Status422UnprocessableEntity,
+            "The Idempotency-Key was used for another spec.",
+            $"{what} was submitted with this key and a different spec. Send a new key for a new one."
+        );
 }

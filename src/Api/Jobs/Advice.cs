@@ -20,17 +20,31 @@ internal static class Advice
     {
         var smoothing = spec.LabelSmoothing();
         var model = Json.Name(spec.Model);
-        var rows = await db.Database.SqlQuery<Row>(
-            $"""
-            SELECT (spec->>'epsilon')::float8 AS "Epsilon", spec->>'smoothing' = 'uniform' AS "IsUniform",
-                   (result->>'testAccuracy')::float8 AS "Accuracy", (result->>'testSignedGap')::float8 AS "SignedGap"
-            FROM (SELECT sequence, spec, result FROM jobs WHERE dataset = {spec.Dataset} AND state = 'succeeded' ORDER BY sequence DESC LIMIT {MostLookedAt}) latest
-            WHERE spec->>'model' = {model} AND (spec->>'labelNoise')::float8 = {spec.LabelNoise}
-              AND result->>'testAccuracy' IS NOT NULL AND result->>'testSignedGap' IS NOT NULL
-            ORDER BY sequence DESC LIMIT 100
-            """).ToListAsync(cancellation);
-        var advice = SmoothingAdvice.Of(smoothing, spec.LabelNoise, [.. rows.Select(row => new EarlierJob(
-            LabelSmoothing.Of(row.IsUniform ? SmoothingConvention.Uniform : SmoothingConvention.Others, row.Epsilon, smoothing.Classes).EpsilonUniform, row.Accuracy, row.SignedGap))]);
+        var rows = await db
+            .Database.SqlQuery<Row>(
+                $"""
+                SELECT (spec->>'epsilon')::float8 AS "Epsilon", spec->>'smoothing' = 'uniform' AS "IsUniform",
+                       (result->>'testAccuracy')::float8 AS "Accuracy", (result->>'testSignedGap')::float8 AS "SignedGap"
+                FROM (SELECT sequence, spec, result FROM jobs WHERE dataset = {spec.Dataset} AND state = 'succeeded' ORDER BY sequence DESC LIMIT {MostLookedAt}) latest
+                WHERE spec->>'model' = {model} AND (spec->>'labelNoise')::float8 = {spec.LabelNoise}
+                  AND result->>'testAccuracy' IS NOT NULL AND result->>'testSignedGap' IS NOT NULL
+                ORDER BY sequence DESC LIMIT 100
+                """
+            )
+            .ToListAsync(cancellation);
+        var advice = SmoothingAdvice.Of(
+            smoothing,
+            spec.LabelNoise,
+            [
+                .. rows.Select(row => new EarlierJob(
+                    LabelSmoothing
+                        .Of(row.IsUniform ? SmoothingConvention.Uniform : SmoothingConvention.Others, row.Epsilon, smoothing.Classes)
+                        .EpsilonUniform,
+                    row.Accuracy,
+                    row.SignedGap
+                )),
+            ]
+        );
         return advice with { Warnings = [.. advice.Warnings, .. await WarningsAsync(db, spec, cancellation)] };
     }
 
@@ -39,13 +53,15 @@ internal static class Advice
         var warnings = new List<string>();
         if (spec.Augmentation == AugmentationName.CropFlip && DatasetCatalog.Find(spec.Dataset)!.Characters)
             warnings.Add(
-                $"cropFlip mirrors half of the images, and a mirrored character of {spec.Dataset} is another or none. " +
-                "Use shift, which only moves them.");
+                $"cropFlip mirrors half of the images, and a mirrored character of {spec.Dataset} is another or none. "
+                    + "Use shift, which only moves them."
+            );
         if (!await IsServedAsync(db, spec, cancellation))
             warnings.Add("No worker alive now has a CUDA device: the job waits until one comes.");
         return warnings;
     }
 
     private static async Task<bool> IsServedAsync(TemperDb db, JobSpec spec, CancellationToken cancellation) =>
-        spec.Device != DeviceName.Cuda || await db.Workers.Where(WorkerRow.IsAlive).AnyAsync(worker => worker.Device == "cuda", cancellation);
+        spec.Device != DeviceName.Cuda
+        || await db.Workers.Where(WorkerRow.IsAlive).AnyAsync(worker => worker.Device == "cuda", cancellation);
 }

@@ -25,12 +25,30 @@ public sealed record AttemptsResponse(IReadOnlyList<AttemptResponse> Items)
 /// <param name="Note">What to know of it beside how it ended, such as that it began anew; null where there is nothing to say.</param>
 /// <param name="ErrorOutput">The last lines its runner wrote on standard error; null without any.</param>
 public sealed record AttemptResponse(
-    int Attempt, string Worker, AttemptOutcome? Outcome, string? Reason,
-    DateTimeOffset ClaimedAt, DateTimeOffset? TrainingStartedAt, DateTimeOffset? EndedAt, string? Note, string? ErrorOutput)
+    int Attempt,
+    string Worker,
+    AttemptOutcome? Outcome,
+    string? Reason,
+    DateTimeOffset ClaimedAt,
+    DateTimeOffset? TrainingStartedAt,
+    DateTimeOffset? EndedAt,
+    string? Note,
+    string? ErrorOutput
+)
 {
-    internal static AttemptResponse Of(AttemptRow attempt) => new(
-        attempt.Attempt, attempt.Worker, attempt.Outcome, attempt.Reason, attempt.ClaimedAt, attempt.TrainingStartedAt, attempt.EndedAt, attempt.Note, attempt.ErrorOutput);
+    internal static AttemptResponse Of(AttemptRow attempt) =>
+        new(
+            attempt.Attempt,
+            attempt.Worker,
+            attempt.Outcome,
+            attempt.Reason,
+            attempt.ClaimedAt,
+            attempt.TrainingStartedAt,
+            attempt.EndedAt,
+            attempt.Note,
+            attempt.ErrorOutput
+        );
 
-    internal static AttemptResponse UnderWay(JobRow job) => new(
-        job.Attempt, job.Worker!.Name, null, null, job.ClaimedAt!.Value, job.TrainingStartedAt, null, job.AttemptNote, null);
+    internal static AttemptResponse UnderWay(JobRow job) =>
+        new(job.Attempt, job.Worker!.Name, null, null, job.ClaimedAt!.Value, job.TrainingStartedAt, null, job.AttemptNote, null);
 }

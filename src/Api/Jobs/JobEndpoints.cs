@@ -20,9 +20,16 @@ public sealed record JobPage(IReadOnlyList<JobResponse> Items, string? Next, str
 {
     internal static JobPage Of(IReadOnlyList<(Guid Id, JobRow? Job)> jobs, string? next)
     {
-        var shown = jobs.Select(one => (one.Id, Response: one.Job is { } job && DatasetCatalog.Find(job.Spec.Dataset) is not null ? JobResponse.Of(job) : null)).ToList();
+        var shown = jobs.Select(one =>
+                (one.Id, Response: one.Job is { } job && DatasetCatalog.Find(job.Spec.Dataset) is not null ? JobResponse.Of(job) : null)
+            )
+            .ToList();
         var unread = shown.Where(one => one.Response is null).Select(one => one.Id).ToList();
-        return new([.. shown.Select(one => one.Response).OfType<JobResponse>()], next, unread.Count == 0 ? null : $"Left out, for this build cannot read them: {string.Join(", ", unread)}.");
+        return new(
+            [.. shown.Select(one => one.Response).OfType<JobResponse>()],
+            next,
+            unread.Count == 0 ? null : $"Left out, for this build cannot read them: {string.Join(", ", unread)}."
+        );
     }
 }
 
@@ -43,20 +50,16 @@ internal static class JobEndpoints
             .ProducesProblem(StatusCodes.Status422UnprocessableEntity)
             .ProducesProblem(StatusCodes.Status429TooManyRequests);
 
-        jobs.MapGet("/", ListAsync)
-            .ProducesValidationProblem();
+        jobs.MapGet("/", ListAsync).ProducesValidationProblem();
 
-        jobs.MapGet("/{id:guid}", FindAsync)
-            .Produces(StatusCodes.Status304NotModified)
-            .ProducesProblem(StatusCodes.Status404NotFound);
+        jobs.MapGet("/{id:guid}", FindAsync).Produces(StatusCodes.Status304NotModified).ProducesProblem(StatusCodes.Status404NotFound);
 
         jobs.MapGet("/{id:guid}/metrics", MetricsAsync)
             .Produces(StatusCodes.Status304NotModified)
             .ProducesValidationProblem()
             .ProducesProblem(StatusCodes.Status404NotFound);
 
-        jobs.MapGet("/{id:guid}/attempts", AttemptsAsync)
-            .ProducesProblem(StatusCodes.Status404NotFound);
+        jobs.MapGet("/{id:guid}/attempts", AttemptsAsync).ProducesProblem(StatusCodes.Status404NotFound);
 
         jobs.MapVerbs();
         jobs.MapPinning();
@@ -64,18 +67,33 @@ internal static class JobEndpoints
     }
 
     private static async Task<Results<Accepted<JobResponse>, Ok<CheckedSpecResponse>, ProblemHttpResult>> SubmitAsync(
-        HttpRequest request, PostedBody body, TemperDb db, QueueLimit limit, [FromQuery, Description("true: check the spec, answer 200 and store nothing.")] string? validateOnly, [FromHeader(Name = "Idempotency-Key")] string? key, CancellationToken cancellation)
+        HttpRequest request,
+        PostedBody body,
+        TemperDb db,
+        QueueLimit limit,
+        [FromQuery, Description("true: check the spec, answer 200 and store nothing.")] string? validateOnly,
+        [FromHeader(Name = "Idempotency-Key")] string? key,
+        CancellationToken cancellation
+    )
     {
-        if (Submission.Refusal(request, validateOnly, key) is { } wrong) return wrong;
-        if (body.Refusal is { } refusal) return refusal;
-        if (JobSpecReader.Read(body.Bytes, out var errors) is not { } spec) return Problems.Invalid("The job spec is wrong.", errors);
-        if (validateOnly == "true") return TypedResults.Ok(new CheckedSpecResponse(spec, TargetsResponse.Of(spec), await Advice.ForAsync(db, spec, cancellation)));
+        if (Submission.Refusal(request, validateOnly, key) is { } wrong)
+            return wrong;
+        if (body.Refusal is { } refusal)
+            return refusal;
+        if (JobSpecReader.Read(body.Bytes, out var errors) is not { } spec)
+            return Problems.Invalid("The job spec is wrong.", errors);
+        if (validateOnly == "true")
+            return TypedResults.Ok(new CheckedSpecResponse(spec, TargetsResponse.Of(spec), await Advice.ForAsync(db, spec, cancellation)));
         using var place = await limit.TryTakePlacesAsync(1, cancellation);
-        if (place is null && (key is null || await JobQueue.FindByKeyAsync(db, key, cancellation) is null)) return limit.Refuse(request.HttpContext);
+        if (place is null && (key is null || await JobQueue.FindByKeyAsync(db, key, cancellation) is null))
+            return limit.Refuse(request.HttpContext);
         // Before the job is stored: who is told of a failure must not find it stored.
         var advice = await Advice.ForAsync(db, spec, cancellation);
-        if (key is null) Reconnection.BeginUnrepeatableWrite(request.HttpContext);
-        var (job, wasThere) = key is null ? (await JobQueue.SubmitAsync(db, spec, cancellation), false) : await JobQueue.SubmitOnceAsync(db, spec, key, cancellation);
+        if (key is null)
+            Reconnection.BeginUnrepeatableWrite(request.HttpContext);
+        var (job, wasThere) = key is null
+            ? (await JobQueue.SubmitAsync(db, spec, cancellation), false)
+            : await JobQueue.SubmitOnceAsync(db, spec, key, cancellation);
         if (wasThere && (job.Reproduces is not null || Json.Write(job.Spec) != Json.Write(spec)))
             return Submission.KeyUsedForAnother($"Job {job.Id}");
         var response = JobResponse.Of(job) with { Advice = advice };
@@ -83,42 +101,76 @@ internal static class JobEndpoints
     }
 
     private static async Task<Results<Ok<JobPage>, ProblemHttpResult>> ListAsync(
-        HttpRequest request, TemperDb db, JobReader reader, [AsParameters] JobFilter filter, CancellationToken cancellation)
+        HttpRequest request,
+        TemperDb db,
+        JobReader reader,
+        [AsParameters] JobFilter filter,
+        CancellationToken cancellation
+    )
     {
-        if (filter.Errors(request) is { Count: > 0 } errors) return Problems.Invalid("The query is wrong.", errors);
+        if (filter.Errors(request) is { Count: > 0 } errors)
+            return Problems.Invalid("The query is wrong.", errors);
 
         // One more than the page tells whether another page follows.
-        var found = await filter.Apply(db.Jobs).Select(job => new { job.Id, job.Sequence }).Take(filter.PageSize + 1).ToListAsync(cancellation);
+        var found = await filter
+            .Apply(db.Jobs)
+            .Select(job => new { job.Id, job.Sequence })
+            .Take(filter.PageSize + 1)
+            .ToListAsync(cancellation);
         var page = found.Take(filter.PageSize).ToList();
         var next = found.Count > page.Count ? page[^1].Sequence.ToString(CultureInfo.InvariantCulture) : null;
         return TypedResults.Ok(JobPage.Of(await reader.ListAsync([.. page.Select(job => job.Id)]), next));
     }
 
     private static async Task<Results<Ok<JobResponse>, StatusCodeHttpResult, ProblemHttpResult>> FindAsync(
-        HttpRequest request, JobReader reader, JobVersions versions, Guid id)
+        HttpRequest request,
+        JobReader reader,
+        JobVersions versions,
+        Guid id
+    )
     {
-        if (request.HasIfNoneMatch() && await versions.FindAsync(id) is { } known && request.IsKnownAs(EntityTags.Of(known.Job))) return EntityTags.NotModified;
-        if (await reader.FindAsync(id) is not var (job, version)) return Problems.NoSuchJob(id);
+        if (request.HasIfNoneMatch() && await versions.FindAsync(id) is { } known && request.IsKnownAs(EntityTags.Of(known.Job)))
+            return EntityTags.NotModified;
+        if (await reader.FindAsync(id) is not var (job, version))
+            return Problems.NoSuchJob(id);
         return request.IsKnownAs(EntityTags.Of(version)) ? EntityTags.NotModified : TypedResults.Ok(JobResponse.Of(job));
     }
 
     private static async Task<Results<Ok<MetricsResponse>, StatusCodeHttpResult, ProblemHttpResult>> MetricsAsync(
-        HttpRequest request, JobReader reader, JobVersions versions, Guid id, [FromQuery] string? since)
+        HttpRequest request,
+        JobReader reader,
+        JobVersions versions,
+        Guid id,
+        [FromQuery] string? since
+    )
     {
         var (errors, after) = (new Dictionary<string, string[]>(), 0);
         Problems.AddUnknownParameters(request, errors, "since");
-        if (since is not null && !int.TryParse(since, NumberStyles.None, CultureInfo.InvariantCulture, out after)) errors.TryAdd("since", [$"must be a whole number from 0: only later epochs are given; got {since}"]);
-        if (errors.Count > 0) return Problems.Invalid("The query is wrong.", errors);
+        if (since is not null && !int.TryParse(since, NumberStyles.None, CultureInfo.InvariantCulture, out after))
+            errors.TryAdd("since", [$"must be a whole number from 0: only later epochs are given; got {since}"]);
+        if (errors.Count > 0)
+            return Problems.Invalid("The query is wrong.", errors);
         // The version first: should an epoch come in between, it is the older one, and the next request gets them again.
-        if (await versions.FindAsync(id) is not { } version) return Problems.NoSuchJob(id);
-        if (after == 0 && request.IsKnownAs(EntityTags.Of(version.Metrics))) return EntityTags.NotModified;
+        if (await versions.FindAsync(id) is not { } version)
+            return Problems.NoSuchJob(id);
+        if (after == 0 && request.IsKnownAs(EntityTags.Of(version.Metrics)))
+            return EntityTags.NotModified;
         var metrics = new MetricsResponse(await reader.MetricsAsync(id, after));
         // The version counts all epochs, and these may be the same as before.
         return after > 0 && request.IsKnownAs(EntityTags.Of(metrics)) ? EntityTags.NotModified : TypedResults.Ok(metrics);
     }
 
-    private static async Task<Results<Ok<AttemptsResponse>, ProblemHttpResult>> AttemptsAsync(TemperDb db, Guid id, CancellationToken cancellation) =>
-        await db.Jobs.AsNoTracking().Include(job => job.Worker).Include(job => job.Attempts).SingleOrDefaultAsync(job => job.Id == id, cancellation) is { } job
+    private static async Task<Results<Ok<AttemptsResponse>, ProblemHttpResult>> AttemptsAsync(
+        TemperDb db,
+        Guid id,
+        CancellationToken cancellation
+    ) =>
+        await db
+            .Jobs.AsNoTracking()
+            .Include(job => job.Worker)
+            .Include(job => job.Attempts)
+            .SingleOrDefaultAsync(job => job.Id == id, cancellation)
+            is { } job
             ? TypedResults.Ok(AttemptsResponse.Of(job))
             : Problems.NoSuchJob(id);
 }

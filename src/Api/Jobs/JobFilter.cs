@@ -12,7 +12,8 @@ namespace Temper.Api.Jobs;
 /// <summary>The query of `GET /jobs`, as texts, so that every wrong one is reported in one answer.</summary>
 internal sealed class JobFilter
 {
-    private const int DefaultLimit = 50, LargestLimit = 200;
+    private const int DefaultLimit = 50,
+        LargestLimit = 200;
 
     private static readonly Dictionary<string, ShownState> States = Enum.GetValues<ShownState>().ToDictionary(Json.Name);
 
@@ -46,11 +47,14 @@ internal sealed class JobFilter
     {
         var errors = new Dictionary<string, string[]>();
         Problems.AddUnknownParameters(request, errors, "state", "dataset", "tag", "study", "limit", "cursor");
-        if (State is not null && !States.ContainsKey(State)) errors["state"] = [$"must be one of {string.Join(", ", States.Keys)}; got {State}"];
+        if (State is not null && !States.ContainsKey(State))
+            errors["state"] = [$"must be one of {string.Join(", ", States.Keys)}; got {State}"];
         if (Dataset is not null && DatasetCatalog.Find(Dataset) is null)
             errors["dataset"] = [$"must be one of {string.Join(", ", DatasetCatalog.All.Select(card => card.Name))}; got {Dataset}"];
-        if (Tag is not null && !JobSpecRule.IsTag(Tag)) errors["tag"] = ["must be 1 to 64 characters on one line"];
-        if (Study is not null && !Guid.TryParse(Study, out _)) errors["study"] = [$"must be the id of a study; got {Study}"];
+        if (Tag is not null && !JobSpecRule.IsTag(Tag))
+            errors["tag"] = ["must be 1 to 64 characters on one line"];
+        if (Study is not null && !Guid.TryParse(Study, out _))
+            errors["study"] = [$"must be the id of a study; got {Study}"];
         _ = Page(errors);
         return errors;
     }
@@ -63,16 +67,20 @@ internal sealed class JobFilter
             var (state, stop) = ShownStates.Stored(States[State]);
             jobs = jobs.Where(job => job.State == state && job.StopRequested == stop);
         }
-        if (Dataset is not null) jobs = jobs.Where(job => job.Dataset == Dataset);
-        if (Tag is not null) jobs = jobs.Where(job => EF.Functions.JsonExists(job.Tags, Tag));
+        if (Dataset is not null)
+            jobs = jobs.Where(job => job.Dataset == Dataset);
+        if (Tag is not null)
+            jobs = jobs.Where(job => EF.Functions.JsonExists(job.Tags, Tag));
         if (Study is not null)
         {
             var study = Guid.Parse(Study);
             jobs = jobs.Where(job => job.StudyId == study);
         }
-        if (Page([]).Before is { } before) jobs = jobs.Where(job => job.Sequence < before);
+        if (Page([]).Before is { } before)
+            jobs = jobs.Where(job => job.Sequence < before);
         return jobs.OrderByDescending(job => job.Sequence);
     }
 
-    private (int Size, long? Before) Page(Dictionary<string, string[]> errors) => Paging.Read(Limit, Cursor, DefaultLimit, LargestLimit, errors);
+    private (int Size, long? Before) Page(Dictionary<string, string[]> errors) =>
+        Paging.Read(Limit, Cursor, DefaultLimit, LargestLimit, errors);
 }

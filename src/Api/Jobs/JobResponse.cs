@@ -45,13 +45,32 @@ public sealed record JobResponse(
     Guid? Study,
     bool Pinned,
     JobLinks Links,
-    SmoothingAdvice? Advice = null)
+    SmoothingAdvice? Advice = null
+)
 {
     /// <param name="job">With its worker loaded, where it has one.</param>
-    internal static JobResponse Of(JobRow job) => new(
-        job.Id, ShownStates.Of(job.State, job.StopRequested), job.Reason, job.State.IsFinal(), job.Spec, TargetsResponse.Of(job.Spec),
-        job.Progress, job.Attempt, job.Failures, job.Worker?.Name,
-        job.CreatedAt, job.ClaimedAt, job.TrainingStartedAt, job.FinishedAt, job.Result, job.Reproduces, job.StudyId, job.Pinned, JobLinks.Of(job.Id));
+    internal static JobResponse Of(JobRow job) =>
+        new(
+            job.Id,
+            ShownStates.Of(job.State, job.StopRequested),
+            job.Reason,
+            job.State.IsFinal(),
+            job.Spec,
+            TargetsResponse.Of(job.Spec),
+            job.Progress,
+            job.Attempt,
+            job.Failures,
+            job.Worker?.Name,
+            job.CreatedAt,
+            job.ClaimedAt,
+            job.TrainingStartedAt,
+            job.FinishedAt,
+            job.Result,
+            job.Reproduces,
+            job.StudyId,
+            job.Pinned,
+            JobLinks.Of(job.Id)
+        );
 }
 
 /// <summary>The label distribution that a spec trains towards, in both conventions.</summary>
@@ -63,12 +82,27 @@ public sealed record JobResponse(
 /// <param name="Entropy">H(q) in nats: trainLoss never falls below it, and trainLoss − H(q) compares over different ε.</param>
 /// <param name="LogitGap">How far the optimum's logit of a certain label is above the others; null at ε = 0, where it is infinite.</param>
 public sealed record TargetsResponse(
-    double EpsilonUniform, double EpsilonOthers, double TrueClass, double OtherClass, IReadOnlyList<double> Vector, double Entropy, double? LogitGap)
+    double EpsilonUniform,
+    double EpsilonOthers,
+    double TrueClass,
+    double OtherClass,
+    IReadOnlyList<double> Vector,
+    double Entropy,
+    double? LogitGap
+)
 {
     internal static TargetsResponse Of(JobSpec spec)
     {
         var smoothing = spec.LabelSmoothing();
-        return new(smoothing.EpsilonUniform, smoothing.EpsilonOthers, smoothing.TrueClassTarget, smoothing.OtherClassTarget, smoothing.Targets(0), smoothing.TargetEntropy, smoothing.LogitGap);
+        return new(
+            smoothing.EpsilonUniform,
+            smoothing.EpsilonOthers,
+            smoothing.TrueClassTarget,
+            smoothing.OtherClassTarget,
+            smoothing.Targets(0),
+            smoothing.TargetEntropy,
+            smoothing.LogitGap
+        );
     }
 }
 
@@ -80,9 +114,31 @@ public sealed record CheckedSpecResponse(JobSpec Spec, TargetsResponse Targets, 
 
 /// <summary>Paths of what can be done with a job; calibration, logits, model and reproduce once it has succeeded.</summary>
 public sealed record JobLinks(
-    string Self, string Metrics, string Attempts, string Cancel, string Pause, string Resume, string Retry, string Calibration, string Logits, string Model, string Reproduce)
+    string Self,
+    string Metrics,
+    string Attempts,
+    string Cancel,
+    string Pause,
+    string Resume,
+    string Retry,
+    string Calibration,
+    string Logits,
+    string Model,
+    string Reproduce
+)
 {
-    internal static JobLinks Of(Guid id) => new(
-        $"/jobs/{id}", $"/jobs/{id}/metrics", $"/jobs/{id}/attempts", $"/jobs/{id}/cancel", $"/jobs/{id}/pause", $"/jobs/{id}/resume", $"/jobs/{id}/retry",
-        $"/jobs/{id}/calibration", $"/jobs/{id}/logits?split=test", $"/jobs/{id}/model", $"/jobs/{id}/reproduce");
+    internal static JobLinks Of(Guid id) =>
+        new(
+            $"/jobs/{id}",
+            $"/jobs/{id}/metrics",
+            $"/jobs/{id}/attempts",
+            $"/jobs/{id}/cancel",
+            $"/jobs/{id}/pause",
+            $"/jobs/{id}/resume",
+            $"/jobs/{id}/retry",
+            $"/jobs/{id}/calibration",
+            $"/jobs/{id}/logits?split=test",
+            $"/jobs/{id}/model",
+            $"/jobs/{id}/reproduce"
+        );
 }

@@ -28,7 +28,8 @@ internal static class JobSpecReader
 
     private static JobSpec? Read(JsonElement root, SpecErrors errors)
     {
-        if (Reader.Read(root, errors, "", out var given) is not { } spec) return null;
+        if (Reader.Read(root, errors, "", out var given) is not { } spec)
+            return null;
         foreach (var rule in JobSpecRule.BrokenBy(spec).Where(rule => given.ContainsKey(rule.Field) && !errors.Has(rule.Field)))
             errors.Add(rule.Field, $"must be {rule.Allowed}; got {SpecErrors.Shown(given[rule.Field])}");
         return spec;

@@ -24,7 +24,8 @@ internal sealed class JobVersions(JobReader reader)
             if (!isLooking)
             {
                 isLooking = true;
-                using (ExecutionContext.SuppressFlow()) _ = Task.Run(LookAsync); // it outlives the request that began it
+                using (ExecutionContext.SuppressFlow())
+                    _ = Task.Run(LookAsync); // it outlives the request that began it
             }
         }
         return (await round.Versions.Task).TryGetValue(id, out var version) ? version : null;
@@ -36,7 +37,8 @@ internal sealed class JobVersions(JobReader reader)
         while (true)
         {
             await Task.Yield(); // requests that wait for a thread already get to join
-            if (Next() is not { } round) return;
+            if (Next() is not { } round)
+                return;
             try
             {
                 round.Versions.SetResult(await reader.VersionsAsync(round.Ids));
@@ -65,6 +67,7 @@ internal sealed class JobVersions(JobReader reader)
     {
         public HashSet<Guid> Ids { get; } = [];
 
-        public TaskCompletionSource<IReadOnlyDictionary<Guid, JobVersion>> Versions { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TaskCompletionSource<IReadOnlyDictionary<Guid, JobVersion>> Versions { get; } =
+            new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

@@ -14,10 +14,18 @@ internal static class Pinning
         Map("unpin", pinned: false);
 
         void Map(string verb, bool pinned) =>
-            jobs.MapPost($"/{{id:guid}}/{verb}", async Task<Results<Ok<JobResponse>, ProblemHttpResult>> (JobQueue queue, JobReader reader, Guid id, CancellationToken cancellation) =>
-                    await queue.PinAsync(id, pinned, cancellation) && await reader.FindAsync(id) is var (job, _)
-                        ? TypedResults.Ok(JobResponse.Of(job))
-                        : Problems.NoSuchJob(id))
+            jobs.MapPost(
+                    $"/{{id:guid}}/{verb}",
+                    async Task<Results<Ok<JobResponse>, ProblemHttpResult>> (
+                        JobQueue queue,
+                        JobReader reader,
+                        Guid id,
+                        CancellationToken cancellation
+                    ) =>
+                        await queue.PinAsync(id, pinned, cancellation) && await reader.FindAsync(id) is var (job, _)
+                            ? TypedResults.Ok(JobResponse.Of(job))
+                            : Problems.NoSuchJob(id)
+                )
                 .ProducesProblem(StatusCodes.Status404NotFound);
     }
 }

@@ -11,19 +11,23 @@ namespace Temper.Api.Jobs;
 /// </summary>
 internal sealed class QueueLimit(JobQueue queue, IConfiguration configuration)
 {
-    private const int Default = 100_000, RetryAfterSeconds = 5;
+    private const int Default = 100_000,
+        RetryAfterSeconds = 5;
 
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
 
     private readonly SemaphoreSlim counting = new(1);
     private readonly Lock gate = new();
     private long countedAt;
-    private int counted, storedSince, underWay;
+    private int counted,
+        storedSince,
+        underWay;
 
     /// <summary>Setting `Api:MaxQueued`: jobs that may wait; default 100,000.</summary>
-    public int Most { get; } = configuration.GetValue("Api:MaxQueued", Default) is >= 1 and var most
-        ? most
-        : throw new InvalidOperationException("Api:MaxQueued must be at least 1.");
+    public int Most { get; } =
+        configuration.GetValue("Api:MaxQueued", Default) is >= 1 and var most
+            ? most
+            : throw new InvalidOperationException("Api:MaxQueued must be at least 1.");
 
     /// <returns>Places to be held until the jobs are stored; null when there are not so many.</returns>
     public async Task<IDisposable?> TryTakePlacesAsync(int jobs, CancellationToken cancellation)
@@ -31,7 +35,8 @@ internal sealed class QueueLimit(JobQueue queue, IConfiguration configuration)
         await CountAsync(cancellation);
         lock (gate)
         {
-            if (jobs > 0 && counted + storedSince + underWay + jobs > Most) return null;
+            if (jobs > 0 && counted + storedSince + underWay + jobs > Most)
+                return null;
             underWay += jobs;
             return new Places(this, jobs);
         }
@@ -40,7 +45,11 @@ internal sealed class QueueLimit(JobQueue queue, IConfiguration configuration)
     public ProblemHttpResult Refuse(HttpContext context)
     {
         context.Response.Headers.RetryAfter = RetryAfterSeconds.ToString();
-        return Problems.Of(StatusCodes.Status429TooManyRequests, "The queue is full.", $"At most {Most} jobs may wait. Try again when some have begun.");
+        return Problems.Of(
+            StatusCodes.Status429TooManyRequests,
+            "The queue is full.",
+            $"At most {Most} jobs may wait. Try again when some have begun."
+        );
     }
 
     private async Task CountAsync(CancellationToken cancellation)
@@ -51,12 +60,14 @@ internal sealed class QueueLimit(JobQueue queue, IConfiguration configuration)
             int storedBefore;
             lock (gate)
             {
-                if (countedAt != 0 && Stopwatch.GetElapsedTime(countedAt) < Fresh) return;
+                if (countedAt != 0 && Stopwatch.GetElapsedTime(countedAt) < Fresh)
+                    return;
                 storedBefore = storedSince;
             }
             var waiting = await queue.CountQueuedAsync(Most, cancellation);
             // What was stored while it counted may count twice until the next time, never not at all.
-            lock (gate) (counted, storedSince, countedAt) = (waiting, storedSince - storedBefore, Stopwatch.GetTimestamp());
+            lock (gate)
+                (counted, storedSince, countedAt) = (waiting, storedSince - storedBefore, Stopwatch.GetTimestamp());
         }
         finally
         {
@@ -68,7 +79,8 @@ internal sealed class QueueLimit(JobQueue queue, IConfiguration configuration)
     {
         public void Dispose()
         {
-            lock (limit.gate) (limit.underWay, limit.storedSince) = (limit.underWay - jobs, limit.storedSince + jobs);
+            lock (limit.gate)
+                (limit.underWay, limit.storedSince) = (limit.underWay - jobs, limit.storedSince + jobs);
         }
     }
 }

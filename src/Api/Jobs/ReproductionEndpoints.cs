@@ -26,30 +26,63 @@ internal static class ReproductionEndpoints
     }
 
     private static async Task<Results<Accepted<JobResponse>, ProblemHttpResult>> ReproduceAsync(
-        HttpRequest request, TemperDb db, JobReader reader, QueueLimit limit, Guid id, [FromHeader(Name = "Idempotency-Key")] string? key, CancellationToken cancellation)
+        HttpRequest request,
+        TemperDb db,
+        JobReader reader,
+        QueueLimit limit,
+        Guid id,
+        [FromHeader(Name = "Idempotency-Key")] string? key,
+        CancellationToken cancellation
+    )
     {
-        if (Submission.WrongKey(key) is { } wrong) return wrong;
-        if (await reader.FindAsync(id) is not var (original, _)) return Problems.NoSuchJob(id);
-        if (original.State != JobState.Succeeded) return NotSucceeded(original);
+        if (Submission.WrongKey(key) is { } wrong)
+            return wrong;
+        if (await reader.FindAsync(id) is not var (original, _))
+            return Problems.NoSuchJob(id);
+        if (original.State != JobState.Succeeded)
+            return NotSucceeded(original);
         using var place = await limit.TryTakePlacesAsync(1, cancellation);
-        if (place is null && (key is null || await JobQueue.FindByKeyAsync(db, key, cancellation) is null)) return limit.Refuse(request.HttpContext);
-        if (key is null) Reconnection.BeginUnrepeatableWrite(request.HttpContext);
-        var (job, wasThere) = key is null ? (await JobQueue.SubmitAsync(db, original.Spec, cancellation, reproduces: id), false) : await JobQueue.SubmitOnceAsync(db, original.Spec, key, cancellation, reproduces: id);
-        if (wasThere && job.Reproduces != id) return Submission.KeyUsedForAnother($"Job {job.Id}");
+        if (place is null && (key is null || await JobQueue.FindByKeyAsync(db, key, cancellation) is null))
+            return limit.Refuse(request.HttpContext);
+        if (key is null)
+            Reconnection.BeginUnrepeatableWrite(request.HttpContext);
+        var (job, wasThere) = key is null
+            ? (await JobQueue.SubmitAsync(db, original.Spec, cancellation, reproduces: id), false)
+            : await JobQueue.SubmitOnceAsync(db, original.Spec, key, cancellation, reproduces: id);
+        if (wasThere && job.Reproduces != id)
+            return Submission.KeyUsedForAnother($"Job {job.Id}");
         var response = JobResponse.Of(job);
         return TypedResults.Accepted(response.Links.Self, response);
     }
 
     private static async Task<Results<Ok<Reproduction>, ProblemHttpResult>> CompareAsync(JobReader reader, Guid id)
     {
-        if (await reader.FindAsync(id) is not var (repeated, _)) return Problems.NoSuchJob(id);
+        if (await reader.FindAsync(id) is not var (repeated, _))
+            return Problems.NoSuchJob(id);
         if (repeated.Reproduces is not { } originalId || await reader.FindAsync(originalId) is not var (original, _))
-            return Problems.Of(StatusCodes.Status409Conflict, "The job repeats no other.", $"Job {id} was not made by `POST /jobs/…/reproduce`, or its original was deleted.");
+            return Problems.Of(
+                StatusCodes.Status409Conflict,
+                "The job repeats no other.",
+                $"Job {id} was not made by `POST /jobs/…/reproduce`, or its original was deleted."
+            );
         foreach (var job in new[] { original, repeated })
-            if (job.Result is null) return NotSucceeded(job);
-        return TypedResults.Ok(Reproduction.Of(originalId, original.Result!, await reader.MetricsAsync(originalId, 0), repeated.Result!, await reader.MetricsAsync(id, 0)));
+            if (job.Result is null)
+                return NotSucceeded(job);
+        return TypedResults.Ok(
+            Reproduction.Of(
+                originalId,
+                original.Result!,
+                await reader.MetricsAsync(originalId, 0),
+                repeated.Result!,
+                await reader.MetricsAsync(id, 0)
+            )
+        );
     }
 
-    private static ProblemHttpResult NotSucceeded(JobRow job) => Problems.Of(
-        StatusCodes.Status409Conflict, $"The job is {Json.Name(ShownStates.Of(job.State, job.StopRequested))}.", $"Job {job.Id} has no result; both runs must have succeeded.");
+    private static ProblemHttpResult NotSucceeded(JobRow job) =>
+        Problems.Of(
+            StatusCodes.Status409Conflict,
+            $"The job is {Json.Name(ShownStates.Of(job.State, job.StopRequested))}.",
+            $"Job {job.Id} has no result; both runs must have succeeded."
+        );
 }

@@ -15,19 +15,35 @@ internal sealed class Estimates(StudyReader reader, TemperDb db)
     public async Task<StudyEstimate> OfAsync(StudySpec study, CancellationToken cancellation, int? left = null)
     {
         var times = new List<IReadOnlyDictionary<string, EarlierTimes>>();
-        foreach (var model in study.Models ?? [study.Job.Model]) times.Add(await reader.TimesAsync(study.Job with { Model = model }, cancellation));
+        foreach (var model in study.Models ?? [study.Job.Model])
+            times.Add(await reader.TimesAsync(study.Job with { Model = model }, cancellation));
         var slots = await SlotsAsync(study.Job.Device, cancellation);
         // Without a worker, the kinds that earlier jobs ran on.
-        var kinds = slots.Count > 0 ? slots.Keys : times.SelectMany(model => model.Keys).Distinct().Where(kind => study.Job.Device == DeviceName.Auto || kind == Json.Name(study.Job.Device));
+        var kinds =
+            slots.Count > 0
+                ? slots.Keys
+                : times
+                    .SelectMany(model => model.Keys)
+                    .Distinct()
+                    .Where(kind => study.Job.Device == DeviceName.Auto || kind == Json.Name(study.Job.Device));
         var count = left ?? (int)(study.CountArms() * study.Seeds!.Count);
-        return StudyEstimate.Of(count, [.. kinds.Order().Select(kind => DeviceEstimate.Of(kind, slots.GetValueOrDefault(kind), study.Job.Epochs, times))]);
+        return StudyEstimate.Of(
+            count,
+            [.. kinds.Order().Select(kind => DeviceEstimate.Of(kind, slots.GetValueOrDefault(kind), study.Job.Epochs, times))]
+        );
     }
 
     /// <returns>Of the workers alive that can run such jobs, by the kind of device that they would train on.</returns>
     private async Task<Dictionary<string, int>> SlotsAsync(DeviceName device, CancellationToken cancellation)
     {
-        var alive = await db.Workers.Where(WorkerRow.IsAlive).Where(worker => worker.SuspendedReason == null).Select(worker => new { worker.Device, worker.Slots }).ToListAsync(cancellation);
-        return alive.Where(worker => device != DeviceName.Cuda || worker.Device == "cuda")
-            .GroupBy(worker => device == DeviceName.Cpu ? "cpu" : worker.Device, worker => worker.Slots).ToDictionary(kind => kind.Key, kind => kind.Sum());
+        var alive = await db
+            .Workers.Where(WorkerRow.IsAlive)
+            .Where(worker => worker.SuspendedReason == null)
+            .Select(worker => new { worker.Device, worker.Slots })
+            .ToListAsync(cancellation);
+        return alive
+            .Where(worker => device != DeviceName.Cuda || worker.Device == "cuda")
+            .GroupBy(worker => device == DeviceName.Cpu ? "cpu" : worker.Device, worker => worker.Slots)
+            .ToDictionary(kind => kind.Key, kind => kind.Sum());
     }
 }

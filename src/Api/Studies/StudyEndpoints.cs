@@ -13,13 +13,15 @@ namespace Temper.Api.Studies;
 
 internal static class StudyEndpoints
 {
-    private const int DefaultLimit = 20, LargestLimit = 100;
+    private const int DefaultLimit = 20,
+        LargestLimit = 100;
 
     public static void MapStudies(this IEndpointRouteBuilder routes)
     {
         var studies = routes.MapGroup("/studies").WithTags("Studies").ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 
-        studies.MapPost("/", SubmitAsync)
+        studies
+            .MapPost("/", SubmitAsync)
             .Accepts<StudySpec>("application/json")
             .ProducesValidationProblem()
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
@@ -27,68 +29,112 @@ internal static class StudyEndpoints
             .ProducesProblem(StatusCodes.Status422UnprocessableEntity)
             .ProducesProblem(StatusCodes.Status429TooManyRequests);
 
-        studies.MapGet("/", ListAsync)
-            .ProducesValidationProblem();
+        studies.MapGet("/", ListAsync).ProducesValidationProblem();
 
-        studies.MapGet("/{id:guid}", FindAsync)
+        studies
+            .MapGet("/{id:guid}", FindAsync)
             .Produces<StudyResponse>(StatusCodes.Status200OK, "application/json", "text/csv")
             .ProducesValidationProblem()
             .ProducesProblem(StatusCodes.Status404NotFound);
 
-        studies.MapGet("/{id:guid}/recommendation", RecommendAsync)
-            .ProducesProblem(StatusCodes.Status404NotFound);
+        studies.MapGet("/{id:guid}/recommendation", RecommendAsync).ProducesProblem(StatusCodes.Status404NotFound);
 
         studies.MapStudyVerbs();
         studies.MapStudyReport();
     }
 
     private static async Task<Results<Accepted<StudyResponse>, Ok<CheckedStudyResponse>, ProblemHttpResult>> SubmitAsync(
-        HttpRequest request, PostedBody body, StudyQueue queue, StudyReader reader, Estimates estimates, QueueLimit limit,
-        [FromQuery, Description("true: check the study, estimate its cost, answer 200 and store nothing.")] string? validateOnly, [FromHeader(Name = "Idempotency-Key")] string? key, CancellationToken cancellation)
+        HttpRequest request,
+        PostedBody body,
+        StudyQueue queue,
+        StudyReader reader,
+        Estimates estimates,
+        QueueLimit limit,
+        [FromQuery, Description("true: check the study, estimate its cost, answer 200 and store nothing.")] string? validateOnly,
+        [FromHeader(Name = "Idempotency-Key")] string? key,
+        CancellationToken cancellation
+    )
     {
-        if (Submission.Refusal(request, validateOnly, key) is { } wrong) return wrong;
-        if (body.Refusal is { } refusal) return refusal;
-        if (StudySpecReader.Read(body.Bytes, out var errors) is not { } spec) return Problems.Invalid("The study is wrong.", errors);
+        if (Submission.Refusal(request, validateOnly, key) is { } wrong)
+            return wrong;
+        if (body.Refusal is { } refusal)
+            return refusal;
+        if (StudySpecReader.Read(body.Bytes, out var errors) is not { } spec)
+            return Problems.Invalid("The study is wrong.", errors);
         var estimate = await estimates.OfAsync(spec, cancellation);
-        if (validateOnly == "true") return TypedResults.Ok(new CheckedStudyResponse(spec, spec.Arms(), estimate));
+        if (validateOnly == "true")
+            return TypedResults.Ok(new CheckedStudyResponse(spec, spec.Arms(), estimate));
 
-        if (estimate.Jobs > limit.Most) return Problems.Invalid("The study is wrong.", new() { ["seeds"] = [$"{estimate.Jobs} jobs are more than may wait here, {limit.Most}"] });
+        if (estimate.Jobs > limit.Most)
+            return Problems.Invalid(
+                "The study is wrong.",
+                new() { ["seeds"] = [$"{estimate.Jobs} jobs are more than may wait here, {limit.Most}"] }
+            );
         using var places = await limit.TryTakePlacesAsync(estimate.Jobs, cancellation);
-        if (places is null && (key is null || await queue.FindByKeyAsync(key, cancellation) is null)) return limit.Refuse(request.HttpContext);
-        if (key is null) Reconnection.BeginUnrepeatableWrite(request.HttpContext);
+        if (places is null && (key is null || await queue.FindByKeyAsync(key, cancellation) is null))
+            return limit.Refuse(request.HttpContext);
+        if (key is null)
+            Reconnection.BeginUnrepeatableWrite(request.HttpContext);
         var (id, submitted, wasThere) = await queue.SubmitAsync(spec, key, cancellation);
-        if (wasThere && Json.Write(submitted) != Json.Write(spec)) return Submission.KeyUsedForAnother($"Study {id}");
-        if (await reader.FindAsync(id, cancellation) is not { } study) return Problems.NoSuchStudy(id); // deleted at this very moment
+        if (wasThere && Json.Write(submitted) != Json.Write(spec))
+            return Submission.KeyUsedForAnother($"Study {id}");
+        if (await reader.FindAsync(id, cancellation) is not { } study)
+            return Problems.NoSuchStudy(id); // deleted at this very moment
         var response = StudyResponse.Of(study) with { Estimate = estimate };
         return TypedResults.Accepted(response.Links.Self, response);
     }
 
     private static async Task<Results<Ok<StudyPage>, ProblemHttpResult>> ListAsync(
-        HttpRequest request, StudyReader reader, [FromQuery, Description("Studies on a page, 1 to 100; 20 when absent.")] string? limit, [FromQuery, Description("The `next` of the page before.")] string? cursor, CancellationToken cancellation)
+        HttpRequest request,
+        StudyReader reader,
+        [FromQuery, Description("Studies on a page, 1 to 100; 20 when absent.")] string? limit,
+        [FromQuery, Description("The `next` of the page before.")] string? cursor,
+        CancellationToken cancellation
+    )
     {
         var errors = new Dictionary<string, string[]>();
         Problems.AddUnknownParameters(request, errors, "limit", "cursor");
         var (size, before) = Paging.Read(limit, cursor, DefaultLimit, LargestLimit, errors);
-        if (errors.Count > 0) return Problems.Invalid("The query is wrong.", errors);
+        if (errors.Count > 0)
+            return Problems.Invalid("The query is wrong.", errors);
 
         var studies = await reader.ListAsync(before, size + 1, cancellation);
-        return TypedResults.Ok(StudyPage.Of([.. studies.Take(size)], studies.Count > size ? studies[size - 1].Sequence.ToString(CultureInfo.InvariantCulture) : null));
+        return TypedResults.Ok(
+            StudyPage.Of(
+                [.. studies.Take(size)],
+                studies.Count > size ? studies[size - 1].Sequence.ToString(CultureInfo.InvariantCulture) : null
+            )
+        );
     }
 
     private static async Task<IResult> FindAsync(
-        HttpRequest request, StudyReader reader, Guid id, [FromQuery, Description("json or csv; json when absent.")] string? format, CancellationToken cancellation)
+        HttpRequest request,
+        StudyReader reader,
+        Guid id,
+        [FromQuery, Description("json or csv; json when absent.")] string? format,
+        CancellationToken cancellation
+    )
     {
         var errors = new Dictionary<string, string[]>();
         Problems.AddUnknownParameters(request, errors, "format");
-        if (format is not (null or "json" or "csv")) errors["format"] = [$"must be json or csv; got {format}"];
-        if (errors.Count > 0) return Problems.Invalid("The query is wrong.", errors);
-        if (await reader.FindAsync(id, cancellation) is not { } study) return Problems.NoSuchStudy(id);
+        if (format is not (null or "json" or "csv"))
+            errors["format"] = [$"must be json or csv; got {format}"];
+        if (errors.Count > 0)
+            return Problems.Invalid("The query is wrong.", errors);
+        if (await reader.FindAsync(id, cancellation) is not { } study)
+            return Problems.NoSuchStudy(id);
         var response = StudyResponse.Of(study);
         return format == "csv" ? TypedResults.Text(StudyCsv.Write(response), "text/csv") : TypedResults.Ok(response);
     }
 
-    private static async Task<Results<Ok<RecommendationResponse>, ProblemHttpResult>> RecommendAsync(StudyReader reader, Guid id, CancellationToken cancellation) =>
+    private static async Task<Results<Ok<RecommendationResponse>, ProblemHttpResult>> RecommendAsync(
+        StudyReader reader,
+        Guid id,
+        CancellationToken cancellation
+    ) =>
         await reader.FindAsync(id, cancellation) is { } study
-            ? TypedResults.Ok(RecommendationResponse.Of(study, await reader.JobsAsync(id, cancellation), await reader.FailedAsync(id, cancellation)))
+            ? TypedResults.Ok(
+                RecommendationResponse.Of(study, await reader.JobsAsync(id, cancellation), await reader.FailedAsync(id, cancellation))
+            )
             : Problems.NoSuchStudy(id);
 }

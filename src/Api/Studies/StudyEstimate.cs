@@ -11,19 +11,41 @@ namespace Temper.Api.Studies;
 /// <param name="Minutes">Until it is done, if all those slots work on nothing else; null as above, or without a slot.</param>
 /// <param name="ByDevice">The same by kind of device; without a worker, the kinds that earlier jobs ran on.</param>
 /// <param name="Note">Why a figure is null; null when none is.</param>
-public sealed record StudyEstimate(int Jobs, int EarlierJobs, double? MinutesPerJob, double? TrainingMinutes, int Slots, double? Minutes, IReadOnlyList<DeviceEstimate> ByDevice, string? Note)
+public sealed record StudyEstimate(
+    int Jobs,
+    int EarlierJobs,
+    double? MinutesPerJob,
+    double? TrainingMinutes,
+    int Slots,
+    double? Minutes,
+    IReadOnlyList<DeviceEstimate> ByDevice,
+    string? Note
+)
 {
     internal static StudyEstimate Of(int jobs, IReadOnlyList<DeviceEstimate> devices)
     {
         var slots = devices.Sum(device => device.Slots);
-        double? minutes = devices.Count == 0 || devices.Any(device => device.MinutesPerJob is null) ? null
-            // A fast device takes more of the jobs: rates add up.
-            : devices.Sum(device => device.Weight(slots)) / devices.Sum(device => device.Weight(slots) / device.MinutesPerJob);
+        double? minutes =
+            devices.Count == 0 || devices.Any(device => device.MinutesPerJob is null)
+                ? null
+                // A fast device takes more of the jobs: rates add up.
+                : devices.Sum(device => device.Weight(slots)) / devices.Sum(device => device.Weight(slots) / device.MinutesPerJob);
         var untried = devices.Where(device => device.MinutesPerJob is null).Select(device => $" on {device.Device}").ToList();
-        var note = minutes is null ? $"No job with this data set, batch size and widths has succeeded yet with each of the models{string.Join(" and", untried)}, so there is nothing to estimate from."
+        var note =
+            minutes is null
+                ? $"No job with this data set, batch size and widths has succeeded yet with each of the models{string.Join(" and", untried)}, so there is nothing to estimate from."
             : slots == 0 ? "No worker that could run these jobs is alive, so there is no telling when they will be done."
             : null;
-        return new(jobs, devices.Sum(device => device.EarlierJobs), minutes, minutes * jobs, slots, slots == 0 ? null : minutes * Math.Ceiling((double)jobs / slots), devices, note);
+        return new(
+            jobs,
+            devices.Sum(device => device.EarlierJobs),
+            minutes,
+            minutes * jobs,
+            slots,
+            slots == 0 ? null : minutes * Math.Ceiling((double)jobs / slots),
+            devices,
+            note
+        );
     }
 }
 
@@ -34,10 +56,20 @@ public sealed record StudyEstimate(int Jobs, int EarlierJobs, double? MinutesPer
 /// <param name="MinutesPerJob">Over the study's models; null where one of them has no earlier jobs on it.</param>
 public sealed record DeviceEstimate(string Device, int Slots, int EarlierJobs, double? MinutesPerJob)
 {
-    internal static DeviceEstimate Of(string device, int slots, int epochs, IReadOnlyList<IReadOnlyDictionary<string, EarlierTimes>> byModel)
+    internal static DeviceEstimate Of(
+        string device,
+        int slots,
+        int epochs,
+        IReadOnlyList<IReadOnlyDictionary<string, EarlierTimes>> byModel
+    )
     {
         EarlierTimes[] known = [.. byModel.Select(model => model.GetValueOrDefault(device)).OfType<EarlierTimes>()];
-        return new(device, slots, known.Sum(times => times.Jobs), known.Length < byModel.Count ? null : known.Average(times => times.SecondsPerEpoch) * epochs / 60);
+        return new(
+            device,
+            slots,
+            known.Sum(times => times.Jobs),
+            known.Length < byModel.Count ? null : known.Average(times => times.SecondsPerEpoch) * epochs / 60
+        );
     }
 
     /// <summary>Its share of the work: by slots, or where nobody has any, by the jobs it has done.</summary>

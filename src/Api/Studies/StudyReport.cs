@@ -17,21 +17,34 @@ internal static class StudyReport
     /// <summary>Of a curve: more could not be told apart on a page.</summary>
     private const int MostPoints = 200;
 
-    public static void MapStudyReport(this RouteGroupBuilder studies) => studies.MapGet("/{id:guid}/report", ReportAsync)
-        .Produces<StudyReportResponse>(StatusCodes.Status200OK, "application/json", "text/html")
-        .ProducesValidationProblem()
-        .ProducesProblem(StatusCodes.Status404NotFound);
+    public static void MapStudyReport(this RouteGroupBuilder studies) =>
+        studies
+            .MapGet("/{id:guid}/report", ReportAsync)
+            .Produces<StudyReportResponse>(StatusCodes.Status200OK, "application/json", "text/html")
+            .ProducesValidationProblem()
+            .ProducesProblem(StatusCodes.Status404NotFound);
 
     private static async Task<IResult> ReportAsync(
-        HttpRequest request, StudyReader reader, TemperDb db, Guid id, [FromQuery, Description("html or json; html when absent.")] string? format, CancellationToken cancellation)
+        HttpRequest request,
+        StudyReader reader,
+        TemperDb db,
+        Guid id,
+        [FromQuery, Description("html or json; html when absent.")] string? format,
+        CancellationToken cancellation
+    )
     {
         var errors = new Dictionary<string, string[]>();
         Problems.AddUnknownParameters(request, errors, "format");
-        if (format is not (null or "html" or "json")) errors["format"] = [$"must be html or json; got {format}"];
-        if (errors.Count > 0) return Problems.Invalid("The query is wrong.", errors);
-        if (await reader.FindAsync(id, cancellation) is not { } study) return Problems.NoSuchStudy(id);
+        if (format is not (null or "html" or "json"))
+            errors["format"] = [$"must be html or json; got {format}"];
+        if (errors.Count > 0)
+            return Problems.Invalid("The query is wrong.", errors);
+        if (await reader.FindAsync(id, cancellation) is not { } study)
+            return Problems.NoSuchStudy(id);
 
-        return new InTurn(async computing => Answer(await ReadAsync(study, reader, db, computing), format, request.HttpContext.Response.Headers));
+        return new InTurn(async computing =>
+            Answer(await ReadAsync(study, reader, db, computing), format, request.HttpContext.Response.Headers)
+        );
     }
 
     private static IResult Answer(StudyReportResponse report, string? format, IHeaderDictionary headers)
@@ -45,15 +58,23 @@ internal static class StudyReport
         return TypedResults.Content(StudyReportHtml.Write(report), "text/html", Encoding.UTF8);
     }
 
-    private static async Task<StudyReportResponse> ReadAsync(StudyState study, StudyReader reader, TemperDb db, CancellationToken cancellation)
+    private static async Task<StudyReportResponse> ReadAsync(
+        StudyState study,
+        StudyReader reader,
+        TemperDb db,
+        CancellationToken cancellation
+    )
     {
         var jobs = await reader.JobsAsync(study.Id, cancellation);
         var curves = await reader.CurvesAsync(study.Id, EpochsToShow(study.Spec.Job.Epochs), cancellation);
         var recommendation = RecommendationResponse.Of(study, jobs, await reader.FailedAsync(study.Id, cancellation));
         return new(
-            StudyResponse.Of(study), recommendation, jobs,
+            StudyResponse.Of(study),
+            recommendation,
+            jobs,
             [.. study.Arms.Select(state => ReportedArm.Of(state.Arm, study.Spec, [.. curves[state.Arm.Number]]))],
-            await ReliabilityAsync(study, recommendation, jobs, db, cancellation));
+            await ReliabilityAsync(study, recommendation, jobs, db, cancellation)
+        );
     }
 
     /// <summary>The first and the last, and evenly between them as many as can be shown.</summary>
@@ -65,18 +86,30 @@ internal static class StudyReport
 
     /// <summary>Of ε = 0 and of the arm to use under the first share of label noise that has one; those whose logits were not kept are left out.</summary>
     private static async Task<IReadOnlyList<JobReliability>> ReliabilityAsync(
-        StudyState study, RecommendationResponse recommendation, IReadOnlyList<StudyJob> jobs, TemperDb db, CancellationToken cancellation)
+        StudyState study,
+        RecommendationResponse recommendation,
+        IReadOnlyList<StudyJob> jobs,
+        TemperDb db,
+        CancellationToken cancellation
+    )
     {
-        if (recommendation.ByLabelNoise.FirstOrDefault(one => one.Arm is not null)?.Arm is not { } chosen) return [];
+        if (recommendation.ByLabelNoise.FirstOrDefault(one => one.Arm is not null)?.Arm is not { } chosen)
+            return [];
         var diagrams = new List<JobReliability>();
         foreach (var arm in new[] { chosen with { Epsilon = 0 }, chosen }.Distinct())
         {
             var number = study.Arms.FirstOrDefault(state => state.Arm.Arm == arm)?.Arm.Number;
-            if (jobs.FirstOrDefault(job => job.Arm == number) is { } first && await ReliabilityAsync(first, arm, db, cancellation) is { } found) diagrams.Add(found);
+            if (
+                jobs.FirstOrDefault(job => job.Arm == number) is { } first
+                && await ReliabilityAsync(first, arm, db, cancellation) is { } found
+            )
+                diagrams.Add(found);
         }
         return diagrams;
     }
 
     private static async Task<JobReliability?> ReliabilityAsync(StudyJob job, Arm arm, TemperDb db, CancellationToken cancellation) =>
-        await CalibrationEndpoints.LogitsOf(db, job.Id).SingleOrDefaultAsync(cancellation) is { } logits ? JobReliability.Of(job, arm, logits) : null;
+        await CalibrationEndpoints.LogitsOf(db, job.Id).SingleOrDefaultAsync(cancellation) is { } logits
+            ? JobReliability.Of(job, arm, logits)
+            : null;
 }

@@ -21,13 +21,33 @@ namespace Temper.Api.Studies;
 /// <param name="Links">Where to go from here.</param>
 /// <param name="Estimate">What is left of it is likely to cost; only in the answers to `POST /studies` and to an extension, else null.</param>
 public sealed record StudyResponse(
-    Guid Id, JobState State, bool IsTerminal, StudySpec Spec, StudyProgress Progress, IReadOnlyList<ArmResponse> Rows, DateTimeOffset CreatedAt, bool Pinned, StudyLinks Links, StudyEstimate? Estimate = null)
+    Guid Id,
+    JobState State,
+    bool IsTerminal,
+    StudySpec Spec,
+    StudyProgress Progress,
+    IReadOnlyList<ArmResponse> Rows,
+    DateTimeOffset CreatedAt,
+    bool Pinned,
+    StudyLinks Links,
+    StudyEstimate? Estimate = null
+)
 {
     internal static StudyResponse Of(StudyState study)
     {
         var progress = StudyProgress.Of(study);
         var state = progress.State();
-        return new(study.Id, state, state.IsFinal(), study.Spec, progress, [.. study.Arms.Select(ArmResponse.Of)], study.CreatedAt, study.Pinned, StudyLinks.Of(study.Id));
+        return new(
+            study.Id,
+            state,
+            state.IsFinal(),
+            study.Spec,
+            progress,
+            [.. study.Arms.Select(ArmResponse.Of)],
+            study.CreatedAt,
+            study.Pinned,
+            StudyLinks.Of(study.Id)
+        );
     }
 }
 
@@ -35,7 +55,17 @@ public sealed record StudyResponse(
 /// <param name="Jobs">In all.</param>
 /// <param name="Dropped">Of the cancelled ones, those whose arm successive halving dropped: trainings saved.</param>
 /// <param name="SecondsLeft">If jobs go on taking as long as those that have succeeded, on as many slots as run now; null where that is unknown.</param>
-public sealed record StudyProgress(int Jobs, int Queued, int Running, int Paused, int Succeeded, int Failed, int Cancelled, int Dropped, double? SecondsLeft)
+public sealed record StudyProgress(
+    int Jobs,
+    int Queued,
+    int Running,
+    int Paused,
+    int Succeeded,
+    int Failed,
+    int Cancelled,
+    int Dropped,
+    double? SecondsLeft
+)
 {
     internal static StudyProgress Of(StudyState study)
     {
@@ -44,21 +74,35 @@ public sealed record StudyProgress(int Jobs, int Queued, int Running, int Paused
         return progress with
         {
             Dropped = study.Arms.Where(arm => arm.Arm.DroppedAtSeeds is not null).Sum(arm => arm.Jobs[JobState.Cancelled]),
-            SecondsLeft = progress.Queued + progress.Running == 0 ? null : seconds * (progress.Queued + progress.Running / 2.0) / Math.Max(1, progress.Running),
+            SecondsLeft =
+                progress.Queued + progress.Running == 0
+                    ? null
+                    : seconds * (progress.Queued + progress.Running / 2.0) / Math.Max(1, progress.Running),
         };
     }
 
-    internal static StudyProgress Of(IReadOnlyDictionary<JobState, int> jobs) => new(
-        jobs.Values.Sum(), jobs[JobState.Queued], jobs[JobState.Running], jobs[JobState.Paused], jobs[JobState.Succeeded], jobs[JobState.Failed], jobs[JobState.Cancelled], 0, null);
+    internal static StudyProgress Of(IReadOnlyDictionary<JobState, int> jobs) =>
+        new(
+            jobs.Values.Sum(),
+            jobs[JobState.Queued],
+            jobs[JobState.Running],
+            jobs[JobState.Paused],
+            jobs[JobState.Succeeded],
+            jobs[JobState.Failed],
+            jobs[JobState.Cancelled],
+            0,
+            null
+        );
 
-    internal JobState State() => this switch
-    {
-        { Running: > 0 } => JobState.Running,
-        { Queued: > 0 } => Queued == Jobs ? JobState.Queued : JobState.Running,
-        { Paused: > 0 } => JobState.Paused,
-        { Failed: > 0 } => JobState.Failed,
-        _ => Cancelled > Dropped ? JobState.Cancelled : JobState.Succeeded,
-    };
+    internal JobState State() =>
+        this switch
+        {
+            { Running: > 0 } => JobState.Running,
+            { Queued: > 0 } => Queued == Jobs ? JobState.Queued : JobState.Running,
+            { Paused: > 0 } => JobState.Paused,
+            { Failed: > 0 } => JobState.Failed,
+            _ => Cancelled > Dropped ? JobState.Cancelled : JobState.Succeeded,
+        };
 }
 
 /// <summary>An arm of the grid: means over the seeds that have succeeded, each with its 95 % interval. Figures of the test set unless they say otherwise.</summary>
@@ -82,20 +126,65 @@ public sealed record StudyProgress(int Jobs, int Queued, int Running, int Paused
 /// <param name="ValidationNllAfterTemperature">NLL on validation after a cross-fitted temperature.</param>
 /// <param name="ValidationEceAfterTemperature">ECE on validation after it.</param>
 public sealed record ArmResponse(
-    double Epsilon, SmoothingConvention Smoothing, double LearningRate, ModelName Model, double LabelNoise, int? DroppedAtSeeds, int Jobs, int Seeds,
-    MeanOverSeeds? Accuracy, MeanOverSeeds? Nll, MeanOverSeeds? Brier, MeanOverSeeds? Ece, MeanOverSeeds? EceAfterTemperature, MeanOverSeeds? NllAfterTemperature,
-    MeanOverSeeds? SignedGap, MeanOverSeeds? Aurc, MeanOverSeeds? Temperature, MeanOverSeeds? BestEpoch, MeanOverSeeds? TrainTestGap,
-    MeanOverSeeds? ValidationAccuracy, MeanOverSeeds? ValidationNll, MeanOverSeeds? ValidationEce, MeanOverSeeds? ValidationBrier, MeanOverSeeds? ValidationNllAfterTemperature, MeanOverSeeds? ValidationEceAfterTemperature)
+    double Epsilon,
+    SmoothingConvention Smoothing,
+    double LearningRate,
+    ModelName Model,
+    double LabelNoise,
+    int? DroppedAtSeeds,
+    int Jobs,
+    int Seeds,
+    MeanOverSeeds? Accuracy,
+    MeanOverSeeds? Nll,
+    MeanOverSeeds? Brier,
+    MeanOverSeeds? Ece,
+    MeanOverSeeds? EceAfterTemperature,
+    MeanOverSeeds? NllAfterTemperature,
+    MeanOverSeeds? SignedGap,
+    MeanOverSeeds? Aurc,
+    MeanOverSeeds? Temperature,
+    MeanOverSeeds? BestEpoch,
+    MeanOverSeeds? TrainTestGap,
+    MeanOverSeeds? ValidationAccuracy,
+    MeanOverSeeds? ValidationNll,
+    MeanOverSeeds? ValidationEce,
+    MeanOverSeeds? ValidationBrier,
+    MeanOverSeeds? ValidationNllAfterTemperature,
+    MeanOverSeeds? ValidationEceAfterTemperature
+)
 {
     internal static ArmResponse Of(ArmState state)
     {
         var (arm, figures) = (state.Arm.Arm, state.Figures);
-        MeanOverSeeds? Mean(string name) => figures.TryGetValue(name, out var figure) ? MeanOverSeeds.Of(figure.Mean, figure.Deviation, state.Scored) : null;
+        MeanOverSeeds? Mean(string name) =>
+            figures.TryGetValue(name, out var figure) ? MeanOverSeeds.Of(figure.Mean, figure.Deviation, state.Scored) : null;
         return new(
-            arm.Epsilon, arm.Smoothing, arm.LearningRate, arm.Model, arm.LabelNoise, state.Arm.DroppedAtSeeds, state.Jobs.Values.Sum(), state.Scored,
-            Mean("accuracy"), Mean("nll"), Mean("brier"), Mean("ece"), Mean("eceAfterTemperature"), Mean("nllAfterTemperature"), Mean("signedGap"), Mean("aurc"),
-            Mean("temperature"), Mean("bestEpoch"), Mean("trainTestGap"), Mean("validationAccuracy"), Mean("validationNll"), Mean("validationEce"), Mean("validationBrier"), Mean("validationNllAfterTemperature"),
-            Mean("validationEceAfterTemperature"));
+            arm.Epsilon,
+            arm.Smoothing,
+            arm.LearningRate,
+            arm.Model,
+            arm.LabelNoise,
+            state.Arm.DroppedAtSeeds,
+            state.Jobs.Values.Sum(),
+            state.Scored,
+            Mean("accuracy"),
+            Mean("nll"),
+            Mean("brier"),
+            Mean("ece"),
+            Mean("eceAfterTemperature"),
+            Mean("nllAfterTemperature"),
+            Mean("signedGap"),
+            Mean("aurc"),
+            Mean("temperature"),
+            Mean("bestEpoch"),
+            Mean("trainTestGap"),
+            Mean("validationAccuracy"),
+            Mean("validationNll"),
+            Mean("validationEce"),
+            Mean("validationBrier"),
+            Mean("validationNllAfterTemperature"),
+            Mean("validationEceAfterTemperature")
+        );
     }
 }
 
@@ -105,7 +194,8 @@ public sealed record MeanOverSeeds(double Mean, Interval? Interval)
 {
     internal static MeanOverSeeds Of(double mean, double? deviation, int seeds)
     {
-        if (deviation is not { } spread || !double.IsFinite(spread)) return new(mean, null);
+        if (deviation is not { } spread || !double.IsFinite(spread))
+            return new(mean, null);
         var half = StudentT.Quantile(0.025, seeds - 1) * spread / Math.Sqrt(seeds);
         return new(mean, new Interval(mean - half, mean + half));
     }
@@ -119,27 +209,71 @@ public sealed record StudyPage(IReadOnlyList<StudyItem> Items, string? Next, str
     internal static StudyPage Of(IReadOnlyList<StudySummary> studies, string? next)
     {
         var unread = studies.Where(study => study.Spec is null).Select(study => study.Id).ToList();
-        return new([.. studies.Where(study => study.Spec is not null).Select(StudyItem.Of)], next, unread.Count == 0 ? null : $"Left out, for this build cannot read them: {string.Join(", ", unread)}.");
+        return new(
+            [.. studies.Where(study => study.Spec is not null).Select(StudyItem.Of)],
+            next,
+            unread.Count == 0 ? null : $"Left out, for this build cannot read them: {string.Join(", ", unread)}."
+        );
     }
 }
 
 /// <summary>A study in a list.</summary>
-public sealed record StudyItem(Guid Id, string? Name, JobState State, bool IsTerminal, string Dataset, Criterion Criterion, StudyProgress Progress, DateTimeOffset CreatedAt, StudyLinks Links)
+public sealed record StudyItem(
+    Guid Id,
+    string? Name,
+    JobState State,
+    bool IsTerminal,
+    string Dataset,
+    Criterion Criterion,
+    StudyProgress Progress,
+    DateTimeOffset CreatedAt,
+    StudyLinks Links
+)
 {
     internal static StudyItem Of(StudySummary study)
     {
         var progress = StudyProgress.Of(study.Jobs) with { Dropped = study.Dropped };
         var state = progress.State();
         var spec = study.Spec!; // StudyPage leaves out those without
-        return new(study.Id, spec.Name, state, state.IsFinal(), spec.Job.Dataset, spec.Criterion, progress, study.CreatedAt, StudyLinks.Of(study.Id));
+        return new(
+            study.Id,
+            spec.Name,
+            state,
+            state.IsFinal(),
+            spec.Job.Dataset,
+            spec.Criterion,
+            progress,
+            study.CreatedAt,
+            StudyLinks.Of(study.Id)
+        );
     }
 }
 
 /// <summary>Paths of what can be done with a study.</summary>
-public sealed record StudyLinks(string Self, string Recommendation, string Report, string Jobs, string Cancel, string Pause, string Resume, string Extend, string Retry)
+public sealed record StudyLinks(
+    string Self,
+    string Recommendation,
+    string Report,
+    string Jobs,
+    string Cancel,
+    string Pause,
+    string Resume,
+    string Extend,
+    string Retry
+)
 {
-    internal static StudyLinks Of(Guid id) => new(
-        $"/studies/{id}", $"/studies/{id}/recommendation", $"/studies/{id}/report", $"/jobs?study={id}", $"/studies/{id}/cancel", $"/studies/{id}/pause", $"/studies/{id}/resume", $"/studies/{id}/extend", $"/studies/{id}/retry");
+    internal static StudyLinks Of(Guid id) =>
+        new(
+            $"/studies/{id}",
+            $"/studies/{id}/recommendation",
+            $"/studies/{id}/report",
+            $"/jobs?study={id}",
+            $"/studies/{id}/cancel",
+            $"/studies/{id}/pause",
+            $"/studies/{id}/resume",
+            $"/studies/{id}/extend",
+            $"/studies/{id}/retry"
+        );
 }
 
 /// <summary>A study that was checked and not submitted.</summary>
@@ -165,27 +299,62 @@ public sealed record CheckedStudyResponse(StudySpec Spec, IReadOnlyList<Arm> Arm
 /// <param name="Findings">What smoothing does here; empty without arms both with and without smoothing.</param>
 /// <param name="ByLabelNoise">The answer for each share of label noise in the grid; the fields beside it are those of the first.</param>
 public sealed record RecommendationResponse(
-    Guid Study, bool IsFinal, Criterion Criterion,
-    double? Epsilon, Arm? Arm, double? Temperature, bool DifferenceExists, IReadOnlyList<double> Tied, double? LowestMean, Power Power, int? MoreSeeds, string? MoreSeedsNote, string Sentence,
-    IReadOnlyList<string> Findings, IReadOnlyList<Recommendation> ByLabelNoise)
+    Guid Study,
+    bool IsFinal,
+    Criterion Criterion,
+    double? Epsilon,
+    Arm? Arm,
+    double? Temperature,
+    bool DifferenceExists,
+    IReadOnlyList<double> Tied,
+    double? LowestMean,
+    Power Power,
+    int? MoreSeeds,
+    string? MoreSeedsNote,
+    string Sentence,
+    IReadOnlyList<string> Findings,
+    IReadOnlyList<Recommendation> ByLabelNoise
+)
 {
     internal static RecommendationResponse Of(StudyState study, IReadOnlyList<StudyJob> jobs, IReadOnlyList<FailedJobs> failed)
     {
         var progress = StudyProgress.Of(study);
         var isFinal = progress.State().IsFinal();
-        var all = Recommendation.Of(study.Spec, [.. study.Arms.Select(arm => arm.Arm)], jobs, failed, isFinal).Select(one => one with { Sentence = Qualified(one.Sentence, isFinal, progress, jobs.Count) }).ToList();
+        var all = Recommendation
+            .Of(study.Spec, [.. study.Arms.Select(arm => arm.Arm)], jobs, failed, isFinal)
+            .Select(one => one with { Sentence = Qualified(one.Sentence, isFinal, progress, jobs.Count) })
+            .ToList();
         var first = all[0];
         return new(
-            study.Id, isFinal, study.Spec.Criterion, first.Epsilon, first.Arm, first.Temperature, first.DifferenceExists, first.Tied, first.LowestMean,
-            first.Power, first.MoreSeeds, first.MoreSeedsNote, first.Sentence, first.Findings, all);
+            study.Id,
+            isFinal,
+            study.Spec.Criterion,
+            first.Epsilon,
+            first.Arm,
+            first.Temperature,
+            first.DifferenceExists,
+            first.Tied,
+            first.LowestMean,
+            first.Power,
+            first.MoreSeeds,
+            first.MoreSeedsNote,
+            first.Sentence,
+            first.Findings,
+            all
+        );
     }
 
     /// <summary>What a reader must know before he trusts the rest: every look at a running study is one more chance to be wrong.</summary>
     private static string Qualified(string sentence, bool isFinal, StudyProgress progress, int scored)
     {
-        if (!isFinal && scored > 0) sentence = $"Jobs are left to run; so far it stands like this. {sentence}";
-        if (isFinal && progress.Cancelled > progress.Dropped) sentence += $" {progress.Cancelled - progress.Dropped} of {progress.Jobs} jobs were cancelled.";
-        if (progress.Failed > 0) sentence += $" {progress.Failed} of {progress.Jobs} jobs failed.";
-        return progress.Succeeded > scored ? $"{sentence} {progress.Succeeded - scored} of {progress.Succeeded} jobs that succeeded do not count: a worker of an older build trained them, without scores." : sentence;
+        if (!isFinal && scored > 0)
+            sentence = $"Jobs are left to run; so far it stands like this. {sentence}";
+        if (isFinal && progress.Cancelled > progress.Dropped)
+            sentence += $" {progress.Cancelled - progress.Dropped} of {progress.Jobs} jobs were cancelled.";
+        if (progress.Failed > 0)
+            sentence += $" {progress.Failed} of {progress.Jobs} jobs failed.";
+        return progress.Succeeded > scored
+            ? $"{sentence} {progress.Succeeded - scored} of {progress.Succeeded} jobs that succeeded do not count: a worker of an older build trained them, without scores."
+            : sentence;
     }
 }

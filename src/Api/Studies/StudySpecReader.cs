@@ -15,7 +15,12 @@ internal static class StudySpecReader
 
     private static readonly SpecReader<StudySpec> Reader = new("a study", Allowed)
     {
-        Special = new Dictionary<string, SpecReader<StudySpec>.FieldReader> { ["job"] = ReadJob, ["seeds"] = ReadSeeds, ["budget"] = ReadBudget },
+        Special = new Dictionary<string, SpecReader<StudySpec>.FieldReader>
+        {
+            ["job"] = ReadJob,
+            ["seeds"] = ReadSeeds,
+            ["budget"] = ReadBudget,
+        },
     };
 
     private static readonly SpecReader<StudyExtension> ExtensionReader = new("an extension", Allowed)
@@ -30,7 +35,10 @@ internal static class StudySpecReader
     {
         var found = new SpecErrors();
         using var document = found.Parse(body);
-        var spec = document is null || Reader.Read(document.RootElement, found, "", out var given) is not { } read ? null : Check(read, given, found);
+        var spec =
+            document is null || Reader.Read(document.RootElement, found, "", out var given) is not { } read
+                ? null
+                : Check(read, given, found);
         errors = found.ByField();
         return found.Any ? null : spec;
     }
@@ -39,26 +47,54 @@ internal static class StudySpecReader
     public static StudyExtension? ReadExtension(ReadOnlyMemory<byte> body, SpecErrors errors)
     {
         using var document = errors.Parse(body);
-        if (document is null || ExtensionReader.Read(document.RootElement, errors, "", out var given) is not { } read) return null;
-        if (given.Values.All(value => value.ValueKind == JsonValueKind.Null)) errors.Add("body", "must have epsilons, seeds or budget");
+        if (document is null || ExtensionReader.Read(document.RootElement, errors, "", out var given) is not { } read)
+            return null;
+        if (given.Values.All(value => value.ValueKind == JsonValueKind.Null))
+            errors.Add("body", "must have epsilons, seeds or budget");
         // The rules of a study that had just these.
-        AddBroken(new() { Job = AnyJob, Epsilons = read.Epsilons ?? [0], Seeds = read.Seeds, Budget = read.Budget }, given, errors);
+        AddBroken(
+            new()
+            {
+                Job = AnyJob,
+                Epsilons = read.Epsilons ?? [0],
+                Seeds = read.Seeds,
+                Budget = read.Budget,
+            },
+            given,
+            errors
+        );
         return read.With(SeedCount(given, errors));
     }
 
     /// <summary>What is wrong with a grid as a whole and with the jobs it makes; a field that is wrong already is left out.</summary>
     public static void CheckGrid(StudySpec spec, SpecErrors errors)
     {
-        foreach (var rule in StudySpecRule.BrokenBy(spec).Where(rule => !errors.HasWithin(rule.Field))) errors.Add(rule.Field, $"must be {rule.Allowed}");
+        foreach (var rule in StudySpecRule.BrokenBy(spec).Where(rule => !errors.HasWithin(rule.Field)))
+            errors.Add(rule.Field, $"must be {rule.Allowed}");
         var (arms, jobs) = (spec.CountArms(), spec.CountArms() * spec.Seeds!.Count);
-        if (jobs > StudySpecRule.MostJobs && !errors.Has("seeds")) errors.Add("seeds", $"{arms} arms × {spec.Seeds.Count} seeds are {jobs} jobs, more than the {StudySpecRule.MostJobs} that a study may have");
-        if (jobs > spec.Budget?.MaxJobs && !errors.HasWithin("budget")) errors.Add("budget.maxJobs", $"{arms} arms × {spec.Seeds.Count} seeds are {jobs} jobs, more than the budget of {spec.Budget.MaxJobs}");
+        if (jobs > StudySpecRule.MostJobs && !errors.Has("seeds"))
+            errors.Add(
+                "seeds",
+                $"{arms} arms × {spec.Seeds.Count} seeds are {jobs} jobs, more than the {StudySpecRule.MostJobs} that a study may have"
+            );
+        if (jobs > spec.Budget?.MaxJobs && !errors.HasWithin("budget"))
+            errors.Add(
+                "budget.maxJobs",
+                $"{arms} arms × {spec.Seeds.Count} seeds are {jobs} jobs, more than the budget of {spec.Budget.MaxJobs}"
+            );
         if (arms > StudySpecRule.MostArms)
         {
-            if (!errors.Has("epsilons")) errors.Add("epsilons", $"the grid has {arms} arms, more than the {StudySpecRule.MostArms} that a study may have");
+            if (!errors.Has("epsilons"))
+                errors.Add("epsilons", $"the grid has {arms} arms, more than the {StudySpecRule.MostArms} that a study may have");
             return;
         }
-        foreach (var broken in spec.Arms().SelectMany(arm => JobSpecRule.BrokenBy(arm.On(spec.Job) with { Seed = spec.Seeds.DefaultIfEmpty().Max() }).Select(rule => (rule, arm))).ToLookup(one => one.rule, one => one.arm))
+        foreach (
+            var broken in spec.Arms()
+                .SelectMany(arm =>
+                    JobSpecRule.BrokenBy(arm.On(spec.Job) with { Seed = spec.Seeds.DefaultIfEmpty().Max() }).Select(rule => (rule, arm))
+                )
+                .ToLookup(one => one.rule, one => one.arm)
+        )
             AddBroken(broken.Key, [.. broken], spec, errors);
     }
 
@@ -67,10 +103,20 @@ internal static class StudySpecReader
     {
         var axis = StudySpecRule.Axes.SingleOrDefault(axis => axis.Value == rule.Field && IsGiven(spec, axis.Key)).Key;
         var field = axis ?? (rule.Field == "seed" ? "seeds" : $"job.{rule.Field}");
-        if (errors.Has(field)) return;
+        if (errors.Has(field))
+            return;
         var values = axis is null ? null : string.Join(", ", arms.Select(arm => Json.Write(ValueOf(arm, axis))).Distinct());
-        var got = values ?? (axis is null && rule.Field != "seed" && arms.Count == spec.CountArms() ? SpecErrors.Shown(JsonSerializer.SerializeToElement(spec.Job, Json.Options).GetProperty(rule.Field)) : null);
-        errors.Add(field, $"must be {rule.Allowed}{(got is not null ? $"; got {got}" : arms.Count < spec.CountArms() ? $"; not so for {arms[0].Label(spec)}" : "")}");
+        var got =
+            values
+            ?? (
+                axis is null && rule.Field != "seed" && arms.Count == spec.CountArms()
+                    ? SpecErrors.Shown(JsonSerializer.SerializeToElement(spec.Job, Json.Options).GetProperty(rule.Field))
+                    : null
+            );
+        errors.Add(
+            field,
+            $"must be {rule.Allowed}{(got is not null ? $"; got {got}" : arms.Count < spec.CountArms() ? $"; not so for {arms[0].Label(spec)}" : "")}"
+        );
     }
 
     /// <summary>What is right is checked further although something else is wrong, so that one answer has every reason.</summary>
@@ -93,39 +139,55 @@ internal static class StudySpecReader
 
     private static void AddBroken(StudySpec spec, Dictionary<string, JsonElement> given, SpecErrors errors)
     {
-        foreach (var rule in StudySpecRule.BrokenBy(spec).Where(rule => given.ContainsKey(rule.Field.Split('.')[0]) && !errors.HasWithin(rule.Field)))
+        foreach (
+            var rule in StudySpecRule
+                .BrokenBy(spec)
+                .Where(rule => given.ContainsKey(rule.Field.Split('.')[0]) && !errors.HasWithin(rule.Field))
+        )
         {
-            var value = rule.Field.Split('.') is [var outer, .. var inner] ? inner.Aggregate(given[outer], (within, name) => within.GetProperty(name)) : default;
+            var value = rule.Field.Split('.') is [var outer, .. var inner]
+                ? inner.Aggregate(given[outer], (within, name) => within.GetProperty(name))
+                : default;
             errors.Add(rule.Field, $"must be {rule.Allowed}; got {SpecErrors.Shown(value)}");
         }
     }
 
     /// <summary>Stands in for a job that is missing, so that the rest is checked all the same.</summary>
-    private static JobSpec AnyJob => new() { Dataset = "digits", Epsilon = 0, Epochs = 1 };
+    private static JobSpec AnyJob =>
+        new()
+        {
+            Dataset = "digits",
+            Epsilon = 0,
+            Epochs = 1,
+        };
 
-    private static bool IsGiven(StudySpec spec, string axis) => axis switch
-    {
-        "smoothing" => spec.Smoothing is not null,
-        "learningRates" => spec.LearningRates is not null,
-        "labelNoise" => spec.LabelNoise is not null,
-        "models" => spec.Models is not null,
-        _ => true,
-    };
+    private static bool IsGiven(StudySpec spec, string axis) =>
+        axis switch
+        {
+            "smoothing" => spec.Smoothing is not null,
+            "learningRates" => spec.LearningRates is not null,
+            "labelNoise" => spec.LabelNoise is not null,
+            "models" => spec.Models is not null,
+            _ => true,
+        };
 
-    private static object ValueOf(Arm arm, string axis) => axis switch
-    {
-        "smoothing" => arm.Smoothing,
-        "learningRates" => arm.LearningRate,
-        "labelNoise" => arm.LabelNoise,
-        "models" => arm.Model,
-        _ => arm.Epsilon,
-    };
+    private static object ValueOf(Arm arm, string axis) =>
+        axis switch
+        {
+            "smoothing" => arm.Smoothing,
+            "learningRates" => arm.LearningRate,
+            "labelNoise" => arm.LabelNoise,
+            "models" => arm.Model,
+            _ => arm.Epsilon,
+        };
 
     private static IReadOnlyList<long> SeedsFrom(long first, int count) => [.. Enumerable.Range(0, count).Select(i => first + i)];
 
     /// <returns>Null when seeds are listed, absent or wrong.</returns>
     private static int? SeedCount(Dictionary<string, JsonElement> given, SpecErrors errors) =>
-        given.TryGetValue("seeds", out var seeds) && seeds.ValueKind == JsonValueKind.Number && !errors.Has("seeds") ? seeds.Deserialize<int>(Json.Options) : null;
+        given.TryGetValue("seeds", out var seeds) && seeds.ValueKind == JsonValueKind.Number && !errors.Has("seeds")
+            ? seeds.Deserialize<int>(Json.Options)
+            : null;
 
     /// <summary>A list as it is; a count is left to be counted from the job's seed on.</summary>
     private static bool ReadSeeds(JsonElement value, SpecErrors errors, out object? read)
@@ -133,7 +195,8 @@ internal static class StudySpecReader
         read = null;
         try
         {
-            if (value.ValueKind == JsonValueKind.Number) return value.Deserialize<int>(Json.Options) is >= 1 and <= StudySpecRule.MostSeeds;
+            if (value.ValueKind == JsonValueKind.Number)
+                return value.Deserialize<int>(Json.Options) is >= 1 and <= StudySpecRule.MostSeeds;
             read = value.Deserialize<IReadOnlyList<long>>(Json.Options);
             return true;
         }
@@ -143,9 +206,11 @@ internal static class StudySpecReader
         }
     }
 
-    private static bool ReadJob(JsonElement value, SpecErrors errors, out object? read) => (read = JobSpecReader.ReadBase(value, errors, "job.")) is not null;
+    private static bool ReadJob(JsonElement value, SpecErrors errors, out object? read) =>
+        (read = JobSpecReader.ReadBase(value, errors, "job.")) is not null;
 
-    private static bool ReadBudget(JsonElement value, SpecErrors errors, out object? read) => (read = BudgetReader.Read(value, errors, "budget.", out _)) is not null;
+    private static bool ReadBudget(JsonElement value, SpecErrors errors, out object? read) =>
+        (read = BudgetReader.Read(value, errors, "budget.", out _)) is not null;
 
     private static string Allowed(string field) => StudySpecRule.All.First(rule => rule.Field == field).Allowed;
 }

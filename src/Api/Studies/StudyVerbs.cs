@@ -20,7 +20,8 @@ internal static class StudyVerbs
 
         Map("retry", (queue, id, cancellation) => queue.RetryAsync(id, cancellation));
 
-        studies.MapPost("/{id:guid}/extend", ExtendAsync)
+        studies
+            .MapPost("/{id:guid}/extend", ExtendAsync)
             .Accepts<StudyExtension>("application/json")
             .ProducesValidationProblem()
             .ProducesProblem(StatusCodes.Status404NotFound)
@@ -28,44 +29,92 @@ internal static class StudyVerbs
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
             .ProducesProblem(StatusCodes.Status429TooManyRequests);
 
-        studies.MapDelete("/{id:guid}", DeleteAsync)
+        studies
+            .MapDelete("/{id:guid}", DeleteAsync)
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict);
 
         void Map(string verb, Func<StudyQueue, Guid, CancellationToken, Task> apply) =>
-            studies.MapPost($"/{{id:guid}}/{verb}", async Task<Results<Ok<StudyResponse>, ProblemHttpResult>> (StudyQueue queue, StudyReader reader, Guid id, CancellationToken cancellation) =>
-                {
-                    await apply(queue, id, cancellation);
-                    return await reader.FindAsync(id, cancellation) is { } study ? TypedResults.Ok(StudyResponse.Of(study)) : Problems.NoSuchStudy(id);
-                })
+            studies
+                .MapPost(
+                    $"/{{id:guid}}/{verb}",
+                    async Task<Results<Ok<StudyResponse>, ProblemHttpResult>> (
+                        StudyQueue queue,
+                        StudyReader reader,
+                        Guid id,
+                        CancellationToken cancellation
+                    ) =>
+                    {
+                        await apply(queue, id, cancellation);
+                        return await reader.FindAsync(id, cancellation) is { } study
+                            ? TypedResults.Ok(StudyResponse.Of(study))
+                            : Problems.NoSuchStudy(id);
+                    }
+                )
                 .ProducesValidationProblem()
                 .ProducesProblem(StatusCodes.Status404NotFound);
     }
 
     private static async Task<Results<Accepted<StudyResponse>, ProblemHttpResult>> ExtendAsync(
-        HttpRequest request, PostedBody body, StudyQueue queue, StudyReader reader, Estimates estimates, QueueLimit limit, Guid id, CancellationToken cancellation)
+        HttpRequest request,
+        PostedBody body,
+        StudyQueue queue,
+        StudyReader reader,
+        Estimates estimates,
+        QueueLimit limit,
+        Guid id,
+        CancellationToken cancellation
+    )
     {
-        if (request.Headers.ContainsKey("Idempotency-Key")) return Problems.Invalid("The header is wrong.", new() { ["idempotency-key"] = ["is not for extensions: list the seeds instead of counting them, and sending it twice changes nothing more"] });
-        if (body.Refusal is { } refusal) return refusal;
+        if (request.Headers.ContainsKey("Idempotency-Key"))
+            return Problems.Invalid(
+                "The header is wrong.",
+                new()
+                {
+                    ["idempotency-key"] =
+                    [
+                        "is not for extensions: list the seeds instead of counting them, and sending it twice changes nothing more",
+                    ],
+                }
+            );
+        if (body.Refusal is { } refusal)
+            return refusal;
         var errors = new SpecErrors();
         var extension = StudySpecReader.ReadExtension(body.Bytes, errors)!; // null only with errors
-        if (errors.Any) return Problems.Invalid("The extension is wrong.", errors.ByField());
-        if (await reader.FindAsync(id, cancellation) is not { } study) return Problems.NoSuchStudy(id);
+        if (errors.Any)
+            return Problems.Invalid("The extension is wrong.", errors.ByField());
+        if (await reader.FindAsync(id, cancellation) is not { } study)
+            return Problems.NoSuchStudy(id);
         using var places = await limit.TryTakePlacesAsync(MostQueued(study, extension), cancellation);
-        if (places is null) return limit.Refuse(request.HttpContext);
+        if (places is null)
+            return limit.Refuse(request.HttpContext);
 
         Reconnection.BeginUnrepeatableWrite(request.HttpContext); // seeds that are counted come on top of those there are
-        var added = await queue.ExtendAsync(id, spec =>
-        {
-            var wider = extension.Widen(spec);
-            StudySpecReader.CheckGrid(wider, errors);
-            return errors.Any ? null : wider;
-        }, cancellation);
-        if (added is null) return Problems.NoSuchStudy(id);
-        if (errors.Any) return Problems.Invalid("The extension is wrong.", errors.ByField());
-        if (await reader.FindAsync(id, cancellation) is not { } wider) return Problems.NoSuchStudy(id);
+        var added = await queue.ExtendAsync(
+            id,
+            spec =>
+            {
+                var wider = extension.Widen(spec);
+                StudySpecReader.CheckGrid(wider, errors);
+                return errors.Any ? null : wider;
+            },
+            cancellation
+        );
+        if (added is null)
+            return Problems.NoSuchStudy(id);
+        if (errors.Any)
+            return Problems.Invalid("The extension is wrong.", errors.ByField());
+        if (await reader.FindAsync(id, cancellation) is not { } wider)
+            return Problems.NoSuchStudy(id);
         var response = StudyResponse.Of(wider);
-        response = response with { Estimate = await estimates.OfAsync(wider.Spec, cancellation, left: response.Progress is var jobs ? jobs.Queued + jobs.Running + jobs.Paused : 0) };
+        response = response with
+        {
+            Estimate = await estimates.OfAsync(
+                wider.Spec,
+                cancellation,
+                left: response.Progress is var jobs ? jobs.Queued + jobs.Running + jobs.Paused : 0
+            ),
+        };
         return TypedResults.Accepted(response.Links.Self, response);
     }
 
@@ -78,11 +127,19 @@ internal static class StudyVerbs
         return (int)Math.Clamp(added + again, 0, StudySpecRule.MostJobs);
     }
 
-    private static async Task<Results<NoContent, ProblemHttpResult>> DeleteAsync(StudyQueue queue, Guid id, CancellationToken cancellation) =>
+    private static async Task<Results<NoContent, ProblemHttpResult>> DeleteAsync(
+        StudyQueue queue,
+        Guid id,
+        CancellationToken cancellation
+    ) =>
         await queue.DeleteAsync(id, cancellation) switch
         {
             null => Problems.NoSuchStudy(id),
-            false => Problems.Of(StatusCodes.Status409Conflict, "The study is running.", $"Jobs of study {id} are running; cancel or pause it first, and wait until they have stopped."),
+            false => Problems.Of(
+                StatusCodes.Status409Conflict,
+                "The study is running.",
+                $"Jobs of study {id} are running; cancel or pause it first, and wait until they have stopped."
+            ),
             true => TypedResults.NoContent(),
         };
 }

@@ -20,6 +20,5 @@ public sealed record VersionResponse(string Version, string? Commit, string Runt
 internal static class VersionEndpoints
 {
     public static void MapVersion(this IEndpointRouteBuilder routes) =>
-        routes.MapGet("/version", () => TypedResults.Ok(VersionResponse.Own))
-            .WithTags("Version");
+        routes.MapGet("/version", () => TypedResults.Ok(VersionResponse.Own)).WithTags("Version");
 }

@@ -58,8 +58,10 @@ public readonly record struct BinSums(int Count, double Hits, double Confidence)
 
     private static void Check(ReadOnlySpan<double> confidences, ReadOnlySpan<double> hits, int bins)
     {
-        if (confidences.IsEmpty) throw new ArgumentException("No predictions.", nameof(confidences));
-        if (confidences.Length != hits.Length) throw new ArgumentException("As many hits as confidences.", nameof(hits));
+        if (confidences.IsEmpty)
+            throw new ArgumentException("No predictions.", nameof(confidences));
+        if (confidences.Length != hits.Length)
+            throw new ArgumentException("As many hits as confidences.", nameof(hits));
         ArgumentOutOfRangeException.ThrowIfLessThan(bins, 1);
     }
 }

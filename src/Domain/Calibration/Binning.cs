@@ -33,11 +33,14 @@ public static class EqualWidthBins
         var bin = Math.Min((int)(confidence * bins), bins - 1);
         if (binning == Binning.Guo)
         {
-            if (bin > 0 && confidence <= (double)bin / bins) return bin - 1;
+            if (bin > 0 && confidence <= (double)bin / bins)
+                return bin - 1;
             return bin < bins - 1 && confidence > (bin + 1.0) / bins ? bin + 1 : bin;
         }
-        if (confidence == 1) return binning == Binning.Torchmetrics ? bins : bins - 1;
-        if (confidence < (double)bin / bins) return bin - 1;
+        if (confidence == 1)
+            return binning == Binning.Torchmetrics ? bins : bins - 1;
+        if (confidence < (double)bin / bins)
+            return bin - 1;
         return bin < bins - 1 && confidence >= (bin + 1.0) / bins ? bin + 1 : bin;
     }
 }

@@ -20,12 +20,16 @@ public sealed record BinningReceipt(IReadOnlyList<BinnedEce> Values, int OnEdges
     private static string Explain(int onEdges, int atOne)
     {
         var why = "netcal takes 10 bins where the others take 15: wider bins let more errors of opposite sign cancel.";
-        why += onEdges == 0
-            ? " No confidence lies on an inner edge, so it does not matter which bin owns its edges."
-            : $" {onEdges} confidences lie on an inner edge: guo puts them into the bin below, the others into the bin above.";
-        return why + (atOne == 0
-            ? " No confidence is exactly 1 in float64, so torchmetrics' bin of exact ones is empty; computed in float32, confident predictions would round into it."
-            : $" {atOne} confidences are exactly 1: torchmetrics judges them in a bin of their own, the others in the last bin.");
+        why +=
+            onEdges == 0
+                ? " No confidence lies on an inner edge, so it does not matter which bin owns its edges."
+                : $" {onEdges} confidences lie on an inner edge: guo puts them into the bin below, the others into the bin above.";
+        return why
+            + (
+                atOne == 0
+                    ? " No confidence is exactly 1 in float64, so torchmetrics' bin of exact ones is empty; computed in float32, confident predictions would round into it."
+                    : $" {atOne} confidences are exactly 1: torchmetrics judges them in a bin of their own, the others in the last bin."
+            );
     }
 }
 

@@ -32,13 +32,21 @@ public sealed record CalibrationAssessment(
     ErrorEstimate SmoothEce,
     double SmoothEceBandwidth,
     NoiseFree? NoiseFree,
-    IReadOnlyList<ReliabilityBin> Reliability)
+    IReadOnlyList<ReliabilityBin> Reliability
+)
 {
-    public static CalibrationAssessment Of(LabelledLogits test, double temperature, double[]? trueProbabilities, ReportOptions options, CancellationToken cancellation = default)
+    public static CalibrationAssessment Of(
+        LabelledLogits test,
+        double temperature,
+        double[]? trueProbabilities,
+        ReportOptions options,
+        CancellationToken cancellation = default
+    )
     {
         var predictions = Predictions.Of(test, temperature);
         var errors = new CalibrationErrors(predictions, options.Bins, options.Binning);
-        var bootstrap = options.Resamples > 0 ? Bootstrap.Of(predictions, errors.Order, options.Resamples, options.Seed, cancellation) : null;
+        var bootstrap =
+            options.Resamples > 0 ? Bootstrap.Of(predictions, errors.Order, options.Resamples, options.Seed, cancellation) : null;
         var chance = options.Resamples > 0 ? ConsistencyTest.Of(predictions, errors, options.Resamples, options.Seed, cancellation) : null;
         return new(
             temperature,
@@ -56,7 +64,8 @@ public sealed record CalibrationAssessment(
             new(errors.SmoothEce, null, chance?.SmoothEce),
             errors.Smooth.Bandwidth,
             trueProbabilities is null ? null : Calibration.NoiseFree.Of(predictions, trueProbabilities, options),
-            ReliabilityBin.Of(errors.EqualWidth, options.Bins));
+            ReliabilityBin.Of(errors.EqualWidth, options.Bins)
+        );
     }
 }
 
@@ -75,7 +84,9 @@ public sealed record ErrorEstimate(double Value, double? Debiased, Chance? Chanc
 /// <param name="SignedGap">Mean confidence − mean true probability of the predicted class.</param>
 public sealed record NoiseFree(double Ece, double SignedGap)
 {
-    internal static NoiseFree Of(Predictions predictions, double[] trueProbabilities, ReportOptions options) => new(
-        CalibrationError.Expected(BinSums.EqualWidth(predictions.Confidences, trueProbabilities, options.Bins, options.Binning)),
-        predictions.Confidences.Average() - trueProbabilities.Average());
+    internal static NoiseFree Of(Predictions predictions, double[] trueProbabilities, ReportOptions options) =>
+        new(
+            CalibrationError.Expected(BinSums.EqualWidth(predictions.Confidences, trueProbabilities, options.Bins, options.Binning)),
+            predictions.Confidences.Average() - trueProbabilities.Average()
+        );
 }

@@ -25,7 +25,8 @@ public static class CalibrationError
     {
         var largest = 0.0;
         foreach (var bin in bins)
-            if (bin.Count > 0) largest = Math.Max(largest, bin.Gap / bin.Count);
+            if (bin.Count > 0)
+                largest = Math.Max(largest, bin.Gap / bin.Count);
         return largest;
     }
 
@@ -36,7 +37,8 @@ public static class CalibrationError
         foreach (var bin in bins)
         {
             count += bin.Count;
-            if (bin.Count > 0) sum += bin.Gap * bin.Gap / bin.Count;
+            if (bin.Count > 0)
+                sum += bin.Gap * bin.Gap / bin.Count;
         }
         return Math.Sqrt(sum / count);
     }
@@ -49,8 +51,11 @@ public static class CalibrationError
         foreach (var bin in bins)
         {
             count += bin.Count;
-            if (bin.Count < 2) continue;
-            double n = bin.Count, gap = bin.Gap / n, accuracy = bin.Hits / n;
+            if (bin.Count < 2)
+                continue;
+            double n = bin.Count,
+                gap = bin.Gap / n,
+                accuracy = bin.Hits / n;
             sum += n * (gap * gap - accuracy * (1 - accuracy) / (n - 1));
         }
         return Math.Sqrt(Math.Max(sum / count, 0));
@@ -63,7 +68,8 @@ public static class CalibrationError
         foreach (var bin in bins)
         {
             count += bin.Count;
-            if (bin.Count > 0) scattered += bin.Count * Normal.AbsoluteMean(Gap(bin), Deviation(bin));
+            if (bin.Count > 0)
+                scattered += bin.Count * Normal.AbsoluteMean(Gap(bin), Deviation(bin));
         }
         return Math.Max(2 * Expected(bins) - scattered / count, 0);
     }

@@ -15,18 +15,26 @@ public sealed record CalibrationReport(
     TemperatureFit TemperatureFit,
     CalibrationAssessment Before,
     CalibrationAssessment After,
-    BinningReceipt Conventions)
+    BinningReceipt Conventions
+)
 {
     /// <param name="trueProbabilities">For each test image the true probability of the class predicted; null where unknown.</param>
     /// <exception cref="OperationCanceledException">Cancelled: seen between resamples.</exception>
     public static CalibrationReport Of(
-        LabelledLogits validation, LabelledLogits test, double[]? trueProbabilities, ReportOptions options, CancellationToken cancellation = default)
+        LabelledLogits validation,
+        LabelledLogits test,
+        double[]? trueProbabilities,
+        ReportOptions options,
+        CancellationToken cancellation = default
+    )
     {
         var fit = TemperatureFit.On(validation);
-        CalibrationAssessment? before = null, after = null;
+        CalibrationAssessment? before = null,
+            after = null;
         Parallel.Invoke(
             () => before = CalibrationAssessment.Of(test, 1, trueProbabilities, options, cancellation),
-            () => after = CalibrationAssessment.Of(test, fit.Temperature, trueProbabilities, options, cancellation));
+            () => after = CalibrationAssessment.Of(test, fit.Temperature, trueProbabilities, options, cancellation)
+        );
         return new(test.Count, test.Classes, options, fit, before!, after!, BinningReceipt.Of(Predictions.Of(test)));
     }
 }

@@ -15,12 +15,12 @@ public sealed class ClasswiseBins
         var (classes, perClass) = (predictions.Classes, binning.CountWithHidden(bins));
         var sums = new BinSums[classes * perClass];
         for (var i = 0; i < predictions.Count; i++)
-            for (var k = 0; k < classes; k++)
-            {
-                var p = predictions.Probabilities[i * classes + k];
-                ref var bin = ref sums[k * perClass + binning.IndexOf(p, bins)];
-                bin = bin.With(predictions.Labels[i] == k ? 1 : 0, p);
-            }
+        for (var k = 0; k < classes; k++)
+        {
+            var p = predictions.Probabilities[i * classes + k];
+            ref var bin = ref sums[k * perClass + binning.IndexOf(p, bins)];
+            bin = bin.With(predictions.Labels[i] == k ? 1 : 0, p);
+        }
         return new(perClass, sums);
     }
 
@@ -33,7 +33,8 @@ public sealed class ClasswiseBins
         get
         {
             var sum = 0.0;
-            for (var k = 0; k < Sums.Length; k += PerClass) sum += CalibrationError.DebiasedExpected(Sums.AsSpan(k, PerClass));
+            for (var k = 0; k < Sums.Length; k += PerClass)
+                sum += CalibrationError.DebiasedExpected(Sums.AsSpan(k, PerClass));
             return sum / (Sums.Length / PerClass);
         }
     }

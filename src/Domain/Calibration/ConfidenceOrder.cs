@@ -10,11 +10,13 @@ public sealed class ConfidenceOrder
     {
         var sorted = confidences.ToArray();
         Index = new int[sorted.Length];
-        for (var i = 0; i < Index.Length; i++) Index[i] = i;
+        for (var i = 0; i < Index.Length; i++)
+            Index[i] = i;
         Array.Sort(sorted, Index);
         var starts = new List<int>();
         for (var i = 0; i < sorted.Length; i++)
-            if (i == 0 || sorted[i] - sorted[i - 1] > TieTolerance) starts.Add(i);
+            if (i == 0 || sorted[i] - sorted[i - 1] > TieTolerance)
+                starts.Add(i);
         starts.Add(sorted.Length);
         TieStarts = [.. starts];
     }
@@ -35,7 +37,8 @@ public sealed class ConfidenceOrder
         {
             var (start, end) = (TieStarts[tie], TieStarts[tie + 1]);
             var sum = 0.0;
-            for (var i = start; i < end; i++) sum += values[Index[i]];
+            for (var i = start; i < end; i++)
+                sum += values[Index[i]];
             Array.Fill(shared, sum / (end - start), start, end - start);
         }
         return shared;

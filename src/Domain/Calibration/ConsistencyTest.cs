@@ -6,13 +6,28 @@ namespace Temper.Domain.Calibration;
 /// Labels are drawn from the model's own probabilities, predictions and bins staying as they are. Bröcker and Smith 2007;
 /// Vaicenavicius et al. 2019, arXiv:1902.06977.
 /// </remarks>
-public sealed record ConsistencyTest(double PValue, Chance Ece, Chance Mce, Chance AdaptiveEce, Chance ClasswiseEce, Chance L2, Chance SmoothEce, Chance SignedGap)
+public sealed record ConsistencyTest(
+    double PValue,
+    Chance Ece,
+    Chance Mce,
+    Chance AdaptiveEce,
+    Chance ClasswiseEce,
+    Chance L2,
+    Chance SmoothEce,
+    Chance SignedGap
+)
 {
     private const ulong Stream = 2;
 
     /// <param name="errors">The errors seen, with the bins they were computed on.</param>
     /// <param name="resamples">At least 1.</param>
-    public static ConsistencyTest Of(Predictions predictions, CalibrationErrors errors, int resamples, long seed, CancellationToken cancellation = default)
+    public static ConsistencyTest Of(
+        Predictions predictions,
+        CalibrationErrors errors,
+        int resamples,
+        long seed,
+        CancellationToken cancellation = default
+    )
     {
         var random = new SplitMix64(seed, Stream);
         var draws = new Draws(predictions, errors);
@@ -32,9 +47,19 @@ public sealed record ConsistencyTest(double PValue, Chance Ece, Chance Mce, Chan
             smooth[r] = errors.Smooth.Value(draws.Hits);
             gap[r] = confidence - draws.Hits.Average();
             // Equal sums taken in another order may differ in their last digits.
-            if (ece[r] >= errors.Ece - 1e-12) asLarge++;
+            if (ece[r] >= errors.Ece - 1e-12)
+                asLarge++;
         }
-        return new(PValueOf(asLarge, resamples), Chance.Of(ece), Chance.Of(mce), Chance.Of(adaptive), Chance.Of(classwise), Chance.Of(l2), Chance.Of(smooth), Chance.Of(gap));
+        return new(
+            PValueOf(asLarge, resamples),
+            Chance.Of(ece),
+            Chance.Of(mce),
+            Chance.Of(adaptive),
+            Chance.Of(classwise),
+            Chance.Of(l2),
+            Chance.Of(smooth),
+            Chance.Of(gap)
+        );
     }
 
     internal static double PValueOf(int asLarge, int resamples) => (1.0 + asLarge) / (1 + resamples);
@@ -54,8 +79,14 @@ public sealed record ConsistencyTest(double PValue, Chance Ece, Chance Mce, Chan
             equalWidthBin = Array.ConvertAll(predictions.Confidences, confidence => errors.Binning.IndexOf(confidence, errors.Bins));
             classwiseBin = new int[predictions.Probabilities.Length];
             for (var j = 0; j < classwiseBin.Length; j++)
-                classwiseBin[j] = j % classes * errors.Classwise.PerClass + errors.Binning.IndexOf(predictions.Probabilities[j], errors.Bins);
-            (Hits, EqualWidth, EqualMass, Classwise) = (new double[predictions.Count], [.. errors.EqualWidth], [.. errors.EqualMass], [.. errors.Classwise.Sums]);
+                classwiseBin[j] =
+                    j % classes * errors.Classwise.PerClass + errors.Binning.IndexOf(predictions.Probabilities[j], errors.Bins);
+            (Hits, EqualWidth, EqualMass, Classwise) = (
+                new double[predictions.Count],
+                [.. errors.EqualWidth],
+                [.. errors.EqualMass],
+                [.. errors.Classwise.Sums]
+            );
         }
 
         public double[] Hits { get; }
@@ -73,10 +104,12 @@ public sealed record ConsistencyTest(double PValue, Chance Ece, Chance Mce, Chan
                 var label = DrawLabel(i, random.NextDouble());
                 Hit(ref Classwise[classwiseBin[i * predictions.Classes + label]], 1);
                 Hits[i] = label == predictions.Predicted[i] ? 1 : 0;
-                if (Hits[i] == 1) Hit(ref EqualWidth[equalWidthBin[i]], 1);
+                if (Hits[i] == 1)
+                    Hit(ref EqualWidth[equalWidthBin[i]], 1);
             }
             var shared = errors.Order.ShareTies(Hits);
-            for (var i = 0; i < shared.Length; i++) Hit(ref EqualMass[BinSums.EqualMassBin(i, shared.Length, EqualMass.Length)], shared[i]);
+            for (var i = 0; i < shared.Length; i++)
+                Hit(ref EqualMass[BinSums.EqualMassBin(i, shared.Length, EqualMass.Length)], shared[i]);
         }
 
         /// <summary>By inversion, the predicted class first: it is mostly the one.</summary>
@@ -86,7 +119,8 @@ public sealed record ConsistencyTest(double PValue, Chance Ece, Chance Mce, Chan
             var (predicted, label) = (predictions.Predicted[i], predictions.Predicted[i]);
             for (var k = 0; u >= 0 && k < predictions.Classes; k++)
             {
-                if (k == predicted) continue;
+                if (k == predicted)
+                    continue;
                 label = k;
                 u -= predictions.Probabilities[i * predictions.Classes + k];
             }
@@ -97,7 +131,8 @@ public sealed record ConsistencyTest(double PValue, Chance Ece, Chance Mce, Chan
 
         private static void ClearHits(BinSums[] bins)
         {
-            for (var b = 0; b < bins.Length; b++) bins[b] = bins[b] with { Hits = 0 };
+            for (var b = 0; b < bins.Length; b++)
+                bins[b] = bins[b] with { Hits = 0 };
         }
     }
 }
@@ -114,7 +149,8 @@ public sealed record Chance(double Mean, Interval Band, double? Limit)
         var band = Interval.Middle95(draws); // sorts them
         // So many draws may be at least as large as what is seen, and the p-value is still below the level.
         var above = (int)(Verdict.Level * (1 + draws.Length));
-        while (above >= 0 && ConsistencyTest.PValueOf(above, draws.Length) >= Verdict.Level) above--;
+        while (above >= 0 && ConsistencyTest.PValueOf(above, draws.Length) >= Verdict.Level)
+            above--;
         return new(draws.Average(), band, above < 0 ? null : draws[^(above + 1)]);
     }
 }

@@ -14,7 +14,9 @@ public readonly record struct Interval(double Low, double High)
     /// <summary>The 95 % interval of a share, from <paramref name="hits"/> of <paramref name="count"/>; Wilson 1927.</summary>
     public static Interval Wilson(double hits, int count)
     {
-        double n = count, share = hits / n, z2 = Normal.Z95 * Normal.Z95;
+        double n = count,
+            share = hits / n,
+            z2 = Normal.Z95 * Normal.Z95;
         var centre = (share + z2 / (2 * n)) / (1 + z2 / n);
         var half = Normal.Z95 / (1 + z2 / n) * Math.Sqrt(Math.Max(share * (1 - share), 0) / n + z2 / (4 * n * n));
         return new(Math.Max(centre - half, 0), Math.Min(centre + half, 1));

@@ -10,13 +10,19 @@ public sealed class LabelledLogits
     public LabelledLogits(float[] logits, int[] labels, int classes)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(classes, 2);
-        if (labels.Length == 0) throw new ArgumentException("There are no labels, so nothing to judge.", nameof(labels));
+        if (labels.Length == 0)
+            throw new ArgumentException("There are no labels, so nothing to judge.", nameof(labels));
         if (logits.Length != (long)labels.Length * classes)
-            throw new ArgumentException($"{labels.Length} labels need {labels.Length}×{classes} logits, not {logits.Length}.", nameof(logits));
+            throw new ArgumentException(
+                $"{labels.Length} labels need {labels.Length}×{classes} logits, not {logits.Length}.",
+                nameof(logits)
+            );
         foreach (var label in labels)
-            if (label < 0 || label >= classes) throw new ArgumentException($"Label {label} is not in [0, {classes}).", nameof(labels));
+            if (label < 0 || label >= classes)
+                throw new ArgumentException($"Label {label} is not in [0, {classes}).", nameof(labels));
         foreach (var logit in logits)
-            if (!float.IsFinite(logit)) throw new ArgumentException($"A logit is {logit}.", nameof(logits));
+            if (!float.IsFinite(logit))
+                throw new ArgumentException($"A logit is {logit}.", nameof(logits));
         (Logits, Labels, Classes) = (logits, labels, classes);
     }
 

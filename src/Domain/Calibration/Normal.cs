@@ -13,8 +13,10 @@ internal static class Normal
     /// <remarks>DLMF 7.6.2: all terms have one sign, so nothing cancels.</remarks>
     public static double Erf(double x)
     {
-        if (Math.Abs(x) >= Saturated) return Math.Sign(x);
-        double term = x, sum = x;
+        if (Math.Abs(x) >= Saturated)
+            return Math.Sign(x);
+        double term = x,
+            sum = x;
         for (var n = 1; Math.Abs(term) > 1e-17 * Math.Abs(sum); n++)
         {
             term *= 2 * x * x / (2 * n + 1);
@@ -32,8 +34,10 @@ internal static class Normal
 
     /// <summary>E|X| for X ~ N(mean, deviation²).</summary>
     public static double AbsoluteMean(double mean, double deviation) =>
-        deviation == 0 ? Math.Abs(mean)
-        : deviation * Math.Sqrt(2 / Math.PI) * Math.Exp(-mean * mean / (2 * deviation * deviation)) + mean * Erf(mean / (deviation * Math.Sqrt(2)));
+        deviation == 0
+            ? Math.Abs(mean)
+            : deviation * Math.Sqrt(2 / Math.PI) * Math.Exp(-mean * mean / (2 * deviation * deviation))
+                + mean * Erf(mean / (deviation * Math.Sqrt(2)));
 
     /// <summary>E max |X_b| over independent X_b ~ N(means[b], deviations[b]²), as ∫ 1 − Π_b P(|X_b| ≤ t) dt.</summary>
     public static double AbsoluteMaximumMean(ReadOnlySpan<double> means, ReadOnlySpan<double> deviations)
@@ -42,10 +46,14 @@ internal static class Normal
         double certain = 0;
         var knots = new SortedSet<double>();
         for (var b = 0; b < means.Length; b++)
-            if (deviations[b] == 0) certain = Math.Max(certain, Math.Abs(means[b]));
-            else for (var z = -8.0; z <= 8; z += 0.5) knots.Add(Math.Max(Math.Abs(means[b]) + z * deviations[b], 0));
+            if (deviations[b] == 0)
+                certain = Math.Max(certain, Math.Abs(means[b]));
+            else
+                for (var z = -8.0; z <= 8; z += 0.5)
+                    knots.Add(Math.Max(Math.Abs(means[b]) + z * deviations[b], 0));
 
-        double integral = certain, from = certain;
+        double integral = certain,
+            from = certain;
         foreach (var to in knots.Where(knot => knot > certain))
         {
             integral += GaussLegendre(from, to, means, deviations);
@@ -57,13 +65,20 @@ internal static class Normal
     /// <summary>Five points, exact for polynomials up to degree 9.</summary>
     private static double GaussLegendre(double from, double to, ReadOnlySpan<double> means, ReadOnlySpan<double> deviations)
     {
-        double inner = Math.Sqrt(5 - 2 * Math.Sqrt(10.0 / 7)) / 3, outer = Math.Sqrt(5 + 2 * Math.Sqrt(10.0 / 7)) / 3;
-        double innerWeight = (322 + 13 * Math.Sqrt(70)) / 900, outerWeight = (322 - 13 * Math.Sqrt(70)) / 900;
-        double centre = (from + to) / 2, half = (to - from) / 2;
-        return half * (
-            128.0 / 225 * Exceedance(centre, means, deviations)
-            + innerWeight * (Exceedance(centre - half * inner, means, deviations) + Exceedance(centre + half * inner, means, deviations))
-            + outerWeight * (Exceedance(centre - half * outer, means, deviations) + Exceedance(centre + half * outer, means, deviations)));
+        double inner = Math.Sqrt(5 - 2 * Math.Sqrt(10.0 / 7)) / 3,
+            outer = Math.Sqrt(5 + 2 * Math.Sqrt(10.0 / 7)) / 3;
+        double innerWeight = (322 + 13 * Math.Sqrt(70)) / 900,
+            outerWeight = (322 - 13 * Math.Sqrt(70)) / 900;
+        double centre = (from + to) / 2,
+            half = (to - from) / 2;
+        return half
+            * (
+                128.0 / 225 * Exceedance(centre, means, deviations)
+                + innerWeight
+                    * (Exceedance(centre - half * inner, means, deviations) + Exceedance(centre + half * inner, means, deviations))
+                + outerWeight
+                    * (Exceedance(centre - half * outer, means, deviations) + Exceedance(centre + half * outer, means, deviations))
+            );
     }
 
     /// <summary>P(max |X_b| > t), for t above every certain value.</summary>
@@ -71,7 +86,8 @@ internal static class Normal
     {
         var below = 1.0;
         for (var b = 0; b < means.Length && below > 0; b++)
-            if (deviations[b] > 0 && t < Math.Abs(means[b]) + 9 * deviations[b]) below *= AbsoluteCdf(t, means[b], deviations[b]);
+            if (deviations[b] > 0 && t < Math.Abs(means[b]) + 9 * deviations[b])
+                below *= AbsoluteCdf(t, means[b], deviations[b]);
         return 1 - below;
     }
 }

@@ -51,9 +51,11 @@ public sealed class Predictions
     /// <exception cref="ArgumentOutOfRangeException">T is not above 0.</exception>
     public static Predictions Of(LabelledLogits source, double temperature = 1)
     {
-        if (!(temperature > 0)) throw new ArgumentOutOfRangeException(nameof(temperature), temperature, "Must be above 0.");
+        if (!(temperature > 0))
+            throw new ArgumentOutOfRangeException(nameof(temperature), temperature, "Must be above 0.");
         var predictions = new Predictions(source);
-        for (var i = 0; i < source.Count; i++) predictions.Fill(i, source.Row(i), temperature);
+        for (var i = 0; i < source.Count; i++)
+            predictions.Fill(i, source.Row(i), temperature);
         return predictions;
     }
 
@@ -62,8 +64,10 @@ public sealed class Predictions
         var (top, label) = (IndexOfLargest(logits), Labels[i]);
         var probabilities = Probabilities.AsSpan(i * Classes, Classes);
         var sum = 0.0;
-        for (var k = 0; k < Classes; k++) sum += probabilities[k] = Math.Exp(((double)logits[k] - logits[top]) / temperature);
-        for (var k = 0; k < Classes; k++) probabilities[k] /= sum;
+        for (var k = 0; k < Classes; k++)
+            sum += probabilities[k] = Math.Exp(((double)logits[k] - logits[top]) / temperature);
+        for (var k = 0; k < Classes; k++)
+            probabilities[k] /= sum;
 
         Predicted[i] = top;
         Confidences[i] = probabilities[top];
@@ -71,7 +75,8 @@ public sealed class Predictions
         // Not −ln p: p underflows to 0 where the loss is merely large.
         LogLosses[i] = Math.Log(sum) - ((double)logits[label] - logits[top]) / temperature;
         var brier = 0.0;
-        for (var k = 0; k < Classes; k++) brier += Square(probabilities[k] - (k == label ? 1 : 0));
+        for (var k = 0; k < Classes; k++)
+            brier += Square(probabilities[k] - (k == label ? 1 : 0));
         BrierScores[i] = brier;
     }
 
@@ -79,7 +84,8 @@ public sealed class Predictions
     {
         var top = 0;
         for (var k = 1; k < logits.Length; k++)
-            if (logits[k] > logits[top]) top = k;
+            if (logits[k] > logits[top])
+                top = k;
         return top;
     }
 

@@ -7,15 +7,35 @@ namespace Temper.Domain.Calibration;
 /// <param name="MeanConfidence">Null when empty.</param>
 /// <param name="Accuracy">Share of hits; null when empty.</param>
 /// <param name="AccuracyInterval">95 % Wilson interval of the accuracy; null when empty.</param>
-public sealed record ReliabilityBin(double Lower, double Upper, int Count, double? MeanConfidence, double? Accuracy, Interval? AccuracyInterval)
+public sealed record ReliabilityBin(
+    double Lower,
+    double Upper,
+    int Count,
+    double? MeanConfidence,
+    double? Accuracy,
+    Interval? AccuracyInterval
+)
 {
     /// <param name="sums">Of equal-width bins, and after them perhaps the hidden one.</param>
     /// <param name="bins">Bins of equal width.</param>
-    public static IReadOnlyList<ReliabilityBin> Of(BinSums[] sums, int bins) => [.. sums.Select((sum, b) =>
-    {
-        double lower = Math.Min((double)b / bins, 1), upper = Math.Min((b + 1.0) / bins, 1);
-        return sum.Count == 0
-            ? new ReliabilityBin(lower, upper, 0, null, null, null)
-            : new ReliabilityBin(lower, upper, sum.Count, sum.Confidence / sum.Count, sum.Hits / sum.Count, Interval.Wilson(sum.Hits, sum.Count));
-    })];
+    public static IReadOnlyList<ReliabilityBin> Of(BinSums[] sums, int bins) =>
+        [
+            .. sums.Select(
+                (sum, b) =>
+                {
+                    double lower = Math.Min((double)b / bins, 1),
+                        upper = Math.Min((b + 1.0) / bins, 1);
+                    return sum.Count == 0
+                        ? new ReliabilityBin(lower, upper, 0, null, null, null)
+                        : new ReliabilityBin(
+                            lower,
+                            upper,
+                            sum.Count,
+                            sum.Confidence / sum.Count,
+                            sum.Hits / sum.Count,
+                            Interval.Wilson(sum.Hits, sum.Count)
+                        );
+                }
+            ),
+        ];
 }

@@ -20,7 +20,8 @@ public static class RiskCoverage
     /// <param name="harmonic"><see cref="Harmonic"/> of N.</param>
     internal static double Aurc(ConfidenceOrder order, ReadOnlySpan<double> hits, ReadOnlySpan<int> weights, ReadOnlySpan<double> harmonic)
     {
-        double sum = 0, errors = 0;
+        double sum = 0,
+            errors = 0;
         var covered = 0;
         for (var tie = order.TieStarts.Length - 2; tie >= 0; tie--)
         {
@@ -30,7 +31,8 @@ public static class RiskCoverage
                 tied += weights[i];
                 wrong += weights[i] * (1 - hits[order.Index[i]]);
             }
-            if (tied == 0) continue;
+            if (tied == 0)
+                continue;
             // Σ_{i=1..tied} (errors + wrong·i/tied)/(covered + i): on average the i-th of the tied has met i/tied of their errors.
             var inverse = harmonic[covered + tied] - harmonic[covered];
             sum += tied == 1 ? (errors + wrong) / (covered + 1) : errors * inverse + wrong / tied * (tied - covered * inverse);
@@ -44,7 +46,8 @@ public static class RiskCoverage
     internal static double[] Harmonic(int count)
     {
         var harmonic = new double[count + 1];
-        for (var n = 1; n <= count; n++) harmonic[n] = harmonic[n - 1] + 1.0 / n;
+        for (var n = 1; n <= count; n++)
+            harmonic[n] = harmonic[n - 1] + 1.0 / n;
         return harmonic;
     }
 }

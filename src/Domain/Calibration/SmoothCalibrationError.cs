@@ -44,7 +44,8 @@ public sealed class SmoothCalibrationError
         cells = stride * meshCells;
         reach = (int)(Math.Min(6 * bandwidth, 0.5) * cells);
         kernel = new double[2 * reach + 1];
-        for (var j = -reach; j <= reach; j++) kernel[reach + j] = Math.Exp(-0.5 * Math.Pow(j / (cells * bandwidth), 2));
+        for (var j = -reach; j <= reach; j++)
+            kernel[reach + j] = Math.Exp(-0.5 * Math.Pow(j / (cells * bandwidth), 2));
         extended = new double[cells + 1 + 2 * reach];
         residuals = new double[confidences.Length];
         Array.Fill(residuals, 1);
@@ -60,14 +61,19 @@ public sealed class SmoothCalibrationError
     /// <exception cref="ArgumentException">No predictions, or lengths differ.</exception>
     public static (double Value, SmoothCalibrationError AtBandwidth) Of(double[] confidences, double[] hits)
     {
-        if (confidences.Length == 0) throw new ArgumentException("No predictions.", nameof(confidences));
-        if (confidences.Length != hits.Length) throw new ArgumentException("As many hits as confidences.", nameof(hits));
-        double tooNarrow = 0, wideEnough = 1;
+        if (confidences.Length == 0)
+            throw new ArgumentException("No predictions.", nameof(confidences));
+        if (confidences.Length != hits.Length)
+            throw new ArgumentException("As many hits as confidences.", nameof(hits));
+        double tooNarrow = 0,
+            wideEnough = 1;
         for (var i = 0; i < Halvings; i++)
         {
             var middle = (tooNarrow + wideEnough) / 2;
-            if (middle < SmallestBandwidth || middle < new SmoothCalibrationError(confidences, middle).Value(hits)) tooNarrow = middle;
-            else wideEnough = middle;
+            if (middle < SmallestBandwidth || middle < new SmoothCalibrationError(confidences, middle).Value(hits))
+                tooNarrow = middle;
+            else
+                wideEnough = middle;
         }
         var chosen = new SmoothCalibrationError(confidences, wideEnough);
         return (chosen.Value(hits), chosen);
@@ -76,7 +82,8 @@ public sealed class SmoothCalibrationError
     /// <summary>In [0, 1]; 0 is perfectly calibrated. Not for two threads at once.</summary>
     public double Value(ReadOnlySpan<double> hits)
     {
-        for (var i = 0; i < residuals.Length; i++) residuals[i] = confidences[i] - hits[i];
+        for (var i = 0; i < residuals.Length; i++)
+            residuals[i] = confidences[i] - hits[i];
         return SumOfSmoothed(residuals, absolute: true) / density;
     }
 
@@ -114,9 +121,11 @@ public sealed class SmoothCalibrationError
     {
         var width = Vector<double>.Count;
         var (sums, i) = (Vector<double>.Zero, 0);
-        for (; i + width <= a.Length; i += width) sums += new Vector<double>(a[i..]) * new Vector<double>(b[i..]);
+        for (; i + width <= a.Length; i += width)
+            sums += new Vector<double>(a[i..]) * new Vector<double>(b[i..]);
         var sum = Vector.Sum(sums);
-        for (; i < a.Length; i++) sum += a[i] * b[i];
+        for (; i < a.Length; i++)
+            sum += a[i] * b[i];
         return sum;
     }
 }

@@ -14,7 +14,8 @@ namespace Temper.Domain.Calibration;
 /// </remarks>
 public sealed record TemperatureFit(double Temperature, double NllBefore, double NllAfter, string? Note)
 {
-    public const double Smallest = 0.01, Largest = 100;
+    public const double Smallest = 0.01,
+        Largest = 100;
 
     /// <summary>So many the model expects among validation images that are all right.</summary>
     private const double ExpectedMistakes = 0.5;
@@ -26,30 +27,42 @@ public sealed record TemperatureFit(double Temperature, double NllBefore, double
     public static TemperatureFit On(LabelledLogits validation)
     {
         var (beta, note) = Minimise(validation);
-        double before = Nll(validation, 1).Value, after = Nll(validation, beta).Value;
+        double before = Nll(validation, 1).Value,
+            after = Nll(validation, beta).Value;
         // At the end of the search both may agree but for rounding.
         return after <= before ? new(1 / beta, before, after, note) : new(1, before, before, note);
     }
 
     private static (double Beta, string? Note) Minimise(LabelledLogits logits)
     {
-        double low = 1 / Largest, high = 1 / Smallest, beta = 1;
+        double low = 1 / Largest,
+            high = 1 / Smallest,
+            beta = 1;
         var (atLow, atHigh) = (Nll(logits, low), Nll(logits, high));
-        if (AreFlat(logits)) return (1, "Each image's logits are all equal: no temperature changes anything.");
-        if (AreAllRight(logits)) return AllRight(logits, high);
-        if (atHigh.Slope <= 0) return (high, $"The minimum lies below T = {Smallest}, the least allowed: the logits are close together.");
+        if (AreFlat(logits))
+            return (1, "Each image's logits are all equal: no temperature changes anything.");
+        if (AreAllRight(logits))
+            return AllRight(logits, high);
+        if (atHigh.Slope <= 0)
+            return (high, $"The minimum lies below T = {Smallest}, the least allowed: the logits are close together.");
         if (atLow.Slope >= 0)
-            return (low, Nll(logits, 0).Slope >= 0
-                ? $"The loss falls all the way to infinite T, for the logits say nothing of the labels, or the contrary: {Largest} is the largest allowed."
-                : $"The minimum lies above T = {Largest}, the largest allowed: the logits are far apart.");
+            return (
+                low,
+                Nll(logits, 0).Slope >= 0
+                    ? $"The loss falls all the way to infinite T, for the logits say nothing of the labels, or the contrary: {Largest} is the largest allowed."
+                    : $"The minimum lies above T = {Largest}, the largest allowed: the logits are far apart."
+            );
 
         for (var step = 0; step < MostSteps; step++)
         {
             var (_, slope, curvature) = Nll(logits, beta);
-            if (slope > 0) high = beta;
-            else low = beta;
+            if (slope > 0)
+                high = beta;
+            else
+                low = beta;
             var next = beta - slope / curvature;
-            if (Math.Abs(next - beta) <= 1e-10 * beta) return (beta, null);
+            if (Math.Abs(next - beta) <= 1e-10 * beta)
+                return (beta, null);
             beta = next > low && next < high ? next : Math.Sqrt(low * high);
         }
         return (beta, null);
@@ -58,14 +71,19 @@ public sealed record TemperatureFit(double Temperature, double NllBefore, double
     private static (double Beta, string Note) AllRight(LabelledLogits logits, double largest)
     {
         const string Why = "Every validation image is right, so the loss falls all the way to T = 0";
-        if (Doubt(logits, 1) <= ExpectedMistakes) return (1, $"{Why}; the model as trained expects less than half a mistake among them already, and T stays 1.");
-        if (Doubt(logits, largest) > ExpectedMistakes) return (largest, $"{Why}: {Smallest} is the least allowed.");
-        double low = 1, high = largest;
+        if (Doubt(logits, 1) <= ExpectedMistakes)
+            return (1, $"{Why}; the model as trained expects less than half a mistake among them already, and T stays 1.");
+        if (Doubt(logits, largest) > ExpectedMistakes)
+            return (largest, $"{Why}: {Smallest} is the least allowed.");
+        double low = 1,
+            high = largest;
         for (var step = 0; step < MostSteps && high - low > 1e-12 * high; step++)
         {
             var middle = Math.Sqrt(low * high);
-            if (Doubt(logits, middle) > ExpectedMistakes) low = middle;
-            else high = middle;
+            if (Doubt(logits, middle) > ExpectedMistakes)
+                low = middle;
+            else
+                high = middle;
         }
         return (high, $"{Why}: T is where the model expects half a mistake among them, which is as far as they can tell.");
     }
@@ -73,7 +91,8 @@ public sealed record TemperatureFit(double Temperature, double NllBefore, double
     private static bool AreAllRight(LabelledLogits logits)
     {
         for (var i = 0; i < logits.Count; i++)
-            if (logits.Row(i)[logits.Labels[i]] < HighestOf(logits.Row(i))) return false;
+            if (logits.Row(i)[logits.Labels[i]] < HighestOf(logits.Row(i)))
+                return false;
         return true;
     }
 
@@ -83,11 +102,15 @@ public sealed record TemperatureFit(double Temperature, double NllBefore, double
         var doubt = 0.0;
         for (var i = 0; i < logits.Count; i++)
         {
-            double top = 0, rest = 0, largest = HighestOf(logits.Row(i));
+            double top = 0,
+                rest = 0,
+                largest = HighestOf(logits.Row(i));
             foreach (var z in logits.Row(i))
             {
-                if (z == largest) top++;
-                else rest += Math.Exp(beta * (z - largest));
+                if (z == largest)
+                    top++;
+                else
+                    rest += Math.Exp(beta * (z - largest));
             }
             doubt += rest / (top + rest);
         }
@@ -97,18 +120,24 @@ public sealed record TemperatureFit(double Temperature, double NllBefore, double
     private static bool AreFlat(LabelledLogits logits)
     {
         for (var i = 0; i < logits.Count; i++)
-            if (logits.Row(i).IndexOfAnyExcept(logits.Row(i)[0]) >= 0) return false;
+            if (logits.Row(i).IndexOfAnyExcept(logits.Row(i)[0]) >= 0)
+                return false;
         return true;
     }
 
     /// <summary>Mean over images of ln Σ_k exp(β z_k) − β z_label, and its first two derivatives in β.</summary>
     private static (double Value, double Slope, double Curvature) Nll(LabelledLogits logits, double beta)
     {
-        double value = 0, slope = 0, curvature = 0;
+        double value = 0,
+            slope = 0,
+            curvature = 0;
         for (var i = 0; i < logits.Count; i++)
         {
             var row = logits.Row(i);
-            double largest = HighestOf(row), sum = 0, first = 0, second = 0;
+            double largest = HighestOf(row),
+                sum = 0,
+                first = 0,
+                second = 0;
             foreach (var z in row)
             {
                 var below = z - largest;
@@ -128,7 +157,8 @@ public sealed record TemperatureFit(double Temperature, double NllBefore, double
     private static float HighestOf(ReadOnlySpan<float> logits)
     {
         var highest = logits[0];
-        foreach (var z in logits) highest = Math.Max(highest, z);
+        foreach (var z in logits)
+            highest = Math.Max(highest, z);
         return highest;
     }
 }

@@ -36,14 +36,19 @@ public sealed record Verdict(VerdictName Name, double PValue, string Sentence)
         var name = NameOf(predictions, gapInterval, test);
         var gap = $"{Show(Math.Abs(predictions.SignedGap))} ({Range(name, gapInterval, test.SignedGap.Band)})";
         var chance = $"ECE is {Show(ece)}{Against(test)}";
-        return new(name, test.PValue, name switch
-        {
-            VerdictName.OverConfident => $"Over-confident: mean confidence is above accuracy by {gap}; {chance}.",
-            VerdictName.UnderConfident => $"Under-confident: mean confidence is below accuracy by {gap}; {chance}.",
-            VerdictName.MiscalibratedBothWays => $"Miscalibrated both ways: over all images mean confidence and accuracy differ by {gap}, no more than by chance, but in the single bins by more; {chance}.",
-            VerdictName.Calibrated => $"Calibrated, as far as these images can tell: {chance}.",
-            _ => $"Insufficient data: {chance}; with {predictions.Count} images an error of {Show(SizeableEce)} could go unseen.",
-        });
+        return new(
+            name,
+            test.PValue,
+            name switch
+            {
+                VerdictName.OverConfident => $"Over-confident: mean confidence is above accuracy by {gap}; {chance}.",
+                VerdictName.UnderConfident => $"Under-confident: mean confidence is below accuracy by {gap}; {chance}.",
+                VerdictName.MiscalibratedBothWays =>
+                    $"Miscalibrated both ways: over all images mean confidence and accuracy differ by {gap}, no more than by chance, but in the single bins by more; {chance}.",
+                VerdictName.Calibrated => $"Calibrated, as far as these images can tell: {chance}.",
+                _ => $"Insufficient data: {chance}; with {predictions.Count} images an error of {Show(SizeableEce)} could go unseen.",
+            }
+        );
     }
 
     /// <summary>Why the gap's sign is sure, or not: by its interval, or where that covers 0 by what chance alone would give.</summary>
@@ -54,14 +59,20 @@ public sealed record Verdict(VerdictName Name, double PValue, string Sentence)
 
     /// <summary>The limit that the test was against, which has 5 % above it and none below.</summary>
     private static string Against(ConsistencyTest test) =>
-        test.Ece.Limit is { } limit ? $", and chance alone would give {Show(limit)} or less in 95 % of cases" : ", and too few draws were made to say what chance alone would give";
+        test.Ece.Limit is { } limit
+            ? $", and chance alone would give {Show(limit)} or less in 95 % of cases"
+            : ", and too few draws were made to say what chance alone would give";
 
     private static VerdictName NameOf(Predictions predictions, Interval gap, ConsistencyTest test)
     {
-        if (test.PValue >= Level) return WouldNotice(predictions, test) ? VerdictName.Calibrated : VerdictName.InsufficientData;
+        if (test.PValue >= Level)
+            return WouldNotice(predictions, test) ? VerdictName.Calibrated : VerdictName.InsufficientData;
         // A bootstrap of very few errors often draws none of them, and then covers 0 by its own weakness.
-        if (gap.Low > 0 || predictions.SignedGap > test.SignedGap.Band.High) return VerdictName.OverConfident;
-        return gap.High < 0 || predictions.SignedGap < test.SignedGap.Band.Low ? VerdictName.UnderConfident : VerdictName.MiscalibratedBothWays;
+        if (gap.Low > 0 || predictions.SignedGap > test.SignedGap.Band.High)
+            return VerdictName.OverConfident;
+        return gap.High < 0 || predictions.SignedGap < test.SignedGap.Band.Low
+            ? VerdictName.UnderConfident
+            : VerdictName.MiscalibratedBothWays;
     }
 
     /// <summary>

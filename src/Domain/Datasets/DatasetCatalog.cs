@@ -11,17 +11,46 @@ namespace Temper.Domain.Datasets;
 /// <param name="About">One line for people.</param>
 /// <param name="Characters">Whether its images are characters: mirrored, they are others or none.</param>
 public sealed record DatasetCard(
-    string Name, int Classes, int Channels, int Height, int Width, int TrainImages, int TestImages, string About, bool Characters = false);
+    string Name,
+    int Classes,
+    int Channels,
+    int Height,
+    int Width,
+    int TrainImages,
+    int TestImages,
+    string About,
+    bool Characters = false
+);
 
 /// <summary>Every data set that a job spec may name.</summary>
 public static class DatasetCatalog
 {
     public static IReadOnlyList<DatasetCard> All { get; } =
     [
-        new("digits", 10, 1, 28, 28, 4_000, 5_000, "Drawn by Temper itself, nothing to download: small, noisy and easy to over-fit, its label uncertainty known.", Characters: true),
+        new(
+            "digits",
+            10,
+            1,
+            28,
+            28,
+            4_000,
+            5_000,
+            "Drawn by Temper itself, nothing to download: small, noisy and easy to over-fit, its label uncertainty known.",
+            Characters: true
+        ),
         new("mnist", 10, 1, 28, 28, 60_000, 10_000, "Handwritten digits, LeCun et al. 1998.", Characters: true),
         new("fashion-mnist", 10, 1, 28, 28, 60_000, 10_000, "Articles of clothing, Xiao et al. 2017, arXiv:1708.07747."),
-        new("kmnist", 10, 1, 28, 28, 60_000, 10_000, "Cursive Japanese characters, Clanuwat et al. 2018, arXiv:1812.01718.", Characters: true),
+        new(
+            "kmnist",
+            10,
+            1,
+            28,
+            28,
+            60_000,
+            10_000,
+            "Cursive Japanese characters, Clanuwat et al. 2018, arXiv:1812.01718.",
+            Characters: true
+        ),
         new("cifar10", 10, 3, 32, 32, 50_000, 10_000, "Small photographs, Krizhevsky 2009, CIFAR-10."),
         new("cifar100", 100, 3, 32, 32, 50_000, 10_000, "Small photographs, Krizhevsky 2009, CIFAR-100: its 100 fine classes."),
     ];

@@ -21,4 +21,5 @@ public sealed record EpochMetrics(
     double SignedGap,
     double LearningRate,
     double Seconds,
-    double ImagesPerSecond);
+    double ImagesPerSecond
+);

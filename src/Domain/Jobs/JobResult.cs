@@ -25,4 +25,5 @@ public sealed record JobResult(
     string WeightsSha256,
     IReadOnlyList<string> Notes,
     string? DataSha256 = null,
-    string? Build = null);
+    string? Build = null
+);

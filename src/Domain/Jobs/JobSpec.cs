@@ -98,12 +98,38 @@ public sealed record JobSpec
     internal Datasets.DatasetCard? DatasetCard() => Datasets.DatasetCatalog.Find(Dataset);
 }
 
-public enum ModelName { Cnn, Resnet20, Resnet56, Mlp, Lenet5 }
+public enum ModelName
+{
+    Cnn,
+    Resnet20,
+    Resnet56,
+    Mlp,
+    Lenet5,
+}
 
-public enum OptimizerName { Adam, Sgd }
+public enum OptimizerName
+{
+    Adam,
+    Sgd,
+}
 
-public enum ScheduleName { Constant, Cosine, Step }
+public enum ScheduleName
+{
+    Constant,
+    Cosine,
+    Step,
+}
 
-public enum AugmentationName { None, CropFlip, Shift }
+public enum AugmentationName
+{
+    None,
+    CropFlip,
+    Shift,
+}
 
-public enum DeviceName { Auto, Cpu, Cuda }
+public enum DeviceName
+{
+    Auto,
+    Cpu,
+    Cuda,
+}

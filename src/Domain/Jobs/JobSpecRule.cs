@@ -29,14 +29,36 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
     [
         new("dataset", $"one of {string.Join(", ", DatasetCatalog.All.Select(card => card.Name))}", s => s.DatasetCard() is not null),
         new("epsilon", "a number from 0 to 1", s => s.Epsilon is >= 0 and <= 1),
-        new("epsilon", "at most (K−1)/K with smoothing others, 0.9 for 10 classes: beyond it the true class is no longer the likeliest", EpsilonFitsConvention),
+        new(
+            "epsilon",
+            "at most (K−1)/K with smoothing others, 0.9 for 10 classes: beyond it the true class is no longer the likeliest",
+            EpsilonFitsConvention
+        ),
         new("epochs", "a whole number from 1 to 10000", s => s.Epochs is >= 1 and <= 10_000),
         new("smoothing", OneOf<SmoothingConvention>(), s => Enum.IsDefined(s.Smoothing)),
         new("model", OneOf<ModelName>(), s => Enum.IsDefined(s.Model)),
-        new("width", $"null, or with a residual network a multiple of 8 from 8 to {LargestWidth}", s => s.Width is null || (IsResidual(s) && s.Width is >= 8 and <= LargestWidth && s.Width % 8 == 0)),
-        new("widths", $"null, or with mlp 1 to 4 whole numbers from 1 to {LargestHidden}", s => s.Widths is null || (s.Model == ModelName.Mlp && s.Widths is { Count: >= 1 and <= 4 } && s.Widths.All(width => width is >= 1 and <= LargestHidden))),
+        new(
+            "width",
+            $"null, or with a residual network a multiple of 8 from 8 to {LargestWidth}",
+            s => s.Width is null || (IsResidual(s) && s.Width is >= 8 and <= LargestWidth && s.Width % 8 == 0)
+        ),
+        new(
+            "widths",
+            $"null, or with mlp 1 to 4 whole numbers from 1 to {LargestHidden}",
+            s =>
+                s.Widths is null
+                || (
+                    s.Model == ModelName.Mlp
+                    && s.Widths is { Count: >= 1 and <= 4 }
+                    && s.Widths.All(width => width is >= 1 and <= LargestHidden)
+                )
+        ),
         new("batchSize", "a whole number from 1 to 8192", s => s.BatchSize is >= 1 and <= 8192),
-        new("batchSize", $"at most {LargestStep} / width with a residual network, 2048 with the usual one: a step must fit a machine and not look like a hang", s => !IsResidual(s) || s.Width is < 1 || s.BatchSize is < 1 or > 8192 || s.BatchSize * (s.Width ?? 16L) <= LargestStep),
+        new(
+            "batchSize",
+            $"at most {LargestStep} / width with a residual network, 2048 with the usual one: a step must fit a machine and not look like a hang",
+            s => !IsResidual(s) || s.Width is < 1 || s.BatchSize is < 1 or > 8192 || s.BatchSize * (s.Width ?? 16L) <= LargestStep
+        ),
         new("optimizer", OneOf<OptimizerName>(), s => Enum.IsDefined(s.Optimizer)),
         new("learningRate", "a number above 0, at most 10", s => s.LearningRate is > 0 and <= 10),
         new("weightDecay", "a number from 0 to 1", s => s.WeightDecay is >= 0 and <= 1),
@@ -50,10 +72,17 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
         new("device", OneOf<DeviceName>(), s => Enum.IsDefined(s.Device)),
         new("priority", "a whole number from -1000 to 1000", s => s.Priority is >= -1000 and <= 1000),
         new("maxAttempts", "a whole number from 1 to 20", s => s.MaxAttempts is >= 1 and <= 20),
-        new("timeoutSeconds", "null or a whole number from 1 to 2592000 (30 days)", s => s.TimeoutSeconds is null or (>= 1 and <= 2_592_000)),
+        new(
+            "timeoutSeconds",
+            "null or a whole number from 1 to 2592000 (30 days)",
+            s => s.TimeoutSeconds is null or (>= 1 and <= 2_592_000)
+        ),
         new("name", "null or 1 to 200 characters on one line", s => s.Name is null || IsLine(s.Name, 200)),
-        new("tags", "at most 20 different tags, each 1 to 64 characters on one line",
-            s => s.Tags.Count <= 20 && s.Tags.Distinct().Count() == s.Tags.Count && s.Tags.All(IsTag)),
+        new(
+            "tags",
+            "at most 20 different tags, each 1 to 64 characters on one line",
+            s => s.Tags.Count <= 20 && s.Tags.Distinct().Count() == s.Tags.Count && s.Tags.All(IsTag)
+        ),
     ];
 
     /// <summary>The rules a spec breaks; empty when it can be trained.</summary>
@@ -62,7 +91,9 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
     private static bool IsResidual(JobSpec spec) => spec.Model is ModelName.Resnet20 or ModelName.Resnet56;
 
     private static bool EpsilonFitsConvention(JobSpec spec) =>
-        spec.Smoothing != SmoothingConvention.Others || spec.DatasetCard() is not { } dataset || spec.Epsilon > 1
+        spec.Smoothing != SmoothingConvention.Others
+        || spec.DatasetCard() is not { } dataset
+        || spec.Epsilon > 1
         || spec.Epsilon <= LabelSmoothing.Largest(spec.Smoothing, dataset.Classes);
 
     /// <summary>1 to 64 characters on one line.</summary>
@@ -73,12 +104,16 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
     /// from JSON may hold nulls, whatever its type says.
     /// </summary>
     internal static bool IsLine(string? text, int longest) =>
-        !string.IsNullOrWhiteSpace(text) && text.Length <= LongestCharacter * longest && new StringInfo(text).LengthInTextElements <= longest && !text.Any(BreaksLine);
+        !string.IsNullOrWhiteSpace(text)
+        && text.Length <= LongestCharacter * longest
+        && new StringInfo(text).LengthInTextElements <= longest
+        && !text.Any(BreaksLine);
 
     /// <summary>Controls, separators of lines and paragraphs, and what turns the direction of all the text that follows.</summary>
     private static bool BreaksLine(char c) =>
         char.IsControl(c) || c is '\u2028' or '\u2029' or (>= '\u202A' and <= '\u202E') or (>= '\u2066' and <= '\u2069');
 
-    private static string OneOf<T>() where T : struct, Enum =>
+    private static string OneOf<T>()
+        where T : struct, Enum =>
         $"one of {string.Join(", ", Enum.GetNames<T>().Select(name => char.ToLowerInvariant(name[0]) + name[1..]))}";
 }

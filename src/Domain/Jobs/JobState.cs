@@ -26,10 +26,21 @@ public enum JobState
 }
 
 /// <summary>What a user may do to a job, besides submitting it.</summary>
-public enum JobVerb { Cancel, Pause, Resume, Retry, Delete }
+public enum JobVerb
+{
+    Cancel,
+    Pause,
+    Resume,
+    Retry,
+    Delete,
+}
 
 /// <summary>What a running job was asked to do by its user; its worker carries it out.</summary>
-public enum StopRequest { Cancel, Pause }
+public enum StopRequest
+{
+    Cancel,
+    Pause,
+}
 
 /// <summary>Which moves between states exist. The store's guarded updates make them; nothing else does.</summary>
 public static class JobLifecycle
@@ -37,23 +48,25 @@ public static class JobLifecycle
     /// <summary>Final states end a job for the service: only its user can begin it again.</summary>
     public static bool IsFinal(this JobState state) => state is JobState.Succeeded or JobState.Failed or JobState.Cancelled;
 
-    public static IReadOnlyList<JobState> MovesFrom(JobState state) => state switch
-    {
-        JobState.Queued => [JobState.Running, JobState.Paused, JobState.Cancelled],
-        JobState.Running => [JobState.Succeeded, JobState.Failed, JobState.Cancelled, JobState.Queued, JobState.Paused],
-        JobState.Paused => [JobState.Queued, JobState.Cancelled],
-        JobState.Failed or JobState.Cancelled => [JobState.Queued],
-        _ => [],
-    };
+    public static IReadOnlyList<JobState> MovesFrom(JobState state) =>
+        state switch
+        {
+            JobState.Queued => [JobState.Running, JobState.Paused, JobState.Cancelled],
+            JobState.Running => [JobState.Succeeded, JobState.Failed, JobState.Cancelled, JobState.Queued, JobState.Paused],
+            JobState.Paused => [JobState.Queued, JobState.Cancelled],
+            JobState.Failed or JobState.Cancelled => [JobState.Queued],
+            _ => [],
+        };
 
     /// <summary>The states in which a verb has an effect. In the state it leads to, it is harmless.</summary>
-    public static IReadOnlyList<JobState> StatesThatAllow(JobVerb verb) => verb switch
-    {
-        JobVerb.Cancel => [JobState.Queued, JobState.Running, JobState.Paused],
-        JobVerb.Pause => [JobState.Queued, JobState.Running],
-        JobVerb.Resume => [JobState.Paused],
-        JobVerb.Retry => [JobState.Failed, JobState.Cancelled],
-        JobVerb.Delete => [JobState.Queued, JobState.Paused, JobState.Succeeded, JobState.Failed, JobState.Cancelled],
-        _ => throw new ArgumentOutOfRangeException(nameof(verb), verb, null),
-    };
+    public static IReadOnlyList<JobState> StatesThatAllow(JobVerb verb) =>
+        verb switch
+        {
+            JobVerb.Cancel => [JobState.Queued, JobState.Running, JobState.Paused],
+            JobVerb.Pause => [JobState.Queued, JobState.Running],
+            JobVerb.Resume => [JobState.Paused],
+            JobVerb.Retry => [JobState.Failed, JobState.Cancelled],
+            JobVerb.Delete => [JobState.Queued, JobState.Paused, JobState.Succeeded, JobState.Failed, JobState.Cancelled],
+            _ => throw new ArgumentOutOfRangeException(nameof(verb), verb, null),
+        };
 }

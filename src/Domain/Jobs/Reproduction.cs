@@ -19,37 +19,61 @@ public enum ReproductionVerdict
 /// <param name="Figures">The test figures of both.</param>
 /// <param name="Changed">What else differs between the two runs and may be the cause; empty when nothing known does.</param>
 public sealed record Reproduction(
-    Guid Original, ReproductionVerdict Verdict, string Sentence, IReadOnlyList<FigureDifference> Figures, IReadOnlyList<Circumstance> Changed)
+    Guid Original,
+    ReproductionVerdict Verdict,
+    string Sentence,
+    IReadOnlyList<FigureDifference> Figures,
+    IReadOnlyList<Circumstance> Changed
+)
 {
     /// <summary>
     /// Two runs that round differently part ways within an epoch and end as two models of the same quality. These bounds are
     /// a convention: several times what ten such pairs on MNIST differed by (bench/records/training.md, "The same results").
     /// </summary>
-    public static IReadOnlyDictionary<string, double> Tolerances { get; } = new Dictionary<string, double>
-    {
-        ["testAccuracy"] = 0.005, ["testLoss"] = 0.01, ["testEce"] = 0.01, ["testSignedGap"] = 0.01,
-    };
+    public static IReadOnlyDictionary<string, double> Tolerances { get; } =
+        new Dictionary<string, double>
+        {
+            ["testAccuracy"] = 0.005,
+            ["testLoss"] = 0.01,
+            ["testEce"] = 0.01,
+            ["testSignedGap"] = 0.01,
+        };
 
     /// <param name="firstEpochs">Of the original, oldest first.</param>
     /// <param name="secondEpochs">Of the repetition, oldest first.</param>
-    public static Reproduction Of(Guid original, JobResult first, IReadOnlyList<EpochMetrics> firstEpochs, JobResult second, IReadOnlyList<EpochMetrics> secondEpochs)
+    public static Reproduction Of(
+        Guid original,
+        JobResult first,
+        IReadOnlyList<EpochMetrics> firstEpochs,
+        JobResult second,
+        IReadOnlyList<EpochMetrics> secondEpochs
+    )
     {
         FigureDifference[] figures =
         [
-            new("testAccuracy", first.TestAccuracy, second.TestAccuracy), new("testLoss", first.TestLoss, second.TestLoss),
-            new("testEce", first.TestEce, second.TestEce), new("testSignedGap", first.TestSignedGap, second.TestSignedGap),
+            new("testAccuracy", first.TestAccuracy, second.TestAccuracy),
+            new("testLoss", first.TestLoss, second.TestLoss),
+            new("testEce", first.TestEce, second.TestEce),
+            new("testSignedGap", first.TestSignedGap, second.TestSignedGap),
         ];
         Circumstance[] changed =
         [
             .. new Circumstance[]
             {
-                new("data", first.DataSha256, second.DataSha256), new("build", first.Build, second.Build), new("libtorch", first.Libtorch, second.Libtorch),
-                new("device", first.Device, second.Device), new("threads", $"{first.Threads}", $"{second.Threads}"),
+                new("data", first.DataSha256, second.DataSha256),
+                new("build", first.Build, second.Build),
+                new("libtorch", first.Libtorch, second.Libtorch),
+                new("device", first.Device, second.Device),
+                new("threads", $"{first.Threads}", $"{second.Threads}"),
             }.Where(circumstance => circumstance.Was is null || circumstance.Was != circumstance.Is),
         ];
-        var verdict = first.WeightsSha256 == second.WeightsSha256 && figures.All(figure => figure.Was == figure.Is) && firstEpochs.Select(Timeless).SequenceEqual(secondEpochs.Select(Timeless))
-            ? ReproductionVerdict.BitEqual
-            : figures.All(figure => figure.IsWithin(Tolerances[figure.Name])) ? ReproductionVerdict.WithinTolerance : ReproductionVerdict.Different;
+        var verdict =
+            first.WeightsSha256 == second.WeightsSha256
+            && figures.All(figure => figure.Was == figure.Is)
+            && firstEpochs.Select(Timeless).SequenceEqual(secondEpochs.Select(Timeless))
+                ? ReproductionVerdict.BitEqual
+            : figures.All(figure => figure.IsWithin(Tolerances[figure.Name])) ? ReproductionVerdict.WithinTolerance
+            : ReproductionVerdict.Different;
         return new(original, verdict, Say(verdict, changed), figures, changed);
     }
 
@@ -63,7 +87,8 @@ public sealed record Reproduction(
             ReproductionVerdict.WithinTolerance => "Equal within tolerance: the weights differ, the test figures hardly.",
             _ => "Different: a test figure is beyond the tolerance.",
         };
-        if (changed.Length == 0) return verdict == ReproductionVerdict.BitEqual ? outcome : $"{outcome} Nothing known to matter has changed.";
+        if (changed.Length == 0)
+            return verdict == ReproductionVerdict.BitEqual ? outcome : $"{outcome} Nothing known to matter has changed.";
         return $"{outcome} Changed: {string.Join("; ", changed.Select(one => one.Was is null ? $"{one.Name}, not recorded the first time" : $"{one.Name}, from {one.Was} to {one.Is}"))}.";
     }
 }

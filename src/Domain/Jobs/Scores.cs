@@ -21,19 +21,20 @@ public sealed record Scores(double Temperature, SplitScores Validation, SplitSco
     /// </summary>
     private static SplitScores OnValidation(LabelledLogits validation)
     {
-        LabelledLogits even = EverySecond(validation, 0), odd = EverySecond(validation, 1);
-        return SplitScores.Of(Predictions.Of(validation),
-        [
-            Predictions.Of(even, TemperatureFit.On(odd).Temperature),
-            Predictions.Of(odd, TemperatureFit.On(even).Temperature),
-        ]);
+        LabelledLogits even = EverySecond(validation, 0),
+            odd = EverySecond(validation, 1);
+        return SplitScores.Of(
+            Predictions.Of(validation),
+            [Predictions.Of(even, TemperatureFit.On(odd).Temperature), Predictions.Of(odd, TemperatureFit.On(even).Temperature)]
+        );
     }
 
     private static LabelledLogits EverySecond(LabelledLogits logits, int first)
     {
         var rows = Enumerable.Range(0, logits.Count).Where(i => i % 2 == first).ToArray();
         var chosen = new float[rows.Length * logits.Classes];
-        for (var i = 0; i < rows.Length; i++) logits.Row(rows[i]).CopyTo(chosen.AsSpan(i * logits.Classes));
+        for (var i = 0; i < rows.Length; i++)
+            logits.Row(rows[i]).CopyTo(chosen.AsSpan(i * logits.Classes));
         return new(chosen, [.. rows.Select(row => logits.Labels[row])], logits.Classes);
     }
 }
@@ -48,15 +49,37 @@ public sealed record Scores(double Temperature, SplitScores Validation, SplitSco
 /// <param name="NllAfterTemperature">NLL with the logits divided by T.</param>
 /// <param name="EceAfterTemperature">ECE with the logits divided by T.</param>
 public sealed record SplitScores(
-    double Accuracy, double Nll, double Brier, double Ece, double SignedGap, double Aurc, double NllAfterTemperature, double EceAfterTemperature)
+    double Accuracy,
+    double Nll,
+    double Brier,
+    double Ece,
+    double SignedGap,
+    double Aurc,
+    double NllAfterTemperature,
+    double EceAfterTemperature
+)
 {
     /// <param name="before">As the model was trained.</param>
     /// <param name="after">The same images after temperature, in one part or several.</param>
-    internal static SplitScores Of(Predictions before, IReadOnlyList<Predictions> after) => new(
-        before.Accuracy, before.Nll, before.Brier, EceOf([before]), before.SignedGap,
-        RiskCoverage.Aurc(new ConfidenceOrder(before.Confidences), before.Hits),
-        after.Sum(part => part.LogLosses.Sum()) / after.Sum(part => part.Count), EceOf(after));
+    internal static SplitScores Of(Predictions before, IReadOnlyList<Predictions> after) =>
+        new(
+            before.Accuracy,
+            before.Nll,
+            before.Brier,
+            EceOf([before]),
+            before.SignedGap,
+            RiskCoverage.Aurc(new ConfidenceOrder(before.Confidences), before.Hits),
+            after.Sum(part => part.LogLosses.Sum()) / after.Sum(part => part.Count),
+            EceOf(after)
+        );
 
-    private static double EceOf(IReadOnlyList<Predictions> parts) => CalibrationError.Expected(BinSums.EqualWidth(
-        [.. parts.SelectMany(part => part.Confidences)], [.. parts.SelectMany(part => part.Hits)], Binning.Guo.DefaultCount(), Binning.Guo));
+    private static double EceOf(IReadOnlyList<Predictions> parts) =>
+        CalibrationError.Expected(
+            BinSums.EqualWidth(
+                [.. parts.SelectMany(part => part.Confidences)],
+                [.. parts.SelectMany(part => part.Hits)],
+                Binning.Guo.DefaultCount(),
+                Binning.Guo
+            )
+        );
 }

@@ -18,7 +18,13 @@ public sealed record TrainedModel(byte[] Weights, StoredLogits? Logits, Scores? 
 /// <param name="TestLabels">N.</param>
 /// <param name="TrueProbabilities">For each test image the true probability of the class predicted, N float64; null where the data set does not know it.</param>
 public sealed record StoredLogits(
-    int Classes, byte[] ValidationLogits, byte[] ValidationLabels, byte[] TestLogits, byte[] TestLabels, byte[]? TrueProbabilities)
+    int Classes,
+    byte[] ValidationLogits,
+    byte[] ValidationLabels,
+    byte[] TestLogits,
+    byte[] TestLabels,
+    byte[]? TrueProbabilities
+)
 {
     /// <summary>64 MiB for both splits: 1,000 classes on 16,000 images.</summary>
     public const long LargestBytes = 64L << 20;
@@ -27,7 +33,14 @@ public sealed record StoredLogits(
     public static StoredLogits? Of(LabelledLogits validation, LabelledLogits test, double[]? trueProbabilities) =>
         4L * (validation.Logits.Length + test.Logits.Length) > LargestBytes
             ? null
-            : new(test.Classes, Bytes(validation.Logits), Bytes(validation.Labels), Bytes(test.Logits), Bytes(test.Labels), trueProbabilities is null ? null : Bytes(trueProbabilities));
+            : new(
+                test.Classes,
+                Bytes(validation.Logits),
+                Bytes(validation.Labels),
+                Bytes(test.Logits),
+                Bytes(test.Labels),
+                trueProbabilities is null ? null : Bytes(trueProbabilities)
+            );
 
     public LabelledLogits Validation() => new(Values<float>(ValidationLogits), Values<int>(ValidationLabels), Classes);
 
@@ -35,7 +48,9 @@ public sealed record StoredLogits(
 
     public double[]? TestTrueProbabilities() => TrueProbabilities is null ? null : Values<double>(TrueProbabilities);
 
-    private static byte[] Bytes<T>(T[] values) where T : struct => MemoryMarshal.AsBytes<T>(values).ToArray();
+    private static byte[] Bytes<T>(T[] values)
+        where T : struct => MemoryMarshal.AsBytes<T>(values).ToArray();
 
-    private static T[] Values<T>(byte[] bytes) where T : struct => MemoryMarshal.Cast<byte, T>(bytes).ToArray();
+    private static T[] Values<T>(byte[] bytes)
+        where T : struct => MemoryMarshal.Cast<byte, T>(bytes).ToArray();
 }

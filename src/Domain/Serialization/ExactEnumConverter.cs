@@ -14,7 +14,8 @@ internal sealed class ExactEnumConverter : JsonConverterFactory
     public override JsonConverter CreateConverter(Type type, JsonSerializerOptions options) =>
         (JsonConverter)Activator.CreateInstance(typeof(Of<>).MakeGenericType(type))!;
 
-    private sealed class Of<T> : JsonConverter<T> where T : struct, Enum
+    private sealed class Of<T> : JsonConverter<T>
+        where T : struct, Enum
     {
         private static readonly Dictionary<string, T> Values = Enum.GetValues<T>().ToDictionary(Json.Name);
 
@@ -23,6 +24,7 @@ internal sealed class ExactEnumConverter : JsonConverterFactory
                 ? value
                 : throw new JsonException($"Must be one of {string.Join(", ", Values.Keys)}.");
 
-        public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) => writer.WriteStringValue(Json.Name(value));
+        public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) =>
+            writer.WriteStringValue(Json.Name(value));
     }
 }

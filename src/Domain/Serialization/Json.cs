@@ -27,7 +27,8 @@ public static class Json
     }
 
     /// <summary>An enum's value as it stands in JSON, without the quotes.</summary>
-    public static string Name<T>(T value) where T : struct, Enum => JsonNamingPolicy.CamelCase.ConvertName(value.ToString());
+    public static string Name<T>(T value)
+        where T : struct, Enum => JsonNamingPolicy.CamelCase.ConvertName(value.ToString());
 
     public static string Write<T>(T value) => JsonSerializer.Serialize(value, Options);
 

@@ -16,8 +16,10 @@ internal sealed class FiniteNumberConverter : JsonConverter<double>
 
     public override void Write(Utf8JsonWriter writer, double value, JsonSerializerOptions options)
     {
-        if (double.IsFinite(value)) writer.WriteNumberValue(value);
-        else writer.WriteNullValue();
+        if (double.IsFinite(value))
+            writer.WriteNumberValue(value);
+        else
+            writer.WriteNullValue();
     }
 }
 
@@ -33,7 +35,8 @@ internal static class WholeNumber
             ? value
             : throw new JsonException("Must be a whole number.");
 
-    private static ReadOnlySpan<byte> Text(ref Utf8JsonReader reader) => reader.HasValueSequence ? reader.ValueSequence.ToArray() : reader.ValueSpan;
+    private static ReadOnlySpan<byte> Text(ref Utf8JsonReader reader) =>
+        reader.HasValueSequence ? reader.ValueSequence.ToArray() : reader.ValueSpan;
 }
 
 /// <inheritdoc cref="WholeNumber"/>

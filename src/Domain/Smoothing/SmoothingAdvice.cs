@@ -8,7 +8,13 @@ namespace Temper.Domain.Smoothing;
 /// <param name="ExpectedSignedGap">−ε(A − 1/K) with ε as `uniform`, label noise counted in: mean confidence − accuracy at the smoothed loss's optimum; null without A.</param>
 /// <param name="Measured">How the signed gaps of those jobs differed from what this formula says of each; null without any.</param>
 /// <param name="Warnings">Sentences for people; empty when there is nothing to warn of.</param>
-public sealed record SmoothingAdvice(int EarlierJobs, double? Accuracy, double? ExpectedSignedGap, GapDifference? Measured, IReadOnlyList<string> Warnings)
+public sealed record SmoothingAdvice(
+    int EarlierJobs,
+    double? Accuracy,
+    double? ExpectedSignedGap,
+    GapDifference? Measured,
+    IReadOnlyList<string> Warnings
+)
 {
     /// <summary>A gap that a reader of probabilities would mind.</summary>
     private const double LargeGap = 0.02;
@@ -17,19 +23,37 @@ public sealed record SmoothingAdvice(int EarlierJobs, double? Accuracy, double? 
     /// <param name="earlier">Jobs on the same data set, model and label noise.</param>
     public static SmoothingAdvice Of(LabelSmoothing smoothing, double labelNoise, IReadOnlyList<EarlierJob> earlier)
     {
-        if (smoothing.EpsilonUniform == 1) return new(earlier.Count, null, null, null, ["At ε = 1 the target does not depend on the label: nothing can be learned."]);
-        if (earlier.Count == 0) return new(0, null, null, null, []);
+        if (smoothing.EpsilonUniform == 1)
+            return new(earlier.Count, null, null, null, ["At ε = 1 the target does not depend on the label: nothing can be learned."]);
+        if (earlier.Count == 0)
+            return new(0, null, null, null, []);
         var accuracy = Median([.. earlier.Select(job => job.Accuracy).Order()]);
         var gap = smoothing.ExpectedSignedGap(accuracy, labelNoise);
-        var differences = earlier.Select(job => job.SignedGap - LabelSmoothing.Of(SmoothingConvention.Uniform, job.EpsilonUniform, smoothing.Classes).ExpectedSignedGap(job.Accuracy, labelNoise)).ToArray();
+        var differences = earlier
+            .Select(job =>
+                job.SignedGap
+                - LabelSmoothing
+                    .Of(SmoothingConvention.Uniform, job.EpsilonUniform, smoothing.Classes)
+                    .ExpectedSignedGap(job.Accuracy, labelNoise)
+            )
+            .ToArray();
         var measured = GapDifference.Of(differences);
-        return new(earlier.Count, accuracy, gap, measured, Math.Abs(gap) < LargeGap ? [] : [Warning(smoothing, labelNoise, accuracy, gap, measured)]);
+        return new(
+            earlier.Count,
+            accuracy,
+            gap,
+            measured,
+            Math.Abs(gap) < LargeGap ? [] : [Warning(smoothing, labelNoise, accuracy, gap, measured)]
+        );
     }
 
     private static double Median(double[] sorted) => (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
 
-    private static string Warning(LabelSmoothing smoothing, double labelNoise, double accuracy, double gap, GapDifference measured) => string.Create(CultureInfo.InvariantCulture,
-        $"Accuracy here is {accuracy:0.00}; at its optimum ε = {smoothing.EpsilonUniform:0.###}{(labelNoise > 0 ? $" with label noise {labelNoise:0.###}" : "")} is {(gap < 0 ? "under" : "over")}-confident by about {Math.Abs(gap):0.00}. Earlier jobs came out {Math.Abs(measured.Mean):0.00} {(measured.Mean < 0 ? "lower" : "higher")} than this formula says.");
+    private static string Warning(LabelSmoothing smoothing, double labelNoise, double accuracy, double gap, GapDifference measured) =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"Accuracy here is {accuracy:0.00}; at its optimum ε = {smoothing.EpsilonUniform:0.###}{(labelNoise > 0 ? $" with label noise {labelNoise:0.###}" : "")} is {(gap < 0 ? "under" : "over")}-confident by about {Math.Abs(gap):0.00}. Earlier jobs came out {Math.Abs(measured.Mean):0.00} {(measured.Mean < 0 ? "lower" : "higher")} than this formula says."
+        );
 }
 
 /// <summary>What an earlier job came to.</summary>
@@ -46,6 +70,9 @@ public sealed record GapDifference(double Mean, double? Deviation)
     internal static GapDifference Of(double[] differences)
     {
         var mean = differences.Average();
-        return new(mean, differences.Length == 1 ? null : Math.Sqrt(differences.Sum(d => (d - mean) * (d - mean)) / (differences.Length - 1)));
+        return new(
+            mean,
+            differences.Length == 1 ? null : Math.Sqrt(differences.Sum(d => (d - mean) * (d - mean)) / (differences.Length - 1))
+        );
     }
 }

@@ -49,16 +49,24 @@ public sealed class ArmComparison
         (PairLevel, ExistenceLevel) = (level / Math.Max(1, all - 1), level / Math.Max(1, all * (all - 1)));
 
         spreads = new PairSpread[arms.Length, arms.Length];
-        foreach (var (a, b) in Pairs()) spreads[a, b] = PairSpread.Of(arms[a].BySeed, arms[b].BySeed, resolution);
+        foreach (var (a, b) in Pairs())
+            spreads[a, b] = PairSpread.Of(arms[a].BySeed, arms[b].BySeed, resolution);
         coarsest = Pairs().Select(pair => spreads[pair.A, pair.B].Resolution).DefaultIfEmpty().Max();
         differences = new PairedDifference[arms.Length, arms.Length];
         var sums = SumByArm();
         foreach (var (a, b) in Pairs())
         {
             // Of the pairs that share an arm with this one, itself counted once.
-            var (squares, degrees) = (sums[a].Squares + sums[b].Squares - spreads[a, b].SquaredDeviations, sums[a].Degrees + sums[b].Degrees - spreads[a, b].Degrees);
+            var (squares, degrees) = (
+                sums[a].Squares + sums[b].Squares - spreads[a, b].SquaredDeviations,
+                sums[a].Degrees + sums[b].Degrees - spreads[a, b].Degrees
+            );
             var each = (double)degrees / Math.Max(1, 2 * arms.Length - 3);
-            differences[a, b] = PairedDifference.Of(spreads[a, b], degrees == 0 ? 0 : squares / degrees, Math.Max(spreads[a, b].Degrees, (int)(Worth * each)));
+            differences[a, b] = PairedDifference.Of(
+                spreads[a, b],
+                degrees == 0 ? 0 : squares / degrees,
+                Math.Max(spreads[a, b].Degrees, (int)(Worth * each))
+            );
         }
 
         DifferenceExists = Pairs().Any(pair => differences[pair.A, pair.B].PValue <= ExistenceLevel);
@@ -87,14 +95,18 @@ public sealed class ArmComparison
     public double? Detectable(int seeds)
     {
         var spread = Pairs().Select(pair => spreads[pair.A, pair.B]).Where(spread => spread.Seeds >= 2).ToList();
-        if (seeds < 2 || spread.Count == 0) return null;
+        if (seeds < 2 || spread.Count == 0)
+            return null;
         var variance = Math.Max(spread.Sum(pair => pair.SquaredDeviations) / spread.Sum(pair => pair.Degrees), coarsest * coarsest);
-        double low = 0, high = 1000;
+        double low = 0,
+            high = 1000;
         for (var step = 0; step < 60; step++)
         {
             var middle = (low + high) / 2;
-            if (Power(seeds, middle) < WantedPower) low = middle;
-            else high = middle;
+            if (Power(seeds, middle) < WantedPower)
+                low = middle;
+            else
+                high = middle;
         }
         return high * Math.Sqrt(variance / seeds);
     }
@@ -105,15 +117,20 @@ public sealed class ArmComparison
     /// </returns>
     public int? SeedsToTell(PairedDifference difference)
     {
-        if (difference.StandardDeviation is not { } deviation || deviation == 0) return null;
+        if (difference.StandardDeviation is not { } deviation || deviation == 0)
+            return null;
         bool Suffices(int seeds) => Power(seeds, Math.Abs(difference.Mean) * Math.Sqrt(seeds) / deviation) >= WantedPower;
-        if (!Suffices(MostSeeds)) return null;
-        int low = 1, high = MostSeeds;
+        if (!Suffices(MostSeeds))
+            return null;
+        int low = 1,
+            high = MostSeeds;
         while (high - low > 1)
         {
             var middle = (low + high) / 2;
-            if (Suffices(middle)) high = middle;
-            else low = middle;
+            if (Suffices(middle))
+                high = middle;
+            else
+                low = middle;
         }
         return high;
     }
@@ -134,13 +151,24 @@ public sealed class ArmComparison
 
     /// <summary>Σ over the pairs that an arm is in, by arm: squared deviations, and their degrees of freedom.</summary>
     private (double Squares, int Degrees)[] SumByArm() =>
-    [
-        .. Enumerable.Range(0, arms.Length).Select(arm => Enumerable.Range(0, arms.Length).Where(other => other != arm).Select(other => spreads[arm, other])
-            .Aggregate((0.0, 0), (sum, spread) => (sum.Item1 + spread.SquaredDeviations, sum.Item2 + spread.Degrees))),
-    ];
+        [
+            .. Enumerable
+                .Range(0, arms.Length)
+                .Select(arm =>
+                    Enumerable
+                        .Range(0, arms.Length)
+                        .Where(other => other != arm)
+                        .Select(other => spreads[arm, other])
+                        .Aggregate((0.0, 0), (sum, spread) => (sum.Item1 + spread.SquaredDeviations, sum.Item2 + spread.Degrees))
+                ),
+        ];
 
-    private bool MayBeBest(int arm) => !Enumerable.Range(0, arms.Length).Any(rival => rival != arm && differences[arm, rival].PValue <= PairLevel);
+    private bool MayBeBest(int arm) =>
+        !Enumerable.Range(0, arms.Length).Any(rival => rival != arm && differences[arm, rival].PValue <= PairLevel);
 
     private IEnumerable<(int A, int B)> Pairs() =>
-        from a in Enumerable.Range(0, arms.Length) from b in Enumerable.Range(0, arms.Length) where a != b select (a, b);
+        from a in Enumerable.Range(0, arms.Length)
+        from b in Enumerable.Range(0, arms.Length)
+        where a != b
+        select (a, b);
 }

@@ -15,28 +15,55 @@ namespace Temper.Domain.Studies;
 /// <param name="Closest">The two of the tied with the lowest means; one or none where nothing is tied.</param>
 /// <param name="MoreSeeds">Would probably tell those two apart; null where that cannot be said.</param>
 internal sealed record Conclusion(
-    StudySpec Study, double? LabelNoise, bool DifferenceExists, Arm Chosen, double Temperature, IReadOnlyList<Arm> Ranked, IReadOnlyList<Arm> Tied, int SmoothAsLittle, (Arm Arm, double Own, double Its)? Nearest,
-    IReadOnlyList<Arm> NotJudged, IReadOnlyList<Arm> Dropped, IReadOnlyList<Arm> Constant, IReadOnlyList<string> Diverged, Power Power, IReadOnlyList<Arm> Closest, int? MoreSeeds)
+    StudySpec Study,
+    double? LabelNoise,
+    bool DifferenceExists,
+    Arm Chosen,
+    double Temperature,
+    IReadOnlyList<Arm> Ranked,
+    IReadOnlyList<Arm> Tied,
+    int SmoothAsLittle,
+    (Arm Arm, double Own, double Its)? Nearest,
+    IReadOnlyList<Arm> NotJudged,
+    IReadOnlyList<Arm> Dropped,
+    IReadOnlyList<Arm> Constant,
+    IReadOnlyList<string> Diverged,
+    Power Power,
+    IReadOnlyList<Arm> Closest,
+    int? MoreSeeds
+)
 {
-    public string Sentence() => Answer()
-        + (Constant.Count == 0 ? "" : $" The difference between {Name(Ranked[0])} and {Names(Constant)} is the same with every seed, as far as {Study.Criterion.InWords()} can tell: its resolution counts as the spread.")
+    public string Sentence() =>
+        Answer()
+        + (
+            Constant.Count == 0
+                ? ""
+                : $" The difference between {Name(Ranked[0])} and {Names(Constant)} is the same with every seed, as far as {Study.Criterion.InWords()} can tell: its resolution counts as the spread."
+        )
         + (Dropped.Count == 0 ? "" : $" Halving dropped {Names(Dropped)} as clearly worse.")
         + (Diverged.Count == 0 ? "" : $" {string.Join("; ", Diverged)}: not ranked by the seeds that went well.")
         + (NotJudged.Count == 0 ? "" : $" Too few jobs have succeeded to judge {Names(NotJudged)}.");
 
     private string Answer()
     {
-        var by = $"by {Study.Criterion.InWords()} on validation{(LabelNoise is { } noise ? string.Create(CultureInfo.InvariantCulture, $" under label noise {noise}") : "")}";
-        if (Ranked.Count == 1) return $"Only {Name(Chosen)} {(Diverged.Count > 0 ? "can be judged" : "has results")}: there is nothing to compare it with.";
-        if (Power.Seeds < 2) return $"One seed tells nothing of chance: {by} {Name(Ranked[0])} came out lowest, which a second seed may turn round. Until then prefer {Preferred()}.";
+        var by =
+            $"by {Study.Criterion.InWords()} on validation{(LabelNoise is { } noise ? string.Create(CultureInfo.InvariantCulture, $" under label noise {noise}") : "")}";
+        if (Ranked.Count == 1)
+            return $"Only {Name(Chosen)} {(Diverged.Count > 0 ? "can be judged" : "has results")}: there is nothing to compare it with.";
+        if (Power.Seeds < 2)
+            return $"One seed tells nothing of chance: {by} {Name(Ranked[0])} came out lowest, which a second seed may turn round. Until then prefer {Preferred()}.";
         var others = Ranked.Count - NotJudged.Count - Dropped.Count;
-        if (others == 1 && Dropped.Count == 0) return $"Only {Name(Chosen)} has enough seeds to be judged.";
-        if (!DifferenceExists) return $"No significant difference {by} with {Power.Seeds} seeds: prefer {Preferred()}.{Reach()}{More()}";
+        if (others == 1 && Dropped.Count == 0)
+            return $"Only {Name(Chosen)} has enough seeds to be judged.";
+        if (!DifferenceExists)
+            return $"No significant difference {by} with {Power.Seeds} seeds: prefer {Preferred()}.{Reach()}{More()}";
         var use = Study.Criterion.LooksAfterTemperature() ? WithTemperature : Name(Chosen);
         if (Tied.Count > 1)
             return $"Use {use}: {by} of the {Tied.Count} arms that may be the best ({Names(Tied)}) it has {Least()}{(others > Tied.Count ? $"; {others - Tied.Count} of {others} {(others - Tied.Count == 1 ? "is" : "are")} significantly worse" : "")}.{Reach()}{More()}";
-        if (others == 1) return $"Use {use}: {by} it alone is left.";
-        if (Nearest is not var (arm, own, its)) return $"Use {use}: {by}, with {Power.Seeds} seeds, every other arm is significantly worse than some arm.";
+        if (others == 1)
+            return $"Use {use}: {by} it alone is left.";
+        if (Nearest is not var (arm, own, its))
+            return $"Use {use}: {by}, with {Power.Seeds} seeds, every other arm is significantly worse than some arm.";
         var (lower, higher) = Numbers.ShowApart(own, its);
         return $"Use {use}: {by}, with {Power.Seeds} seeds, every other arm is significantly worse ({lower} against {higher} at {Name(arm)}, which comes nearest).";
     }
@@ -44,17 +71,28 @@ internal sealed record Conclusion(
     /// <summary>Where nothing tells the arms apart.</summary>
     private string Preferred()
     {
-        if (Chosen.Epsilon == 0) return WithTemperature;
+        if (Chosen.Epsilon == 0)
+            return WithTemperature;
         return $"{(Study.Criterion.LooksAfterTemperature() ? WithTemperature : Name(Chosen))}, which has {Least()}";
     }
 
-    private string Least() => SmoothAsLittle == Tied.Count ? "the lowest mean" : SmoothAsLittle > 1 ? "the least smoothing, and the lowest mean of those with as little" : "the least smoothing";
+    private string Least() =>
+        SmoothAsLittle == Tied.Count ? "the lowest mean"
+        : SmoothAsLittle > 1 ? "the least smoothing, and the lowest mean of those with as little"
+        : "the least smoothing";
 
-    private string WithTemperature => string.Create(CultureInfo.InvariantCulture, $"{Name(Chosen)} with temperature T = {Temperature:0.00}");
+    private string WithTemperature =>
+        string.Create(CultureInfo.InvariantCulture, $"{Name(Chosen)} with temperature T = {Temperature:0.00}");
 
-    private string Reach() => Power.DetectableDifference is { } difference ? $" With {Power.Seeds} seeds a true difference of {Numbers.Show(difference)} is found four times in five." : "";
+    private string Reach() =>
+        Power.DetectableDifference is { } difference
+            ? $" With {Power.Seeds} seeds a true difference of {Numbers.Show(difference)} is found four times in five."
+            : "";
 
-    private string More() => MoreSeeds is null ? "" : $" If {Name(Closest[0])} and {Name(Closest[1])}, the lowest two, differ as they seem to, {MoreSeeds} more {(MoreSeeds == 1 ? "seed" : "seeds")} would probably tell them apart.";
+    private string More() =>
+        MoreSeeds is null
+            ? ""
+            : $" If {Name(Closest[0])} and {Name(Closest[1])}, the lowest two, differ as they seem to, {MoreSeeds} more {(MoreSeeds == 1 ? "seed" : "seeds")} would probably tell them apart.";
 
     private string Names(IEnumerable<Arm> arms) => string.Join("; ", arms.Select(Name));
 
@@ -65,7 +103,15 @@ internal static class Numbers
 {
     /// <summary>Three or four significant digits where that takes no more than six decimals.</summary>
     public static string Show(double value) =>
-        Numeral.Of(value, Math.Abs(value) switch { >= 0.1 or 0 => "0.000", >= 0.001 => "0.0000", _ => "0.000000" });
+        Numeral.Of(
+            value,
+            Math.Abs(value) switch
+            {
+                >= 0.1 or 0 => "0.000",
+                >= 0.001 => "0.0000",
+                _ => "0.000000",
+            }
+        );
 
     /// <summary>Two values with as many decimals more as it takes, up to nine, to see that they differ.</summary>
     public static (string One, string Other) ShowApart(double one, double other)

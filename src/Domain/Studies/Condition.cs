@@ -29,65 +29,134 @@ internal sealed class Condition
     private readonly ArmComparison comparison;
 
     public Condition(
-        StudySpec study, double noise, StudyArm[] arms, ILookup<int, StudyJob> jobs, IReadOnlyList<FailedJobs> failed,
-        IReadOnlyDictionary<int, int> diverged, bool isOver)
+        StudySpec study,
+        double noise,
+        StudyArm[] arms,
+        ILookup<int, StudyJob> jobs,
+        IReadOnlyList<FailedJobs> failed,
+        IReadOnlyDictionary<int, int> diverged,
+        bool isOver
+    )
     {
         (this.arms, this.diverged, this.isOver) = (arms, diverged, isOver);
         this.failed = [.. failed.Where(one => arms.Any(arm => arm.Number == one.Arm))];
         // Without the axis that all its arms agree in, which their labels need not name.
-        (this.study, this.noise, isOneOfSeveral, this.jobs) = (study with { LabelNoise = null }, noise, study.LabelNoise is { Count: > 1 }, jobs);
+        (this.study, this.noise, isOneOfSeveral, this.jobs) = (
+            study with
+            {
+                LabelNoise = null,
+            },
+            noise,
+            study.LabelNoise is { Count: > 1 },
+            jobs
+        );
         classes = Datasets.DatasetCatalog.Find(study.Job.Dataset)!.Classes;
         var known = arms.Where(arm => jobs.Contains(arm.Number)).ToArray();
-        var losses = known.ToDictionary(arm => arm.Number, arm => new ArmLosses(
-            arm.Number, jobs[arm.Number].ToDictionary(job => job.Seed, job => job.Scores.Validation.LossBy(study.Criterion))));
+        var losses = known.ToDictionary(
+            arm => arm.Number,
+            arm => new ArmLosses(
+                arm.Number,
+                jobs[arm.Number].ToDictionary(job => job.Seed, job => job.Scores.Validation.LossBy(study.Criterion))
+            )
+        );
         // What is left of an arm that diverged tells nothing of what its seeds are worth.
         var adjusted = SeedAdjusted.Means([.. known.Where(arm => !Diverged(arm)).Select(arm => losses[arm.Number])]);
         means = known.ToDictionary(
-            arm => arm.Number, arm => adjusted.TryGetValue(arm.Number, out var mean) ? mean : losses[arm.Number].BySeed.Values.Average());
+            arm => arm.Number,
+            arm => adjusted.TryGetValue(arm.Number, out var mean) ? mean : losses[arm.Number].BySeed.Values.Average()
+        );
         ranked = [.. known.OrderBy(Diverged).ThenBy(arm => means[arm.Number])];
         judged = Judged(ranked);
         // What was dropped is not chosen from, but tells of the scatter, as it would in the full grid.
         comparison = new ArmComparison(
-            ranked.Where(arm => judged.Contains(arm) || (arm.DroppedAtSeeds is not null && !Diverged(arm))).Select(arm => losses[arm.Number]),
-            rivals: arms.Length, resolution: study.Criterion.Resolution(study, known.SelectMany(arm => jobs[arm.Number])));
+            ranked
+                .Where(arm => judged.Contains(arm) || (arm.DroppedAtSeeds is not null && !Diverged(arm)))
+                .Select(arm => losses[arm.Number]),
+            rivals: arms.Length,
+            resolution: study.Criterion.Resolution(study, known.SelectMany(arm => jobs[arm.Number]))
+        );
     }
 
     public Recommendation Recommend()
     {
-        if (judged.Length == 0) return Nothing();
+        if (judged.Length == 0)
+            return Nothing();
         var seeds = judged.Max(Seeds);
         var tied = arms.Where(arm => judged.Contains(arm) && comparison.Tied.Contains(arm.Number)).ToArray();
-        if (tied.Length == 0) tied = [judged[0]]; // arms beaten in a circle, which only differing sets of seeds can make
+        if (tied.Length == 0)
+            tied = [judged[0]]; // arms beaten in a circle, which only differing sets of seeds can make
         var chosen = tied.OrderBy(Smoothing).ThenBy(arm => means[arm.Number]).First();
         var power = new Power(seeds, ArmComparison.Level, ArmComparison.WantedPower, comparison.Detectable(seeds));
         var closest = tied.OrderBy(arm => means[arm.Number]).Take(2).OrderBy(arm => Array.IndexOf(arms, arm)).ToArray();
         var needed = tied.Length < 2 ? null : comparison.SeedsToTell(comparison.Between(closest[1].Number, closest[0].Number));
         var more = needed is null ? (int?)null : Math.Max(1, needed.Value - seeds);
         var conclusion = new Conclusion(
-            study, isOneOfSeveral ? noise : null, DifferenceExists, chosen.Arm, Temperature(chosen), Arms(ranked.Where(arm => !Diverged(arm))),
-            Arms(tied), tied.Count(arm => Smoothing(arm) == Smoothing(chosen)), Nearest(chosen),
-            Arms(NotJudged(arm => arm.DroppedAtSeeds is null)), Arms(NotJudged(arm => arm.DroppedAtSeeds is not null)), Constant(), Divergences(),
-            power, Arms(closest), more);
+            study,
+            isOneOfSeveral ? noise : null,
+            DifferenceExists,
+            chosen.Arm,
+            Temperature(chosen),
+            Arms(ranked.Where(arm => !Diverged(arm))),
+            Arms(tied),
+            tied.Count(arm => Smoothing(arm) == Smoothing(chosen)),
+            Nearest(chosen),
+            Arms(NotJudged(arm => arm.DroppedAtSeeds is null)),
+            Arms(NotJudged(arm => arm.DroppedAtSeeds is not null)),
+            Constant(),
+            Divergences(),
+            power,
+            Arms(closest),
+            more
+        );
         return new(
-            noise, chosen.Arm.Epsilon, chosen.Arm, Temperature(chosen), DifferenceExists,
-            [.. tied.Select(arm => arm.Arm.Epsilon).Distinct().Order()], ranked[0].Arm.Epsilon,
-            power, more, more is null ? WhyNoMoreSeeds(tied.Length, seeds) : null, conclusion.Sentence(),
-            Findings.Of(study, chosen.Arm, [.. ranked.Where(arm => !Diverged(arm))], jobs), [.. ranked.Select(arm => Rank(arm, tied))]);
+            noise,
+            chosen.Arm.Epsilon,
+            chosen.Arm,
+            Temperature(chosen),
+            DifferenceExists,
+            [.. tied.Select(arm => arm.Arm.Epsilon).Distinct().Order()],
+            ranked[0].Arm.Epsilon,
+            power,
+            more,
+            more is null ? WhyNoMoreSeeds(tied.Length, seeds) : null,
+            conclusion.Sentence(),
+            Findings.Of(study, chosen.Arm, [.. ranked.Where(arm => !Diverged(arm))], jobs),
+            [.. ranked.Select(arm => Rank(arm, tied))]
+        );
     }
 
     private Recommendation Nothing()
     {
-        var sentence = ranked.Length > 0 || diverged.Keys.Any(number => arms.Any(arm => arm.Number == number))
-            ? $"No arm can be judged.{string.Concat(Divergences().Select(one => $" {one}."))}{Because()}"
-            : $"No job has succeeded{(isOver ? "" : " yet")}.{Because()}";
+        var sentence =
+            ranked.Length > 0 || diverged.Keys.Any(number => arms.Any(arm => arm.Number == number))
+                ? $"No arm can be judged.{string.Concat(Divergences().Select(one => $" {one}."))}{Because()}"
+                : $"No job has succeeded{(isOver ? "" : " yet")}.{Because()}";
         return new(
-            noise, null, null, null, false, [], null, new(0, ArmComparison.Level, ArmComparison.WantedPower, null), null, "No arm can be judged.",
-            sentence, [], [.. ranked.Select(arm => Rank(arm, []))]);
+            noise,
+            null,
+            null,
+            null,
+            false,
+            [],
+            null,
+            new(0, ArmComparison.Level, ArmComparison.WantedPower, null),
+            null,
+            "No arm can be judged.",
+            sentence,
+            [],
+            [.. ranked.Select(arm => Rank(arm, []))]
+        );
     }
 
     /// <summary>What failed jobs say, the most frequent reasons first.</summary>
-    private string Because() => string.Concat(failed.GroupBy(one => one.Reason, one => one.Jobs)
-        .OrderByDescending(reason => reason.Sum()).Take(MostReasons).Select(reason => $" {reason.Sum()} failed: {reason.Key.TrimEnd('.')}."));
+    private string Because() =>
+        string.Concat(
+            failed
+                .GroupBy(one => one.Reason, one => one.Jobs)
+                .OrderByDescending(reason => reason.Sum())
+                .Take(MostReasons)
+                .Select(reason => $" {reason.Sum()} failed: {reason.Key.TrimEnd('.')}.")
+        );
 
     private static string WhyNoMoreSeeds(int tied, int seeds) =>
         tied < 2 ? "One arm alone may be the best: nothing is tied."
@@ -97,7 +166,10 @@ internal sealed class Condition
     private bool Diverged(StudyArm arm) => diverged.ContainsKey(arm.Number);
 
     private IReadOnlyList<string> Divergences() =>
-        [.. arms.Where(Diverged).Select(arm => $"{arm.Arm.Label(study)} diverged with {diverged[arm.Number]} of {study.Seeds!.Count} seeds")];
+        [
+            .. arms.Where(Diverged)
+                .Select(arm => $"{arm.Arm.Label(study)} diverged with {diverged[arm.Number]} of {study.Seeds!.Count} seeds"),
+        ];
 
     /// <summary>With results and not judged for another reason than that they diverged.</summary>
     private IEnumerable<StudyArm> NotJudged(Func<StudyArm, bool> which) =>
@@ -118,7 +190,9 @@ internal sealed class Condition
     private (Arm, double, double)? Nearest(StudyArm chosen)
     {
         var others = judged.Where(arm => arm != chosen).ToArray();
-        return others.Length > 0 && others.All(arm => comparison.Between(arm.Number, chosen.Number).PValue <= comparison.PairLevel) ? (others[0].Arm, means[chosen.Number], means[others[0].Number]) : null;
+        return others.Length > 0 && others.All(arm => comparison.Between(arm.Number, chosen.Number).PValue <= comparison.PairLevel)
+            ? (others[0].Arm, means[chosen.Number], means[others[0].Number])
+            : null;
     }
 
     /// <summary>Those whose difference to the lowest mean is the same with every seed.</summary>
@@ -131,9 +205,18 @@ internal sealed class Condition
     {
         var behind = !judged.Contains(arm) || arm == judged[0] ? null : comparison.Between(arm.Number, judged[0].Number);
         return new(
-            arm.Arm, means[arm.Number], Seeds(arm), tied.Contains(arm), judged.Contains(arm), arm.DroppedAtSeeds,
-            behind?.Mean, behind?.Interval(comparison.LevelTested), behind?.StandardDeviation is null ? null : behind.PValue,
-            behind?.IsConstant ?? false, diverged.GetValueOrDefault(arm.Number));
+            arm.Arm,
+            means[arm.Number],
+            Seeds(arm),
+            tied.Contains(arm),
+            judged.Contains(arm),
+            arm.DroppedAtSeeds,
+            behind?.Mean,
+            behind?.Interval(comparison.LevelTested),
+            behind?.StandardDeviation is null ? null : behind.PValue,
+            behind?.IsConstant ?? false,
+            diverged.GetValueOrDefault(arm.Number)
+        );
     }
 
     private int Seeds(StudyArm arm) => jobs[arm.Number].Count();

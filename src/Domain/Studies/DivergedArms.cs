@@ -22,10 +22,14 @@ public static class DivergedArms
     public static IReadOnlyDictionary<int, int> Of(StudySpec study, IEnumerable<StudyJob> jobs, IEnumerable<FailedJobs> failed)
     {
         var classes = DatasetCatalog.Find(study.Job.Dataset)!.Classes;
-        return failed.Where(one => one.Reason.StartsWith(Reason, StringComparison.Ordinal)).Select(one => (one.Arm, one.Jobs))
+        return failed
+            .Where(one => one.Reason.StartsWith(Reason, StringComparison.Ordinal))
+            .Select(one => (one.Arm, one.Jobs))
             .Concat(jobs.Where(job => LearnedNothing(job.Scores.Validation, classes)).Select(job => (job.Arm, Jobs: 1)))
-            .GroupBy(one => one.Arm, one => one.Jobs).ToDictionary(arm => arm.Key, arm => arm.Sum());
+            .GroupBy(one => one.Arm, one => one.Jobs)
+            .ToDictionary(arm => arm.Key, arm => arm.Sum());
     }
 
-    private static bool LearnedNothing(SplitScores scores, int classes) => scores.Accuracy < 1.0 / classes || !(scores.Nll <= 10 * Math.Log(classes));
+    private static bool LearnedNothing(SplitScores scores, int classes) =>
+        scores.Accuracy < 1.0 / classes || !(scores.Nll <= 10 * Math.Log(classes));
 }

@@ -19,7 +19,8 @@ internal sealed class Findings
     private readonly StudyArm[] smoothed;
 
     /// <summary>One image of the test set, and of those trained on: the smallest difference that two accuracies can have.</summary>
-    private readonly double onTest, onTraining;
+    private readonly double onTest,
+        onTraining;
 
     private Findings(StudySpec study, ILookup<int, StudyJob> jobs, StudyArm plain, StudyArm[] smoothed)
     {
@@ -36,8 +37,13 @@ internal sealed class Findings
     {
         // ε = 0 is trained in one convention only, being the same in both.
         bool IsBeside(Arm arm) => arm with { Epsilon = 0, Smoothing = chosen.Smoothing } == chosen with { Epsilon = 0 };
-        if (arms.FirstOrDefault(arm => arm.Arm.Epsilon == 0 && IsBeside(arm.Arm)) is not { } plain) return [];
-        StudyArm[] smoothed = [.. arms.Where(arm => arm.Arm.Epsilon > 0 && arm.Arm.Smoothing == chosen.Smoothing && IsBeside(arm.Arm)).OrderBy(arm => arm.Arm.Epsilon)];
+        if (arms.FirstOrDefault(arm => arm.Arm.Epsilon == 0 && IsBeside(arm.Arm)) is not { } plain)
+            return [];
+        StudyArm[] smoothed =
+        [
+            .. arms.Where(arm => arm.Arm.Epsilon > 0 && arm.Arm.Smoothing == chosen.Smoothing && IsBeside(arm.Arm))
+                .OrderBy(arm => arm.Arm.Epsilon),
+        ];
         return smoothed.Length == 0 ? [] : [.. new Findings(study, jobs, plain, smoothed).All(chosen.LabelNoise)];
     }
 
@@ -55,7 +61,12 @@ internal sealed class Findings
         yield return labelNoise > 0
             ? $"Robustness to label noise of {labelNoise.ToString(CultureInfo.InvariantCulture)}: {Change("test accuracy", job => job.Scores.Test.Accuracy, accurate, onTest)}: {Gain(accurate)}."
             : $"Accuracy: {Change("test accuracy", job => job.Scores.Test.Accuracy, accurate, onTest)}.";
-        var underFits = Difference(job => job.TrainAccuracy, largest, onTraining).Interval(Tail) switch { null => "", { High: < 0 } => $": {Name(largest)} fits the training images less well", _ => ": no sign of it" };
+        var underFits = Difference(job => job.TrainAccuracy, largest, onTraining).Interval(Tail) switch
+        {
+            null => "",
+            { High: < 0 } => $": {Name(largest)} fits the training images less well",
+            _ => ": no sign of it",
+        };
         yield return $"Under-fitting at large ε: {Change("training accuracy", job => job.TrainAccuracy, largest, onTraining)}; {Change("test accuracy", job => job.Scores.Test.Accuracy, largest, onTest)}{underFits}.";
         yield return $"Selective risk: {Change("AURC", job => job.Scores.Test.Aurc, Best(job => job.Scores.Validation.Aurc))}.";
     }
@@ -70,10 +81,12 @@ internal sealed class Findings
     /// <param name="resolution">The smallest difference that two values of the figure can have; 0 where it is continuous.</param>
     private string Change(string what, Func<StudyJob, double> figure, StudyArm arm, double resolution = 0)
     {
-        if (Means(figure, arm) is not var (without, with)) return $"{what} cannot be compared: {Name(plain)} and {Name(arm)} have no seed in common";
+        if (Means(figure, arm) is not var (without, with))
+            return $"{what} cannot be compared: {Name(plain)} and {Name(arm)} have no seed in common";
         var difference = Difference(figure, arm, resolution);
         var between = $"{what} is {Numbers.Show(without)} at {Name(plain)} and {Numbers.Show(with)} at {Name(arm)}";
-        if (difference.Interval(Tail) is not { } range) return between;
+        if (difference.Interval(Tail) is not { } range)
+            return between;
         var sure = range.Low > 0 || range.High < 0;
         return $"{between}, {(sure ? (difference.Mean > 0 ? "higher" : "lower") : "no significant difference")} ({Signed(difference.Mean)}{(difference.IsConstant ? " with every seed" : "")}, 95 % interval {Signed(range.Low)} to {Signed(range.High)})";
     }
@@ -89,7 +102,12 @@ internal sealed class Findings
     /// <param name="beside">The arm whose seeds are meant.</param>
     private string TemperatureAlone(StudyArm beside)
     {
-        if ((Means(job => job.Scores.Test.Ece, beside), Means(job => job.Scores.Test.EceAfterTemperature, beside)) is not (var (before, _), var (after, _))) return "";
+        if (
+            (Means(job => job.Scores.Test.Ece, beside), Means(job => job.Scores.Test.EceAfterTemperature, beside))
+            is not
+            (var (before, _), var (after, _))
+        )
+            return "";
         return $"; temperature alone {(after < before ? "brings" : "does not help")} ε = 0{(after < before ? "" : ":")} from {Numbers.Show(before)} to {Numbers.Show(after)}";
     }
 
@@ -103,9 +121,11 @@ internal sealed class Findings
         };
     }
 
-    private PairedDifference Difference(Func<StudyJob, double> figure, StudyArm arm, double resolution) => PairedDifference.Of(BySeed(arm, figure), BySeed(plain, figure), resolution);
+    private PairedDifference Difference(Func<StudyJob, double> figure, StudyArm arm, double resolution) =>
+        PairedDifference.Of(BySeed(arm, figure), BySeed(plain, figure), resolution);
 
-    private Dictionary<long, double> BySeed(StudyArm arm, Func<StudyJob, double> figure) => jobs[arm.Number].ToDictionary(job => job.Seed, figure);
+    private Dictionary<long, double> BySeed(StudyArm arm, Func<StudyJob, double> figure) =>
+        jobs[arm.Number].ToDictionary(job => job.Seed, figure);
 
     private string Name(StudyArm arm) => arm.Arm.Label(study);
 

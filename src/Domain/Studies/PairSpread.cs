@@ -14,10 +14,16 @@ internal readonly record struct PairSpread(int Seeds, double Mean, double Square
     public static PairSpread Of(IReadOnlyDictionary<long, double> first, IReadOnlyDictionary<long, double> second, double resolution)
     {
         long[] common = [.. first.Keys.Where(second.ContainsKey)];
-        if (common.Length == 0) return default;
+        if (common.Length == 0)
+            return default;
         var values = Array.ConvertAll(common, seed => first[seed] - second[seed]);
         var mean = values.Average();
         var largest = common.Max(seed => Math.Max(Math.Abs(first[seed]), Math.Abs(second[seed])));
-        return new(values.Length, mean, values.Sum(value => (value - mean) * (value - mean)), Math.Max(resolution, RelativeTolerance * largest));
+        return new(
+            values.Length,
+            mean,
+            values.Sum(value => (value - mean) * (value - mean)),
+            Math.Max(resolution, RelativeTolerance * largest)
+        );
     }
 }

@@ -13,14 +13,18 @@ public sealed record PairedDifference(int Seeds, double Mean, double? StandardDe
 {
     /// <summary>By the pair's own spread alone.</summary>
     /// <param name="resolution">The smallest difference that two losses can have; 0 where they are continuous.</param>
-    public static PairedDifference Of(IReadOnlyDictionary<long, double> first, IReadOnlyDictionary<long, double> second, double resolution = 0) =>
-        Of(PairSpread.Of(first, second, resolution), 0, 0);
+    public static PairedDifference Of(
+        IReadOnlyDictionary<long, double> first,
+        IReadOnlyDictionary<long, double> second,
+        double resolution = 0
+    ) => Of(PairSpread.Of(first, second, resolution), 0, 0);
 
     /// <param name="pooledVariance">Of differences of this kind; the largest of it, the pair's own and the resolution's counts.</param>
     /// <param name="pooledDegrees">Of freedom of the pooled variance; the others have those of the pair.</param>
     internal static PairedDifference Of(PairSpread spread, double pooledVariance, int pooledDegrees)
     {
-        if (spread.Seeds < 2) return new(spread.Seeds, spread.Mean, null, 0, 1, false);
+        if (spread.Seeds < 2)
+            return new(spread.Seeds, spread.Mean, null, 0, 1, false);
         var (own, resolution) = (spread.SquaredDeviations / spread.Degrees, spread.Resolution * spread.Resolution);
         var alone = Math.Max(own, resolution);
         var (variance, degrees) = pooledVariance > alone ? (pooledVariance, pooledDegrees) : (alone, spread.Degrees);
@@ -32,7 +36,8 @@ public sealed record PairedDifference(int Seeds, double Mean, double? StandardDe
     /// <returns>Mean ± its standard error times the t that is exceeded with this probability; null below two seeds.</returns>
     public Interval? Interval(double tail)
     {
-        if (StandardDeviation is not { } deviation) return null;
+        if (StandardDeviation is not { } deviation)
+            return null;
         var half = StudentT.Quantile(tail, Degrees) * deviation / Math.Sqrt(Seeds);
         return new(Mean - half, Mean + half);
     }

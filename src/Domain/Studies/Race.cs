@@ -16,7 +16,9 @@ public static class Race
 
     /// <summary>The seeds that all of them have finished.</summary>
     public static IReadOnlySet<long> SeedsInCommon(IReadOnlyCollection<ArmLosses> arms) =>
-        arms.Count == 0 ? new HashSet<long>() : arms.Select(arm => arm.BySeed.Keys).Aggregate((seen, keys) => seen.Intersect(keys)).ToHashSet();
+        arms.Count == 0
+            ? new HashSet<long>()
+            : arms.Select(arm => arm.BySeed.Keys).Aggregate((seen, keys) => seen.Intersect(keys)).ToHashSet();
 
     /// <param name="left">The arms not dropped so far.</param>
     /// <param name="all">How many arms there were at the start.</param>
@@ -24,11 +26,24 @@ public static class Race
     /// <returns>The arms to drop now.</returns>
     public static IReadOnlyList<int> Losers(IReadOnlyCollection<ArmLosses> left, int all, double resolution = 0)
     {
-        if (left.Count < 2) return [];
+        if (left.Count < 2)
+            return [];
         var common = SeedsInCommon(left);
-        if (common.Count < 2) return [];
+        if (common.Count < 2)
+            return [];
         var level = Level / (common.Count * (common.Count - 1.0));
-        var comparison = new ArmComparison(left.Select(arm => arm with { BySeed = arm.BySeed.Where(loss => common.Contains(loss.Key)).ToDictionary() }), all, level, resolution);
-        return [.. left.Where(arm => left.Any(rival => rival != arm && comparison.Between(arm.Arm, rival.Arm).PValue <= comparison.ExistenceLevel)).Select(arm => arm.Arm)];
+        var comparison = new ArmComparison(
+            left.Select(arm => arm with { BySeed = arm.BySeed.Where(loss => common.Contains(loss.Key)).ToDictionary() }),
+            all,
+            level,
+            resolution
+        );
+        return
+        [
+            .. left.Where(arm =>
+                    left.Any(rival => rival != arm && comparison.Between(arm.Arm, rival.Arm).PValue <= comparison.ExistenceLevel)
+                )
+                .Select(arm => arm.Arm),
+        ];
     }
 }

@@ -29,7 +29,8 @@ public sealed record Recommendation(
     string? MoreSeedsNote,
     string Sentence,
     IReadOnlyList<string> Findings,
-    IReadOnlyList<RankedArm> Arms)
+    IReadOnlyList<RankedArm> Arms
+)
 {
     /// <param name="study">Its spec.</param>
     /// <param name="arms">All its arms.</param>
@@ -37,11 +38,30 @@ public sealed record Recommendation(
     /// <param name="failed">Those that have failed.</param>
     /// <param name="isOver">Whether no job is left to run.</param>
     /// <returns>One for each share of label noise, in the spec's order; arms that are named together are named in the order of <paramref name="arms"/>.</returns>
-    public static IReadOnlyList<Recommendation> Of(StudySpec study, IReadOnlyList<StudyArm> arms, IReadOnlyList<StudyJob> jobs, IReadOnlyList<FailedJobs>? failed = null, bool isOver = false)
+    public static IReadOnlyList<Recommendation> Of(
+        StudySpec study,
+        IReadOnlyList<StudyArm> arms,
+        IReadOnlyList<StudyJob> jobs,
+        IReadOnlyList<FailedJobs>? failed = null,
+        bool isOver = false
+    )
     {
         var (byArm, failures) = (jobs.ToLookup(job => job.Arm), failed ?? []);
         var diverged = DivergedArms.Of(study, jobs, failures);
-        return [.. (study.LabelNoise ?? [study.Job.LabelNoise]).Select(noise => new Condition(study, noise, [.. arms.Where(arm => arm.Arm.LabelNoise == noise)], byArm, failures, diverged, isOver).Recommend())];
+        return
+        [
+            .. (study.LabelNoise ?? [study.Job.LabelNoise]).Select(noise =>
+                new Condition(
+                    study,
+                    noise,
+                    [.. arms.Where(arm => arm.Arm.LabelNoise == noise)],
+                    byArm,
+                    failures,
+                    diverged,
+                    isOver
+                ).Recommend()
+            ),
+        ];
     }
 }
 
@@ -64,4 +84,15 @@ public sealed record Power(int Seeds, double Level, double Probability, double? 
 /// <param name="IsConstant">Whether that difference is the same with every seed, as far as the criterion can tell: then its resolution counts as the spread.</param>
 /// <param name="Diverged">With how many seeds its training diverged: see <see cref="DivergedArms"/>.</param>
 public sealed record RankedArm(
-    Arm Arm, double MeanLoss, int Seeds, bool IsTied, bool IsJudged, int? DroppedAtSeeds, double? BehindBest, Interval? Interval, double? PValue, bool IsConstant, int Diverged);
+    Arm Arm,
+    double MeanLoss,
+    int Seeds,
+    bool IsTied,
+    bool IsJudged,
+    int? DroppedAtSeeds,
+    double? BehindBest,
+    Interval? Interval,
+    double? PValue,
+    bool IsConstant,
+    int Diverged
+);

@@ -16,7 +16,8 @@ internal static class SeedAdjusted
         for (var round = 0; round < Rounds; round++)
         {
             var seeds = jobs.ToDictionary(seed => seed.Key, seed => seed.Average(job => job.Loss - means[job.Arm]));
-            foreach (var arm in arms) means[arm.Arm] = arm.BySeed.Average(loss => loss.Value - seeds[loss.Key]);
+            foreach (var arm in arms)
+                means[arm.Arm] = arm.BySeed.Average(loss => loss.Value - seeds[loss.Key]);
         }
         var average = jobs.Select(seed => seed.Average(job => job.Loss - means[job.Arm])).DefaultIfEmpty().Average();
         return means.ToDictionary(mean => mean.Key, mean => mean.Value + average);

@@ -12,17 +12,20 @@ public static class StudentT
         ArgumentOutOfRangeException.ThrowIfLessThan(degrees, 1);
         var angle = Math.Atan(Math.Abs(t) / Math.Sqrt(degrees));
         var (sine, cosine) = Math.SinCos(angle);
-        double term, sum;
+        double term,
+            sum;
         if (degrees % 2 == 1)
         {
             (term, sum) = (cosine, degrees == 1 ? 0 : cosine);
-            for (var k = 3; k <= degrees - 2; k += 2) sum += term *= (k - 1.0) / k * cosine * cosine;
+            for (var k = 3; k <= degrees - 2; k += 2)
+                sum += term *= (k - 1.0) / k * cosine * cosine;
             sum = (angle + sine * sum) * 2 / Math.PI;
         }
         else
         {
             (term, sum) = (1, 1);
-            for (var k = 2; k <= degrees - 2; k += 2) sum += term *= (k - 1.0) / k * cosine * cosine;
+            for (var k = 2; k <= degrees - 2; k += 2)
+                sum += term *= (k - 1.0) / k * cosine * cosine;
             sum *= sine;
         }
         var beyond = Math.Max((1 - sum) / 2, 0);
@@ -33,14 +36,19 @@ public static class StudentT
     /// <param name="tail">Above 1e-12, at most 0.5.</param>
     public static double Quantile(double tail, int degrees)
     {
-        if (!(tail is > 1e-12 and <= 0.5)) throw new ArgumentOutOfRangeException(nameof(tail), tail, "Above 1e-12, at most 0.5.");
-        double low = 0, high = 1;
-        while (Tail(high, degrees) > tail) high *= 2;
+        if (!(tail is > 1e-12 and <= 0.5))
+            throw new ArgumentOutOfRangeException(nameof(tail), tail, "Above 1e-12, at most 0.5.");
+        double low = 0,
+            high = 1;
+        while (Tail(high, degrees) > tail)
+            high *= 2;
         for (var step = 0; step < 200 && high - low > 1e-12 * high; step++)
         {
             var middle = (low + high) / 2;
-            if (Tail(middle, degrees) > tail) low = middle;
-            else high = middle;
+            if (Tail(middle, degrees) > tail)
+                low = middle;
+            else
+                high = middle;
         }
         return (low + high) / 2;
     }
@@ -53,7 +61,10 @@ public static class StudentT
         // ∫ f(s)·Φ(shift − critical·s) ds, f the density of the estimated standard error over the true one, but for its constant.
         const int Steps = 4000;
         var width = 8 / Math.Sqrt(2.0 * degrees);
-        double from = Math.Max(0, 1 - width), step = (1 + width - from) / Steps, weighed = 0, all = 0;
+        double from = Math.Max(0, 1 - width),
+            step = (1 + width - from) / Steps,
+            weighed = 0,
+            all = 0;
         for (var i = 0; i < Steps; i++)
         {
             var s = from + (i + 0.5) * step;

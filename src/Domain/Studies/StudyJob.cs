@@ -8,7 +8,16 @@ namespace Temper.Domain.Studies;
 /// <param name="BestEpoch">The epoch with the lowest validation loss.</param>
 /// <param name="ValidationImages">Of the validation split; null when its logits were too large to keep.</param>
 /// <param name="TestImages">Of the test set; null as above.</param>
-public sealed record StudyJob(Guid Id, int Arm, long Seed, double TrainAccuracy, int BestEpoch, Scores Scores, int? ValidationImages = null, int? TestImages = null)
+public sealed record StudyJob(
+    Guid Id,
+    int Arm,
+    long Seed,
+    double TrainAccuracy,
+    int BestEpoch,
+    Scores Scores,
+    int? ValidationImages = null,
+    int? TestImages = null
+)
 {
     /// <summary>Over-fitting: accuracy on what it was trained on − accuracy on the test set.</summary>
     public double TrainTestGap => TrainAccuracy - Scores.Test.Accuracy;

@@ -43,22 +43,28 @@ public sealed record StudySpec
 
     /// <summary>The grid: every combination, labels' noise slowest and ε fastest. Without smoothing both conventions are the same, so ε = 0 is there once.</summary>
     public IReadOnlyList<Arm> Arms() =>
-    [
-        .. from noise in LabelNoise ?? [Job.LabelNoise]
-           from model in Models ?? [Job.Model]
-           from rate in LearningRates ?? [Job.LearningRate]
-           from smoothing in Conventions
-           from epsilon in Epsilons
-           where epsilon > 0 || smoothing == Conventions[0]
-           select new Arm(epsilon, smoothing, rate, model, noise),
-    ];
+        [
+            .. from noise in LabelNoise ?? [Job.LabelNoise]
+            from model in Models ?? [Job.Model]
+            from rate in LearningRates ?? [Job.LearningRate]
+            from smoothing in Conventions
+            from epsilon in Epsilons
+            where epsilon > 0 || smoothing == Conventions[0]
+            select new Arm(epsilon, smoothing, rate, model, noise),
+        ];
 
     /// <summary>How many arms the grid has, also where they are too many to be listed.</summary>
     public long CountArms() =>
-        ((long)Epsilons.Count * Conventions.Count - (Epsilons.Contains(0) ? Conventions.Count - 1 : 0)) * (LearningRates?.Count ?? 1) * (LabelNoise?.Count ?? 1) * (Models?.Count ?? 1);
+        ((long)Epsilons.Count * Conventions.Count - (Epsilons.Contains(0) ? Conventions.Count - 1 : 0))
+        * (LearningRates?.Count ?? 1)
+        * (LabelNoise?.Count ?? 1)
+        * (Models?.Count ?? 1);
 
     /// <summary>Seed after seed, so that whole comparisons are there early.</summary>
-    public IEnumerable<(Arm Arm, JobSpec Spec)> Jobs() => from seed in Seeds! from arm in Arms() select (arm, arm.On(Job) with { Seed = seed });
+    public IEnumerable<(Arm Arm, JobSpec Spec)> Jobs() =>
+        from seed in Seeds!
+        from arm in Arms()
+        select (arm, arm.On(Job) with { Seed = seed });
 
     private IReadOnlyList<SmoothingConvention> Conventions => Smoothing ?? [Job.Smoothing];
 }
@@ -77,7 +83,15 @@ public sealed record StudyBudget
 public sealed record Arm(double Epsilon, SmoothingConvention Smoothing, double LearningRate, ModelName Model, double LabelNoise)
 {
     /// <summary>The job spec of this arm, with the seed of <paramref name="job"/>.</summary>
-    public JobSpec On(JobSpec job) => job with { Epsilon = Epsilon, Smoothing = Smoothing, LearningRate = LearningRate, Model = Model, LabelNoise = LabelNoise };
+    public JobSpec On(JobSpec job) =>
+        job with
+        {
+            Epsilon = Epsilon,
+            Smoothing = Smoothing,
+            LearningRate = LearningRate,
+            Model = Model,
+            LabelNoise = LabelNoise,
+        };
 
     /// <summary>How it is called where only what differs within the study matters.</summary>
     public string Label(StudySpec study) => string.Join(", ", [FormattableString.Invariant($"ε = {Epsilon}"), .. BesideEpsilon(study)]);
@@ -86,10 +100,14 @@ public sealed record Arm(double Epsilon, SmoothingConvention Smoothing, double L
     public IReadOnlyList<string> BesideEpsilon(StudySpec study)
     {
         var parts = new List<string>();
-        if (study.Smoothing is { Count: > 1 }) parts.Add(Smoothing.ToString().ToLowerInvariant());
-        if (study.Models is { Count: > 1 }) parts.Add(Model.ToString().ToLowerInvariant());
-        if (study.LearningRates is { Count: > 1 }) parts.Add(FormattableString.Invariant($"learning rate {LearningRate}"));
-        if (study.LabelNoise is { Count: > 1 }) parts.Add(FormattableString.Invariant($"label noise {LabelNoise}"));
+        if (study.Smoothing is { Count: > 1 })
+            parts.Add(Smoothing.ToString().ToLowerInvariant());
+        if (study.Models is { Count: > 1 })
+            parts.Add(Model.ToString().ToLowerInvariant());
+        if (study.LearningRates is { Count: > 1 })
+            parts.Add(FormattableString.Invariant($"learning rate {LearningRate}"));
+        if (study.LabelNoise is { Count: > 1 })
+            parts.Add(FormattableString.Invariant($"label noise {LabelNoise}"));
         return parts;
     }
 }

@@ -21,10 +21,15 @@ public sealed record StudySpecRule(string Field, string Allowed, Func<StudySpec,
     public static IEnumerable<StudySpecRule> BrokenBy(StudySpec spec) => All.Where(rule => !rule.Holds(spec));
 
     /// <summary>The fields of a grid, and the field of a job that each replaces.</summary>
-    public static IReadOnlyDictionary<string, string> Axes { get; } = new Dictionary<string, string>
-    {
-        ["epsilons"] = "epsilon", ["smoothing"] = "smoothing", ["learningRates"] = "learningRate", ["labelNoise"] = "labelNoise", ["models"] = "model",
-    };
+    public static IReadOnlyDictionary<string, string> Axes { get; } =
+        new Dictionary<string, string>
+        {
+            ["epsilons"] = "epsilon",
+            ["smoothing"] = "smoothing",
+            ["learningRates"] = "learningRate",
+            ["labelNoise"] = "labelNoise",
+            ["models"] = "model",
+        };
 
     public static IReadOnlyList<StudySpecRule> All { get; } =
     [
@@ -34,17 +39,37 @@ public sealed record StudySpecRule(string Field, string Allowed, Func<StudySpec,
         Axis("learningRates", s => s.LearningRates),
         Axis("labelNoise", s => s.LabelNoise),
         Axis("models", s => s.Models),
-        new("seeds", $"a count from 1 to {MostSeeds}, or a list of 1 to {MostSeeds} different whole numbers from 0 to {JobSpecRule.LargestSeed}",
-            s => s.Seeds is null || (s.Seeds.Count is >= 1 and <= MostSeeds && s.Seeds.Distinct().Count() == s.Seeds.Count && s.Seeds.All(seed => seed is >= 0 and <= JobSpecRule.LargestSeed))),
-        new("criterion", $"one of {string.Join(", ", Enum.GetNames<Criterion>().Select(name => char.ToLowerInvariant(name[0]) + name[1..]))}", s => Enum.IsDefined(s.Criterion)),
+        new(
+            "seeds",
+            $"a count from 1 to {MostSeeds}, or a list of 1 to {MostSeeds} different whole numbers from 0 to {JobSpecRule.LargestSeed}",
+            s =>
+                s.Seeds is null
+                || (
+                    s.Seeds.Count is >= 1 and <= MostSeeds
+                    && s.Seeds.Distinct().Count() == s.Seeds.Count
+                    && s.Seeds.All(seed => seed is >= 0 and <= JobSpecRule.LargestSeed)
+                )
+        ),
+        new(
+            "criterion",
+            $"one of {string.Join(", ", Enum.GetNames<Criterion>().Select(name => char.ToLowerInvariant(name[0]) + name[1..]))}",
+            s => Enum.IsDefined(s.Criterion)
+        ),
         new("successiveHalving", "true or false", _ => true),
         new("budget", "null, or an object with maxJobs, maxMinutes or both", _ => true),
         new("budget.maxJobs", "null or a whole number of at least 1", s => s.Budget?.MaxJobs is null or >= 1),
-        new("budget.maxMinutes", "null or a number above 0, at most 100000000", s => s.Budget?.MaxMinutes is null or (> 0 and <= 100_000_000)),
+        new(
+            "budget.maxMinutes",
+            "null or a number above 0, at most 100000000",
+            s => s.Budget?.MaxMinutes is null or (> 0 and <= 100_000_000)
+        ),
         new("name", "null or 1 to 200 characters on one line", s => s.Name is null || JobSpecRule.IsLine(s.Name, 200)),
     ];
 
-    private static StudySpecRule Axis<T>(string field, Func<StudySpec, IReadOnlyList<T>?> values) => new(
-        field, $"a list of 1 to {MostValues} different values, each {JobSpecRule.All.First(rule => rule.Field == Axes[field]).Allowed}",
-        s => values(s) is not { } given || (given.Count is >= 1 and <= MostValues && given.Distinct().Count() == given.Count));
+    private static StudySpecRule Axis<T>(string field, Func<StudySpec, IReadOnlyList<T>?> values) =>
+        new(
+            field,
+            $"a list of 1 to {MostValues} different values, each {JobSpecRule.All.First(rule => rule.Field == Axes[field]).Allowed}",
+            s => values(s) is not { } given || (given.Count is >= 1 and <= MostValues && given.Distinct().Count() == given.Count)
+        );
 }

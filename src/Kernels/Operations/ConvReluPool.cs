@@ -11,11 +11,14 @@ public static unsafe partial class Fused
     /// <returns>N×(out)×⌊H/2⌋×⌊W/2⌋, or N×(out·⌊H/2⌋·⌊W/2⌋).</returns>
     public static Tensor ConvReluPool(Tensor images_NCHW, Conv2d conv, bool flatten = false)
     {
-        if (ConvolutionFit.Of(images_NCHW, conv) is not { } sizes || !ImageLayout.IsDense(conv.bias, sizes.OutChannels)) return PlainConvReluPool(images_NCHW, conv, flatten);
+        if (ConvolutionFit.Of(images_NCHW, conv) is not { } sizes || !ImageLayout.IsDense(conv.bias, sizes.OutChannels))
+            return PlainConvReluPool(images_NCHW, conv, flatten);
         sizes.Lanes = tk_conv_pool_lanes(sizes);
-        var isDifferentiated = torch.is_grad_enabled() && (images_NCHW.requires_grad || conv.weight.requires_grad || conv.bias!.requires_grad);
+        var isDifferentiated =
+            torch.is_grad_enabled() && (images_NCHW.requires_grad || conv.weight.requires_grad || conv.bias!.requires_grad);
         // With one channel the kernel has no gradient of the images.
-        if (sizes.Lanes == 0 || (sizes.InChannels == 1 && isDifferentiated && images_NCHW.requires_grad)) return PlainConvReluPool(images_NCHW, conv, flatten);
+        if (sizes.Lanes == 0 || (sizes.InChannels == 1 && isDifferentiated && images_NCHW.requires_grad))
+            return PlainConvReluPool(images_NCHW, conv, flatten);
         return isDifferentiated
             ? ConvReluPoolFunction.apply(images_NCHW, conv.weight, conv.bias!, sizes, flatten)
             : ConvReluPool(images_NCHW, conv.weight, conv.bias!, sizes, flatten, positions: null);
@@ -28,23 +31,51 @@ public static unsafe partial class Fused
     }
 
     /// <param name="positions">Receives which pixel of its window each output came from.</param>
-    private static Tensor ConvReluPool(Tensor images, Tensor weight, Tensor bias, in ConvolutionSizes sizes, bool flatten, Tensor? positions)
+    private static Tensor ConvReluPool(
+        Tensor images,
+        Tensor weight,
+        Tensor bias,
+        in ConvolutionSizes sizes,
+        bool flatten,
+        Tensor? positions
+    )
     {
-        long height = sizes.Height / 2, width = sizes.Width / 2;
-        var output = flatten ? torch.empty([sizes.Images, sizes.OutChannels * height * width], ScalarType.Float32) : ImageLayout.Empty(sizes.Images, sizes.OutChannels, height, width);
+        long height = sizes.Height / 2,
+            width = sizes.Width / 2;
+        var output = flatten
+            ? torch.empty([sizes.Images, sizes.OutChannels * height * width], ScalarType.Float32)
+            : ImageLayout.Empty(sizes.Images, sizes.OutChannels, height, width);
         KernelLibrary.Check(
-            tk_conv_pool_forward(sizes, Floats(images), Floats(weight), Floats(bias), flatten ? 1 : 0, Floats(output), (byte*)Floats(positions)),
-            images, weight, bias);
+            tk_conv_pool_forward(
+                sizes,
+                Floats(images),
+                Floats(weight),
+                Floats(bias),
+                flatten ? 1 : 0,
+                Floats(output),
+                (byte*)Floats(positions)
+            ),
+            images,
+            weight,
+            bias
+        );
         return output;
     }
 
     private sealed class ConvReluPoolFunction : KernelFunction<ConvReluPoolFunction>
     {
-        private const string Sizes = "sizes", IsFlat = "is flat";
+        private const string Sizes = "sizes",
+            IsFlat = "is flat";
 
         protected override Tensor Forward(autograd.AutogradContext context, object[] arguments)
         {
-            var (images, weight, bias, sizes, flatten) = ((Tensor)arguments[0], (Tensor)arguments[1], (Tensor)arguments[2], (ConvolutionSizes)arguments[3], (bool)arguments[4]);
+            var (images, weight, bias, sizes, flatten) = (
+                (Tensor)arguments[0],
+                (Tensor)arguments[1],
+                (Tensor)arguments[2],
+                (ConvolutionSizes)arguments[3],
+                (bool)arguments[4]
+            );
             var positions = torch.empty([sizes.Images, sizes.Height / 2, sizes.Width / 2, sizes.OutChannels], ScalarType.Byte);
             context.save_for_backward([images, weight, positions]);
             context.save_data(Sizes, arguments[3]);
@@ -57,11 +88,26 @@ public static unsafe partial class Fused
             var (images, weight, positions) = (saved[0], saved[1], saved[2]);
             var (sizes, isFlat) = ((ConvolutionSizes)context.get_data(Sizes)!, (bool)context.get_data(IsFlat)!);
             var outputGrad = isFlat ? gradient.contiguous() : ImageLayout.Of(gradient);
-            Tensor weightGrad = torch.empty(weight.shape, ScalarType.Float32), biasGrad = torch.empty([sizes.OutChannels], ScalarType.Float32);
+            Tensor weightGrad = torch.empty(weight.shape, ScalarType.Float32),
+                biasGrad = torch.empty([sizes.OutChannels], ScalarType.Float32);
             var imagesGrad = images.requires_grad ? ImageLayout.Empty(sizes.Images, sizes.InChannels, sizes.Height, sizes.Width) : null;
             KernelLibrary.Check(
-                tk_conv_pool_backward(sizes, Floats(images), Floats(weight), (byte*)Floats(positions), isFlat ? 1 : 0, Floats(outputGrad), Floats(weightGrad), Floats(biasGrad), Floats(imagesGrad)),
-                images, weight, positions, outputGrad);
+                tk_conv_pool_backward(
+                    sizes,
+                    Floats(images),
+                    Floats(weight),
+                    (byte*)Floats(positions),
+                    isFlat ? 1 : 0,
+                    Floats(outputGrad),
+                    Floats(weightGrad),
+                    Floats(biasGrad),
+                    Floats(imagesGrad)
+                ),
+                images,
+                weight,
+                positions,
+                outputGrad
+            );
             return [imagesGrad, weightGrad, biasGrad, null, null];
         }
     }

@@ -10,9 +10,11 @@ public static unsafe partial class Fused
     /// <returns>conv.forward(images_NCHW).</returns>
     public static Tensor Convolution(Tensor images_NCHW, Conv2d conv)
     {
-        if (conv.bias is not null || ConvolutionFit.Of(images_NCHW, conv) is not { } sizes) return conv.forward(images_NCHW);
+        if (conv.bias is not null || ConvolutionFit.Of(images_NCHW, conv) is not { } sizes)
+            return conv.forward(images_NCHW);
         sizes.Lanes = tk_conv_lanes(sizes);
-        if (sizes.Lanes == 0) return conv.forward(images_NCHW);
+        if (sizes.Lanes == 0)
+            return conv.forward(images_NCHW);
         var isDifferentiated = torch.is_grad_enabled() && (images_NCHW.requires_grad || conv.weight.requires_grad);
         return isDifferentiated ? ConvolutionFunction.apply(images_NCHW, conv.weight, sizes) : Convolution(images_NCHW, conv.weight, sizes);
     }
@@ -42,7 +44,12 @@ public static unsafe partial class Fused
             var outputGrad = ImageLayout.Of(gradient);
             var weightGrad = weight.requires_grad ? torch.empty(weight.shape, ScalarType.Float32) : null;
             var imagesGrad = images.requires_grad ? ImageLayout.Empty(sizes.Images, sizes.InChannels, sizes.Height, sizes.Width) : null;
-            KernelLibrary.Check(tk_conv_backward(sizes, Floats(images), Floats(weight), Floats(outputGrad), Floats(weightGrad), Floats(imagesGrad)), images, weight, outputGrad);
+            KernelLibrary.Check(
+                tk_conv_backward(sizes, Floats(images), Floats(weight), Floats(outputGrad), Floats(weightGrad), Floats(imagesGrad)),
+                images,
+                weight,
+                outputGrad
+            );
             return [imagesGrad, weightGrad, null];
         }
     }

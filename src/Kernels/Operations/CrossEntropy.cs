@@ -13,8 +13,11 @@ public static unsafe partial class Fused
     /// <remarks>Szegedy et al. 2016, arXiv:1512.00567. The same as PyTorch's CrossEntropyLoss(label_smoothing=ε).</remarks>
     public static Tensor CrossEntropy(Tensor logits_NK, Tensor labels_N, double smoothing)
     {
-        if (!FitsCrossEntropy(logits_NK, labels_N, smoothing)) return nn.functional.cross_entropy(logits_NK, labels_N, label_smoothing: smoothing);
-        return torch.is_grad_enabled() && logits_NK.requires_grad ? CrossEntropyFunction.apply(logits_NK, labels_N, smoothing) : CrossEntropy(logits_NK, labels_N, smoothing, probabilities: null);
+        if (!FitsCrossEntropy(logits_NK, labels_N, smoothing))
+            return nn.functional.cross_entropy(logits_NK, labels_N, label_smoothing: smoothing);
+        return torch.is_grad_enabled() && logits_NK.requires_grad
+            ? CrossEntropyFunction.apply(logits_NK, labels_N, smoothing)
+            : CrossEntropy(logits_NK, labels_N, smoothing, probabilities: null);
     }
 
     /// <summary>Of how many rows the label is the class with the largest logit, the first of equal ones. On a GPU it waits for the logits.</summary>
@@ -22,7 +25,8 @@ public static unsafe partial class Fused
     /// <param name="labels_N">Int64.</param>
     public static long CountHits(Tensor logits_NK, Tensor labels_N)
     {
-        if (!FitsCrossEntropy(logits_NK, labels_N, smoothing: 0)) return logits_NK.argmax(1).eq(labels_N).sum().ToInt64();
+        if (!FitsCrossEntropy(logits_NK, labels_N, smoothing: 0))
+            return logits_NK.argmax(1).eq(labels_N).sum().ToInt64();
         var hits = tk_count_hits(logits_NK.shape[0], logits_NK.shape[1], Floats(logits_NK), (long*)Floats(labels_N));
         GC.KeepAlive(logits_NK);
         GC.KeepAlive(labels_N);
@@ -30,17 +34,35 @@ public static unsafe partial class Fused
     }
 
     private static bool FitsCrossEntropy(Tensor logits_NK, Tensor labels_N, double smoothing) =>
-        KernelLibrary.IsLoaded && smoothing is >= 0 and <= 1
-        && logits_NK.Dimensions == 2 && labels_N.Dimensions == 1 && logits_NK.shape is [> 0, > 0] && logits_NK.shape[0] == labels_N.shape[0]
-        && ImageLayout.IsDense(logits_NK, logits_NK.numel()) && labels_N.device_type == DeviceType.CPU && labels_N.dtype == ScalarType.Int64 && labels_N.is_contiguous();
+        KernelLibrary.IsLoaded
+        && smoothing is >= 0 and <= 1
+        && logits_NK.Dimensions == 2
+        && labels_N.Dimensions == 1
+        && logits_NK.shape is [> 0, > 0]
+        && logits_NK.shape[0] == labels_N.shape[0]
+        && ImageLayout.IsDense(logits_NK, logits_NK.numel())
+        && labels_N.device_type == DeviceType.CPU
+        && labels_N.dtype == ScalarType.Int64
+        && labels_N.is_contiguous();
 
     private static Tensor CrossEntropy(Tensor logits, Tensor labels, double smoothing, Tensor? probabilities)
     {
-        long rows = logits.shape[0], classes = logits.shape[1];
+        long rows = logits.shape[0],
+            classes = logits.shape[1];
         var loss = torch.empty([], ScalarType.Float32);
-        var wrong = tk_cross_entropy_forward(rows, classes, Floats(logits), (long*)Floats(labels), smoothing, Floats(loss), Floats(probabilities));
+        var wrong = tk_cross_entropy_forward(
+            rows,
+            classes,
+            Floats(logits),
+            (long*)Floats(labels),
+            smoothing,
+            Floats(loss),
+            Floats(probabilities)
+        );
         GC.KeepAlive(logits);
-        return wrong < 0 ? loss : throw new IndexOutOfRangeException($"Label {labels[wrong].item<long>()} of row {wrong} is not one of {classes} classes.");
+        return wrong < 0
+            ? loss
+            : throw new IndexOutOfRangeException($"Label {labels[wrong].item<long>()} of row {wrong} is not one of {classes} classes.");
     }
 
     private sealed class CrossEntropyFunction : KernelFunction<CrossEntropyFunction>
@@ -60,9 +82,20 @@ public static unsafe partial class Fused
         {
             var (probabilities, labels) = (saved[0], saved[1]);
             var logitsGrad = torch.empty(probabilities.shape, ScalarType.Float32);
-            KernelLibrary.Check(tk_cross_entropy_backward(
-                probabilities.shape[0], probabilities.shape[1], Floats(probabilities), (long*)Floats(labels), (double)context.get_data(Smoothing)!, *Floats(gradient), Floats(logitsGrad)),
-                probabilities, labels, gradient);
+            KernelLibrary.Check(
+                tk_cross_entropy_backward(
+                    probabilities.shape[0],
+                    probabilities.shape[1],
+                    Floats(probabilities),
+                    (long*)Floats(labels),
+                    (double)context.get_data(Smoothing)!,
+                    *Floats(gradient),
+                    Floats(logitsGrad)
+                ),
+                probabilities,
+                labels,
+                gradient
+            );
             return [logitsGrad, null, null];
         }
     }

@@ -9,7 +9,8 @@ public static unsafe partial class Fused
     public static Tensor Flatten(Tensor images_NCHW)
     {
         // What lies N, C, H, W anyway is flattened by a view.
-        if (!KernelLibrary.IsLoaded || images_NCHW.is_contiguous() || !ImageLayout.Fits(images_NCHW)) return images_NCHW.flatten(1);
+        if (!KernelLibrary.IsLoaded || images_NCHW.is_contiguous() || !ImageLayout.Fits(images_NCHW))
+            return images_NCHW.flatten(1);
         return torch.is_grad_enabled() && images_NCHW.requires_grad ? FlattenFunction.apply(images_NCHW) : FlatRows(images_NCHW);
     }
 
@@ -34,7 +35,8 @@ public static unsafe partial class Fused
         protected override Tensor?[] Backward(autograd.AutogradContext context, List<Tensor> saved, Tensor gradient)
         {
             var size = (long[])context.get_data(Size)!;
-            Tensor rows = gradient.contiguous(), images = ImageLayout.Empty(size[0], size[1], size[2], size[3]);
+            Tensor rows = gradient.contiguous(),
+                images = ImageLayout.Empty(size[0], size[1], size[2], size[3]);
             KernelLibrary.Check(tk_transpose(size[0], size[1], size[2] * size[3], Floats(rows), Floats(images)), rows);
             return [images];
         }

@@ -11,7 +11,8 @@ public abstract unsafe class FusedOptimizer : IDisposable
     private readonly Parameter[] parameters;
     private readonly Tensor[][] states; // [kind][parameter]
     private readonly Tensor[] versions;
-    private readonly nint[] weightAddresses, gradientAddresses;
+    private readonly nint[] weightAddresses,
+        gradientAddresses;
     private readonly nint[][] stateAddresses;
     private readonly long[] sizes;
 
@@ -23,7 +24,12 @@ public abstract unsafe class FusedOptimizer : IDisposable
         using var noGraph = torch.no_grad();
         this.parameters = [.. parameters];
         LearningRate = learningRate;
-        states = [.. Enumerable.Range(0, kinds).Select(_ => this.parameters.Select(parameter => torch.zeros_like(parameter).DetachFromDisposeScope()).ToArray())];
+        states =
+        [
+            .. Enumerable
+                .Range(0, kinds)
+                .Select(_ => this.parameters.Select(parameter => torch.zeros_like(parameter).DetachFromDisposeScope()).ToArray()),
+        ];
         versions = [.. this.parameters.Select(EmptyView)];
         var count = this.parameters.Length;
         (weightAddresses, gradientAddresses, sizes) = (new nint[count], new nint[count], new long[count]);
@@ -38,7 +44,8 @@ public abstract unsafe class FusedOptimizer : IDisposable
     /// <summary>Forgets the gradients of the last step. Writing zeros into them would take a pass over memory.</summary>
     public void DropGradients()
     {
-        foreach (var parameter in parameters) parameter.grad = null;
+        foreach (var parameter in parameters)
+            parameter.grad = null;
     }
 
     /// <summary>Scales all gradients by the same factor, so that their 2-norm together is at most <paramref name="largestNorm"/>.</summary>
@@ -48,10 +55,12 @@ public abstract unsafe class FusedOptimizer : IDisposable
         using var noGraph = torch.no_grad();
         using var scope = torch.NewDisposeScope();
         Tensor[] gradients = [.. parameters.Select(parameter => parameter.grad).OfType<Tensor>()];
-        if (gradients.Length == 0) return;
+        if (gradients.Length == 0)
+            return;
         var norm = torch.stack([.. gradients.Select(gradient => gradient.norm())]).norm();
         var factor = norm.add(1e-6).reciprocal().mul(largestNorm).clamp_max(1.0);
-        foreach (var gradient in gradients) gradient.mul_(factor);
+        foreach (var gradient in gradients)
+            gradient.mul_(factor);
     }
 
     /// <summary>Changes every parameter that has a gradient.</summary>
@@ -63,17 +72,26 @@ public abstract unsafe class FusedOptimizer : IDisposable
         var count = 0;
         for (var i = 0; i < parameters.Length; i++)
         {
-            if (parameters[i].grad is not { } gradient) continue;
-            if (Fits(parameters[i], gradient)) Gather(i, gradient.is_contiguous() ? gradient : gradient.contiguous(), count++);
-            else StepByLibtorch(parameters[i], gradient, [.. states.Select(kind => kind[i])]);
+            if (parameters[i].grad is not { } gradient)
+                continue;
+            if (Fits(parameters[i], gradient))
+                Gather(i, gradient.is_contiguous() ? gradient : gradient.contiguous(), count++);
+            else
+                StepByLibtorch(parameters[i], gradient, [.. states.Select(kind => kind[i])]);
         }
-        if (count > 0) StepByKernel(count);
+        if (count > 0)
+            StepByKernel(count);
     }
 
     private void Gather(int i, Tensor gradient, int at)
     {
-        (weightAddresses[at], gradientAddresses[at], sizes[at]) = ((nint)Floats(parameters[i]), (nint)Floats(gradient), parameters[i].numel());
-        for (var kind = 0; kind < states.Length; kind++) stateAddresses[kind][at] = (nint)Floats(states[kind][i]);
+        (weightAddresses[at], gradientAddresses[at], sizes[at]) = (
+            (nint)Floats(parameters[i]),
+            (nint)Floats(gradient),
+            parameters[i].numel()
+        );
+        for (var kind = 0; kind < states.Length; kind++)
+            stateAddresses[kind][at] = (nint)Floats(states[kind][i]);
         // The kernel writes where autograd does not see it. This raises the parameter's version, so that a graph which still needs
         // the old values fails instead of using the new ones.
         versions[i].zero_();
@@ -81,7 +99,12 @@ public abstract unsafe class FusedOptimizer : IDisposable
 
     private void StepByKernel(int count)
     {
-        fixed (nint* weights = weightAddresses, gradients = gradientAddresses, first = stateAddresses[0], second = stateAddresses[^1])
+        fixed (
+            nint* weights = weightAddresses,
+                gradients = gradientAddresses,
+                first = stateAddresses[0],
+                second = stateAddresses[^1]
+        )
         fixed (long* values = sizes)
             KernelLibrary.Check(StepByKernel(count, weights, gradients, first, second, values));
         GC.KeepAlive(this);
@@ -95,7 +118,10 @@ public abstract unsafe class FusedOptimizer : IDisposable
     private protected abstract void StepByLibtorch(Tensor weight, Tensor gradient, Tensor[] states);
 
     private static bool Fits(Parameter parameter, Tensor gradient) =>
-        KernelLibrary.IsLoaded && ImageLayout.IsDense(parameter, gradient.numel()) && gradient.device_type == DeviceType.CPU && gradient.dtype == ScalarType.Float32;
+        KernelLibrary.IsLoaded
+        && ImageLayout.IsDense(parameter, gradient.numel())
+        && gradient.device_type == DeviceType.CPU
+        && gradient.dtype == ScalarType.Float32;
 
     /// <summary>No element, but the version counter of the parameter.</summary>
     private static Tensor EmptyView(Parameter parameter)
@@ -110,7 +136,8 @@ public abstract unsafe class FusedOptimizer : IDisposable
     {
         writer.Write(Steps);
         writer.Write(states.Length);
-        foreach (var state in states.SelectMany(kind => kind)) state.Save(writer);
+        foreach (var state in states.SelectMany(kind => kind))
+            state.Save(writer);
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote of the same kind of optimizer over the same parameters.</summary>
@@ -119,13 +146,16 @@ public abstract unsafe class FusedOptimizer : IDisposable
     public void Load(BinaryReader reader)
     {
         Steps = reader.ReadInt64();
-        if (Steps < 0 || reader.ReadInt32() != states.Length) throw new InvalidDataException("It is of another kind of optimizer.");
-        foreach (var state in states.SelectMany(kind => kind)) state.Load(reader);
+        if (Steps < 0 || reader.ReadInt32() != states.Length)
+            throw new InvalidDataException("It is of another kind of optimizer.");
+        foreach (var state in states.SelectMany(kind => kind))
+            state.Load(reader);
     }
 
     public void Dispose()
     {
-        foreach (var tensor in states.SelectMany(kind => kind).Concat(versions)) tensor.Dispose();
+        foreach (var tensor in states.SelectMany(kind => kind).Concat(versions))
+            tensor.Dispose();
         GC.SuppressFinalize(this);
     }
 }

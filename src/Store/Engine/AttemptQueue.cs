@@ -15,12 +15,11 @@ public class AttemptQueue(NpgsqlDataSource database) : IPersistentJobQueueProvid
 
     public IPersistentJobQueueMonitoringApi GetJobQueueMonitoringApi() => this;
 
-    public void Enqueue(IDbConnection connection, string queue, string jobId)
-    {
-    }
+    public void Enqueue(IDbConnection connection, string queue, string jobId) { }
 
     /// <summary>Only a worker takes attempts out.</summary>
-    public virtual IFetchedJob Dequeue(string[] queues, CancellationToken cancellationToken) => throw new NotSupportedException("Only a worker takes attempts.");
+    public virtual IFetchedJob Dequeue(string[] queues, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("Only a worker takes attempts.");
 
     public IEnumerable<string> GetQueues() => [EngineStorage.Trainings];
 
@@ -31,7 +30,9 @@ public class AttemptQueue(NpgsqlDataSource database) : IPersistentJobQueueProvid
 
     public EnqueuedAndFetchedCountDto GetEnqueuedAndFetchedCount(string queue)
     {
-        using var command = database.CreateCommand("SELECT count(*) FILTER (WHERE state = 'queued'), count(*) FILTER (WHERE state = 'running') FROM jobs WHERE state IN ('queued', 'running')");
+        using var command = database.CreateCommand(
+            "SELECT count(*) FILTER (WHERE state = 'queued'), count(*) FILTER (WHERE state = 'running') FROM jobs WHERE state IN ('queued', 'running')"
+        );
         using var row = command.ExecuteReader();
         row.Read();
         return new() { EnqueuedCount = row.GetInt64(0), FetchedCount = row.GetInt64(1) };

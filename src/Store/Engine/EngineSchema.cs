@@ -9,22 +9,31 @@ namespace Temper.Store.Engine;
 internal static partial class EngineSchema
 {
     /// <summary>That of this build's Hangfire.PostgreSql: the number of its last script.</summary>
-    private static readonly int Version = typeof(PostgreSqlObjectsInstaller).Assembly.GetManifestResourceNames()
-        .Select(name => ScriptName().Match(name)).Where(match => match.Success).Max(match => int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture));
+    private static readonly int Version = typeof(PostgreSqlObjectsInstaller)
+        .Assembly.GetManifestResourceNames()
+        .Select(name => ScriptName().Match(name))
+        .Where(match => match.Success)
+        .Max(match => int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture));
 
     /// <summary>In the schema's own words; the table has one row.</summary>
     public static async Task<bool> IsCurrentAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var exists = new NpgsqlCommand("SELECT to_regclass('hangfire.schema') IS NOT NULL", connection) { CommandTimeout = 0 };
-        if (!(bool)(await exists.ExecuteScalarAsync(cancellationToken))!) return false;
-        await using var version = new NpgsqlCommand("SELECT coalesce(max(version), 0) >= $1 FROM hangfire.schema", connection) { CommandTimeout = 0, Parameters = { new() { Value = Version } } };
+        if (!(bool)(await exists.ExecuteScalarAsync(cancellationToken))!)
+            return false;
+        await using var version = new NpgsqlCommand("SELECT coalesce(max(version), 0) >= $1 FROM hangfire.schema", connection)
+        {
+            CommandTimeout = 0,
+            Parameters = { new() { Value = Version } },
+        };
         return (bool)(await version.ExecuteScalarAsync(cancellationToken))!;
     }
 
     public static async Task InstallAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        if (!await IsCurrentAsync(connection, cancellationToken)) PostgreSqlObjectsInstaller.Install(connection);
+        if (!await IsCurrentAsync(connection, cancellationToken))
+            PostgreSqlObjectsInstaller.Install(connection);
     }
 
     [GeneratedRegex(@"\.Install\.v(\d+)\.sql$")]

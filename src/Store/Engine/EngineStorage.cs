@@ -28,7 +28,13 @@ public static class EngineStorage
             DistributedLockTimeout = TimeSpan.FromSeconds(8),
             JobExpirationCheckInterval = TimeSpan.FromMinutes(5),
         };
-        var storage = new PostgreSqlStorage(new NpgsqlConnectionFactory($"Command Timeout={commandSeconds};Maximum Pool Size={connections};No Reset On Close=true;{Database.WithTimeout(connectionString)}", options), options);
+        var storage = new PostgreSqlStorage(
+            new NpgsqlConnectionFactory(
+                $"Command Timeout={commandSeconds};Maximum Pool Size={connections};No Reset On Close=true;{Database.WithTimeout(connectionString)}",
+                options
+            ),
+            options
+        );
         storage.QueueProviders.Add(trainings, [Trainings]);
         return storage;
     }

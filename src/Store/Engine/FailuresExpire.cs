@@ -14,17 +14,17 @@ public sealed class FailuresExpireAttribute : JobFilterAttribute, IElectStateFil
 
     public void OnStateElection(ElectStateContext context)
     {
-        if (context.CandidateState is FailedState failed and not ExpiringFailure) context.CandidateState = new ExpiringFailure(failed.Exception) { Reason = failed.Reason };
+        if (context.CandidateState is FailedState failed and not ExpiringFailure)
+            context.CandidateState = new ExpiringFailure(failed.Exception) { Reason = failed.Reason };
     }
 
     public void OnStateApplied(ApplyStateContext context, IWriteOnlyTransaction transaction)
     {
-        if (context.NewState is ExpiringFailure) context.JobExpirationTimeout = Kept;
+        if (context.NewState is ExpiringFailure)
+            context.JobExpirationTimeout = Kept;
     }
 
-    public void OnStateUnapplied(ApplyStateContext context, IWriteOnlyTransaction transaction)
-    {
-    }
+    public void OnStateUnapplied(ApplyStateContext context, IWriteOnlyTransaction transaction) { }
 }
 
 /// <summary>A failure that Hangfire lets expire, as it does with every final state.</summary>

@@ -49,6 +49,7 @@ public sealed class Housekeeping(NpgsqlDataSource database, RetentionOptions ret
     public async Task RemoveExpiredAsync()
     {
         foreach (var (kind, count) in await new Removal(database, retention).RunAsync(CancellationToken.None))
-            if (count > 0) log.LogInformation("Retention removed {Kind}: {Count} rows", kind, count);
+            if (count > 0)
+                log.LogInformation("Retention removed {Kind}: {Count} rows", kind, count);
     }
 }

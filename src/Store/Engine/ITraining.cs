@@ -22,13 +22,15 @@ public sealed record AttemptResult(string Outcome, string? Reason = null, string
     public static AttemptResult Succeeded { get; } = new("succeeded");
 
     /// <summary>The state in which Hangfire shows it.</summary>
-    public IState ToState() => Outcome switch
-    {
-        "succeeded" => new SucceededState(this, 0, 0),
-        "failed" => new ExpiringFailure(new AttemptFailedException(Reason ?? "", ErrorOutput)) { Reason = Reason },
-        _ => new StoppedAttempt(this),
-    };
+    public IState ToState() =>
+        Outcome switch
+        {
+            "succeeded" => new SucceededState(this, 0, 0),
+            "failed" => new ExpiringFailure(new AttemptFailedException(Reason ?? "", ErrorOutput)) { Reason = Reason },
+            _ => new StoppedAttempt(this),
+        };
 }
 
 /// <summary>A failed attempt's reason and, below it, the last lines of its runner.</summary>
-public sealed class AttemptFailedException(string reason, string? errorOutput = null) : Exception(errorOutput is null ? reason : $"{reason}\n{errorOutput}");
+public sealed class AttemptFailedException(string reason, string? errorOutput = null)
+    : Exception(errorOutput is null ? reason : $"{reason}\n{errorOutput}");

@@ -14,12 +14,14 @@ public sealed partial class JobQueue
     /// <param name="because">Why, where it is not its user, as SQL; a running job carries it to its end. A stop asked for before keeps its own.</param>
     internal static string Cancel(string which, string? because = null) =>
         $"""
-        UPDATE jobs
-        SET state = CASE state WHEN 'running' THEN state ELSE 'cancelled' END,
-            stop_requested = CASE state WHEN 'running' THEN 'cancel' END,
-            finished_at = CASE state WHEN 'running' THEN NULL ELSE clock_timestamp() END,
-            reason = CASE state WHEN 'running' THEN {because ?? "NULL"} ELSE {because ?? "'cancelled while ' || state"} END
-        WHERE {which} AND state IN ('queued', 'running', 'paused'){(because is null ? "" : " AND stop_requested IS DISTINCT FROM 'cancel'")}
-        RETURNING {NotifyStop}
-        """;
+            UPDATE jobs
+            SET state = CASE state WHEN 'running' THEN state ELSE 'cancelled' END,
+                stop_requested = CASE state WHEN 'running' THEN 'cancel' END,
+                finished_at = CASE state WHEN 'running' THEN NULL ELSE clock_timestamp() END,
+                reason = CASE state WHEN 'running' THEN {because ?? "NULL"} ELSE {because ?? "'cancelled while ' || state"} END
+            WHERE {which} AND state IN ('queued', 'running', 'paused'){(
+                because is null ? "" : " AND stop_requested IS DISTINCT FROM 'cancel'"
+            )}
+            RETURNING {NotifyStop}
+            """;
 }

@@ -24,11 +24,13 @@ public sealed partial class JobQueue
                         WHERE state = 'queued' AND run_at <= clock_timestamp() AND (@has_cuda OR device <> 'cuda')
                         ORDER BY priority DESC, sequence LIMIT 1 FOR UPDATE SKIP LOCKED)
             RETURNING id, attempt, spec::text, study_id
-            """);
+            """
+        );
         command.Parameters.AddWithValue("worker", worker);
         command.Parameters.AddWithValue("has_cuda", hasCuda);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        if (!await reader.ReadAsync(cancellationToken)) return null;
+        if (!await reader.ReadAsync(cancellationToken))
+            return null;
         var (id, attempt, spec) = (reader.GetGuid(0), reader.GetInt32(1), reader.GetString(2));
         Guid? study = await reader.IsDBNullAsync(3, cancellationToken) ? null : reader.GetGuid(3);
         try

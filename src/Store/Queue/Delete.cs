@@ -20,7 +20,10 @@ public sealed partial class JobQueue
                 UPDATE studies SET deleted_seconds = deleted_seconds + {SecondsOf("gone")}
                 FROM gone WHERE studies.id = gone.study_id)
             SELECT FROM gone
-            """, id, cancellationToken);
+            """,
+            id,
+            cancellationToken
+        );
 
     /// <summary>
     /// As SQL: the seconds of all attempts of a job that have ended, 0 without any. Where retention has removed the attempts, those of the last one.
@@ -28,7 +31,7 @@ public sealed partial class JobQueue
     /// <param name="job">The name of the row of jobs.</param>
     internal static string SecondsOf(string job) =>
         $"""
-        coalesce((SELECT sum(extract(epoch FROM past.ended_at - past.claimed_at)) FROM attempts past WHERE past.job_id = {job}.id),
-                 extract(epoch FROM {job}.finished_at - {job}.claimed_at), 0)::float8
-        """;
+            coalesce((SELECT sum(extract(epoch FROM past.ended_at - past.claimed_at)) FROM attempts past WHERE past.job_id = {job}.id),
+                     extract(epoch FROM {job}.finished_at - {job}.claimed_at), 0)::float8
+            """;
 }

@@ -5,8 +5,7 @@ namespace Temper.Store.Queue;
 public sealed partial class JobQueue
 {
     /// <summary>What a failed attempt leads to: its user's stop request, failed when the attempts are used up, else the queue.</summary>
-    private const string AfterFailure =
-        """
+    private const string AfterFailure = """
         CASE WHEN stop_requested = 'cancel' THEN 'cancelled'
              WHEN failures + 1 >= (spec->>'maxAttempts')::int THEN 'failed'
              WHEN stop_requested = 'pause' THEN 'paused'
@@ -37,35 +36,58 @@ public sealed partial class JobQueue
     /// <param name="set">More columns to set.</param>
     /// <param name="also">More parts of the statement, from `ended (id)`.</param>
     /// <param name="reason">The attempt's reason, from the job's row.</param>
-    private static string End(string which, string next, string outcome, int counted, string delaySeconds = "0", string set = "", string also = "", string reason = "@reason") =>
+    private static string End(
+        string which,
+        string next,
+        string outcome,
+        int counted,
+        string delaySeconds = "0",
+        string set = "",
+        string also = "",
+        string reason = "@reason"
+    ) =>
         $"""
-        WITH held AS (
-            SELECT id, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because, {next} AS next, {delaySeconds} AS delay
-            FROM jobs WHERE {which} ORDER BY id FOR UPDATE),
-        ended AS (
-            UPDATE jobs
-            SET state = held.next, failures = failures + {counted}, run_at = clock_timestamp() + interval '1 second' * held.delay,
-                finished_at = CASE WHEN held.next IN ('succeeded', 'failed', 'cancelled') THEN clock_timestamp() END,
-                reason = CASE WHEN held.next IN ('cancelled', 'paused') THEN {ReasonOfStop} ELSE @reason END,
-                worker_id = NULL, progress = CASE WHEN held.next IN ('cancelled', 'paused', 'failed') THEN progress END, stop_requested = NULL{set}
-            FROM held WHERE jobs.id = held.id
-            RETURNING jobs.id, {NotifyQueued}){also}
-        INSERT INTO attempts (job_id, attempt, worker, claimed_at, training_started_at, ended_at, outcome, reason, note, error_output)
-        SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(), {outcome}, {reason}, attempt_note, @error_output
-        FROM held JOIN ended USING (id) JOIN workers ON workers.id = held.worker_id
-        """;
+            WITH held AS (
+                SELECT id, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because, {next} AS next, {delaySeconds} AS delay
+                FROM jobs WHERE {which} ORDER BY id FOR UPDATE),
+            ended AS (
+                UPDATE jobs
+                SET state = held.next, failures = failures + {counted}, run_at = clock_timestamp() + interval '1 second' * held.delay,
+                    finished_at = CASE WHEN held.next IN ('succeeded', 'failed', 'cancelled') THEN clock_timestamp() END,
+                    reason = CASE WHEN held.next IN ('cancelled', 'paused') THEN {ReasonOfStop} ELSE @reason END,
+                    worker_id = NULL, progress = CASE WHEN held.next IN ('cancelled', 'paused', 'failed') THEN progress END, stop_requested = NULL{set}
+                FROM held WHERE jobs.id = held.id
+                RETURNING jobs.id, {NotifyQueued}){also}
+            INSERT INTO attempts (job_id, attempt, worker, claimed_at, training_started_at, ended_at, outcome, reason, note, error_output)
+            SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(), {outcome}, {reason}, attempt_note, @error_output
+            FROM held JOIN ended USING (id) JOIN workers ON workers.id = held.worker_id
+            """;
 
     /// <summary>Every statement that ends attempts, with the methods that run it; docs/end-attempts.sql shows them in full.</summary>
     internal static IReadOnlyList<(string Name, string Sql)> EndStatements =>
-    [
-        (nameof(SucceedAsync), Succeed),
-        (nameof(FailAsync), Fail),
-        (nameof(GiveBackAsync), GiveBack),
-        (nameof(HandBackAsync), HandBack),
-        (nameof(LeaveAsync), HandBackAll),
-        (nameof(RescueAsync), Rescue),
-    ];
+        [
+            (nameof(SucceedAsync), Succeed),
+            (nameof(FailAsync), Fail),
+            (nameof(GiveBackAsync), GiveBack),
+            (nameof(HandBackAsync), HandBack),
+            (nameof(LeaveAsync), HandBackAll),
+            (nameof(RescueAsync), Rescue),
+        ];
 
-    private Task<bool> EndAsync(string sql, Guid id, int attempt, string? reason, string? errorOutput, CancellationToken cancellationToken, params NpgsqlParameter[] more) =>
-        WriteAsync(sql, id, attempt, cancellationToken, [Text("reason", reason), Text("error_output", errorOutput, keepEnd: true), .. more]);
+    private Task<bool> EndAsync(
+        string sql,
+        Guid id,
+        int attempt,
+        string? reason,
+        string? errorOutput,
+        CancellationToken cancellationToken,
+        params NpgsqlParameter[] more
+    ) =>
+        WriteAsync(
+            sql,
+            id,
+            attempt,
+            cancellationToken,
+            [Text("reason", reason), Text("error_output", errorOutput, keepEnd: true), .. more]
+        );
 }

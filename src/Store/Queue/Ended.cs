@@ -9,7 +9,10 @@ public sealed record EndedAttempt(Guid Job, int Attempt, string Outcome, string?
 public sealed partial class JobQueue
 {
     /// <summary>Of these attempts those that are over: that another worker took away, or that ended some seconds ago.</summary>
-    public async Task<IReadOnlyList<EndedAttempt>> EndedAsync(IReadOnlyList<(Guid Job, int Attempt)> attempts, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<EndedAttempt>> EndedAsync(
+        IReadOnlyList<(Guid Job, int Attempt)> attempts,
+        CancellationToken cancellationToken
+    )
     {
         // One statement, so that no attempt is taken for ended between two looks.
         await using var command = database.CreateCommand(
@@ -19,12 +22,18 @@ public sealed partial class JobQueue
             LEFT JOIN attempts ON attempts.job_id = held.id AND attempts.attempt = held.attempt
             WHERE NOT EXISTS (SELECT FROM jobs WHERE jobs.id = held.id AND jobs.attempt = held.attempt AND jobs.state = 'running')
               AND (outcome = 'lost' OR coalesce(ended_at, '-infinity') < clock_timestamp() - interval '5 seconds')
-            """);
-        command.Parameters.Add(new() { Value = attempts.Select(one => one.Job).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Uuid });
-        command.Parameters.Add(new() { Value = attempts.Select(one => one.Attempt).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Integer });
+            """
+        );
+        command.Parameters.Add(
+            new() { Value = attempts.Select(one => one.Job).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Uuid }
+        );
+        command.Parameters.Add(
+            new() { Value = attempts.Select(one => one.Attempt).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Integer }
+        );
         var ended = new List<EndedAttempt>();
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
-        while (await row.ReadAsync(cancellationToken)) ended.Add(new(row.GetGuid(0), row.GetInt32(1), row.GetString(2), row.IsDBNull(3) ? null : row.GetString(3)));
+        while (await row.ReadAsync(cancellationToken))
+            ended.Add(new(row.GetGuid(0), row.GetInt32(1), row.GetString(2), row.IsDBNull(3) ? null : row.GetString(3)));
         return ended;
     }
 
@@ -35,16 +44,21 @@ public sealed partial class JobQueue
         command.Parameters.AddWithValue(job);
         command.Parameters.AddWithValue(attempt);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
-        return await row.ReadAsync(cancellationToken) ? new(job, attempt, row.GetString(0), row.IsDBNull(1) ? null : row.GetString(1)) : null;
+        return await row.ReadAsync(cancellationToken)
+            ? new(job, attempt, row.GetString(0), row.IsDBNull(1) ? null : row.GetString(1))
+            : null;
     }
 
     /// <returns>The workers that gave a sign of life within the last five seconds.</returns>
     public async Task<IReadOnlyCollection<Guid>> LivingWorkersAsync(CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand("SELECT id FROM workers WHERE heartbeat_at > clock_timestamp() - interval '5 seconds'");
+        await using var command = database.CreateCommand(
+            "SELECT id FROM workers WHERE heartbeat_at > clock_timestamp() - interval '5 seconds'"
+        );
         var living = new HashSet<Guid>();
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
-        while (await row.ReadAsync(cancellationToken)) living.Add(row.GetGuid(0));
+        while (await row.ReadAsync(cancellationToken))
+            living.Add(row.GetGuid(0));
         return living;
     }
 }

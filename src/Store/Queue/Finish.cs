@@ -10,8 +10,12 @@ namespace Temper.Store.Queue;
 public sealed partial class JobQueue
 {
     private static readonly string Succeed = End(
-        Held, next: "'succeeded'", outcome: "'succeeded'", counted: 0, set: ", result = @result", also:
-        $"""
+        Held,
+        next: "'succeeded'",
+        outcome: "'succeeded'",
+        counted: 0,
+        set: ", result = @result",
+        also: $"""
         ,
         over AS (DELETE FROM checkpoints WHERE job_id = (SELECT id FROM ended)),
         kept AS (
@@ -23,25 +27,41 @@ public sealed partial class JobQueue
             FROM ended, LATERAL (SELECT train_accuracy FROM epochs WHERE job_id = ended.id ORDER BY epoch DESC LIMIT 1) last,
                  LATERAL (SELECT epoch FROM epochs WHERE job_id = ended.id ORDER BY validation_loss, epoch LIMIT 1) best
             WHERE @temperature IS NOT NULL)
-        """);
+        """
+    );
 
     private static readonly string Fail = End(
-        Held, next: "CASE stop_requested WHEN 'cancel' THEN 'cancelled' ELSE 'failed' END", outcome: "'failed'", counted: 1);
+        Held,
+        next: "CASE stop_requested WHEN 'cancel' THEN 'cancelled' ELSE 'failed' END",
+        outcome: "'failed'",
+        counted: 1
+    );
 
     /// <summary>running → succeeded, with the model in the same statement. A stop that came too late is void.</summary>
     /// <returns>False: the job is no longer held.</returns>
     public Task<bool> SucceedAsync(ClaimedJob job, JobResult result, TrainedModel model, CancellationToken cancellationToken) =>
         EndAsync(
-            Succeed, job.Id, job.Attempt, reason: null, errorOutput: null, cancellationToken,
-            [new("result", NpgsqlDbType.Jsonb) { Value = Json.Write(result) },
-            Bytes("weights", model.Weights),
-            new("classes", NpgsqlDbType.Integer) { Value = model.Logits is { } logits ? logits.Classes : DBNull.Value },
-            Bytes("validation_logits", model.Logits?.ValidationLogits),
-            Bytes("validation_labels", model.Logits?.ValidationLabels),
-            Bytes("test_logits", model.Logits?.TestLogits),
-            Bytes("test_labels", model.Logits?.TestLabels),
-            Bytes("true_probabilities", model.Logits?.TrueProbabilities),
-            .. ScoreColumns.All.Select(column => new NpgsqlParameter(column.Name, NpgsqlDbType.Double) { Value = model.Scores is { } scores ? column.Of(scores) : DBNull.Value })]);
+            Succeed,
+            job.Id,
+            job.Attempt,
+            reason: null,
+            errorOutput: null,
+            cancellationToken,
+            [
+                new("result", NpgsqlDbType.Jsonb) { Value = Json.Write(result) },
+                Bytes("weights", model.Weights),
+                new("classes", NpgsqlDbType.Integer) { Value = model.Logits is { } logits ? logits.Classes : DBNull.Value },
+                Bytes("validation_logits", model.Logits?.ValidationLogits),
+                Bytes("validation_labels", model.Logits?.ValidationLabels),
+                Bytes("test_logits", model.Logits?.TestLogits),
+                Bytes("test_labels", model.Logits?.TestLabels),
+                Bytes("true_probabilities", model.Logits?.TrueProbabilities),
+                .. ScoreColumns.All.Select(column => new NpgsqlParameter(column.Name, NpgsqlDbType.Double)
+                {
+                    Value = model.Scores is { } scores ? column.Of(scores) : DBNull.Value,
+                }),
+            ]
+        );
 
     /// <summary>running → failed, for an error that another attempt would only repeat; → cancelled where that was asked for.</summary>
     /// <inheritdoc cref="SucceedAsync"/>

@@ -7,7 +7,13 @@ public sealed partial class JobQueue
     private static readonly string GiveBack = End(Held, AfterFailure, outcome: "'failed'", counted: 1, Backoff);
 
     private static string EndStopped(string which) =>
-        End(which, AfterStop, outcome: "CASE next WHEN 'queued' THEN 'handed_back' ELSE next END", counted: 0, reason: $"CASE next WHEN 'queued' THEN @reason ELSE {ReasonOfStop} END");
+        End(
+            which,
+            AfterStop,
+            outcome: "CASE next WHEN 'queued' THEN 'handed_back' ELSE next END",
+            counted: 0,
+            reason: $"CASE next WHEN 'queued' THEN @reason ELSE {ReasonOfStop} END"
+        );
 
     /// <summary>
     /// Ends an attempt that was stopped while all was well: running → cancelled or paused, where its user has asked for that by now, or

@@ -32,7 +32,12 @@ public sealed partial class JobQueue
     /// <param name="heldNow">Asked when the answer is there: a claim may have been answered while the heartbeat was under way.</param>
     /// <returns>For each attempt still held, what its user asked of it. An attempt that is missing was lost.</returns>
     public async Task<IReadOnlyDictionary<(Guid Job, int Attempt), StopRequest?>> HeartbeatAsync(
-        WorkerIdentity worker, IReadOnlyCollection<HeldJob> jobs, string? suspendedReason, CancellationToken cancellationToken, Func<IEnumerable<ClaimedJob>>? heldNow = null)
+        WorkerIdentity worker,
+        IReadOnlyCollection<HeldJob> jobs,
+        string? suspendedReason,
+        CancellationToken cancellationToken,
+        Func<IEnumerable<ClaimedJob>>? heldNow = null
+    )
     {
         await using var command = database.CreateCommand(
             """
@@ -47,7 +52,8 @@ public sealed partial class JobQueue
                 ORDER BY jobs.id FOR UPDATE OF jobs),
             written AS (UPDATE jobs SET progress = held.progress::jsonb FROM held WHERE jobs.id = held.id)
             SELECT id, attempt, stop_requested, claimed_at < clock_timestamp() - interval '10 seconds' FROM jobs WHERE worker_id = @worker
-            """);
+            """
+        );
         // Over a connection that hangs, no sign of life would come through until long after the lease.
         command.CommandTimeout = TimeoutSeconds;
         command.Parameters.AddWithValue("worker", worker.Id);
@@ -58,8 +64,11 @@ public sealed partial class JobQueue
         command.Parameters.Add(Text("suspended_reason", suspendedReason));
         command.Parameters.AddWithValue("ids", jobs.Select(held => held.Job.Id).ToArray());
         command.Parameters.AddWithValue("attempts", jobs.Select(held => held.Job.Attempt).ToArray());
-        command.Parameters.AddWithValue("progress", NpgsqlDbType.Array | NpgsqlDbType.Text,
-            jobs.Select(held => held.Progress is null ? null : Json.Write(held.Progress)).ToArray());
+        command.Parameters.AddWithValue(
+            "progress",
+            NpgsqlDbType.Array | NpgsqlDbType.Text,
+            jobs.Select(held => held.Progress is null ? null : Json.Write(held.Progress)).ToArray()
+        );
 
         var known = jobs.Select(held => (held.Job.Id, held.Job.Attempt)).ToHashSet();
         var (stillHeld, unknown) = (new Dictionary<(Guid, int), StopRequest?>(), new List<(Guid Id, int Attempt)>());
@@ -67,10 +76,13 @@ public sealed partial class JobQueue
             while (await reader.ReadAsync(cancellationToken))
             {
                 var attempt = (reader.GetGuid(0), reader.GetInt32(1));
-                if (known.Contains(attempt)) stillHeld[attempt] = reader.IsDBNull(2) ? null : Enum.Parse<StopRequest>(reader.GetString(2), ignoreCase: true);
-                else if (reader.GetBoolean(3)) unknown.Add(attempt);
+                if (known.Contains(attempt))
+                    stillHeld[attempt] = reader.IsDBNull(2) ? null : Enum.Parse<StopRequest>(reader.GetString(2), ignoreCase: true);
+                else if (reader.GetBoolean(3))
+                    unknown.Add(attempt);
             }
-        foreach (var (id, attempt) in unknown.Except(heldNow?.Invoke().Select(job => (job.Id, job.Attempt)) ?? [])) await EndAsync(HandBack, id, attempt, "its worker never heard that it was its own", null, cancellationToken);
+        foreach (var (id, attempt) in unknown.Except(heldNow?.Invoke().Select(job => (job.Id, job.Attempt)) ?? []))
+            await EndAsync(HandBack, id, attempt, "its worker never heard that it was its own", null, cancellationToken);
         return stillHeld;
     }
 }

@@ -37,11 +37,13 @@ public sealed partial class JobQueue(NpgsqlDataSource database)
     private static NpgsqlParameter Text(string name, string? text, bool keepEnd = false)
     {
         text = text?.Replace("\0", "");
-        if (text?.Length > LongestText) text = keepEnd ? text[^LongestText..] : text[..LongestText];
+        if (text?.Length > LongestText)
+            text = keepEnd ? text[^LongestText..] : text[..LongestText];
         return new(name, NpgsqlDbType.Text) { Value = text is null ? DBNull.Value : Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)) };
     }
 
-    private static NpgsqlParameter Bytes(string name, byte[]? value) => new(name, NpgsqlDbType.Bytea) { Value = (object?)value ?? DBNull.Value };
+    private static NpgsqlParameter Bytes(string name, byte[]? value) =>
+        new(name, NpgsqlDbType.Bytea) { Value = (object?)value ?? DBNull.Value };
 
     /// <summary>One guarded statement that returns a row when it had an effect.</summary>
     private async Task<bool> CommandAsync(string sql, Guid id, CancellationToken cancellationToken, params NpgsqlParameter[] parameters)
@@ -56,7 +58,13 @@ public sealed partial class JobQueue(NpgsqlDataSource database)
     private Task<bool> WriteAsync(string sql, ClaimedJob job, CancellationToken cancellationToken, params NpgsqlParameter[] parameters) =>
         WriteAsync(sql, job.Id, job.Attempt, cancellationToken, parameters);
 
-    private async Task<bool> WriteAsync(string sql, Guid id, int attempt, CancellationToken cancellationToken, params NpgsqlParameter[] parameters)
+    private async Task<bool> WriteAsync(
+        string sql,
+        Guid id,
+        int attempt,
+        CancellationToken cancellationToken,
+        params NpgsqlParameter[] parameters
+    )
     {
         await using var command = database.CreateCommand(sql);
         command.Parameters.AddWithValue("id", id);

@@ -26,7 +26,8 @@ public sealed partial class JobQueue
             """
             DELETE FROM workers
             WHERE heartbeat_at < clock_timestamp() - interval '1 hour' AND NOT EXISTS (SELECT FROM jobs WHERE worker_id = workers.id)
-            """);
+            """
+        );
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 }

@@ -13,23 +13,23 @@ public sealed partial class JobQueue
     /// <inheritdoc cref="PauseAsync"/>
     internal static string Pause(string which) =>
         $"""
-        UPDATE jobs
-        SET state = CASE state WHEN 'queued' THEN 'paused' ELSE state END,
-            stop_requested = CASE state WHEN 'running' THEN 'pause' END,
-            reason = CASE state WHEN 'queued' THEN 'paused while queued' ELSE reason END
-        WHERE {which} AND (state = 'queued' OR (state = 'running' AND stop_requested IS NULL))
-        RETURNING {NotifyStop}
-        """;
+            UPDATE jobs
+            SET state = CASE state WHEN 'queued' THEN 'paused' ELSE state END,
+                stop_requested = CASE state WHEN 'running' THEN 'pause' END,
+                reason = CASE state WHEN 'queued' THEN 'paused while queued' ELSE reason END
+            WHERE {which} AND (state = 'queued' OR (state = 'running' AND stop_requested IS NULL))
+            RETURNING {NotifyStop}
+            """;
 
     /// <inheritdoc cref="ResumeAsync"/>
     internal static string Resume(string which) =>
         $"""
-        UPDATE jobs
-        SET state = CASE state WHEN 'paused' THEN 'queued' ELSE state END,
-            stop_requested = NULL, run_at = clock_timestamp(),
-            progress = CASE state WHEN 'paused' THEN NULL ELSE progress END,
-            reason = CASE state WHEN 'paused' THEN NULL ELSE reason END
-        WHERE {which} AND (state = 'paused' OR (state = 'running' AND stop_requested = 'pause'))
-        RETURNING {NotifyQueued}
-        """;
+            UPDATE jobs
+            SET state = CASE state WHEN 'paused' THEN 'queued' ELSE state END,
+                stop_requested = NULL, run_at = clock_timestamp(),
+                progress = CASE state WHEN 'paused' THEN NULL ELSE progress END,
+                reason = CASE state WHEN 'paused' THEN NULL ELSE reason END
+            WHERE {which} AND (state = 'paused' OR (state = 'running' AND stop_requested = 'pause'))
+            RETURNING {NotifyQueued}
+            """;
 }

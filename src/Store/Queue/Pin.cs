@@ -7,5 +7,10 @@ public sealed partial class JobQueue
     /// <summary>Says whether retention leaves the job alone.</summary>
     /// <returns>False when there is no such job.</returns>
     public Task<bool> PinAsync(Guid id, bool pinned, CancellationToken cancellationToken) =>
-        CommandAsync("UPDATE jobs SET pinned = @pinned WHERE id = @id RETURNING id", id, cancellationToken, new NpgsqlParameter("pinned", pinned));
+        CommandAsync(
+            "UPDATE jobs SET pinned = @pinned WHERE id = @id RETURNING id",
+            id,
+            cancellationToken,
+            new NpgsqlParameter("pinned", pinned)
+        );
 }

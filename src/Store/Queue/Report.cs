@@ -10,7 +10,13 @@ public sealed partial class JobQueue
     /// <param name="note">What a reader should know of this attempt; null for nothing.</param>
     /// <returns>False: the job is no longer held.</returns>
     public Task<bool> ReportTrainingStartedAsync(ClaimedJob job, string? note, CancellationToken cancellationToken) =>
-        WriteAsync($"UPDATE jobs SET training_started_at = clock_timestamp(), attempt_note = @note WHERE {Held}", job.Id, job.Attempt, cancellationToken, [Text("note", note)]);
+        WriteAsync(
+            $"UPDATE jobs SET training_started_at = clock_timestamp(), attempt_note = @note WHERE {Held}",
+            job.Id,
+            job.Attempt,
+            cancellationToken,
+            [Text("note", note)]
+        );
 
     /// <summary>
     /// Stores what a training has to say, all or nothing: the metrics of epochs, and the checkpoint that replaces the last
@@ -20,7 +26,12 @@ public sealed partial class JobQueue
     /// <param name="epochs">Those that ended since the last report.</param>
     /// <param name="checkpoint">Made after the last of them; null to keep the one there is.</param>
     /// <returns>False: the job is no longer held and nothing was written.</returns>
-    public Task<bool> ReportAsync(ClaimedJob job, IReadOnlyList<EpochMetrics> epochs, byte[]? checkpoint, CancellationToken cancellationToken)
+    public Task<bool> ReportAsync(
+        ClaimedJob job,
+        IReadOnlyList<EpochMetrics> epochs,
+        byte[]? checkpoint,
+        CancellationToken cancellationToken
+    )
     {
         return CommandAsync(
             $"""
@@ -41,7 +52,8 @@ public sealed partial class JobQueue
                     seconds = excluded.seconds, images_per_second = excluded.images_per_second)
             SELECT FROM held
             """,
-            job.Id, cancellationToken,
+            job.Id,
+            cancellationToken,
             new("attempt", job.Attempt),
             Bytes("checkpoint", checkpoint),
             new("epoch", epochs.Select(epoch => epoch.Epoch).ToArray()),
@@ -53,7 +65,8 @@ public sealed partial class JobQueue
             Column("signed_gap", epoch => epoch.SignedGap),
             Column("learning_rate", epoch => epoch.LearningRate),
             Column("seconds", epoch => epoch.Seconds),
-            Column("images_per_second", epoch => epoch.ImagesPerSecond));
+            Column("images_per_second", epoch => epoch.ImagesPerSecond)
+        );
 
         NpgsqlParameter Column(string name, Func<EpochMetrics, double> value) =>
             new(name, NpgsqlDbType.Array | NpgsqlDbType.Double) { Value = epochs.Select(value).ToArray() };

@@ -15,12 +15,23 @@ public sealed partial class JobQueue
 {
     private static readonly string Rescue = End(
         "worker_id = @worker AND state = 'running' AND (SELECT heartbeat_at FROM workers WHERE id = @worker) = @heartbeat_at",
-        AfterFailure, outcome: "'lost'", counted: 1, BackoffAfterLoss);
+        AfterFailure,
+        outcome: "'lost'",
+        counted: 1,
+        BackoffAfterLoss
+    );
 
     /// <summary>Takes, without waiting, the lock that tells others this worker lives. Released when the connection ends.</summary>
-    public static async Task<bool> TryTakePresenceAsync(NpgsqlConnection connection, WorkerIdentity worker, CancellationToken cancellationToken)
+    public static async Task<bool> TryTakePresenceAsync(
+        NpgsqlConnection connection,
+        WorkerIdentity worker,
+        CancellationToken cancellationToken
+    )
     {
-        await using var command = new NpgsqlCommand("SELECT pg_try_advisory_lock($1)", connection) { Parameters = { new() { Value = worker.PresenceKey } } };
+        await using var command = new NpgsqlCommand("SELECT pg_try_advisory_lock($1)", connection)
+        {
+            Parameters = { new() { Value = worker.PresenceKey } },
+        };
         return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
@@ -28,7 +39,11 @@ public sealed partial class JobQueue
     /// Looks at every worker that owns a running job, and at the one that looks. The presence locks are read, never tried:
     /// trying would take the lock of a worker that is just reconnecting.
     /// </summary>
-    public static async Task<IReadOnlyList<WorkerSighting>> WatchAsync(NpgsqlConnection connection, Guid watcher, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<WorkerSighting>> WatchAsync(
+        NpgsqlConnection connection,
+        Guid watcher,
+        CancellationToken cancellationToken
+    )
     {
         await using var command = new NpgsqlCommand(
             """
@@ -39,11 +54,23 @@ public sealed partial class JobQueue
                              AND (classid::bigint << 32 | objid::bigint) = worker.presence_key)
             FROM workers worker
             WHERE worker.id = $1 OR EXISTS (SELECT FROM jobs WHERE worker_id = worker.id)
-            """, connection) { Parameters = { new() { Value = watcher } } };
+            """,
+            connection
+        )
+        {
+            Parameters = { new() { Value = watcher } },
+        };
         var sightings = new List<WorkerSighting>();
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
-            sightings.Add(new(reader.GetGuid(0), reader.GetBoolean(3), reader.GetFieldValue<DateTimeOffset>(1), reader.GetFieldValue<DateTimeOffset>(2)));
+            sightings.Add(
+                new(
+                    reader.GetGuid(0),
+                    reader.GetBoolean(3),
+                    reader.GetFieldValue<DateTimeOffset>(1),
+                    reader.GetFieldValue<DateTimeOffset>(2)
+                )
+            );
         return sightings;
     }
 
@@ -61,7 +88,8 @@ public sealed partial class JobQueue
         command.Parameters.Add(Text("error_output", null));
         var rescued = new List<Guid>();
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        while (await reader.ReadAsync(cancellationToken)) rescued.Add(reader.GetGuid(0));
+        while (await reader.ReadAsync(cancellationToken))
+            rescued.Add(reader.GetGuid(0));
         return rescued;
     }
 }

@@ -25,12 +25,20 @@ public sealed partial class JobQueue
     /// </summary>
     /// <param name="key">The submitter's own name for this submission.</param>
     /// <returns>The job with this key, whose spec may be another's; whether it was there already.</returns>
-    public static async Task<(JobRow Job, bool WasThere)> SubmitOnceAsync(TemperDb db, JobSpec spec, string key, CancellationToken cancellationToken, Guid? reproduces = null)
+    public static async Task<(JobRow Job, bool WasThere)> SubmitOnceAsync(
+        TemperDb db,
+        JobSpec spec,
+        string key,
+        CancellationToken cancellationToken,
+        Guid? reproduces = null
+    )
     {
         while (true) // the job that was there may be deleted before it is read
         {
-            if (await FindByKeyAsync(db, key, cancellationToken) is { } earlier) return (earlier, true);
-            if (await InsertAsync(db, spec, key, reproduces, cancellationToken) is { } job) return (job, false);
+            if (await FindByKeyAsync(db, key, cancellationToken) is { } earlier)
+                return (earlier, true);
+            if (await InsertAsync(db, spec, key, reproduces, cancellationToken) is { } job)
+                return (job, false);
         }
     }
 
@@ -41,7 +49,9 @@ public sealed partial class JobQueue
     /// <returns>How many jobs wait to be claimed, counted up to <paramref name="most"/>.</returns>
     public async Task<int> CountQueuedAsync(int most, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand("SELECT count(*)::int FROM (SELECT FROM jobs WHERE state = 'queued' LIMIT $1) waiting");
+        await using var command = database.CreateCommand(
+            "SELECT count(*)::int FROM (SELECT FROM jobs WHERE state = 'queued' LIMIT $1) waiting"
+        );
         command.Parameters.AddWithValue(most);
         return (int)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
@@ -51,22 +61,35 @@ public sealed partial class JobQueue
     /// answer was lost on the way.
     /// </summary>
     /// <returns>Null when there is a job with this key.</returns>
-    private static async Task<JobRow?> InsertAsync(TemperDb db, JobSpec spec, string? key, Guid? reproduces, CancellationToken cancellationToken)
+    private static async Task<JobRow?> InsertAsync(
+        TemperDb db,
+        JobSpec spec,
+        string? key,
+        Guid? reproduces,
+        CancellationToken cancellationToken
+    )
     {
         // Columns by name: a statement prepared with * is refused once another build has added one.
-        columns ??= string.Join(", ", db.Model.FindEntityType(typeof(JobRow))!.GetProperties().Select(property => property.GetColumnName()));
+        columns ??= string.Join(
+            ", ",
+            db.Model.FindEntityType(typeof(JobRow))!.GetProperties().Select(property => property.GetColumnName())
+        );
         // Version 7 ids grow with time, which keeps their index compact.
-        var stored = await db.Jobs.FromSqlRaw(
-            $"""
-            INSERT INTO jobs (id, spec, idempotency_key, reproduces, state, attempt, failures)
-            VALUES (@id, @spec::jsonb, @key, (SELECT id FROM jobs WHERE id = @reproduces FOR KEY SHARE), 'queued', 0, 0)
-            ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
-            RETURNING {columns}, {NotifyQueued}
-            """,
-            new NpgsqlParameter("id", Guid.CreateVersion7()),
-            new NpgsqlParameter("spec", Json.Write(spec)),
-            new NpgsqlParameter("key", NpgsqlDbType.Text) { Value = (object?)key ?? DBNull.Value },
-            new NpgsqlParameter("reproduces", NpgsqlDbType.Uuid) { Value = (object?)reproduces ?? DBNull.Value }).AsNoTracking().ToListAsync(cancellationToken);
+        var stored = await db
+            .Jobs.FromSqlRaw(
+                $"""
+                INSERT INTO jobs (id, spec, idempotency_key, reproduces, state, attempt, failures)
+                VALUES (@id, @spec::jsonb, @key, (SELECT id FROM jobs WHERE id = @reproduces FOR KEY SHARE), 'queued', 0, 0)
+                ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+                RETURNING {columns}, {NotifyQueued}
+                """,
+                new NpgsqlParameter("id", Guid.CreateVersion7()),
+                new NpgsqlParameter("spec", Json.Write(spec)),
+                new NpgsqlParameter("key", NpgsqlDbType.Text) { Value = (object?)key ?? DBNull.Value },
+                new NpgsqlParameter("reproduces", NpgsqlDbType.Uuid) { Value = (object?)reproduces ?? DBNull.Value }
+            )
+            .AsNoTracking()
+            .ToListAsync(cancellationToken);
         return stored.SingleOrDefault();
     }
 }

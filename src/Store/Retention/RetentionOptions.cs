@@ -26,13 +26,21 @@ public sealed record RetentionOptions
     public double? JobDays { get; init; }
 
     private IEnumerable<(string Name, double? Days)> All =>
-        [(nameof(CheckpointDays), CheckpointDays), (nameof(LogitsDays), LogitsDays), (nameof(WeightsDays), WeightsDays), (nameof(EpochDays), EpochDays), (nameof(AttemptDays), AttemptDays), (nameof(JobDays), JobDays)];
+        [
+            (nameof(CheckpointDays), CheckpointDays),
+            (nameof(LogitsDays), LogitsDays),
+            (nameof(WeightsDays), WeightsDays),
+            (nameof(EpochDays), EpochDays),
+            (nameof(AttemptDays), AttemptDays),
+            (nameof(JobDays), JobDays),
+        ];
 
     /// <exception cref="InvalidOperationException">A setting is out of its range.</exception>
     public RetentionOptions Checked()
     {
         foreach (var (name, days) in All)
-            if (days is not (null or (> 0 and <= 36_500))) throw new InvalidOperationException($"Retention:{name} must be absent or above 0, at most 36500, not {days}.");
+            if (days is not (null or (> 0 and <= 36_500)))
+                throw new InvalidOperationException($"Retention:{name} must be absent or above 0, at most 36500, not {days}.");
         return this;
     }
 }

@@ -7,8 +7,14 @@ internal static class ScoreColumns
 {
     private static readonly (string Name, Func<SplitScores, double> Of)[] OfSplit =
     [
-        ("accuracy", s => s.Accuracy), ("nll", s => s.Nll), ("brier", s => s.Brier), ("ece", s => s.Ece), ("signed_gap", s => s.SignedGap), ("aurc", s => s.Aurc),
-        ("nll_after_temperature", s => s.NllAfterTemperature), ("ece_after_temperature", s => s.EceAfterTemperature),
+        ("accuracy", s => s.Accuracy),
+        ("nll", s => s.Nll),
+        ("brier", s => s.Brier),
+        ("ece", s => s.Ece),
+        ("signed_gap", s => s.SignedGap),
+        ("aurc", s => s.Aurc),
+        ("nll_after_temperature", s => s.NllAfterTemperature),
+        ("ece_after_temperature", s => s.EceAfterTemperature),
     ];
 
     public static IReadOnlyList<(string Name, Func<Scores, double> Of)> All { get; } =

@@ -9,7 +9,8 @@ public sealed class WorkerRow
     public const int SilentAfterSeconds = 3;
 
     /// <summary>By the database's clock, within a query.</summary>
-    public static Expression<Func<WorkerRow, bool>> IsAlive { get; } = worker => worker.HeartbeatAt > DateTimeOffset.UtcNow.AddSeconds(-SilentAfterSeconds);
+    public static Expression<Func<WorkerRow, bool>> IsAlive { get; } =
+        worker => worker.HeartbeatAt > DateTimeOffset.UtcNow.AddSeconds(-SilentAfterSeconds);
 
     public Guid Id { get; init; }
 

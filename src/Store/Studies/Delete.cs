@@ -6,7 +6,8 @@ public sealed partial class StudyQueue
 {
     /// <summary>Deletes a study of which nothing is running, with all its jobs and what they left.</summary>
     /// <returns>False while jobs of it run; null when there is no such study.</returns>
-    public Task<bool?> DeleteAsync(Guid id, CancellationToken cancellationToken) => DeleteAsync(id, "state <> 'running'", "true", [], cancellationToken);
+    public Task<bool?> DeleteAsync(Guid id, CancellationToken cancellationToken) =>
+        DeleteAsync(id, "state <> 'running'", "true", [], cancellationToken);
 
     /// <summary>Deletes a study whose jobs have all ended longer ago, and that is not pinned.</summary>
     /// <inheritdoc cref="DeleteAsync(Guid, CancellationToken)"/>
@@ -15,17 +16,38 @@ public sealed partial class StudyQueue
 
     /// <param name="jobs">Condition for its jobs: unless all hold it, nothing is deleted.</param>
     /// <param name="study">Condition for the study itself, the same.</param>
-    private async Task<bool?> DeleteAsync(Guid id, string jobs, string study, NpgsqlParameter[] parameters, CancellationToken cancellationToken)
+    private async Task<bool?> DeleteAsync(
+        Guid id,
+        string jobs,
+        string study,
+        NpgsqlParameter[] parameters,
+        CancellationToken cancellationToken
+    )
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        if (await LockAsync(connection, id, cancellationToken) is null) return null;
+        if (await LockAsync(connection, id, cancellationToken) is null)
+            return null;
         // The foreign key holds the arms, and so the study, as long as a job is left.
-        await ExecuteAsync(connection, $"DELETE FROM jobs WHERE id = ANY (ARRAY(SELECT id FROM jobs WHERE study_id = @id ORDER BY id FOR UPDATE)) AND {jobs}", cancellationToken, [new("id", id), .. parameters]);
-        await using var left = new NpgsqlCommand("SELECT EXISTS (SELECT FROM jobs WHERE study_id = @id)", connection) { Parameters = { new("id", id) } };
-        if ((bool)(await left.ExecuteScalarAsync(cancellationToken))!) return false; // nothing is committed
-        await using var delete = new NpgsqlCommand($"DELETE FROM studies WHERE id = @id AND {study}", connection) { Parameters = { new("id", id) }, CommandTimeout = CommandSeconds };
-        if (await delete.ExecuteNonQueryAsync(cancellationToken) == 0) return false;
+        await ExecuteAsync(
+            connection,
+            $"DELETE FROM jobs WHERE id = ANY (ARRAY(SELECT id FROM jobs WHERE study_id = @id ORDER BY id FOR UPDATE)) AND {jobs}",
+            cancellationToken,
+            [new("id", id), .. parameters]
+        );
+        await using var left = new NpgsqlCommand("SELECT EXISTS (SELECT FROM jobs WHERE study_id = @id)", connection)
+        {
+            Parameters = { new("id", id) },
+        };
+        if ((bool)(await left.ExecuteScalarAsync(cancellationToken))!)
+            return false; // nothing is committed
+        await using var delete = new NpgsqlCommand($"DELETE FROM studies WHERE id = @id AND {study}", connection)
+        {
+            Parameters = { new("id", id) },
+            CommandTimeout = CommandSeconds,
+        };
+        if (await delete.ExecuteNonQueryAsync(cancellationToken) == 0)
+            return false;
         await transaction.CommitAsync(cancellationToken);
         return true;
     }

@@ -18,23 +18,37 @@ public sealed partial class StudyQueue
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        if (await LockAsync(connection, id, cancellationToken) is not { } spec) return null;
-        if (widen(spec) is not { } wider) return 0;
+        if (await LockAsync(connection, id, cancellationToken) is not { } spec)
+            return null;
+        if (widen(spec) is not { } wider)
+            return 0;
 
         var known = await ArmsAsync(connection, id, cancellationToken);
         var there = known.Select(arm => arm.Arm).ToHashSet();
-        StudyArm[] added = [.. wider.Arms().Where(arm => !there.Contains(arm)).Select((arm, i) => new StudyArm(known.Count + i, arm, null))];
+        StudyArm[] added =
+        [
+            .. wider.Arms().Where(arm => !there.Contains(arm)).Select((arm, i) => new StudyArm(known.Count + i, arm, null)),
+        ];
         var running = known.Where(arm => arm.DroppedAtSeeds is null).Concat(added).ToDictionary(arm => arm.Arm, arm => arm.Number);
         // What was there and is not, its user has deleted.
-        var jobs = wider.Jobs().Where(job => running.ContainsKey(job.Arm) && !(there.Contains(job.Arm) && spec.Seeds!.Contains(job.Spec.Seed)))
-            .Select(job => (running[job.Arm], job.Spec)).ToList();
+        var jobs = wider
+            .Jobs()
+            .Where(job => running.ContainsKey(job.Arm) && !(there.Contains(job.Arm) && spec.Seeds!.Contains(job.Spec.Seed)))
+            .Select(job => (running[job.Arm], job.Spec))
+            .ToList();
 
         await using var command = new NpgsqlCommand(
             $"""
             WITH study AS (UPDATE studies SET spec = @spec WHERE id = @id RETURNING id),
             {InsertArmsAndJobs}
             SELECT pg_notify('{JobQueue.Channel}', '{JobQueue.QueuedNotice}') FROM study
-            """, connection, transaction) { CommandTimeout = CommandSeconds };
+            """,
+            connection,
+            transaction
+        )
+        {
+            CommandTimeout = CommandSeconds,
+        };
         command.Parameters.AddWithValue("id", id);
         command.Parameters.Add(new("spec", NpgsqlDbType.Jsonb) { Value = Json.Write(wider) });
         command.Parameters.AddRange(Arrays(added, jobs));
@@ -46,8 +60,7 @@ public sealed partial class StudyQueue
     }
 
     /// <summary>What the old budget had no minutes for waits again, with all its attempts; a running job is not stopped after all.</summary>
-    private const string AgainWithinBudget =
-        $"""
+    private const string AgainWithinBudget = $"""
         UPDATE jobs
         SET state = CASE state WHEN 'cancelled' THEN 'queued' ELSE state END,
             failures = CASE state WHEN 'cancelled' THEN 0 ELSE failures END,
@@ -61,11 +74,15 @@ public sealed partial class StudyQueue
 
     private static async Task<List<StudyArm>> ArmsAsync(NpgsqlConnection connection, Guid id, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand($"SELECT {StudyReader.ArmColumns} FROM arms WHERE study_id = $1 ORDER BY arm", connection);
+        await using var command = new NpgsqlCommand(
+            $"SELECT {StudyReader.ArmColumns} FROM arms WHERE study_id = $1 ORDER BY arm",
+            connection
+        );
         command.Parameters.AddWithValue(id);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         var arms = new List<StudyArm>();
-        while (await row.ReadAsync(cancellationToken)) arms.Add(StudyReader.ReadArm(row, 0));
+        while (await row.ReadAsync(cancellationToken))
+            arms.Add(StudyReader.ReadArm(row, 0));
         return arms;
     }
 }

@@ -17,12 +17,15 @@ public sealed partial class StudyQueue
     /// </summary>
     public async Task SettleAsync(Guid id, CancellationToken cancellationToken)
     {
-        if (await SpecAsync(id, cancellationToken) is not { } spec || (!spec.SuccessiveHalving && spec.Budget?.MaxMinutes is null)) return;
+        if (await SpecAsync(id, cancellationToken) is not { } spec || (!spec.SuccessiveHalving && spec.Budget?.MaxMinutes is null))
+            return;
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         // Who holds the study changes it. A later end looks again, and so does the minutely job.
-        if (await LockAsync(connection, id, cancellationToken, "SKIP LOCKED") is not { } current) return;
-        if (current.SuccessiveHalving) await DropLosersAsync(connection, id, current, cancellationToken);
+        if (await LockAsync(connection, id, cancellationToken, "SKIP LOCKED") is not { } current)
+            return;
+        if (current.SuccessiveHalving)
+            await DropLosersAsync(connection, id, current, cancellationToken);
         if (current.Budget?.MaxMinutes is { } minutes && await MinutesAsync(connection, id, cancellationToken) >= minutes)
             await ExecuteAsync(connection, JobQueue.Cancel(OfStudy, OutOfMinutes), cancellationToken, new NpgsqlParameter("id", id));
         await transaction.CommitAsync(cancellationToken);
@@ -36,10 +39,12 @@ public sealed partial class StudyQueue
             SELECT id FROM studies
             WHERE ((spec->>'successiveHalving')::boolean OR spec->'budget'->>'maxMinutes' IS NOT NULL)
               AND EXISTS (SELECT FROM jobs WHERE study_id = studies.id AND state IN ('queued', 'running', 'paused'))
-            """);
+            """
+        );
         var studies = new List<Guid>();
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
-        while (await row.ReadAsync(cancellationToken)) studies.Add(row.GetGuid(0));
+        while (await row.ReadAsync(cancellationToken))
+            studies.Add(row.GetGuid(0));
         return studies;
     }
 
@@ -62,39 +67,79 @@ public sealed partial class StudyQueue
             // An arm that has lost seeds for good, to failures or its user, would hold all others up; one that diverged beats none by its survivors.
             ArmLosses[] left =
             [
-                .. condition.Where(arm => arm.DroppedAtSeeds is null && !diverged.ContainsKey(arm.Number))
-                    .Select(arm => new ArmLosses(arm.Number, byArm[arm.Number].ToDictionary(job => job.Seed, job => job.Scores.Validation.LossBy(spec.Criterion))))
+                .. condition
+                    .Where(arm => arm.DroppedAtSeeds is null && !diverged.ContainsKey(arm.Number))
+                    .Select(arm => new ArmLosses(
+                        arm.Number,
+                        byArm[arm.Number].ToDictionary(job => job.Seed, job => job.Scores.Validation.LossBy(spec.Criterion))
+                    ))
                     .Where(arm => open.Contains(arm.Arm) || arm.BySeed.Count == spec.Seeds!.Count),
             ];
-            if (Race.SeedsInCommon(left).Count is var seeds && (seeds < 2 || !await IsFirstLookAsync(connection, id, condition.Key, seeds, cancellationToken))) continue;
+            if (
+                Race.SeedsInCommon(left).Count is var seeds
+                && (seeds < 2 || !await IsFirstLookAsync(connection, id, condition.Key, seeds, cancellationToken))
+            )
+                continue;
             foreach (var loser in Race.Losers(left, condition.Count(), resolution))
             {
-                await ExecuteAsync(connection, "UPDATE arms SET dropped_at_seeds = @seeds WHERE study_id = @id AND arm = @arm", cancellationToken,
-                    new("id", id), new("arm", loser), new("seeds", byArm[loser].Count()));
-                await ExecuteAsync(connection, JobQueue.Cancel($"arm = @arm AND {OfStudy}", DroppedArm), cancellationToken, new("id", id), new("arm", loser));
+                await ExecuteAsync(
+                    connection,
+                    "UPDATE arms SET dropped_at_seeds = @seeds WHERE study_id = @id AND arm = @arm",
+                    cancellationToken,
+                    new("id", id),
+                    new("arm", loser),
+                    new("seeds", byArm[loser].Count())
+                );
+                await ExecuteAsync(
+                    connection,
+                    JobQueue.Cancel($"arm = @arm AND {OfStudy}", DroppedArm),
+                    cancellationToken,
+                    new("id", id),
+                    new("arm", loser)
+                );
             }
         }
     }
 
     /// <returns>Whether arms under this share of label noise were never compared with so many seeds, which they are from now on.</returns>
-    private static async Task<bool> IsFirstLookAsync(NpgsqlConnection connection, Guid id, double labelNoise, int seeds, CancellationToken cancellationToken)
+    private static async Task<bool> IsFirstLookAsync(
+        NpgsqlConnection connection,
+        Guid id,
+        double labelNoise,
+        int seeds,
+        CancellationToken cancellationToken
+    )
     {
         await using var command = new NpgsqlCommand(
             """
             UPDATE arms SET compared_at_seeds = $3
             WHERE study_id = $1 AND label_noise = $2 AND $3 > ALL (SELECT compared_at_seeds FROM arms WHERE study_id = $1 AND label_noise = $2)
-            """, connection) { Parameters = { new() { Value = id }, new() { Value = labelNoise }, new() { Value = seeds } } };
+            """,
+            connection
+        )
+        {
+            Parameters =
+            {
+                new() { Value = id },
+                new() { Value = labelNoise },
+                new() { Value = seeds },
+            },
+        };
         return await command.ExecuteNonQueryAsync(cancellationToken) > 0;
     }
 
     /// <summary>Arms with jobs that are not over.</summary>
     private static async Task<HashSet<int>> OpenArmsAsync(NpgsqlConnection connection, Guid id, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand("SELECT DISTINCT arm FROM jobs WHERE study_id = $1 AND state IN ('queued', 'running', 'paused')", connection);
+        await using var command = new NpgsqlCommand(
+            "SELECT DISTINCT arm FROM jobs WHERE study_id = $1 AND state IN ('queued', 'running', 'paused')",
+            connection
+        );
         command.Parameters.AddWithValue(id);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         var open = new HashSet<int>();
-        while (await row.ReadAsync(cancellationToken)) open.Add(row.GetInt32(0));
+        while (await row.ReadAsync(cancellationToken))
+            open.Add(row.GetInt32(0));
         return open;
     }
 
@@ -102,7 +147,9 @@ public sealed partial class StudyQueue
     private static async Task<double> MinutesAsync(NpgsqlConnection connection, Guid id, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
-            $"SELECT (deleted_seconds + (SELECT coalesce(sum({JobQueue.SecondsOf("jobs")}), 0) FROM jobs WHERE study_id = studies.id)) / 60 FROM studies WHERE id = $1", connection);
+            $"SELECT (deleted_seconds + (SELECT coalesce(sum({JobQueue.SecondsOf("jobs")}), 0) FROM jobs WHERE study_id = studies.id)) / 60 FROM studies WHERE id = $1",
+            connection
+        );
         command.Parameters.AddWithValue(id);
         return (double)(await command.ExecuteScalarAsync(cancellationToken))!;
     }

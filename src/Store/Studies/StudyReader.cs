@@ -10,7 +10,14 @@ using Temper.Store.Rows;
 namespace Temper.Store.Studies;
 
 /// <summary>A study with what its jobs came to so far, arm by arm.</summary>
-public sealed record StudyState(Guid Id, long Sequence, StudySpec Spec, DateTimeOffset CreatedAt, bool Pinned, IReadOnlyList<ArmState> Arms);
+public sealed record StudyState(
+    Guid Id,
+    long Sequence,
+    StudySpec Spec,
+    DateTimeOffset CreatedAt,
+    bool Pinned,
+    IReadOnlyList<ArmState> Arms
+);
 
 /// <summary>An arm and its jobs, counted and averaged.</summary>
 /// <param name="Jobs">How many jobs are in each state.</param>
@@ -18,16 +25,37 @@ public sealed record StudyState(Guid Id, long Sequence, StudySpec Spec, DateTime
 /// <param name="Figures">Mean and standard deviation over seeds, by the names of <see cref="StudyReader.Figures"/>; the deviation is null below two, each NaN where a value is not finite or the deviation beyond 1e140.</param>
 /// <param name="SecondsPerJob">Of all attempts, mean over the jobs that succeeded; null without any.</param>
 public sealed record ArmState(
-    StudyArm Arm, IReadOnlyDictionary<JobState, int> Jobs, int Scored, IReadOnlyDictionary<string, (double Mean, double? Deviation)> Figures, double? SecondsPerJob);
+    StudyArm Arm,
+    IReadOnlyDictionary<JobState, int> Jobs,
+    int Scored,
+    IReadOnlyDictionary<string, (double Mean, double? Deviation)> Figures,
+    double? SecondsPerJob
+);
 
 /// <summary>A study as lists show it.</summary>
 /// <param name="Dropped">Cancelled jobs of arms that successive halving dropped.</param>
 /// <param name="Spec">Null where this build cannot read it.</param>
-public sealed record StudySummary(Guid Id, long Sequence, StudySpec? Spec, DateTimeOffset CreatedAt, IReadOnlyDictionary<JobState, int> Jobs, int Dropped);
+public sealed record StudySummary(
+    Guid Id,
+    long Sequence,
+    StudySpec? Spec,
+    DateTimeOffset CreatedAt,
+    IReadOnlyDictionary<JobState, int> Jobs,
+    int Dropped
+);
 
 /// <summary>What an epoch gave, as a mean over the seeds of an arm; see <see cref="EpochMetrics"/> for the meanings.</summary>
 /// <param name="Seeds">Jobs that the means are over.</param>
-public sealed record MeanEpoch(int Epoch, int Seeds, double TrainLoss, double TrainAccuracy, double ValidationLoss, double ValidationAccuracy, double Ece, double SignedGap);
+public sealed record MeanEpoch(
+    int Epoch,
+    int Seeds,
+    double TrainLoss,
+    double TrainAccuracy,
+    double ValidationLoss,
+    double ValidationAccuracy,
+    double Ece,
+    double SignedGap
+);
 
 /// <summary>How long jobs took.</summary>
 /// <param name="SecondsPerEpoch">The median.</param>
@@ -38,26 +66,27 @@ public sealed record EarlierTimes(double SecondsPerEpoch, int Jobs);
 public sealed class StudyReader(NpgsqlDataSource database)
 {
     /// <summary>What a study's rows show, and where it comes from.</summary>
-    public static IReadOnlyDictionary<string, string> Figures { get; } = new Dictionary<string, string>
-    {
-        ["accuracy"] = "test_accuracy",
-        ["nll"] = "test_nll",
-        ["brier"] = "test_brier",
-        ["ece"] = "test_ece",
-        ["eceAfterTemperature"] = "test_ece_after_temperature",
-        ["nllAfterTemperature"] = "test_nll_after_temperature",
-        ["signedGap"] = "test_signed_gap",
-        ["aurc"] = "test_aurc",
-        ["temperature"] = "temperature",
-        ["bestEpoch"] = "best_epoch",
-        ["trainTestGap"] = "train_accuracy - test_accuracy",
-        ["validationAccuracy"] = "validation_accuracy",
-        ["validationNll"] = "validation_nll",
-        ["validationEce"] = "validation_ece",
-        ["validationBrier"] = "validation_brier",
-        ["validationNllAfterTemperature"] = "validation_nll_after_temperature",
-        ["validationEceAfterTemperature"] = "validation_ece_after_temperature",
-    };
+    public static IReadOnlyDictionary<string, string> Figures { get; } =
+        new Dictionary<string, string>
+        {
+            ["accuracy"] = "test_accuracy",
+            ["nll"] = "test_nll",
+            ["brier"] = "test_brier",
+            ["ece"] = "test_ece",
+            ["eceAfterTemperature"] = "test_ece_after_temperature",
+            ["nllAfterTemperature"] = "test_nll_after_temperature",
+            ["signedGap"] = "test_signed_gap",
+            ["aurc"] = "test_aurc",
+            ["temperature"] = "temperature",
+            ["bestEpoch"] = "best_epoch",
+            ["trainTestGap"] = "train_accuracy - test_accuracy",
+            ["validationAccuracy"] = "validation_accuracy",
+            ["validationNll"] = "validation_nll",
+            ["validationEce"] = "validation_ece",
+            ["validationBrier"] = "validation_brier",
+            ["validationNllAfterTemperature"] = "validation_nll_after_temperature",
+            ["validationEceAfterTemperature"] = "validation_ece_after_temperature",
+        };
 
     internal const string ArmColumns = "arms.arm, epsilon, smoothing, learning_rate, model, label_noise, dropped_at_seeds";
 
@@ -66,13 +95,24 @@ public sealed class StudyReader(NpgsqlDataSource database)
     /// <summary>Millions of epochs take more than the few seconds that other statements may.</summary>
     private const int CurvesSeconds = 60;
 
-    private static readonly string[] CurveFigures = ["train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "ece", "signed_gap"];
+    private static readonly string[] CurveFigures =
+    [
+        "train_loss",
+        "train_accuracy",
+        "validation_loss",
+        "validation_accuracy",
+        "ece",
+        "signed_gap",
+    ];
 
     internal static string ScoresSql { get; } = string.Join(", ", ScoreColumns.All.Select(column => column.Name));
 
     private static readonly JobState[] States = Enum.GetValues<JobState>();
 
-    private static readonly string CountsSql = string.Join(", ", States.Select(state => $"count(*) FILTER (WHERE state = '{TemperDb.Word(state)}')::int"));
+    private static readonly string CountsSql = string.Join(
+        ", ",
+        States.Select(state => $"count(*) FILTER (WHERE state = '{TemperDb.Word(state)}')::int")
+    );
 
     /// <summary>PostgreSQL's own avg squares its values, and squares or sums beyond float8 are an error of the whole statement: here they come to NaN.</summary>
     private static string Mean(string sql) => $"sum({Below("1e304", sql)}) / nullif(count({sql}), 0)";
@@ -80,10 +120,10 @@ public sealed class StudyReader(NpgsqlDataSource database)
     /// <inheritdoc cref="Mean"/>
     private static string Deviation(string sql) => $"stddev_samp({Below("1e140", sql)})";
 
-    private static string Below(string bound, string sql) => $"CASE WHEN abs({sql}) < {bound} THEN ({sql})::float8 WHEN ({sql}) IS NOT NULL THEN 'NaN' END";
+    private static string Below(string bound, string sql) =>
+        $"CASE WHEN abs({sql}) < {bound} THEN ({sql})::float8 WHEN ({sql}) IS NOT NULL THEN 'NaN' END";
 
-    private static readonly string FindSql =
-        $"""
+    private static readonly string FindSql = $"""
         SELECT studies.id, studies.sequence, spec::text, created_at, pinned, {ArmColumns}, jobs.*
         FROM studies JOIN arms ON study_id = id
         LEFT JOIN LATERAL (
@@ -103,7 +143,14 @@ public sealed class StudyReader(NpgsqlDataSource database)
         var arms = new List<ArmState>();
         while (await row.ReadAsync(cancellationToken))
         {
-            study ??= new(row.GetGuid(0), row.GetInt64(1), Json.Read<StudySpec>(row.GetString(2)), row.GetFieldValue<DateTimeOffset>(3), row.GetBoolean(4), arms);
+            study ??= new(
+                row.GetGuid(0),
+                row.GetInt64(1),
+                Json.Read<StudySpec>(row.GetString(2)),
+                row.GetFieldValue<DateTimeOffset>(3),
+                row.GetBoolean(4),
+                arms
+            );
             arms.Add(ReadState(row));
         }
         return study;
@@ -124,13 +171,25 @@ public sealed class StudyReader(NpgsqlDataSource database)
             $"""
             SELECT id, arm, seed, train_accuracy, best_epoch, octet_length(validation_labels) / 4, octet_length(test_labels) / 4, {ScoresSql}
             FROM jobs JOIN scores ON scores.job_id = id LEFT JOIN models ON models.job_id = id WHERE study_id = $1 ORDER BY arm, seed
-            """, connection);
+            """,
+            connection
+        );
         command.Parameters.AddWithValue(id);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         var jobs = new List<StudyJob>();
         while (await row.ReadAsync(cancellationToken))
-            jobs.Add(new(row.GetGuid(0), row.GetInt32(1), row.GetInt64(2), row.GetDouble(3), row.GetInt32(4), ScoreColumns.Read(column => row.GetDouble(7 + column)),
-                row.IsDBNull(5) ? null : row.GetInt32(5), row.IsDBNull(6) ? null : row.GetInt32(6)));
+            jobs.Add(
+                new(
+                    row.GetGuid(0),
+                    row.GetInt32(1),
+                    row.GetInt64(2),
+                    row.GetDouble(3),
+                    row.GetInt32(4),
+                    ScoreColumns.Read(column => row.GetDouble(7 + column)),
+                    row.IsDBNull(5) ? null : row.GetInt32(5),
+                    row.IsDBNull(6) ? null : row.GetInt32(6)
+                )
+            );
         return jobs;
     }
 
@@ -142,14 +201,21 @@ public sealed class StudyReader(NpgsqlDataSource database)
     }
 
     /// <inheritdoc cref="FailedAsync(Guid, CancellationToken)"/>
-    internal static async Task<IReadOnlyList<FailedJobs>> FailedAsync(NpgsqlConnection connection, Guid id, CancellationToken cancellationToken)
+    internal static async Task<IReadOnlyList<FailedJobs>> FailedAsync(
+        NpgsqlConnection connection,
+        Guid id,
+        CancellationToken cancellationToken
+    )
     {
         await using var command = new NpgsqlCommand(
-            "SELECT arm, coalesce(reason, 'for an unknown reason'), count(*)::int FROM jobs WHERE study_id = $1 AND state = 'failed' GROUP BY arm, reason ORDER BY arm, reason", connection);
+            "SELECT arm, coalesce(reason, 'for an unknown reason'), count(*)::int FROM jobs WHERE study_id = $1 AND state = 'failed' GROUP BY arm, reason ORDER BY arm, reason",
+            connection
+        );
         command.Parameters.AddWithValue(id);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         var failed = new List<FailedJobs>();
-        while (await row.ReadAsync(cancellationToken)) failed.Add(new(row.GetInt32(0), row.GetString(1), row.GetInt32(2)));
+        while (await row.ReadAsync(cancellationToken))
+            failed.Add(new(row.GetInt32(0), row.GetString(1), row.GetInt32(2)));
         return failed;
     }
 
@@ -162,14 +228,29 @@ public sealed class StudyReader(NpgsqlDataSource database)
             SELECT arm, epoch, count(*)::int, {string.Join(", ", CurveFigures.Select(Mean))}
             FROM jobs JOIN epochs ON job_id = id WHERE study_id = $1 AND state = 'succeeded' AND epoch = ANY ($2)
             GROUP BY arm, epoch ORDER BY arm, epoch
-            """);
+            """
+        );
         command.CommandTimeout = CurvesSeconds;
         command.Parameters.AddWithValue(id);
         command.Parameters.AddWithValue(epochs);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         var means = new List<(int Arm, MeanEpoch Epoch)>();
         while (await row.ReadAsync(cancellationToken))
-            means.Add((row.GetInt32(0), new(row.GetInt32(1), row.GetInt32(2), row.GetDouble(3), row.GetDouble(4), row.GetDouble(5), row.GetDouble(6), row.GetDouble(7), row.GetDouble(8))));
+            means.Add(
+                (
+                    row.GetInt32(0),
+                    new(
+                        row.GetInt32(1),
+                        row.GetInt32(2),
+                        row.GetDouble(3),
+                        row.GetDouble(4),
+                        row.GetDouble(5),
+                        row.GetDouble(6),
+                        row.GetDouble(7),
+                        row.GetDouble(8)
+                    )
+                )
+            );
         return means.ToLookup(mean => mean.Arm, mean => mean.Epoch);
     }
 
@@ -185,13 +266,23 @@ public sealed class StudyReader(NpgsqlDataSource database)
                 SELECT {CountsSql}, count(*) FILTER (WHERE state = 'cancelled' AND dropped_at_seeds IS NOT NULL)::int
                 FROM jobs JOIN arms USING (study_id, arm) WHERE study_id = studies.id) jobs ON true
             ORDER BY sequence DESC
-            """);
+            """
+        );
         command.Parameters.AddWithValue(before ?? long.MaxValue);
         command.Parameters.AddWithValue(limit);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         var studies = new List<StudySummary>();
         while (await row.ReadAsync(cancellationToken))
-            studies.Add(new(row.GetGuid(0), row.GetInt64(1), ReadOrNull(row.GetString(2)), row.GetFieldValue<DateTimeOffset>(3), ReadCounts(row, 4), row.GetInt32(4 + States.Length)));
+            studies.Add(
+                new(
+                    row.GetGuid(0),
+                    row.GetInt64(1),
+                    ReadOrNull(row.GetString(2)),
+                    row.GetFieldValue<DateTimeOffset>(3),
+                    ReadCounts(row, 4),
+                    row.GetInt32(4 + States.Length)
+                )
+            );
         return studies;
     }
 
@@ -218,22 +309,36 @@ public sealed class StudyReader(NpgsqlDataSource database)
                   FROM (SELECT *, split_part(result->>'device', ':', 1) AS kind FROM jobs WHERE dataset = $1 AND state = 'succeeded' ORDER BY sequence DESC LIMIT 1000) latest
                   WHERE spec->>'model' = $2 AND (spec->>'batchSize')::int = $3 AND coalesce(spec->>'width', '') = coalesce($4, '') AND coalesce(spec->>'widths', '') = coalesce($5::jsonb::text, '')) alike
             WHERE place <= 50 GROUP BY kind
-            """);
+            """
+        );
         command.Parameters.AddWithValue(spec.Dataset);
         command.Parameters.AddWithValue(Json.Name(spec.Model));
         command.Parameters.AddWithValue(spec.BatchSize);
-        command.Parameters.Add(new() { Value = (object?)spec.Width?.ToString() ?? DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Text });
-        command.Parameters.Add(new() { Value = spec.Widths is null ? DBNull.Value : Json.Write(spec.Widths), NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Text });
+        command.Parameters.Add(
+            new() { Value = (object?)spec.Width?.ToString() ?? DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Text }
+        );
+        command.Parameters.Add(
+            new() { Value = spec.Widths is null ? DBNull.Value : Json.Write(spec.Widths), NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Text }
+        );
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         var times = new Dictionary<string, EarlierTimes>();
-        while (await row.ReadAsync(cancellationToken)) times[row.GetString(0)] = new(row.GetDouble(1), row.GetInt32(2));
+        while (await row.ReadAsync(cancellationToken))
+            times[row.GetString(0)] = new(row.GetDouble(1), row.GetInt32(2));
         return times;
     }
 
-    internal static StudyArm ReadArm(NpgsqlDataReader row, int first) => new(
-        row.GetInt32(first),
-        new(row.GetDouble(first + 1), TemperDb.Parse<SmoothingConvention>(row.GetString(first + 2)), row.GetDouble(first + 3), TemperDb.Parse<ModelName>(row.GetString(first + 4)), row.GetDouble(first + 5)),
-        row.IsDBNull(first + 6) ? null : row.GetInt32(first + 6));
+    internal static StudyArm ReadArm(NpgsqlDataReader row, int first) =>
+        new(
+            row.GetInt32(first),
+            new(
+                row.GetDouble(first + 1),
+                TemperDb.Parse<SmoothingConvention>(row.GetString(first + 2)),
+                row.GetDouble(first + 3),
+                TemperDb.Parse<ModelName>(row.GetString(first + 4)),
+                row.GetDouble(first + 5)
+            ),
+            row.IsDBNull(first + 6) ? null : row.GetInt32(first + 6)
+        );
 
     private static ArmState ReadState(NpgsqlDataReader row)
     {

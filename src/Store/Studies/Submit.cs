@@ -12,13 +12,19 @@ public sealed partial class StudyQueue
     /// <param name="spec">Checked, its seeds listed.</param>
     /// <param name="key">The submitter's own name for this submission; null when it gave none.</param>
     /// <returns>The study with this key as it was submitted, which may be another's spec; whether it was there already.</returns>
-    public async Task<(Guid Id, StudySpec Spec, bool WasThere)> SubmitAsync(StudySpec spec, string? key, CancellationToken cancellationToken)
+    public async Task<(Guid Id, StudySpec Spec, bool WasThere)> SubmitAsync(
+        StudySpec spec,
+        string? key,
+        CancellationToken cancellationToken
+    )
     {
         while (true) // the study that was there may be deleted before it is read
         {
-            if (key is not null && await FindByKeyAsync(key, cancellationToken) is { } earlier) return (earlier.Id, earlier.Spec, true);
+            if (key is not null && await FindByKeyAsync(key, cancellationToken) is { } earlier)
+                return (earlier.Id, earlier.Spec, true);
             var id = Guid.CreateVersion7();
-            if (await InsertAsync(id, spec, key, cancellationToken)) return (id, spec, false);
+            if (await InsertAsync(id, spec, key, cancellationToken))
+                return (id, spec, false);
         }
     }
 
@@ -42,7 +48,8 @@ public sealed partial class StudyQueue
                 ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING RETURNING id),
             {InsertArmsAndJobs}
             SELECT pg_notify('{JobQueue.Channel}', '{JobQueue.QueuedNotice}') FROM study
-            """);
+            """
+        );
         command.CommandTimeout = CommandSeconds;
         command.Parameters.AddWithValue("id", id);
         command.Parameters.Add(new("spec", NpgsqlDbType.Jsonb) { Value = Json.Write(spec) });

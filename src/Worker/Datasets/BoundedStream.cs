@@ -9,7 +9,11 @@ internal sealed class BoundedStream(Stream inner, long limit, CancellationToken 
     public override bool CanSeek => false;
     public override bool CanWrite => false;
     public override long Length => throw new NotSupportedException();
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
 
     /// <exception cref="InvalidDataException">There is more than the limit.</exception>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
@@ -24,7 +28,10 @@ internal sealed class BoundedStream(Stream inner, long limit, CancellationToken 
     public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
 
     public override void Flush() { }
+
     public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
     public override void SetLength(long value) => throw new NotSupportedException();
+
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 }

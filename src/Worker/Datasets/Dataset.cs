@@ -12,7 +12,8 @@ internal sealed record Dataset(DatasetCard Card, LabelledImages Train, LabelledI
     private readonly Lazy<string> sha256 = new(() =>
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var part in new[] { Train.Pixels, Train.Labels, Test.Pixels, Test.Labels }) hash.AppendData(part);
+        foreach (var part in new[] { Train.Pixels, Train.Labels, Test.Pixels, Test.Labels })
+            hash.AppendData(part);
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     });
 
@@ -33,5 +34,8 @@ internal sealed record LabelledImages(byte[] Pixels, byte[] Labels, IReadOnlyLis
 /// <param name="Weight">0.5 to 1; 1 for a plain image, whose label is certain.</param>
 internal readonly record struct Blend(byte First, byte Second, double Weight)
 {
-    public double ProbabilityOf(int label) => label == First ? Weight : label == Second ? 1 - Weight : 0;
+    public double ProbabilityOf(int label) =>
+        label == First ? Weight
+        : label == Second ? 1 - Weight
+        : 0;
 }

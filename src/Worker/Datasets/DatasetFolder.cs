@@ -8,7 +8,12 @@ namespace Temper.Worker.Datasets;
 /// <param name="files">Every file of the set.</param>
 /// <param name="tell">Told how far a download is.</param>
 internal sealed class DatasetFolder(
-    string dataset, IReadOnlyList<Uri> mirrors, IReadOnlyList<PublishedFile> files, WorkerOptions options, Action<string> tell)
+    string dataset,
+    IReadOnlyList<Uri> mirrors,
+    IReadOnlyList<PublishedFile> files,
+    WorkerOptions options,
+    Action<string> tell
+)
 {
     private readonly string cache = Path.Combine(options.Home, "data", dataset);
     private readonly string? own = options.DataFolder is null ? null : Path.Combine(options.DataFolder, dataset);
@@ -23,9 +28,11 @@ internal sealed class DatasetFolder(
     /// <exception cref="DatasetUnavailableException">A file is neither here nor to be had.</exception>
     public IReadOnlyList<FoundFile> Fetch(CancellationToken stop)
     {
-        if (LocateOwn() is { } found) return found;
+        if (LocateOwn() is { } found)
+            return found;
         foreach (var file in files)
-            if (!File.Exists(CachePath(file)) || !file.Is(CachePath(file), stop)) FetchOne(file, stop);
+            if (!File.Exists(CachePath(file)) || !file.Is(CachePath(file), stop))
+                FetchOne(file, stop);
         return LocateCached() ?? throw new DatasetUnavailableException($"Files of {dataset} went away from {cache} while it was fetched.");
     }
 
@@ -33,16 +40,20 @@ internal sealed class DatasetFolder(
 
     private FoundFile[]? LocateOwn()
     {
-        if (own is null) return null;
+        if (own is null)
+            return null;
         FoundFile?[] found = [.. files.Select(file => file.FindIn(own))];
-        if (Whole(found) is { } whole) return whole;
+        if (Whole(found) is { } whole)
+            return whole;
         // Where TEMPER_DATA is the folder of the downloads, a part of a set is a download that was broken off.
-        if (found.All(one => one is null) || own == cache) return null;
+        if (found.All(one => one is null) || own == cache)
+            return null;
         var here = found.OfType<FoundFile>().Select(one => Path.GetFileName(one.Path));
         var missing = files.Where((_, i) => found[i] is null).Select(file => file.Name);
         throw new DatasetUnavailableException(
-            $"{own} has {string.Join(", ", here)} of the data set {dataset}, but not {string.Join(", ", missing)}. " +
-            "A set is taken whole from one place: add what is missing, or take the rest away.");
+            $"{own} has {string.Join(", ", here)} of the data set {dataset}, but not {string.Join(", ", missing)}. "
+                + "A set is taken whole from one place: add what is missing, or take the rest away."
+        );
     }
 
     private void FetchOne(PublishedFile file, CancellationToken stop)
@@ -52,9 +63,10 @@ internal sealed class DatasetFolder(
         var stall = TimeSpan.FromSeconds(options.DownloadStallSeconds);
         if (Download.ToFile(sources, CachePath(file), stall, path => file.Is(path, stop), tell, stop) is { } errors)
             throw new DatasetUnavailableException(
-                $"The data set {dataset} is not on this worker and could not be downloaded ({errors}). " +
-                $"Put {string.Join(", ", files.Select(f => f.Name))} into {options.DataFolder ?? "$TEMPER_DATA"}/{dataset}/ on the worker, " +
-                "or set Worker__Mirror to a base URL that it can reach.");
+                $"The data set {dataset} is not on this worker and could not be downloaded ({errors}). "
+                    + $"Put {string.Join(", ", files.Select(f => f.Name))} into {options.DataFolder ?? "$TEMPER_DATA"}/{dataset}/ on the worker, "
+                    + "or set Worker__Mirror to a base URL that it can reach."
+            );
     }
 
     private string CachePath(PublishedFile file) => Path.Combine(cache, file.Name);

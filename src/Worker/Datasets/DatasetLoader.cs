@@ -25,13 +25,14 @@ internal sealed class DatasetLoader(WorkerOptions options, Action<string> tell)
     }
 
     /// <returns>Null for the set that is drawn.</returns>
-    private PublishedDataset? Published(string name) => name switch
-    {
-        DigitsDataset.Name => null,
-        "cifar10" => CifarDataset.Cifar10(options, tell),
-        "cifar100" => CifarDataset.Cifar100(options, tell),
-        _ => new IdxDataset(PublishedFiles.All.Single(files => files.Dataset == name), options, tell),
-    };
+    private PublishedDataset? Published(string name) =>
+        name switch
+        {
+            DigitsDataset.Name => null,
+            "cifar10" => CifarDataset.Cifar10(options, tell),
+            "cifar100" => CifarDataset.Cifar100(options, tell),
+            _ => new IdxDataset(PublishedFiles.All.Single(files => files.Dataset == name), options, tell),
+        };
 
     private sealed record Loaded(Dataset Dataset, IReadOnlyList<FoundFile> Files);
 }

@@ -12,11 +12,19 @@ internal static class Download
     /// <param name="isRight">Whether the file at that path is the one wanted.</param>
     /// <param name="tell">Told about once a second how far it is.</param>
     /// <returns>Null on success, else why each mirror failed.</returns>
-    public static string? ToFile(IReadOnlyList<Uri> sources, string path, TimeSpan stall, Func<string, bool> isRight, Action<string> tell, CancellationToken stop)
+    public static string? ToFile(
+        IReadOnlyList<Uri> sources,
+        string path,
+        TimeSpan stall,
+        Func<string, bool> isRight,
+        Action<string> tell,
+        CancellationToken stop
+    )
     {
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         using var turn = FileLock.Take($"{path}.lock", () => tell($"{path}: another runner fetches it"), stop);
-        if (File.Exists(path) && isRight(path)) return null;
+        if (File.Exists(path) && isRight(path))
+            return null;
         var errors = new List<string>();
         foreach (var source in sources)
         {
@@ -33,7 +41,8 @@ internal static class Download
             }
             catch (Exception e) when (e is HttpRequestException or IOException or TimeoutException or InvalidDataException)
             {
-                if (e is InvalidDataException) File.Delete(part); // too large: nothing to go on from
+                if (e is InvalidDataException)
+                    File.Delete(part); // too large: nothing to go on from
                 errors.Add($"{source}: {e.Message}");
             }
         }
@@ -47,15 +56,18 @@ internal static class Download
         {
             var wentOn = File.Exists(part);
             fetch.Run();
-            if (isRight(part)) return true;
+            if (isRight(part))
+                return true;
             File.Delete(part);
-            if (!wentOn) return false;
+            if (!wentOn)
+                return false;
         }
     }
 
     private static void DeleteParts(string path)
     {
-        foreach (var part in Directory.EnumerateFiles(Path.GetDirectoryName(path)!, $"{Path.GetFileName(path)}.*.part")) File.Delete(part);
+        foreach (var part in Directory.EnumerateFiles(Path.GetDirectoryName(path)!, $"{Path.GetFileName(path)}.*.part"))
+            File.Delete(part);
     }
 
     /// <summary>Mirrors may pack the same content differently, so a part goes on only from where it came from.</summary>

@@ -13,8 +13,10 @@ internal sealed class Fetch(Uri source, string part, TimeSpan stall, Action<stri
 
     private const int MostConnections = 20;
 
-    private static readonly HttpClient Http =
-        new(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10) }) { Timeout = Timeout.InfiniteTimeSpan };
+    private static readonly HttpClient Http = new(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10) })
+    {
+        Timeout = Timeout.InfiniteTimeSpan,
+    };
 
     private long lastLine;
 
@@ -35,9 +37,7 @@ internal sealed class Fetch(Uri source, string part, TimeSpan stall, Action<stri
                 Connect();
                 return;
             }
-            catch (IOException) when (connection < MostConnections && Done > before)
-            {
-            }
+            catch (IOException) when (connection < MostConnections && Done > before) { }
         }
     }
 
@@ -60,22 +60,31 @@ internal sealed class Fetch(Uri source, string part, TimeSpan stall, Action<stri
     {
         var done = Done;
         using var request = new HttpRequestMessage(HttpMethod.Get, source);
-        if (done > 0) request.Headers.Range = new RangeHeaderValue(done, null);
+        if (done > 0)
+            request.Headers.Range = new RangeHeaderValue(done, null);
         using var response = Http.Send(request, HttpCompletionOption.ResponseHeadersRead, silent.Token);
         if (done > 0 && response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)
         {
-            if (response.Content.Headers.ContentRange?.Length == done) return; // all of it is here
+            if (response.Content.Headers.ContentRange?.Length == done)
+                return; // all of it is here
             File.Delete(part);
             Receive(silent);
             return;
         }
         response.EnsureSuccessStatusCode();
-        if (response.StatusCode != HttpStatusCode.PartialContent) done = 0; // this mirror only sends the whole
+        if (response.StatusCode != HttpStatusCode.PartialContent)
+            done = 0; // this mirror only sends the whole
         // A blocking read looks at no token, but it ends when what it reads from does.
         using var cut = silent.Token.Register(response.Dispose);
         using var body = response.Content.ReadAsStream(stop);
         // Without a buffer, so that all that has come is in the part at any moment.
-        using var file = new FileStream(part, done > 0 ? FileMode.Append : FileMode.Create, FileAccess.Write, FileShare.Read, bufferSize: 0);
+        using var file = new FileStream(
+            part,
+            done > 0 ? FileMode.Append : FileMode.Create,
+            FileAccess.Write,
+            FileShare.Read,
+            bufferSize: 0
+        );
         Copy(body, file, done, done + response.Content.Headers.ContentLength, silent);
     }
 
@@ -83,13 +92,15 @@ internal sealed class Fetch(Uri source, string part, TimeSpan stall, Action<stri
     {
         var buffer = new byte[1 << 16];
         Tell(done, size);
-        for (int read; (read = body.Read(buffer)) > 0;)
+        for (int read; (read = body.Read(buffer)) > 0; )
         {
             stop.ThrowIfCancellationRequested();
             silent.CancelAfter(stall);
-            if ((done += read) > LargestFile) throw new InvalidDataException($"more than {LargestFile} bytes");
+            if ((done += read) > LargestFile)
+                throw new InvalidDataException($"more than {LargestFile} bytes");
             file.Write(buffer, 0, read);
-            if (Stopwatch.GetElapsedTime(lastLine).TotalSeconds >= 1) Tell(done, size);
+            if (Stopwatch.GetElapsedTime(lastLine).TotalSeconds >= 1)
+                Tell(done, size);
         }
     }
 

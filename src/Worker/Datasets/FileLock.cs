@@ -23,9 +23,7 @@ internal static class FileLock
             {
                 return new(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0, FileOptions.DeleteOnClose);
             }
-            catch (IOException e) when (e.HResult == WouldBlock)
-            {
-            }
+            catch (IOException e) when (e.HResult == WouldBlock) { }
             if (told is null || Stopwatch.GetElapsedTime(told.Value).TotalSeconds >= 1)
             {
                 waits();

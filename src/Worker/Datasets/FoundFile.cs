@@ -9,7 +9,8 @@ internal sealed record FoundFile(string Path, long Length, DateTime WrittenAt)
     {
         var file = new FileInfo(path);
         // Of a link the size and time of what it leads to count.
-        if (file.Exists && file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo target) file = target;
+        if (file.Exists && file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo target)
+            file = target;
         return file.Exists ? new(path, file.Length, file.LastWriteTimeUtc) : null;
     }
 }

@@ -29,7 +29,8 @@ internal static class Idx
             content.ReadExactly(header);
             var data = new byte[SizeOf(header, imageShape)];
             content.ReadExactly(data);
-            if (content.ReadByte() >= 0) throw new InvalidDataException("it goes on after the data its header announces");
+            if (content.ReadByte() >= 0)
+                throw new InvalidDataException("it goes on after the data its header announces");
 
             using var md5 = IncrementalHash.CreateHash(HashAlgorithmName.MD5);
             md5.AppendData(header);
@@ -58,16 +59,21 @@ internal static class Idx
 
     private static int SizeOf(ReadOnlySpan<byte> header, ReadOnlySpan<int> imageShape)
     {
-        if (header is not [0, 0, 8, ..]) throw new InvalidDataException("it does not begin as a file of unsigned bytes, packed by gzip or not");
-        if (header[3] != 1 + imageShape.Length) throw new InvalidDataException($"it has {header[3]} dimensions, not {1 + imageShape.Length}");
+        if (header is not [0, 0, 8, ..])
+            throw new InvalidDataException("it does not begin as a file of unsigned bytes, packed by gzip or not");
+        if (header[3] != 1 + imageShape.Length)
+            throw new InvalidDataException($"it has {header[3]} dimensions, not {1 + imageShape.Length}");
         var size = (long)BinaryPrimitives.ReadInt32BigEndian(header[4..]);
         for (var i = 0; i < imageShape.Length; i++)
         {
             var dimension = BinaryPrimitives.ReadInt32BigEndian(header[(8 + 4 * i)..]);
-            if (dimension != imageShape[i]) throw new InvalidDataException($"dimension {i + 2} is {dimension}, not {imageShape[i]}");
+            if (dimension != imageShape[i])
+                throw new InvalidDataException($"dimension {i + 2} is {dimension}, not {imageShape[i]}");
             size *= dimension;
         }
-        return size is > 0 and <= LargestContent ? (int)size : throw new InvalidDataException($"it announces {size} bytes; 1 to {LargestContent} are accepted");
+        return size is > 0 and <= LargestContent
+            ? (int)size
+            : throw new InvalidDataException($"it announces {size} bytes; 1 to {LargestContent} are accepted");
     }
 
     private static InvalidDataException Unusable(string path, string why, Exception cause) =>

@@ -7,7 +7,8 @@ namespace Temper.Worker.Datasets;
 internal sealed class IdxDataset(PublishedFiles published, WorkerOptions options, Action<string> tell)
     : PublishedDataset(new(published.Dataset, published.Mirrors, published.Files, options, tell))
 {
-    private readonly DatasetCard card = DatasetCatalog.Find(published.Dataset) ?? throw new ArgumentException($"'{published.Dataset}' is not in the catalog.");
+    private readonly DatasetCard card =
+        DatasetCatalog.Find(published.Dataset) ?? throw new ArgumentException($"'{published.Dataset}' is not in the catalog.");
 
     public override Dataset Read(IReadOnlyList<FoundFile> files, CancellationToken stop)
     {
@@ -21,9 +22,14 @@ internal sealed class IdxDataset(PublishedFiles published, WorkerOptions options
     private LabelledImages Images(FoundFile imagesFile, byte[] pixels, FoundFile labelsFile, byte[] labels)
     {
         var images = pixels.Length / (card.Height * card.Width);
-        if (labels.Length != images) throw new InvalidDataException($"{card.Name}: {imagesFile.Path} has {images} images, {labelsFile.Path} {labels.Length} labels.");
-        if (images < 2) throw new InvalidDataException($"{card.Name}: {imagesFile.Path} has {images} images; training and validation need one each.");
-        if (labels.Any(label => label >= card.Classes)) throw new InvalidDataException($"{card.Name}: {labelsFile.Path} has labels above {card.Classes - 1}.");
+        if (labels.Length != images)
+            throw new InvalidDataException(
+                $"{card.Name}: {imagesFile.Path} has {images} images, {labelsFile.Path} {labels.Length} labels."
+            );
+        if (images < 2)
+            throw new InvalidDataException($"{card.Name}: {imagesFile.Path} has {images} images; training and validation need one each.");
+        if (labels.Any(label => label >= card.Classes))
+            throw new InvalidDataException($"{card.Name}: {labelsFile.Path} has labels above {card.Classes - 1}.");
         return new(pixels, labels);
     }
 
@@ -32,7 +38,8 @@ internal sealed class IdxDataset(PublishedFiles published, WorkerOptions options
         stop.ThrowIfCancellationRequested();
         var data = Idx.Read(path, shape, out var contentMd5, out var isPacked);
         // The user's own folder is the user's word: taken, but the result says when it is not the published file.
-        if (file.HashOf == HashOf.File && !isPacked) notes.Add($"{path} is unpacked: whether it is the published {card.Name} file is not known.");
+        if (file.HashOf == HashOf.File && !isPacked)
+            notes.Add($"{path} is unpacked: whether it is the published {card.Name} file is not known.");
         else if ((file.HashOf == HashOf.Content ? contentMd5 : PublishedFile.Md5Of(path)) != file.Md5)
             notes.Add($"{path} is not the published {card.Name} file: its MD5 differs from {file.Md5}.");
         return data;

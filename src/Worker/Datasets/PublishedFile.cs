@@ -10,7 +10,8 @@ internal sealed record PublishedFile(string Name, string Md5, HashOf HashOf)
     public IReadOnlyList<string> Names { get; init; } = [Name];
 
     /// <returns>Null where the folder has it under none of its names.</returns>
-    public FoundFile? FindIn(string folder) => Names.Select(name => FoundFile.At(Path.Combine(folder, name))).FirstOrDefault(file => file is not null);
+    public FoundFile? FindIn(string folder) =>
+        Names.Select(name => FoundFile.At(Path.Combine(folder, name))).FirstOrDefault(file => file is not null);
 
     /// <exception cref="IOException">The file cannot be read.</exception>
     public bool Is(string path, CancellationToken stop)

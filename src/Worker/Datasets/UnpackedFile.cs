@@ -16,7 +16,8 @@ internal sealed class UnpackedFile : Stream
     private readonly FileStream file;
     private readonly GZipStream? packed;
     private readonly Crc32 crc = new();
-    private readonly uint expectedCrc, expectedLength;
+    private readonly uint expectedCrc,
+        expectedLength;
     private uint length;
 
     /// <exception cref="IOException">The file cannot be read.</exception>
@@ -41,12 +42,17 @@ internal sealed class UnpackedFile : Stream
     public override bool CanSeek => false;
     public override bool CanWrite => false;
     public override long Length => throw new NotSupportedException();
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
 
     /// <exception cref="InvalidDataException">The file is damaged.</exception>
     public override int Read(Span<byte> buffer)
     {
-        if (packed is null) return file.Read(buffer);
+        if (packed is null)
+            return file.Read(buffer);
         int read;
         try
         {
@@ -59,20 +65,25 @@ internal sealed class UnpackedFile : Stream
         crc.Append(buffer[..read]);
         length += (uint)read;
         var isAtEnd = read == 0 && buffer.Length > 0;
-        if (isAtEnd && (length != expectedLength || crc.GetCurrentHashAsUInt32() != expectedCrc)) throw Damaged(null);
+        if (isAtEnd && (length != expectedLength || crc.GetCurrentHashAsUInt32() != expectedCrc))
+            throw Damaged(null);
         return read;
     }
 
     public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
 
     public override void Flush() { }
+
     public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
     public override void SetLength(long value) => throw new NotSupportedException();
+
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {
-        if (disposing) (packed as IDisposable ?? file).Dispose();
+        if (disposing)
+            (packed as IDisposable ?? file).Dispose();
         base.Dispose(disposing);
     }
 

@@ -15,14 +15,19 @@ internal sealed class AttemptStateChanger(ILogger log) : IBackgroundJobStateChan
     public IState? ChangeState(StateChangeContext context)
     {
         // Hangfire's word for a state that it could not set ten times, past every filter.
-        if (context is { DisableFilters: true, NewState: FailedState }) return null;
+        if (context is { DisableFilters: true, NewState: FailedState })
+            return null;
         try
         {
             return inner.ChangeState(context);
         }
         catch (Exception e) when (context.NewState is ProcessingState)
         {
-            log.LogWarning("Hangfire's job {HangfireId} goes back, because it cannot be noted as processing: {Reason}", context.BackgroundJobId, e.Message);
+            log.LogWarning(
+                "Hangfire's job {HangfireId} goes back, because it cannot be noted as processing: {Reason}",
+                context.BackgroundJobId,
+                e.Message
+            );
             return null;
         }
     }

@@ -32,7 +32,8 @@ internal sealed class AttemptSweep(JobQueue queue, WorkerIdentity worker, ILogge
         var woken = WaitHandle.WaitAny([context.StoppingToken.WaitHandle, wake], Interval) == 1;
         context.StoppingToken.ThrowIfCancellationRequested();
         // Looked at at the interval only: a server must look dead at two looks.
-        if (!woken) RemoveDeadServers(context.Storage);
+        if (!woken)
+            RemoveDeadServers(context.Storage);
         Sweep(context.Storage);
     }
 
@@ -40,20 +41,40 @@ internal sealed class AttemptSweep(JobQueue queue, WorkerIdentity worker, ILogge
     {
         var processing = new Dictionary<(Guid, int), string>();
         foreach (var (id, one) in storage.GetMonitoringApi().ProcessingJobs(0, MostAtOnce))
-            if (one?.Job is { } job && job.Type == typeof(ITraining)) processing[((Guid)job.Args[0], Convert.ToInt32(job.Args[1], CultureInfo.InvariantCulture))] = id;
-        if (processing.Count == 0) return;
+            if (one?.Job is { } job && job.Type == typeof(ITraining))
+                processing[((Guid)job.Args[0], Convert.ToInt32(job.Args[1], CultureInfo.InvariantCulture))] = id;
+        if (processing.Count == 0)
+            return;
         var client = new BackgroundJobClient(storage);
         foreach (var ended in queue.EndedAsync([.. processing.Keys], CancellationToken.None).GetAwaiter().GetResult())
         {
             try
             {
                 // From Processing only: if its worker told it in between, that stands.
-                if (!client.ChangeState(processing[(ended.Job, ended.Attempt)], new AttemptResult(ended.Outcome, ended.Reason).ToState(), ProcessingState.StateName)) continue;
-                log.LogInformation("Job {JobId} attempt {Attempt}: Hangfire was told that it is {Outcome}", ended.Job, ended.Attempt, ended.Outcome);
+                if (
+                    !client.ChangeState(
+                        processing[(ended.Job, ended.Attempt)],
+                        new AttemptResult(ended.Outcome, ended.Reason).ToState(),
+                        ProcessingState.StateName
+                    )
+                )
+                    continue;
+                log.LogInformation(
+                    "Job {JobId} attempt {Attempt}: Hangfire was told that it is {Outcome}",
+                    ended.Job,
+                    ended.Attempt,
+                    ended.Outcome
+                );
             }
             catch (Exception e)
             {
-                log.LogWarning("Job {JobId} attempt {Attempt}: Hangfire was not told that it is {Outcome}, trying again: {Reason}", ended.Job, ended.Attempt, ended.Outcome, e.Message);
+                log.LogWarning(
+                    "Job {JobId} attempt {Attempt}: Hangfire was not told that it is {Outcome}, trying again: {Reason}",
+                    ended.Job,
+                    ended.Attempt,
+                    ended.Outcome,
+                    e.Message
+                );
             }
         }
     }
@@ -66,11 +87,15 @@ internal sealed class AttemptSweep(JobQueue queue, WorkerIdentity worker, ILogge
     {
         var servers = storage.GetMonitoringApi().Servers();
         var living = queue.LivingWorkersAsync(CancellationToken.None).GetAwaiter().GetResult();
-        var silent = living.Contains(worker.Id) ? servers.Select(server => server.Name).Where(name => WorkerOf(name) is { } id && !living.Contains(id)).ToHashSet() : [];
+        var silent = living.Contains(worker.Id)
+            ? servers.Select(server => server.Name).Where(name => WorkerOf(name) is { } id && !living.Contains(id)).ToHashSet()
+            : [];
         using var connection = storage.GetConnection();
-        foreach (var name in silent.Intersect(silentServers)) connection.RemoveServer(name);
+        foreach (var name in silent.Intersect(silentServers))
+            connection.RemoveServer(name);
         silentServers = silent;
     }
 
-    private static Guid? WorkerOf(string server) => server.Split(':') is [.., var id, _, _] && Guid.TryParseExact(id, "N", out var parsed) ? parsed : null;
+    private static Guid? WorkerOf(string server) =>
+        server.Split(':') is [.., var id, _, _] && Guid.TryParseExact(id, "N", out var parsed) ? parsed : null;
 }

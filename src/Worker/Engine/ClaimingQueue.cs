@@ -37,16 +37,20 @@ internal sealed class ClaimingQueue(NpgsqlDataSource database, SlotPool slots, J
         var slot = slots.Borrow(stopping);
         try
         {
-            for (var refusals = 0; ;)
+            for (var refusals = 0; ; )
             {
                 stopping.ThrowIfCancellationRequested();
                 var notice = notifier.NextNotice;
                 var attempt = slot.TryClaimAsync(stopping).GetAwaiter().GetResult();
-                if (attempt is not null && TryHandOver(slot, attempt) is { } taken) return taken;
+                if (attempt is not null && TryHandOver(slot, attempt) is { } taken)
+                    return taken;
                 refusals = attempt is null ? 0 : refusals + 1;
-                if (slot.HasFailed) Wait(DatabaseRetry.Delay);
-                else if (refusals > 0) Wait(TimeSpan.FromSeconds(Math.Min(Math.Pow(2, refusals - 1), LongestRetryDelay.TotalSeconds)));
-                else Task.WaitAny([notice, Task.Delay(PollInterval, stopping)]);
+                if (slot.HasFailed)
+                    Wait(DatabaseRetry.Delay);
+                else if (refusals > 0)
+                    Wait(TimeSpan.FromSeconds(Math.Min(Math.Pow(2, refusals - 1), LongestRetryDelay.TotalSeconds)));
+                else
+                    Task.WaitAny([notice, Task.Delay(PollInterval, stopping)]);
             }
         }
         catch
@@ -79,7 +83,12 @@ internal sealed class ClaimingQueue(NpgsqlDataSource database, SlotPool slots, J
         }
         catch (Exception e)
         {
-            log.LogWarning("Job {JobId} attempt {Attempt} goes back, because Hangfire's tables refuse it: {Reason}", attempt.Job.Id, attempt.Job.Attempt, e.Message);
+            log.LogWarning(
+                "Job {JobId} attempt {Attempt} goes back, because Hangfire's tables refuse it: {Reason}",
+                attempt.Job.Id,
+                attempt.Job.Attempt,
+                e.Message
+            );
             slot.HandBackAsync(attempt, "Hangfire's tables refused it").GetAwaiter().GetResult();
             return null;
         }
@@ -89,10 +98,17 @@ internal sealed class ClaimingQueue(NpgsqlDataSource database, SlotPool slots, J
     private string Create(Attempt attempt)
     {
         var job = attempt.Job;
-        var label = string.Create(CultureInfo.InvariantCulture, $"{job.Spec.Name ?? job.Spec.Dataset}, ε {job.Spec.Epsilon}, attempt {job.Attempt}");
+        var label = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{job.Spec.Name ?? job.Spec.Dataset}, ε {job.Spec.Epsilon}, attempt {job.Attempt}"
+        );
         using var connection = Storage().GetConnection();
         var id = connection.CreateExpiredJob(
-            Job.FromExpression<ITraining>(training => training.TrainAsync(job.Id, job.Attempt, label), EngineStorage.Trainings), new Dictionary<string, string>(), DateTime.UtcNow, OrphansKept);
+            Job.FromExpression<ITraining>(training => training.TrainAsync(job.Id, job.Attempt, label), EngineStorage.Trainings),
+            new Dictionary<string, string>(),
+            DateTime.UtcNow,
+            OrphansKept
+        );
         using var transaction = connection.CreateWriteTransaction();
         transaction.SetJobState(id, new EnqueuedState(EngineStorage.Trainings));
         transaction.Commit();
@@ -123,7 +139,13 @@ internal sealed class ClaimingQueue(NpgsqlDataSource database, SlotPool slots, J
         }
         catch (Exception e)
         {
-            log.LogWarning("Job {JobId} attempt {Attempt}: Hangfire was not told that it is {Outcome}: {Reason}", one.Attempt.Job.Id, one.Attempt.Job.Attempt, result.Outcome, e.Message);
+            log.LogWarning(
+                "Job {JobId} attempt {Attempt}: Hangfire was not told that it is {Outcome}: {Reason}",
+                one.Attempt.Job.Id,
+                one.Attempt.Job.Attempt,
+                result.Outcome,
+                e.Message
+            );
         }
     }
 }

@@ -18,7 +18,9 @@ internal static class EngineServer
     /// <summary>Threads for ordinary jobs.</summary>
     private const int OrdinaryThreads = 2;
 
-    private const string SettleStudies = "settle-studies", CleanUp = "clean-up", RemoveExpired = "remove-expired";
+    private const string SettleStudies = "settle-studies",
+        CleanUp = "clean-up",
+        RemoveExpired = "remove-expired";
 
     /// <summary>Each slot has a thread that trains, and one that tells Hangfire how the attempt before ended, or claims the next.</summary>
     private static int TrainingThreads(int slots) => 2 * slots;
@@ -31,22 +33,40 @@ internal static class EngineServer
     {
         GlobalConfiguration.Configuration.UseLogProvider(new AspNetCoreLogProvider(loggers));
         // Writes two parameters for each job; our messages have one culture.
-        foreach (var filter in GlobalJobFilters.Filters.Where(filter => filter.Instance is CaptureCultureAttribute).ToList()) GlobalJobFilters.Filters.Remove(filter.Instance);
+        foreach (var filter in GlobalJobFilters.Filters.Where(filter => filter.Instance is CaptureCultureAttribute).ToList())
+            GlobalJobFilters.Filters.Remove(filter.Instance);
     }
 
-    public static BackgroundProcessingServer Start(JobStorage storage, WorkerIdentity worker, TrainingJob training, Housekeeping housekeeping, AttemptSweep sweep, ILogger log)
+    public static BackgroundProcessingServer Start(
+        JobStorage storage,
+        WorkerIdentity worker,
+        TrainingJob training,
+        Housekeeping housekeeping,
+        AttemptSweep sweep,
+        ILogger log
+    )
     {
         var performer = new BackgroundJobPerformer(JobFilterProviders.Providers, new JobTypes(training, housekeeping));
         return new(
             storage,
             [
-                new Hangfire.Server.Worker([EngineStorage.Trainings], performer, new AttemptStateChanger(log)).UseBackgroundPool(TrainingThreads(worker.Slots)),
-                new Hangfire.Server.Worker([EngineStorage.Ordinary], performer, new BackgroundJobStateChanger(JobFilterProviders.Providers)).UseBackgroundPool(OrdinaryThreads),
+                new Hangfire.Server.Worker([EngineStorage.Trainings], performer, new AttemptStateChanger(log)).UseBackgroundPool(
+                    TrainingThreads(worker.Slots)
+                ),
+                new Hangfire.Server.Worker(
+                    [EngineStorage.Ordinary],
+                    performer,
+                    new BackgroundJobStateChanger(JobFilterProviders.Providers)
+                ).UseBackgroundPool(OrdinaryThreads),
                 new DelayedJobScheduler(TimeSpan.FromSeconds(5)).UseBackgroundPool(1),
                 new RecurringJobScheduler().UseBackgroundPool(1),
                 sweep.UseBackgroundPool(1),
             ],
-            new Dictionary<string, object> { ["Queues"] = new[] { EngineStorage.Trainings, EngineStorage.Ordinary }, ["WorkerCount"] = worker.Slots + OrdinaryThreads },
+            new Dictionary<string, object>
+            {
+                ["Queues"] = new[] { EngineStorage.Trainings, EngineStorage.Ordinary },
+                ["WorkerCount"] = worker.Slots + OrdinaryThreads,
+            },
             new BackgroundProcessingServerOptions
             {
                 ServerName = AttemptSweep.ServerName(worker),
@@ -60,16 +80,25 @@ internal static class EngineServer
                 StopTimeout = TimeSpan.Zero,
                 // Attempts end by their own rules, sooner than this.
                 ShutdownTimeout = TimeSpan.FromMinutes(1),
-            });
+            }
+        );
     }
 
     /// <summary>What runs every minute or every hour, on some worker. Each worker says so when it starts; the last one's word stands.</summary>
     public static void AddRecurringJobs(JobStorage storage)
     {
         var recurring = new RecurringJobManager(storage);
-        recurring.AddOrUpdate(SettleStudies, Job.FromExpression<Housekeeping>(housekeeping => housekeeping.SettleStudiesAsync()), Cron.Minutely());
+        recurring.AddOrUpdate(
+            SettleStudies,
+            Job.FromExpression<Housekeeping>(housekeeping => housekeeping.SettleStudiesAsync()),
+            Cron.Minutely()
+        );
         recurring.AddOrUpdate(CleanUp, Job.FromExpression<Housekeeping>(housekeeping => housekeeping.CleanUpAsync()), Cron.Minutely());
-        recurring.AddOrUpdate(RemoveExpired, Job.FromExpression<Housekeeping>(housekeeping => housekeeping.RemoveExpiredAsync()), Cron.Hourly());
+        recurring.AddOrUpdate(
+            RemoveExpired,
+            Job.FromExpression<Housekeeping>(housekeeping => housekeeping.RemoveExpiredAsync()),
+            Cron.Hourly()
+        );
     }
 
     private sealed class JobTypes(TrainingJob training, Housekeeping housekeeping) : JobActivator

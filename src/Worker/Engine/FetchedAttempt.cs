@@ -21,17 +21,14 @@ internal sealed class FetchedAttempt(ClaimingQueue queue, ISlot slot, Attempt at
     public bool TryBegin() => Interlocked.Exchange(ref begun, 1) == 0;
 
     /// <summary>The jobs table knows when it is over.</summary>
-    public void RemoveFromQueue()
-    {
-    }
+    public void RemoveFromQueue() { }
 
     /// <summary>The jobs table decides whether it runs again.</summary>
-    public void Requeue()
-    {
-    }
+    public void Requeue() { }
 
     public void Dispose()
     {
-        if (TryBegin()) queue.HandBack(this);
+        if (TryBegin())
+            queue.HandBack(this);
     }
 }

@@ -19,23 +19,29 @@ internal sealed class StudySettling(JobStorage storage, ILogger log)
     {
         lock (gate)
         {
-            if (waiting.Add(study)) enqueued = Task.WhenAll(enqueued, EnqueueSoonAsync(study));
+            if (waiting.Add(study))
+                enqueued = Task.WhenAll(enqueued, EnqueueSoonAsync(study));
         }
     }
 
     /// <summary>Waits until everything is enqueued.</summary>
     public Task FlushAsync()
     {
-        lock (gate) return enqueued;
+        lock (gate)
+            return enqueued;
     }
 
     private async Task EnqueueSoonAsync(Guid study)
     {
         await Task.Delay(Together);
-        lock (gate) waiting.Remove(study); // an end from here on is enqueued once more
+        lock (gate)
+            waiting.Remove(study); // an end from here on is enqueued once more
         try
         {
-            new BackgroundJobClient(storage).Create(Job.FromExpression<Housekeeping>(housekeeping => housekeeping.SettleStudyAsync(study)), new EnqueuedState(EngineStorage.Ordinary));
+            new BackgroundJobClient(storage).Create(
+                Job.FromExpression<Housekeeping>(housekeeping => housekeeping.SettleStudyAsync(study)),
+                new EnqueuedState(EngineStorage.Ordinary)
+            );
         }
         catch (Exception e)
         {

@@ -10,19 +10,22 @@ internal sealed class TrainingJob(ClaimingQueue queue, JobQueue jobs, Cancellati
 {
     public async Task<AttemptResult> TrainAsync(Guid job, int attempt, string label)
     {
-        if (queue.Begin(job, attempt) is not { } fetched) return new("lost", "This worker does not hold this attempt.");
+        if (queue.Begin(job, attempt) is not { } fetched)
+            return new("lost", "This worker does not hold this attempt.");
         AttemptResult result;
         try
         {
             result = await fetched.Slot.CarryOutAsync(fetched.Attempt, stopping);
-            if (result.Outcome is not ("succeeded" or "failed")) result = await HistoryAsync(job, attempt) ?? result;
+            if (result.Outcome is not ("succeeded" or "failed"))
+                result = await HistoryAsync(job, attempt) ?? result;
         }
         finally
         {
             queue.End(fetched);
         }
         // Told here, because Hangfire would first note that the method succeeded.
-        if (result != AttemptResult.Succeeded) queue.Tell(fetched, result);
+        if (result != AttemptResult.Succeeded)
+            queue.Tell(fetched, result);
         return result;
     }
 

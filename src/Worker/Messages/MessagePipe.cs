@@ -20,7 +20,8 @@ internal abstract record PipeMessage
 
 /// <summary>Writes messages, one at a time.</summary>
 /// <param name="moved">Called whenever the other side has taken a piece of a message.</param>
-internal sealed class MessageWriter<T>(Stream pipe, Action? moved = null) where T : PipeMessage
+internal sealed class MessageWriter<T>(Stream pipe, Action? moved = null)
+    where T : PipeMessage
 {
     private readonly ArraysAside arrays = new();
 
@@ -44,9 +45,12 @@ internal sealed class MessageWriter<T>(Stream pipe, Action? moved = null) where 
 
 /// <summary>Reads what <see cref="MessageWriter{T}"/> wrote, one message at a time.</summary>
 /// <param name="moved">Called whenever a piece of a message has come.</param>
-internal sealed class MessageReader<T>(Stream pipe, Action? moved = null) where T : PipeMessage
+internal sealed class MessageReader<T>(Stream pipe, Action? moved = null)
+    where T : PipeMessage
 {
-    private const int LongestJson = 16 << 20, MostArrays = 100, LongestArray = 1 << 30;
+    private const int LongestJson = 16 << 20,
+        MostArrays = 100,
+        LongestArray = 1 << 30;
 
     private readonly ArraysAside arrays = new();
 
@@ -56,7 +60,8 @@ internal sealed class MessageReader<T>(Stream pipe, Action? moved = null) where 
     public async Task<T?> ReadAsync()
     {
         var mark = new byte[sizeof(int)];
-        if (await pipe.ReadAsync(mark.AsMemory(0, 1)) == 0) return null;
+        if (await pipe.ReadAsync(mark.AsMemory(0, 1)) == 0)
+            return null;
         await FillAsync(mark.AsMemory(1));
         if (MemoryMarshal.Read<int>(mark) != PipeMessage.Mark)
             throw new InvalidDataException($"it begins with the bytes {Convert.ToHexString(mark)}");
@@ -107,7 +112,8 @@ internal sealed class MessageReader<T>(Stream pipe, Action? moved = null) where 
         while (bytes.Length > 0)
         {
             var read = await pipe.ReadAsync(bytes[..Math.Min(bytes.Length, PipeMessage.PieceBytes)]);
-            if (read == 0) throw new EndOfStreamException("The pipe ended within a message.");
+            if (read == 0)
+                throw new EndOfStreamException("The pipe ended within a message.");
             moved?.Invoke();
             bytes = bytes[read..];
         }

@@ -28,7 +28,12 @@ internal sealed class RunnerProgram
     private volatile CancellationTokenSource? training;
 
     private RunnerProgram(Stream commands, Stream messages, WorkerOptions options) =>
-        (this.commands, this.messages, this.options, datasets) = (new(commands), new(messages), options, new(options, what => Send(new Loading(what))));
+        (this.commands, this.messages, this.options, datasets) = (
+            new(commands),
+            new(messages),
+            options,
+            new(options, what => Send(new Loading(what)))
+        );
 
     /// <param name="slot">Which of the worker's slots this serves; on a machine with several GPUs, which of them it takes.</param>
     /// <param name="threads">CPU threads for libtorch.</param>
@@ -47,7 +52,8 @@ internal sealed class RunnerProgram
     private static FileStream TakeStandardOutput()
     {
         var protocol = dup(1);
-        if (protocol < 0 || dup2(2, 1) < 0) throw new InvalidOperationException($"The runner's pipe cannot be set apart: error {Marshal.GetLastPInvokeError()}.");
+        if (protocol < 0 || dup2(2, 1) < 0)
+            throw new InvalidOperationException($"The runner's pipe cannot be set apart: error {Marshal.GetLastPInvokeError()}.");
         return new(new SafeFileHandle(protocol, ownsHandle: true), FileAccess.Write, bufferSize: 0);
     }
 
@@ -63,7 +69,8 @@ internal sealed class RunnerProgram
 
         Libtorch.UseThreads(threads);
         Libtorch.KeepFreedMemory();
-        if (torch.cuda.is_available()) Libtorch.UseDeterministicAlgorithms();
+        if (torch.cuda.is_available())
+            Libtorch.UseDeterministicAlgorithms();
         var device = torch.cuda.is_available() ? new Device(DeviceType.CUDA, slot % torch.cuda.device_count()) : torch.CPU;
         WarmUp(device);
         Send(new Ready(device.ToString(), device.type == DeviceType.CUDA, Libtorch.Description, KernelLibrary.MissingReason));
@@ -72,7 +79,8 @@ internal sealed class RunnerProgram
         {
             Send(Run(job, job.Spec.Device == DeviceName.Cpu ? torch.CPU : device));
             // What a large job needed is of no use to a waiting machine.
-            if (jobs.Count == 0) Libtorch.ReleaseFreedMemory();
+            if (jobs.Count == 0)
+                Libtorch.ReleaseFreedMemory();
         }
     }
 
@@ -86,9 +94,23 @@ internal sealed class RunnerProgram
             var loading = Stopwatch.StartNew();
             var dataset = Load(spec.Dataset, stop.Token);
             loading.Stop();
-            return TrainingLoop.Run(spec, dataset, device, job.Checkpoint, options.CheckpointInterval, message => Send(message is TrainingStarted started
-                ? started with { DataSeconds = started.DataSeconds + loading.Elapsed.TotalSeconds }
-                : message), stop.Token);
+            return TrainingLoop.Run(
+                spec,
+                dataset,
+                device,
+                job.Checkpoint,
+                options.CheckpointInterval,
+                message =>
+                    Send(
+                        message is TrainingStarted started
+                            ? started with
+                            {
+                                DataSeconds = started.DataSeconds + loading.Elapsed.TotalSeconds,
+                            }
+                            : message
+                    ),
+                stop.Token
+            );
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -152,9 +174,11 @@ internal sealed class RunnerProgram
 
     private void Send(RunnerMessage message)
     {
-        lock (sending) messages.Write(message);
+        lock (sending)
+            messages.Write(message);
         // Arrays of megabytes go to the oldest generation, which may grow by more than a hundred before it is collected by itself.
-        if (message is Checkpointed or EpochDone { Checkpoint: not null }) GC.Collect();
+        if (message is Checkpointed or EpochDone { Checkpoint: not null })
+            GC.Collect();
     }
 
     /// <summary>
@@ -165,7 +189,12 @@ internal sealed class RunnerProgram
     {
         var card = DatasetCatalog.Find(DigitsDataset.Name)!;
         var blank = new LabelledImages(new byte[300 * card.Channels * card.Height * card.Width], new byte[300]);
-        var spec = new JobSpec { Dataset = card.Name, Epsilon = 0.1, Epochs = 1 };
+        var spec = new JobSpec
+        {
+            Dataset = card.Name,
+            Epsilon = 0.1,
+            Epochs = 1,
+        };
         TrainingLoop.Run(spec, new Dataset(card, blank, blank, []), device, null, TimeSpan.MaxValue, _ => { }, CancellationToken.None);
     }
 }

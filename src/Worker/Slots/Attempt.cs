@@ -23,6 +23,7 @@ internal sealed class Attempt(ClaimedJob job)
     public void AskToStop(StopReason reason)
     {
         stop.TrySetResult(reason);
-        if (reason is not (StopReason.Paused or StopReason.ShuttingDown)) abandoned.Cancel();
+        if (reason is not (StopReason.Paused or StopReason.ShuttingDown))
+            abandoned.Cancel();
     }
 }

@@ -11,17 +11,20 @@ internal static class DatabaseRetry
     public static readonly TimeSpan Delay = TimeSpan.FromSeconds(1);
 
     /// <returns>A policy that retries without end while the database cannot be reached. Other errors of the database are thrown.</returns>
-    public static ResiliencePipeline Create(ILogger log) => new ResiliencePipelineBuilder()
-        .AddRetry(new RetryStrategyOptions
-        {
-            ShouldHandle = new PredicateBuilder().Handle<NpgsqlException>(e => e.IsOutage()),
-            MaxRetryAttempts = int.MaxValue,
-            Delay = Delay,
-            OnRetry = attempt =>
-            {
-                log.LogWarning("The database does not answer, a report waits: {Reason}", attempt.Outcome.Exception!.Message);
-                return default;
-            },
-        })
-        .Build();
+    public static ResiliencePipeline Create(ILogger log) =>
+        new ResiliencePipelineBuilder()
+            .AddRetry(
+                new RetryStrategyOptions
+                {
+                    ShouldHandle = new PredicateBuilder().Handle<NpgsqlException>(e => e.IsOutage()),
+                    MaxRetryAttempts = int.MaxValue,
+                    Delay = Delay,
+                    OnRetry = attempt =>
+                    {
+                        log.LogWarning("The database does not answer, a report waits: {Reason}", attempt.Outcome.Exception!.Message);
+                        return default;
+                    },
+                }
+            )
+            .Build();
 }

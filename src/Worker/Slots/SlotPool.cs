@@ -11,7 +11,8 @@ internal sealed class SlotPool : IAsyncDisposable
     public SlotPool(IEnumerable<ISlot> slots)
     {
         this.slots = [.. slots];
-        foreach (var slot in this.slots) free.Add(slot);
+        foreach (var slot in this.slots)
+            free.Add(slot);
     }
 
     /// <summary>What the slots hold now.</summary>
@@ -27,12 +28,14 @@ internal sealed class SlotPool : IAsyncDisposable
     /// <summary>Waits until every slot has come back. None can be borrowed after that.</summary>
     public async Task DrainAsync()
     {
-        for (var i = 0; i < slots.Length; i++) await Task.Run(() => free.Take());
+        for (var i = 0; i < slots.Length; i++)
+            await Task.Run(() => free.Take());
     }
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var slot in slots) await slot.DisposeAsync();
+        foreach (var slot in slots)
+            await slot.DisposeAsync();
         free.Dispose();
     }
 }

@@ -38,7 +38,8 @@ internal sealed class Breaker(int mostJobs, TimeSpan probeAfter, TimeProvider ti
         {
             failedJobs.Add(job);
             // What other slots had under way when it was suspended tells nothing new.
-            if (reason is not null || !(onTrial || failedJobs.Count >= mostJobs)) return;
+            if (reason is not null || !(onTrial || failedJobs.Count >= mostJobs))
+                return;
             reason = onTrial
                 ? $"A job failed although a fresh runner had just trained well: {why}"
                 : $"{failedJobs.Count} different jobs failed in a row, the last one: {why}";
@@ -51,7 +52,8 @@ internal sealed class Breaker(int mostJobs, TimeSpan probeAfter, TimeProvider ti
     {
         lock (gate)
         {
-            if (reason is null) ScheduleProbe();
+            if (reason is null)
+                ScheduleProbe();
             reason = $"No runner starts: {why}";
         }
     }
@@ -61,7 +63,8 @@ internal sealed class Breaker(int mostJobs, TimeSpan probeAfter, TimeProvider ti
     {
         lock (gate)
         {
-            if (reason is null || time.GetElapsedTime(scheduledAt) < untilProbe) return false;
+            if (reason is null || time.GetElapsedTime(scheduledAt) < untilProbe)
+                return false;
             ScheduleProbe();
             return true;
         }
@@ -69,8 +72,10 @@ internal sealed class Breaker(int mostJobs, TimeSpan probeAfter, TimeProvider ti
 
     public void ProbePassed()
     {
-        lock (gate) (reason, onTrial) = (null, true);
+        lock (gate)
+            (reason, onTrial) = (null, true);
     }
 
-    private void ScheduleProbe() => (scheduledAt, untilProbe) = (time.GetTimestamp(), probeAfter * Math.Pow(2, Math.Min(probes++, MostDoublings)));
+    private void ScheduleProbe() =>
+        (scheduledAt, untilProbe) = (time.GetTimestamp(), probeAfter * Math.Pow(2, Math.Min(probes++, MostDoublings)));
 }

@@ -28,12 +28,15 @@ internal sealed class LostWorkers(Guid watcher, TimeSpan lease)
         var lost = new List<(WorkerSighting, string)>();
         foreach (var sighting in sightings.Where(sighting => sighting != self))
         {
-            if (Lasts(absentSince, sighting, !sighting.Present) && sighting.HeartbeatAge > Watched) lost.Add((sighting, "its worker died"));
-            else if (Lasts(silentSince, sighting, sighting.HeartbeatAge > lease)) lost.Add((sighting, $"its worker was silent for longer than {lease.TotalSeconds:0} s"));
+            if (Lasts(absentSince, sighting, !sighting.Present) && sighting.HeartbeatAge > Watched)
+                lost.Add((sighting, "its worker died"));
+            else if (Lasts(silentSince, sighting, sighting.HeartbeatAge > lease))
+                lost.Add((sighting, $"its worker was silent for longer than {lease.TotalSeconds:0} s"));
         }
         var seen = sightings.Select(sighting => sighting.Worker).ToHashSet();
         foreach (var since in new[] { absentSince, silentSince })
-            foreach (var gone in since.Keys.Except(seen).ToList()) since.Remove(gone);
+        foreach (var gone in since.Keys.Except(seen).ToList())
+            since.Remove(gone);
         return lost;
     }
 

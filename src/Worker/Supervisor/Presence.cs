@@ -22,7 +22,8 @@ internal sealed class Presence(WorkerIdentity worker, JobQueue queue, JobNotifie
         TcpKeepAlive = true,
         TcpKeepAliveTime = 5,
         TcpKeepAliveInterval = 1,
-        Options = $"{new NpgsqlConnectionStringBuilder(options.ConnectionString).Options} -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3",
+        Options =
+            $"{new NpgsqlConnectionStringBuilder(options.ConnectionString).Options} -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3",
     }.ToString();
 
     /// <summary>Called with the id of a running job that its user wants stopped, and how.</summary>
@@ -39,9 +40,7 @@ internal sealed class Presence(WorkerIdentity worker, JobQueue queue, JobNotifie
             {
                 await HoldAsync(stopping);
             }
-            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-            {
-            }
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested) { }
             catch (NpgsqlException e)
             {
                 log.LogWarning("The presence connection broke, making a new one: {Reason}", e.Message);
@@ -55,7 +54,8 @@ internal sealed class Presence(WorkerIdentity worker, JobQueue queue, JobNotifie
         await using var connection = new NpgsqlConnection(connectionString);
         connection.Notification += (_, notice) => Hear(notice.Payload);
         await connection.OpenAsync(stopping);
-        await using (var listen = new NpgsqlCommand($"LISTEN {JobQueue.Channel}", connection)) await listen.ExecuteNonQueryAsync(stopping);
+        await using (var listen = new NpgsqlCommand($"LISTEN {JobQueue.Channel}", connection))
+            await listen.ExecuteNonQueryAsync(stopping);
         notifier.Notify(); // for what was submitted while nobody listened
 
         var (present, lost) = (false, new LostWorkers(worker.Id, options.Lease));
@@ -66,7 +66,8 @@ internal sealed class Presence(WorkerIdentity worker, JobQueue queue, JobNotifie
             var judged = lost.Judge(await JobQueue.WatchAsync(connection, worker.Id, stopping));
             try
             {
-                foreach (var (sighting, reason) in judged) await RescueAsync(sighting, reason, stopping);
+                foreach (var (sighting, reason) in judged)
+                    await RescueAsync(sighting, reason, stopping);
             }
             catch (NpgsqlException e)
             {
@@ -85,7 +86,8 @@ internal sealed class Presence(WorkerIdentity worker, JobQueue queue, JobNotifie
         {
             // In whole milliseconds, rounded up: Npgsql drops fractions, and takes a wait of 0 for one without end.
             var left = (int)Math.Ceiling((time - Stopwatch.GetElapsedTime(start)).TotalMilliseconds);
-            if (left <= 0) return;
+            if (left <= 0)
+                return;
             await connection.WaitAsync(left, stopping);
         }
     }
@@ -93,14 +95,17 @@ internal sealed class Presence(WorkerIdentity worker, JobQueue queue, JobNotifie
     private async Task RescueAsync(WorkerSighting sighting, string reason, CancellationToken stopping)
     {
         var rescued = await queue.RescueAsync(sighting, reason, stopping);
-        if (rescued.Count == 0) return;
+        if (rescued.Count == 0)
+            return;
         log.LogWarning("Took {Jobs} from worker {Worker}: {Reason}", string.Join(", ", rescued), sighting.Worker, reason);
         OnRescue();
     }
 
     private void Hear(string notice)
     {
-        if (notice == JobQueue.QueuedNotice) notifier.Notify();
-        else if (JobQueue.IsStopNotice(notice, out var job, out var request)) OnStop(job, request);
+        if (notice == JobQueue.QueuedNotice)
+            notifier.Notify();
+        else if (JobQueue.IsStopNotice(notice, out var job, out var request))
+            OnStop(job, request);
     }
 }

@@ -35,7 +35,8 @@ internal sealed class Reports
     {
         get
         {
-            lock (gate) return waiting.Epochs.Count < MostEpochs ? Task.CompletedTask : room.Task;
+            lock (gate)
+                return waiting.Epochs.Count < MostEpochs ? Task.CompletedTask : room.Task;
         }
     }
 
@@ -58,7 +59,8 @@ internal sealed class Reports
 
     private void Add(Func<Batch, Batch> change)
     {
-        lock (gate) waiting = change(waiting);
+        lock (gate)
+            waiting = change(waiting);
         changed.Release();
     }
 
@@ -84,7 +86,11 @@ internal sealed class Reports
             {
                 if (!await WriteAsync(batch))
                 {
-                    log.LogInformation("Job {JobId} attempt {Attempt} reported something, but it was no longer ours: nothing written", attempt.Job.Id, attempt.Job.Attempt);
+                    log.LogInformation(
+                        "Job {JobId} attempt {Attempt} reported something, but it was no longer ours: nothing written",
+                        attempt.Job.Id,
+                        attempt.Job.Attempt
+                    );
                     attempt.AskToStop(StopReason.Lost);
                     return null;
                 }
@@ -94,7 +100,8 @@ internal sealed class Reports
                 attempt.AskToStop(StopReason.ReportRefused);
                 return e.Message;
             }
-            if (batch.IsLast) return null;
+            if (batch.IsLast)
+                return null;
         }
     }
 
@@ -102,10 +109,14 @@ internal sealed class Reports
     private async Task<bool> WriteAsync(Batch batch)
     {
         var job = attempt.Job;
-        if (batch.TrainingStarted && !await retry.ExecuteAsync(async none => await queue.ReportTrainingStartedAsync(job, batch.Note, none))) return false;
-        if (batch is { Epochs.Count: 0, Checkpoint: null }) return true;
-        if (!await retry.ExecuteAsync(async none => await queue.ReportAsync(job, batch.Epochs, batch.Checkpoint, none))) return false;
-        if (batch is { Checkpoint: not null, IsLast: false }) await VacuumAsync();
+        if (batch.TrainingStarted && !await retry.ExecuteAsync(async none => await queue.ReportTrainingStartedAsync(job, batch.Note, none)))
+            return false;
+        if (batch is { Epochs.Count: 0, Checkpoint: null })
+            return true;
+        if (!await retry.ExecuteAsync(async none => await queue.ReportAsync(job, batch.Epochs, batch.Checkpoint, none)))
+            return false;
+        if (batch is { Checkpoint: not null, IsLast: false })
+            await VacuumAsync();
         return true;
     }
 

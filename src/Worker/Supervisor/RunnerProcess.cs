@@ -36,7 +36,11 @@ internal sealed class RunnerProcess : IAsyncDisposable
     /// <summary>The last lines it wrote on standard error about its job; null without any. Whole once it has ended.</summary>
     public string? ErrorOutput
     {
-        get { lock (lastErrors) return lastErrors.Count == 0 ? null : string.Join('\n', lastErrors); }
+        get
+        {
+            lock (lastErrors)
+                return lastErrors.Count == 0 ? null : string.Join('\n', lastErrors);
+        }
     }
 
     /// <summary>Starts a runner and waits until libtorch is loaded and warm.</summary>
@@ -57,18 +61,27 @@ internal sealed class RunnerProcess : IAsyncDisposable
             },
         };
         // Started as `dotnet Temper.Worker.dll` or as Temper.Worker itself.
-        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet") start.ArgumentList.Add(typeof(RunnerProcess).Assembly.Location);
-        foreach (var argument in new[] { "runner", $"--slot={slot}", $"--threads={options.ThreadsPerRunner}" }) start.ArgumentList.Add(argument);
+        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet")
+            start.ArgumentList.Add(typeof(RunnerProcess).Assembly.Location);
+        foreach (var argument in new[] { "runner", $"--slot={slot}", $"--threads={options.ThreadsPerRunner}" })
+            start.ArgumentList.Add(argument);
 
         // It has no business with the database.
-        foreach (var secret in start.Environment.Keys.Where(name => name.StartsWith("ConnectionStrings", StringComparison.OrdinalIgnoreCase)).ToArray()) start.Environment.Remove(secret);
+        foreach (
+            var secret in start
+                .Environment.Keys.Where(name => name.StartsWith("ConnectionStrings", StringComparison.OrdinalIgnoreCase))
+                .ToArray()
+        )
+            start.Environment.Remove(secret);
 
         var runner = new RunnerProcess(Process.Start(start)!);
         runner.process.ErrorDataReceived += (_, line) => runner.KeepError(line.Data, log);
         runner.process.BeginErrorReadLine();
         try
         {
-            runner.Ready = await runner.ReadAsync().WaitAsync(options.StartLimit, cancellationToken) as Ready ?? throw new RunnerFailedException("The runner did not say that it is ready.");
+            runner.Ready =
+                await runner.ReadAsync().WaitAsync(options.StartLimit, cancellationToken) as Ready
+                ?? throw new RunnerFailedException("The runner did not say that it is ready.");
             return runner;
         }
         catch (TimeoutException)
@@ -87,7 +100,9 @@ internal sealed class RunnerProcess : IAsyncDisposable
     public async Task SendAsync(RunnerCommand command)
     {
         // What it says from now on is about this command's job.
-        if (command is Train) lock (lastErrors) lastErrors.Clear();
+        if (command is Train)
+            lock (lastErrors)
+                lastErrors.Clear();
         NoteSign();
         try
         {
@@ -137,20 +152,25 @@ internal sealed class RunnerProcess : IAsyncDisposable
     private async Task<string> DescribeEndAsync()
     {
         await EndAsync(); // A process that closed its pipes but lingers is of no use either.
-        if (!process.HasExited) return "The runner closed its pipe and cannot be ended.";
-        return process.ExitCode > 128 ? $"The runner was ended by signal {process.ExitCode - 128}." : $"The runner exited with code {process.ExitCode}.";
+        if (!process.HasExited)
+            return "The runner closed its pipe and cannot be ended.";
+        return process.ExitCode > 128
+            ? $"The runner was ended by signal {process.ExitCode - 128}."
+            : $"The runner exited with code {process.ExitCode}.";
     }
 
     private void NoteSign() => Volatile.Write(ref lastSign, Stopwatch.GetTimestamp());
 
     private void KeepError(string? line, ILogger log)
     {
-        if (string.IsNullOrWhiteSpace(line)) return;
+        if (string.IsNullOrWhiteSpace(line))
+            return;
         log.LogInformation("Runner: {Line}", line);
         lock (lastErrors)
         {
             lastErrors.Enqueue(line);
-            if (lastErrors.Count > KeptErrorLines) lastErrors.Dequeue();
+            if (lastErrors.Count > KeptErrorLines)
+                lastErrors.Dequeue();
         }
     }
 }

@@ -19,7 +19,10 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
     public bool HasFailed { get; private set; }
 
     /// <summary>A runner started beforehand, to be used first.</summary>
-    public RunnerProcess? Runner { init => runner = value; }
+    public RunnerProcess? Runner
+    {
+        init => runner = value;
+    }
 
     /// <summary>Called when a job of a study has ended here.</summary>
     public Action<Guid> OnStudyJobEnded { private get; init; } = _ => { };
@@ -50,8 +53,10 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
         }
         catch (Exception e)
         {
-            if (e is NpgsqlException) log.LogWarning("Slot {Slot} cannot take work: {Reason}", number, e.Message);
-            else log.LogError(e, "Slot {Slot} failed", number);
+            if (e is NpgsqlException)
+                log.LogWarning("Slot {Slot} cannot take work: {Reason}", number, e.Message);
+            else
+                log.LogError(e, "Slot {Slot} failed", number);
         }
         HasFailed = true;
         return null;
@@ -61,11 +66,20 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
     {
         var job = attempt.Job;
         using var scope = log.BeginScope("Job {JobId} attempt {Attempt}", job.Id, job.Attempt);
-        log.LogInformation("Job {JobId} attempt {Attempt} started: {Dataset}, ε {Epsilon}, {Epochs} epochs", job.Id, job.Attempt, job.Spec.Dataset, job.Spec.Epsilon, job.Spec.Epochs);
+        log.LogInformation(
+            "Job {JobId} attempt {Attempt} started: {Dataset}, ε {Epsilon}, {Epochs} epochs",
+            job.Id,
+            job.Attempt,
+            job.Spec.Dataset,
+            job.Spec.Epsilon,
+            job.Spec.Epochs
+        );
         try
         {
             using var shutdown = stopping.Register(() => attempt.AskToStop(StopReason.ShuttingDown));
-            using var timeout = new CancellationTokenSource(job.Spec.TimeoutSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : Timeout.InfiniteTimeSpan);
+            using var timeout = new CancellationTokenSource(
+                job.Spec.TimeoutSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : Timeout.InfiniteTimeSpan
+            );
             using var timer = timeout.Token.Register(() => attempt.AskToStop(StopReason.TimedOut));
             return await RecordAsync(job, await TrainAsync(attempt));
         }
@@ -88,7 +102,13 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
         try
         {
             var ours = await retry.ExecuteAsync(async none => await queue.HandBackAsync(attempt.Job, reason, none));
-            log.LogInformation("Job {JobId} attempt {Attempt} handed back: {Reason}{Fenced}", attempt.Job.Id, attempt.Job.Attempt, reason, ours ? "" : ", but it was no longer ours: nothing written");
+            log.LogInformation(
+                "Job {JobId} attempt {Attempt} handed back: {Reason}{Fenced}",
+                attempt.Job.Id,
+                attempt.Job.Attempt,
+                reason,
+                ours ? "" : ", but it was no longer ours: nothing written"
+            );
         }
         finally
         {
@@ -99,7 +119,8 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
     /// <summary>A runner that starts has trained on blank images: the device and libtorch work.</summary>
     private async Task ProbeAsync(CancellationToken stopping)
     {
-        if (!breaker.TryBeginProbe()) return;
+        if (!breaker.TryBeginProbe())
+            return;
         await DropRunnerAsync();
         await HealthyRunnerAsync(stopping);
         breaker.ProbePassed();
@@ -113,18 +134,24 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
         var reports = new Reports(attempt, queue, log);
         var training = new TrainingRun(attempt, runner!, reports, options.HangLimit, log);
         var ending = await training.RunAsync(checkpoint);
-        if (!training.RunnerIsSound) await DropRunnerAsync();
+        if (!training.RunnerIsSound)
+            await DropRunnerAsync();
         Judge(job, ending, training.RunnerIsSound);
-        return await reports.CloseAsync() is { } refusal ? new TrainingOutcome.Failed($"The database refused a report: {refusal}", WorthRetrying: true) : ending;
+        return await reports.CloseAsync() is { } refusal
+            ? new TrainingOutcome.Failed($"The database refused a report: {refusal}", WorthRetrying: true)
+            : ending;
     }
 
     /// <summary>A runner that failed in good order, such as for want of a data set, tells nothing of the worker's health.</summary>
     private void Judge(ClaimedJob job, TrainingOutcome ending, bool runnerIsSound)
     {
-        if (ending is TrainingOutcome.Succeeded) breaker.JobSucceeded();
-        if (runnerIsSound || ending is not TrainingOutcome.Failed failed) return;
+        if (ending is TrainingOutcome.Succeeded)
+            breaker.JobSucceeded();
+        if (runnerIsSound || ending is not TrainingOutcome.Failed failed)
+            return;
         breaker.JobFailed(job.Id, failed.Reason);
-        if (breaker.SuspendedReason is { } reason) log.LogError("The worker takes no jobs for now: {Reason}", reason);
+        if (breaker.SuspendedReason is { } reason)
+            log.LogError("The worker takes no jobs for now: {Reason}", reason);
     }
 
     /// <returns>How it ended, for Hangfire.</returns>
@@ -133,12 +160,27 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
         var none = CancellationToken.None;
         var (what, write) = ending switch
         {
-            TrainingOutcome.Succeeded(var result, var model) => ("succeeded", (Func<Task<bool>>)(() => queue.SucceedAsync(job, result, model, none))),
-            TrainingOutcome.Failed(var reason, true, var output) => ($"failed: {reason}", () => queue.GiveBackAsync(job, reason, output, none)),
+            TrainingOutcome.Succeeded(var result, var model) => (
+                "succeeded",
+                (Func<Task<bool>>)(() => queue.SucceedAsync(job, result, model, none))
+            ),
+            TrainingOutcome.Failed(var reason, true, var output) => (
+                $"failed: {reason}",
+                () => queue.GiveBackAsync(job, reason, output, none)
+            ),
             TrainingOutcome.Failed(var reason, false, _) => ($"failed for good: {reason}", () => queue.FailAsync(job, reason, none)),
-            TrainingOutcome.Stopped(StopReason.TimedOut) => ("timed out", () => queue.FailAsync(job, $"ran longer than its timeoutSeconds of {job.Spec.TimeoutSeconds}", none)),
-            TrainingOutcome.Stopped(StopReason.Cancelled or StopReason.Paused) => ("stopped as was asked", () => queue.HandBackAsync(job, "the request to stop it was withdrawn", none)),
-            TrainingOutcome.Stopped(StopReason.ShuttingDown) => ("handed back", () => queue.HandBackAsync(job, "its worker shut down", none)),
+            TrainingOutcome.Stopped(StopReason.TimedOut) => (
+                "timed out",
+                () => queue.FailAsync(job, $"ran longer than its timeoutSeconds of {job.Spec.TimeoutSeconds}", none)
+            ),
+            TrainingOutcome.Stopped(StopReason.Cancelled or StopReason.Paused) => (
+                "stopped as was asked",
+                () => queue.HandBackAsync(job, "the request to stop it was withdrawn", none)
+            ),
+            TrainingOutcome.Stopped(StopReason.ShuttingDown) => (
+                "handed back",
+                () => queue.HandBackAsync(job, "its worker shut down", none)
+            ),
             _ => ("lost to a rescue", () => Task.FromResult(true)),
         };
         bool ours;
@@ -153,15 +195,27 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
             log.LogError("Job {JobId} attempt {Attempt}: {Reason}", job.Id, job.Attempt, refusal);
             ours = await GiveBackAsync(job, refusal);
         }
-        log.LogInformation("Job {JobId} attempt {Attempt} {What}{Fenced}", job.Id, job.Attempt, what, ours ? "" : ", but it was no longer ours: nothing written");
-        if (ours && job.Study is { } study) OnStudyJobEnded(study);
-        if (!ours) return new("lost", "It was taken away from this worker.");
-        if (refusal is not null) return new("failed", refusal);
+        log.LogInformation(
+            "Job {JobId} attempt {Attempt} {What}{Fenced}",
+            job.Id,
+            job.Attempt,
+            what,
+            ours ? "" : ", but it was no longer ours: nothing written"
+        );
+        if (ours && job.Study is { } study)
+            OnStudyJobEnded(study);
+        if (!ours)
+            return new("lost", "It was taken away from this worker.");
+        if (refusal is not null)
+            return new("failed", refusal);
         return ending switch
         {
             TrainingOutcome.Succeeded => AttemptResult.Succeeded,
             TrainingOutcome.Failed failed => new("failed", failed.Reason, failed.ErrorOutput),
-            TrainingOutcome.Stopped(StopReason.TimedOut) => new("failed", $"It ran longer than its timeoutSeconds of {job.Spec.TimeoutSeconds}."),
+            TrainingOutcome.Stopped(StopReason.TimedOut) => new(
+                "failed",
+                $"It ran longer than its timeoutSeconds of {job.Spec.TimeoutSeconds}."
+            ),
             TrainingOutcome.Stopped(StopReason.Cancelled) => new("cancelled"),
             TrainingOutcome.Stopped(StopReason.Paused) => new("paused"),
             TrainingOutcome.Stopped(StopReason.ShuttingDown) => new("handed_back", "its worker shut down"),
@@ -174,7 +228,8 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
 
     private async Task<RunnerProcess> HealthyRunnerAsync(CancellationToken cancellationToken)
     {
-        if (runner is { HasExited: true }) await DropRunnerAsync();
+        if (runner is { HasExited: true })
+            await DropRunnerAsync();
         try
         {
             return runner ??= await RunnerProcess.StartAsync(number, options, log, cancellationToken);
@@ -189,7 +244,8 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
 
     private async Task DropRunnerAsync()
     {
-        if (runner is not null) await runner.DisposeAsync();
+        if (runner is not null)
+            await runner.DisposeAsync();
         runner = null;
     }
 

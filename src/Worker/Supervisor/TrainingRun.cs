@@ -36,7 +36,8 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
             var message = CommandAsync(new(attempt.Job.Spec, checkpoint));
             while (!await StopIsAskedBeforeAsync(message))
             {
-                if (Handle(await message) is { } ending) return await SettleAsync(ending);
+                if (Handle(await message) is { } ending)
+                    return await SettleAsync(ending);
                 await Task.WhenAny(reports.Room, attempt.StopAsked);
                 message = runner.ReadAsync();
             }
@@ -46,7 +47,9 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
         {
             await runner.EndAsync();
             // Killed together with this worker, it did not fail by itself.
-            return attempt.StopAsked.IsCompletedSuccessfully ? new TrainingOutcome.Stopped(await attempt.StopAsked) : new TrainingOutcome.Failed(e.Message, WorthRetrying: true, runner.ErrorOutput);
+            return attempt.StopAsked.IsCompletedSuccessfully
+                ? new TrainingOutcome.Stopped(await attempt.StopAsked)
+                : new TrainingOutcome.Failed(e.Message, WorthRetrying: true, runner.ErrorOutput);
         }
     }
 
@@ -62,9 +65,12 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
         while (!message.IsCompleted && !attempt.StopAsked.IsCompleted)
         {
             var left = LongestSilence - runner.Silence;
-            if (left > TimeSpan.Zero) await FirstOfAsync(message, attempt.StopAsked, left);
+            if (left > TimeSpan.Zero)
+                await FirstOfAsync(message, attempt.StopAsked, left);
             else if (await FirstOfAsync(message, attempt.StopAsked, LastChance) && runner.Silence > LongestSilence)
-                throw new RunnerFailedException($"The runner hung: it gave no sign of life for {LongestSilence.TotalSeconds:0} s and was killed.");
+                throw new RunnerFailedException(
+                    $"The runner hung: it gave no sign of life for {LongestSilence.TotalSeconds:0} s and was killed."
+                );
         }
         return !message.IsCompleted;
     }
@@ -85,11 +91,21 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
         switch (message)
         {
             case TrainingStarted started:
-                log.LogInformation("Job {JobId} attempt {Attempt} trains, data loaded in {DataMs:F1} ms", attempt.Job.Id, attempt.Job.Attempt, started.DataSeconds * 1000);
+                log.LogInformation(
+                    "Job {JobId} attempt {Attempt} trains, data loaded in {DataMs:F1} ms",
+                    attempt.Job.Id,
+                    attempt.Job.Attempt,
+                    started.DataSeconds * 1000
+                );
                 reports.AddTrainingStarted(started.Note);
                 return null;
             case Loading loading:
-                log.LogInformation("Job {JobId} attempt {Attempt} waits for its data: {What}", attempt.Job.Id, attempt.Job.Attempt, loading.What);
+                log.LogInformation(
+                    "Job {JobId} attempt {Attempt} waits for its data: {What}",
+                    attempt.Job.Id,
+                    attempt.Job.Attempt,
+                    loading.What
+                );
                 return null;
             case Alive alive:
                 quiet = TimeSpan.FromSeconds(alive.QuietSeconds);
@@ -131,7 +147,8 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
             while (true)
             {
                 // A training that ended at this very moment has ended; unless the job is no longer ours to end.
-                if (Handle(await message.WaitAsync(grace.Token)) is { } ending) return reason == StopReason.Lost ? new TrainingOutcome.Stopped(reason) : await SettleAsync(ending);
+                if (Handle(await message.WaitAsync(grace.Token)) is { } ending)
+                    return reason == StopReason.Lost ? new TrainingOutcome.Stopped(reason) : await SettleAsync(ending);
                 message = runner.ReadAsync();
             }
         }
@@ -143,14 +160,16 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
     }
 
     /// <summary>As the runner told it last.</summary>
-    private TimeSpan StepTime() => attempt.Progress is { ImagesPerSecond: > 0 } progress
-        ? TimeSpan.FromSeconds(Math.Min(attempt.Job.Spec.BatchSize / progress.ImagesPerSecond, LongestStep.TotalSeconds))
-        : TimeSpan.Zero;
+    private TimeSpan StepTime() =>
+        attempt.Progress is { ImagesPerSecond: > 0 } progress
+            ? TimeSpan.FromSeconds(Math.Min(attempt.Job.Spec.BatchSize / progress.ImagesPerSecond, LongestStep.TotalSeconds))
+            : TimeSpan.Zero;
 
     /// <summary>A failure comes with what the runner wrote about it; a spoiled one is ended first, so that all of it is there.</summary>
     private async Task<TrainingOutcome> SettleAsync(TrainingOutcome ending)
     {
-        if (!RunnerIsSound) await runner.EndAsync();
+        if (!RunnerIsSound)
+            await runner.EndAsync();
         return ending is TrainingOutcome.Failed failed ? failed with { ErrorOutput = runner.ErrorOutput } : ending;
     }
 }

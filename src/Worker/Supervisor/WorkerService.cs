@@ -10,13 +10,15 @@ using Temper.Worker.Slots;
 namespace Temper.Worker.Supervisor;
 
 /// <summary>The worker: registers itself, runs Hangfire's server over its slots, and hands their jobs back when it is told to stop. It never loads libtorch.</summary>
-internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions options, ILoggerFactory loggers, ILogger<WorkerService> log) : BackgroundService
+internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions options, ILoggerFactory loggers, ILogger<WorkerService> log)
+    : BackgroundService
 {
     private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan RunnerRetryDelay = TimeSpan.FromSeconds(5);
 
-    private static readonly TimeSpan RecurringJobsInterval = TimeSpan.FromMinutes(5), HangfireGrace = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan RecurringJobsInterval = TimeSpan.FromMinutes(5),
+        HangfireGrace = TimeSpan.FromSeconds(2);
 
     private readonly JobQueue queue = new(database);
     private readonly JobNotifier notifier = new();
@@ -46,10 +48,22 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         var worker = WorkerIdentity.Create(first.Ready.HasCuda ? "cuda" : "cpu", options.Slots);
         JobStorage? storage = null;
         StudySettling? settling = null;
-        await using var slots = new SlotPool(Enumerable.Range(0, options.Slots)
-            .Select(i => new Slot(i, worker, queue, breaker, options, log) { Runner = i == 0 ? first : null, OnStudyJobEnded = study => settling!.JobEnded(study) }));
+        await using var slots = new SlotPool(
+            Enumerable
+                .Range(0, options.Slots)
+                .Select(i => new Slot(i, worker, queue, breaker, options, log)
+                {
+                    Runner = i == 0 ? first : null,
+                    OnStudyJobEnded = study => settling!.JobEnded(study),
+                })
+        );
         var claims = new ClaimingQueue(database, slots, notifier, log) { Storage = () => storage! };
-        storage = EngineStorage.Open(options.ConnectionString!, claims, EngineServer.Connections(options.Slots), EngineServer.CommandSeconds);
+        storage = EngineStorage.Open(
+            options.ConnectionString!,
+            claims,
+            EngineServer.Connections(options.Slots),
+            EngineServer.CommandSeconds
+        );
         settling = new(storage, log);
         var sweep = new AttemptSweep(queue, worker, log);
         var presence = new Presence(worker, queue, notifier, options, log)
@@ -58,15 +72,24 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
             OnStop = (id, request) =>
             {
                 foreach (var attempt in slots.Attempts)
-                    if (attempt.Job.Id == id) attempt.AskToStop(Reason(request));
+                    if (attempt.Job.Id == id)
+                        attempt.AskToStop(Reason(request));
             },
             OnRescue = sweep.Wake,
         };
 
         // Registered before the first claim, because jobs refer to the worker's row.
         await DatabaseRetry.Create(log).ExecuteAsync(async cancellation => await BeatAsync(worker, slots, cancellation), stopping);
-        log.LogInformation("Worker {Worker} is ready: slots {Slots}, device {Device}, {Threads} threads each, {Libraries}", worker.Name, options.Slots, worker.Device, options.ThreadsPerRunner, first.Ready.Libraries);
-        if (first.Ready.NoKernels is { } reason && !first.Ready.HasCuda) log.LogWarning("Training is several times slower than it could be, because {Reason}", reason);
+        log.LogInformation(
+            "Worker {Worker} is ready: slots {Slots}, device {Device}, {Threads} threads each, {Libraries}",
+            worker.Name,
+            options.Slots,
+            worker.Device,
+            options.ThreadsPerRunner,
+            first.Ready.Libraries
+        );
+        if (first.Ready.NoKernels is { } reason && !first.Ready.HasCuda)
+            log.LogWarning("Training is several times slower than it could be, because {Reason}", reason);
 
         // Heartbeats go on until the last slot has handed its job back, and presence until nothing is left to lose.
         using var slotsDone = new CancellationTokenSource();
@@ -75,7 +98,14 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         var heartbeats = OrEndAllAsync(HeartbeatAsync(worker, slots, slotsDone.Token), ending);
         var present = OrEndAllAsync(presence.RunAsync(left.Token), ending);
         EngineServer.Configure(loggers);
-        var server = EngineServer.Start(storage, worker, new TrainingJob(claims, queue, ending.Token), new Housekeeping(database, options.Retention, log), sweep, log);
+        var server = EngineServer.Start(
+            storage,
+            worker,
+            new TrainingJob(claims, queue, ending.Token),
+            new Housekeeping(database, options.Retention, log),
+            sweep,
+            log
+        );
         _ = AddRecurringJobsAsync(storage, ending.Token);
         await Task.WhenAny(Task.Delay(Timeout.Infinite, ending.Token));
         server.SendStop();
@@ -158,9 +188,7 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
                 await timer.WaitForNextTickAsync(stopping);
                 await BeatAsync(worker, slots, stopping);
             }
-            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-            {
-            }
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested) { }
             catch (NpgsqlException e)
             {
                 log.LogWarning("A heartbeat failed: {Reason}", e.Message);
@@ -171,13 +199,20 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
     private async Task BeatAsync(WorkerIdentity worker, SlotPool slots, CancellationToken stopping)
     {
         var attempts = slots.Attempts.ToArray();
-        var held = await queue.HeartbeatAsync(worker, [.. attempts.Select(a => new HeldJob(a.Job, a.Progress))], breaker.SuspendedReason, stopping,
-            () => slots.Attempts.Select(a => a.Job));
+        var held = await queue.HeartbeatAsync(
+            worker,
+            [.. attempts.Select(a => new HeldJob(a.Job, a.Progress))],
+            breaker.SuspendedReason,
+            stopping,
+            () => slots.Attempts.Select(a => a.Job)
+        );
         foreach (var attempt in attempts)
         {
             // An attempt that ended during this call is missing too; by then nobody waits for its stop.
-            if (!held.TryGetValue((attempt.Job.Id, attempt.Job.Attempt), out var request)) attempt.AskToStop(StopReason.Lost);
-            else if (request is not null) attempt.AskToStop(Reason(request.Value));
+            if (!held.TryGetValue((attempt.Job.Id, attempt.Job.Attempt), out var request))
+                attempt.AskToStop(StopReason.Lost);
+            else if (request is not null)
+                attempt.AskToStop(Reason(request.Value));
         }
     }
 

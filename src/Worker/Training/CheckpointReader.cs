@@ -10,7 +10,8 @@ internal sealed class CheckpointReader
     {
         reader = new(new MemoryStream(saved));
         Read(() => Standing = Checkpoint.ReadStanding(reader));
-        if (Standing is not { Epoch: >= 1, Steps: >= 0 }) throw Damaged(null);
+        if (Standing is not { Epoch: >= 1, Steps: >= 0 })
+            throw Damaged(null);
     }
 
     /// <summary>Where the training stood.</summary>
@@ -25,7 +26,8 @@ internal sealed class CheckpointReader
     public void Restore(FusedOptimizer optimizer)
     {
         Read(() => optimizer.Load(reader));
-        if (reader.BaseStream.Position != reader.BaseStream.Length) throw Damaged(null);
+        if (reader.BaseStream.Position != reader.BaseStream.Length)
+            throw Damaged(null);
     }
 
     /// <summary>What is wrong with the bytes shows in any of many exceptions of TorchSharp's reader.</summary>
@@ -41,5 +43,6 @@ internal sealed class CheckpointReader
         }
     }
 
-    private static InvalidDataException Damaged(Exception? cause) => new($"The checkpoint is damaged or of another model{(cause is null ? "" : $": {cause.Message}")}.", cause);
+    private static InvalidDataException Damaged(Exception? cause) =>
+        new($"The checkpoint is damaged or of another model{(cause is null ? "" : $": {cause.Message}")}.", cause);
 }

@@ -3,7 +3,8 @@ namespace Temper.Worker.Training;
 /// <summary>Sums over the images that an epoch has trained on. On a GPU they stay there, because reading one makes the host wait for the step.</summary>
 internal sealed class EpochSums : IDisposable
 {
-    private readonly Tensor? lossOnDevice, hitsOnDevice; // null on the CPU
+    private readonly Tensor? lossOnDevice,
+        hitsOnDevice; // null on the CPU
     private double loss;
     private long hits;
 
@@ -11,7 +12,8 @@ internal sealed class EpochSums : IDisposable
     public EpochSums(Checkpoint from, Device device)
     {
         (loss, hits) = (from.LossSum, from.HitSum);
-        if (device.type == DeviceType.CPU) return;
+        if (device.type == DeviceType.CPU)
+            return;
         lossOnDevice = torch.tensor([loss], [1]).to(device).DetachFromDisposeScope();
         hitsOnDevice = torch.tensor([hits], [1]).to(device).DetachFromDisposeScope();
     }

@@ -10,7 +10,14 @@ internal static class Evaluator
     /// <summary>Runs the model without a graph over the images at <paramref name="indices"/>.</summary>
     /// <param name="afterBatch">Called after each batch.</param>
     /// <returns>Logits, N×K row-major.</returns>
-    public static float[] Logits(Module<Tensor, Tensor> model, ResidentImages images, long[] indices, int classes, Action afterBatch, CancellationToken stop)
+    public static float[] Logits(
+        Module<Tensor, Tensor> model,
+        ResidentImages images,
+        long[] indices,
+        int classes,
+        Action afterBatch,
+        CancellationToken stop
+    )
     {
         var logits = new float[indices.Length * classes];
         using var noGraph = no_grad();

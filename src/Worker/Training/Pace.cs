@@ -33,9 +33,11 @@ internal sealed class Pace(int batchSize)
     {
         var now = Stopwatch.GetTimestamp();
         var piece = Stopwatch.GetElapsedTime(lastPiece, now);
-        if (piece > longest) longest = piece;
+        if (piece > longest)
+            longest = piece;
         lastPiece = now;
-        if (lastReport is { } last && Stopwatch.GetElapsedTime(last, now) < ReportInterval) return false;
+        if (lastReport is { } last && Stopwatch.GetElapsedTime(last, now) < ReportInterval)
+            return false;
         (lastReport, QuietSeconds, longest) = (now, Margin * longest.TotalSeconds * batchesInAnEvaluationsBatch, TimeSpan.Zero);
         return true;
     }

@@ -16,7 +16,12 @@ internal sealed class ResidentImages : IDisposable
     {
         using var scope = NewDisposeScope();
         var card = dataset.Card;
-        pixels_NHWC = torch.tensor(images.Pixels, [images.Count, card.Channels, card.Height, card.Width]).to(device).permute(0, 2, 3, 1).contiguous().DetachFromDisposeScope();
+        pixels_NHWC = torch
+            .tensor(images.Pixels, [images.Count, card.Channels, card.Height, card.Width])
+            .to(device)
+            .permute(0, 2, 3, 1)
+            .contiguous()
+            .DetachFromDisposeScope();
         Labels = torch.tensor(labels, [labels.Length]).to(device).DetachFromDisposeScope();
         this.normalization = normalization;
     }
@@ -28,8 +33,7 @@ internal sealed class ResidentImages : IDisposable
     public double Black => -normalization.Mean / normalization.Deviation;
 
     /// <returns>The images at these indices, N×C×H×W: float32, normalized, channels last.</returns>
-    public Tensor Batch(Tensor indices_N) =>
-        Fused.GatherImages(pixels_NHWC, indices_N, normalization.Mean, normalization.Deviation);
+    public Tensor Batch(Tensor indices_N) => Fused.GatherImages(pixels_NHWC, indices_N, normalization.Mean, normalization.Deviation);
 
     public void Dispose()
     {
@@ -44,13 +48,15 @@ internal readonly record struct Normalization(double Mean, double Deviation)
     /// <summary>Summed in integers, so it is exact and the same everywhere.</summary>
     public static Normalization Of(LabelledImages images)
     {
-        long sum = 0, squares = 0;
+        long sum = 0,
+            squares = 0;
         foreach (var pixel in images.Pixels)
         {
             sum += pixel;
             squares += pixel * pixel;
         }
-        double n = images.Pixels.Length, mean = sum / n;
+        double n = images.Pixels.Length,
+            mean = sum / n;
         // A set of constant images has no spread to divide by.
         return new(mean, Math.Max(Math.Sqrt(squares / n - mean * mean), 1e-6));
     }

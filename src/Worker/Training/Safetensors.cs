@@ -18,7 +18,12 @@ internal static class Safetensors
         {
             var start = data.Length;
             data.Write(MemoryMarshal.AsBytes<float>(values));
-            header[name] = new { dtype = "F32", shape, data_offsets = new[] { start, data.Length } };
+            header[name] = new
+            {
+                dtype = "F32",
+                shape,
+                data_offsets = new[] { start, data.Length },
+            };
         }
         // Padded with spaces, so that the numbers start at a multiple of 8.
         var json = JsonSerializer.SerializeToUtf8Bytes(header);
@@ -35,7 +40,8 @@ internal static class Safetensors
     public static string Sha256(Module model)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var (_, _, values) in Numbers(model)) hash.AppendData(MemoryMarshal.AsBytes<float>(values));
+        foreach (var (_, _, values) in Numbers(model))
+            hash.AppendData(MemoryMarshal.AsBytes<float>(values));
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 

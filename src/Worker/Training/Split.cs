@@ -6,7 +6,9 @@ namespace Temper.Worker.Training;
 /// <summary>Which images train and which validate, and in what order they are trained on: all decided by the spec's seed.</summary>
 internal sealed class Split
 {
-    private const ulong SplitStream = 1, NoiseStream = 2, FirstEpochStream = 1000;
+    private const ulong SplitStream = 1,
+        NoiseStream = 2,
+        FirstEpochStream = 1000;
 
     private readonly long seed;
 
@@ -21,7 +23,8 @@ internal sealed class Split
     public static Split Of(JobSpec spec, int images)
     {
         var indices = new long[images];
-        for (var i = 0; i < images; i++) indices[i] = i;
+        for (var i = 0; i < images; i++)
+            indices[i] = i;
         new SplitMix64(spec.Seed, SplitStream).Shuffle<long>(indices);
         // At least one image on each side, also of the smallest set.
         var validation = Math.Clamp((int)Math.Round(images * spec.ValidationFraction), 1, images - 1);

@@ -34,9 +34,23 @@ internal sealed class TrainingLoop
     private long lastCheckpoint = Stopwatch.GetTimestamp();
     private readonly Pace pace;
 
-    private TrainingLoop(JobSpec spec, Dataset dataset, Device device, TimeSpan checkpointInterval, Action<RunnerMessage> report, CancellationToken stop)
+    private TrainingLoop(
+        JobSpec spec,
+        Dataset dataset,
+        Device device,
+        TimeSpan checkpointInterval,
+        Action<RunnerMessage> report,
+        CancellationToken stop
+    )
     {
-        (this.spec, this.dataset, this.device, this.checkpointInterval, this.report, this.stop) = (spec, dataset, device, checkpointInterval, report, stop);
+        (this.spec, this.dataset, this.device, this.checkpointInterval, this.report, this.stop) = (
+            spec,
+            dataset,
+            device,
+            checkpointInterval,
+            report,
+            stop
+        );
         epsilon = spec.LabelSmoothing().EpsilonUniform;
         labels = Widen(dataset.Train.Labels);
         split = Split.Of(spec, labels.Length);
@@ -51,8 +65,14 @@ internal sealed class TrainingLoop
     /// <exception cref="OperationCanceledException">Stopped.</exception>
     /// <exception cref="TrainingDivergedException">The loss is no longer finite.</exception>
     public static Finished Run(
-        JobSpec spec, Dataset dataset, Device device, byte[]? saved, TimeSpan checkpointInterval, Action<RunnerMessage> report, CancellationToken stop) =>
-        new TrainingLoop(spec, dataset, device, checkpointInterval, report, stop).Run(saved);
+        JobSpec spec,
+        Dataset dataset,
+        Device device,
+        byte[]? saved,
+        TimeSpan checkpointInterval,
+        Action<RunnerMessage> report,
+        CancellationToken stop
+    ) => new TrainingLoop(spec, dataset, device, checkpointInterval, report, stop).Run(saved);
 
     private Finished Run(byte[]? saved)
     {
@@ -71,7 +91,12 @@ internal sealed class TrainingLoop
         int[] validationLabels = [.. split.Validation.Select(i => (int)labels[i])];
         LabelledLogits? validation = null;
         var standing = restored?.Standing ?? Checkpoint.Start;
-        report(new TrainingStarted(loading.Elapsed.TotalSeconds, saved is null || restored is not null ? null : "It began anew, because another build of Temper made its checkpoint."));
+        report(
+            new TrainingStarted(
+                loading.Elapsed.TotalSeconds,
+                saved is null || restored is not null ? null : "It began anew, because another build of Temper made its checkpoint."
+            )
+        );
         try
         {
             while (standing.Epoch <= spec.Epochs)
@@ -90,8 +115,17 @@ internal sealed class TrainingLoop
                 var evaluation = Evaluation.Of(validation);
                 double count = split.Training.Length;
                 var metrics = new EpochMetrics(
-                    epoch, standing.LossSum / count, standing.HitSum / count, evaluation.Loss, evaluation.Accuracy, evaluation.Ece, evaluation.SignedGap,
-                    rate, clock.Elapsed.TotalSeconds, Math.Max(0, count - (double)stepsBefore * spec.BatchSize) / trainSeconds);
+                    epoch,
+                    standing.LossSum / count,
+                    standing.HitSum / count,
+                    evaluation.Loss,
+                    evaluation.Accuracy,
+                    evaluation.Ece,
+                    evaluation.SignedGap,
+                    rate,
+                    clock.Elapsed.TotalSeconds,
+                    Math.Max(0, count - (double)stepsBefore * spec.BatchSize) / trainSeconds
+                );
                 standing = new(epoch + 1, 0, 0, 0);
                 report(new EpochDone(metrics, CheckpointDue(LeastCheckpointGap) ? Save(standing, model, optimizer) : null));
             }
@@ -121,8 +155,10 @@ internal sealed class TrainingLoop
         pace.Begin();
         for (var step = from.Steps + 1; step <= steps; step++)
         {
-            if (stop.IsCancellationRequested) return StandingAfter(step - 1);
-            if (CheckpointDue(checkpointInterval)) report(new Checkpointed(Save(StandingAfter(step - 1), model, optimizer)));
+            if (stop.IsCancellationRequested)
+                return StandingAfter(step - 1);
+            if (CheckpointDue(checkpointInterval))
+                report(new Checkpointed(Save(StandingAfter(step - 1), model, optimizer)));
             using var stepScope = NewDisposeScope();
             var start = (step - 1) * spec.BatchSize;
             var size = Math.Min(spec.BatchSize, count - start);
@@ -134,12 +170,14 @@ internal sealed class TrainingLoop
             var logits_NK = model.call(images_NCHW);
             var loss = Fused.CrossEntropy(logits_NK, labels_N, epsilon);
             Gradients.Compute(loss);
-            if (spec.GradientClip is { } largestNorm) optimizer.ClipGradients(largestNorm);
+            if (spec.GradientClip is { } largestNorm)
+                optimizer.ClipGradients(largestNorm);
             optimizer.Step();
 
             sums.Add(loss, logits_NK, labels_N);
 
-            if (!pace.ReportIsDue()) continue;
+            if (!pace.ReportIsDue())
+                continue;
             RequireFinite(sums.Loss, epoch); // not after each step: on a GPU the host would wait for it
             report(new Progressed(ProgressAt(from, step, steps, Stopwatch.GetElapsedTime(epochStart).TotalSeconds), pace.QuietSeconds));
         }
@@ -152,10 +190,18 @@ internal sealed class TrainingLoop
     private float[] Logits(Module<Tensor, Tensor> model, ResidentImages images, long[] indices)
     {
         pace.Begin();
-        return Evaluator.Logits(model, images, indices, dataset.Card.Classes, () =>
-        {
-            if (pace.ReportIsDue()) report(new Alive(pace.QuietSeconds));
-        }, stop);
+        return Evaluator.Logits(
+            model,
+            images,
+            indices,
+            dataset.Card.Classes,
+            () =>
+            {
+                if (pace.ReportIsDue())
+                    report(new Alive(pace.QuietSeconds));
+            },
+            stop
+        );
     }
 
     /// <exception cref="TrainingDivergedException">There is something in it that is not finite: nothing could go on from there.</exception>
@@ -163,7 +209,8 @@ internal sealed class TrainingLoop
     {
         report(new Alive(Pace.UnmeasuredSeconds));
         RequireFinite(standing.LossSum, standing.Epoch);
-        if (!IsFinite(model)) throw new TrainingDivergedException(standing.Epoch);
+        if (!IsFinite(model))
+            throw new TrainingDivergedException(standing.Epoch);
         return standing.Save(model, optimizer);
     }
 
@@ -175,13 +222,15 @@ internal sealed class TrainingLoop
 
     private static void RequireFinite(double loss, int epoch)
     {
-        if (!double.IsFinite(loss)) throw new TrainingDivergedException(epoch);
+        if (!double.IsFinite(loss))
+            throw new TrainingDivergedException(epoch);
     }
 
     /// <returns>Whether a checkpoint is to be made now; then the next one is that much later.</returns>
     private bool CheckpointDue(TimeSpan interval)
     {
-        if (Stopwatch.GetElapsedTime(lastCheckpoint) < interval) return false;
+        if (Stopwatch.GetElapsedTime(lastCheckpoint) < interval)
+            return false;
         lastCheckpoint = Stopwatch.GetTimestamp();
         return true;
     }
@@ -206,39 +255,63 @@ internal sealed class TrainingLoop
         var evaluation = Evaluation.Of(test);
         var stored = StoredLogits.Of(validation, test, TrueProbabilities(test));
         var result = new JobResult(
-            evaluation.Accuracy, evaluation.Loss, evaluation.Ece, evaluation.SignedGap, spec.Epochs,
-            device.ToString(), torch.get_num_threads(), Libtorch.Description, Safetensors.Sha256(model),
+            evaluation.Accuracy,
+            evaluation.Loss,
+            evaluation.Ece,
+            evaluation.SignedGap,
+            spec.Epochs,
+            device.ToString(),
+            torch.get_num_threads(),
+            Libtorch.Description,
+            Safetensors.Sha256(model),
             [.. dataset.Notes, .. NotesOn(evaluation, stored, validation, test)],
-            dataset.Sha256, Build.Id);
-        return new(result, new(Safetensors.Write(model, Metadata(normalization)), stored, validation.Count < 2 ? null : Scores.Of(validation, test)));
+            dataset.Sha256,
+            Build.Id
+        );
+        return new(
+            result,
+            new(Safetensors.Write(model, Metadata(normalization)), stored, validation.Count < 2 ? null : Scores.Of(validation, test))
+        );
     }
 
     private static IEnumerable<string> NotesOn(Evaluation evaluation, StoredLogits? stored, LabelledLogits validation, LabelledLogits test)
     {
         if (stored is null)
             yield return $"Logits were not kept: {validation.Count} + {test.Count} images of {test.Classes} classes exceed {StoredLogits.LargestBytes >> 20} MiB.";
-        if (Divergence.NoteOn(evaluation.Accuracy, evaluation.Loss, test.Classes) is { } note) yield return note;
+        if (Divergence.NoteOn(evaluation.Accuracy, evaluation.Loss, test.Classes) is { } note)
+            yield return note;
     }
 
     /// <summary>Of the class predicted for each test image, where the data set knows how its labels were drawn.</summary>
     private double[]? TrueProbabilities(LabelledLogits test) =>
-        dataset.Test.Blends is not { } blends ? null : [.. Predictions.Of(test).Predicted.Select((predicted, i) => blends[i].ProbabilityOf(predicted))];
+        dataset.Test.Blends is not { } blends
+            ? null
+            : [.. Predictions.Of(test).Predicted.Select((predicted, i) => blends[i].ProbabilityOf(predicted))];
 
     /// <summary>What somebody needs to feed images to the weights elsewhere.</summary>
-    private Dictionary<string, string> Metadata(Normalization normalization) => new()
-    {
-        ["model"] = spec.Model.ToString().ToLowerInvariant(),
-        ["dataset"] = dataset.Card.Name,
-        ["input"] = $"N×{dataset.Card.Channels}×{dataset.Card.Height}×{dataset.Card.Width} float32: (pixel from 0 to 255 - mean) / deviation",
-        ["mean"] = normalization.Mean.ToString("R", CultureInfo.InvariantCulture),
-        ["deviation"] = normalization.Deviation.ToString("R", CultureInfo.InvariantCulture),
-    };
+    private Dictionary<string, string> Metadata(Normalization normalization) =>
+        new()
+        {
+            ["model"] = spec.Model.ToString().ToLowerInvariant(),
+            ["dataset"] = dataset.Card.Name,
+            ["input"] =
+                $"N×{dataset.Card.Channels}×{dataset.Card.Height}×{dataset.Card.Width} float32: (pixel from 0 to 255 - mean) / deviation",
+            ["mean"] = normalization.Mean.ToString("R", CultureInfo.InvariantCulture),
+            ["deviation"] = normalization.Deviation.ToString("R", CultureInfo.InvariantCulture),
+        };
 
-    private FusedOptimizer CreateOptimizer(Module model) => spec.Optimizer switch
-    {
-        OptimizerName.Sgd => new FusedSgd(model.parameters(), spec.LearningRate, momentum: 0.9, weightDecay: spec.WeightDecay, nesterov: true),
-        _ => new FusedAdam(model.parameters(), spec.LearningRate, weightDecay: spec.WeightDecay),
-    };
+    private FusedOptimizer CreateOptimizer(Module model) =>
+        spec.Optimizer switch
+        {
+            OptimizerName.Sgd => new FusedSgd(
+                model.parameters(),
+                spec.LearningRate,
+                momentum: 0.9,
+                weightDecay: spec.WeightDecay,
+                nesterov: true
+            ),
+            _ => new FusedAdam(model.parameters(), spec.LearningRate, weightDecay: spec.WeightDecay),
+        };
 
     private static long[] Widen(byte[] labels) => Array.ConvertAll(labels, label => (long)label);
 }

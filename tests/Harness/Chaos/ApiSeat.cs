@@ -4,7 +4,8 @@ namespace Temper.Harness.Chaos;
 public sealed class ApiSeat : IAsyncDisposable
 {
     /// <summary>A port below those that outgoing connections are given, so that it is free at each start.</summary>
-    private const int FirstPort = 12000, Ports = 8000;
+    private const int FirstPort = 12000,
+        Ports = 8000;
 
     /// <summary>Connections that were made to the process before it died may fail a moment later.</summary>
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(2);
@@ -48,9 +49,14 @@ public sealed class ApiSeat : IAsyncDisposable
     public async Task LookAfterAsync()
     {
         var running = api;
-        if (!running.HasExited || WasDown(DateTime.UtcNow - Margin, DateTime.UtcNow)) return;
-        violations.Add(Rule.ProcessEndedByItself, $"The API {running.Id} ended with {running.ExitCode}; its last words:\n{WorkerSeat.LastLines(running.Output)}");
-        lock (gate) untilUp.Add(down.Open());
+        if (!running.HasExited || WasDown(DateTime.UtcNow - Margin, DateTime.UtcNow))
+            return;
+        violations.Add(
+            Rule.ProcessEndedByItself,
+            $"The API {running.Id} ended with {running.ExitCode}; its last words:\n{WorkerSeat.LastLines(running.Output)}"
+        );
+        lock (gate)
+            untilUp.Add(down.Open());
         await ReplaceAsync(running);
     }
 
@@ -62,10 +68,15 @@ public sealed class ApiSeat : IAsyncDisposable
 
     public async Task UpAsync(TimeSpan limit)
     {
-        await Eventually.TrueAsync(async () => !api.HasExited && await api.AnswersAsync("/health/ready"), limit, "The API did not come up.");
+        await Eventually.TrueAsync(
+            async () => !api.HasExited && await api.AnswersAsync("/health/ready"),
+            limit,
+            "The API did not come up."
+        );
         lock (gate)
         {
-            foreach (var span in untilUp) span.Dispose();
+            foreach (var span in untilUp)
+                span.Dispose();
             untilUp.Clear();
         }
     }
@@ -81,7 +92,8 @@ public sealed class ApiSeat : IAsyncDisposable
     {
         lock (gate)
         {
-            if (api != old) return; // another kill was faster
+            if (api != old)
+                return; // another kill was faster
             api = Start();
         }
         await RetireAsync(old);
@@ -98,7 +110,14 @@ public sealed class ApiSeat : IAsyncDisposable
 
     private static int FreePort()
     {
-        var taken = System.Net.NetworkInformation.IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners().Select(listener => listener.Port).ToHashSet();
-        return Enumerable.Range(0, Ports).Select(i => FirstPort + (Environment.ProcessId * 7 + i) % Ports).First(port => !taken.Contains(port));
+        var taken = System
+            .Net.NetworkInformation.IPGlobalProperties.GetIPGlobalProperties()
+            .GetActiveTcpListeners()
+            .Select(listener => listener.Port)
+            .ToHashSet();
+        return Enumerable
+            .Range(0, Ports)
+            .Select(i => FirstPort + (Environment.ProcessId * 7 + i) % Ports)
+            .First(port => !taken.Contains(port));
     }
 }

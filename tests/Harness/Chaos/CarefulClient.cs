@@ -7,7 +7,9 @@ namespace Temper.Harness.Chaos;
 /// <summary>A user's script as the documentation asks for it: every submission has a key and is sent again until it is answered.</summary>
 public sealed class CarefulClient(Uri api, Violations violations)
 {
-    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(20), RetryDelay = TimeSpan.FromMilliseconds(500), LongestEffort = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(20),
+        RetryDelay = TimeSpan.FromMilliseconds(500),
+        LongestEffort = TimeSpan.FromMinutes(3);
 
     private readonly HttpClient http = new() { BaseAddress = api, Timeout = LongestWait };
 
@@ -16,12 +18,15 @@ public sealed class CarefulClient(Uri api, Violations violations)
     /// <returns>Null when it was refused, which is a violation.</returns>
     public async Task<Guid?> SubmitAsync(JsonObject spec, string key)
     {
-        var (status, body) = await SendAsync(() => new(HttpMethod.Post, "/jobs")
-        {
-            Content = new StringContent(spec.ToJsonString(), Encoding.UTF8, "application/json"),
-            Headers = { { "Idempotency-Key", key } },
-        });
-        if (status == HttpStatusCode.Accepted) return JsonNode.Parse(body)!["id"]!.GetValue<Guid>();
+        var (status, body) = await SendAsync(() =>
+            new(HttpMethod.Post, "/jobs")
+            {
+                Content = new StringContent(spec.ToJsonString(), Encoding.UTF8, "application/json"),
+                Headers = { { "Idempotency-Key", key } },
+            }
+        );
+        if (status == HttpStatusCode.Accepted)
+            return JsonNode.Parse(body)!["id"]!.GetValue<Guid>();
         violations.Add(Rule.SubmissionRefused, $"{key}: {(int)status} {body}");
         return null;
     }
@@ -29,7 +34,9 @@ public sealed class CarefulClient(Uri api, Violations violations)
     public async Task<JsonNode> GetAsync(string path)
     {
         var (status, body) = await SendAsync(() => new(HttpMethod.Get, path));
-        return status == HttpStatusCode.OK ? JsonNode.Parse(body)! : throw new InvalidOperationException($"GET {path}: {(int)status} {body}");
+        return status == HttpStatusCode.OK
+            ? JsonNode.Parse(body)!
+            : throw new InvalidOperationException($"GET {path}: {(int)status} {body}");
     }
 
     /// <summary>Sends it again on what passes: a broken connection, no answer, 429 and 503.</summary>
@@ -42,11 +49,14 @@ public sealed class CarefulClient(Uri api, Violations violations)
             {
                 using var response = await http.SendAsync(request());
                 var body = await response.Content.ReadAsStringAsync();
-                if (response.StatusCode is not (HttpStatusCode.ServiceUnavailable or HttpStatusCode.TooManyRequests)) return (response.StatusCode, body);
-                if (DateTime.UtcNow - start > LongestEffort) return (response.StatusCode, body);
+                if (response.StatusCode is not (HttpStatusCode.ServiceUnavailable or HttpStatusCode.TooManyRequests))
+                    return (response.StatusCode, body);
+                if (DateTime.UtcNow - start > LongestEffort)
+                    return (response.StatusCode, body);
                 wait = response.Headers.RetryAfter?.Delta ?? RetryDelay;
             }
-            catch (Exception e) when (e is HttpRequestException or TaskCanceledException or IOException && DateTime.UtcNow - start < LongestEffort)
+            catch (Exception e)
+                when (e is HttpRequestException or TaskCanceledException or IOException && DateTime.UtcNow - start < LongestEffort)
             {
                 // The API is being started again, or the database is slow to answer.
             }

@@ -8,7 +8,8 @@ public sealed class ChaosDatabase : IAsyncDisposable
 {
     private const string Name = "chaos";
 
-    private static readonly TimeSpan LongestOutage = TimeSpan.FromSeconds(60), RetryDelay = TimeSpan.FromMilliseconds(300);
+    private static readonly TimeSpan LongestOutage = TimeSpan.FromSeconds(60),
+        RetryDelay = TimeSpan.FromMilliseconds(300);
 
     private readonly NpgsqlDataSource database;
 
@@ -23,23 +24,32 @@ public sealed class ChaosDatabase : IAsyncDisposable
         AskAsync(async command => (long)(await command.ExecuteScalarAsync())!, sql, parameters);
 
     /// <summary>Every row as a text, its columns beside each other.</summary>
-    public Task<IReadOnlyList<string>> RowsAsync(string sql, params object[] parameters) => AskAsync(async command =>
-    {
-        var rows = new List<string>();
-        await using var reader = await command.ExecuteReaderAsync();
-        while (await reader.ReadAsync()) rows.Add(string.Join(' ', Enumerable.Range(0, reader.FieldCount).Select(i => reader.GetValue(i).ToString())));
-        return (IReadOnlyList<string>)rows;
-    }, sql, parameters);
+    public Task<IReadOnlyList<string>> RowsAsync(string sql, params object[] parameters) =>
+        AskAsync(
+            async command =>
+            {
+                var rows = new List<string>();
+                await using var reader = await command.ExecuteReaderAsync();
+                while (await reader.ReadAsync())
+                    rows.Add(string.Join(' ', Enumerable.Range(0, reader.FieldCount).Select(i => reader.GetValue(i).ToString())));
+                return (IReadOnlyList<string>)rows;
+            },
+            sql,
+            parameters
+        );
 
     /// <summary>Process ids of the workers that hold a job of the chaos; empty when the database does not answer now.</summary>
     public async Task<IReadOnlySet<int>> TrainingProcessesAsync()
     {
         try
         {
-            await using var command = database.CreateCommand("SELECT name FROM workers JOIN jobs ON worker_id = workers.id WHERE idempotency_key LIKE 'chaos-%'");
+            await using var command = database.CreateCommand(
+                "SELECT name FROM workers JOIN jobs ON worker_id = workers.id WHERE idempotency_key LIKE 'chaos-%'"
+            );
             await using var reader = await command.ExecuteReaderAsync();
             var processes = new HashSet<int>();
-            while (await reader.ReadAsync()) processes.Add(int.Parse(reader.GetString(0).Split(':')[^1]));
+            while (await reader.ReadAsync())
+                processes.Add(int.Parse(reader.GetString(0).Split(':')[^1]));
             return processes;
         }
         catch (NpgsqlException)
@@ -52,7 +62,10 @@ public sealed class ChaosDatabase : IAsyncDisposable
     /// <returns>How many.</returns>
     public async Task<int> TerminateBackendsAsync(int target)
     {
-        var pids = await RowsAsync("SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name <> $1 AND backend_type = 'client backend' ORDER BY pid", Name);
+        var pids = await RowsAsync(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name <> $1 AND backend_type = 'client backend' ORDER BY pid",
+            Name
+        );
         int[] chosen = [.. Enumerable.Range(target, Math.Min(3, pids.Count)).Select(i => int.Parse(pids[i % pids.Count]))];
         return (int)await CountAsync("SELECT count(*) FROM unnest($1) AS pid WHERE pg_terminate_backend(pid)", chosen);
     }
@@ -68,9 +81,7 @@ public sealed class ChaosDatabase : IAsyncDisposable
             await take.ExecuteNonQueryAsync();
             await Task.Delay(time);
         }
-        catch (NpgsqlException)
-        {
-        }
+        catch (NpgsqlException) { }
     }
 
     public ValueTask DisposeAsync() => database.DisposeAsync();
@@ -84,10 +95,14 @@ public sealed class ChaosDatabase : IAsyncDisposable
             try
             {
                 await using var command = database.CreateCommand(sql);
-                foreach (var parameter in parameters) command.Parameters.AddWithValue(parameter);
+                foreach (var parameter in parameters)
+                    command.Parameters.AddWithValue(parameter);
                 return await ask(command);
             }
-            catch (NpgsqlException e) when ((e.IsTransient || e.SqlState?.StartsWith("57", StringComparison.Ordinal) == true) && Stopwatch.GetElapsedTime(start) < LongestOutage)
+            catch (NpgsqlException e)
+                when ((e.IsTransient || e.SqlState?.StartsWith("57", StringComparison.Ordinal) == true)
+                    && Stopwatch.GetElapsedTime(start) < LongestOutage
+                )
             {
                 await Task.Delay(RetryDelay);
             }

@@ -18,7 +18,8 @@ public sealed class ChaosLog : IDisposable
 
     public void Write(string line)
     {
-        lock (file) file.WriteLine($"{DateTime.Now:HH:mm:ss.fff} {clock.Elapsed.TotalSeconds,8:F2} s  {line}");
+        lock (file)
+            file.WriteLine($"{DateTime.Now:HH:mm:ss.fff} {clock.Elapsed.TotalSeconds, 8:F2} s  {line}");
     }
 
     public void Keep(string name, string text) => File.WriteAllText(Path.Combine(Folder, name), text);

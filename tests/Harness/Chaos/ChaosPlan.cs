@@ -9,7 +9,8 @@ namespace Temper.Harness.Chaos;
 /// </summary>
 public sealed class ChaosPlan
 {
-    private const ulong FaultStream = 0xFA, JobStream = 0x10B0000;
+    private const ulong FaultStream = 0xFA,
+        JobStream = 0x10B0000;
 
     /// <summary>Beyond the lease of 5 s and the 3 s that it is watched, with time for another worker to take the job up again.</summary>
     private const double BeyondLeaseSeconds = 12;
@@ -17,11 +18,20 @@ public sealed class ChaosPlan
     /// <summary>How often each kind is in a deck. Faults are dealt from shuffled decks, so that a short run meets every kind as well.</summary>
     private static readonly (FaultKind Kind, int Cards)[] Deck =
     [
-        (FaultKind.WorkerKilled, 2), (FaultKind.RunnerKilled, 2), (FaultKind.ApiKilled, 2),
-        (FaultKind.WorkerStalled, 4), (FaultKind.WorkerStalledBeyondLease, 2), (FaultKind.RunnerStalled, 3),
-        (FaultKind.WorkerToldToStop, 2), (FaultKind.DatabaseRestarted, 2), (FaultKind.DatabaseCrashed, 2),
-        (FaultKind.WorkerCutOff, 4), (FaultKind.BackendsTerminated, 3), (FaultKind.ApiCutOff, 2),
-        (FaultKind.HangfireLocked, 2), (FaultKind.OperatorMeddles, 2),
+        (FaultKind.WorkerKilled, 2),
+        (FaultKind.RunnerKilled, 2),
+        (FaultKind.ApiKilled, 2),
+        (FaultKind.WorkerStalled, 4),
+        (FaultKind.WorkerStalledBeyondLease, 2),
+        (FaultKind.RunnerStalled, 3),
+        (FaultKind.WorkerToldToStop, 2),
+        (FaultKind.DatabaseRestarted, 2),
+        (FaultKind.DatabaseCrashed, 2),
+        (FaultKind.WorkerCutOff, 4),
+        (FaultKind.BackendsTerminated, 3),
+        (FaultKind.ApiCutOff, 2),
+        (FaultKind.HangfireLocked, 2),
+        (FaultKind.OperatorMeddles, 2),
     ];
 
     private static readonly double[] Epsilons = [0, 0.05, 0.1, 0.2];
@@ -43,20 +53,21 @@ public sealed class ChaosPlan
     /// <summary>Which of the specs the n-th job has.</summary>
     public int SpecOf(int job) => new SplitMix64(options.Seed, JobStream + (ulong)job).NextInt32(Specs.Count);
 
-    private static JsonObject Spec(int i) => new()
-    {
-        ["dataset"] = "mnist",
-        ["epsilon"] = Epsilons[i % Epsilons.Length],
-        ["epochs"] = 4,
-        ["batchSize"] = 32,
-        ["seed"] = i,
-        // Momentum and noise are part of what an attempt that goes on must find again.
-        ["optimizer"] = i % 2 == 0 ? "adam" : "sgd",
-        ["labelNoise"] = i % 3 == 0 ? 0.1 : 0,
-        ["device"] = "cpu",
-        ["maxAttempts"] = 20,
-        ["tags"] = new JsonArray("chaos"),
-    };
+    private static JsonObject Spec(int i) =>
+        new()
+        {
+            ["dataset"] = "mnist",
+            ["epsilon"] = Epsilons[i % Epsilons.Length],
+            ["epochs"] = 4,
+            ["batchSize"] = 32,
+            ["seed"] = i,
+            // Momentum and noise are part of what an attempt that goes on must find again.
+            ["optimizer"] = i % 2 == 0 ? "adam" : "sgd",
+            ["labelNoise"] = i % 3 == 0 ? 0.1 : 0,
+            ["device"] = "cpu",
+            ["maxAttempts"] = 20,
+            ["tags"] = new JsonArray("chaos"),
+        };
 
     private IEnumerable<Fault> Deal()
     {
@@ -77,13 +88,16 @@ public sealed class ChaosPlan
         }
     }
 
-    private static TimeSpan Lasts(FaultKind kind, SplitMix64 random) => TimeSpan.FromSeconds(kind switch
-    {
-        FaultKind.WorkerStalled => random.NextDouble(0.5, 2.5),
-        FaultKind.WorkerStalledBeyondLease => random.NextDouble(BeyondLeaseSeconds, BeyondLeaseSeconds + 3),
-        FaultKind.RunnerStalled => random.NextDouble(1, 2),
-        FaultKind.WorkerCutOff or FaultKind.ApiCutOff => random.NextDouble(0.1, 4),
-        FaultKind.HangfireLocked => random.NextDouble(0.5, 6),
-        _ => 0,
-    });
+    private static TimeSpan Lasts(FaultKind kind, SplitMix64 random) =>
+        TimeSpan.FromSeconds(
+            kind switch
+            {
+                FaultKind.WorkerStalled => random.NextDouble(0.5, 2.5),
+                FaultKind.WorkerStalledBeyondLease => random.NextDouble(BeyondLeaseSeconds, BeyondLeaseSeconds + 3),
+                FaultKind.RunnerStalled => random.NextDouble(1, 2),
+                FaultKind.WorkerCutOff or FaultKind.ApiCutOff => random.NextDouble(0.1, 4),
+                FaultKind.HangfireLocked => random.NextDouble(0.5, 6),
+                _ => 0,
+            }
+        );
 }

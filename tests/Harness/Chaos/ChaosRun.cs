@@ -68,7 +68,11 @@ public static class ChaosRun
     private static async Task<bool> DrainAsync(ChaosStage stage, TimeSpan limit, CancellationToken stop)
     {
         for (var clock = Stopwatch.StartNew(); clock.Elapsed < limit; await Task.Delay(LookInterval, stop))
-            if (await stage.Database.CountAsync("SELECT count(*) FROM jobs WHERE finished_at IS NULL AND idempotency_key LIKE 'chaos-%'") == 0) return true;
+            if (
+                await stage.Database.CountAsync("SELECT count(*) FROM jobs WHERE finished_at IS NULL AND idempotency_key LIKE 'chaos-%'")
+                == 0
+            )
+                return true;
         return false;
     }
 }

@@ -43,8 +43,13 @@ public sealed class ChaosStage : IAsyncDisposable
 
     public async Task FillSeatsAsync(int count)
     {
-        while (seats.Count < count) seats.Add(new(seats.Count, postgres.ConnectionString, home, WorkerSettings, log, violations));
-        await Eventually.TrueAsync(() => Task.FromResult(seats.All(seat => seat.Worker.IsReady)), TimeSpan.FromSeconds(120), "A worker did not become ready.");
+        while (seats.Count < count)
+            seats.Add(new(seats.Count, postgres.ConnectionString, home, WorkerSettings, log, violations));
+        await Eventually.TrueAsync(
+            () => Task.FromResult(seats.All(seat => seat.Worker.IsReady)),
+            TimeSpan.FromSeconds(120),
+            "A worker did not become ready."
+        );
     }
 
     /// <returns>False: there was nothing that it could hit.</returns>
@@ -68,7 +73,8 @@ public sealed class ChaosStage : IAsyncDisposable
                 await Api.KillAsync();
                 return true;
             case FaultKind.ApiCutOff:
-                using (Api.DatabaseAway.Open()) await CutAsync(Api.Proxy, fault.Lasts);
+                using (Api.DatabaseAway.Open())
+                    await CutAsync(Api.Proxy, fault.Lasts);
                 return true;
             case FaultKind.DatabaseRestarted:
                 await OnServerAsync(postgres.RestartAsync);
@@ -77,7 +83,8 @@ public sealed class ChaosStage : IAsyncDisposable
                 await OnServerAsync(postgres.CrashAsync);
                 return true;
             case FaultKind.BackendsTerminated:
-                using (Api.DatabaseAway.Open()) return await Database.TerminateBackendsAsync(fault.Target) > 0;
+                using (Api.DatabaseAway.Open())
+                    return await Database.TerminateBackendsAsync(fault.Target) > 0;
             case FaultKind.HangfireLocked:
                 await Database.LockHangfireAsync(fault.Lasts);
                 return true;
@@ -94,7 +101,8 @@ public sealed class ChaosStage : IAsyncDisposable
     public async Task LookAfterAsync()
     {
         await Api.LookAfterAsync();
-        foreach (var seat in seats) await seat.LookAfterAsync();
+        foreach (var seat in seats)
+            await seat.LookAfterAsync();
     }
 
     /// <summary>Ends the workers: only then all that they logged can be counted.</summary>
@@ -103,29 +111,41 @@ public sealed class ChaosStage : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await CloseSeatsAsync();
-        if (Api is not null) await Api.DisposeAsync();
-        if (Database is not null) await Database.DisposeAsync();
-        if (postgres is not null) await postgres.DisposeAsync();
+        if (Api is not null)
+            await Api.DisposeAsync();
+        if (Database is not null)
+            await Database.DisposeAsync();
+        if (postgres is not null)
+            await postgres.DisposeAsync();
         Directory.Delete(home, recursive: true);
     }
 
     private string DataFolder => Path.Combine(home, "data-sets");
 
-    private Dictionary<string, string?> WorkerSettings => new()
-    {
-        ["TEMPER_DATA"] = DataFolder,
-        ["Worker__Slots"] = "1",
-        ["Worker__Threads"] = "1",
-        ["Worker__LeaseSeconds"] = "5",
-        ["Worker__CheckpointSeconds"] = "1",
-    };
+    private Dictionary<string, string?> WorkerSettings =>
+        new()
+        {
+            ["TEMPER_DATA"] = DataFolder,
+            ["Worker__Slots"] = "1",
+            ["Worker__Threads"] = "1",
+            ["Worker__LeaseSeconds"] = "5",
+            ["Worker__CheckpointSeconds"] = "1",
+        };
 
     private async Task<bool> OnSeatAsync(Fault fault, Func<WorkerSeat, bool> fits, Func<WorkerSeat, Task> bringAbout)
     {
         var inTurn = Enumerable.Range(fault.Target, seats.Count).Select(i => seats[i % seats.Count]).ToArray();
         // An idle worker has little to lose, one that still starts even less.
         var training = await Database.TrainingProcessesAsync();
-        if (inTurn.Where(fits).OrderByDescending(seat => training.Contains(seat.Worker.Id)).ThenByDescending(seat => seat.IsReady).FirstOrDefault() is not { } seat) return false;
+        if (
+            inTurn
+                .Where(fits)
+                .OrderByDescending(seat => training.Contains(seat.Worker.Id))
+                .ThenByDescending(seat => seat.IsReady)
+                .FirstOrDefault()
+            is not { } seat
+        )
+            return false;
         await bringAbout(seat);
         return true;
     }
@@ -135,7 +155,8 @@ public sealed class ChaosStage : IAsyncDisposable
         await databaseGate.WaitAsync();
         try
         {
-            using (Api.DatabaseAway.Open()) await act();
+            using (Api.DatabaseAway.Open())
+                await act();
         }
         finally
         {
@@ -143,13 +164,15 @@ public sealed class ChaosStage : IAsyncDisposable
         }
     }
 
-    private static Task Signal(int? process, string signal) => process is { } id ? TemperProcess.SignalAsync(id, signal) : Task.CompletedTask;
+    private static Task Signal(int? process, string signal) =>
+        process is { } id ? TemperProcess.SignalAsync(id, signal) : Task.CompletedTask;
 
     private static async Task StallRunnerAsync(int? runner, TimeSpan time)
     {
         await Signal(runner, "STOP");
         await Task.Delay(time);
-        if (Directory.Exists($"/proc/{runner}")) await Signal(runner, "CONT");
+        if (Directory.Exists($"/proc/{runner}"))
+            await Signal(runner, "CONT");
     }
 
     private static async Task CutAsync(TcpProxy proxy, TimeSpan time)

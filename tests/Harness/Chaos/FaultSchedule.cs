@@ -23,7 +23,8 @@ public sealed class FaultSchedule(ChaosPlan plan, ChaosStage stage, ChaosLog log
             {
                 await Task.Delay(fault.At - last, stop);
                 last = fault.At;
-                while (!stage.MostWorkersAreReady) await Task.Delay(LookInterval, stop);
+                while (!stage.MostWorkersAreReady)
+                    await Task.Delay(LookInterval, stop);
                 Came = (under.Count == 0 ? DateTimeOffset.UtcNow : Came.First, DateTimeOffset.UtcNow);
                 under.Add(BringAboutAsync(fault));
             }
@@ -37,8 +38,10 @@ public sealed class FaultSchedule(ChaosPlan plan, ChaosStage stage, ChaosLog log
     private async Task BringAboutAsync(Fault fault)
     {
         log.Write($"fault {fault}");
-        if (await stage.BringAboutAsync(fault)) return;
-        lock (missed) missed.Add(fault);
+        if (await stage.BringAboutAsync(fault))
+            return;
+        lock (missed)
+            missed.Add(fault);
         log.Write($"fault {fault.Number} had nothing to hit");
     }
 }

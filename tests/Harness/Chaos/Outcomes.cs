@@ -17,14 +17,23 @@ public sealed class Outcomes
     {
         var ids = new List<Guid>();
         for (var spec = 0; spec < plan.Specs.Count; spec++)
-            ids.Add(await client.SubmitAsync(plan.Specs[spec], $"undisturbed-{spec}") ?? throw new InvalidOperationException("A spec was refused."));
-        await Eventually.TrueAsync(async () =>
-        {
-            await Task.Delay(TimeSpan.FromMilliseconds(200)); // a look takes a little from the training
-            return await database.CountAsync("SELECT count(*) FROM jobs WHERE finished_at IS NULL") == 0;
-        }, TimeSpan.FromSeconds(20 * ids.Count));
-        var seconds = await database.RowsAsync("SELECT extract(epoch FROM finished_at - claimed_at)::text FROM jobs WHERE state = 'succeeded' AND attempt = 1");
-        if (seconds.Count != ids.Count) throw new InvalidOperationException("An undisturbed job did not succeed at once.");
+            ids.Add(
+                await client.SubmitAsync(plan.Specs[spec], $"undisturbed-{spec}")
+                    ?? throw new InvalidOperationException("A spec was refused.")
+            );
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(200)); // a look takes a little from the training
+                return await database.CountAsync("SELECT count(*) FROM jobs WHERE finished_at IS NULL") == 0;
+            },
+            TimeSpan.FromSeconds(20 * ids.Count)
+        );
+        var seconds = await database.RowsAsync(
+            "SELECT extract(epoch FROM finished_at - claimed_at)::text FROM jobs WHERE state = 'succeeded' AND attempt = 1"
+        );
+        if (seconds.Count != ids.Count)
+            throw new InvalidOperationException("An undisturbed job did not succeed at once.");
         return new([.. await Task.WhenAll(ids.Select(id => OfAsync(id, client)))])
         {
             Seconds = [.. seconds.Select(text => double.Parse(text, System.Globalization.CultureInfo.InvariantCulture))],
@@ -35,7 +44,9 @@ public sealed class Outcomes
     public async Task<string?> DifferenceAsync(Guid id, int spec, CarefulClient client)
     {
         var outcome = await OfAsync(id, client);
-        return JsonNode.DeepEquals(outcome, undisturbed[spec]) ? null : $"spec {spec}\n  undisturbed {undisturbed[spec].ToJsonString()}\n  in chaos    {outcome.ToJsonString()}";
+        return JsonNode.DeepEquals(outcome, undisturbed[spec])
+            ? null
+            : $"spec {spec}\n  undisturbed {undisturbed[spec].ToJsonString()}\n  in chaos    {outcome.ToJsonString()}";
     }
 
     /// <summary>The result and the metrics of every epoch, without what tells of time.</summary>
@@ -43,7 +54,12 @@ public sealed class Outcomes
     {
         var metrics = (await client.GetAsync($"/jobs/{id}/metrics"))["items"]!.AsArray();
         foreach (var epoch in metrics)
-            foreach (var field in new[] { "seconds", "imagesPerSecond" }) epoch!.AsObject().Remove(field);
-        return new JsonObject { ["result"] = (await client.GetAsync($"/jobs/{id}"))["result"]?.DeepClone(), ["metrics"] = metrics.DeepClone() };
+        foreach (var field in new[] { "seconds", "imagesPerSecond" })
+            epoch!.AsObject().Remove(field);
+        return new JsonObject
+        {
+            ["result"] = (await client.GetAsync($"/jobs/{id}"))["result"]?.DeepClone(),
+            ["metrics"] = metrics.DeepClone(),
+        };
     }
 }

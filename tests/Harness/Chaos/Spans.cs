@@ -11,14 +11,16 @@ public sealed class Spans(TimeSpan margin)
     public IDisposable Open()
     {
         var span = new Span();
-        lock (gate) spans.Add(span);
+        lock (gate)
+            spans.Add(span);
         return span;
     }
 
     /// <summary>Whether one of them covers some moment of that time.</summary>
     public bool Touch(DateTime from, DateTime until)
     {
-        lock (gate) return spans.Any(span => from < Later(span.Until) && until > span.From - margin);
+        lock (gate)
+            return spans.Any(span => from < Later(span.Until) && until > span.From - margin);
     }
 
     private DateTime Later(DateTime until) => until == DateTime.MaxValue ? until : until + margin;

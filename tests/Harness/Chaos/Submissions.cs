@@ -15,8 +15,10 @@ public sealed class Submissions(ChaosPlan plan, ChaosDatabase database, CarefulC
     {
         while (acknowledged.Count < atLeast || !faults.IsCompleted)
         {
-            if (await database.CountAsync("SELECT count(*) FROM jobs WHERE state = 'queued' AND idempotency_key LIKE 'chaos-%'") < waiting) await SubmitOneAsync();
-            else await Task.Delay(TimeSpan.FromMilliseconds(300), stop);
+            if (await database.CountAsync("SELECT count(*) FROM jobs WHERE state = 'queued' AND idempotency_key LIKE 'chaos-%'") < waiting)
+                await SubmitOneAsync();
+            else
+                await Task.Delay(TimeSpan.FromMilliseconds(300), stop);
         }
     }
 
@@ -37,14 +39,21 @@ public sealed class Submissions(ChaosPlan plan, ChaosDatabase database, CarefulC
     public async Task CheckAsync(Outcomes outcomes)
     {
         var rows = await database.CountAsync("SELECT count(*) FROM jobs WHERE idempotency_key LIKE 'chaos-%'");
-        if (rows > acknowledged.Count) violations.Add(Rule.JobDoubled, $"{acknowledged.Count} were submitted, {rows} are there");
+        if (rows > acknowledged.Count)
+            violations.Add(Rule.JobDoubled, $"{acknowledged.Count} were submitted, {rows} are there");
         for (var number = 0; number < acknowledged.Count; number++)
         {
             var id = acknowledged[number];
             var found = await database.RowsAsync("SELECT state FROM jobs WHERE id = $1 AND idempotency_key = $2", id, $"chaos-{number}");
-            if (found.Count == 0) violations.Add(Rule.AcknowledgedJobMissing, $"{id}, chaos-{number}");
-            else if (found[0] != "succeeded") violations.Add(Rule.JobNotSucceeded, $"{id} is {found[0]}: {string.Join(" → ", await database.RowsAsync("SELECT state, attempt, reason, at FROM chaos_states WHERE job = $1 ORDER BY at", id))}");
-            else if (await outcomes.DifferenceAsync(id, plan.SpecOf(number), client) is { } difference) violations.Add(Rule.ResultOrMetricsDiffer, $"{id}, {difference}");
+            if (found.Count == 0)
+                violations.Add(Rule.AcknowledgedJobMissing, $"{id}, chaos-{number}");
+            else if (found[0] != "succeeded")
+                violations.Add(
+                    Rule.JobNotSucceeded,
+                    $"{id} is {found[0]}: {string.Join(" → ", await database.RowsAsync("SELECT state, attempt, reason, at FROM chaos_states WHERE job = $1 ORDER BY at", id))}"
+                );
+            else if (await outcomes.DifferenceAsync(id, plan.SpecOf(number), client) is { } difference)
+                violations.Add(Rule.ResultOrMetricsDiffer, $"{id}, {difference}");
         }
     }
 }

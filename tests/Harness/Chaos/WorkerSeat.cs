@@ -16,7 +16,14 @@ public sealed partial class WorkerSeat : IAsyncDisposable
     private readonly HashSet<WorkerProcess> doomed = [];
     private bool closed;
 
-    public WorkerSeat(int number, string connectionString, string home, IReadOnlyDictionary<string, string?> environment, ChaosLog log, Violations violations)
+    public WorkerSeat(
+        int number,
+        string connectionString,
+        string home,
+        IReadOnlyDictionary<string, string?> environment,
+        ChaosLog log,
+        Violations violations
+    )
     {
         (this.number, this.home, this.environment, this.log, this.violations) = (number, home, environment, log, violations);
         Proxy = new(connectionString);
@@ -31,13 +38,20 @@ public sealed partial class WorkerSeat : IAsyncDisposable
 
     public bool IsEnding
     {
-        get { lock (gate) return doomed.Contains(Worker) || Worker.HasExited; }
+        get
+        {
+            lock (gate)
+                return doomed.Contains(Worker) || Worker.HasExited;
+        }
     }
 
     public bool IsReady => !IsEnding && Worker.IsReady;
 
     /// <summary>Its runner's process id; null when it has none now.</summary>
-    public int? Runner => IsEnding ? null : Worker.Runners() is [var runner, ..] ? runner : null;
+    public int? Runner =>
+        IsEnding ? null
+        : Worker.Runners() is [var runner, ..] ? runner
+        : null;
 
     /// <summary>Reports that workers of this seat did not write because their job was no longer theirs.</summary>
     public int StaleWritesRefused { get; private set; }
@@ -74,7 +88,8 @@ public sealed partial class WorkerSeat : IAsyncDisposable
         IsStalled = true;
         await worker.SignalAsync("STOP");
         await Task.Delay(time);
-        if (!worker.HasExited) await worker.SignalAsync("CONT");
+        if (!worker.HasExited)
+            await worker.SignalAsync("CONT");
         IsStalled = false;
     }
 
@@ -83,8 +98,12 @@ public sealed partial class WorkerSeat : IAsyncDisposable
     {
         var worker = Worker;
         lock (gate)
-            if (!worker.HasExited || doomed.Contains(worker)) return;
-        violations.Add(Rule.ProcessEndedByItself, $"Worker {worker.Id} ended with {worker.ExitCode}; its last words:\n{LastLines(worker.Output)}");
+            if (!worker.HasExited || doomed.Contains(worker))
+                return;
+        violations.Add(
+            Rule.ProcessEndedByItself,
+            $"Worker {worker.Id} ended with {worker.ExitCode}; its last words:\n{LastLines(worker.Output)}"
+        );
         await ReplaceAsync(worker);
     }
 
@@ -92,7 +111,8 @@ public sealed partial class WorkerSeat : IAsyncDisposable
     {
         lock (gate)
         {
-            if (closed) return;
+            if (closed)
+                return;
             closed = true;
         }
         Proxy.Mend();
@@ -100,7 +120,8 @@ public sealed partial class WorkerSeat : IAsyncDisposable
         Proxy.Dispose();
     }
 
-    internal static string LastLines(string output) => string.Join('\n', output.TrimEnd().Split('\n').TakeLast(25).Select(line => line.Length <= 500 ? line : line[..500] + "…"));
+    internal static string LastLines(string output) =>
+        string.Join('\n', output.TrimEnd().Split('\n').TakeLast(25).Select(line => line.Length <= 500 ? line : line[..500] + "…"));
 
     /// <summary>Marks the worker as ended by us.</summary>
     private WorkerProcess Doom()
@@ -116,7 +137,8 @@ public sealed partial class WorkerSeat : IAsyncDisposable
     {
         lock (gate)
         {
-            if (Worker != worker) return; // another fault was faster
+            if (Worker != worker)
+                return; // another fault was faster
             Worker = Start();
         }
         await RetireAsync(worker);

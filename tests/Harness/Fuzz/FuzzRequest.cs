@@ -6,19 +6,34 @@ namespace Temper.Harness.Fuzz;
 /// <summary>A request as it is sent; its text is enough to send it again.</summary>
 /// <param name="Target">Path and query as they go over the wire.</param>
 /// <param name="Small">It is a valid submission of a job that trains for a moment.</param>
-public sealed record FuzzRequest(Operation Operation, string Method, string Target, IReadOnlyList<(string Name, string Value)> Headers, byte[]? Body, bool Chunked, bool Small = false)
+public sealed record FuzzRequest(
+    Operation Operation,
+    string Method,
+    string Target,
+    IReadOnlyList<(string Name, string Value)> Headers,
+    byte[]? Body,
+    bool Chunked,
+    bool Small = false
+)
 {
     public HttpRequestMessage Message(Uri api)
     {
         // As it is: Uri would tidy up what is to be sent untidy.
-        var uri = new Uri($"http://{api.Authority}{Target}", new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
+        var uri = new Uri(
+            $"http://{api.Authority}{Target}",
+            new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }
+        );
         var message = new HttpRequestMessage(new(Method), uri);
-        if (Body is not null) message.Content = new ByteArrayContent(Body);
-        if (Chunked) message.Headers.TransferEncodingChunked = true;
+        if (Body is not null)
+            message.Content = new ByteArrayContent(Body);
+        if (Chunked)
+            message.Headers.TransferEncodingChunked = true;
         foreach (var (name, value) in Headers)
         {
-            if (name.StartsWith("Content-", StringComparison.OrdinalIgnoreCase)) message.Content?.Headers.TryAddWithoutValidation(name, value);
-            else message.Headers.TryAddWithoutValidation(name, value);
+            if (name.StartsWith("Content-", StringComparison.OrdinalIgnoreCase))
+                message.Content?.Headers.TryAddWithoutValidation(name, value);
+            else
+                message.Headers.TryAddWithoutValidation(name, value);
         }
         return message;
     }
@@ -26,11 +41,15 @@ public sealed record FuzzRequest(Operation Operation, string Method, string Targ
     public override string ToString()
     {
         var text = new StringBuilder($"{Method} {Target}");
-        foreach (var (name, value) in Headers) text.Append($"\n  {name}: {value}");
-        if (Chunked) text.Append("\n  Transfer-Encoding: chunked");
-        if (Body is null) return text.ToString();
+        foreach (var (name, value) in Headers)
+            text.Append($"\n  {name}: {value}");
+        if (Chunked)
+            text.Append("\n  Transfer-Encoding: chunked");
+        if (Body is null)
+            return text.ToString();
         text.Append($"\n  body, {Body.Length} bytes, base64: {Convert.ToBase64String(Body)}");
-        if (Body.Length <= 2000) text.Append($"\n  as text: {Encoding.UTF8.GetString(Body)}");
+        if (Body.Length <= 2000)
+            text.Append($"\n  as text: {Encoding.UTF8.GetString(Body)}");
         return text.ToString();
     }
 }

@@ -4,18 +4,31 @@ namespace Temper.Harness.Fuzz;
 
 /// <summary>One operation of the API's OpenAPI document.</summary>
 /// <param name="Path">With its parameters in braces.</param>
-public sealed record Operation(string Method, string Path, IReadOnlyList<string> QueryParameters, IReadOnlyList<string> Headers, bool TakesBody)
+public sealed record Operation(
+    string Method,
+    string Path,
+    IReadOnlyList<string> QueryParameters,
+    IReadOnlyList<string> Headers,
+    bool TakesBody
+)
 {
     /// <summary>Every operation, and so every route that is added later.</summary>
     public static IReadOnlyList<Operation> All(JsonNode document) =>
-    [
-        .. document["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject()
-            .Where(operation => operation.Value is JsonObject body && body.ContainsKey("responses"))
-            .Select(operation => new Operation(
-                operation.Key.ToUpperInvariant(), path.Key,
-                Names(path.Value!, operation.Value!, "query"), Names(path.Value!, operation.Value!, "header"),
-                operation.Value!["requestBody"] is not null))),
-    ];
+        [
+            .. document["paths"]!
+                .AsObject()
+                .SelectMany(path =>
+                    path.Value!.AsObject()
+                        .Where(operation => operation.Value is JsonObject body && body.ContainsKey("responses"))
+                        .Select(operation => new Operation(
+                            operation.Key.ToUpperInvariant(),
+                            path.Key,
+                            Names(path.Value!, operation.Value!, "query"),
+                            Names(path.Value!, operation.Value!, "header"),
+                            operation.Value!["requestBody"] is not null
+                        ))
+                ),
+        ];
 
     /// <summary>Whether it can change only the job that its path names, or make a new one: all else a fuzzer must leave alone beside others' jobs.</summary>
     public bool TouchesOnlyItsOwn => Method is "GET" or "HEAD" || Path.Contains("{id}") || (Method, Path) == ("POST", "/jobs");
@@ -23,8 +36,11 @@ public sealed record Operation(string Method, string Path, IReadOnlyList<string>
     public override string ToString() => $"{Method} {Path}";
 
     private static string[] Names(JsonNode path, JsonNode operation, string place) =>
-    [
-        .. new[] { path["parameters"], operation["parameters"] }.OfType<JsonArray>().SelectMany(list => list)
-            .Where(parameter => parameter!["in"]?.GetValue<string>() == place).Select(parameter => parameter!["name"]!.GetValue<string>()),
-    ];
+        [
+            .. new[] { path["parameters"], operation["parameters"] }
+                .OfType<JsonArray>()
+                .SelectMany(list => list)
+                .Where(parameter => parameter!["in"]?.GetValue<string>() == place)
+                .Select(parameter => parameter!["name"]!.GetValue<string>()),
+        ];
 }

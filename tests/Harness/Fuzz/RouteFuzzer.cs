@@ -15,7 +15,9 @@ public sealed class RouteFuzzer : IAsyncDisposable
 {
     private const ulong Stream = 0xF022;
 
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50), PauseWhileDown = TimeSpan.FromMilliseconds(500), LongestAnswer = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50),
+        PauseWhileDown = TimeSpan.FromMilliseconds(500),
+        LongestAnswer = TimeSpan.FromSeconds(60);
 
     private readonly ApiSeat api;
     private readonly Violations violations;
@@ -23,8 +25,14 @@ public sealed class RouteFuzzer : IAsyncDisposable
     private readonly IReadOnlyList<Operation> left;
     private readonly List<Guid> ids = [];
     private readonly ConcurrentDictionary<(string Operation, int Status), int> answers = new();
-    private readonly HttpClient http = new(new SocketsHttpHandler { RequestHeaderEncodingSelector = (_, _) => Encoding.Latin1, AllowAutoRedirect = false }) { Timeout = LongestAnswer };
-    private int broken, unsendable;
+    private readonly HttpClient http = new(
+        new SocketsHttpHandler { RequestHeaderEncodingSelector = (_, _) => Encoding.Latin1, AllowAutoRedirect = false }
+    )
+    {
+        Timeout = LongestAnswer,
+    };
+    private int broken,
+        unsendable;
 
     private RouteFuzzer(long seed, IReadOnlyList<Operation> operations, ApiSeat api, Violations violations)
     {
@@ -34,7 +42,8 @@ public sealed class RouteFuzzer : IAsyncDisposable
     }
 
     /// <summary>Requests that were answered, of every operation.</summary>
-    public IReadOnlyDictionary<string, int> Answered => answers.GroupBy(answer => answer.Key.Operation).ToDictionary(group => group.Key, group => group.Sum(answer => answer.Value));
+    public IReadOnlyDictionary<string, int> Answered =>
+        answers.GroupBy(answer => answer.Key.Operation).ToDictionary(group => group.Key, group => group.Sum(answer => answer.Value));
 
     public static async Task<RouteFuzzer> CreateAsync(long seed, ApiSeat api, Violations violations)
     {
@@ -53,7 +62,8 @@ public sealed class RouteFuzzer : IAsyncDisposable
             while (!timer.IsCancellationRequested && !end.IsCompleted)
             {
                 FuzzRequest request;
-                lock (ids) request = maker.Next(ids);
+                lock (ids)
+                    request = maker.Next(ids);
                 await Task.Delay(await SendAsync(request) ? Pause : PauseWhileDown);
             }
         }
@@ -62,15 +72,25 @@ public sealed class RouteFuzzer : IAsyncDisposable
     /// <summary>Cancels its jobs that still wait or run, also those whose 202 was lost: all that are not the chaos's.</summary>
     public async Task CancelLeftoversAsync(ChaosDatabase database)
     {
-        foreach (var id in await database.RowsAsync("SELECT id FROM jobs WHERE finished_at IS NULL AND coalesce(idempotency_key, '') NOT LIKE 'chaos-%'"))
+        foreach (
+            var id in await database.RowsAsync(
+                "SELECT id FROM jobs WHERE finished_at IS NULL AND coalesce(idempotency_key, '') NOT LIKE 'chaos-%'"
+            )
+        )
             await SendAsync(new(new("POST", "/jobs/{id}/cancel", [], [], false), "POST", $"/jobs/{id}/cancel", [], null, false));
     }
 
     public void Describe(TextWriter text)
     {
-        var statuses = answers.GroupBy(answer => answer.Key.Status).OrderBy(group => group.Key).Select(group => $"{group.Sum(answer => answer.Value)} × {group.Key}");
-        text.WriteLine($"{answers.Values.Sum()} random requests were answered meanwhile, over {Answered.Count} operations of the OpenAPI document: {string.Join(", ", statuses)}. {broken} connections broke while the API was being killed; {unsendable} requests the client itself would not send.\n");
-        if (left.Count > 0) text.WriteLine($"Left out, because they could change others' jobs: {string.Join(", ", left)}.\n");
+        var statuses = answers
+            .GroupBy(answer => answer.Key.Status)
+            .OrderBy(group => group.Key)
+            .Select(group => $"{group.Sum(answer => answer.Value)} × {group.Key}");
+        text.WriteLine(
+            $"{answers.Values.Sum()} random requests were answered meanwhile, over {Answered.Count} operations of the OpenAPI document: {string.Join(", ", statuses)}. {broken} connections broke while the API was being killed; {unsendable} requests the client itself would not send.\n"
+        );
+        if (left.Count > 0)
+            text.WriteLine($"Left out, because they could change others' jobs: {string.Join(", ", left)}.\n");
     }
 
     public ValueTask DisposeAsync()
@@ -87,16 +107,23 @@ public sealed class RouteFuzzer : IAsyncDisposable
         {
             using var message = request.Message(api.Address);
             using var response = await http.SendAsync(message);
-            await JudgeAsync(request, response, mayBeUnavailable: api.DatabaseAway.Touch(sent, DateTime.UtcNow) || api.WasDown(sent, DateTime.UtcNow));
+            await JudgeAsync(
+                request,
+                response,
+                mayBeUnavailable: api.DatabaseAway.Touch(sent, DateTime.UtcNow) || api.WasDown(sent, DateTime.UtcNow)
+            );
             return true;
         }
         catch (Exception e) when (e is HttpRequestException or TaskCanceledException or IOException)
         {
-            if (api.WasDown(sent, DateTime.UtcNow)) Interlocked.Increment(ref broken);
-            else violations.Add(Rule.ConnectionBrokenWhileTheApiWasUp, $"{e.Message} {e.InnerException?.Message}\n{request}");
+            if (api.WasDown(sent, DateTime.UtcNow))
+                Interlocked.Increment(ref broken);
+            else
+                violations.Add(Rule.ConnectionBrokenWhileTheApiWasUp, $"{e.Message} {e.InnerException?.Message}\n{request}");
             return false;
         }
-        catch (Exception e) when (e is UriFormatException or FormatException or InvalidOperationException or NotSupportedException or ArgumentException)
+        catch (Exception e)
+            when (e is UriFormatException or FormatException or InvalidOperationException or NotSupportedException or ArgumentException)
         {
             Interlocked.Increment(ref unsendable);
             return true;
@@ -107,10 +134,15 @@ public sealed class RouteFuzzer : IAsyncDisposable
     {
         var status = (int)response.StatusCode;
         answers.AddOrUpdate((request.Operation.ToString(), status), 1, (_, count) => count + 1);
-        if (status >= 500 && !(mayBeUnavailable && response.StatusCode == HttpStatusCode.ServiceUnavailable && response.Headers.RetryAfter is not null))
+        if (
+            status >= 500
+            && !(mayBeUnavailable && response.StatusCode == HttpStatusCode.ServiceUnavailable && response.Headers.RetryAfter is not null)
+        )
             violations.Add(Rule.ServerError, $"{status} {await response.Content.ReadAsStringAsync()}\n{request}");
-        if (response.StatusCode != HttpStatusCode.Accepted || request.Target.Split('?')[0] != "/jobs") return;
+        if (response.StatusCode != HttpStatusCode.Accepted || request.Target.Split('?')[0] != "/jobs")
+            return;
         var id = JsonNode.Parse(await response.Content.ReadAsStringAsync())!["id"]!.GetValue<Guid>();
-        lock (ids) ids.Add(id);
+        lock (ids)
+            ids.Add(id);
     }
 }

@@ -8,19 +8,46 @@ internal static class SpecBodies
 {
     private static readonly string[] Fields =
     [
-        "dataset", "epsilon", "epochs", "smoothing", "model", "batchSize", "optimizer", "learningRate", "weightDecay", "schedule", "seed", "validationFraction",
-        "labelNoise", "device", "priority", "maxAttempts", "timeoutSeconds", "name", "tags", "Dataset", "", "__proto__", "$type", "ε", "\\u0000", "\\ud800",
+        "dataset",
+        "epsilon",
+        "epochs",
+        "smoothing",
+        "model",
+        "batchSize",
+        "optimizer",
+        "learningRate",
+        "weightDecay",
+        "schedule",
+        "seed",
+        "validationFraction",
+        "labelNoise",
+        "device",
+        "priority",
+        "maxAttempts",
+        "timeoutSeconds",
+        "name",
+        "tags",
+        "Dataset",
+        "",
+        "__proto__",
+        "$type",
+        "ε",
+        "\\u0000",
+        "\\ud800",
     ];
 
     /// <summary>Trains for a moment, ahead of others, so that routes of a finished job have something to show.</summary>
-    public static byte[] Small(SplitMix64 random) => Encoding.UTF8.GetBytes(
-        $$"""{"dataset":"mnist","epsilon":0.{{random.NextInt32(9)}},"epochs":1,"device":"cpu","priority":1,"timeoutSeconds":60,"maxAttempts":3,"tags":["fuzz"]}""");
+    public static byte[] Small(SplitMix64 random) =>
+        Encoding.UTF8.GetBytes(
+            $$"""{"dataset":"mnist","epsilon":0.{{random.NextInt32(9)}},"epochs":1,"device":"cpu","priority":1,"timeoutSeconds":60,"maxAttempts":3,"tags":["fuzz"]}"""
+        );
 
     public static byte[] Broken(SplitMix64 random)
     {
         var text = BrokenFields(random);
         // Mostly proper JSON: what no parser takes does not reach the fields.
-        if (random.NextInt32(3) == 0) text = BrokenText(text, random);
+        if (random.NextInt32(3) == 0)
+            text = BrokenText(text, random);
         return BrokenBytes(text, random);
     }
 
@@ -29,7 +56,14 @@ internal static class SpecBodies
     {
         List<(string Name, string Value)> fields =
         [
-            ("dataset", "\"mnist\""), ("epsilon", "0.1"), ("epochs", "1"), ("device", "\"cuda\""), ("priority", "-1000"), ("timeoutSeconds", "5"), ("maxAttempts", "1"), ("tags", "[\"fuzz\"]"),
+            ("dataset", "\"mnist\""),
+            ("epsilon", "0.1"),
+            ("epochs", "1"),
+            ("device", "\"cuda\""),
+            ("priority", "-1000"),
+            ("timeoutSeconds", "5"),
+            ("maxAttempts", "1"),
+            ("tags", "[\"fuzz\"]"),
         ];
         for (var i = random.NextInt32(4); i > 0; i--)
             switch (random.NextInt32(4))
@@ -43,25 +77,27 @@ internal static class SpecBodies
                     break;
                 default:
                     var name = Fields[random.NextInt32(Fields.Length)];
-                    if (random.NextInt32(5) > 0) fields.RemoveAll(field => field.Name == name); // else it is given twice
+                    if (random.NextInt32(5) > 0)
+                        fields.RemoveAll(field => field.Name == name); // else it is given twice
                     fields.Insert(random.NextInt32(fields.Count + 1), (name, Rubbish.JsonValue(random)));
                     break;
             }
         return $"{{{string.Join(',', fields.Select(field => $"\"{field.Name}\":{field.Value}"))}}}";
     }
 
-    private static string BrokenText(string text, SplitMix64 random) => random.NextInt32(9) switch
-    {
-        0 => text[..random.NextInt32(text.Length + 1)],
-        1 => text.Remove(Math.Min(random.NextInt32(text.Length + 1), Math.Max(0, text.Length - 1)), Math.Min(1, text.Length)),
-        2 => text.Insert(random.NextInt32(text.Length + 1), Rubbish.Text(random)),
-        3 => $"[{text}]",
-        4 => text + text,
-        5 => Rubbish.JsonValue(random),
-        6 => text + new string(' ', (64 << 10) - random.NextInt32(3) + random.NextInt32(2) * 100_000),
-        7 => text.Replace("\"", "'"),
-        _ => text,
-    };
+    private static string BrokenText(string text, SplitMix64 random) =>
+        random.NextInt32(9) switch
+        {
+            0 => text[..random.NextInt32(text.Length + 1)],
+            1 => text.Remove(Math.Min(random.NextInt32(text.Length + 1), Math.Max(0, text.Length - 1)), Math.Min(1, text.Length)),
+            2 => text.Insert(random.NextInt32(text.Length + 1), Rubbish.Text(random)),
+            3 => $"[{text}]",
+            4 => text + text,
+            5 => Rubbish.JsonValue(random),
+            6 => text + new string(' ', (64 << 10) - random.NextInt32(3) + random.NextInt32(2) * 100_000),
+            7 => text.Replace("\"", "'"),
+            _ => text,
+        };
 
     private static byte[] BrokenBytes(string text, SplitMix64 random)
     {
@@ -75,7 +111,8 @@ internal static class SpecBodies
                 return Encoding.Latin1.GetBytes(text);
             case 3:
                 var bytes = Encoding.UTF8.GetBytes(text);
-                for (var i = 1 + random.NextInt32(4); i > 0 && bytes.Length > 0; i--) bytes[random.NextInt32(bytes.Length)] = (byte)random.NextInt32(256);
+                for (var i = 1 + random.NextInt32(4); i > 0 && bytes.Length > 0; i--)
+                    bytes[random.NextInt32(bytes.Length)] = (byte)random.NextInt32(256);
                 return bytes;
             case 4:
                 return [.. Enumerable.Range(0, random.NextInt32(2000)).Select(_ => (byte)random.NextInt32(256))];

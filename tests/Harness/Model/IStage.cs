@@ -12,7 +12,10 @@ public interface IStage
     /// <exception cref="ForeignKeyException">The worker has no row.</exception>
     Task<(Guid Id, int Attempt)?> ClaimAsync(WorkerIdentity worker, bool hasCuda);
 
-    Task<IReadOnlyDictionary<(Guid Id, int Attempt), StopRequest?>> HeartbeatAsync(WorkerIdentity worker, IReadOnlyCollection<(Guid Id, int Attempt)> known);
+    Task<IReadOnlyDictionary<(Guid Id, int Attempt), StopRequest?>> HeartbeatAsync(
+        WorkerIdentity worker,
+        IReadOnlyCollection<(Guid Id, int Attempt)> known
+    );
 
     Task<bool> ReportTrainingStartedAsync(Guid id, int attempt);
 
@@ -55,5 +58,16 @@ public interface IStage
 /// <param name="Epochs">As in `1@1 2@3`: epoch 2 was reported by attempt 3.</param>
 /// <param name="Attempts">As in `1 lost, 2 handedback`.</param>
 public sealed record JobShape(
-    JobState State, bool IsClaimable, int Attempt, int Failures, Guid? Owner, StopRequest? StopRequested, bool IsTraining, bool IsFinished,
-    string? Epochs, int? Checkpoint, string? Attempts, string? Reason);
+    JobState State,
+    bool IsClaimable,
+    int Attempt,
+    int Failures,
+    Guid? Owner,
+    StopRequest? StopRequested,
+    bool IsTraining,
+    bool IsFinished,
+    string? Epochs,
+    int? Checkpoint,
+    string? Attempts,
+    string? Reason
+);

@@ -6,7 +6,8 @@ namespace Temper.Harness.Model;
 /// <summary>Makes a random script line by line from a seed and the state of the twin, and notes which states each operation met.</summary>
 public sealed class RandomScript(long seed, TwinStage twin, Script script)
 {
-    private const string Jobs = "ABC", Workers = "123";
+    private const string Jobs = "ABC",
+        Workers = "123";
 
     private static readonly string[] Writes = ["start", "report", "succeed", "fail", "giveback", "giveback", "handback"];
     private static readonly string[] Verbs = ["cancel", "pause", "resume", "retry", "retry fresh", "delete"];
@@ -26,11 +27,24 @@ public sealed class RandomScript(long seed, TwinStage twin, Script script)
     /// <summary>The pairs of <see cref="AllPairs"/> that were played.</summary>
     public HashSet<string> Met { get; } = [];
 
-    private static IEnumerable<string> States => ["none", "queued", "queued later", "running", "running to cancel", "running to pause", "paused", "succeeded", "failed", "cancelled"];
+    private static IEnumerable<string> States =>
+        [
+            "none",
+            "queued",
+            "queued later",
+            "running",
+            "running to cancel",
+            "running to pause",
+            "paused",
+            "succeeded",
+            "failed",
+            "cancelled",
+        ];
 
     public string NextLine()
     {
-        if (Jobs.FirstOrDefault(job => script.IdOf(job) is null) is var unborn and not '\0') return Submit(unborn);
+        if (Jobs.FirstOrDefault(job => script.IdOf(job) is null) is var unborn and not '\0')
+            return Submit(unborn);
         return random.NextInt32(24) switch
         {
             0 => $"pass {Pick([3, 11, 11, 70, 4000])}",
@@ -39,7 +53,12 @@ public sealed class RandomScript(long seed, TwinStage twin, Script script)
             7 or 8 => OfWorker("beat") + Known(),
             9 or 10 => OfWorker("watch"),
             11 or 12 => OfWorker("rescue"),
-            13 => random.NextInt32(3) switch { 0 => OfWorker("leave"), 1 => Note("forget"), _ => $"{Pick(["lock", "unlock"])} {Pick(Workers)}" },
+            13 => random.NextInt32(3) switch
+            {
+                0 => OfWorker("leave"),
+                1 => Note("forget"),
+                _ => $"{Pick(["lock", "unlock"])} {Pick(Workers)}",
+            },
             14 => OfJob("checkpoint"),
             15 or 16 => OfJob(Pick(["cancel", "pause"])),
             < 19 => OfJob(Pick(Verbs)),
@@ -56,13 +75,19 @@ public sealed class RandomScript(long seed, TwinStage twin, Script script)
     private string Note(string operation)
     {
         foreach (var job in Jobs)
-            if (StateOf(job) is var state and not "none") Met.Add($"{operation} on {state}");
+            if (StateOf(job) is var state and not "none")
+                Met.Add($"{operation} on {state}");
         return operation;
     }
 
     /// <summary>Most of the jobs there are, whoever's they are.</summary>
     private string Known() =>
-        string.Concat(Jobs.Where(_ => random.NextInt32(3) > 0).Select(RowOf).Where(job => job.Row is { Attempt: > 0 }).Select(job => $" {job.Letter}#{job.Row!.Attempt}"));
+        string.Concat(
+            Jobs.Where(_ => random.NextInt32(3) > 0)
+                .Select(RowOf)
+                .Where(job => job.Row is { Attempt: > 0 })
+                .Select(job => $" {job.Letter}#{job.Row!.Attempt}")
+        );
 
     private string OfJob(string operation)
     {
@@ -73,26 +98,32 @@ public sealed class RandomScript(long seed, TwinStage twin, Script script)
 
     private string Write()
     {
-        var job = random.NextInt32(2) == 0 && Jobs.FirstOrDefault(job => StateOf(job).StartsWith("running")) is var running and not '\0' ? running : Pick(Jobs);
+        var job =
+            random.NextInt32(2) == 0 && Jobs.FirstOrDefault(job => StateOf(job).StartsWith("running")) is var running and not '\0'
+                ? running
+                : Pick(Jobs);
         var write = Pick(Writes);
         var attempt = RowOf(job).Row?.Attempt ?? 1;
         var stale = random.NextInt32(5) == 0;
         Met.Add($"{(stale ? "stale " : "")}{write} on {StateOf(job)}");
-        if (stale) attempt += random.NextInt32(2) == 0 ? -1 : 1;
+        if (stale)
+            attempt += random.NextInt32(2) == 0 ? -1 : 1;
         return $"{write} {job}#{attempt}" + (write == "report" ? Report() : "");
     }
 
-    private string Report() => $"{Pick(["", " 1", " 2", " 1,2", " 2,3"])}{(random.NextInt32(2) == 0 ? $" checkpoint {random.NextInt32(9)}" : "")}";
+    private string Report() =>
+        $"{Pick(["", " 1", " 2", " 1,2", " 2,3"])}{(random.NextInt32(2) == 0 ? $" checkpoint {random.NextInt32(9)}" : "")}";
 
     private (char Letter, TwinJob? Row) RowOf(char job) => (job, script.IdOf(job) is { } id ? twin.Queue.Find(id) : null);
 
-    private string StateOf(char job) => RowOf(job).Row switch
-    {
-        null => "none",
-        { State: JobState.Queued } row when twin.Backoff(row.Id) > TimeSpan.Zero => "queued later",
-        { StopRequested: { } stop } => $"running to {stop.ToString().ToLowerInvariant()}",
-        var row => row.State.ToString().ToLowerInvariant(),
-    };
+    private string StateOf(char job) =>
+        RowOf(job).Row switch
+        {
+            null => "none",
+            { State: JobState.Queued } row when twin.Backoff(row.Id) > TimeSpan.Zero => "queued later",
+            { StopRequested: { } stop } => $"running to {stop.ToString().ToLowerInvariant()}",
+            var row => row.State.ToString().ToLowerInvariant(),
+        };
 
     private T Pick<T>(T[] from) => from[random.NextInt32(from.Length)];
 

@@ -27,9 +27,13 @@ public sealed class Script(IStage stage, IReadOnlyList<WorkerIdentity> workers)
             "pass" => await PassAsync(TimeSpan.FromSeconds(double.Parse(words[1], CultureInfo.InvariantCulture))),
             "forget" => await ForgetAsync(),
             "row" => Describe(words[1][0], await stage.ShapesAsync()),
-            "claim" or "beat" or "watch" or "lock" or "unlock" or "rescue" or "leave" => await PlayForWorkerAsync(words, workers[words[1][0] - '1']),
-            "cancel" or "pause" or "resume" or "retry" or "delete" => Answer(await stage.CommandAsync(
-                Enum.Parse<JobVerb>(words[0], ignoreCase: true), jobs[words[1][0]], words.Contains("fresh"))),
+            "claim" or "beat" or "watch" or "lock" or "unlock" or "rescue" or "leave" => await PlayForWorkerAsync(
+                words,
+                workers[words[1][0] - '1']
+            ),
+            "cancel" or "pause" or "resume" or "retry" or "delete" => Answer(
+                await stage.CommandAsync(Enum.Parse<JobVerb>(words[0], ignoreCase: true), jobs[words[1][0]], words.Contains("fresh"))
+            ),
             "checkpoint" => await stage.ReadCheckpointAsync(jobs[words[1][0]]) is { } checkpoint ? checkpoint.ToString() : "none",
             _ => Answer(await WriteAsync(words, Attempt(words[1]))),
         };
@@ -75,12 +79,16 @@ public sealed class Script(IStage stage, IReadOnlyList<WorkerIdentity> workers)
                 }
             case "beat":
                 var held = await stage.HeartbeatAsync(worker, [.. words.Skip(2).Select(Attempt)]);
-                return List(held.Select(own => own.Value is { } stop ? $"{Name(own.Key)} {stop.ToString().ToLowerInvariant()}" : Name(own.Key)));
+                return List(
+                    held.Select(own => own.Value is { } stop ? $"{Name(own.Key)} {stop.ToString().ToLowerInvariant()}" : Name(own.Key))
+                );
             case "watch":
                 sightings = (await stage.WatchAsync(worker)).ToDictionary(sighting => sighting.Worker);
                 return List(sightings.Values.Select(seen => $"{Digit(seen.Worker)} {(seen.Present ? "present" : "absent")}"));
             case "rescue":
-                return sightings.TryGetValue(worker.Id, out var seen) ? List((await stage.RescueAsync(seen, "its worker died")).Select(id => Letter(id).ToString())) : "unseen";
+                return sightings.TryGetValue(worker.Id, out var seen)
+                    ? List((await stage.RescueAsync(seen, "its worker died")).Select(id => Letter(id).ToString()))
+                    : "unseen";
             case "leave":
                 await stage.LeaveAsync(worker);
                 return "left";
@@ -90,30 +98,50 @@ public sealed class Script(IStage stage, IReadOnlyList<WorkerIdentity> workers)
         }
     }
 
-    private Task<bool> WriteAsync(string[] words, (Guid Id, int Attempt) job) => words[0] switch
-    {
-        "start" => stage.ReportTrainingStartedAsync(job.Id, job.Attempt),
-        "report" => stage.ReportAsync(job.Id, job.Attempt, words.Length > 2 && char.IsDigit(words[2][0]) ? [.. words[2].Split(',').Select(int.Parse)] : [], Number(words, "checkpoint")),
-        "succeed" => stage.SucceedAsync(job.Id, job.Attempt),
-        "fail" => stage.FailAsync(job.Id, job.Attempt, "it diverged"),
-        "giveback" => stage.GiveBackAsync(job.Id, job.Attempt, "it crashed"),
-        "handback" => stage.HandBackAsync(job.Id, job.Attempt, "its worker shut down"),
-        _ => throw new FormatException($"A script has no '{words[0]}'."),
-    };
+    private Task<bool> WriteAsync(string[] words, (Guid Id, int Attempt) job) =>
+        words[0] switch
+        {
+            "start" => stage.ReportTrainingStartedAsync(job.Id, job.Attempt),
+            "report" => stage.ReportAsync(
+                job.Id,
+                job.Attempt,
+                words.Length > 2 && char.IsDigit(words[2][0]) ? [.. words[2].Split(',').Select(int.Parse)] : [],
+                Number(words, "checkpoint")
+            ),
+            "succeed" => stage.SucceedAsync(job.Id, job.Attempt),
+            "fail" => stage.FailAsync(job.Id, job.Attempt, "it diverged"),
+            "giveback" => stage.GiveBackAsync(job.Id, job.Attempt, "it crashed"),
+            "handback" => stage.HandBackAsync(job.Id, job.Attempt, "its worker shut down"),
+            _ => throw new FormatException($"A script has no '{words[0]}'."),
+        };
 
     private string Describe(char job, IReadOnlyDictionary<Guid, JobShape> shapes)
     {
-        if (!jobs.TryGetValue(job, out var id) || !shapes.TryGetValue(id, out var shape)) return "none";
-        var words = new List<string> { shape.State.ToString().ToLowerInvariant() + (shape.State == JobState.Queued && !shape.IsClaimable ? " later" : ""), $"{job}#{shape.Attempt}" };
-        if (shape.Owner is { } owner) words.Add($"of {Digit(owner)}");
-        if (shape.StopRequested is { } stop) words.Add($"to {stop.ToString().ToLowerInvariant()}");
-        if (shape.IsTraining) words.Add("training");
-        if (shape.IsFinished != shape.State.IsFinal()) words.Add("finished_at contradicts");
-        if (shape.Failures > 0) words.Add($"failures {shape.Failures}");
-        if (shape.Epochs is not null) words.Add($"epochs {shape.Epochs}");
-        if (shape.Checkpoint is { } checkpoint) words.Add($"checkpoint {checkpoint}");
-        if (shape.Attempts is not null) words.Add($"attempts {shape.Attempts}");
-        if (shape.Reason is not null) words.Add($"({shape.Reason})");
+        if (!jobs.TryGetValue(job, out var id) || !shapes.TryGetValue(id, out var shape))
+            return "none";
+        var words = new List<string>
+        {
+            shape.State.ToString().ToLowerInvariant() + (shape.State == JobState.Queued && !shape.IsClaimable ? " later" : ""),
+            $"{job}#{shape.Attempt}",
+        };
+        if (shape.Owner is { } owner)
+            words.Add($"of {Digit(owner)}");
+        if (shape.StopRequested is { } stop)
+            words.Add($"to {stop.ToString().ToLowerInvariant()}");
+        if (shape.IsTraining)
+            words.Add("training");
+        if (shape.IsFinished != shape.State.IsFinal())
+            words.Add("finished_at contradicts");
+        if (shape.Failures > 0)
+            words.Add($"failures {shape.Failures}");
+        if (shape.Epochs is not null)
+            words.Add($"epochs {shape.Epochs}");
+        if (shape.Checkpoint is { } checkpoint)
+            words.Add($"checkpoint {checkpoint}");
+        if (shape.Attempts is not null)
+            words.Add($"attempts {shape.Attempts}");
+        if (shape.Reason is not null)
+            words.Add($"({shape.Reason})");
         return string.Join("; ", words);
     }
 
@@ -130,5 +158,6 @@ public sealed class Script(IStage stage, IReadOnlyList<WorkerIdentity> workers)
     /// <summary>In one order, whatever the order in which they came.</summary>
     private static string List(IEnumerable<string> words) => string.Join(", ", words.Order()) is { Length: > 0 } list ? list : "nothing";
 
-    private static int? Number(string[] words, string name) => Array.IndexOf(words, name) is >= 0 and var place ? int.Parse(words[place + 1]) : null;
+    private static int? Number(string[] words, string name) =>
+        Array.IndexOf(words, name) is >= 0 and var place ? int.Parse(words[place + 1]) : null;
 }

@@ -32,7 +32,8 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
     public TwinJob? Find(Guid id)
     {
         foreach (var job in jobs)
-            if (job.Id == id) return job;
+            if (job.Id == id)
+                return job;
         return null;
     }
 
@@ -40,7 +41,17 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
 
     public void Submit(Guid id, int maxAttempts, int priority = 0, bool needsCuda = false)
     {
-        jobs.Add(new() { Id = id, Sequence = ++sequence, MaxAttempts = maxAttempts, Priority = priority, NeedsCuda = needsCuda, RunAt = Now });
+        jobs.Add(
+            new()
+            {
+                Id = id,
+                Sequence = ++sequence,
+                MaxAttempts = maxAttempts,
+                Priority = priority,
+                NeedsCuda = needsCuda,
+                RunAt = Now,
+            }
+        );
         Notify(null);
     }
 
@@ -49,8 +60,10 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
     /// <exception cref="ForeignKeyException">The worker has no row.</exception>
     public virtual (Guid Id, int Attempt)? Claim(Guid worker, bool hasCuda)
     {
-        if (FirstWaiting(hasCuda) is not { } job) return null;
-        if (!heartbeats.ContainsKey(worker)) throw new ForeignKeyException("fk_jobs_worker");
+        if (FirstWaiting(hasCuda) is not { } job)
+            return null;
+        if (!heartbeats.ContainsKey(worker))
+            throw new ForeignKeyException("fk_jobs_worker");
         (job.State, job.Attempt, job.WorkerId, job.ClaimedAt) = (JobState.Running, NextAttempt(job), worker, Now);
         (job.TrainingStartedAt, job.Reason) = (null, null);
         return (job.Id, job.Attempt);
@@ -60,7 +73,13 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
     {
         TwinJob? first = null;
         foreach (var job in jobs)
-            if (job.State == JobState.Queued && job.RunAt <= Now && (hasCuda || !job.NeedsCuda) && (first is null || job.Priority > first.Priority)) first = job;
+            if (
+                job.State == JobState.Queued
+                && job.RunAt <= Now
+                && (hasCuda || !job.NeedsCuda)
+                && (first is null || job.Priority > first.Priority)
+            )
+                first = job;
         return first;
     }
 
@@ -74,7 +93,8 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
         heartbeats[worker] = Now;
         var owned = new List<OwnedJob>();
         foreach (var job in jobs)
-            if (job.WorkerId == worker) owned.Add(new(job.Id, job.Attempt, job.StopRequested, job.ClaimedAt < Now - TimeSpan.FromSeconds(10)));
+            if (job.WorkerId == worker)
+                owned.Add(new(job.Id, job.Attempt, job.StopRequested, job.ClaimedAt < Now - TimeSpan.FromSeconds(10)));
         return owned;
     }
 
@@ -83,9 +103,12 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
     {
         var (held, unknown) = (new Dictionary<(Guid, int), StopRequest?>(), new List<OwnedJob>());
         foreach (var job in Beat(worker))
-            if (known.Contains((job.Id, job.Attempt))) held[(job.Id, job.Attempt)] = job.StopRequested;
-            else if (job.IsOld) unknown.Add(job);
-        foreach (var job in unknown) HandBack(job.Id, job.Attempt, "its worker never heard that it was its own");
+            if (known.Contains((job.Id, job.Attempt)))
+                held[(job.Id, job.Attempt)] = job.StopRequested;
+            else if (job.IsOld)
+                unknown.Add(job);
+        foreach (var job in unknown)
+            HandBack(job.Id, job.Attempt, "its worker never heard that it was its own");
         return held;
     }
 
@@ -93,16 +116,19 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
 
     public bool ReportTrainingStarted(Guid id, int attempt)
     {
-        if (Held(id, attempt) is not { } job) return false;
+        if (Held(id, attempt) is not { } job)
+            return false;
         job.TrainingStartedAt = Now;
         return true;
     }
 
     public virtual bool Report(Guid id, int attempt, IReadOnlyList<int> epochs, int? checkpoint)
     {
-        if (Held(id, attempt) is not { } job) return false;
+        if (Held(id, attempt) is not { } job)
+            return false;
         job.Checkpoint = checkpoint ?? job.Checkpoint;
-        foreach (var epoch in epochs) Store(job, epoch, job.Attempt);
+        foreach (var epoch in epochs)
+            Store(job, epoch, job.Attempt);
         return true;
     }
 
@@ -110,9 +136,12 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
     protected virtual void Store(TwinJob job, int epoch, int attempt)
     {
         var place = 0;
-        while (place < job.Epochs.Count && job.Epochs[place].Epoch < epoch) place++;
-        if (place < job.Epochs.Count && job.Epochs[place].Epoch == epoch) job.Epochs[place] = (epoch, attempt);
-        else job.Epochs.Insert(place, (epoch, attempt));
+        while (place < job.Epochs.Count && job.Epochs[place].Epoch < epoch)
+            place++;
+        if (place < job.Epochs.Count && job.Epochs[place].Epoch == epoch)
+            job.Epochs[place] = (epoch, attempt);
+        else
+            job.Epochs.Insert(place, (epoch, attempt));
     }
 
     public int? ReadCheckpoint(Guid id) => Find(id)?.Checkpoint;
@@ -121,7 +150,8 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
 
     public virtual bool Succeed(Guid id, int attempt)
     {
-        if (Held(id, attempt) is not { } job) return false;
+        if (Held(id, attempt) is not { } job)
+            return false;
         End(job, JobState.Succeeded, AttemptOutcome.Succeeded, counted: 0, delaySeconds: 0, reason: null);
         job.Checkpoint = null;
         return true;
@@ -129,7 +159,8 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
 
     public bool Fail(Guid id, int attempt, string reason)
     {
-        if (Held(id, attempt) is not { } job) return false;
+        if (Held(id, attempt) is not { } job)
+            return false;
         var next = job.StopRequested == StopRequest.Cancel ? JobState.Cancelled : JobState.Failed;
         End(job, next, AttemptOutcome.Failed, counted: 1, delaySeconds: 0, reason);
         return true;
@@ -139,14 +170,16 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
 
     public virtual bool HandBack(Guid id, int attempt, string reason)
     {
-        if (Held(id, attempt) is not { } job) return false;
+        if (Held(id, attempt) is not { } job)
+            return false;
         EndStopped(job, reason);
         return true;
     }
 
     public virtual bool GiveBack(Guid id, int attempt, string reason)
     {
-        if (Held(id, attempt) is not { } job) return false;
+        if (Held(id, attempt) is not { } job)
+            return false;
         End(job, AfterFailure(job), AttemptOutcome.Failed, counted: 1, Backoff(job), reason);
         return true;
     }
@@ -154,7 +187,12 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
     protected virtual void EndStopped(TwinJob job, string reason)
     {
         var next = AfterStop(job);
-        var outcome = next switch { JobState.Cancelled => AttemptOutcome.Cancelled, JobState.Paused => AttemptOutcome.Paused, _ => AttemptOutcome.HandedBack };
+        var outcome = next switch
+        {
+            JobState.Cancelled => AttemptOutcome.Cancelled,
+            JobState.Paused => AttemptOutcome.Paused,
+            _ => AttemptOutcome.HandedBack,
+        };
         End(job, next, outcome, counted: 0, delaySeconds: 0, reason);
     }
 
@@ -165,7 +203,8 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
     {
         var sightings = new List<WorkerSighting>();
         foreach (var (worker, heartbeatAt) in heartbeats)
-            if (worker == watcher || Owns(worker)) sightings.Add(new(worker, isLocked(worker), heartbeatAt, Now));
+            if (worker == watcher || Owns(worker))
+                sightings.Add(new(worker, isLocked(worker), heartbeatAt, Now));
         return sightings;
     }
 
@@ -190,14 +229,16 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
     public void HandBackAll(Guid worker)
     {
         foreach (var job in jobs)
-            if (job.WorkerId == worker) EndStopped(job, "its worker shut down");
+            if (job.WorkerId == worker)
+                EndStopped(job, "its worker shut down");
     }
 
     /// <summary>The second.</summary>
     /// <exception cref="ForeignKeyException">It owns a job.</exception>
     public void DeleteWorker(Guid worker)
     {
-        if (Owns(worker)) throw new ForeignKeyException("fk_jobs_worker");
+        if (Owns(worker))
+            throw new ForeignKeyException("fk_jobs_worker");
         heartbeats.Remove(worker);
     }
 
@@ -205,15 +246,19 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
     {
         List<Guid>? dead = null;
         foreach (var (worker, heartbeatAt) in heartbeats)
-            if (heartbeatAt < Now - ForgottenAfter && !Owns(worker)) (dead ??= []).Add(worker);
-        if (dead is not null) foreach (var worker in dead) heartbeats.Remove(worker);
+            if (heartbeatAt < Now - ForgottenAfter && !Owns(worker))
+                (dead ??= []).Add(worker);
+        if (dead is not null)
+            foreach (var worker in dead)
+                heartbeats.Remove(worker);
     }
 
     // Cancel.cs, Pause.cs, Retry.cs, Delete.cs
 
     public virtual bool Cancel(Guid id)
     {
-        if (Find(id) is not { State: JobState.Queued or JobState.Running or JobState.Paused } job) return false;
+        if (Find(id) is not { State: JobState.Queued or JobState.Running or JobState.Paused } job)
+            return false;
         if (job.State == JobState.Running)
         {
             job.StopRequested = StopRequest.Cancel;
@@ -226,7 +271,8 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
 
     public virtual bool Pause(Guid id)
     {
-        if (Find(id) is not { } job || !(job.State == JobState.Queued || (job.State == JobState.Running && job.StopRequested is null))) return false;
+        if (Find(id) is not { } job || !(job.State == JobState.Queued || (job.State == JobState.Running && job.StopRequested is null)))
+            return false;
         if (job.State == JobState.Running)
         {
             job.StopRequested = StopRequest.Pause;
@@ -239,7 +285,11 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
 
     public bool Resume(Guid id)
     {
-        if (Find(id) is not { } job || !(job.State == JobState.Paused || (job.State == JobState.Running && job.StopRequested == StopRequest.Pause))) return false;
+        if (
+            Find(id) is not { } job
+            || !(job.State == JobState.Paused || (job.State == JobState.Running && job.StopRequested == StopRequest.Pause))
+        )
+            return false;
         if (job.State == JobState.Paused)
         {
             (job.State, job.Reason) = (JobState.Queued, null);
@@ -251,10 +301,12 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
 
     public virtual bool Retry(Guid id, bool fresh)
     {
-        if (Find(id) is not { State: JobState.Failed or JobState.Cancelled } job) return false;
+        if (Find(id) is not { State: JobState.Failed or JobState.Cancelled } job)
+            return false;
         (job.State, job.Failures, job.FinishedAt, job.Reason, job.RunAt) = (JobState.Queued, 0, null, null, Now);
         Notify(null);
-        if (!fresh) return true;
+        if (!fresh)
+            return true;
         job.Epochs.Clear();
         job.Checkpoint = null;
         return true;
@@ -265,7 +317,8 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
     // End.cs
 
     /// <summary>The guard of every write of a worker.</summary>
-    protected virtual TwinJob? Held(Guid id, int attempt) => Find(id) is { State: JobState.Running } job && job.Attempt == attempt ? job : null;
+    protected virtual TwinJob? Held(Guid id, int attempt) =>
+        Find(id) is { State: JobState.Running } job && job.Attempt == attempt ? job : null;
 
     protected virtual JobState AfterFailure(TwinJob job) =>
         job.StopRequested == StopRequest.Cancel ? JobState.Cancelled
@@ -274,7 +327,12 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
         : JobState.Queued;
 
     private static JobState AfterStop(TwinJob job) =>
-        job.StopRequested switch { StopRequest.Cancel => JobState.Cancelled, StopRequest.Pause => JobState.Paused, _ => JobState.Queued };
+        job.StopRequested switch
+        {
+            StopRequest.Cancel => JobState.Cancelled,
+            StopRequest.Pause => JobState.Paused,
+            _ => JobState.Queued,
+        };
 
     private double Backoff(TwinJob job) => Math.Min(Math.Pow(2, job.Failures), 60) * (0.75 + random() / 2);
 
@@ -289,13 +347,15 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
         job.FinishedAt = next.IsFinal() ? Now : null;
         job.Reason = next is JobState.Cancelled or JobState.Paused ? $"{Word(next)} while running" : reason;
         (job.WorkerId, job.StopRequested) = (null, null);
-        if (next == JobState.Queued) Notify(null);
+        if (next == JobState.Queued)
+            Notify(null);
     }
 
     private bool Owns(Guid worker)
     {
         foreach (var job in jobs)
-            if (job.WorkerId == worker) return true;
+            if (job.WorkerId == worker)
+                return true;
         return false;
     }
 

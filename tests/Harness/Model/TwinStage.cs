@@ -26,14 +26,18 @@ public sealed class TwinStage : IStage
         return Task.FromResult(id);
     }
 
-    public Task<(Guid Id, int Attempt)?> ClaimAsync(WorkerIdentity worker, bool hasCuda) => Task.FromResult(Queue.Claim(worker.Id, hasCuda));
+    public Task<(Guid Id, int Attempt)?> ClaimAsync(WorkerIdentity worker, bool hasCuda) =>
+        Task.FromResult(Queue.Claim(worker.Id, hasCuda));
 
-    public Task<IReadOnlyDictionary<(Guid Id, int Attempt), StopRequest?>> HeartbeatAsync(WorkerIdentity worker, IReadOnlyCollection<(Guid Id, int Attempt)> known) =>
-        Task.FromResult(Queue.Heartbeat(worker.Id, known));
+    public Task<IReadOnlyDictionary<(Guid Id, int Attempt), StopRequest?>> HeartbeatAsync(
+        WorkerIdentity worker,
+        IReadOnlyCollection<(Guid Id, int Attempt)> known
+    ) => Task.FromResult(Queue.Heartbeat(worker.Id, known));
 
     public Task<bool> ReportTrainingStartedAsync(Guid id, int attempt) => Task.FromResult(Queue.ReportTrainingStarted(id, attempt));
 
-    public Task<bool> ReportAsync(Guid id, int attempt, IReadOnlyList<int> epochs, int? checkpoint) => Task.FromResult(Queue.Report(id, attempt, epochs, checkpoint));
+    public Task<bool> ReportAsync(Guid id, int attempt, IReadOnlyList<int> epochs, int? checkpoint) =>
+        Task.FromResult(Queue.Report(id, attempt, epochs, checkpoint));
 
     public Task<int?> ReadCheckpointAsync(Guid id) => Task.FromResult(Queue.ReadCheckpoint(id));
 
@@ -47,12 +51,15 @@ public sealed class TwinStage : IStage
 
     public Task SetPresenceAsync(WorkerIdentity worker, bool isPresent)
     {
-        if (isPresent) present.Add(worker.Id);
-        else present.Remove(worker.Id);
+        if (isPresent)
+            present.Add(worker.Id);
+        else
+            present.Remove(worker.Id);
         return Task.CompletedTask;
     }
 
-    public Task<IReadOnlyList<WorkerSighting>> WatchAsync(WorkerIdentity watcher) => Task.FromResult(Queue.Watch(watcher.Id, present.Contains));
+    public Task<IReadOnlyList<WorkerSighting>> WatchAsync(WorkerIdentity watcher) =>
+        Task.FromResult(Queue.Watch(watcher.Id, present.Contains));
 
     public Task<IReadOnlyList<Guid>> RescueAsync(WorkerSighting lost, string reason) => Task.FromResult(Queue.Rescue(lost, reason));
 
@@ -69,22 +76,40 @@ public sealed class TwinStage : IStage
         return Task.CompletedTask;
     }
 
-    public Task<bool> CommandAsync(JobVerb verb, Guid id, bool fresh) => Task.FromResult(verb switch
-    {
-        JobVerb.Cancel => Queue.Cancel(id),
-        JobVerb.Pause => Queue.Pause(id),
-        JobVerb.Resume => Queue.Resume(id),
-        JobVerb.Retry => Queue.Retry(id, fresh),
-        _ => Queue.Delete(id),
-    });
+    public Task<bool> CommandAsync(JobVerb verb, Guid id, bool fresh) =>
+        Task.FromResult(
+            verb switch
+            {
+                JobVerb.Cancel => Queue.Cancel(id),
+                JobVerb.Pause => Queue.Pause(id),
+                JobVerb.Resume => Queue.Resume(id),
+                JobVerb.Retry => Queue.Retry(id, fresh),
+                _ => Queue.Delete(id),
+            }
+        );
 
-    public Task<IReadOnlyDictionary<Guid, JobShape>> ShapesAsync() => Task.FromResult<IReadOnlyDictionary<Guid, JobShape>>(Queue.Jobs.ToDictionary(job => job.Id, job => new JobShape(
-        job.State, job.State == JobState.Queued && job.RunAt <= now, job.Attempt, job.Failures, job.WorkerId, job.StopRequested,
-        job.TrainingStartedAt is not null, job.FinishedAt is not null,
-        job.Epochs.Count == 0 ? null : string.Join(' ', job.Epochs.Select(row => $"{row.Epoch}@{row.Attempt}")),
-        job.Checkpoint,
-        job.Attempts.Count == 0 ? null : string.Join(", ", job.Attempts.Select(row => $"{row.Attempt} {row.Outcome.ToString().ToLowerInvariant()}")),
-        job.Reason)));
+    public Task<IReadOnlyDictionary<Guid, JobShape>> ShapesAsync() =>
+        Task.FromResult<IReadOnlyDictionary<Guid, JobShape>>(
+            Queue.Jobs.ToDictionary(
+                job => job.Id,
+                job => new JobShape(
+                    job.State,
+                    job.State == JobState.Queued && job.RunAt <= now,
+                    job.Attempt,
+                    job.Failures,
+                    job.WorkerId,
+                    job.StopRequested,
+                    job.TrainingStartedAt is not null,
+                    job.FinishedAt is not null,
+                    job.Epochs.Count == 0 ? null : string.Join(' ', job.Epochs.Select(row => $"{row.Epoch}@{row.Attempt}")),
+                    job.Checkpoint,
+                    job.Attempts.Count == 0
+                        ? null
+                        : string.Join(", ", job.Attempts.Select(row => $"{row.Attempt} {row.Outcome.ToString().ToLowerInvariant()}")),
+                    job.Reason
+                )
+            )
+        );
 
     public Task<IReadOnlyCollection<Guid>> WorkersAsync() => Task.FromResult<IReadOnlyCollection<Guid>>([.. Queue.Heartbeats.Keys]);
 

@@ -31,7 +31,12 @@ public sealed class ApiFixture : IAsyncLifetime
 
 public abstract class ApiTest(ApiFixture fixture) : IClassFixture<ApiFixture>
 {
-    protected static readonly object Spec = new { dataset = "mnist", epsilon = 0.1, epochs = 3 };
+    protected static readonly object Spec = new
+    {
+        dataset = "mnist",
+        epsilon = 0.1,
+        epochs = 3,
+    };
 
     protected TestDatabase Database => fixture.Database;
 
@@ -43,7 +48,10 @@ public abstract class ApiTest(ApiFixture fixture) : IClassFixture<ApiFixture>
 
     protected async Task<(HttpResponseMessage Response, JsonNode? Body)> SendAsync(HttpMethod method, string path, string? json = null)
     {
-        var request = new HttpRequestMessage(method, path) { Content = json is null ? null : new StringContent(json, Encoding.UTF8, "application/json") };
+        var request = new HttpRequestMessage(method, path)
+        {
+            Content = json is null ? null : new StringContent(json, Encoding.UTF8, "application/json"),
+        };
         var response = await Http.SendAsync(request);
         var text = await response.Content.ReadAsStringAsync();
         return (response, text.Length == 0 ? null : JsonNode.Parse(text));
@@ -79,7 +87,8 @@ public abstract class OwnJobsTest(ApiFixture fixture) : ApiTest(fixture), IAsync
 {
     protected static readonly EpochMetrics Metrics = new(1, 0.7, 0.9, 0.2, 0.95, 0.05, -0.03, 0.001, 1.5, 2400);
 
-    public async Task InitializeAsync() => await Database.ExecuteAsync("TRUNCATE studies, arms, jobs, epochs, checkpoints, models, scores, attempts, workers");
+    public async Task InitializeAsync() =>
+        await Database.ExecuteAsync("TRUNCATE studies, arms, jobs, epochs, checkpoints, models, scores, attempts, workers");
 
     public Task DisposeAsync() => Task.CompletedTask;
 }

@@ -21,20 +21,33 @@ public class CalibrationTests(ApiFixture fixture) : ApiTest(fixture)
 
         Assert.Equal((2000, 5), (report["count"]!.GetValue<int>(), report["classes"]!.GetValue<int>()));
         Assert.InRange(report["temperatureFit"]!["temperature"]!.GetValue<double>(), 1.3, 1.7);
-        foreach (var (when, temperature) in new[] { ("before", 1), ("after", report["temperatureFit"]!["temperature"]!.GetValue<double>()) })
+        foreach (
+            var (when, temperature) in new[] { ("before", 1), ("after", report["temperatureFit"]!["temperature"]!.GetValue<double>()) }
+        )
         {
             var assessment = report[when]!;
             var predictions = Predictions.Of(test, temperature);
             Assert.Equal(predictions.Nll, assessment["nll"]!["value"]!.GetValue<double>(), 1e-12);
             foreach (var mean in new[] { "accuracy", "nll", "brier", "signedGap", "aurc" })
-                Assert.InRange(Value(assessment, mean, "value"), Value(assessment, mean, "interval", "low"), Value(assessment, mean, "interval", "high"));
+                Assert.InRange(
+                    Value(assessment, mean, "value"),
+                    Value(assessment, mean, "interval", "low"),
+                    Value(assessment, mean, "interval", "high")
+                );
             foreach (var error in new[] { "ece", "mce", "adaptiveEce", "classwiseEce", "l2", "smoothEce" })
-                Assert.InRange(Value(assessment, error, "chance", "mean"), Value(assessment, error, "chance", "band", "low"), Value(assessment, error, "chance", "band", "high"));
+                Assert.InRange(
+                    Value(assessment, error, "chance", "mean"),
+                    Value(assessment, error, "chance", "band", "low"),
+                    Value(assessment, error, "chance", "band", "high")
+                );
             Assert.Equal(15, assessment["reliability"]!.AsArray().Count);
             Assert.Equal(2000, assessment["reliability"]!.AsArray().Sum(bin => bin!["count"]!.GetValue<int>()));
             Assert.Equal(when == "before" ? "overConfident" : "calibrated", assessment["verdict"]!["name"]!.GetValue<string>());
         }
-        Assert.Equal(["guo", "torchmetrics", "netcal"], report["conventions"]!["values"]!.AsArray().Select(value => value!["binning"]!.GetValue<string>()));
+        Assert.Equal(
+            ["guo", "torchmetrics", "netcal"],
+            report["conventions"]!["values"]!.AsArray().Select(value => value!["binning"]!.GetValue<string>())
+        );
         Assert.Contains("netcal takes 10 bins", report["conventions"]!["why"]!.GetValue<string>());
     }
 
@@ -53,7 +66,11 @@ public class CalibrationTests(ApiFixture fixture) : ApiTest(fixture)
         var rule = Enum.Parse<Binning>(binning, ignoreCase: true);
         var predictions = Predictions.Of(test);
         Assert.Equal((binning, bins), (report["options"]!["binning"]!.GetValue<string>(), report["options"]!["bins"]!.GetValue<int>()));
-        Assert.Equal(CalibrationError.Expected(BinSums.EqualWidth(predictions.Confidences, predictions.Hits, bins, rule)), Value(report["before"]!, "ece", "value"), 1e-12);
+        Assert.Equal(
+            CalibrationError.Expected(BinSums.EqualWidth(predictions.Confidences, predictions.Hits, bins, rule)),
+            Value(report["before"]!, "ece", "value"),
+            1e-12
+        );
         Assert.Equal(rule.CountWithHidden(bins), report["before"]!["reliability"]!.AsArray().Count);
         Assert.Null(report["before"]!["verdict"]);
         Assert.Null(report["before"]!["nll"]!["interval"]);
@@ -66,7 +83,10 @@ public class CalibrationTests(ApiFixture fixture) : ApiTest(fixture)
         var id = await FinishAsync(new([], StoredLogits.Of(test, test, null)));
         var first = await Http.GetAsync($"/jobs/{id}/calibration");
 
-        var (same, other) = (await AskAsync($"/jobs/{id}/calibration", $"{first.Headers.ETag}"), await AskAsync($"/jobs/{id}/calibration?bins=10", $"{first.Headers.ETag}"));
+        var (same, other) = (
+            await AskAsync($"/jobs/{id}/calibration", $"{first.Headers.ETag}"),
+            await AskAsync($"/jobs/{id}/calibration?bins=10", $"{first.Headers.ETag}")
+        );
 
         Assert.Equal(HttpStatusCode.NotModified, same.StatusCode);
         Assert.Equal(HttpStatusCode.OK, other.StatusCode);
@@ -160,12 +180,39 @@ public class CalibrationTests(ApiFixture fixture) : ApiTest(fixture)
     [Fact]
     public async Task Post_ValidateOnly_AnswersAdviceAndStoresNothing()
     {
-        await FinishAsync(new([], null), """{"dataset":"kmnist","epsilon":0.1,"epochs":3}""", Result with { TestAccuracy = 0.95, TestSignedGap = -0.1 });
-        await FinishAsync(new([], null), """{"dataset":"kmnist","epsilon":0,"epochs":3}""", Result with { TestAccuracy = 0.97, TestSignedGap = 0.01 });
-        await FinishAsync(new([], null), """{"dataset":"kmnist","epsilon":0.1,"epochs":3,"labelNoise":0.4}""", Result with { TestAccuracy = 0.5 });
+        await FinishAsync(
+            new([], null),
+            """{"dataset":"kmnist","epsilon":0.1,"epochs":3}""",
+            Result with
+            {
+                TestAccuracy = 0.95,
+                TestSignedGap = -0.1,
+            }
+        );
+        await FinishAsync(
+            new([], null),
+            """{"dataset":"kmnist","epsilon":0,"epochs":3}""",
+            Result with
+            {
+                TestAccuracy = 0.97,
+                TestSignedGap = 0.01,
+            }
+        );
+        await FinishAsync(
+            new([], null),
+            """{"dataset":"kmnist","epsilon":0.1,"epochs":3,"labelNoise":0.4}""",
+            Result with
+            {
+                TestAccuracy = 0.5,
+            }
+        );
         var before = await Database.ScalarAsync<long>("SELECT count(*) FROM jobs");
 
-        var (response, answer) = await SendAsync(HttpMethod.Post, "/jobs?validateOnly=true", """{"dataset":"kmnist","epsilon":0.09,"smoothing":"others","epochs":3}""");
+        var (response, answer) = await SendAsync(
+            HttpMethod.Post,
+            "/jobs?validateOnly=true",
+            """{"dataset":"kmnist","epsilon":0.09,"smoothing":"others","epochs":3}"""
+        );
 
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         Assert.Equal(before, await Database.ScalarAsync<long>("SELECT count(*) FROM jobs"));
@@ -179,25 +226,40 @@ public class CalibrationTests(ApiFixture fixture) : ApiTest(fixture)
         // Each against its own expectation: −0.1 + 0.1·0.85 = −0.015, and 0.01.
         Assert.Equal(-0.0025, Value(advice, "measured", "mean"), 1e-12);
         Assert.Equal(0.025 / Math.Sqrt(2), Value(advice, "measured", "deviation"), 1e-12);
-        Assert.Equal("Accuracy here is 0.96; at its optimum ε = 0.1 is under-confident by about 0.09. Earlier jobs came out 0.00 lower than this formula says.", advice["warnings"]![0]!.GetValue<string>());
+        Assert.Equal(
+            "Accuracy here is 0.96; at its optimum ε = 0.1 is under-confident by about 0.09. Earlier jobs came out 0.00 lower than this formula says.",
+            advice["warnings"]![0]!.GetValue<string>()
+        );
     }
 
     [Fact]
     public async Task Post_NoEarlierJobsOrNoSmoothing_WarnsOfNothing()
     {
-        var (_, answer) = await SendAsync(HttpMethod.Post, "/jobs?validateOnly=true", """{"dataset":"fashion-mnist","epsilon":0,"epochs":3}""");
+        var (_, answer) = await SendAsync(
+            HttpMethod.Post,
+            "/jobs?validateOnly=true",
+            """{"dataset":"fashion-mnist","epsilon":0,"epochs":3}"""
+        );
 
         Assert.Null(answer!["targets"]!["logitGap"]);
         Assert.Null(answer["advice"]!["accuracy"]);
         Assert.Null(answer["advice"]!["expectedSignedGap"]);
         Assert.Empty(answer["advice"]!["warnings"]!.AsArray());
 
-        var (response, problem) = await SendAsync(HttpMethod.Post, "/jobs?validateOnly=maybe", """{"dataset":"fashion-mnist","epsilon":0,"epochs":3}""");
+        var (response, problem) = await SendAsync(
+            HttpMethod.Post,
+            "/jobs?validateOnly=maybe",
+            """{"dataset":"fashion-mnist","epsilon":0,"epochs":3}"""
+        );
         AssertProblem(HttpStatusCode.BadRequest, response, problem);
         Assert.NotNull(problem!["errors"]!["validateOnly"]);
     }
 
-    private async Task<Guid> FinishAsync(TrainedModel model, string spec = """{"dataset":"digits","epsilon":0.1,"epochs":3}""", JobResult? result = null)
+    private async Task<Guid> FinishAsync(
+        TrainedModel model,
+        string spec = """{"dataset":"digits","epsilon":0.1,"epochs":3}""",
+        JobResult? result = null
+    )
     {
         var (_, job) = await SendAsync(HttpMethod.Post, "/jobs", spec);
         Assert.True(await Queue.SucceedAsync(await ClaimAsync(), result ?? Result, model, default));

@@ -12,7 +12,8 @@ namespace Temper.Integration.Api;
 /// <summary>Hangfire's dashboard at /hangfire.</summary>
 public class DashboardTests(ApiFixture fixture) : ApiTest(fixture)
 {
-    private PostgreSqlStorage Storage => EngineStorage.Open(Database.ConnectionString, new AttemptQueue(Database.DataSource), connections: 4, commandSeconds: 10);
+    private PostgreSqlStorage Storage =>
+        EngineStorage.Open(Database.ConnectionString, new AttemptQueue(Database.DataSource), connections: 4, commandSeconds: 10);
 
     [Theory]
     [InlineData("/hangfire")]
@@ -35,14 +36,18 @@ public class DashboardTests(ApiFixture fixture) : ApiTest(fixture)
     public async Task Page_OfATraining_LeadsToItsJobAndCannotRequeueIt()
     {
         var job = Guid.CreateVersion7();
-        var id = Create(Job.FromExpression<ITraining>(training => training.TrainAsync(job, 3, "digits, ε 0.1, attempt 3"), EngineStorage.Trainings), new ExpiringFailure(new AttemptFailedException("It crashed.")));
+        var id = Create(
+            Job.FromExpression<ITraining>(training => training.TrainAsync(job, 3, "digits, ε 0.1, attempt 3"), EngineStorage.Trainings),
+            new ExpiringFailure(new AttemptFailedException("It crashed."))
+        );
 
         var page = await Http.GetStringAsync($"/hangfire/jobs/details/{id}");
 
         Assert.Contains("digits, ε 0.1, attempt 3", WebUtility.HtmlDecode(page));
         Assert.Contains($"<a href=\"/jobs/{job}\">", page);
         Assert.DoesNotContain("data-ajax=\"/hangfire/jobs/actions/requeue", page);
-        foreach (var command in new[] { $"jobs/actions/requeue/{id}", $"jobs/actions/delete/{id}" }) Assert.Equal(HttpStatusCode.Unauthorized, (await PostAsync(command)).StatusCode);
+        foreach (var command in new[] { $"jobs/actions/requeue/{id}", $"jobs/actions/delete/{id}" })
+            Assert.Equal(HttpStatusCode.Unauthorized, (await PostAsync(command)).StatusCode);
         Assert.Equal(HttpStatusCode.Unauthorized, (await PostAsync("jobs/failed/requeue", ("jobs[]", id))).StatusCode);
         Assert.Equal("Failed", await StateAsync(id));
     }
@@ -51,7 +56,10 @@ public class DashboardTests(ApiFixture fixture) : ApiTest(fixture)
     [Fact]
     public async Task Requeue_OfATrainingBesideTheDashboard_IsRefused()
     {
-        var id = Create(Job.FromExpression<ITraining>(training => training.TrainAsync(Guid.NewGuid(), 1, ""), EngineStorage.Trainings), new ExpiringFailure(new AttemptFailedException("It crashed.")));
+        var id = Create(
+            Job.FromExpression<ITraining>(training => training.TrainAsync(Guid.NewGuid(), 1, ""), EngineStorage.Trainings),
+            new ExpiringFailure(new AttemptFailedException("It crashed."))
+        );
 
         var error = Assert.ThrowsAny<Exception>(() => new BackgroundJobClient(Storage).Requeue(id));
 
@@ -69,9 +77,17 @@ public class DashboardTests(ApiFixture fixture) : ApiTest(fixture)
     [InlineData("PUT", "jobs/failed/requeue", "jobs[]=1", HttpStatusCode.MethodNotAllowed)]
     [InlineData("POST", "recurring/trigger", "jobs[]=settle-studies", HttpStatusCode.NoContent)]
     [InlineData("POST", "recurring/trigger", "jobs[]=nonsense", HttpStatusCode.NoContent)]
-    public async Task Request_ThatHangfireCannotRead_IsRefusedAndNeverAnError(string method, string path, string? form, HttpStatusCode expected)
+    public async Task Request_ThatHangfireCannotRead_IsRefusedAndNeverAnError(
+        string method,
+        string path,
+        string? form,
+        HttpStatusCode expected
+    )
     {
-        var request = new HttpRequestMessage(new(method), $"/hangfire/{path}") { Content = form is null ? null : new StringContent(form, Encoding.UTF8, "application/x-www-form-urlencoded") };
+        var request = new HttpRequestMessage(new(method), $"/hangfire/{path}")
+        {
+            Content = form is null ? null : new StringContent(form, Encoding.UTF8, "application/x-www-form-urlencoded"),
+        };
 
         Assert.Equal(expected, (await Http.SendAsync(request)).StatusCode);
     }
@@ -88,7 +104,10 @@ public class DashboardTests(ApiFixture fixture) : ApiTest(fixture)
     [Fact]
     public async Task Requeue_OfAnOrdinaryJob_IsDone()
     {
-        var id = Create(Job.FromExpression<Housekeeping>(housekeeping => housekeeping.SettleStudiesAsync()), new FailedState(new InvalidOperationException("It failed.")));
+        var id = Create(
+            Job.FromExpression<Housekeeping>(housekeeping => housekeeping.SettleStudiesAsync()),
+            new FailedState(new InvalidOperationException("It failed."))
+        );
 
         Assert.Equal(HttpStatusCode.NoContent, (await PostAsync("jobs/failed/requeue", ("jobs[]", id))).StatusCode);
 
@@ -99,15 +118,28 @@ public class DashboardTests(ApiFixture fixture) : ApiTest(fixture)
     public async Task Dashboard_WhereKeysAreSet_NeedsOneAsItsPassword()
     {
         const string key = "a-secret-of-some-length";
-        await using var api = await ApiProcess.StartAsync(Database.ConnectionString, new Dictionary<string, string?> { ["Api__Keys__0"] = key });
-        async Task<HttpResponseMessage> GetAsync(string path, AuthenticationHeaderValue? authorization) => await api.Http.SendAsync(new(HttpMethod.Get, path) { Headers = { Authorization = authorization } });
+        await using var api = await ApiProcess.StartAsync(
+            Database.ConnectionString,
+            new Dictionary<string, string?> { ["Api__Keys__0"] = key }
+        );
+        async Task<HttpResponseMessage> GetAsync(string path, AuthenticationHeaderValue? authorization) =>
+            await api.Http.SendAsync(new(HttpMethod.Get, path) { Headers = { Authorization = authorization } });
         static AuthenticationHeaderValue Basic(string pair) => new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes(pair)));
 
         var refused = await GetAsync("/hangfire", null);
 
         Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
         Assert.Equal("Basic", Assert.Single(refused.Headers.WwwAuthenticate).Scheme);
-        foreach (var wrong in new AuthenticationHeaderValue[] { Basic("me:wrong"), Basic(key), new("Basic", "%%%"), new("Basic"), new("Bearer", "wrong") })
+        foreach (
+            var wrong in new AuthenticationHeaderValue[]
+            {
+                Basic("me:wrong"),
+                Basic(key),
+                new("Basic", "%%%"),
+                new("Basic"),
+                new("Bearer", "wrong"),
+            }
+        )
             Assert.Equal(HttpStatusCode.Unauthorized, (await GetAsync("/hangfire", wrong)).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await GetAsync("/hangfire", Basic($"me:{key}"))).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await GetAsync("/hangfire", new("Bearer", key))).StatusCode);
@@ -141,7 +173,10 @@ public class DashboardTests(ApiFixture fixture) : ApiTest(fixture)
     }
 
     private Task<HttpResponseMessage> PostAsync(string command, params (string Name, string Value)[] form) =>
-        Http.PostAsync($"/hangfire/{command}", new FormUrlEncodedContent(form.Select(field => KeyValuePair.Create(field.Name, field.Value))));
+        Http.PostAsync(
+            $"/hangfire/{command}",
+            new FormUrlEncodedContent(form.Select(field => KeyValuePair.Create(field.Name, field.Value)))
+        );
 
     private Task<string> StateAsync(string id) => Database.ScalarAsync<string>($"SELECT statename FROM hangfire.job WHERE id = {id}");
 }

@@ -87,9 +87,15 @@ public class EntityTagTests(ApiFixture fixture) : OwnJobsTest(fixture)
 
         async Task SeeAsync(double[] losses)
         {
-            foreach (var known in seen) Assert.Equal(HttpStatusCode.OK, (await AskAsync($"/jobs/{id}/metrics", known)).StatusCode);
+            foreach (var known in seen)
+                Assert.Equal(HttpStatusCode.OK, (await AskAsync($"/jobs/{id}/metrics", known)).StatusCode);
             var answer = await Http.GetAsync($"/jobs/{id}/metrics");
-            Assert.Equal(losses, JsonNode.Parse(await answer.Content.ReadAsStringAsync())!["items"]!.AsArray().Select(item => item!["trainLoss"]!.GetValue<double>()));
+            Assert.Equal(
+                losses,
+                JsonNode.Parse(await answer.Content.ReadAsStringAsync())!["items"]!
+                    .AsArray()
+                    .Select(item => item!["trainLoss"]!.GetValue<double>())
+            );
             Assert.True(seen.Add($"{answer.Headers.ETag}"));
             Assert.Equal(HttpStatusCode.NotModified, (await AskAsync($"/jobs/{id}/metrics", $"{answer.Headers.ETag}")).StatusCode);
         }
@@ -117,7 +123,8 @@ public class EntityTagTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var id = await Api.SubmitAsync(Spec);
         await Queue.ReportAsync(await ClaimAsync(), [Metrics, Metrics with { Epoch = 2 }], null, default);
         var tags = new List<EntityTagHeaderValue>();
-        foreach (var since in new[] { "", "?since=1", "?since=2" }) tags.Add((await Http.GetAsync($"/jobs/{id}/metrics{since}")).Headers.ETag!);
+        foreach (var since in new[] { "", "?since=1", "?since=2" })
+            tags.Add((await Http.GetAsync($"/jobs/{id}/metrics{since}")).Headers.ETag!);
 
         Assert.Equal(3, tags.Distinct().Count());
         Assert.Equal(HttpStatusCode.OK, (await AskAsync($"/jobs/{id}/metrics?since=1", $"{tags[0]}")).StatusCode);
@@ -140,12 +147,18 @@ public class EntityTagTests(ApiFixture fixture) : OwnJobsTest(fixture)
     public async Task Get_ManyAtOnce_AnswersEachForItsOwnJob()
     {
         var ids = new List<Guid>();
-        for (var i = 0; i < 20; i++) ids.Add(await Api.SubmitAsync(Spec));
+        for (var i = 0; i < 20; i++)
+            ids.Add(await Api.SubmitAsync(Spec));
         var tags = await Task.WhenAll(ids.Select(async id => (await Http.GetAsync($"/jobs/{id}")).Headers.ETag!));
         var changed = ids.Where((_, i) => i % 3 == 0).ToHashSet();
-        foreach (var id in changed) await Http.PostAsync($"/jobs/{id}/cancel", null);
+        foreach (var id in changed)
+            await Http.PostAsync($"/jobs/{id}/cancel", null);
 
-        var asked = await Task.WhenAll(Enumerable.Range(0, 400).Select(async i => (Id: ids[i % 20], (await AskAsync($"/jobs/{ids[i % 20]}", $"{tags[i % 20]}")).StatusCode)));
+        var asked = await Task.WhenAll(
+            Enumerable
+                .Range(0, 400)
+                .Select(async i => (Id: ids[i % 20], (await AskAsync($"/jobs/{ids[i % 20]}", $"{tags[i % 20]}")).StatusCode))
+        );
 
         Assert.All(asked, one => Assert.Equal(changed.Contains(one.Id) ? HttpStatusCode.OK : HttpStatusCode.NotModified, one.StatusCode));
     }

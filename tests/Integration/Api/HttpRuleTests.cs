@@ -20,13 +20,17 @@ public class HttpRuleTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var operations = Operation.All(await Api.GetAsync("/swagger/v1/swagger.json"));
         Assert.True(operations.Count > 25);
         foreach (var operation in operations)
-            foreach (var name in operation.QueryParameters.Select(name => name.ToUpperInvariant()).Append("surprise"))
-            {
-                var json = operation.TakesBody ? """{"dataset":"mnist","epsilon":0.1,"epochs":3}""" : null;
-                var (response, problem) = await SendAsync(new(operation.Method), $"{operation.Path.Replace("{id}", $"{Guid.NewGuid()}")}?{name}=1", json);
-                Assert.True(response.StatusCode == HttpStatusCode.BadRequest, $"{operation}: {response.StatusCode} to {name}");
-                Assert.True(problem!["errors"]![name] is JsonArray, $"{operation}: {problem.ToJsonString()}");
-            }
+        foreach (var name in operation.QueryParameters.Select(name => name.ToUpperInvariant()).Append("surprise"))
+        {
+            var json = operation.TakesBody ? """{"dataset":"mnist","epsilon":0.1,"epochs":3}""" : null;
+            var (response, problem) = await SendAsync(
+                new(operation.Method),
+                $"{operation.Path.Replace("{id}", $"{Guid.NewGuid()}")}?{name}=1",
+                json
+            );
+            Assert.True(response.StatusCode == HttpStatusCode.BadRequest, $"{operation}: {response.StatusCode} to {name}");
+            Assert.True(problem!["errors"]![name] is JsonArray, $"{operation}: {problem.ToJsonString()}");
+        }
         Assert.Equal(0, await Database.ScalarAsync<long>("SELECT count(*) FROM jobs"));
     }
 
@@ -48,19 +52,48 @@ public class HttpRuleTests(ApiFixture fixture) : OwnJobsTest(fixture)
     [Fact]
     public async Task Head_WhereverGetWorks_SaysTheSameWithoutABody()
     {
-        var id = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.1, epochs = 3 });
+        var id = await Api.SubmitAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0.1,
+                epochs = 3,
+            }
+        );
         var logits = SimulatedLogits.Draw(500, 1, 4);
         Assert.True(await Queue.SucceedAsync(await ClaimAsync(), Result, new([1, 2, 3], StoredLogits.Of(logits, logits, null)), default));
         var (_, repeated) = await SendAsync(HttpMethod.Post, $"/jobs/{id}/reproduce");
         Assert.True(await Queue.SucceedAsync(await ClaimAsync(), Result, new([1, 2, 3], null), default));
-        var (_, study) = await SendAsync(HttpMethod.Post, "/studies", """{"job":{"dataset":"digits","epochs":2},"epsilons":[0],"seeds":1}""");
-        var paths = Operation.All(await Api.GetAsync("/swagger/v1/swagger.json")).Where(operation => operation.Method == "GET").Select(operation => operation.Path switch
-        {
-            "/jobs/{id}/reproduction" => $"/jobs/{repeated!["id"]}/reproduction",
-            "/jobs/{id}/logits" => $"/jobs/{id}/logits?split=test",
-            var path => path.Replace("{id}", path.StartsWith("/studies") ? $"{study!["id"]}" : $"{id}"),
-        });
-        foreach (var path in paths.Concat(["/", "/swagger/index.html", "/swagger/v1/swagger.json", "/swagger/swagger-ui.css", "/health/live", "/health/ready", "/hangfire", "/nowhere", $"/jobs/{Guid.NewGuid()}", "/jobs?limit=0"]))
+        var (_, study) = await SendAsync(
+            HttpMethod.Post,
+            "/studies",
+            """{"job":{"dataset":"digits","epochs":2},"epsilons":[0],"seeds":1}"""
+        );
+        var paths = Operation
+            .All(await Api.GetAsync("/swagger/v1/swagger.json"))
+            .Where(operation => operation.Method == "GET")
+            .Select(operation =>
+                operation.Path switch
+                {
+                    "/jobs/{id}/reproduction" => $"/jobs/{repeated!["id"]}/reproduction",
+                    "/jobs/{id}/logits" => $"/jobs/{id}/logits?split=test",
+                    var path => path.Replace("{id}", path.StartsWith("/studies") ? $"{study!["id"]}" : $"{id}"),
+                }
+            );
+        foreach (
+            var path in paths.Concat([
+                "/",
+                "/swagger/index.html",
+                "/swagger/v1/swagger.json",
+                "/swagger/swagger-ui.css",
+                "/health/live",
+                "/health/ready",
+                "/hangfire",
+                "/nowhere",
+                $"/jobs/{Guid.NewGuid()}",
+                "/jobs?limit=0",
+            ])
+        )
         {
             var get = await Http.GetAsync(path);
             var head = await Http.SendAsync(new(HttpMethod.Head, path));
@@ -74,14 +107,21 @@ public class HttpRuleTests(ApiFixture fixture) : OwnJobsTest(fixture)
     }
 
     [Theory]
-    [InlineData("""{"dataset":"digits","epsilon":0,"epochs":3.0,"batchSize":1.28e2,"seed":10e-1,"model":"mlp","widths":[0.5e2,1e1],"timeoutSeconds":1e2}""", """{"epochs":3,"batchSize":128,"seed":1,"widths":[50,10],"timeoutSeconds":100}""")]
-    [InlineData("""{"dataset":"digits","epsilon":0,"epochs":1e1,"priority":-2.00,"seed":9.007199254740991e15}""", """{"epochs":10,"priority":-2,"seed":9007199254740991}""")]
+    [InlineData(
+        """{"dataset":"digits","epsilon":0,"epochs":3.0,"batchSize":1.28e2,"seed":10e-1,"model":"mlp","widths":[0.5e2,1e1],"timeoutSeconds":1e2}""",
+        """{"epochs":3,"batchSize":128,"seed":1,"widths":[50,10],"timeoutSeconds":100}"""
+    )]
+    [InlineData(
+        """{"dataset":"digits","epsilon":0,"epochs":1e1,"priority":-2.00,"seed":9.007199254740991e15}""",
+        """{"epochs":10,"priority":-2,"seed":9007199254740991}"""
+    )]
     public async Task Post_WholeNumbersHoweverWritten_AreTaken(string json, string expected)
     {
         var (response, job) = await SendAsync(HttpMethod.Post, "/jobs", json);
 
         Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
-        foreach (var (field, value) in JsonNode.Parse(expected)!.AsObject()) Assert.True(JsonNode.DeepEquals(value, job!["spec"]![field]), field);
+        foreach (var (field, value) in JsonNode.Parse(expected)!.AsObject())
+            Assert.True(JsonNode.DeepEquals(value, job!["spec"]![field]), field);
     }
 
     [Theory]
@@ -89,7 +129,11 @@ public class HttpRuleTests(ApiFixture fixture) : OwnJobsTest(fixture)
     [InlineData("[1e1,3.0]", 2)]
     public async Task Post_SeedsHoweverWritten_AreTaken(string seeds, int count)
     {
-        var (response, study) = await SendAsync(HttpMethod.Post, "/studies", $$"""{"job":{"dataset":"digits","epochs":2},"epsilons":[0],"seeds":{{seeds}}}""");
+        var (response, study) = await SendAsync(
+            HttpMethod.Post,
+            "/studies",
+            $$"""{"job":{"dataset":"digits","epochs":2},"epsilons":[0],"seeds":{{seeds}}}"""
+        );
 
         Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
         Assert.Equal(count, study!["spec"]!["seeds"]!.AsArray().Count);
@@ -125,21 +169,40 @@ public class HttpRuleTests(ApiFixture fixture) : OwnJobsTest(fixture)
     public async Task Post_ATag_CountsCharactersAsPeopleSeeThem(string character, int times, bool isTaken)
     {
         var tag = string.Concat(Enumerable.Repeat(character, times));
-        var json = new JsonObject { ["dataset"] = "digits", ["epsilon"] = 0, ["epochs"] = 1, ["tags"] = new JsonArray(tag), ["name"] = tag }.ToJsonString();
+        var json = new JsonObject
+        {
+            ["dataset"] = "digits",
+            ["epsilon"] = 0,
+            ["epochs"] = 1,
+            ["tags"] = new JsonArray(tag),
+            ["name"] = tag,
+        }.ToJsonString();
 
         var (response, answer) = await SendAsync(HttpMethod.Post, "/jobs", json);
 
         Assert.Equal(isTaken ? HttpStatusCode.Accepted : HttpStatusCode.BadRequest, response.StatusCode);
-        if (!isTaken) Assert.NotNull(answer!["errors"]!["tags"]);
+        if (!isTaken)
+            Assert.NotNull(answer!["errors"]!["tags"]);
         var (listed, page) = await SendAsync(HttpMethod.Get, $"/jobs?tag={Uri.EscapeDataString(tag)}");
         Assert.Equal(isTaken ? HttpStatusCode.OK : HttpStatusCode.BadRequest, listed.StatusCode);
-        if (isTaken) Assert.Single(page!["items"]!.AsArray());
+        if (isTaken)
+            Assert.Single(page!["items"]!.AsArray());
     }
 
     [Fact]
     public async Task Post_ATextPiledUpFromMarks_Is400()
     {
-        var (response, problem) = await SendAsync(HttpMethod.Post, "/jobs", new JsonObject { ["dataset"] = "digits", ["epsilon"] = 0, ["epochs"] = 1, ["name"] = "e" + new string('\u0301', 5000) }.ToJsonString());
+        var (response, problem) = await SendAsync(
+            HttpMethod.Post,
+            "/jobs",
+            new JsonObject
+            {
+                ["dataset"] = "digits",
+                ["epsilon"] = 0,
+                ["epochs"] = 1,
+                ["name"] = "e" + new string('\u0301', 5000),
+            }.ToJsonString()
+        );
 
         AssertProblem(HttpStatusCode.BadRequest, response, problem);
         Assert.NotNull(problem!["errors"]!["name"]);
@@ -181,7 +244,12 @@ public class HttpRuleTests(ApiFixture fixture) : OwnJobsTest(fixture)
     [Fact]
     public async Task Post_ABodyWithAByteOrderMark_IsTaken()
     {
-        var content = new ByteArrayContent([0xEF, 0xBB, 0xBF, .. Encoding.UTF8.GetBytes("""{"dataset":"digits","epsilon":0,"epochs":1}""")]);
+        var content = new ByteArrayContent([
+            0xEF,
+            0xBB,
+            0xBF,
+            .. Encoding.UTF8.GetBytes("""{"dataset":"digits","epsilon":0,"epochs":1}"""),
+        ]);
         content.Headers.ContentType = new("application/json");
 
         Assert.Equal(HttpStatusCode.Accepted, (await Http.PostAsync("/jobs", content)).StatusCode);
@@ -229,7 +297,10 @@ public class HttpRuleTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var stopped = await Api.JobAsync(id);
         Assert.Equal(state, stopped["state"]!.GetValue<string>());
         Assert.Equal((2, 10), (stopped["progress"]!["epoch"]!.GetValue<int>(), stopped["progress"]!["step"]!.GetValue<int>()));
-        Assert.Equal(stopped["reason"]!.GetValue<string>(), (await Api.GetAsync($"/jobs/{id}/attempts"))["items"]![0]!["reason"]!.GetValue<string>());
+        Assert.Equal(
+            stopped["reason"]!.GetValue<string>(),
+            (await Api.GetAsync($"/jobs/{id}/attempts"))["items"]![0]!["reason"]!.GetValue<string>()
+        );
 
         var (_, again) = await SendAsync(HttpMethod.Post, $"/jobs/{id}/{(verb == "cancel" ? "retry" : "resume")}");
         Assert.Null(again!["progress"]);

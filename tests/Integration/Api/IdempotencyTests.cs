@@ -69,7 +69,10 @@ public class IdempotencyTests(ApiFixture fixture) : ApiTest(fixture)
 
     private async Task<(HttpStatusCode Status, JsonNode Body)> PostAsync(string key, string body, HttpClient? http = null)
     {
-        var request = new HttpRequestMessage(HttpMethod.Post, "/jobs") { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+        var request = new HttpRequestMessage(HttpMethod.Post, "/jobs")
+        {
+            Content = new StringContent(body, Encoding.UTF8, "application/json"),
+        };
         request.Headers.TryAddWithoutValidation("Idempotency-Key", key);
         using var response = await (http ?? Http).SendAsync(request);
         return (response.StatusCode, JsonNode.Parse(await response.Content.ReadAsStringAsync())!);

@@ -20,7 +20,12 @@ public class JobTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.NotNull(running["trainingStartedAt"]);
         Assert.Null(running["result"]);
 
-        await Queue.SucceedAsync(claimed, new(0.99, 0.04, 0.01, -0.005, 3, "cpu", 2, "libtorch", "00", ["a note"]), new([1, 2, 3], null), default);
+        await Queue.SucceedAsync(
+            claimed,
+            new(0.99, 0.04, 0.01, -0.005, 3, "cpu", 2, "libtorch", "00", ["a note"]),
+            new([1, 2, 3], null),
+            default
+        );
 
         var done = await Api.JobAsync(id);
         Assert.Equal("succeeded", done["state"]!.GetValue<string>());
@@ -67,13 +72,18 @@ public class JobTests(ApiFixture fixture) : OwnJobsTest(fixture)
         await Queue.ReportAsync(claimed, [Metrics with { Epoch = 2, TrainLoss = 0.6 }], null, default);
 
         var items = (await Api.GetAsync($"/jobs/{id}/metrics"))["items"]!.AsArray();
-        var expected = JsonNode.Parse("""
+        var expected = JsonNode.Parse(
+            """
             {"epoch":1,"trainLoss":0.7,"trainAccuracy":0.9,"validationLoss":0.2,"validationAccuracy":0.95,"ece":0.05,"signedGap":-0.03,
              "learningRate":0.001,"seconds":1.5,"imagesPerSecond":2400}
-            """);
+            """
+        );
         Assert.True(JsonNode.DeepEquals(expected, items[0]), items[0]!.ToJsonString());
         Assert.Equal([1, 2], items.Select(item => item!["epoch"]!.GetValue<int>()));
-        Assert.Equal([2], (await Api.GetAsync($"/jobs/{id}/metrics?since=1"))["items"]!.AsArray().Select(item => item!["epoch"]!.GetValue<int>()));
+        Assert.Equal(
+            [2],
+            (await Api.GetAsync($"/jobs/{id}/metrics?since=1"))["items"]!.AsArray().Select(item => item!["epoch"]!.GetValue<int>())
+        );
         var (response, problem) = await SendAsync(HttpMethod.Get, $"/jobs/{id}/metrics?since=x");
         AssertProblem(HttpStatusCode.BadRequest, response, problem);
         Assert.NotNull(problem!["errors"]!["since"]);
@@ -124,10 +134,11 @@ public class JobTests(ApiFixture fixture) : OwnJobsTest(fixture)
     public async Task List_ByPages_GivesEveryJobOnceNewestFirstWhileMoreArrive()
     {
         var ids = new List<Guid>();
-        for (var i = 0; i < 25; i++) ids.Add(await Api.SubmitAsync(Spec));
+        for (var i = 0; i < 25; i++)
+            ids.Add(await Api.SubmitAsync(Spec));
 
         var seen = new List<Guid>();
-        for (string? cursor = ""; cursor is not null;)
+        for (string? cursor = ""; cursor is not null; )
         {
             var page = await Api.GetAsync($"/jobs?limit=10{(cursor == "" ? "" : $"&cursor={cursor}")}");
             seen.AddRange(page["items"]!.AsArray().Select(job => job!["id"]!.GetValue<Guid>()));
@@ -142,12 +153,36 @@ public class JobTests(ApiFixture fixture) : OwnJobsTest(fixture)
     [Fact]
     public async Task List_Filtered_GivesTheJobsThatMatchAllFilters()
     {
-        var running = await Api.SubmitAsync(new { dataset = "mnist", epsilon = 0, epochs = 1, tags = new[] { "a" } });
+        var running = await Api.SubmitAsync(
+            new
+            {
+                dataset = "mnist",
+                epsilon = 0,
+                epochs = 1,
+                tags = new[] { "a" },
+            }
+        );
         await ClaimAsync();
-        var asked = await Api.SubmitAsync(new { dataset = "mnist", epsilon = 0, epochs = 1, tags = new[] { "a", "b" } });
+        var asked = await Api.SubmitAsync(
+            new
+            {
+                dataset = "mnist",
+                epsilon = 0,
+                epochs = 1,
+                tags = new[] { "a", "b" },
+            }
+        );
         await ClaimAsync();
         await SendAsync(HttpMethod.Post, $"/jobs/{asked}/cancel");
-        var queued = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0, epochs = 1, tags = new[] { "b" } });
+        var queued = await Api.SubmitAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0,
+                epochs = 1,
+                tags = new[] { "b" },
+            }
+        );
 
         Assert.Equal([running], await ListAsync("state=running"));
         Assert.Equal([asked], await ListAsync("state=cancelling"));
@@ -157,7 +192,8 @@ public class JobTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal([asked], await ListAsync("tag=b&dataset=mnist"));
         Assert.Equal([], await ListAsync("tag=b&dataset=mnist&state=succeeded"));
 
-        async Task<List<Guid>> ListAsync(string query) => [.. (await Api.GetAsync($"/jobs?{query}"))["items"]!.AsArray().Select(job => job!["id"]!.GetValue<Guid>())];
+        async Task<List<Guid>> ListAsync(string query) =>
+            [.. (await Api.GetAsync($"/jobs?{query}"))["items"]!.AsArray().Select(job => job!["id"]!.GetValue<Guid>())];
     }
 
     [Fact]
@@ -197,8 +233,14 @@ public class JobTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var workers = (await Api.GetAsync("/workers"))["items"]!.AsArray();
 
         Assert.Equal(2, workers.Count);
-        Assert.Equal(("alive", "cpu", id), (workers[0]!["state"]!.GetValue<string>(), workers[0]!["device"]!.GetValue<string>(), workers[0]!["jobs"]![0]!.GetValue<Guid>()));
-        Assert.Equal(("silent", "cuda", 4), (workers[1]!["state"]!.GetValue<string>(), workers[1]!["device"]!.GetValue<string>(), workers[1]!["slots"]!.GetValue<int>()));
+        Assert.Equal(
+            ("alive", "cpu", id),
+            (workers[0]!["state"]!.GetValue<string>(), workers[0]!["device"]!.GetValue<string>(), workers[0]!["jobs"]![0]!.GetValue<Guid>())
+        );
+        Assert.Equal(
+            ("silent", "cuda", 4),
+            (workers[1]!["state"]!.GetValue<string>(), workers[1]!["device"]!.GetValue<string>(), workers[1]!["slots"]!.GetValue<int>())
+        );
         Assert.Empty(workers[1]!["jobs"]!.AsArray());
     }
 
@@ -207,7 +249,10 @@ public class JobTests(ApiFixture fixture) : OwnJobsTest(fixture)
     {
         var datasets = (await Api.GetAsync("/datasets"))["items"]!.AsArray();
 
-        Assert.Equal(["digits", "mnist", "fashion-mnist", "kmnist", "cifar10", "cifar100"], datasets.Select(card => card!["name"]!.GetValue<string>()));
+        Assert.Equal(
+            ["digits", "mnist", "fashion-mnist", "kmnist", "cifar10", "cifar100"],
+            datasets.Select(card => card!["name"]!.GetValue<string>())
+        );
         Assert.Equal(10, datasets[0]!["classes"]!.GetValue<int>());
         Assert.Equal(4000, datasets[0]!["trainImages"]!.GetValue<int>());
     }

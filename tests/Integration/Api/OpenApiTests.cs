@@ -11,20 +11,71 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
         var document = await Api.GetAsync("/swagger/v1/swagger.json");
 
         Assert.StartsWith("3.1", document["openapi"]!.GetValue<string>());
-        var operations = document["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject().Select(operation => (Name: $"{operation.Key.ToUpperInvariant()} {path.Key}", Operation: operation.Value!))).ToArray();
+        var operations = document["paths"]!
+            .AsObject()
+            .SelectMany(path =>
+                path.Value!.AsObject()
+                    .Select(operation => (Name: $"{operation.Key.ToUpperInvariant()} {path.Key}", Operation: operation.Value!))
+            )
+            .ToArray();
         Assert.Equal(
             [
-                "DELETE /jobs/{id}", "DELETE /studies/{id}", "GET /datasets", "GET /jobs", "GET /jobs/{id}", "GET /jobs/{id}/attempts", "GET /jobs/{id}/calibration",
-                "GET /jobs/{id}/logits", "GET /jobs/{id}/metrics", "GET /jobs/{id}/model", "GET /jobs/{id}/reproduction", "GET /studies",
-                "GET /studies/{id}", "GET /studies/{id}/recommendation", "GET /studies/{id}/report", "GET /version", "GET /workers", "POST /jobs",
-                "POST /jobs/{id}/cancel", "POST /jobs/{id}/pause", "POST /jobs/{id}/pin", "POST /jobs/{id}/reproduce", "POST /jobs/{id}/resume", "POST /jobs/{id}/retry", "POST /jobs/{id}/unpin",
-                "POST /studies", "POST /studies/{id}/cancel", "POST /studies/{id}/extend", "POST /studies/{id}/pause", "POST /studies/{id}/pin", "POST /studies/{id}/resume", "POST /studies/{id}/unpin",
+                "DELETE /jobs/{id}",
+                "DELETE /studies/{id}",
+                "GET /datasets",
+                "GET /jobs",
+                "GET /jobs/{id}",
+                "GET /jobs/{id}/attempts",
+                "GET /jobs/{id}/calibration",
+                "GET /jobs/{id}/logits",
+                "GET /jobs/{id}/metrics",
+                "GET /jobs/{id}/model",
+                "GET /jobs/{id}/reproduction",
+                "GET /studies",
+                "GET /studies/{id}",
+                "GET /studies/{id}/recommendation",
+                "GET /studies/{id}/report",
+                "GET /version",
+                "GET /workers",
+                "POST /jobs",
+                "POST /jobs/{id}/cancel",
+                "POST /jobs/{id}/pause",
+                "POST /jobs/{id}/pin",
+                "POST /jobs/{id}/reproduce",
+                "POST /jobs/{id}/resume",
+                "POST /jobs/{id}/retry",
+                "POST /jobs/{id}/unpin",
+                "POST /studies",
+                "POST /studies/{id}/cancel",
+                "POST /studies/{id}/extend",
+                "POST /studies/{id}/pause",
+                "POST /studies/{id}/pin",
+                "POST /studies/{id}/resume",
+                "POST /studies/{id}/unpin",
             ],
-            operations.Select(operation => operation.Name).Order(StringComparer.Ordinal));
+            operations.Select(operation => operation.Name).Order(StringComparer.Ordinal)
+        );
         Assert.All(operations, operation => Assert.NotEmpty(operation.Operation["summary"]!.GetValue<string>()));
         var ids = operations.Select(operation => operation.Operation["operationId"]!.GetValue<string>()).ToList();
         Assert.Equal(ids.Count, ids.Distinct().Count());
-        foreach (var id in new[] { "listJobs", "submitJob", "getJob", "deleteJob", "getJobMetrics", "cancelJob", "reproduceJob", "submitStudy", "getStudyReport", "extendStudy", "listWorkers", "getVersion" }) Assert.Contains(id, ids);
+        foreach (
+            var id in new[]
+            {
+                "listJobs",
+                "submitJob",
+                "getJob",
+                "deleteJob",
+                "getJobMetrics",
+                "cancelJob",
+                "reproduceJob",
+                "submitStudy",
+                "getStudyReport",
+                "extendStudy",
+                "listWorkers",
+                "getVersion",
+            }
+        )
+            Assert.Contains(id, ids);
     }
 
     [Fact]
@@ -51,7 +102,11 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
         Assert.Contains("a count from 1 to 1000", study["properties"]!["seeds"]!["description"]!.GetValue<string>());
         var (response, answer) = await SendAsync(HttpMethod.Post, "/studies", study["examples"]![0]!.ToJsonString());
         Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
-        var (extended, _) = await SendAsync(HttpMethod.Post, $"/studies/{answer!["id"]}/extend", (await Api.GetAsync("/swagger/v1/swagger.json"))["components"]!["schemas"]!["StudyExtension"]!["examples"]![0]!.ToJsonString());
+        var (extended, _) = await SendAsync(
+            HttpMethod.Post,
+            $"/studies/{answer!["id"]}/extend",
+            (await Api.GetAsync("/swagger/v1/swagger.json"))["components"]!["schemas"]!["StudyExtension"]!["examples"]![0]!.ToJsonString()
+        );
         Assert.Equal(HttpStatusCode.Accepted, extended.StatusCode);
     }
 
@@ -65,7 +120,10 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
         AssertSameKeys(await Api.GetAsync("/jobs"), schemas["JobPage"]!["examples"]![0]!);
         AssertSameKeys(await Api.GetAsync($"/jobs/{id}/metrics"), schemas["MetricsResponse"]!["examples"]![0]!);
         var (_, problem) = await SendAsync(HttpMethod.Get, "/jobs?limit=0");
-        Assert.All(schemas["HttpValidationProblemDetails"]!["examples"]![0]!.AsObject(), property => Assert.NotNull(problem![property.Key]));
+        Assert.All(
+            schemas["HttpValidationProblemDetails"]!["examples"]![0]!.AsObject(),
+            property => Assert.NotNull(problem![property.Key])
+        );
         Assert.NotNull(schemas["HttpValidationProblemDetails"]!["examples"]![0]!["errors"]);
     }
 
@@ -74,7 +132,10 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
     {
         var document = await Api.GetAsync("/swagger/v1/swagger.json");
 
-        Assert.All(document["paths"]!["/jobs"]!["get"]!["parameters"]!.AsArray(), parameter => Assert.NotEmpty(parameter!["description"]!.GetValue<string>()));
+        Assert.All(
+            document["paths"]!["/jobs"]!["get"]!["parameters"]!.AsArray(),
+            parameter => Assert.NotEmpty(parameter!["description"]!.GetValue<string>())
+        );
         var job = document["components"]!["schemas"]!["JobResponse"]!["properties"]!;
         foreach (var field in new[] { "progress", "result" })
             Assert.Contains(job[field]!["oneOf"]!.AsArray(), shape => shape!["type"]?.GetValue<string>() == "null");

@@ -11,7 +11,14 @@ public class OutageTests
         await using var database = await TestDatabase.CreateAsync();
         using var proxy = new TcpProxy(database.ConnectionString);
         await using var api = await ApiProcess.StartAsync(proxy.ConnectionString);
-        var id = await api.SubmitAsync(new { dataset = "mnist", epsilon = 0.1, epochs = 3 });
+        var id = await api.SubmitAsync(
+            new
+            {
+                dataset = "mnist",
+                epsilon = 0.1,
+                epochs = 3,
+            }
+        );
 
         proxy.Cut();
 
@@ -34,18 +41,30 @@ public class OutageTests
         await using var database = await TestDatabase.CreateAsync();
         using var proxy = new TcpProxy(database.ConnectionString);
         await using var api = await ApiProcess.StartAsync(proxy.ConnectionString);
-        var id = await api.SubmitAsync(new { dataset = "mnist", epsilon = 0.1, epochs = 3 });
+        var id = await api.SubmitAsync(
+            new
+            {
+                dataset = "mnist",
+                epsilon = 0.1,
+                epochs = 3,
+            }
+        );
 
         proxy.Silence();
 
         var start = Stopwatch.GetTimestamp();
-        var answers = await Task.WhenAll(Enumerable.Range(0, 40).Select(async i =>
-        {
-            var request = new HttpRequestMessage(HttpMethod.Get, $"/jobs/{id}");
-            if (i % 2 == 0) request.Headers.IfNoneMatch.Add(new("\"known\"")); // those share a look
-            await Task.Delay(i * 10);
-            return await api.Http.SendAsync(request);
-        }));
+        var answers = await Task.WhenAll(
+            Enumerable
+                .Range(0, 40)
+                .Select(async i =>
+                {
+                    var request = new HttpRequestMessage(HttpMethod.Get, $"/jobs/{id}");
+                    if (i % 2 == 0)
+                        request.Headers.IfNoneMatch.Add(new("\"known\"")); // those share a look
+                    await Task.Delay(i * 10);
+                    return await api.Http.SendAsync(request);
+                })
+        );
         Assert.All(answers, answer => Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode));
         Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 0, 20); // Npgsql's own limit would be 30
 

@@ -12,7 +12,16 @@ public class ReproductionTests(ApiFixture fixture) : OwnJobsTest(fixture)
     [Fact]
     public async Task Reproduce_AJobThatHasSucceeded_QueuesItsSpecAndComparesWhatComesOut()
     {
-        var original = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0.25, epochs = 3, seed = 7, tags = new[] { "a" } });
+        var original = await Api.SubmitAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0.25,
+                epochs = 3,
+                seed = 7,
+                tags = new[] { "a" },
+            }
+        );
         await FinishAsync(Result);
 
         var (response, repeated) = await SendAsync(HttpMethod.Post, $"/jobs/{original}/reproduce");

@@ -6,7 +6,12 @@ namespace Temper.Integration.Api;
 /// <summary>Connections that broke while the API was idle cost no request.</summary>
 public class RestartTests
 {
-    private static readonly object Spec = new { dataset = "mnist", epsilon = 0.1, epochs = 3 };
+    private static readonly object Spec = new
+    {
+        dataset = "mnist",
+        epsilon = 0.1,
+        epochs = 3,
+    };
 
     /// <summary>Each request comes when all pooled connections have just been broken.</summary>
     [Fact]
@@ -16,14 +21,35 @@ public class RestartTests
         using var proxy = new TcpProxy(database.ConnectionString);
         await using var api = await ApiProcess.StartAsync(proxy.ConnectionString);
         var id = await api.SubmitAsync(Spec);
-        var study = (await (await api.Http.PostAsJsonAsync("/studies", new { job = new { dataset = "digits", epochs = 1 }, seeds = 1 })).Content.ReadFromJsonAsync<System.Text.Json.Nodes.JsonNode>())!["id"];
+        var study = (
+            await (
+                await api.Http.PostAsJsonAsync("/studies", new { job = new { dataset = "digits", epochs = 1 }, seeds = 1 })
+            ).Content.ReadFromJsonAsync<System.Text.Json.Nodes.JsonNode>()
+        )!["id"];
 
-        foreach (var path in new[] { "/jobs", $"/jobs/{id}", $"/jobs/{id}/metrics", $"/jobs/{id}/attempts", "/workers", "/studies", $"/studies/{study}", $"/studies/{study}/recommendation", $"/studies/{study}/report", "/health/ready" })
+        foreach (
+            var path in new[]
+            {
+                "/jobs",
+                $"/jobs/{id}",
+                $"/jobs/{id}/metrics",
+                $"/jobs/{id}/attempts",
+                "/workers",
+                "/studies",
+                $"/studies/{study}",
+                $"/studies/{study}/recommendation",
+                $"/studies/{study}/report",
+                "/health/ready",
+            }
+        )
             await AssertAnsweredAsync(path, () => new(HttpMethod.Get, path));
         foreach (var verb in new[] { "pause", "resume", "cancel", "retry" })
-            foreach (var target in verb == "retry" ? [$"/jobs/{id}"] : new[] { $"/jobs/{id}", $"/studies/{study}" })
-                await AssertAnsweredAsync($"{target}/{verb}", () => new(HttpMethod.Post, $"{target}/{verb}"));
-        await AssertAnsweredAsync("a submission with a key", () => new(HttpMethod.Post, "/jobs") { Content = JsonContent.Create(Spec), Headers = { { "Idempotency-Key", "key" } } });
+        foreach (var target in verb == "retry" ? [$"/jobs/{id}"] : new[] { $"/jobs/{id}", $"/studies/{study}" })
+            await AssertAnsweredAsync($"{target}/{verb}", () => new(HttpMethod.Post, $"{target}/{verb}"));
+        await AssertAnsweredAsync(
+            "a submission with a key",
+            () => new(HttpMethod.Post, "/jobs") { Content = JsonContent.Create(Spec), Headers = { { "Idempotency-Key", "key" } } }
+        );
         Assert.Equal(1, await database.ScalarAsync<long>("SELECT count(*) FROM jobs WHERE idempotency_key = 'key'"));
 
         async Task AssertAnsweredAsync(string what, Func<HttpRequestMessage> request)
@@ -32,8 +58,12 @@ public class RestartTests
             proxy.Cut();
             proxy.Mend();
             var answers = new List<HttpStatusCode>();
-            for (var i = 0; i < 3; i++) answers.Add((await api.Http.SendAsync(request())).StatusCode);
-            Assert.All(answers, answer => Assert.True(answer is HttpStatusCode.OK or HttpStatusCode.Accepted, $"{what}: {string.Join(", ", answers)}"));
+            for (var i = 0; i < 3; i++)
+                answers.Add((await api.Http.SendAsync(request())).StatusCode);
+            Assert.All(
+                answers,
+                answer => Assert.True(answer is HttpStatusCode.OK or HttpStatusCode.Accepted, $"{what}: {string.Join(", ", answers)}")
+            );
         }
     }
 

@@ -16,7 +16,10 @@ public class SecurityTests : IAsyncLifetime
     [Fact]
     public async Task Request_WhereKeysAreSet_NeedsOneOfThem()
     {
-        await using var api = await ApiProcess.StartAsync(database.ConnectionString, new Dictionary<string, string?> { ["Api__Keys__0"] = "another-key-of-some-length", ["Api__Keys__1"] = Key });
+        await using var api = await ApiProcess.StartAsync(
+            database.ConnectionString,
+            new Dictionary<string, string?> { ["Api__Keys__0"] = "another-key-of-some-length", ["Api__Keys__1"] = Key }
+        );
 
         Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync(api, "/jobs", null));
         Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync(api, "/workers", new("Bearer", "wrong")));
@@ -34,7 +37,10 @@ public class SecurityTests : IAsyncLifetime
     [InlineData("http://*")]
     public async Task Start_OnEveryAddressWithoutKeys_IsRefused(string host)
     {
-        await using var api = ApiProcess.Start(database.ConnectionString, new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = $"{host}:{ApiProcess.FreePort()}" });
+        await using var api = ApiProcess.Start(
+            database.ConnectionString,
+            new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = $"{host}:{ApiProcess.FreePort()}" }
+        );
 
         await api.WaitForExitAsync(TimeSpan.FromSeconds(30));
 
@@ -49,7 +55,8 @@ public class SecurityTests : IAsyncLifetime
         await using var api = await ApiProcess.StartAsync(
             database.ConnectionString,
             new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = $"http://0.0.0.0:{port}", ["Api__Keys__0"] = Key },
-            new($"http://127.0.0.1:{port}"));
+            new($"http://127.0.0.1:{port}")
+        );
 
         Assert.True(await api.AnswersAsync("/health/ready"));
     }

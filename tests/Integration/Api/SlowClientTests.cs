@@ -10,7 +10,11 @@ namespace Temper.Integration.Api;
 public class SlowClientTests(ApiFixture fixture) : OwnJobsTest(fixture)
 {
     /// <summary>More than the API works for at once; and answers that no socket's buffers take.</summary>
-    private const int Connections = 66, AtOnce = 64, Pipelined = 6, Epochs = 10_000, WeightBytes = 12 << 20;
+    private const int Connections = 66,
+        AtOnce = 64,
+        Pipelined = 6,
+        Epochs = 10_000,
+        WeightBytes = 12 << 20;
 
     private static readonly JobResult Result = new(0.99, 0.04, 0.01, -0.005, 1, "cpu", 2, "libtorch", "aa", [], "dd", "bb");
 
@@ -24,7 +28,9 @@ public class SlowClientTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var job = await ClaimAsync();
         await Queue.ReportAsync(job, [.. Enumerable.Range(1, Epochs).Select(epoch => Metrics with { Epoch = epoch })], null, default);
         Assert.True(await Queue.SucceedAsync(job, Result, new(new byte[WeightBytes], null), default));
-        var request = string.Concat(Enumerable.Repeat($"GET {route.Replace("{id}", $"{id}")} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", Pipelined));
+        var request = string.Concat(
+            Enumerable.Repeat($"GET {route.Replace("{id}", $"{id}")} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", Pipelined)
+        );
 
         using var clients = await ClientsAsync(request);
         await Eventually.TrueAsync(() => Task.FromResult(clients.Answered >= AtOnce));
@@ -38,7 +44,9 @@ public class SlowClientTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var id = await Api.SubmitAsync(Spec);
 
         // The interim answer tells that the API waits for the body.
-        using var clients = await ClientsAsync("POST /jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n");
+        using var clients = await ClientsAsync(
+            "POST /jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n"
+        );
         await Eventually.TrueAsync(() => Task.FromResult(clients.Answered >= AtOnce));
 
         await AssertServedAsync(id);
@@ -74,7 +82,8 @@ public class SlowClientTests(ApiFixture fixture) : OwnJobsTest(fixture)
     private async Task<SlowClients> ClientsAsync(string request)
     {
         var clients = new SlowClients();
-        for (var i = 0; i < Connections; i++) await clients.ConnectAsync(Http.BaseAddress!, Encoding.ASCII.GetBytes(request));
+        for (var i = 0; i < Connections; i++)
+            await clients.ConnectAsync(Http.BaseAddress!, Encoding.ASCII.GetBytes(request));
         return clients;
     }
 

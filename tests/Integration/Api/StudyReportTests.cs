@@ -10,9 +10,12 @@ namespace Temper.Integration.Api;
 
 public class StudyReportTests(ApiFixture fixture) : OwnJobsTest(fixture)
 {
-    private const string Study = """{"job":{"dataset":"digits","epochs":2,"name":"<script>alert(1)</script>"},"name":"A & <b>B</b>","epsilons":[0,0.1],"seeds":2,"criterion":"ece"}""";
+    private const string Study =
+        """{"job":{"dataset":"digits","epochs":2,"name":"<script>alert(1)</script>"},"name":"A & <b>B</b>","epsilons":[0,0.1],"seeds":2,"criterion":"ece"}""";
 
-    private const int Figures = 9, Diagrams = 4, Curves = 3;
+    private const int Figures = 9,
+        Diagrams = 4,
+        Curves = 3;
 
     private static readonly JobResult Result = new(0.99, 0.04, 0.01, -0.005, 2, "cpu", 2, "libtorch", "aa", [], "dd", "bb");
 
@@ -29,11 +32,20 @@ public class StudyReportTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal("text/html", response.Content.Headers.ContentType!.MediaType);
         Assert.Equal("utf-8", response.Content.Headers.ContentType.CharSet);
         Assert.Equal(Figures + Diagrams + Curves, page.Descendants("svg").Count());
-        Assert.All(page.Descendants("svg"), svg => Assert.Contains(svg.Descendants().Attributes("class"), mark => mark.Value is "point" or "line"));
+        Assert.All(
+            page.Descendants("svg"),
+            svg => Assert.Contains(svg.Descendants().Attributes("class"), mark => mark.Value is "point" or "line")
+        );
         var recommendation = await Api.GetAsync($"/studies/{id}/recommendation");
         Assert.Equal(0.1, recommendation["epsilon"]!.GetValue<double>());
-        Assert.Equal(recommendation["sentence"]!.GetValue<string>(), page.Descendants("p").Single(p => p.Attribute("class")?.Value == "answer").Value);
-        Assert.Equal(recommendation["findings"]!.AsArray().Select(finding => finding!.GetValue<string>()), page.Descendants("ul").Single(ul => ul.Attribute("class")?.Value == "findings").Elements().Select(li => li.Value));
+        Assert.Equal(
+            recommendation["sentence"]!.GetValue<string>(),
+            page.Descendants("p").Single(p => p.Attribute("class")?.Value == "answer").Value
+        );
+        Assert.Equal(
+            recommendation["findings"]!.AsArray().Select(finding => finding!.GetValue<string>()),
+            page.Descendants("ul").Single(ul => ul.Attribute("class")?.Value == "findings").Elements().Select(li => li.Value)
+        );
         Assert.Equal(2, page.Descendants("tbody").Single().Elements("tr").Count());
         Assert.StartsWith("0.1", page.Descendants("tr").Single(tr => tr.Attribute("class")?.Value == "recommended").Value);
         Assert.DoesNotContain("NaN", text);
@@ -70,7 +82,10 @@ public class StudyReportTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.True(JsonNode.DeepEquals(await Api.GetAsync($"/studies/{id}"), report["study"]));
         Assert.True(JsonNode.DeepEquals(await Api.GetAsync($"/studies/{id}/recommendation"), report["recommendation"]));
         Assert.Equal(scores.Keys.Order(), report["jobs"]!.AsArray().Select(job => job!["id"]!.GetValue<Guid>()).Order());
-        Assert.All(report["jobs"]!.AsArray(), job => Assert.Equal(scores[job!["id"]!.GetValue<Guid>()].Test.Ece, job["scores"]!["test"]!["ece"]!.GetValue<double>(), 12));
+        Assert.All(
+            report["jobs"]!.AsArray(),
+            job => Assert.Equal(scores[job!["id"]!.GetValue<Guid>()].Test.Ece, job["scores"]!["test"]!["ece"]!.GetValue<double>(), 12)
+        );
         AssertArm(report["arms"]![0]!, epsilon: 0, meanTrainLoss: 0.85);
         AssertArm(report["arms"]![1]!, epsilon: 0.1, meanTrainLoss: 0.95);
         Assert.Equal([0, 0.1], report["reliability"]!.AsArray().Select(job => job!["arm"]!["epsilon"]!.GetValue<double>()));
@@ -113,13 +128,20 @@ public class StudyReportTests(ApiFixture fixture) : OwnJobsTest(fixture)
     [Fact]
     public async Task Html_OfAStudyThatVariesMore_NamesItsLines()
     {
-        var id = await SubmitAsync("""{"job":{"dataset":"digits","epochs":2},"epsilons":[0,0.1],"smoothing":["uniform","others"],"labelNoise":[0,0.2],"seeds":1}""");
+        var id = await SubmitAsync(
+            """{"job":{"dataset":"digits","epochs":2},"epsilons":[0,0.1],"smoothing":["uniform","others"],"labelNoise":[0,0.2],"seeds":1}"""
+        );
         await FinishAllAsync(6);
 
         var (_, _, page) = await PageAsync(id);
 
-        var legends = page.Descendants("ul").Where(ul => ul.Attribute("class")?.Value == "legend").Select(ul => string.Join("; ", ul.Elements().Select(li => li.Value)));
-        Assert.Equal(["uniform, label noise 0; others, label noise 0; uniform, label noise 0.2; others, label noise 0.2", "ε = 0; ε = 0.1"], legends);
+        var legends = page.Descendants("ul")
+            .Where(ul => ul.Attribute("class")?.Value == "legend")
+            .Select(ul => string.Join("; ", ul.Elements().Select(li => li.Value)));
+        Assert.Equal(
+            ["uniform, label noise 0; others, label noise 0; uniform, label noise 0.2; others, label noise 0.2", "ε = 0; ε = 0.1"],
+            legends
+        );
         Assert.Equal(["Label noise 0", "Label noise 0.2"], page.Descendants("h2").First().Parent!.Elements("h3").Select(h3 => h3.Value));
         Assert.Equal(2, page.Descendants("p").Count(p => p.Attribute("class")?.Value == "answer"));
     }
@@ -165,18 +187,25 @@ public class StudyReportTests(ApiFixture fixture) : OwnJobsTest(fixture)
         {
             var job = await ClaimAsync();
             var (sharpness, seed) = (job.Spec.Epsilon == 0 ? 3 : 1, 10 * job.Spec.Seed);
-            LabelledLogits validation = SimulatedLogits.Draw(2000, sharpness, seed), test = SimulatedLogits.Draw(4000, sharpness, seed + 1);
+            LabelledLogits validation = SimulatedLogits.Draw(2000, sharpness, seed),
+                test = SimulatedLogits.Draw(4000, sharpness, seed + 1);
             var first = Metrics with { TrainLoss = 0.8 + job.Spec.Epsilon + 0.1 * job.Spec.Seed };
             await Queue.ReportAsync(job, [first, first with { Epoch = 2, ValidationLoss = 0.2 }], null, default);
             scores[job.Id] = Scores.Of(validation, test);
-            Assert.True(await Queue.SucceedAsync(job, Result, new([1, 2, 3], StoredLogits.Of(validation, test, null), scores[job.Id]), default));
+            Assert.True(
+                await Queue.SucceedAsync(job, Result, new([1, 2, 3], StoredLogits.Of(validation, test, null), scores[job.Id]), default)
+            );
         }
     }
 
     private static void AssertArm(JsonNode arm, double epsilon, double meanTrainLoss)
     {
         Assert.Equal(epsilon, arm["arm"]!["epsilon"]!.GetValue<double>());
-        Assert.Equal(LabelSmoothing.Of(SmoothingConvention.Uniform, epsilon, 10).TargetEntropy, arm["targetEntropy"]!.GetValue<double>(), 12);
+        Assert.Equal(
+            LabelSmoothing.Of(SmoothingConvention.Uniform, epsilon, 10).TargetEntropy,
+            arm["targetEntropy"]!.GetValue<double>(),
+            12
+        );
         Assert.Equal([1, 2], arm["epochs"]!.AsArray().Select(epoch => epoch!["epoch"]!.GetValue<int>()));
         Assert.All(arm["epochs"]!.AsArray(), epoch => Assert.Equal(2, epoch!["seeds"]!.GetValue<int>()));
         Assert.Equal(meanTrainLoss, arm["epochs"]![0]!["trainLoss"]!.GetValue<double>(), 12);
@@ -193,8 +222,16 @@ public class StudyReportTests(ApiFixture fixture) : OwnJobsTest(fixture)
             var bins = job[when]!["bins"]!.AsArray();
             Assert.Equal(15, bins.Count);
             Assert.Equal(ece, job[when]!["ece"]!.GetValue<double>(), 12);
-            Assert.Equal(ece, bins.Where(bin => bin!["count"]!.GetValue<int>() > 0).Sum(bin =>
-                bin!["count"]!.GetValue<int>() / 4000.0 * Math.Abs(bin["accuracy"]!.GetValue<double>() - bin["meanConfidence"]!.GetValue<double>())), 9);
+            Assert.Equal(
+                ece,
+                bins.Where(bin => bin!["count"]!.GetValue<int>() > 0)
+                    .Sum(bin =>
+                        bin!["count"]!.GetValue<int>()
+                        / 4000.0
+                        * Math.Abs(bin["accuracy"]!.GetValue<double>() - bin["meanConfidence"]!.GetValue<double>())
+                    ),
+                9
+            );
         }
     }
 }

@@ -16,7 +16,11 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     [Fact]
     public async Task Submit_OnlyAJob_QueuesTheDefaultGridSeedBySeed()
     {
-        var (response, study) = await SendAsync(HttpMethod.Post, "/studies", """{"job":{"dataset":"mnist","epochs":3,"seed":7,"epsilon":0.9}}""");
+        var (response, study) = await SendAsync(
+            HttpMethod.Post,
+            "/studies",
+            """{"job":{"dataset":"mnist","epochs":3,"seed":7,"epsilon":0.9}}"""
+        );
 
         Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
         Assert.Equal(response.Headers.Location!.OriginalString, study!["links"]!["self"]!.GetValue<string>());
@@ -32,55 +36,134 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal(18, jobs.Count);
         Assert.All(jobs, job => Assert.Equal(study["id"]!.GetValue<Guid>(), job!["study"]!.GetValue<Guid>()));
         var order = jobs.Reverse().Select(job => (job!["spec"]!["seed"]!.GetValue<long>(), job["spec"]!["epsilon"]!.GetValue<double>()));
-        Assert.Equal(from seed in new long[] { 7, 8, 9 } from epsilon in new[] { 0, 0.02, 0.05, 0.1, 0.2, 0.3 } select (seed, epsilon), order);
+        Assert.Equal(
+            from seed in new long[] { 7, 8, 9 }
+            from epsilon in new[] { 0, 0.02, 0.05, 0.1, 0.2, 0.3 }
+            select (seed, epsilon),
+            order
+        );
     }
 
     [Fact]
     public async Task Submit_EveryAxis_QueuesEveryCombination()
     {
-        var study = await SubmitAsync("""{"job":{"dataset":"digits","epochs":1},"epsilons":[0,0.1],"smoothing":["uniform","others"],"learningRates":[0.001,0.01],"labelNoise":[0,0.4],"models":["cnn","mlp"],"seeds":[5],"criterion":"ece","successiveHalving":true,"budget":{"maxJobs":24,"maxMinutes":1.5}}""");
+        var study = await SubmitAsync(
+            """{"job":{"dataset":"digits","epochs":1},"epsilons":[0,0.1],"smoothing":["uniform","others"],"learningRates":[0.001,0.01],"labelNoise":[0,0.4],"models":["cnn","mlp"],"seeds":[5],"criterion":"ece","successiveHalving":true,"budget":{"maxJobs":24,"maxMinutes":1.5}}"""
+        );
 
         // ε = 0 is the same in both conventions.
         Assert.Equal(24, study["progress"]!["jobs"]!.GetValue<int>());
-        Assert.Equal(24, study["rows"]!.AsArray().Select(row => $"{row!["epsilon"]}{row["smoothing"]}{row["learningRate"]}{row["labelNoise"]}{row["model"]}").Distinct().Count());
+        Assert.Equal(
+            24,
+            study["rows"]!
+                .AsArray()
+                .Select(row => $"{row!["epsilon"]}{row["smoothing"]}{row["learningRate"]}{row["labelNoise"]}{row["model"]}")
+                .Distinct()
+                .Count()
+        );
         Assert.Equal("""{"maxJobs":24,"maxMinutes":1.5}""", study["spec"]!["budget"]!.ToJsonString());
     }
 
     [Theory]
     [InlineData("""{"epsilons":[0]}""", "job: is required")]
     [InlineData("""{"job":{"dataset":"digits"}}""", "job.epochs: is required")]
-    [InlineData("""{"job":{"dataset":"cats","epochs":0,"colour":1}}""", "job.dataset: must be one of", "job.epochs: must be a whole number from 1", "job.colour: is not a field of a job spec")]
-    [InlineData("""{"job":{"dataset":"digits","epochs":1},"epsilons":[]}""", "epsilons: must be a list of 1 to 100 different values, each a number from 0 to 1; got []")]
-    [InlineData("""{"job":{"dataset":"digits","epochs":1},"epsilons":[0.1,0.1]}""", "epsilons: must be a list of 1 to 100 different values")]
+    [InlineData(
+        """{"job":{"dataset":"cats","epochs":0,"colour":1}}""",
+        "job.dataset: must be one of",
+        "job.epochs: must be a whole number from 1",
+        "job.colour: is not a field of a job spec"
+    )]
+    [InlineData(
+        """{"job":{"dataset":"digits","epochs":1},"epsilons":[]}""",
+        "epsilons: must be a list of 1 to 100 different values, each a number from 0 to 1; got []"
+    )]
+    [InlineData(
+        """{"job":{"dataset":"digits","epochs":1},"epsilons":[0.1,0.1]}""",
+        "epsilons: must be a list of 1 to 100 different values"
+    )]
     [InlineData("""{"job":{"dataset":"digits","epochs":1},"epsilons":[0,1.5]}""", "epsilons: must be a number from 0 to 1; got 1.5")]
-    [InlineData("""{"job":{"dataset":"digits","epochs":1,"smoothing":"others"},"epsilons":[0,0.95]}""", "epsilons: must be at most (K−1)/K with smoothing others")]
+    [InlineData(
+        """{"job":{"dataset":"digits","epochs":1,"smoothing":"others"},"epsilons":[0,0.95]}""",
+        "epsilons: must be at most (K−1)/K with smoothing others"
+    )]
     [InlineData("""{"job":{"dataset":"digits","epochs":1},"seeds":0}""", "seeds: must be a count from 1 to 1000")]
     [InlineData("""{"job":{"dataset":"digits","epochs":1},"seeds":[1,1]}""", "seeds: must be a count from 1 to 1000")]
     [InlineData("""{"job":{"dataset":"digits","epochs":1},"seeds":200000}""", "seeds: must be a count from 1 to 1000")]
-    [InlineData("""{"job":{"dataset":"digits","epochs":1},"seeds":1000,"learningRates":[1,2,3,4,5,6,7,8,9,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8]}""", "seeds: 102 arms × 1000 seeds are 102000 jobs, more than the 10000 that a study may have")]
-    [InlineData("""{"job":{"dataset":"digits","epochs":1},"seeds":1,"smoothing":["uniform","others"],"learningRates":[1,2,3,4,5,6,7,8,9,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.01,0.02,0.03]}""", "epsilons: the grid has 220 arms, more than the 200 that a study may have")]
-    [InlineData("""{"job":{"dataset":"digits","epochs":1},"budget":{"maxJobs":10}}""", "budget.maxJobs: 6 arms × 3 seeds are 18 jobs, more than the budget of 10")]
-    [InlineData("""{"job":{"dataset":"digits","epochs":1},"budget":{"maxjobs":10,"maxMinutes":0}}""", "budget.maxjobs: is not a field of a budget; its fields are maxJobs, maxMinutes", "budget.maxMinutes: must be null or a number above 0, at most 100000000; got 0")]
-    [InlineData("""{"job":{"dataset":"digitz","epochs":0}}""", "job.dataset: must be one of digits, mnist, fashion-mnist, kmnist, cifar10, cifar100; got \"digitz\"", "job.epochs: must be a whole number from 1 to 10000; got 0")]
+    [InlineData(
+        """{"job":{"dataset":"digits","epochs":1},"seeds":1000,"learningRates":[1,2,3,4,5,6,7,8,9,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8]}""",
+        "seeds: 102 arms × 1000 seeds are 102000 jobs, more than the 10000 that a study may have"
+    )]
+    [InlineData(
+        """{"job":{"dataset":"digits","epochs":1},"seeds":1,"smoothing":["uniform","others"],"learningRates":[1,2,3,4,5,6,7,8,9,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.01,0.02,0.03]}""",
+        "epsilons: the grid has 220 arms, more than the 200 that a study may have"
+    )]
+    [InlineData(
+        """{"job":{"dataset":"digits","epochs":1},"budget":{"maxJobs":10}}""",
+        "budget.maxJobs: 6 arms × 3 seeds are 18 jobs, more than the budget of 10"
+    )]
+    [InlineData(
+        """{"job":{"dataset":"digits","epochs":1},"budget":{"maxjobs":10,"maxMinutes":0}}""",
+        "budget.maxjobs: is not a field of a budget; its fields are maxJobs, maxMinutes",
+        "budget.maxMinutes: must be null or a number above 0, at most 100000000; got 0"
+    )]
+    [InlineData(
+        """{"job":{"dataset":"digitz","epochs":0}}""",
+        "job.dataset: must be one of digits, mnist, fashion-mnist, kmnist, cifar10, cifar100; got \"digitz\"",
+        "job.epochs: must be a whole number from 1 to 10000; got 0"
+    )]
     [InlineData(" ", "body: is empty; it must be a JSON object")]
-    [InlineData("""{"job":{"dataset":"digits","epochs":1},"criterion":"auc"}""", "criterion: must be one of nllAfterTemperature, nll, ece, eceAfterTemperature, brier, accuracy; got \"auc\"")]
-    [InlineData("""{"job":{"dataset":"digits","epochs":1,"width":16},"models":["resnet20","cnn"]}""", "job.width: must be null, or with a residual network")]
-    [InlineData("""{"job":{"dataset":"digits","epochs":1},"models":["vgg"],"labelNoise":[2],"learningRates":"fast","successiveHalving":1,"grid":[]}""", "models: must be a list of 1 to 100 different values, each one of cnn", "learningRates: must be a list", "successiveHalving: must be true or false", "labelNoise: must be a number from 0 to 1; got 2", "grid: is not a field of a study")]
+    [InlineData(
+        """{"job":{"dataset":"digits","epochs":1},"criterion":"auc"}""",
+        "criterion: must be one of nllAfterTemperature, nll, ece, eceAfterTemperature, brier, accuracy; got \"auc\""
+    )]
+    [InlineData(
+        """{"job":{"dataset":"digits","epochs":1,"width":16},"models":["resnet20","cnn"]}""",
+        "job.width: must be null, or with a residual network"
+    )]
+    [InlineData(
+        """{"job":{"dataset":"digits","epochs":1},"models":["vgg"],"labelNoise":[2],"learningRates":"fast","successiveHalving":1,"grid":[]}""",
+        "models: must be a list of 1 to 100 different values, each one of cnn",
+        "learningRates: must be a list",
+        "successiveHalving: must be true or false",
+        "labelNoise: must be a number from 0 to 1; got 2",
+        "grid: is not a field of a study"
+    )]
     [InlineData("""{"job":{"dataset":"digits","epochs":1,"seed":-1}}""", "seeds: must be")]
     [InlineData("""{"job":{"dataset":"digits","epochs":1,"seed":9007199254740991}}""", "seeds: must be")]
-    [InlineData("""{"job":{"dataset":"digits","epochs":1},"budget":{"maxMinutes":1e999}}""", "budget.maxMinutes: must be null or a number above 0, at most 100000000")]
-    [InlineData("""{"job":{"dataset":"digits","epochs":1},"arms":5,"conventions":1}""", "arms: is not a field of a study", "conventions: is not a field of a study")]
-    [InlineData("""{"job":{"dataset":"digits","epochs":1},"epsilons":[2,0,3],"seeds":0}""", "epsilons: must be a number from 0 to 1; got 2, 3", "seeds: must be a count")]
-    [InlineData("""{"job":{"dataset":"digits","epochs":1},"learningRates":[100],"epsilons":[null]}""", "learningRates: must be a number above 0, at most 10; got 100", "epsilons: must be a number from 0 to 1; got null")]
+    [InlineData(
+        """{"job":{"dataset":"digits","epochs":1},"budget":{"maxMinutes":1e999}}""",
+        "budget.maxMinutes: must be null or a number above 0, at most 100000000"
+    )]
+    [InlineData(
+        """{"job":{"dataset":"digits","epochs":1},"arms":5,"conventions":1}""",
+        "arms: is not a field of a study",
+        "conventions: is not a field of a study"
+    )]
+    [InlineData(
+        """{"job":{"dataset":"digits","epochs":1},"epsilons":[2,0,3],"seeds":0}""",
+        "epsilons: must be a number from 0 to 1; got 2, 3",
+        "seeds: must be a count"
+    )]
+    [InlineData(
+        """{"job":{"dataset":"digits","epochs":1},"learningRates":[100],"epsilons":[null]}""",
+        "learningRates: must be a number above 0, at most 10; got 100",
+        "epsilons: must be a number from 0 to 1; got null"
+    )]
     [InlineData("""{"job":5}""", "job: must be a JSON object, not 5")]
     [InlineData("""[]""", "body: must be a JSON object")]
-    [InlineData("""{"job":{"dataset":"digits","epochs":1},"seeds":null,"budget":null,"name":""}""", "name: must be null or 1 to 200 characters")]
+    [InlineData(
+        """{"job":{"dataset":"digits","epochs":1},"seeds":null,"budget":null,"name":""}""",
+        "name: must be null or 1 to 200 characters"
+    )]
     public async Task Submit_ABadStudy_IsRefusedWithEveryReason(string body, params string[] reasons)
     {
         var (response, problem) = await SendAsync(HttpMethod.Post, "/studies", body);
 
         AssertProblem(HttpStatusCode.BadRequest, response, problem);
-        var errors = problem!["errors"]!.AsObject().SelectMany(error => error.Value!.AsArray().Select(message => $"{error.Key}: {message}")).ToList();
+        var errors = problem!["errors"]!
+            .AsObject()
+            .SelectMany(error => error.Value!.AsArray().Select(message => $"{error.Key}: {message}"))
+            .ToList();
         Assert.All(reasons, reason => Assert.Contains(errors, error => error.StartsWith(reason, StringComparison.Ordinal)));
         Assert.Equal(0L, await Database.ScalarAsync<long>("SELECT (SELECT count(*) FROM studies) + (SELECT count(*) FROM jobs)"));
     }
@@ -88,11 +171,22 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     [Fact]
     public async Task Submit_ValidateOnly_EstimatesFromEarlierJobsAndStoresNothing()
     {
-        var earlier = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0, epochs = 2 });
+        var earlier = await Api.SubmitAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0,
+                epochs = 2,
+            }
+        );
         await SucceedAsync(await ClaimAsync(), 0.1);
         await Database.ExecuteAsync($"UPDATE attempts SET claimed_at = ended_at - interval '60 s' WHERE job_id = '{earlier}'");
 
-        var (response, check) = await SendAsync(HttpMethod.Post, "/studies?validateOnly=true", """{"job":{"dataset":"digits","epochs":4},"seeds":2}""");
+        var (response, check) = await SendAsync(
+            HttpMethod.Post,
+            "/studies?validateOnly=true",
+            """{"job":{"dataset":"digits","epochs":4},"seeds":2}"""
+        );
 
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         var estimate = check!["estimate"]!;
@@ -101,7 +195,11 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal(24, estimate["trainingMinutes"]!.GetValue<double>(), 0.1);
         Assert.Equal(6, check["arms"]!.AsArray().Count);
         Assert.Equal(0L, await Database.ScalarAsync<long>("SELECT count(*) FROM studies"));
-        var (_, other) = await SendAsync(HttpMethod.Post, "/studies?validateOnly=true", """{"job":{"dataset":"digits","epochs":4,"model":"lenet5"}}""");
+        var (_, other) = await SendAsync(
+            HttpMethod.Post,
+            "/studies?validateOnly=true",
+            """{"job":{"dataset":"digits","epochs":4,"model":"lenet5"}}"""
+        );
         Assert.Null(other!["estimate"]!["minutes"]);
     }
 
@@ -109,7 +207,14 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     [Fact]
     public async Task Estimate_OfJobsWithEarlierAttempts_CountsThemAll()
     {
-        await Api.SubmitAsync(new { dataset = "digits", epsilon = 0, epochs = 2 });
+        await Api.SubmitAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0,
+                epochs = 2,
+            }
+        );
         await Queue.GiveBackAsync(await ClaimAsync(), "crashed", null, default);
         await Database.ExecuteAsync("UPDATE jobs SET run_at = created_at");
         await Queue.HandBackAsync(await ClaimAsync(), "shut down", default);
@@ -138,7 +243,14 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     {
         foreach (var (device, seconds) in new[] { ("cpu", 100), ("cuda:0", 10) })
         {
-            var id = await Api.SubmitAsync(new { dataset = "digits", epsilon = 0, epochs = 1 });
+            var id = await Api.SubmitAsync(
+                new
+                {
+                    dataset = "digits",
+                    epsilon = 0,
+                    epochs = 1,
+                }
+            );
             await SucceedAsync(await ClaimAsync(), 0.1, Result with { Device = device });
             await Database.ExecuteAsync($"UPDATE attempts SET claimed_at = ended_at - interval '{seconds} s' WHERE job_id = '{id}'");
         }
@@ -150,17 +262,27 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var cuda = await EstimateAsync("cuda");
         var cpu = await EstimateAsync("cpu");
 
-        Assert.Equal([("cpu", 2), ("cuda", 1)], both["byDevice"]!.AsArray().Select(one => (one!["device"]!.GetValue<string>(), one["slots"]!.GetValue<int>())));
+        Assert.Equal(
+            [("cpu", 2), ("cuda", 1)],
+            both["byDevice"]!.AsArray().Select(one => (one!["device"]!.GetValue<string>(), one["slots"]!.GetValue<int>()))
+        );
         // In 100 s two slots do one job each and the third does ten: three slots' 300 s over twelve jobs.
         Assert.Equal(25.0 / 60, both["minutesPerJob"]!.GetValue<double>(), 0.01);
         Assert.Equal((1, 10.0), Of(cuda));
         Assert.Equal((3, 100.0), Of(cpu)); // a job for the CPU takes that of any worker
         Assert.All(new[] { both, cuda, cpu }, estimate => Assert.Null(estimate["note"]));
 
-        static (int Slots, double Seconds) Of(JsonNode estimate) => (estimate["slots"]!.GetValue<int>(), Math.Round(60 * estimate["minutesPerJob"]!.GetValue<double>()));
+        static (int Slots, double Seconds) Of(JsonNode estimate) =>
+            (estimate["slots"]!.GetValue<int>(), Math.Round(60 * estimate["minutesPerJob"]!.GetValue<double>()));
 
         async Task<JsonNode> EstimateAsync(string device) =>
-            (await SendAsync(HttpMethod.Post, "/studies?validateOnly=true", $$$"""{"job":{"dataset":"digits","epochs":1,"device":"{{{device}}}"}}""")).Body!["estimate"]!;
+            (
+                await SendAsync(
+                    HttpMethod.Post,
+                    "/studies?validateOnly=true",
+                    $$$"""{"job":{"dataset":"digits","epochs":1,"device":"{{{device}}}"}}"""
+                )
+            ).Body!["estimate"]!;
     }
 
     [Fact]
@@ -169,9 +291,19 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var (_, first) = await SendAsync(HttpMethod.Post, "/studies?validateOnly=true", """{"job":{"dataset":"kmnist","epochs":1}}""");
 
         Assert.Null(first!["estimate"]!["trainingMinutes"]);
-        Assert.StartsWith("No job with this data set, batch size and widths has succeeded yet with each of the models", first["estimate"]!["note"]!.GetValue<string>());
+        Assert.StartsWith(
+            "No job with this data set, batch size and widths has succeeded yet with each of the models",
+            first["estimate"]!["note"]!.GetValue<string>()
+        );
 
-        await Api.SubmitAsync(new { dataset = "kmnist", epsilon = 0, epochs = 1 });
+        await Api.SubmitAsync(
+            new
+            {
+                dataset = "kmnist",
+                epsilon = 0,
+                epochs = 1,
+            }
+        );
         await SucceedAsync(await ClaimAsync(), 0.1);
         await Database.ExecuteAsync("UPDATE workers SET heartbeat_at = heartbeat_at - interval '1 hour'");
         var (_, second) = await SendAsync(HttpMethod.Post, "/studies?validateOnly=true", """{"job":{"dataset":"kmnist","epochs":1}}""");
@@ -205,7 +337,10 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         await SucceedAsync(await ClaimAsync(), 0.1);
         var failed = await ClaimAsync();
         await Queue.FailAsync(failed, "took too long", default);
-        await Queue.CancelAsync((await Api.GetAsync($"/jobs?study={id}&state=queued&limit=1"))["items"]![0]!["id"]!.GetValue<Guid>(), default);
+        await Queue.CancelAsync(
+            (await Api.GetAsync($"/jobs?study={id}&state=queued&limit=1"))["items"]![0]!["id"]!.GetValue<Guid>(),
+            default
+        );
 
         var (response, study) = await SendAsync(HttpMethod.Post, $"/studies/{id}/retry");
         var (_, again) = await SendAsync(HttpMethod.Post, $"/studies/{id}/retry");
@@ -227,38 +362,58 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     public async Task Recommendation_OfAStudyWhoseJobsAllFailed_SaysWhy()
     {
         var id = await SubmitSmallAsync();
-        for (var i = 0; i < 4; i++) await Queue.FailAsync(await ClaimAsync(), i == 0 ? "The disk is full." : "The data set could not be had.", default);
+        for (var i = 0; i < 4; i++)
+            await Queue.FailAsync(await ClaimAsync(), i == 0 ? "The disk is full." : "The data set could not be had.", default);
 
         var recommendation = await Api.GetAsync($"/studies/{id}/recommendation");
 
         Assert.True(recommendation["isFinal"]!.GetValue<bool>());
         Assert.Null(recommendation["epsilon"]);
-        Assert.Equal("No job has succeeded. 3 failed: The data set could not be had. 1 failed: The disk is full. 4 of 4 jobs failed.", recommendation["sentence"]!.GetValue<string>());
+        Assert.Equal(
+            "No job has succeeded. 3 failed: The data set could not be had. 1 failed: The disk is full. 4 of 4 jobs failed.",
+            recommendation["sentence"]!.GetValue<string>()
+        );
         Assert.Equal("No arm can be judged.", recommendation["moreSeedsNote"]!.GetValue<string>());
 
         await SendAsync(HttpMethod.Post, $"/studies/{id}/retry");
         Assert.Equal("No job has succeeded yet.", (await Api.GetAsync($"/studies/{id}/recommendation"))["sentence"]!.GetValue<string>());
         await SendAsync(HttpMethod.Post, $"/studies/{id}/cancel");
-        Assert.Equal("No job has succeeded. 4 of 4 jobs were cancelled.", (await Api.GetAsync($"/studies/{id}/recommendation"))["sentence"]!.GetValue<string>());
+        Assert.Equal(
+            "No job has succeeded. 4 of 4 jobs were cancelled.",
+            (await Api.GetAsync($"/studies/{id}/recommendation"))["sentence"]!.GetValue<string>()
+        );
     }
 
     [Fact]
     public async Task Recommendation_OfAnArmThatDiverged_NamesItAndDoesNotRankItsSurvivors()
     {
-        var id = (await SubmitAsync("""{"job":{"dataset":"digits","epochs":2},"epsilons":[0,0.1,0.3],"seeds":3,"criterion":"ece"}"""))["id"]!.GetValue<Guid>();
+        var id = (await SubmitAsync("""{"job":{"dataset":"digits","epochs":2},"epsilons":[0,0.1,0.3],"seeds":3,"criterion":"ece"}"""))[
+            "id"
+        ]!.GetValue<Guid>();
         for (var i = 0; i < 9; i++)
         {
             var job = await ClaimAsync();
-            if (job.Spec is { Epsilon: 0.1, Seed: 1 }) await Queue.FailAsync(job, "Training diverged in epoch 1: the loss is no longer a finite number.", default);
-            else await SucceedAsync(job, (job.Spec.Epsilon == 0.1 ? 0.01 : 0.1 + job.Spec.Epsilon) + 0.001 * job.Spec.Seed * (1 + job.Spec.Epsilon));
+            if (job.Spec is { Epsilon: 0.1, Seed: 1 })
+                await Queue.FailAsync(job, "Training diverged in epoch 1: the loss is no longer a finite number.", default);
+            else
+                await SucceedAsync(
+                    job,
+                    (job.Spec.Epsilon == 0.1 ? 0.01 : 0.1 + job.Spec.Epsilon) + 0.001 * job.Spec.Seed * (1 + job.Spec.Epsilon)
+                );
         }
 
         var recommendation = await Api.GetAsync($"/studies/{id}/recommendation");
 
         Assert.Equal(0, recommendation["epsilon"]!.GetValue<double>());
-        Assert.Contains("ε = 0.1 diverged with 1 of 3 seeds: not ranked by the seeds that went well.", recommendation["sentence"]!.GetValue<string>());
+        Assert.Contains(
+            "ε = 0.1 diverged with 1 of 3 seeds: not ranked by the seeds that went well.",
+            recommendation["sentence"]!.GetValue<string>()
+        );
         var arm = recommendation["byLabelNoise"]![0]!["arms"]!.AsArray().Single(arm => arm!["arm"]!["epsilon"]!.GetValue<double>() == 0.1)!;
-        Assert.Equal((1, false, false), (arm["diverged"]!.GetValue<int>(), arm["isJudged"]!.GetValue<bool>(), arm["isTied"]!.GetValue<bool>()));
+        Assert.Equal(
+            (1, false, false),
+            (arm["diverged"]!.GetValue<int>(), arm["isJudged"]!.GetValue<bool>(), arm["isTied"]!.GetValue<bool>())
+        );
     }
 
     /// <summary>What is left of an arm that diverged must not drop the others either.</summary>
@@ -266,12 +421,21 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     public async Task Halving_WithAnArmThatDiverged_IsNotDecidedByItsSurvivors()
     {
         var studies = new StudyQueue(Database.DataSource);
-        var id = (await SubmitAsync("""{"job":{"dataset":"digits","epochs":2},"epsilons":[0,0.1,0.3],"seeds":5,"criterion":"ece","successiveHalving":true}"""))["id"]!.GetValue<Guid>();
+        var id = (
+            await SubmitAsync(
+                """{"job":{"dataset":"digits","epochs":2},"epsilons":[0,0.1,0.3],"seeds":5,"criterion":"ece","successiveHalving":true}"""
+            )
+        )["id"]!.GetValue<Guid>();
         for (var i = 0; i < 12; i++)
         {
             var job = await ClaimAsync();
-            if (job.Spec is { Epsilon: 0.1, Seed: 0 }) await Queue.FailAsync(job, "Training diverged in epoch 1: the loss is no longer a finite number.", default);
-            else await SucceedAsync(job, (job.Spec.Epsilon == 0.1 ? 0.01 : 0.5) + 0.0001 * ((7 * job.Spec.Seed + (long)(10 * job.Spec.Epsilon)) % 5));
+            if (job.Spec is { Epsilon: 0.1, Seed: 0 })
+                await Queue.FailAsync(job, "Training diverged in epoch 1: the loss is no longer a finite number.", default);
+            else
+                await SucceedAsync(
+                    job,
+                    (job.Spec.Epsilon == 0.1 ? 0.01 : 0.5) + 0.0001 * ((7 * job.Spec.Seed + (long)(10 * job.Spec.Epsilon)) % 5)
+                );
             await studies.SettleAsync(id, default);
         }
 
@@ -282,7 +446,11 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     public async Task Recommendation_ByAccuracyWithHalving_TakesTheImagesOfTheValidationSplit()
     {
         var studies = new StudyQueue(Database.DataSource);
-        var id = (await SubmitAsync("""{"job":{"dataset":"digits","epochs":2},"epsilons":[0,0.1],"seeds":4,"criterion":"accuracy","successiveHalving":true}"""))["id"]!.GetValue<Guid>();
+        var id = (
+            await SubmitAsync(
+                """{"job":{"dataset":"digits","epochs":2},"epsilons":[0,0.1],"seeds":4,"criterion":"accuracy","successiveHalving":true}"""
+            )
+        )["id"]!.GetValue<Guid>();
         for (var i = 0; i < 8; i++)
         {
             var job = await ClaimAsync();
@@ -300,28 +468,53 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.False(recommendation["differenceExists"]!.GetValue<bool>());
         Assert.Equal(8, (await Api.GetAsync($"/studies/{id}"))["progress"]!["succeeded"]!.GetValue<int>());
         Assert.Contains("is the same with every seed", recommendation["sentence"]!.GetValue<string>());
-        Assert.Equal([40], (await Api.GetAsync($"/studies/{id}/report?format=json"))["jobs"]!.AsArray().Select(job => job!["validationImages"]!.GetValue<int>()).Distinct());
+        Assert.Equal(
+            [40],
+            (await Api.GetAsync($"/studies/{id}/report?format=json"))["jobs"]!
+                .AsArray()
+                .Select(job => job!["validationImages"]!.GetValue<int>())
+                .Distinct()
+        );
     }
 
     [Fact]
     public async Task Submit_TheSameKeyAgain_GivesTheSameStudyAlsoWhenItWasExtended()
     {
         var first = await SubmitWithKeyAsync("k", Small);
-        Assert.Equal(HttpStatusCode.Accepted, (await SendAsync(HttpMethod.Post, $"/studies/{first.Body!["id"]}/extend", """{"seeds":1}""")).Response.StatusCode);
+        Assert.Equal(
+            HttpStatusCode.Accepted,
+            (await SendAsync(HttpMethod.Post, $"/studies/{first.Body!["id"]}/extend", """{"seeds":1}""")).Response.StatusCode
+        );
 
         var again = await SubmitWithKeyAsync("k", Small);
         var other = await SubmitWithKeyAsync("k", Small.Replace("digits", "mnist"));
 
-        Assert.Equal((HttpStatusCode.Accepted, first.Body["id"]!.GetValue<Guid>()), (again.Response.StatusCode, again.Body!["id"]!.GetValue<Guid>()));
+        Assert.Equal(
+            (HttpStatusCode.Accepted, first.Body["id"]!.GetValue<Guid>()),
+            (again.Response.StatusCode, again.Body!["id"]!.GetValue<Guid>())
+        );
         AssertProblem(HttpStatusCode.UnprocessableEntity, other.Response, other.Body);
-        AssertProblem(HttpStatusCode.UnprocessableEntity, (await SubmitWithKeyAsync("k", Small.Replace("\"seeds\":2", "\"seeds\":3"))) is var (response, body) ? response : null!, body);
-        Assert.Equal(HttpStatusCode.Accepted, (await SubmitWithKeyAsync("minus", Small.Replace("[0,0.1]", "[-0.0,0.1]"))).Response.StatusCode);
-        Assert.Equal(HttpStatusCode.Accepted, (await SubmitWithKeyAsync("minus", Small.Replace("[0,0.1]", "[-0.0,0.1]"))).Response.StatusCode);
+        AssertProblem(
+            HttpStatusCode.UnprocessableEntity,
+            (await SubmitWithKeyAsync("k", Small.Replace("\"seeds\":2", "\"seeds\":3"))) is var (response, body) ? response : null!,
+            body
+        );
+        Assert.Equal(
+            HttpStatusCode.Accepted,
+            (await SubmitWithKeyAsync("minus", Small.Replace("[0,0.1]", "[-0.0,0.1]"))).Response.StatusCode
+        );
+        Assert.Equal(
+            HttpStatusCode.Accepted,
+            (await SubmitWithKeyAsync("minus", Small.Replace("[0,0.1]", "[-0.0,0.1]"))).Response.StatusCode
+        );
         Assert.Equal(2L, await Database.ScalarAsync<long>("SELECT count(*) FROM studies"));
     }
 
     [Theory]
-    [InlineData("""{"job":{"dataset":"digits","epochs":1,"model":"resnet20"},"models":["resnet20","resnet56"],"epsilons":[0],"seeds":1}""", 2)]
+    [InlineData(
+        """{"job":{"dataset":"digits","epochs":1,"model":"resnet20"},"models":["resnet20","resnet56"],"epsilons":[0],"seeds":1}""",
+        2
+    )]
     [InlineData("""{"job":{"dataset":"digits","epochs":1,"width":16},"models":["resnet20","resnet56"],"epsilons":[0],"seeds":1}""", 2)]
     [InlineData("""{"job":{"dataset":"digits","epochs":1,"epsilon":0.95,"smoothing":"others"},"epsilons":[0,0.9],"seeds":1}""", 2)]
     [InlineData("""{"job":{"dataset":"digits","epochs":1},"smoothing":["uniform","others"],"epsilons":[0,0.1],"seeds":2}""", 6)]
@@ -339,12 +532,22 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     {
         var id = await SubmitSmallAsync();
 
-        foreach (var (method, path, json) in new[] { (HttpMethod.Post, "extend?validateOnly=true", """{"seeds":1}"""), (HttpMethod.Get, "recommendation?criterion=ece", null), (HttpMethod.Post, "cancel?soon=1", null) })
+        foreach (
+            var (method, path, json) in new[]
+            {
+                (HttpMethod.Post, "extend?validateOnly=true", """{"seeds":1}"""),
+                (HttpMethod.Get, "recommendation?criterion=ece", null),
+                (HttpMethod.Post, "cancel?soon=1", null),
+            }
+        )
         {
             var (response, problem) = await SendAsync(method, $"/studies/{id}/{path}", json);
             AssertProblem(HttpStatusCode.BadRequest, response, problem);
         }
-        var request = new HttpRequestMessage(HttpMethod.Post, $"/studies/{id}/extend") { Content = new StringContent("""{"seeds":1}""", System.Text.Encoding.UTF8, "application/json") };
+        var request = new HttpRequestMessage(HttpMethod.Post, $"/studies/{id}/extend")
+        {
+            Content = new StringContent("""{"seeds":1}""", System.Text.Encoding.UTF8, "application/json"),
+        };
         request.Headers.Add("Idempotency-Key", "k");
         Assert.Equal(HttpStatusCode.BadRequest, (await Http.SendAsync(request)).StatusCode);
         Assert.Equal(4, (await Api.GetAsync($"/studies/{id}"))["progress"]!["jobs"]!.GetValue<int>());
@@ -359,7 +562,10 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
 
         var (response, study) = await SendAsync(HttpMethod.Post, $"/studies/{id}/extend", """{"budget":{"maxMinutes":5}}""");
 
-        Assert.Equal((HttpStatusCode.Accepted, 3, 5), (response.StatusCode, study!["progress"]!["jobs"]!.GetValue<int>(), study["spec"]!["budget"]!["maxMinutes"]!.GetValue<double>()));
+        Assert.Equal(
+            (HttpStatusCode.Accepted, 3, 5),
+            (response.StatusCode, study!["progress"]!["jobs"]!.GetValue<int>(), study["spec"]!["budget"]!["maxMinutes"]!.GetValue<double>())
+        );
     }
 
     [Fact]
@@ -369,14 +575,20 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         for (var i = 0; i < 4; i++)
         {
             var job = await ClaimAsync();
-            if (i == 0) await Queue.FailAsync(job, "diverged", default);
-            else if (i == 1) Assert.True(await Queue.SucceedAsync(job, Result, new([1], null), default));
-            else await SucceedAsync(job, 0.1);
+            if (i == 0)
+                await Queue.FailAsync(job, "diverged", default);
+            else if (i == 1)
+                Assert.True(await Queue.SucceedAsync(job, Result, new([1], null), default));
+            else
+                await SucceedAsync(job, 0.1);
         }
 
         var recommendation = await Api.GetAsync($"/studies/{id}/recommendation");
 
-        Assert.EndsWith("1 of 4 jobs failed. 1 of 3 jobs that succeeded do not count: a worker of an older build trained them, without scores.", recommendation["sentence"]!.GetValue<string>());
+        Assert.EndsWith(
+            "1 of 4 jobs failed. 1 of 3 jobs that succeeded do not count: a worker of an older build trained them, without scores.",
+            recommendation["sentence"]!.GetValue<string>()
+        );
         Assert.Equal("failed", State(await Api.GetAsync($"/studies/{id}")));
     }
 
@@ -439,7 +651,10 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal("running", State((await SendAsync(HttpMethod.Post, $"/studies/{id}/resume")).Body!));
         Assert.Equal("cancelled", State((await SendAsync(HttpMethod.Post, $"/studies/{id}/cancel")).Body!));
         var (response, again) = await SendAsync(HttpMethod.Post, $"/studies/{id}/cancel");
-        Assert.Equal((HttpStatusCode.OK, 1, 3), (response.StatusCode, again!["progress"]!["succeeded"]!.GetValue<int>(), again["progress"]!["cancelled"]!.GetValue<int>()));
+        Assert.Equal(
+            (HttpStatusCode.OK, 1, 3),
+            (response.StatusCode, again!["progress"]!["succeeded"]!.GetValue<int>(), again["progress"]!["cancelled"]!.GetValue<int>())
+        );
     }
 
     [Fact]
@@ -463,11 +678,27 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     {
         var id = await SubmitSmallAsync();
 
-        var answers = await Task.WhenAll(Enumerable.Range(0, 6).Select(i => SendAsync(HttpMethod.Post, $"/studies/{id}/extend", $$"""{"epsilons":[0.2,0.{{3 + i % 2}}],"seeds":[8,{{9 + i % 3}}]}""")));
+        var answers = await Task.WhenAll(
+            Enumerable
+                .Range(0, 6)
+                .Select(i =>
+                    SendAsync(
+                        HttpMethod.Post,
+                        $"/studies/{id}/extend",
+                        $$"""{"epsilons":[0.2,0.{{3 + i % 2}}],"seeds":[8,{{9 + i % 3}}]}"""
+                    )
+                )
+        );
 
         Assert.All(answers, answer => Assert.Equal(HttpStatusCode.Accepted, answer.Response.StatusCode));
         // ε 0, .1, .2, .3, .4 × seeds 0, 1, 8, 9, 10, 11
-        Assert.Equal((30L, 30L), (await Database.ScalarAsync<long>("SELECT count(*) FROM jobs"), await Database.ScalarAsync<long>("SELECT count(DISTINCT (spec->>'epsilon', spec->>'seed')) FROM jobs")));
+        Assert.Equal(
+            (30L, 30L),
+            (
+                await Database.ScalarAsync<long>("SELECT count(*) FROM jobs"),
+                await Database.ScalarAsync<long>("SELECT count(DISTINCT (spec->>'epsilon', spec->>'seed')) FROM jobs")
+            )
+        );
     }
 
     [Theory]
@@ -488,7 +719,10 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var (response, problem) = await SendAsync(HttpMethod.Post, $"/studies/{id}/extend", body);
 
         AssertProblem(HttpStatusCode.BadRequest, response, problem);
-        Assert.Contains(problem!["errors"]!.AsObject().SelectMany(error => error.Value!.AsArray().Select(message => $"{error.Key}: {message}")), error => error.StartsWith(reason, StringComparison.Ordinal));
+        Assert.Contains(
+            problem!["errors"]!.AsObject().SelectMany(error => error.Value!.AsArray().Select(message => $"{error.Key}: {message}")),
+            error => error.StartsWith(reason, StringComparison.Ordinal)
+        );
         Assert.Equal(4, (await Api.GetAsync($"/studies/{id}"))["progress"]!["jobs"]!.GetValue<int>());
     }
 
@@ -496,24 +730,45 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     public async Task Halving_AnArmThatIsClearlyWorse_IsDroppedWithItsRemainingSeeds()
     {
         var studies = new StudyQueue(Database.DataSource);
-        var id = (await SubmitAsync("""{"job":{"dataset":"digits","epochs":2},"epsilons":[0,0.1,0.3],"seeds":4,"criterion":"ece","successiveHalving":true}"""))["id"]!.GetValue<Guid>();
+        var id = (
+            await SubmitAsync(
+                """{"job":{"dataset":"digits","epochs":2},"epsilons":[0,0.1,0.3],"seeds":4,"criterion":"ece","successiveHalving":true}"""
+            )
+        )["id"]!.GetValue<Guid>();
         for (var i = 0; i < 6; i++)
         {
             var job = await ClaimAsync();
-            await SucceedAsync(job, (job.Spec.Epsilon == 0.3 ? 0.5 : 0.02) + 0.0001 * ((job.Spec.Seed + (long)(10 * job.Spec.Epsilon)) % 2));
+            await SucceedAsync(
+                job,
+                (job.Spec.Epsilon == 0.3 ? 0.5 : 0.02) + 0.0001 * ((job.Spec.Seed + (long)(10 * job.Spec.Epsilon)) % 2)
+            );
             await studies.SettleAsync(id, default);
         }
 
         var study = await Api.GetAsync($"/studies/{id}");
 
         Assert.Equal([null, null, 2], study["rows"]!.AsArray().Select(row => row!["droppedAtSeeds"]?.GetValue<int>()));
-        Assert.Equal((2, 2, 4), (study["progress"]!["cancelled"]!.GetValue<int>(), study["progress"]!["dropped"]!.GetValue<int>(), study["progress"]!["queued"]!.GetValue<int>()));
-        while (await ClaimAsync() is { } left) await SucceedAsync(left, 0.02);
+        Assert.Equal(
+            (2, 2, 4),
+            (
+                study["progress"]!["cancelled"]!.GetValue<int>(),
+                study["progress"]!["dropped"]!.GetValue<int>(),
+                study["progress"]!["queued"]!.GetValue<int>()
+            )
+        );
+        while (await ClaimAsync() is { } left)
+            await SucceedAsync(left, 0.02);
         Assert.Equal("succeeded", State(await Api.GetAsync($"/studies/{id}")));
         Assert.Equal("succeeded", (await Api.GetAsync("/studies"))["items"]![0]!["state"]!.GetValue<string>());
-        Assert.DoesNotContain(0.3, (await Api.GetAsync($"/studies/{id}/recommendation"))["tied"]!.AsArray().Select(epsilon => epsilon!.GetValue<double>()));
+        Assert.DoesNotContain(
+            0.3,
+            (await Api.GetAsync($"/studies/{id}/recommendation"))["tied"]!.AsArray().Select(epsilon => epsilon!.GetValue<double>())
+        );
         // More seeds are for the arms that are left.
-        Assert.Equal(14, (await SendAsync(HttpMethod.Post, $"/studies/{id}/extend", """{"seeds":1}""")).Body!["progress"]!["jobs"]!.GetValue<int>());
+        Assert.Equal(
+            14,
+            (await SendAsync(HttpMethod.Post, $"/studies/{id}/extend", """{"seeds":1}""")).Body!["progress"]!["jobs"]!.GetValue<int>()
+        );
     }
 
     [Fact]
@@ -531,7 +786,10 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         await studies.SettleAsync(id, default);
 
         Assert.Equal(["cancelled", "cancelling", "cancelling", "succeeded"], await StatesAsync());
-        Assert.All((await JobsAsync()).Where(job => State(job) != "succeeded"), job => Assert.Equal(Why, job["reason"]!.GetValue<string>()));
+        Assert.All(
+            (await JobsAsync()).Where(job => State(job) != "succeeded"),
+            job => Assert.Equal(Why, job["reason"]!.GetValue<string>())
+        );
         Assert.True(await Queue.HandBackAsync(stopped, "not this", default));
         Assert.Equal(Why, (await Api.GetAsync($"/jobs/{stopped.Id}/attempts"))["items"]![0]!["reason"]!.GetValue<string>());
         Assert.Equal(Why, (await Api.JobAsync(stopped.Id))["reason"]!.GetValue<string>());
@@ -554,11 +812,18 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     public async Task Budget_Raised_QueuesNeitherDroppedArmsNorWhatItsUserCancelled()
     {
         var studies = new StudyQueue(Database.DataSource);
-        var id = (await SubmitAsync("""{"job":{"dataset":"digits","epochs":2},"epsilons":[0,0.1,0.3],"seeds":4,"criterion":"ece","successiveHalving":true,"budget":{"maxMinutes":10}}"""))["id"]!.GetValue<Guid>();
+        var id = (
+            await SubmitAsync(
+                """{"job":{"dataset":"digits","epochs":2},"epsilons":[0,0.1,0.3],"seeds":4,"criterion":"ece","successiveHalving":true,"budget":{"maxMinutes":10}}"""
+            )
+        )["id"]!.GetValue<Guid>();
         for (var i = 0; i < 6; i++)
         {
             var job = await ClaimAsync();
-            await SucceedAsync(job, (job.Spec.Epsilon == 0.3 ? 0.5 : 0.02) + 0.0001 * ((job.Spec.Seed + (long)(10 * job.Spec.Epsilon)) % 2));
+            await SucceedAsync(
+                job,
+                (job.Spec.Epsilon == 0.3 ? 0.5 : 0.02) + 0.0001 * ((job.Spec.Seed + (long)(10 * job.Spec.Epsilon)) % 2)
+            );
         }
         var unwanted = (await Api.GetAsync($"/jobs?study={id}&state=queued&limit=1"))["items"]![0]!["id"]!.GetValue<Guid>(); // the last one, of ε = 0.3
         await studies.SettleAsync(id, default);
@@ -569,7 +834,10 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         await Database.ExecuteAsync("UPDATE attempts SET claimed_at = ended_at - interval '11 min'");
         await studies.SettleAsync(id, default);
         Assert.True(await Queue.HandBackAsync(stopping, "not this", default));
-        Assert.Equal("cancelled while running", (await Api.GetAsync($"/jobs/{stopping.Id}/attempts"))["items"]![0]!["reason"]!.GetValue<string>());
+        Assert.Equal(
+            "cancelled while running",
+            (await Api.GetAsync($"/jobs/{stopping.Id}/attempts"))["items"]![0]!["reason"]!.GetValue<string>()
+        );
         Assert.Equal("cancelled", State(await Api.GetAsync($"/studies/{id}")));
 
         await SendAsync(HttpMethod.Post, $"/studies/{id}/extend", """{"budget":{"maxMinutes":1000}}""");
@@ -592,7 +860,12 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
 
         Assert.Equal(HttpStatusCode.NoContent, (await SendAsync(HttpMethod.Delete, $"/studies/{id}")).Response.StatusCode);
 
-        Assert.Equal(0L, await Database.ScalarAsync<long>("SELECT (SELECT count(*) FROM studies) + (SELECT count(*) FROM arms) + (SELECT count(*) FROM jobs) + (SELECT count(*) FROM scores)"));
+        Assert.Equal(
+            0L,
+            await Database.ScalarAsync<long>(
+                "SELECT (SELECT count(*) FROM studies) + (SELECT count(*) FROM arms) + (SELECT count(*) FROM jobs) + (SELECT count(*) FROM scores)"
+            )
+        );
         Assert.Equal(HttpStatusCode.NotFound, (await SendAsync(HttpMethod.Delete, $"/studies/{id}")).Response.StatusCode);
     }
 
@@ -600,10 +873,11 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     public async Task List_Pages_ShowEachStudyOnceNewestFirst()
     {
         var ids = new List<Guid>();
-        for (var i = 0; i < 5; i++) ids.Insert(0, await SubmitSmallAsync());
+        for (var i = 0; i < 5; i++)
+            ids.Insert(0, await SubmitSmallAsync());
 
         var seen = new List<Guid>();
-        for (var next = "/studies?limit=2"; next is not null;)
+        for (var next = "/studies?limit=2"; next is not null; )
         {
             var page = await Api.GetAsync(next);
             seen.AddRange(page["items"]!.AsArray().Select(study => study!["id"]!.GetValue<Guid>()));
@@ -619,7 +893,9 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     [Fact]
     public async Task Submit_TenThousandJobs_AreStoredAtOnceAndListed()
     {
-        var study = await SubmitAsync($$"""{"job":{"dataset":"digits","epochs":1},"epsilons":[{{string.Join(",", Enumerable.Range(0, 100).Select(i => $"0.{i:00}"))}}],"seeds":100}""");
+        var study = await SubmitAsync(
+            $$"""{"job":{"dataset":"digits","epochs":1},"epsilons":[{{string.Join(",", Enumerable.Range(0, 100).Select(i => $"0.{i:00}"))}}],"seeds":100}"""
+        );
 
         Assert.Equal(10_000, study["progress"]!["queued"]!.GetValue<int>());
         Assert.Equal(10_000L, await Database.ScalarAsync<long>("SELECT count(*) FROM jobs"));
@@ -638,7 +914,11 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     [InlineData("POST", "/extend")]
     public async Task Request_ForAStudyThatDoesNotExist_Is404(string method, string what)
     {
-        var (response, problem) = await SendAsync(new(method), $"/studies/{Guid.NewGuid()}{what}", what == "/extend" ? """{"seeds":1}""" : null);
+        var (response, problem) = await SendAsync(
+            new(method),
+            $"/studies/{Guid.NewGuid()}{what}",
+            what == "/extend" ? """{"seeds":1}""" : null
+        );
 
         AssertProblem(HttpStatusCode.NotFound, response, problem);
     }
@@ -654,7 +934,10 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
 
     private async Task<(HttpResponseMessage Response, JsonNode? Body)> SubmitWithKeyAsync(string key, string body)
     {
-        var request = new HttpRequestMessage(HttpMethod.Post, "/studies") { Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json") };
+        var request = new HttpRequestMessage(HttpMethod.Post, "/studies")
+        {
+            Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json"),
+        };
         request.Headers.Add("Idempotency-Key", key);
         var response = await Http.SendAsync(request);
         return (response, JsonNode.Parse(await response.Content.ReadAsStringAsync()));
@@ -663,7 +946,14 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     /// <summary>Two epochs, the second the better one, and the same figures on validation and test.</summary>
     private async Task SucceedAsync(ClaimedJob job, double ece, JobResult? result = null)
     {
-        Assert.True(await Queue.ReportAsync(job, [Metrics with { ValidationLoss = 0.3 }, Metrics with { Epoch = 2, TrainAccuracy = 0.97 }], null, default));
+        Assert.True(
+            await Queue.ReportAsync(
+                job,
+                [Metrics with { ValidationLoss = 0.3 }, Metrics with { Epoch = 2, TrainAccuracy = 0.97 }],
+                null,
+                default
+            )
+        );
         var split = new SplitScores(0.9, 0.2, 0.15, ece, ece, 0.01, 0.19, 0.01);
         Assert.True(await Queue.SucceedAsync(job, result ?? Result, new([1, 2, 3], null, new(1.5, split, split)), default));
     }

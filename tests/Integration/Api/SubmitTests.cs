@@ -16,11 +16,13 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
         Assert.Equal($"/jobs/{job!["id"]}", response.Headers.Location!.OriginalString);
         Assert.Equal("queued", job["state"]!.GetValue<string>());
         Assert.False(job["isTerminal"]!.GetValue<bool>());
-        var expected = JsonNode.Parse("""
+        var expected = JsonNode.Parse(
+            """
             {"dataset":"mnist","epsilon":0.1,"epochs":3,"smoothing":"uniform","model":"cnn","width":null,"widths":null,"batchSize":128,"optimizer":"adam","learningRate":0.001,
              "weightDecay":0,"schedule":"constant","warmupEpochs":0,"gradientClip":null,"augmentation":"none","seed":0,"validationFraction":0.1,"labelNoise":0,"device":"auto","priority":0,"maxAttempts":3,
              "timeoutSeconds":null,"name":null,"tags":[]}
-            """);
+            """
+        );
         Assert.True(JsonNode.DeepEquals(expected, job["spec"]), job["spec"]!.ToJsonString());
         Assert.Equal(0.09, job["targets"]!["epsilonOthers"]!.GetValue<double>(), 1e-15);
         Assert.Equal(0.5002880350577578, job["targets"]!["entropy"]!.GetValue<double>(), 1e-12);
@@ -37,7 +39,11 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
     [InlineData("digits", "shift", false)]
     public async Task Post_AMirrorForCharacters_IsWarnedOf(string dataset, string augmentation, bool warned)
     {
-        var (response, answer) = await SendAsync(HttpMethod.Post, "/jobs?validateOnly=true", $$"""{"dataset":"{{dataset}}","epsilon":0.1,"epochs":3,"augmentation":"{{augmentation}}"}""");
+        var (response, answer) = await SendAsync(
+            HttpMethod.Post,
+            "/jobs?validateOnly=true",
+            $$"""{"dataset":"{{dataset}}","epsilon":0.1,"epochs":3,"augmentation":"{{augmentation}}"}"""
+        );
 
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         Assert.Equal(warned, answer!["advice"]!["warnings"]!.AsArray().Any(warning => warning!.GetValue<string>().Contains("mirror")));
@@ -58,63 +64,64 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
         Assert.True(JsonNode.DeepEquals(JsonNode.Parse(spec), job!["spec"]), job["spec"]!.ToJsonString());
     }
 
-    public static TheoryData<string, string, string> WrongSpecs => new()
-    {
-        // what is wrong, the field that the answer must name, the body
-        { "no fields", "dataset", "{}" },
-        { "dataset missing", "dataset", """{"epsilon":0.1,"epochs":3}""" },
-        { "epsilon missing", "epsilon", """{"dataset":"mnist","epochs":3}""" },
-        { "epochs missing", "epochs", """{"dataset":"mnist","epsilon":0.1}""" },
-        { "unknown data set", "dataset", """{"dataset":"imagenet","epsilon":0.1,"epochs":3}""" },
-        { "a path for a data set", "dataset", """{"dataset":"../../etc/passwd","epsilon":0.1,"epochs":3}""" },
-        { "data set is a number", "dataset", """{"dataset":5,"epsilon":0.1,"epochs":3}""" },
-        { "data set is null", "dataset", """{"dataset":null,"epsilon":0.1,"epochs":3}""" },
-        { "negative epsilon", "epsilon", """{"dataset":"mnist","epsilon":-0.1,"epochs":3}""" },
-        { "epsilon above 1", "epsilon", """{"dataset":"mnist","epsilon":1.5,"epochs":3}""" },
-        { "epsilon above (K−1)/K for others", "epsilon", """{"dataset":"mnist","epsilon":0.95,"epochs":3,"smoothing":"others"}""" },
-        { "epsilon is a text", "epsilon", """{"dataset":"mnist","epsilon":"0.1","epochs":3}""" },
-        { "epsilon is the text NaN", "epsilon", """{"dataset":"mnist","epsilon":"NaN","epochs":3}""" },
-        { "epsilon is NaN", "epsilon", """{"dataset":"mnist","epsilon":NaN,"epochs":3}""" },
-        { "epsilon is null", "epsilon", """{"dataset":"mnist","epsilon":null,"epochs":3}""" },
-        { "epsilon is huge", "epsilon", """{"dataset":"mnist","epsilon":1e999,"epochs":3}""" },
-        { "epochs 0", "epochs", """{"dataset":"mnist","epsilon":0.1,"epochs":0}""" },
-        { "epochs negative", "epochs", """{"dataset":"mnist","epsilon":0.1,"epochs":-3}""" },
-        { "epochs not whole", "epochs", """{"dataset":"mnist","epsilon":0.1,"epochs":2.5}""" },
-        { "epochs beyond int32", "epochs", """{"dataset":"mnist","epsilon":0.1,"epochs":99999999999999999999}""" },
-        { "epochs beyond the limit", "epochs", """{"dataset":"mnist","epsilon":0.1,"epochs":10001}""" },
-        { "epochs is true", "epochs", """{"dataset":"mnist","epsilon":0.1,"epochs":true}""" },
-        { "unknown field", "epsilom", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"epsilom":0.2}""" },
-        { "field in another case", "Seed", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"Seed":1}""" },
-        { "field given twice", "epsilon", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"epsilon":0.2}""" },
-        { "unknown convention", "smoothing", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"smoothing":"gaussian"}""" },
-        { "convention by number", "smoothing", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"smoothing":1}""" },
-        { "convention by number in a text", "smoothing", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"smoothing":"1"}""" },
-        { "unknown model", "model", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"model":"vgg"}""" },
-        { "batch size 0", "batchSize", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"batchSize":0}""" },
-        { "learning rate 0", "learningRate", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"learningRate":0}""" },
-        { "seed negative", "seed", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"seed":-1}""" },
-        { "seed beyond 2^53", "seed", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"seed":9007199254740992}""" },
-        { "validation fraction 1", "validationFraction", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"validationFraction":1}""" },
-        { "label noise above 1", "labelNoise", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"labelNoise":1.1}""" },
-        { "unknown device", "device", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"device":"tpu"}""" },
-        { "priority is an object", "priority", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"priority":{}}""" },
-        { "name with a NUL", "name", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"name":"a\u0000b"}""" },
-        { "name with half a surrogate pair", "name", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"name":"\ud800"}""" },
-        { "tags is a text", "tags", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"tags":"a"}""" },
-        { "a tag is null", "tags", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"tags":[null]}""" },
-        { "two values for one", "optimizer", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"optimizer":"adam,sgd"}""" },
-        { "a value in another case", "optimizer", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"optimizer":"ADAM"}""" },
-        { "a value between spaces", "schedule", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"schedule":" cosine "}""" },
-        { "a field named by half a surrogate pair", "body", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"\ud800":1}""" },
-        { "an array", "body", """[{"dataset":"mnist"}]""" },
-        { "a text", "body", "\"mnist\"" },
-        { "null", "body", "null" },
-        { "nothing", "body", "" },
-        { "cut short", "epochs", """{"dataset":"mnist","epsilon":0.1,"epochs":""" },
-        { "a comma too many", "epochs", """{"dataset":"mnist","epsilon":0.1,"epochs":3,}""" },
-        { "not JSON", "body", "dataset=mnist" },
-        { "nested beyond all sense", "tags", """{"dataset":"mnist","tags":""" + new string('[', 5000) },
-    };
+    public static TheoryData<string, string, string> WrongSpecs =>
+        new()
+        {
+            // what is wrong, the field that the answer must name, the body
+            { "no fields", "dataset", "{}" },
+            { "dataset missing", "dataset", """{"epsilon":0.1,"epochs":3}""" },
+            { "epsilon missing", "epsilon", """{"dataset":"mnist","epochs":3}""" },
+            { "epochs missing", "epochs", """{"dataset":"mnist","epsilon":0.1}""" },
+            { "unknown data set", "dataset", """{"dataset":"imagenet","epsilon":0.1,"epochs":3}""" },
+            { "a path for a data set", "dataset", """{"dataset":"../../etc/passwd","epsilon":0.1,"epochs":3}""" },
+            { "data set is a number", "dataset", """{"dataset":5,"epsilon":0.1,"epochs":3}""" },
+            { "data set is null", "dataset", """{"dataset":null,"epsilon":0.1,"epochs":3}""" },
+            { "negative epsilon", "epsilon", """{"dataset":"mnist","epsilon":-0.1,"epochs":3}""" },
+            { "epsilon above 1", "epsilon", """{"dataset":"mnist","epsilon":1.5,"epochs":3}""" },
+            { "epsilon above (K−1)/K for others", "epsilon", """{"dataset":"mnist","epsilon":0.95,"epochs":3,"smoothing":"others"}""" },
+            { "epsilon is a text", "epsilon", """{"dataset":"mnist","epsilon":"0.1","epochs":3}""" },
+            { "epsilon is the text NaN", "epsilon", """{"dataset":"mnist","epsilon":"NaN","epochs":3}""" },
+            { "epsilon is NaN", "epsilon", """{"dataset":"mnist","epsilon":NaN,"epochs":3}""" },
+            { "epsilon is null", "epsilon", """{"dataset":"mnist","epsilon":null,"epochs":3}""" },
+            { "epsilon is huge", "epsilon", """{"dataset":"mnist","epsilon":1e999,"epochs":3}""" },
+            { "epochs 0", "epochs", """{"dataset":"mnist","epsilon":0.1,"epochs":0}""" },
+            { "epochs negative", "epochs", """{"dataset":"mnist","epsilon":0.1,"epochs":-3}""" },
+            { "epochs not whole", "epochs", """{"dataset":"mnist","epsilon":0.1,"epochs":2.5}""" },
+            { "epochs beyond int32", "epochs", """{"dataset":"mnist","epsilon":0.1,"epochs":99999999999999999999}""" },
+            { "epochs beyond the limit", "epochs", """{"dataset":"mnist","epsilon":0.1,"epochs":10001}""" },
+            { "epochs is true", "epochs", """{"dataset":"mnist","epsilon":0.1,"epochs":true}""" },
+            { "unknown field", "epsilom", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"epsilom":0.2}""" },
+            { "field in another case", "Seed", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"Seed":1}""" },
+            { "field given twice", "epsilon", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"epsilon":0.2}""" },
+            { "unknown convention", "smoothing", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"smoothing":"gaussian"}""" },
+            { "convention by number", "smoothing", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"smoothing":1}""" },
+            { "convention by number in a text", "smoothing", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"smoothing":"1"}""" },
+            { "unknown model", "model", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"model":"vgg"}""" },
+            { "batch size 0", "batchSize", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"batchSize":0}""" },
+            { "learning rate 0", "learningRate", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"learningRate":0}""" },
+            { "seed negative", "seed", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"seed":-1}""" },
+            { "seed beyond 2^53", "seed", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"seed":9007199254740992}""" },
+            { "validation fraction 1", "validationFraction", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"validationFraction":1}""" },
+            { "label noise above 1", "labelNoise", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"labelNoise":1.1}""" },
+            { "unknown device", "device", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"device":"tpu"}""" },
+            { "priority is an object", "priority", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"priority":{}}""" },
+            { "name with a NUL", "name", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"name":"a\u0000b"}""" },
+            { "name with half a surrogate pair", "name", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"name":"\ud800"}""" },
+            { "tags is a text", "tags", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"tags":"a"}""" },
+            { "a tag is null", "tags", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"tags":[null]}""" },
+            { "two values for one", "optimizer", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"optimizer":"adam,sgd"}""" },
+            { "a value in another case", "optimizer", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"optimizer":"ADAM"}""" },
+            { "a value between spaces", "schedule", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"schedule":" cosine "}""" },
+            { "a field named by half a surrogate pair", "body", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"\ud800":1}""" },
+            { "an array", "body", """[{"dataset":"mnist"}]""" },
+            { "a text", "body", "\"mnist\"" },
+            { "null", "body", "null" },
+            { "nothing", "body", "" },
+            { "cut short", "epochs", """{"dataset":"mnist","epsilon":0.1,"epochs":""" },
+            { "a comma too many", "epochs", """{"dataset":"mnist","epsilon":0.1,"epochs":3,}""" },
+            { "not JSON", "body", "dataset=mnist" },
+            { "nested beyond all sense", "tags", """{"dataset":"mnist","tags":""" + new string('[', 5000) },
+        };
 
     [Theory]
     [MemberData(nameof(WrongSpecs))]
@@ -153,11 +160,18 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
     [Fact]
     public async Task Post_SeveralWrongFields_NamesAllOfThemWithWhatTheyMayHold()
     {
-        var (_, problem) = await SendAsync(HttpMethod.Post, "/jobs", """{"dataset":"imagenet","epsilon":2,"epochs":"three","batchSize":0,"lr":1}""");
+        var (_, problem) = await SendAsync(
+            HttpMethod.Post,
+            "/jobs",
+            """{"dataset":"imagenet","epsilon":2,"epochs":"three","batchSize":0,"lr":1}"""
+        );
 
         var errors = problem!["errors"]!.AsObject();
         Assert.Equal(["batchSize", "dataset", "epochs", "epsilon", "lr"], errors.Select(error => error.Key).Order());
-        Assert.Equal("must be one of digits, mnist, fashion-mnist, kmnist, cifar10, cifar100; got \"imagenet\"", errors["dataset"]![0]!.GetValue<string>());
+        Assert.Equal(
+            "must be one of digits, mnist, fashion-mnist, kmnist, cifar10, cifar100; got \"imagenet\"",
+            errors["dataset"]![0]!.GetValue<string>()
+        );
         Assert.Equal("must be a number from 0 to 1; got 2", errors["epsilon"]![0]!.GetValue<string>());
         Assert.Equal("must be a whole number from 1 to 10000; got \"three\"", errors["epochs"]![0]!.GetValue<string>());
         Assert.Contains("its fields are dataset, epsilon, epochs", errors["lr"]![0]!.GetValue<string>());
@@ -171,7 +185,8 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
     {
         var before = await CountAsync();
         var content = new ByteArrayContent("""{"dataset":"mnist","epsilon":0.1,"epochs":3}"""u8.ToArray());
-        if (type is not null) content.Headers.ContentType = new(type);
+        if (type is not null)
+            content.Headers.ContentType = new(type);
 
         var response = await Http.PostAsync("/jobs", content);
 
@@ -190,7 +205,11 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
         var name = new string('x', 10_000_000);
         var request = new HttpRequestMessage(HttpMethod.Post, "/jobs")
         {
-            Content = new StringContent($$"""{"dataset":"mnist","epsilon":0.1,"epochs":3,"name":"{{name}}"}""", Encoding.UTF8, "application/json"),
+            Content = new StringContent(
+                $$"""{"dataset":"mnist","epsilon":0.1,"epochs":3,"name":"{{name}}"}""",
+                Encoding.UTF8,
+                "application/json"
+            ),
         };
         request.Headers.TransferEncodingChunked = chunked;
 

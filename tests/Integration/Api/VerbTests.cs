@@ -10,9 +10,11 @@ public class VerbTests(ApiFixture fixture) : OwnJobsTest(fixture)
     {
         var id = await Api.SubmitAsync(Spec);
 
-        for (var i = 0; i < 2; i++) await AssertIsAsync(HttpStatusCode.OK, "paused", $"/jobs/{id}/pause");
+        for (var i = 0; i < 2; i++)
+            await AssertIsAsync(HttpStatusCode.OK, "paused", $"/jobs/{id}/pause");
         Assert.False((await Api.JobAsync(id))["isTerminal"]!.GetValue<bool>());
-        for (var i = 0; i < 2; i++) await AssertIsAsync(HttpStatusCode.OK, "queued", $"/jobs/{id}/resume");
+        for (var i = 0; i < 2; i++)
+            await AssertIsAsync(HttpStatusCode.OK, "queued", $"/jobs/{id}/resume");
     }
 
     [Fact]
@@ -41,7 +43,8 @@ public class VerbTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var id = await Api.SubmitAsync(Spec);
         var claimed = await ClaimAsync();
 
-        for (var i = 0; i < 2; i++) await AssertIsAsync(HttpStatusCode.Accepted, "pausing", $"/jobs/{id}/pause");
+        for (var i = 0; i < 2; i++)
+            await AssertIsAsync(HttpStatusCode.Accepted, "pausing", $"/jobs/{id}/pause");
         Assert.Equal([id], (await Api.GetAsync("/jobs?state=pausing"))["items"]!.AsArray().Select(job => job!["id"]!.GetValue<Guid>()));
         await Queue.HandBackAsync(claimed, "test", default);
 
@@ -79,7 +82,8 @@ public class VerbTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var id = await Api.SubmitAsync(Spec);
         await Queue.FailAsync(await ClaimAsync(), "test", default);
 
-        for (var i = 0; i < 2; i++) await AssertIsAsync(HttpStatusCode.OK, "queued", $"/jobs/{id}/retry{query}");
+        for (var i = 0; i < 2; i++)
+            await AssertIsAsync(HttpStatusCode.OK, "queued", $"/jobs/{id}/retry{query}");
 
         var job = await Api.JobAsync(id);
         Assert.Null(job["finishedAt"]);
@@ -104,7 +108,12 @@ public class VerbTests(ApiFixture fixture) : OwnJobsTest(fixture)
     {
         var id = await Api.SubmitAsync(Spec);
         var claimed = await ClaimAsync();
-        await AssertConflictAsync($"/jobs/{id}", "The job is running.", "delete is for a job that is queued or paused or succeeded or failed or cancelled", HttpMethod.Delete);
+        await AssertConflictAsync(
+            $"/jobs/{id}",
+            "The job is running.",
+            "delete is for a job that is queued or paused or succeeded or failed or cancelled",
+            HttpMethod.Delete
+        );
 
         await Queue.SucceedAsync(claimed, new(0.99, 0.04, 0.01, -0.005, 3, "cpu", 2, "libtorch", "00", []), new([1], null), default);
 
@@ -142,7 +151,10 @@ public class VerbTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var attempts = (await Api.GetAsync($"/jobs/{id}/attempts"))["items"]!.AsArray();
 
         Assert.Equal([1, 2], attempts.Select(attempt => attempt!["attempt"]!.GetValue<int>()));
-        Assert.Equal(("failed", "The runner was ended by signal 11.", "Segmentation fault"), (Text(attempts[0]!["outcome"]), Text(attempts[0]!["reason"]), Text(attempts[0]!["errorOutput"])));
+        Assert.Equal(
+            ("failed", "The runner was ended by signal 11.", "Segmentation fault"),
+            (Text(attempts[0]!["outcome"]), Text(attempts[0]!["reason"]), Text(attempts[0]!["errorOutput"]))
+        );
         Assert.NotNull(attempts[0]!["endedAt"]);
         Assert.NotNull(attempts[0]!["trainingStartedAt"]);
         Assert.Null(attempts[1]!["outcome"]);

@@ -13,7 +13,12 @@ namespace Temper.Integration.Model;
 /// </summary>
 internal sealed class PostgresStage(NpgsqlDataSource database, NpgsqlConnection presence) : IStage
 {
-    private static readonly JobSpec Spec = new() { Dataset = "digits", Epsilon = 0.1, Epochs = 3 };
+    private static readonly JobSpec Spec = new()
+    {
+        Dataset = "digits",
+        Epsilon = 0.1,
+        Epochs = 3,
+    };
     private static readonly JobResult Result = new(0.9, 0.3, 0.04, 0.02, 3, "cpu", 2, "libtorch", new string('a', 64), []);
 
     private readonly JobQueue queue = new(database);
@@ -37,14 +42,20 @@ internal sealed class PostgresStage(NpgsqlDataSource database, NpgsqlConnection 
         }
     }
 
-    public Task<IReadOnlyDictionary<(Guid Id, int Attempt), StopRequest?>> HeartbeatAsync(WorkerIdentity worker, IReadOnlyCollection<(Guid Id, int Attempt)> known) =>
-        queue.HeartbeatAsync(worker, [.. known.Select(job => new HeldJob(Job(job.Id, job.Attempt), null))], null, default);
+    public Task<IReadOnlyDictionary<(Guid Id, int Attempt), StopRequest?>> HeartbeatAsync(
+        WorkerIdentity worker,
+        IReadOnlyCollection<(Guid Id, int Attempt)> known
+    ) => queue.HeartbeatAsync(worker, [.. known.Select(job => new HeldJob(Job(job.Id, job.Attempt), null))], null, default);
 
     public Task<bool> ReportTrainingStartedAsync(Guid id, int attempt) => queue.ReportTrainingStartedAsync(Job(id, attempt), null, default);
 
     public Task<bool> ReportAsync(Guid id, int attempt, IReadOnlyList<int> epochs, int? checkpoint) =>
-        queue.ReportAsync(Job(id, attempt), [.. epochs.Select(epoch => new EpochMetrics(epoch, 0.7, 0.9, 0.2, 0.95, 0.05, -0.03, 0.001, 1.5, 2400))],
-            checkpoint is { } made ? BitConverter.GetBytes(made) : null, default);
+        queue.ReportAsync(
+            Job(id, attempt),
+            [.. epochs.Select(epoch => new EpochMetrics(epoch, 0.7, 0.9, 0.2, 0.95, 0.05, -0.03, 0.001, 1.5, 2400))],
+            checkpoint is { } made ? BitConverter.GetBytes(made) : null,
+            default
+        );
 
     public async Task<int?> ReadCheckpointAsync(Guid id) =>
         await queue.ReadCheckpointAsync(Job(id, 0), default) is { } data ? BitConverter.ToInt32(data) : null;
@@ -59,9 +70,13 @@ internal sealed class PostgresStage(NpgsqlDataSource database, NpgsqlConnection 
 
     public async Task SetPresenceAsync(WorkerIdentity worker, bool isPresent)
     {
-        await using var unlock = new NpgsqlCommand("SELECT pg_advisory_unlock($1)", presence) { Parameters = { new() { Value = worker.PresenceKey } } };
+        await using var unlock = new NpgsqlCommand("SELECT pg_advisory_unlock($1)", presence)
+        {
+            Parameters = { new() { Value = worker.PresenceKey } },
+        };
         await unlock.ExecuteNonQueryAsync();
-        if (isPresent) await JobQueue.TryTakePresenceAsync(presence, worker, default);
+        if (isPresent)
+            await JobQueue.TryTakePresenceAsync(presence, worker, default);
     }
 
     public Task<IReadOnlyList<WorkerSighting>> WatchAsync(WorkerIdentity watcher) => JobQueue.WatchAsync(presence, watcher.Id, default);
@@ -72,14 +87,15 @@ internal sealed class PostgresStage(NpgsqlDataSource database, NpgsqlConnection 
 
     public Task ForgetDeadWorkersAsync() => queue.ForgetDeadWorkersAsync(default);
 
-    public Task<bool> CommandAsync(JobVerb verb, Guid id, bool fresh) => verb switch
-    {
-        JobVerb.Cancel => queue.CancelAsync(id, default),
-        JobVerb.Pause => queue.PauseAsync(id, default),
-        JobVerb.Resume => queue.ResumeAsync(id, default),
-        JobVerb.Retry => queue.RetryAsync(id, fresh, default),
-        _ => queue.DeleteAsync(id, default),
-    };
+    public Task<bool> CommandAsync(JobVerb verb, Guid id, bool fresh) =>
+        verb switch
+        {
+            JobVerb.Cancel => queue.CancelAsync(id, default),
+            JobVerb.Pause => queue.PauseAsync(id, default),
+            JobVerb.Resume => queue.ResumeAsync(id, default),
+            JobVerb.Retry => queue.RetryAsync(id, fresh, default),
+            _ => queue.DeleteAsync(id, default),
+        };
 
     public async Task<IReadOnlyDictionary<Guid, JobShape>> ShapesAsync()
     {
@@ -92,15 +108,26 @@ internal sealed class PostgresStage(NpgsqlDataSource database, NpgsqlConnection 
                    (SELECT string_agg(attempt || ' ' || replace(outcome, '_', ''), ', ' ORDER BY attempt) FROM attempts WHERE job_id = jobs.id),
                    reason
             FROM jobs
-            """);
+            """
+        );
         var shapes = new Dictionary<Guid, JobShape>();
         await using var reader = await command.ExecuteReaderAsync();
         T? Column<T>(int i) => reader.IsDBNull(i) ? default : reader.GetFieldValue<T>(i);
         while (await reader.ReadAsync())
             shapes[reader.GetGuid(0)] = new(
-                Enum.Parse<JobState>(reader.GetString(1), ignoreCase: true), reader.GetBoolean(2), reader.GetInt32(3), reader.GetInt32(4), Column<Guid?>(5),
-                Column<string>(6) is { } stop ? Enum.Parse<StopRequest>(stop, ignoreCase: true) : null, reader.GetBoolean(7), reader.GetBoolean(8),
-                Column<string>(9), Column<byte[]>(10) is { } checkpoint ? BitConverter.ToInt32(checkpoint) : null, Column<string>(11), Column<string>(12));
+                Enum.Parse<JobState>(reader.GetString(1), ignoreCase: true),
+                reader.GetBoolean(2),
+                reader.GetInt32(3),
+                reader.GetInt32(4),
+                Column<Guid?>(5),
+                Column<string>(6) is { } stop ? Enum.Parse<StopRequest>(stop, ignoreCase: true) : null,
+                reader.GetBoolean(7),
+                reader.GetBoolean(8),
+                Column<string>(9),
+                Column<byte[]>(10) is { } checkpoint ? BitConverter.ToInt32(checkpoint) : null,
+                Column<string>(11),
+                Column<string>(12)
+            );
         return shapes;
     }
 
@@ -113,7 +140,8 @@ internal sealed class PostgresStage(NpgsqlDataSource database, NpgsqlConnection 
     public async Task<WorkerSighting[]> PassAsync(TimeSpan time, IEnumerable<WorkerSighting> seen)
     {
         await using var command = database.CreateCommand(
-            "WITH w AS (UPDATE workers SET heartbeat_at = heartbeat_at - @time) UPDATE jobs SET claimed_at = claimed_at - @time");
+            "WITH w AS (UPDATE workers SET heartbeat_at = heartbeat_at - @time) UPDATE jobs SET claimed_at = claimed_at - @time"
+        );
         command.Parameters.AddWithValue("time", time);
         await command.ExecuteNonQueryAsync();
         return [.. seen.Select(sighting => sighting with { HeartbeatAt = sighting.HeartbeatAt - time })];
@@ -123,7 +151,8 @@ internal sealed class PostgresStage(NpgsqlDataSource database, NpgsqlConnection 
     public async Task<double> BackoffSecondsAsync(Guid id)
     {
         await using var command = database.CreateCommand(
-            "SELECT extract(epoch FROM run_at - (SELECT max(ended_at) FROM attempts WHERE job_id = jobs.id))::float8 FROM jobs WHERE id = $1");
+            "SELECT extract(epoch FROM run_at - (SELECT max(ended_at) FROM attempts WHERE job_id = jobs.id))::float8 FROM jobs WHERE id = $1"
+        );
         command.Parameters.AddWithValue(id);
         return (double)(await command.ExecuteScalarAsync())!;
     }

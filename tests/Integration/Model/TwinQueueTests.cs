@@ -14,30 +14,42 @@ public class TwinQueueTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public Task Scenario_OnPostgresAndItsTwin_IsAnsweredAsItSays(string name) => OnADatabaseAsync(async pair =>
-    {
-        var stages = pair();
-        foreach (var (line, answer) in Scenarios.Lines(name)) Assert.Equal($"{line} => {answer}", $"{line} => {await stages.PlayAsync(line)}");
-    });
+    public Task Scenario_OnPostgresAndItsTwin_IsAnsweredAsItSays(string name) =>
+        OnADatabaseAsync(async pair =>
+        {
+            var stages = pair();
+            foreach (var (line, answer) in Scenarios.Lines(name))
+                Assert.Equal($"{line} => {answer}", $"{line} => {await stages.PlayAsync(line)}");
+        });
 
     [Fact]
     public async Task RandomScripts_Hundreds_MeetEveryOperationInEveryState()
     {
         // Three at a time: most of it is waiting for answers.
-        await Task.WhenAll(Enumerable.Range(0, 3).Select(lane => OnADatabaseAsync(async pair =>
-        {
-            for (var seed = 1 + lane; seed <= 300; seed += 3) await PlayRandomScriptAsync(seed, pair());
-        })));
+        await Task.WhenAll(
+            Enumerable
+                .Range(0, 3)
+                .Select(lane =>
+                    OnADatabaseAsync(async pair =>
+                    {
+                        for (var seed = 1 + lane; seed <= 300; seed += 3)
+                            await PlayRandomScriptAsync(seed, pair());
+                    })
+                )
+        );
         Assert.Empty(RandomScript.AllPairs.Except(met));
     }
 
     private async Task PlayRandomScriptAsync(int seed, SideBySide pair)
     {
         await pair.ClearAsync();
-        foreach (var worker in "123") await pair.PlayAsync($"beat {worker}");
+        foreach (var worker in "123")
+            await pair.PlayAsync($"beat {worker}");
         var random = new RandomScript(seed, pair.Twin, pair.Script);
-        for (var i = 0; i < 40; i++) await pair.PlayAsync(random.NextLine());
-        lock (met) met.UnionWith(random.Met);
+        for (var i = 0; i < 40; i++)
+            await pair.PlayAsync(random.NextLine());
+        lock (met)
+            met.UnionWith(random.Met);
     }
 
     private static async Task OnADatabaseAsync(Func<Func<SideBySide>, Task> play)
@@ -75,7 +87,8 @@ public class TwinQueueTests
             var (expected, answer) = (await Script.PlayAsync(line), await onPostgres.PlayAsync(line));
             played.Add($"{line} => {answer}");
             Same(expected, answer, line);
-            for (var i = 0; i < Jobs.Length; i++) await PinAsync(Jobs[i], before[i], line.StartsWith("pass"));
+            for (var i = 0; i < Jobs.Length; i++)
+                await PinAsync(Jobs[i], before[i], line.StartsWith("pass"));
             Same(await Script.RowsAsync(), await onPostgres.RowsAsync(), "rows");
             return answer;
         }
@@ -83,19 +96,26 @@ public class TwinQueueTests
         /// <summary>A backoff that has just begun is compared; from then on the script's clock, not the test's, tells whether it is over.</summary>
         private async Task PinAsync(char job, DateTimeOffset? runAtBefore, bool timePassed)
         {
-            if (onPostgres.IdOf(job) is not { } id || Twin.RunAt(Script.IdOf(job)) is not { } runAt) return;
+            if (onPostgres.IdOf(job) is not { } id || Twin.RunAt(Script.IdOf(job)) is not { } runAt)
+                return;
             var backoff = Twin.Backoff(Script.IdOf(job));
             if (backoff > TimeSpan.Zero && runAt != runAtBefore)
             {
-                Assert.InRange(await postgres.BackoffSecondsAsync(id), 0.75 * backoff.TotalSeconds - 0.1, 1.25 * backoff.TotalSeconds + 0.1);
+                Assert.InRange(
+                    await postgres.BackoffSecondsAsync(id),
+                    0.75 * backoff.TotalSeconds - 0.1,
+                    1.25 * backoff.TotalSeconds + 0.1
+                );
                 await postgres.PinAsync(id, waits: true);
             }
-            else if (timePassed && backoff == TimeSpan.Zero) await postgres.PinAsync(id, waits: false);
+            else if (timePassed && backoff == TimeSpan.Zero)
+                await postgres.PinAsync(id, waits: false);
         }
 
         private void Same(string expected, string actual, string line)
         {
-            if (expected != actual) Assert.Fail($"{string.Join('\n', played)}\n{line}\n  the twin:   {expected}\n  PostgreSQL: {actual}");
+            if (expected != actual)
+                Assert.Fail($"{string.Join('\n', played)}\n{line}\n  the twin:   {expected}\n  PostgreSQL: {actual}");
         }
     }
 }

@@ -22,7 +22,9 @@ public class ConstraintTests : QueueTest
     {
         var job = await SubmitAndClaimAsync();
 
-        var error = await Assert.ThrowsAsync<PostgresException>(() => Database.ExecuteAsync($"UPDATE jobs SET {change} WHERE id = '{job.Id}'"));
+        var error = await Assert.ThrowsAsync<PostgresException>(() =>
+            Database.ExecuteAsync($"UPDATE jobs SET {change} WHERE id = '{job.Id}'")
+        );
 
         Assert.Contains(error.SqlState, new[] { PostgresErrorCodes.CheckViolation, PostgresErrorCodes.ForeignKeyViolation });
     }

@@ -13,11 +13,15 @@ public class MigratorTests
         {
             await using var database = await TestDatabase.CreateEmptyAsync();
 
-            await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
-            {
-                await using var starter = NpgsqlDataSource.Create(database.ConnectionString);
-                await Migrator.MigrateAsync(starter, CancellationToken.None);
-            }));
+            await Task.WhenAll(
+                Enumerable
+                    .Range(0, 8)
+                    .Select(async _ =>
+                    {
+                        await using var starter = NpgsqlDataSource.Create(database.ConnectionString);
+                        await Migrator.MigrateAsync(starter, CancellationToken.None);
+                    })
+            );
 
             await using var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(database.DataSource).Options);
             Assert.Equal(db.Database.GetMigrations(), await db.Database.GetAppliedMigrationsAsync());

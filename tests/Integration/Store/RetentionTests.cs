@@ -28,18 +28,24 @@ public class RetentionTests : QueueTest
     [MemberData(nameof(Kinds))]
     public async Task Run_OfOldJobs_RemovesThatKindAloneAndOnlyFromWhatIsOldAndNotPinned(string kind)
     {
-        for (var i = 0; i < 3; i++) await SucceededAsync();
-        for (var i = 0; i < 3; i++) await CancelledAsync();
+        for (var i = 0; i < 3; i++)
+            await SucceededAsync();
+        for (var i = 0; i < 3; i++)
+            await CancelledAsync();
         // Of each three one is young and one is pinned.
         await Database.ExecuteAsync("UPDATE jobs SET finished_at = finished_at - interval '11 days' WHERE sequence IN (1, 3, 4, 6)");
-        foreach (var sequence in new[] { 3, 6 }) Assert.True(await Queue.PinAsync(await Database.ScalarAsync<Guid>($"SELECT id FROM jobs WHERE sequence = {sequence}"), true, default));
+        foreach (var sequence in new[] { 3, 6 })
+            Assert.True(
+                await Queue.PinAsync(await Database.ScalarAsync<Guid>($"SELECT id FROM jobs WHERE sequence = {sequence}"), true, default)
+            );
         var before = await CountsAsync();
 
         var removed = await new Removal(Database.DataSource, AllKinds[kind].Options).RunAsync(default);
 
         var after = await CountsAsync();
         var concerned = kind == "jobs" ? [.. AllKinds.Keys] : new[] { kind };
-        foreach (var other in AllKinds.Keys) Assert.Equal((other, concerned.Contains(other) ? before[other] / 3 * 2 : before[other]), (other, after[other]));
+        foreach (var other in AllKinds.Keys)
+            Assert.Equal((other, concerned.Contains(other) ? before[other] / 3 * 2 : before[other]), (other, after[other]));
         Assert.Equal(before[kind] / 3, removed[kind]);
         Assert.Equal(0, (await new Removal(Database.DataSource, AllKinds[kind].Options).RunAsync(default))[kind]);
     }
@@ -62,8 +68,29 @@ public class RetentionTests : QueueTest
     public async Task Run_WhileAStudyHasAJobLeft_LeavesAllOfIt()
     {
         var studies = new StudyQueue(Database.DataSource);
-        var everything = new RetentionOptions { CheckpointDays = 10, LogitsDays = 10, WeightsDays = 10, EpochDays = 10, AttemptDays = 10, JobDays = 10 };
-        var (id, _, _) = await studies.SubmitAsync(new StudySpec { Job = Spec, Epsilons = [0, 0.1], Smoothing = [Domain.Smoothing.SmoothingConvention.Uniform], LearningRates = [0.001], LabelNoise = [0], Models = [ModelName.Cnn], Seeds = [0] }, null, default);
+        var everything = new RetentionOptions
+        {
+            CheckpointDays = 10,
+            LogitsDays = 10,
+            WeightsDays = 10,
+            EpochDays = 10,
+            AttemptDays = 10,
+            JobDays = 10,
+        };
+        var (id, _, _) = await studies.SubmitAsync(
+            new StudySpec
+            {
+                Job = Spec,
+                Epsilons = [0, 0.1],
+                Smoothing = [Domain.Smoothing.SmoothingConvention.Uniform],
+                LearningRates = [0.001],
+                LabelNoise = [0],
+                Models = [ModelName.Cnn],
+                Seeds = [0],
+            },
+            null,
+            default
+        );
         await SucceedNextAsync();
         await Database.ExecuteAsync("UPDATE jobs SET finished_at = finished_at - interval '11 days'");
         var before = await CountsAsync();
@@ -83,13 +110,19 @@ public class RetentionTests : QueueTest
         await studies.PinAsync(id, false, default);
         var removed = await new Removal(Database.DataSource, everything).RunAsync(default);
         Assert.Equal(1, removed["studies"]);
-        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT (SELECT count(*) FROM studies) + (SELECT count(*) FROM arms) + (SELECT count(*) FROM jobs)"));
+        Assert.Equal(
+            0,
+            await Database.ScalarAsync<long>(
+                "SELECT (SELECT count(*) FROM studies) + (SELECT count(*) FROM arms) + (SELECT count(*) FROM jobs)"
+            )
+        );
     }
 
     private async Task<Dictionary<string, long>> CountsAsync()
     {
         var counts = new Dictionary<string, long>();
-        foreach (var (kind, (_, left)) in AllKinds) counts[kind] = await Database.ScalarAsync<long>(left);
+        foreach (var (kind, (_, left)) in AllKinds)
+            counts[kind] = await Database.ScalarAsync<long>(left);
         return counts;
     }
 

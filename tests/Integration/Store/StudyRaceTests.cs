@@ -40,23 +40,51 @@ public class StudyRaceTests : QueueTest
     [Fact]
     public async Task Settle_ManyTimesWithTheSameSeeds_LooksOnce()
     {
-        double[][] losses = [[0.100, 0.101, 0.099], [0.1065, 0.1075, 0.1053], [0.900, 0.905, 0.910]];
+        double[][] losses =
+        [
+            [0.100, 0.101, 0.099],
+            [0.1065, 0.1075, 0.1053],
+            [0.900, 0.905, 0.910],
+        ];
         var studies = new StudyQueue(Database.DataSource);
-        var (id, _, _) = await studies.SubmitAsync(Study(seeds: 4) with { SuccessiveHalving = true, Criterion = Criterion.Ece }, null, default);
+        var (id, _, _) = await studies.SubmitAsync(
+            Study(seeds: 4) with
+            {
+                SuccessiveHalving = true,
+                Criterion = Criterion.Ece,
+            },
+            null,
+            default
+        );
         for (var i = 0; i < 9; i++)
         {
             var job = await ClaimAsync();
-            var ece = losses[job.Spec.Epsilon switch { 0 => 0, 0.1 => 1, _ => 2 }][job.Spec.Seed];
+            var ece = losses[
+                job.Spec.Epsilon switch
+                {
+                    0 => 0,
+                    0.1 => 1,
+                    _ => 2,
+                }
+            ][job.Spec.Seed];
             var split = new SplitScores(0.9, 0.2, 0.15, ece, ece, 0.01, 0.19, 0.01);
-            Assert.True(await Queue.ReportAsync(job, [Metrics], null, default) && await Queue.SucceedAsync(job, Result, new([1, 2, 3], null, new(1.5, split, split)), default));
+            Assert.True(
+                await Queue.ReportAsync(job, [Metrics], null, default)
+                    && await Queue.SucceedAsync(job, Result, new([1, 2, 3], null, new(1.5, split, split)), default)
+            );
         }
-        ArmLosses Of(int arm) => new(arm, losses[arm].Select((loss, seed) => (loss, seed)).ToDictionary(one => (long)one.seed, one => one.loss));
+        ArmLosses Of(int arm) =>
+            new(arm, losses[arm].Select((loss, seed) => (loss, seed)).ToDictionary(one => (long)one.seed, one => one.loss));
         Assert.Equal([2], Race.Losers([Of(0), Of(1), Of(2)], 3)); // what the test rests on
         Assert.Equal([1], Race.Losers([Of(0), Of(1)], 3));
 
-        for (var i = 0; i < 3; i++) await studies.SettleAsync(id, default);
+        for (var i = 0; i < 3; i++)
+            await studies.SettleAsync(id, default);
 
-        Assert.Equal("{0.3}", await Database.ScalarAsync<string>("SELECT array_agg(epsilon)::text FROM arms WHERE dropped_at_seeds IS NOT NULL"));
+        Assert.Equal(
+            "{0.3}",
+            await Database.ScalarAsync<string>("SELECT array_agg(epsilon)::text FROM arms WHERE dropped_at_seeds IS NOT NULL")
+        );
     }
 
     [Fact]
@@ -64,18 +92,33 @@ public class StudyRaceTests : QueueTest
     {
         const int Rounds = 12;
         var studies = new StudyQueue(Database.DataSource);
-        var (id, _, _) = await studies.SubmitAsync(Study(seeds: 4) with { SuccessiveHalving = true, Criterion = Criterion.Ece }, null, default);
+        var (id, _, _) = await studies.SubmitAsync(
+            Study(seeds: 4) with
+            {
+                SuccessiveHalving = true,
+                Criterion = Criterion.Ece,
+            },
+            null,
+            default
+        );
         var failures = new ConcurrentQueue<Exception>();
         var over = false;
 
-        var workers = Enumerable.Range(0, 4).Select(_ => WatchedAsync(async () =>
-        {
-            while (!Volatile.Read(ref over) || await CountAsync("state = 'queued'") > 0)
-            {
-                if (await Queue.ClaimAsync(Worker.Id, hasCuda: false, default) is not { } job) await Task.Delay(5);
-                else if (await SucceedAsync(job)) await studies.SettleAsync(id, default);
-            }
-        })).ToList();
+        var workers = Enumerable
+            .Range(0, 4)
+            .Select(_ =>
+                WatchedAsync(async () =>
+                {
+                    while (!Volatile.Read(ref over) || await CountAsync("state = 'queued'") > 0)
+                    {
+                        if (await Queue.ClaimAsync(Worker.Id, hasCuda: false, default) is not { } job)
+                            await Task.Delay(5);
+                        else if (await SucceedAsync(job))
+                            await studies.SettleAsync(id, default);
+                    }
+                })
+            )
+            .ToList();
         await Task.WhenAll(
             WatchedAsync(async () =>
             {
@@ -89,7 +132,8 @@ public class StudyRaceTests : QueueTest
                     await studies.PauseAsync(id, default);
                     await studies.ResumeAsync(id, default);
                 }
-            }));
+            })
+        );
         await studies.ResumeAsync(id, default);
         Volatile.Write(ref over, true);
         await Task.WhenAll(workers);
@@ -97,10 +141,26 @@ public class StudyRaceTests : QueueTest
         Assert.Empty(failures);
         Assert.Equal(0L, await CountAsync("state NOT IN ('succeeded', 'cancelled')"));
         // An arm that was not dropped has every seed, once.
-        Assert.Equal((long)(4 + Rounds), await Database.ScalarAsync<long>("SELECT min(seeds) FROM (SELECT count(DISTINCT seed) AS seeds FROM jobs JOIN arms USING (study_id, arm) WHERE dropped_at_seeds IS NULL AND state = 'succeeded' GROUP BY arm) arms"));
-        Assert.Equal(0L, await Database.ScalarAsync<long>("SELECT count(*) FROM (SELECT FROM jobs GROUP BY arm, seed HAVING count(*) > 1) twice"));
-        Assert.Equal("{0.3}", await Database.ScalarAsync<string>("SELECT array_agg(epsilon)::text FROM arms WHERE dropped_at_seeds IS NOT NULL"));
-        Assert.Equal(0L, await Database.ScalarAsync<long>("SELECT count(*) FROM jobs JOIN arms USING (study_id, arm) WHERE dropped_at_seeds IS NULL AND state = 'cancelled'"));
+        Assert.Equal(
+            (long)(4 + Rounds),
+            await Database.ScalarAsync<long>(
+                "SELECT min(seeds) FROM (SELECT count(DISTINCT seed) AS seeds FROM jobs JOIN arms USING (study_id, arm) WHERE dropped_at_seeds IS NULL AND state = 'succeeded' GROUP BY arm) arms"
+            )
+        );
+        Assert.Equal(
+            0L,
+            await Database.ScalarAsync<long>("SELECT count(*) FROM (SELECT FROM jobs GROUP BY arm, seed HAVING count(*) > 1) twice")
+        );
+        Assert.Equal(
+            "{0.3}",
+            await Database.ScalarAsync<string>("SELECT array_agg(epsilon)::text FROM arms WHERE dropped_at_seeds IS NOT NULL")
+        );
+        Assert.Equal(
+            0L,
+            await Database.ScalarAsync<long>(
+                "SELECT count(*) FROM jobs JOIN arms USING (study_id, arm) WHERE dropped_at_seeds IS NULL AND state = 'cancelled'"
+            )
+        );
 
         Task<int?> ExtendAsync(long seed) => studies.ExtendAsync(id, spec => new StudyExtension { Seeds = [seed] }.Widen(spec), default);
 
@@ -118,7 +178,12 @@ public class StudyRaceTests : QueueTest
     }
 
     private static StudySpec Study(int seeds) =>
-        new() { Job = Spec, Epsilons = [0, 0.1, 0.3], Seeds = [.. Enumerable.Range(0, seeds).Select(seed => (long)seed)] };
+        new()
+        {
+            Job = Spec,
+            Epsilons = [0, 0.1, 0.3],
+            Seeds = [.. Enumerable.Range(0, seeds).Select(seed => (long)seed)],
+        };
 
     /// <summary>ε = 0.3 is far worse than the others, which differ by less than their seeds.</summary>
     /// <returns>False when the job was taken away meanwhile.</returns>
@@ -126,7 +191,8 @@ public class StudyRaceTests : QueueTest
     {
         var ece = (job.Spec.Epsilon == 0.3 ? 0.5 : 0.02) + 0.0001 * ((7 * job.Spec.Seed + (long)(10 * job.Spec.Epsilon)) % 5);
         var split = new SplitScores(0.9, 0.2, 0.15, ece, ece, 0.01, 0.19, 0.01);
-        return await Queue.ReportAsync(job, [Metrics], null, default) && await Queue.SucceedAsync(job, Result, new([1, 2, 3], null, new(1.5, split, split)), default);
+        return await Queue.ReportAsync(job, [Metrics], null, default)
+            && await Queue.SucceedAsync(job, Result, new([1, 2, 3], null, new(1.5, split, split)), default);
     }
 
     private Task<long> CountAsync(string which) => Database.ScalarAsync<long>($"SELECT count(*) FROM jobs WHERE {which}");

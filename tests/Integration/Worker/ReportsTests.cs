@@ -47,7 +47,8 @@ public class ReportsTests : QueueTest
 
         // Some are taken by the writer, which tries them in vain; a thousand more fit.
         var epoch = 0;
-        while (reports.Room.IsCompleted) reports.AddEpoch(Metrics with { Epoch = ++epoch }, null);
+        while (reports.Room.IsCompleted)
+            reports.AddEpoch(Metrics with { Epoch = ++epoch }, null);
         Assert.InRange(epoch, 1000, 2000);
         var room = reports.Room;
         proxy.Mend();

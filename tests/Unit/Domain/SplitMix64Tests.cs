@@ -11,7 +11,8 @@ public class SplitMix64Tests
         var random = new SplitMix64(42, 7);
 
         ulong[] expected = [0x3A2CC4384EF877F7, 0x584EA09C5C418A5D, 0x7344487F4005E993];
-        foreach (var number in expected) Assert.Equal(number, random.NextUInt64());
+        foreach (var number in expected)
+            Assert.Equal(number, random.NextUInt64());
     }
 
     [Fact]
@@ -23,7 +24,8 @@ public class SplitMix64Tests
     {
         var random = new SplitMix64(1, 1);
         var counts = new int[20];
-        for (var i = 0; i < 100_000; i++) counts[(int)(random.NextDouble() * 20)]++;
+        for (var i = 0; i < 100_000; i++)
+            counts[(int)(random.NextDouble() * 20)]++;
 
         // χ² with 19 degrees of freedom: above 43.8 once in a thousand seeds.
         Assert.InRange(counts.Sum(count => (count - 5000.0) * (count - 5000.0) / 5000), 0, 43.8);

@@ -14,7 +14,8 @@ internal static class Fixture
     public static double[] Values(long count, long salt)
     {
         var values = new double[count];
-        for (var i = 0L; i < count; i++) values[i] = (double)((i * 2654435761 + salt * 40503) % (1L << 32)) / (1L << 32) - 0.5;
+        for (var i = 0L; i < count; i++)
+            values[i] = (double)((i * 2654435761 + salt * 40503) % (1L << 32)) / (1L << 32) - 0.5;
         return values;
     }
 

@@ -14,8 +14,9 @@ public sealed class BatchNormTests : KernelTest
         {
             var data = new TheoryData<int, Case>();
             foreach (var lanes in new[] { Avx2, Avx512 })
-                foreach (var input in new long[][] { [4, 16, 9, 7], [3, 64, 8, 8], [2, 8, 5, 5], [5, 24, 3, 3], [2, 5, 4, 4] })
-                    foreach (var (residual, relu) in new[] { (false, false), (false, true), (true, false), (true, true) }) data.Add(lanes, new(input, residual, relu));
+            foreach (var input in new long[][] { [4, 16, 9, 7], [3, 64, 8, 8], [2, 8, 5, 5], [5, 24, 3, 3], [2, 5, 4, 4] })
+            foreach (var (residual, relu) in new[] { (false, false), (false, true), (true, false), (true, true) })
+                data.Add(lanes, new(input, residual, relu));
             return data;
         }
     }
@@ -36,7 +37,8 @@ public sealed class BatchNormTests : KernelTest
         AssertClose(expected.Inferred, actual.Inferred);
         Assert.Equal(1, actual.Batches);
         // Sums of many terms are rounded in another order, which shows that the kernels made them.
-        if (expected.Output.Length > 1000) Assert.Equal(@case.Input[1] % 8 == 0 && HasKernels, !expected.InputGradient.SequenceEqual(actual.InputGradient));
+        if (expected.Output.Length > 1000)
+            Assert.Equal(@case.Input[1] % 8 == 0 && HasKernels, !expected.InputGradient.SequenceEqual(actual.InputGradient));
     }
 
     /// <summary>Far from zero, sums of the squares of the values would lose the variance.</summary>
@@ -98,7 +100,16 @@ public sealed class BatchNormTests : KernelTest
     }
 
     private sealed record Results(
-        float[] Output, float[] InputGradient, float[] ResidualGradient, float[] WeightGradient, float[] BiasGradient, float[] RunningMean, float[] RunningVariance, float[] Inferred, long Batches);
+        float[] Output,
+        float[] InputGradient,
+        float[] ResidualGradient,
+        float[] WeightGradient,
+        float[] BiasGradient,
+        float[] RunningMean,
+        float[] RunningVariance,
+        float[] Inferred,
+        long Batches
+    );
 
     private static Results Run(int lanes, Case @case, float shift = 0)
     {
@@ -116,9 +127,22 @@ public sealed class BatchNormTests : KernelTest
         Gradients.Compute((output * Values(Real, 5, @case.Input)).sum());
         norm.eval();
         using var noGraph = no_grad();
-        var inferred = Fused.BatchNorm(ChannelsLast(input.detach()), norm, residual is null ? null : ChannelsLast(residual.detach()), @case.Relu);
+        var inferred = Fused.BatchNorm(
+            ChannelsLast(input.detach()),
+            norm,
+            residual is null ? null : ChannelsLast(residual.detach()),
+            @case.Relu
+        );
         return new(
-            Read(output), Read(input.grad), Read(residual?.grad), Read(norm.weight.grad), Read(norm.bias!.grad), Read(norm.running_mean), Read(norm.running_var), Read(inferred),
-            norm.num_batches_tracked!.item<long>());
+            Read(output),
+            Read(input.grad),
+            Read(residual?.grad),
+            Read(norm.weight.grad),
+            Read(norm.bias!.grad),
+            Read(norm.running_mean),
+            Read(norm.running_var),
+            Read(inferred),
+            norm.num_batches_tracked!.item<long>()
+        );
     }
 }

@@ -17,14 +17,24 @@ public sealed class ConvReluPoolTests : KernelTest
         {
             Sizes[] sizes =
             [
-                new([3, 1, 28, 28], 32), new([2, 1, 7, 5], 16), new([9, 1, 2, 2], 48), // one channel
-                new([4, 32, 14, 14], 64), new([2, 32, 28, 28], 64), new([3, 16, 9, 7], 32), new([1, 32, 2, 3], 96), new([2, 16, 33, 31], 64), new([19, 16, 6, 6], 32), // Winograd
-                new([2, 8, 6, 6], 32), new([2, 3, 8, 8], 32), new([2, 32, 8, 8], 20), // only for some kernels, or for none
+                new([3, 1, 28, 28], 32),
+                new([2, 1, 7, 5], 16),
+                new([9, 1, 2, 2], 48), // one channel
+                new([4, 32, 14, 14], 64),
+                new([2, 32, 28, 28], 64),
+                new([3, 16, 9, 7], 32),
+                new([1, 32, 2, 3], 96),
+                new([2, 16, 33, 31], 64),
+                new([19, 16, 6, 6], 32), // Winograd
+                new([2, 8, 6, 6], 32),
+                new([2, 3, 8, 8], 32),
+                new([2, 32, 8, 8], 20), // only for some kernels, or for none
             ];
             var data = new TheoryData<int, Sizes, bool>();
             foreach (var lanes in new[] { Avx2, Avx512 })
-                foreach (var size in sizes)
-                    foreach (var flatten in new[] { false, true }) data.Add(lanes, size, flatten);
+            foreach (var size in sizes)
+            foreach (var flatten in new[] { false, true })
+                data.Add(lanes, size, flatten);
             return data;
         }
     }
@@ -34,7 +44,12 @@ public sealed class ConvReluPoolTests : KernelTest
     {
         var flags = File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("flags"))?.Split(' ') ?? [];
 
-        Assert.Equal(flags.Contains("avx512bw") ? "avx512 kernels" : flags.Contains("fma") ? "avx2 kernels" : "no kernels", KernelLibrary.Description);
+        Assert.Equal(
+            flags.Contains("avx512bw") ? "avx512 kernels"
+                : flags.Contains("fma") ? "avx2 kernels"
+                : "no kernels",
+            KernelLibrary.Description
+        );
     }
 
     [Theory]
@@ -51,7 +66,8 @@ public sealed class ConvReluPoolTests : KernelTest
         AssertClose(expected.WeightGradient, actual.WeightGradient);
         AssertClose(expected.BiasGradient, actual.BiasGradient);
         // Sums of many terms are rounded in another order, which shows that the kernels made them.
-        if (values.Input.Length > 2000) Assert.Equal(sizes.FitKernelsOf(lanes) && HasKernels, !expected.WeightGradient.SequenceEqual(actual.WeightGradient));
+        if (values.Input.Length > 2000)
+            Assert.Equal(sizes.FitKernelsOf(lanes) && HasKernels, !expected.WeightGradient.SequenceEqual(actual.WeightGradient));
     }
 
     /// <summary>With ties in windows, and windows whose maximum is exactly 0.</summary>
@@ -79,7 +95,10 @@ public sealed class ConvReluPoolTests : KernelTest
 
         var actual = Run(lanes, sizes, values, flatten);
 
-        Assert.All((float[])[.. actual.Output, .. actual.InputGradient, .. actual.WeightGradient, .. actual.BiasGradient], value => Assert.Equal(0, value));
+        Assert.All(
+            (float[])[.. actual.Output, .. actual.InputGradient, .. actual.WeightGradient, .. actual.BiasGradient],
+            value => Assert.Equal(0, value)
+        );
     }
 
     [Theory]
@@ -102,7 +121,10 @@ public sealed class ConvReluPoolTests : KernelTest
         var sizes = new Sizes([3, 1, 28, 28], 32);
         var values = Draw(sizes, Whole);
 
-        var (expected, actual) = (Run(Plain, sizes, values, imagesNeedGradient: true), Run(Avx512, sizes, values, imagesNeedGradient: true));
+        var (expected, actual) = (
+            Run(Plain, sizes, values, imagesNeedGradient: true),
+            Run(Avx512, sizes, values, imagesNeedGradient: true)
+        );
 
         Assert.Equal(3 * 28 * 28, expected.InputGradient.Length);
         Assert.Equal(expected.InputGradient, actual.InputGradient);
@@ -167,14 +189,20 @@ public sealed class ConvReluPoolTests : KernelTest
     private static Numbers Draw(Sizes sizes, Func<long, int, float[]> draw)
     {
         var input = sizes.Input;
-        return new(draw(Count(input), 1), draw(sizes.Out * input[1] * 9, 2), draw(sizes.Out, 3), draw(input[0] * sizes.Out * (input[2] / 2) * (input[3] / 2), 4));
+        return new(
+            draw(Count(input), 1),
+            draw(sizes.Out * input[1] * 9, 2),
+            draw(sizes.Out, 3),
+            draw(input[0] * sizes.Out * (input[2] / 2) * (input[3] / 2), 4)
+        );
     }
 
     private static Results Run(int lanes, Sizes sizes, Numbers values, bool flatten = false, bool? imagesNeedGradient = null)
     {
         KernelLibrary.LimitLanes(lanes);
         var input = torch.tensor(values.Input, sizes.Input);
-        if (imagesNeedGradient ?? sizes.Input[1] > 1) input.requires_grad_();
+        if (imagesNeedGradient ?? sizes.Input[1] > 1)
+            input.requires_grad_();
         using var conv = Layer(sizes, values);
         var output = Fused.ConvReluPool(ChannelsLast(input), conv, flatten);
         Gradients.Compute((output * torch.tensor(values.Slopes, output.shape)).sum());

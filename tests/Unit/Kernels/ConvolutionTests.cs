@@ -7,7 +7,8 @@ public sealed class ConvolutionTests : KernelTest
     {
         public bool FitKernels => !Bias && Stride == 1 && Input[1] % 8 == 0 && Out % 8 == 0;
 
-        public override string ToString() => $"{string.Join('×', Input)} to {Out}{(Bias ? " with bias" : "")}{(Stride > 1 ? $" by {Stride}" : "")}";
+        public override string ToString() =>
+            $"{string.Join('×', Input)} to {Out}{(Bias ? " with bias" : "")}{(Stride > 1 ? $" by {Stride}" : "")}";
     }
 
     public static TheoryData<int, Sizes> Cases
@@ -16,12 +17,22 @@ public sealed class ConvolutionTests : KernelTest
         {
             Sizes[] sizes =
             [
-                new([3, 16, 32, 32], 16), new([2, 32, 16, 16], 32), new([2, 64, 8, 8], 64), new([2, 16, 7, 9], 48), new([1, 8, 5, 6], 24), new([2, 16, 1, 1], 16), new([2, 48, 3, 2], 32), new([21, 16, 4, 4], 16),
-                new([2, 3, 8, 8], 16), new([2, 16, 8, 8], 16, Bias: true), new([2, 16, 8, 8], 32, Stride: 2), // libtorch's
+                new([3, 16, 32, 32], 16),
+                new([2, 32, 16, 16], 32),
+                new([2, 64, 8, 8], 64),
+                new([2, 16, 7, 9], 48),
+                new([1, 8, 5, 6], 24),
+                new([2, 16, 1, 1], 16),
+                new([2, 48, 3, 2], 32),
+                new([21, 16, 4, 4], 16),
+                new([2, 3, 8, 8], 16),
+                new([2, 16, 8, 8], 16, Bias: true),
+                new([2, 16, 8, 8], 32, Stride: 2), // libtorch's
             ];
             var data = new TheoryData<int, Sizes>();
             foreach (var lanes in new[] { Avx2, Avx512 })
-                foreach (var size in sizes) data.Add(lanes, size);
+            foreach (var size in sizes)
+                data.Add(lanes, size);
             return data;
         }
     }
@@ -36,7 +47,8 @@ public sealed class ConvolutionTests : KernelTest
         AssertClose(expected.InputGradient, actual.InputGradient);
         AssertClose(expected.WeightGradient, actual.WeightGradient);
         // Sums of many terms are rounded in another order, which shows that the kernels made them.
-        if (expected.Output.Length > 1000) Assert.Equal(sizes.FitKernels && HasKernels, !expected.Output.SequenceEqual(actual.Output));
+        if (expected.Output.Length > 1000)
+            Assert.Equal(sizes.FitKernels && HasKernels, !expected.Output.SequenceEqual(actual.Output));
     }
 
     [Theory]
@@ -85,7 +97,14 @@ public sealed class ConvolutionTests : KernelTest
         HashSet<int> Nan(int lanes)
         {
             KernelLibrary.LimitLanes(lanes);
-            return [.. Read(Fused.Convolution(images, conv)).Take(64).Select((value, i) => (value, i)).Where(one => float.IsNaN(one.value)).Select(one => one.i)];
+            return
+            [
+                .. Read(Fused.Convolution(images, conv))
+                    .Take(64)
+                    .Select((value, i) => (value, i))
+                    .Where(one => float.IsNaN(one.value))
+                    .Select(one => one.i),
+            ];
         }
     }
 

@@ -6,7 +6,17 @@ namespace Temper.Unit.Kernels;
 [Collection(AloneCollection.Name)]
 public sealed class CrossEntropyTests : KernelTest
 {
-    private sealed record Case(int Classes, int Spread, double Epsilon, int Salt, long[] Labels, double Uniform, double[] UniformGradient, double Others, double[] OthersGradient);
+    private sealed record Case(
+        int Classes,
+        int Spread,
+        double Epsilon,
+        int Salt,
+        long[] Labels,
+        double Uniform,
+        double[] UniformGradient,
+        double Others,
+        double[] OthersGradient
+    );
 
     [Fact]
     public void CrossEntropy_OfBothConventions_MatchesPyTorchOnAGrid()
@@ -24,11 +34,13 @@ public sealed class CrossEntropyTests : KernelTest
     private static void AssertClose(Case c, SmoothingConvention convention, float[] logits, double loss, double[] gradient)
     {
         // The grid's ε may lie beyond the other convention's range.
-        if (c.Epsilon > LabelSmoothing.Largest(convention, c.Classes)) return;
+        if (c.Epsilon > LabelSmoothing.Largest(convention, c.Classes))
+            return;
         var (actualLoss, actualGradient) = LossOf(logits, c.Labels, c.Classes, LabelSmoothing.Of(convention, c.Epsilon, c.Classes));
 
         Assert.Equal(loss, actualLoss, 1e-6 * Math.Max(1, loss));
-        for (var i = 0; i < gradient.Length; i++) Assert.Equal(gradient[i], actualGradient[i], 1e-6);
+        for (var i = 0; i < gradient.Length; i++)
+            Assert.Equal(gradient[i], actualGradient[i], 1e-6);
     }
 
     [Theory]
@@ -41,8 +53,13 @@ public sealed class CrossEntropyTests : KernelTest
         var loss = LossOf(logits, [label], logits.Length, smoothing).Loss;
 
         Assert.Equal(uniform, loss, 1e-6);
-        Assert.Equal(others, LossOf(logits, [label], logits.Length, LabelSmoothing.Of(SmoothingConvention.Others, epsilon, logits.Length)).Loss, 1e-6);
-        if (kl is not null) Assert.Equal(kl.Value, loss - smoothing.TargetEntropy, 1e-6);
+        Assert.Equal(
+            others,
+            LossOf(logits, [label], logits.Length, LabelSmoothing.Of(SmoothingConvention.Others, epsilon, logits.Length)).Loss,
+            1e-6
+        );
+        if (kl is not null)
+            Assert.Equal(kl.Value, loss - smoothing.TargetEntropy, 1e-6);
     }
 
     [Theory]
@@ -61,7 +78,9 @@ public sealed class CrossEntropyTests : KernelTest
 
         var (loss, gradient) = Both(Fused.CrossEntropy);
         Assert.Equal(gradient, Both(Fused.CrossEntropy).Gradient); // to the bit, on as many threads
-        var (expected, expectedGradient) = Both((logits, labels, smoothing) => functional.cross_entropy(logits, labels, label_smoothing: smoothing));
+        var (expected, expectedGradient) = Both(
+            (logits, labels, smoothing) => functional.cross_entropy(logits, labels, label_smoothing: smoothing)
+        );
 
         Assert.Equal(expected, loss, 2e-6 * Math.Max(1, expected));
         AssertClose(expectedGradient, gradient);
@@ -70,7 +89,8 @@ public sealed class CrossEntropyTests : KernelTest
         {
             var logits_NK = torch.tensor(values, [rows, classes]).requires_grad_();
             var mean = crossEntropy(logits_NK, labels_N, epsilon);
-            using (no_grad()) Assert.Equal(mean.ToDouble(), crossEntropy(logits_NK, labels_N, epsilon).ToDouble(), 1e-6);
+            using (no_grad())
+                Assert.Equal(mean.ToDouble(), crossEntropy(logits_NK, labels_N, epsilon).ToDouble(), 1e-6);
             Gradients.Compute(mean * 3);
             return (mean.ToDouble(), Read(logits_NK.grad));
         }
@@ -79,8 +99,12 @@ public sealed class CrossEntropyTests : KernelTest
     [Fact]
     public void CrossEntropy_OfNotANumber_IsNoneEither()
     {
-        Assert.True(double.IsNaN(LossOf([1, float.NaN, 2, 1, 2, 3], [0, 2], 3, LabelSmoothing.Of(SmoothingConvention.Uniform, 0.1, 3)).Loss));
-        Assert.True(double.IsNaN(LossOf([1, float.PositiveInfinity, 2], [1], 3, LabelSmoothing.Of(SmoothingConvention.Uniform, 0, 3)).Loss));
+        Assert.True(
+            double.IsNaN(LossOf([1, float.NaN, 2, 1, 2, 3], [0, 2], 3, LabelSmoothing.Of(SmoothingConvention.Uniform, 0.1, 3)).Loss)
+        );
+        Assert.True(
+            double.IsNaN(LossOf([1, float.PositiveInfinity, 2], [1], 3, LabelSmoothing.Of(SmoothingConvention.Uniform, 0, 3)).Loss)
+        );
         Assert.Equal(0, LossOf([1, float.NegativeInfinity], [0], 2, LabelSmoothing.Of(SmoothingConvention.Uniform, 0, 2)).Loss);
     }
 
@@ -89,7 +113,9 @@ public sealed class CrossEntropyTests : KernelTest
     [InlineData(-1)]
     public void CrossEntropy_OfALabelThatIsNoClass_SaysWhichRow(long label)
     {
-        var error = Assert.Throws<IndexOutOfRangeException>(() => Fused.CrossEntropy(torch.zeros(2, 3), torch.tensor([0L, label], [2]), 0.1));
+        var error = Assert.Throws<IndexOutOfRangeException>(() =>
+            Fused.CrossEntropy(torch.zeros(2, 3), torch.tensor([0L, label], [2]), 0.1)
+        );
 
         Assert.Contains($"Label {label} of row 1", error.Message);
     }
@@ -99,16 +125,38 @@ public sealed class CrossEntropyTests : KernelTest
     public void CrossEntropy_ThatTheKernelDoesNotTake_IsLibtorchs()
     {
         var labels_N = torch.tensor([0L, 2], [2]);
-        Tensor doubles = torch.randn(2, 3, ScalarType.Float64), transposed = torch.randn(3, 2).t();
+        Tensor doubles = torch.randn(2, 3, ScalarType.Float64),
+            transposed = torch.randn(3, 2).t();
 
         Assert.Equal(ScalarType.Float64, Fused.CrossEntropy(doubles, labels_N, 0.1).dtype);
-        Assert.Equal(functional.cross_entropy(transposed, labels_N, label_smoothing: 0.1).ToDouble(), Fused.CrossEntropy(transposed, labels_N, 0.1).ToDouble(), 1e-7);
+        Assert.Equal(
+            functional.cross_entropy(transposed, labels_N, label_smoothing: 0.1).ToDouble(),
+            Fused.CrossEntropy(transposed, labels_N, 0.1).ToDouble(),
+            1e-7
+        );
     }
 
     [Fact]
     public void CountHits_WithTiesAndNaN_TakesTheClassThatArgmaxTakes()
     {
-        float[] logits = [1, 2, 2, /**/ 0, 0, 0, /**/ 1, float.NaN, 5, /**/ float.NegativeInfinity, float.NegativeInfinity, -1, /**/ 3, 2, 1];
+        float[] logits =
+        [
+            1,
+            2,
+            2, /**/
+            0,
+            0,
+            0, /**/
+            1,
+            float.NaN,
+            5, /**/
+            float.NegativeInfinity,
+            float.NegativeInfinity,
+            -1, /**/
+            3,
+            2,
+            1,
+        ];
         var logits_NK = torch.tensor(logits, [5, 3]);
         for (var label = 0L; label < 3; label++)
         {

@@ -13,7 +13,8 @@ public sealed class FusedOptimizerTests : KernelTest
         {
             var cases = new TheoryData<string, ScalarType>();
             foreach (var name in new[] { "adam", "adam with weight decay", "sgd", "sgd with momentum", "sgd nesterov" })
-                foreach (var type in new[] { ScalarType.Float32, ScalarType.Float64 }) cases.Add(name, type); // by the kernel; by libtorch's operations
+            foreach (var type in new[] { ScalarType.Float32, ScalarType.Float64 })
+                cases.Add(name, type); // by the kernel; by libtorch's operations
             return cases;
         }
     }
@@ -23,18 +24,25 @@ public sealed class FusedOptimizerTests : KernelTest
     public void Step_TenTimes_MatchesPyTorchAfterEach(string name, ScalarType type)
     {
         var expected = Fixture.Read<Case>("optimizers.json").Single(c => c.Name == name).Steps;
-        Parameter[] weights = [new(torch.tensor(Fixture.Floats(6, 1), [6]).to_type(type)), new(torch.tensor(Fixture.Floats(4, 2), [2, 2]).to_type(type))];
-        float[][] goals = [Fixture.Floats(6, 3), Fixture.Floats(4, 4)], scales = [Fixture.Floats(6, 5), Fixture.Floats(4, 6)];
+        Parameter[] weights =
+        [
+            new(torch.tensor(Fixture.Floats(6, 1), [6]).to_type(type)),
+            new(torch.tensor(Fixture.Floats(4, 2), [2, 2]).to_type(type)),
+        ];
+        float[][] goals = [Fixture.Floats(6, 3), Fixture.Floats(4, 4)],
+            scales = [Fixture.Floats(6, 5), Fixture.Floats(4, 6)];
         using var optimizer = Create(name, weights);
 
         foreach (var after in expected)
         {
             optimizer.DropGradients();
-            for (var i = 0; i < weights.Length; i++) GiveGradient(weights[i], goals[i], scales[i]);
+            for (var i = 0; i < weights.Length; i++)
+                GiveGradient(weights[i], goals[i], scales[i]);
             optimizer.Step();
 
             var values = weights.SelectMany(w => Read(w.to_type(ScalarType.Float32))).ToArray();
-            for (var i = 0; i < after.Length; i++) Assert.Equal(after[i], values[i], 2e-6);
+            for (var i = 0; i < after.Length; i++)
+                Assert.Equal(after[i], values[i], 2e-6);
         }
     }
 
@@ -48,8 +56,10 @@ public sealed class FusedOptimizerTests : KernelTest
         Libtorch.UseThreads(threads);
         foreach (var name in new[] { "adam with weight decay", "sgd nesterov" })
         {
-            Parameter[] fused = [new(Values(Real, 1, 300, 500)), new(Values(Real, 2, 32, 16, 3, 3))], plain = [.. fused.Select(weight => new Parameter(weight.detach().to_type(ScalarType.Float64)))];
-            using FusedOptimizer one = Create(name, fused), other = Create(name, plain);
+            Parameter[] fused = [new(Values(Real, 1, 300, 500)), new(Values(Real, 2, 32, 16, 3, 3))],
+                plain = [.. fused.Select(weight => new Parameter(weight.detach().to_type(ScalarType.Float64)))];
+            using FusedOptimizer one = Create(name, fused),
+                other = Create(name, plain);
             for (var step = 0; step < 3; step++)
             {
                 foreach (var (weights, type) in new[] { (fused, ScalarType.Float32), (plain, ScalarType.Float64) })
@@ -60,7 +70,8 @@ public sealed class FusedOptimizerTests : KernelTest
                 one.Step();
                 other.Step();
             }
-            foreach (var (a, b) in fused.Zip(plain)) AssertClose(Read(b.to_type(ScalarType.Float32)), Read(a));
+            foreach (var (a, b) in fused.Zip(plain))
+                AssertClose(Read(b.to_type(ScalarType.Float32)), Read(a));
         }
     }
 
@@ -99,12 +110,14 @@ public sealed class FusedOptimizerTests : KernelTest
     {
         var model = Linear(2, 2);
         using var optimizer = new FusedSgd(model.parameters(), 0.1);
-        foreach (var parameter in model.parameters()) parameter.grad = torch.ones_like(parameter);
+        foreach (var parameter in model.parameters())
+            parameter.grad = torch.ones_like(parameter);
         model.Dispose();
         Assert.ThrowsAny<InvalidOperationException>(optimizer.Step);
 
         using var other = Linear(2, 2);
-        foreach (var parameter in other.parameters()) parameter.grad = torch.ones_like(parameter);
+        foreach (var parameter in other.parameters())
+            parameter.grad = torch.ones_like(parameter);
         var disposed = new FusedAdam(other.parameters());
         disposed.Dispose();
         Assert.ThrowsAny<InvalidOperationException>(disposed.Step);
@@ -113,13 +126,16 @@ public sealed class FusedOptimizerTests : KernelTest
     [Fact]
     public void Load_WhatWasSaved_GoesOnWithTheSameBits()
     {
-        Parameter[] one = [new(Values(Real, 1, 5, 7))], other = [new(Values(Real, 1, 5, 7))];
-        using FusedAdam first = new(one), second = new(other);
+        Parameter[] one = [new(Values(Real, 1, 5, 7))],
+            other = [new(Values(Real, 1, 5, 7))];
+        using FusedAdam first = new(one),
+            second = new(other);
         one[0].grad = Values(Real, 2, 5, 7);
         first.Step();
         var saved = new MemoryStream();
         first.Save(new BinaryWriter(saved));
-        using (no_grad()) other[0].copy_(one[0]);
+        using (no_grad())
+            other[0].copy_(one[0]);
 
         second.Load(new BinaryReader(new MemoryStream(saved.ToArray())));
         foreach (var (weights, optimizer) in new[] { (one, first), (other, second) })
@@ -150,15 +166,16 @@ public sealed class FusedOptimizerTests : KernelTest
         Assert.Null(weights[2].grad);
     }
 
-    private static FusedOptimizer Create(string name, Parameter[] weights) => name switch
-    {
-        "adam" => new FusedAdam(weights, 1e-2),
-        "adam with weight decay" => new FusedAdam(weights, 1e-2, beta1: 0.8, beta2: 0.99, eps: 1e-6, weightDecay: 0.1),
-        "sgd" => new FusedSgd(weights, 0.1),
-        "sgd with momentum" => new FusedSgd(weights, 0.1, momentum: 0.9),
-        "sgd nesterov" => new FusedSgd(weights, 0.1, momentum: 0.9, weightDecay: 0.01, nesterov: true),
-        _ => throw new ArgumentOutOfRangeException(nameof(name)),
-    };
+    private static FusedOptimizer Create(string name, Parameter[] weights) =>
+        name switch
+        {
+            "adam" => new FusedAdam(weights, 1e-2),
+            "adam with weight decay" => new FusedAdam(weights, 1e-2, beta1: 0.8, beta2: 0.99, eps: 1e-6, weightDecay: 0.1),
+            "sgd" => new FusedSgd(weights, 0.1),
+            "sgd with momentum" => new FusedSgd(weights, 0.1, momentum: 0.9),
+            "sgd nesterov" => new FusedSgd(weights, 0.1, momentum: 0.9, weightDecay: 0.01, nesterov: true),
+            _ => throw new ArgumentOutOfRangeException(nameof(name)),
+        };
 
     /// <summary>d/dw Σ scale·(w − goal)², handed over as the coefficients of a linear loss.</summary>
     private static void GiveGradient(Parameter weights, float[] goal, float[] scale)

@@ -24,7 +24,8 @@ public sealed class GradientsTests : KernelTest
         using var linear = Linear(4, 3);
         var rows = torch.ones(2, 4).requires_grad_();
         Tensor loss;
-        using (var inner = NewDisposeScope()) loss = Failing.apply(Fused.Linear(Fused.Linear(rows, Linear(4, 4)), linear)).sum().MoveToOuterDisposeScope();
+        using (var inner = NewDisposeScope())
+            loss = Failing.apply(Fused.Linear(Fused.Linear(rows, Linear(4, 4)), linear)).sum().MoveToOuterDisposeScope();
 
         var error = Assert.Throws<OutOfMemoryException>(() => Gradients.Compute(loss));
 
@@ -51,7 +52,8 @@ public sealed class GradientsTests : KernelTest
         using var linear = Linear(4, 3);
         var rows = torch.ones(2, 4).requires_grad_();
         var loss = Fused.Linear(rows, linear).sum();
-        using (no_grad()) linear.weight.add_(1);
+        using (no_grad())
+            linear.weight.add_(1);
 
         var error = Assert.ThrowsAny<Exception>(() => Gradients.Compute(loss));
 
@@ -70,7 +72,8 @@ public sealed class GradientsTests : KernelTest
         {
             KernelLibrary.LimitLanes(lanes);
             using var conv = Conv2d(16, 16, 3, padding: 1, bias: false);
-            using (no_grad()) conv.weight.copy_(Values(Real, 1, conv.weight.shape));
+            using (no_grad())
+                conv.weight.copy_(Values(Real, 1, conv.weight.shape));
             var images = ChannelsLast(Values(Real, 2, 2, 16, 6, 6));
             Gradients.Compute(Fused.Convolution(Fused.Convolution(images, conv), conv).square().sum());
             gradients = Read(conv.weight.grad);
@@ -101,6 +104,7 @@ public sealed class GradientsTests : KernelTest
     {
         protected override Tensor Forward(autograd.AutogradContext context, object[] arguments) => ((Tensor)arguments[0]).clone();
 
-        protected override Tensor?[] Backward(autograd.AutogradContext context, List<Tensor> saved, Tensor gradient) => throw new OutOfMemoryException("for a test");
+        protected override Tensor?[] Backward(autograd.AutogradContext context, List<Tensor> saved, Tensor gradient) =>
+            throw new OutOfMemoryException("for a test");
     }
 }

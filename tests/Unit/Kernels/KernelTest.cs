@@ -7,7 +7,9 @@ namespace Temper.Unit.Kernels;
 public abstract class KernelTest : IDisposable
 {
     /// <summary>Limits of the lanes: no kernels, AVX2, AVX-512.</summary>
-    protected const int Plain = 0, Avx2 = 8, Avx512 = 16;
+    protected const int Plain = 0,
+        Avx2 = 8,
+        Avx512 = 16;
 
     /// <summary>Relative to the largest value of a result.</summary>
     protected const double Tolerance = 5e-6;
@@ -37,7 +39,8 @@ public abstract class KernelTest : IDisposable
 
     protected static long Count(params long[] shape) => shape.Aggregate(1L, (a, b) => a * b);
 
-    protected static Tensor Values(Func<long, int, float[]> draw, int seed, params long[] shape) => torch.tensor(draw(Count(shape), seed), shape);
+    protected static Tensor Values(Func<long, int, float[]> draw, int seed, params long[] shape) =>
+        torch.tensor(draw(Count(shape), seed), shape);
 
     /// <summary>The same images, laid out N, H, W, C.</summary>
     protected static Tensor ChannelsLast(Tensor images_NCHW) => images_NCHW.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);
@@ -49,6 +52,7 @@ public abstract class KernelTest : IDisposable
     {
         Assert.Equal(expected.Length, actual.Length);
         var scale = expected.Where(float.IsFinite).Select(Math.Abs).DefaultIfEmpty(0).Max();
-        for (var i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], Math.Max(tolerance * scale, 1e-30));
+        for (var i = 0; i < expected.Length; i++)
+            Assert.Equal(expected[i], actual[i], Math.Max(tolerance * scale, 1e-30));
     }
 }

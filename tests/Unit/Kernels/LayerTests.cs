@@ -28,7 +28,8 @@ public sealed class LayerTests : KernelTest
             foreach (var (name, (_, input)) in Layers)
             {
                 cases.Add(name, false);
-                if (input.Length == 4) cases.Add(name, true);
+                if (input.Length == 4)
+                    cases.Add(name, true);
             }
             return cases;
         }
@@ -45,7 +46,8 @@ public sealed class LayerTests : KernelTest
         var input = (channelsLast ? ChannelsLast(values) : values).detach().requires_grad_();
         var salt = 2;
         using (no_grad())
-            foreach (var parameter in layer.parameters()) parameter.copy_(Input(parameter.shape, salt++));
+            foreach (var parameter in layer.parameters())
+                parameter.copy_(Input(parameter.shape, salt++));
 
         var output = layer switch
         {
@@ -57,10 +59,12 @@ public sealed class LayerTests : KernelTest
 
         AssertMatches(expected.Output, output);
         AssertMatches(expected.Gradients[0], input.grad!);
-        foreach (var (gradient, parameter) in expected.Gradients.Skip(1).Zip(layer.parameters())) AssertMatches(gradient, parameter.grad!);
+        foreach (var (gradient, parameter) in expected.Gradients.Skip(1).Zip(layer.parameters()))
+            AssertMatches(gradient, parameter.grad!);
     }
 
     private static Tensor Input(long[] shape, int salt) => torch.tensor(Fixture.Floats(Count(shape), salt), shape);
 
-    private static void AssertMatches(double[] expected, Tensor actual) => AssertClose(Array.ConvertAll(expected, value => (float)value), Read(actual));
+    private static void AssertMatches(double[] expected, Tensor actual) =>
+        AssertClose(Array.ConvertAll(expected, value => (float)value), Read(actual));
 }

@@ -12,10 +12,17 @@ public sealed class LibtorchTests : KernelTest
     private static string Folder => Metadata("LibtorchFolder");
 
     /// <summary>TorchSharp's library as it comes in its package.</summary>
-    private static string Original => Path.Combine(Folder, "../../../../../torchsharp", typeof(torch).Assembly.GetName().Version!.ToString(3), "runtimes/linux-x64/native/libLibTorchSharp.so");
+    private static string Original =>
+        Path.Combine(
+            Folder,
+            "../../../../../torchsharp",
+            typeof(torch).Assembly.GetName().Version!.ToString(3),
+            "runtimes/linux-x64/native/libLibTorchSharp.so"
+        );
 
     [Fact]
-    public void Description_NamesEveryLibrary() => Assert.Matches(@"^TorchSharp 0\.107\.0, libtorch 2\.10\.0, (avx512|avx2|no) kernels$", Libtorch.Description);
+    public void Description_NamesEveryLibrary() =>
+        Assert.Matches(@"^TorchSharp 0\.107\.0, libtorch 2\.10\.0, (avx512|avx2|no) kernels$", Libtorch.Description);
 
     /// <summary>
     /// docs/libtorch.md says why the copy is safe: of what Debian 12 lacks, TorchSharp's library names one symbol, which nothing in it
@@ -26,7 +33,9 @@ public sealed class LibtorchTests : KernelTest
     {
         var symbols = await ReadElfAsync("--dyn-syms", Original);
         var relocations = await ReadElfAsync("--relocs", Original);
-        var newer = Regex.Matches(symbols, @"(\S+)@(GLIBCXX_3\.4\.(\d+)|CXXABI_1\.3\.(\d+))").Where(use => int.TryParse(use.Groups[3].Value, out var version) ? version > 30 : int.Parse(use.Groups[4].Value) > 13);
+        var newer = Regex
+            .Matches(symbols, @"(\S+)@(GLIBCXX_3\.4\.(\d+)|CXXABI_1\.3\.(\d+))")
+            .Where(use => int.TryParse(use.Groups[3].Value, out var version) ? version > 30 : int.Parse(use.Groups[4].Value) > 13);
 
         Assert.Equal([Initializer], newer.Select(use => use.Groups[1].Value));
         Assert.Contains("_ZNSt8ios_baseD2Ev", relocations); // the relocations do name symbols
@@ -38,17 +47,24 @@ public sealed class LibtorchTests : KernelTest
     [Fact]
     public void LibTorchSharp_ThatWasLoaded_DiffersFromThePackagesInOneFlagAtMost()
     {
-        byte[] original = File.ReadAllBytes(Original), loaded = File.ReadAllBytes(LoadedFile("libLibTorchSharp.so"));
+        byte[] original = File.ReadAllBytes(Original),
+            loaded = File.ReadAllBytes(LoadedFile("libLibTorchSharp.so"));
 
-        var differences = original.Zip(loaded).Select((pair, at) => (pair.First, pair.Second, at)).Where(one => one.First != one.Second).ToArray();
+        var differences = original
+            .Zip(loaded)
+            .Select((pair, at) => (pair.First, pair.Second, at))
+            .Where(one => one.First != one.Second)
+            .ToArray();
 
         Assert.Equal(original.Length, loaded.Length);
-        if (differences.Length > 0) Assert.Equal((0, 2), (Assert.Single(differences).First, differences[0].Second)); // VER_FLG_WEAK
+        if (differences.Length > 0)
+            Assert.Equal((0, 2), (Assert.Single(differences).First, differences[0].Second)); // VER_FLG_WEAK
     }
 
     /// <summary>Half a gigabyte of libraries lies in NuGet's folder, and not beside every program that uses them.</summary>
     [Fact]
-    public void Output_OfABuild_HoldsNoLibtorch() => Assert.Empty(Directory.GetFiles(AppContext.BaseDirectory, "*torch_cpu*", SearchOption.AllDirectories));
+    public void Output_OfABuild_HoldsNoLibtorch() =>
+        Assert.Empty(Directory.GetFiles(AppContext.BaseDirectory, "*torch_cpu*", SearchOption.AllDirectories));
 
     /// <summary>They are reached by the names that libtorch exports, which a later one could change. On the CPU they change no result.</summary>
     [Fact]
@@ -69,12 +85,20 @@ public sealed class LibtorchTests : KernelTest
     [Fact]
     public async Task KernelsOfOneInstructionSet_ShareNoFunctionWithTheRest()
     {
-        if (!HasKernels) return; // not built
-        var objects = Directory.GetFiles(Path.Combine(Temper.Harness.TemperProcess.Repository, "src/Kernels/obj/native"), "*_kernels.cpp.o", SearchOption.AllDirectories);
+        if (!HasKernels)
+            return; // not built
+        var objects = Directory.GetFiles(
+            Path.Combine(Temper.Harness.TemperProcess.Repository, "src/Kernels/obj/native"),
+            "*_kernels.cpp.o",
+            SearchOption.AllDirectories
+        );
 
         Assert.Equal(8, objects.Length);
         foreach (var file in objects)
-            Assert.DoesNotContain((await ReadElfAsync("--symbols", file)).Split('\n'), line => line.Contains(" WEAK ") && !line.Contains(" UND "));
+            Assert.DoesNotContain(
+                (await ReadElfAsync("--symbols", file)).Split('\n'),
+                line => line.Contains(" WEAK ") && !line.Contains(" UND ")
+            );
     }
 
     private static async Task<string> ReadElfAsync(string what, string file)
@@ -89,8 +113,11 @@ public sealed class LibtorchTests : KernelTest
     private static string LoadedFile(string name)
     {
         Libtorch.Load();
-        return File.ReadLines("/proc/self/maps").Select(line => line[(line.LastIndexOf(' ') + 1)..]).First(path => path.EndsWith($"/{name}", StringComparison.Ordinal));
+        return File.ReadLines("/proc/self/maps")
+            .Select(line => line[(line.LastIndexOf(' ') + 1)..])
+            .First(path => path.EndsWith($"/{name}", StringComparison.Ordinal));
     }
 
-    private static string Metadata(string key) => typeof(Libtorch).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == key).Value!;
+    private static string Metadata(string key) =>
+        typeof(Libtorch).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == key).Value!;
 }

@@ -64,7 +64,8 @@ public class LifetimeTests
         using var model = new Cnn(1, 28, 28, 10);
         Collect();
         var before = Tensor.TotalCount;
-        using (NewDisposeScope()) _ = model.call(torch.zeros(4, 1, 28, 28));
+        using (NewDisposeScope())
+            _ = model.call(torch.zeros(4, 1, 28, 28));
 
         Assert.Equal(before, Tensor.TotalCount);
     }
@@ -75,7 +76,8 @@ public class LifetimeTests
     {
         using var model = new ResNet(depth: 8, width: 8, channels: 3, classes: 10);
         var seen = Forward(model);
-        for (var i = 0; i < 5 && seen.IsAlive; i++) Collect();
+        for (var i = 0; i < 5 && seen.IsAlive; i++)
+            Collect();
 
         Assert.False(seen.IsAlive);
 

@@ -14,8 +14,20 @@ public sealed class LinearTests : KernelTest
         {
             var data = new TheoryData<int, Case>();
             foreach (var lanes in new[] { Avx2, Avx512 })
-                foreach (var (rows, inputs, outputs) in new (long, long, long)[] { (128, 3136, 128), (7, 128, 10), (1, 1, 1), (33, 17, 47), (12, 700, 16), (5, 64, 100), (64, 300, 64) })
-                    foreach (var (bias, relu) in new[] { (true, true), (true, false), (false, true) }) data.Add(lanes, new(rows, inputs, outputs, bias, relu));
+            foreach (
+                var (rows, inputs, outputs) in new (long, long, long)[]
+                {
+                    (128, 3136, 128),
+                    (7, 128, 10),
+                    (1, 1, 1),
+                    (33, 17, 47),
+                    (12, 700, 16),
+                    (5, 64, 100),
+                    (64, 300, 64),
+                }
+            )
+            foreach (var (bias, relu) in new[] { (true, true), (true, false), (false, true) })
+                data.Add(lanes, new(rows, inputs, outputs, bias, relu));
             return data;
         }
     }
@@ -31,7 +43,8 @@ public sealed class LinearTests : KernelTest
         AssertClose(expected.WeightGradient, actual.WeightGradient);
         AssertClose(expected.BiasGradient, actual.BiasGradient);
         // Sums of many terms are rounded in another order, which shows that the kernels made them.
-        if (@case.Inputs > 1000) Assert.Equal(HasKernels, !expected.Output.SequenceEqual(actual.Output));
+        if (@case.Inputs > 1000)
+            Assert.Equal(HasKernels, !expected.Output.SequenceEqual(actual.Output));
     }
 
     [Theory]

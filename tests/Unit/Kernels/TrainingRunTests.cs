@@ -19,9 +19,10 @@ public sealed class TrainingRunTests : KernelTest
         KernelLibrary.LimitLanes(lanes);
         var expected = Fixture.Read<Case>("training_run.json").Single(c => c.Name == optimizerName);
         using var model = CreateModel();
-        using FusedOptimizer optimizer = optimizerName == "adam"
-            ? new FusedAdam(model.parameters(), 1e-3)
-            : new FusedSgd(model.parameters(), 1e-2, momentum: 0.9, nesterov: true);
+        using FusedOptimizer optimizer =
+            optimizerName == "adam"
+                ? new FusedAdam(model.parameters(), 1e-3)
+                : new FusedSgd(model.parameters(), 1e-2, momentum: 0.9, nesterov: true);
 
         for (var step = 0; step < 20; step++)
         {
@@ -42,7 +43,8 @@ public sealed class TrainingRunTests : KernelTest
             Assert.Equal(weights.Norm, Math.Sqrt(values.Sum(v => (double)v * v)), 1e-3);
             var stride = Math.Max(1, values.Length / 16);
             // Adam turns the sign of a vanishing gradient into a whole step, so single weights agree less than the losses do.
-            for (var i = 0; i < weights.Sample.Length; i++) Assert.Equal(weights.Sample[i], values[i * stride], 5e-4);
+            for (var i = 0; i < weights.Sample.Length; i++)
+                Assert.Equal(weights.Sample[i], values[i * stride], 5e-4);
         }
     }
 
@@ -54,7 +56,8 @@ public sealed class TrainingRunTests : KernelTest
         {
             var fanIn = parameter.shape.Length > 1 ? parameter.numel() / parameter.shape[0] : 100;
             var values = Array.ConvertAll(Fixture.Values(parameter.numel(), salt++), value => (float)(value * 2 / Math.Sqrt(fanIn)));
-            using (no_grad()) parameter.copy_(torch.tensor(values, parameter.shape));
+            using (no_grad())
+                parameter.copy_(torch.tensor(values, parameter.shape));
         }
         return model;
     }
@@ -62,7 +65,8 @@ public sealed class TrainingRunTests : KernelTest
     private static (Tensor Images, Tensor Labels) Batch(int step)
     {
         var pixels = Fixture.Floats(32 * 784, 1000 + step);
-        for (var i = 0; i < pixels.Length; i++) pixels[i] += i / 784 % 10 / 10f;
+        for (var i = 0; i < pixels.Length; i++)
+            pixels[i] += i / 784 % 10 / 10f;
         var labels = Enumerable.Range(0, 32).Select(i => (long)(i % 10)).ToArray();
         var images_NCHW = torch.tensor(pixels, [32, 1, 28, 28]);
         return (ChannelsLast(images_NCHW), torch.tensor(labels, [32]));

@@ -12,6 +12,7 @@ public class EndStatementTests
         var document = File.ReadAllText(Path.Combine(TemperProcess.Repository, "docs", "end-attempts.sql"));
         Assert.Equal(6, JobQueue.EndStatements.Count);
 
-        foreach (var (name, sql) in JobQueue.EndStatements) Assert.Contains($"-- {name}\n{sql};\n", document);
+        foreach (var (name, sql) in JobQueue.EndStatements)
+            Assert.Contains($"-- {name}\n{sql};\n", document);
     }
 }

@@ -16,11 +16,15 @@ public class FolderTests
         var types = TypesOf(project);
         var folders = FoldersOf(types, project);
         Assert.True(folders.Count > 1);
-        var dependencies = folders.ToDictionary(folder => folder, folder => folders.Where(other => other != folder && DependsOn(types, folder, other)).ToArray());
+        var dependencies = folders.ToDictionary(
+            folder => folder,
+            folder => folders.Where(other => other != folder && DependsOn(types, folder, other)).ToArray()
+        );
 
         // Takes away, again and again, what depends on nothing that is left. What stays is a cycle, or depends on one.
         while (dependencies.Keys.Where(folder => !dependencies[folder].Any(dependencies.ContainsKey)).ToArray() is { Length: > 0 } free)
-            foreach (var folder in free) dependencies.Remove(folder);
+            foreach (var folder in free)
+                dependencies.Remove(folder);
         Assert.Empty(dependencies.Select(left => $"{left.Key} → {string.Join(", ", left.Value.Where(dependencies.ContainsKey))}"));
     }
 
@@ -32,7 +36,17 @@ public class FolderTests
     public void Runner_KnowsNoDatabaseAndNoQueue(string folder)
     {
         var types = TypesOf("Worker");
-        foreach (var other in new[] { "Temper.Store", "Temper.Worker.Engine", "Temper.Worker.Slots", "Temper.Worker.Supervisor", "Npgsql", "Hangfire" })
+        foreach (
+            var other in new[]
+            {
+                "Temper.Store",
+                "Temper.Worker.Engine",
+                "Temper.Worker.Slots",
+                "Temper.Worker.Supervisor",
+                "Npgsql",
+                "Hangfire",
+            }
+        )
             Assert.False(DependsOn(types, folder, other), $"{folder} depends on {other}");
     }
 
@@ -51,7 +65,17 @@ public class FolderTests
     private static List<string> FoldersOf(Types types, string project)
     {
         var root = $"Temper.{project}.";
-        return [.. types.GetTypes().Select(type => type.FullName).Where(name => name.StartsWith(root, StringComparison.Ordinal))
-            .Select(name => name[root.Length..].Split('.')).Where(parts => parts.Length > 1).Select(parts => root + parts[0]).Distinct().Order()];
+        return
+        [
+            .. types
+                .GetTypes()
+                .Select(type => type.FullName)
+                .Where(name => name.StartsWith(root, StringComparison.Ordinal))
+                .Select(name => name[root.Length..].Split('.'))
+                .Where(parts => parts.Length > 1)
+                .Select(parts => root + parts[0])
+                .Distinct()
+                .Order(),
+        ];
     }
 }

@@ -11,12 +11,22 @@ public class LineWidthTests
     public void Sources_HaveNoWiderLineThanTheEditorConfigAllows()
     {
         string[] folders = ["src", "tests", "bench"];
-        var files = folders.SelectMany(folder => Directory.EnumerateFiles(Path.Combine(TemperProcess.Repository, folder), "*.cs", SearchOption.AllDirectories))
+        var files = folders
+            .SelectMany(folder =>
+                Directory.EnumerateFiles(Path.Combine(TemperProcess.Repository, folder), "*.cs", SearchOption.AllDirectories)
+            )
             .Select(file => Path.GetRelativePath(TemperProcess.Repository, file))
-            .Where(file => !file.Split('/').Any(part => part is "bin" or "obj" or "Migrations")).ToArray();
+            .Where(file => !file.Split('/').Any(part => part is "bin" or "obj" or "Migrations"))
+            .ToArray();
         Assert.True(files.Length > 300);
 
-        Assert.Empty(files.SelectMany(file => File.ReadLines(Path.Combine(TemperProcess.Repository, file))
-            .Select((line, i) => (line.Length, Place: $"{file}:{i + 1}")).Where(line => line.Length > Widest).Select(line => line.Place)));
+        Assert.Empty(
+            files.SelectMany(file =>
+                File.ReadLines(Path.Combine(TemperProcess.Repository, file))
+                    .Select((line, i) => (line.Length, Place: $"{file}:{i + 1}"))
+                    .Where(line => line.Length > Widest)
+                    .Select(line => line.Place)
+            )
+        );
     }
 }

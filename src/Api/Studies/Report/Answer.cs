@@ -11,32 +11,45 @@ internal static class Answer
         var answers = report.Recommendation.ByLabelNoise;
         return $"""
             <section><h2>Recommendation</h2>
-            {(report.Recommendation.IsFinal ? "" : "<p>Jobs are left: this is how it stands so far.</p>\n")}{string.Concat(answers.Select(answer => One(answer, answers.Count > 1)))}</section>
+            {(report.Recommendation.IsFinal ? "" : "<p>Jobs are left: this is how it stands so far.</p>\n")}{string.Concat(
+                answers.Select(answer => One(answer, answers.Count > 1))
+            )}</section>
 
             """;
     }
 
     private static string One(Recommendation answer, bool named) =>
         $"""
-        {(named ? $"<h3>Label noise {Numbers.Exact(answer.LabelNoise)}</h3>\n" : "")}<p class="answer">{HtmlEncode(answer.Sentence)}</p>
-        {(answer.Arm is null ? "" : Details(answer))}
-        """;
+            {(named ? $"<h3>Label noise {Numbers.Exact(answer.LabelNoise)}</h3>\n" : "")}<p class="answer">{HtmlEncode(answer.Sentence)}</p>
+            {(answer.Arm is null ? "" : Details(answer))}
+            """;
 
     private static string Details(Recommendation answer) =>
         $"""
-        <dl>
-        <dt>Temperature</dt><dd>{(answer.Temperature is { } temperature ? $"T = {Numbers.Short(temperature)} for {HtmlEncode($"ε = {Numbers.Exact(answer.Arm!.Epsilon)}")}, the mean over its seeds" : "unknown")}</dd>
-        <dt>Tied</dt><dd>{string.Join(", ", answer.Tied.Select(epsilon => $"ε = {Numbers.Exact(epsilon)}"))}</dd>
-        <dt>Power</dt><dd>{Power(answer.Power)}</dd>
-        <dt>More seeds</dt><dd>{MoreSeeds(answer)}</dd>
-        </dl>
-        {(answer.Findings.Count == 0 ? "" : $"<ul class=\"findings\">{string.Concat(answer.Findings.Select(finding => $"<li>{HtmlEncode(finding)}</li>"))}</ul>\n")}
-        """;
+            <dl>
+            <dt>Temperature</dt><dd>{(
+                answer.Temperature is { } temperature
+                    ? $"T = {Numbers.Short(temperature)} for {HtmlEncode($"ε = {Numbers.Exact(answer.Arm!.Epsilon)}")}, the mean over its seeds"
+                    : "unknown"
+            )}</dd>
+            <dt>Tied</dt><dd>{string.Join(", ", answer.Tied.Select(epsilon => $"ε = {Numbers.Exact(epsilon)}"))}</dd>
+            <dt>Power</dt><dd>{Power(answer.Power)}</dd>
+            <dt>More seeds</dt><dd>{MoreSeeds(answer)}</dd>
+            </dl>
+            {(
+                answer.Findings.Count == 0
+                    ? ""
+                    : $"<ul class=\"findings\">{string.Concat(answer.Findings.Select(finding => $"<li>{HtmlEncode(finding)}</li>"))}</ul>\n"
+            )}
+            """;
 
-    private static string Power(Power power) => power.DetectableDifference is { } difference
-        ? $"{power.Seeds} seeds find a difference of {Numbers.Short(difference)} with a probability of {Numbers.Short(100 * power.Probability)} %, at a level of {Numbers.Short(100 * power.Level)} %"
-        : "unknown before two arms have two seeds each";
+    private static string Power(Power power) =>
+        power.DetectableDifference is { } difference
+            ? $"{power.Seeds} seeds find a difference of {Numbers.Short(difference)} with a probability of {Numbers.Short(100 * power.Probability)} %, at a level of {Numbers.Short(100 * power.Level)} %"
+            : "unknown before two arms have two seeds each";
 
     private static string MoreSeeds(Recommendation answer) =>
-        answer.MoreSeeds is { } more ? $"{more} would probably tell the two tied arms with the lowest means apart" : HtmlEncode(answer.MoreSeedsNote!);
+        answer.MoreSeeds is { } more
+            ? $"{more} would probably tell the two tied arms with the lowest means apart"
+            : HtmlEncode(answer.MoreSeedsNote!);
 }

@@ -8,28 +8,46 @@ internal static class ArmTable
 {
     private static readonly (string Name, Func<ArmResponse, MeanOverSeeds?> Of)[] OnTest =
     [
-        ("Accuracy", row => row.Accuracy), ("NLL", row => row.Nll), ("Brier", row => row.Brier), ("ECE", row => row.Ece), ("ECE after T", row => row.EceAfterTemperature),
-        ("NLL after T", row => row.NllAfterTemperature), ("Signed gap", row => row.SignedGap), ("Train–test gap", row => row.TrainTestGap), ("AURC", row => row.Aurc),
+        ("Accuracy", row => row.Accuracy),
+        ("NLL", row => row.Nll),
+        ("Brier", row => row.Brier),
+        ("ECE", row => row.Ece),
+        ("ECE after T", row => row.EceAfterTemperature),
+        ("NLL after T", row => row.NllAfterTemperature),
+        ("Signed gap", row => row.SignedGap),
+        ("Train–test gap", row => row.TrainTestGap),
+        ("AURC", row => row.Aurc),
     ];
 
     private static readonly (string Name, Func<ArmResponse, MeanOverSeeds?> Of)[] OnValidation =
     [
-        ("T", row => row.Temperature), ("Best epoch", row => row.BestEpoch), ("Accuracy", row => row.ValidationAccuracy), ("NLL", row => row.ValidationNll),
-        ("ECE", row => row.ValidationEce), ("NLL after T", row => row.ValidationNllAfterTemperature),
+        ("T", row => row.Temperature),
+        ("Best epoch", row => row.BestEpoch),
+        ("Accuracy", row => row.ValidationAccuracy),
+        ("NLL", row => row.ValidationNll),
+        ("ECE", row => row.ValidationEce),
+        ("NLL after T", row => row.ValidationNllAfterTemperature),
     ];
 
     public static string Write(StudyReportResponse report)
     {
         var names = Names(report.Study).ToList();
         var recommended = report.Recommendation.ByLabelNoise.Select(one => one.Arm).ToHashSet();
-        var rows = report.Arms.Zip(report.Study.Rows, (arm, row) =>
-            $"<tr{(recommended.Contains(arm.Arm) ? " class=\"recommended\"" : "")}>{string.Concat(names.Select(name => Cell(name.Of(row))).Concat(OnTest.Concat(OnValidation).Select(figure => Cell(figure.Of(row)))))}</tr>\n");
+        var rows = report.Arms.Zip(
+            report.Study.Rows,
+            (arm, row) =>
+                $"<tr{(recommended.Contains(arm.Arm) ? " class=\"recommended\"" : "")}>{string.Concat(names.Select(name => Cell(name.Of(row))).Concat(OnTest.Concat(OnValidation).Select(figure => Cell(figure.Of(row)))))}</tr>\n"
+        );
         return $"""
             <section><h2>Arms</h2>
             <p>Means over seeds ± half the 95 % interval; T is the temperature. The recommended arm is marked.</p>
             <div class="table"><table>
             <thead><tr class="group"><td colspan="{names.Count}"></td><th colspan="{OnTest.Length}" scope="colgroup">Test set</th><th colspan="{OnValidation.Length}" scope="colgroup">Validation</th></tr>
-            <tr>{string.Concat(names.Select(name => name.Name).Concat(OnTest.Concat(OnValidation).Select(figure => figure.Name)).Select(name => $"<th scope=\"col\">{name}</th>"))}</tr></thead>
+            <tr>{string.Concat(
+                names.Select(name => name.Name).Concat(OnTest.Concat(OnValidation).Select(figure => figure.Name)).Select(name =>
+                    $"<th scope=\"col\">{name}</th>"
+                )
+            )}</tr></thead>
             <tbody>
             {string.Concat(rows)}</tbody>
             </table></div></section>
@@ -41,11 +59,16 @@ internal static class ArmTable
     private static IEnumerable<(string Name, Func<ArmResponse, string> Of)> Names(StudyResponse study)
     {
         yield return ("ε", row => Numbers.Exact(row.Epsilon));
-        if (study.Spec.Smoothing is { Count: > 1 }) yield return ("Smoothing", row => Json.Name(row.Smoothing));
-        if (study.Spec.Models is { Count: > 1 }) yield return ("Model", row => Json.Name(row.Model));
-        if (study.Spec.LearningRates is { Count: > 1 }) yield return ("Learning rate", row => Numbers.Exact(row.LearningRate));
-        if (study.Spec.LabelNoise is { Count: > 1 }) yield return ("Label noise", row => Numbers.Exact(row.LabelNoise));
-        if (study.Rows.Any(row => row.DroppedAtSeeds is not null)) yield return ("Dropped at seeds", row => row.DroppedAtSeeds is { } seeds ? Numbers.Exact(seeds) : "");
+        if (study.Spec.Smoothing is { Count: > 1 })
+            yield return ("Smoothing", row => Json.Name(row.Smoothing));
+        if (study.Spec.Models is { Count: > 1 })
+            yield return ("Model", row => Json.Name(row.Model));
+        if (study.Spec.LearningRates is { Count: > 1 })
+            yield return ("Learning rate", row => Numbers.Exact(row.LearningRate));
+        if (study.Spec.LabelNoise is { Count: > 1 })
+            yield return ("Label noise", row => Numbers.Exact(row.LabelNoise));
+        if (study.Rows.Any(row => row.DroppedAtSeeds is not null))
+            yield return ("Dropped at seeds", row => row.DroppedAtSeeds is { } seeds ? Numbers.Exact(seeds) : "");
         yield return ("Seeds done", row => $"{row.Seeds} of {row.Jobs}");
     }
 
@@ -53,7 +76,8 @@ internal static class ArmTable
 
     private static string Cell(MeanOverSeeds? mean)
     {
-        if (mean is null) return Cell("–");
+        if (mean is null)
+            return Cell("–");
         var (value, half) = Numbers.Mean(mean);
         return Cell(half is null ? value : $"{value} <small>± {half}</small>");
     }

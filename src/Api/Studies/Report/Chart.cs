@@ -7,9 +7,17 @@ namespace Temper.Api.Studies.Report;
 /// <summary>A chart: marks on a plane, its axes, a title above and a note below.</summary>
 internal static class Chart
 {
-    private const double Right = 12, Bottom = 34;
+    private const double Right = 12,
+        Bottom = 34;
 
-    public static string Write(string title, string note, string xName, Plane plane, IEnumerable<(double Value, string Text)> xTicks, IEnumerable<string> marks)
+    public static string Write(
+        string title,
+        string note,
+        string xName,
+        Plane plane,
+        IEnumerable<(double Value, string Text)> xTicks,
+        IEnumerable<string> marks
+    )
     {
         var (width, height) = (plane.X.End + Right, plane.Y.Start + Bottom);
         return FormattableString.Invariant(
@@ -22,16 +30,19 @@ internal static class Chart
             <p>{HtmlEncode(note)}</p>
             </figure>
 
-            """);
+            """
+        );
     }
 
     /// <summary>Marks in the colour of one series.</summary>
-    public static string Series(int hue, IEnumerable<string> marks) => $"<g class=\"series\" style=\"--hue:{hue}\">{string.Concat(marks)}</g>";
+    public static string Series(int hue, IEnumerable<string> marks) =>
+        $"<g class=\"series\" style=\"--hue:{hue}\">{string.Concat(marks)}</g>";
 
     /// <summary>Nothing for a single series, which needs no name.</summary>
-    public static string Legend(IReadOnlyCollection<(string Name, int Hue)> series) => series.Count < 2
-        ? ""
-        : $"<ul class=\"legend\">{string.Concat(series.Select(one => $"<li style=\"--hue:{one.Hue}\">{HtmlEncode(one.Name)}</li>"))}</ul>\n";
+    public static string Legend(IReadOnlyCollection<(string Name, int Hue)> series) =>
+        series.Count < 2
+            ? ""
+            : $"<ul class=\"legend\">{string.Concat(series.Select(one => $"<li style=\"--hue:{one.Hue}\">{HtmlEncode(one.Name)}</li>"))}</ul>\n";
 
     /// <summary>Blue over purple and red to orange, so that the order of many shows.</summary>
     /// <returns>Degrees.</returns>
@@ -41,9 +52,19 @@ internal static class Chart
     {
         var (x, y, svg) = (plane.X, plane.Y, new StringBuilder("<g class=\"axes\">"));
         foreach (var (value, text) in y.Ticks())
-            svg.Append(CultureInfo.InvariantCulture, $"<path d=\"M{x.Start} {y.At(value):0.#}H{x.End}\"/><text class=\"y\" x=\"{x.Start - 6}\" y=\"{y.At(value) + 3.5:0.#}\">{text}</text>");
+            svg.Append(
+                CultureInfo.InvariantCulture,
+                $"<path d=\"M{x.Start} {y.At(value):0.#}H{x.End}\"/><text class=\"y\" x=\"{x.Start - 6}\" y=\"{y.At(value) + 3.5:0.#}\">{text}</text>"
+            );
         foreach (var (value, text) in xTicks)
-            svg.Append(CultureInfo.InvariantCulture, $"<path d=\"M{x.At(value):0.#} {y.Start}v4\"/><text class=\"x\" x=\"{x.At(value):0.#}\" y=\"{y.Start + 15}\">{text}</text>");
-        return svg.Append(CultureInfo.InvariantCulture, $"<path d=\"M{x.Start} {y.Start}H{x.End}\"/><text class=\"x\" x=\"{(x.Start + x.End) / 2}\" y=\"{y.Start + 29}\">{HtmlEncode(xName)}</text></g>").ToString();
+            svg.Append(
+                CultureInfo.InvariantCulture,
+                $"<path d=\"M{x.At(value):0.#} {y.Start}v4\"/><text class=\"x\" x=\"{x.At(value):0.#}\" y=\"{y.Start + 15}\">{text}</text>"
+            );
+        return svg.Append(
+                CultureInfo.InvariantCulture,
+                $"<path d=\"M{x.Start} {y.Start}H{x.End}\"/><text class=\"x\" x=\"{(x.Start + x.End) / 2}\" y=\"{y.Start + 29}\">{HtmlEncode(xName)}</text></g>"
+            )
+            .ToString();
     }
 }

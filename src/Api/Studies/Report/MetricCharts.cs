@@ -14,7 +14,9 @@ internal static class MetricCharts
     /// <summary>Each job is a dot on each chart: with more, the page would be slow and the dots one cloud.</summary>
     private const int MostJobsAsDots = 2000;
 
-    private const string Higher = "higher is better", Lower = "lower is better", Zero = "0 is best";
+    private const string Higher = "higher is better",
+        Lower = "lower is better",
+        Zero = "0 is best";
 
     public static IReadOnlyList<Metric> Metrics { get; } =
     [
@@ -31,13 +33,17 @@ internal static class MetricCharts
 
     public static string Write(StudyReportResponse report)
     {
-        if (report.Jobs.Count == 0) return "";
+        if (report.Jobs.Count == 0)
+            return "";
         var combinations = Combination.Drawn(report, out var all);
-        var jobs = report.Jobs.Count <= MostJobsAsDots ? report.Jobs.ToLookup(job => job.Arm) : Array.Empty<StudyJob>().ToLookup(job => job.Arm);
+        var jobs =
+            report.Jobs.Count <= MostJobsAsDots ? report.Jobs.ToLookup(job => job.Arm) : Array.Empty<StudyJob>().ToLookup(job => job.Arm);
         return $"""
             <section><h2>Figures over ε</h2>
             <p>On the test set. Points are means over seeds with 95 % intervals{(jobs.Count > 0 ? "; each faint dot is one seed" : "")}.</p>
-            {Combination.LeftOut(combinations.Count, all)}{Chart.Legend([.. combinations.Select((one, i) => (one.Name, Chart.Hue(i, combinations.Count)))])}<div class="charts">
+            {Combination.LeftOut(combinations.Count, all)}{Chart.Legend([
+                .. combinations.Select((one, i) => (one.Name, Chart.Hue(i, combinations.Count))),
+            ])}<div class="charts">
             {string.Concat(Metrics.Select(metric => Draw(metric, combinations, jobs)))}</div></section>
 
             """;
@@ -48,9 +54,36 @@ internal static class MetricCharts
         var arms = combinations.SelectMany(one => one.Arms).ToList();
         var plane = Plane.Over(
             arms.Select(arm => arm.Arm.Arm.Epsilon),
-            arms.SelectMany(arm => jobs[arm.Arm.Number].Select(metric.OfJob).Concat(metric.OfArm(arm.Row) is { } mean ? [mean.Mean, mean.Interval?.Low ?? mean.Mean, mean.Interval?.High ?? mean.Mean] : [])));
-        return Chart.Write(metric.Name, metric.Note, "ε", plane, plane.X.TicksAt(arms.Select(arm => arm.Arm.Arm.Epsilon)), combinations.Select((one, i) =>
-            Chart.Series(Chart.Hue(i, combinations.Count), Marks(one, metric, Aside(plane, (i - (combinations.Count - 1) / 2.0) * Step(combinations.Count)), Step(combinations.Count), jobs))));
+            arms.SelectMany(arm =>
+                jobs[arm.Arm.Number]
+                    .Select(metric.OfJob)
+                    .Concat(
+                        metric.OfArm(arm.Row) is { } mean
+                            ? [mean.Mean, mean.Interval?.Low ?? mean.Mean, mean.Interval?.High ?? mean.Mean]
+                            : []
+                    )
+            )
+        );
+        return Chart.Write(
+            metric.Name,
+            metric.Note,
+            "ε",
+            plane,
+            plane.X.TicksAt(arms.Select(arm => arm.Arm.Arm.Epsilon)),
+            combinations.Select(
+                (one, i) =>
+                    Chart.Series(
+                        Chart.Hue(i, combinations.Count),
+                        Marks(
+                            one,
+                            metric,
+                            Aside(plane, (i - (combinations.Count - 1) / 2.0) * Step(combinations.Count)),
+                            Step(combinations.Count),
+                            jobs
+                        )
+                    )
+            )
+        );
     }
 
     /// <summary>Pixels from one series to the next, so that intervals at the same ε do not cover each other.</summary>
@@ -60,13 +93,23 @@ internal static class MetricCharts
 
     private static IEnumerable<string> Marks(Combination combination, Metric metric, Plane plane, double step, ILookup<int, StudyJob> jobs)
     {
-        var means = combination.Arms.Select(arm => (arm.Arm.Arm.Epsilon, Mean: metric.OfArm(arm.Row), arm.Arm.Number)).Where(arm => arm.Mean is not null).ToList();
+        var means = combination
+            .Arms.Select(arm => (arm.Arm.Arm.Epsilon, Mean: metric.OfArm(arm.Row), arm.Arm.Number))
+            .Where(arm => arm.Mean is not null)
+            .ToList();
         foreach (var arm in means)
-            foreach (var job in jobs[arm.Number]) yield return Aside(plane, -step / 2).Dot(arm.Epsilon, metric.OfJob(job), 2, "seed");
-        if (means.Count > 1) yield return plane.Line([.. means.Select(arm => (arm.Epsilon, arm.Mean!.Mean))], "line", combination.Name.Length == 0 ? null : combination.Name);
+        foreach (var job in jobs[arm.Number])
+            yield return Aside(plane, -step / 2).Dot(arm.Epsilon, metric.OfJob(job), 2, "seed");
+        if (means.Count > 1)
+            yield return plane.Line(
+                [.. means.Select(arm => (arm.Epsilon, arm.Mean!.Mean))],
+                "line",
+                combination.Name.Length == 0 ? null : combination.Name
+            );
         foreach (var (epsilon, mean, _) in means)
         {
-            if (mean!.Interval is { } interval) yield return plane.Whisker(epsilon, interval.Low, interval.High);
+            if (mean!.Interval is { } interval)
+                yield return plane.Whisker(epsilon, interval.Low, interval.High);
             yield return plane.Dot(epsilon, mean.Mean, 3.5, "point", Tip(combination.Name, epsilon, mean));
         }
     }

@@ -24,9 +24,11 @@ internal static class Numbers
     /// <summary>As many decimals as show two digits of the error, which is half the interval's width.</summary>
     public static (string Mean, string? HalfInterval) Mean(MeanOverSeeds mean)
     {
-        if (mean.Interval is not { } interval) return (Short(mean.Mean), null);
+        if (mean.Interval is not { } interval)
+            return (Short(mean.Mean), null);
         var half = (interval.High - interval.Low) / 2;
-        if (half == 0) return (Short(mean.Mean), "0");
+        if (half == 0)
+            return (Short(mean.Mean), "0");
         var decimals = Math.Clamp(1 - (int)Math.Floor(Math.Log10(half)), 0, MostDecimals);
         return (Fixed(mean.Mean, decimals), Fixed(half, decimals));
     }

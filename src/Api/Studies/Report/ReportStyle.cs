@@ -3,8 +3,7 @@ namespace Temper.Api.Studies.Report;
 /// <summary>How the report looks. A series brings its hue; how light it is depends on the ground it stands on.</summary>
 internal static class ReportStyle
 {
-    public const string Css =
-        """
+    public const string Css = """
         :root { color-scheme: light dark; --ground: #fff; --ink: #1d2024; --quiet: #5f666d; --rule: #dde0e3; --marked: #eef3fb; --lightness: 43%; }
         @media (prefers-color-scheme: dark) { :root { --ground: #15171a; --ink: #e6e8ea; --quiet: #9ba2a9; --rule: #33383d; --marked: #1d2735; --lightness: 68%; } }
         body { margin: 2rem auto; max-width: 74rem; padding: 0 1.25rem; background: var(--ground); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }

@@ -5,17 +5,22 @@ namespace Temper.Api.Studies.Report;
 /// <param name="To">The value at <paramref name="End"/>, above <paramref name="From"/>.</param>
 internal sealed record Scale(double From, double To, double Start, double End)
 {
-    private const double MostTicks = 5, LabelWidth = 26;
+    private const double MostTicks = 5,
+        LabelWidth = 26;
 
     /// <summary>Beyond it a range would be infinite, and below it a step 0.</summary>
-    private const double Largest = 1e307, LeastRange = 1e-300, LeastRelativeRange = 1e-9;
+    private const double Largest = 1e307,
+        LeastRange = 1e-300,
+        LeastRelativeRange = 1e-9;
 
     /// <summary>Wide enough for all finite values and a little air; a single value, or several that are nearly one, stand in the middle.</summary>
     public static Scale Over(IEnumerable<double> values, double start, double end)
     {
         var (low, high) = (double.PositiveInfinity, double.NegativeInfinity);
-        foreach (var value in values.Where(double.IsFinite)) (low, high) = (Math.Min(low, value), Math.Max(high, value));
-        if (low > high) return new(0, 1, start, end);
+        foreach (var value in values.Where(double.IsFinite))
+            (low, high) = (Math.Min(low, value), Math.Max(high, value));
+        if (low > high)
+            return new(0, 1, start, end);
         (low, high) = (Math.Clamp(low, -Largest, Largest), Math.Clamp(high, -Largest, Largest));
         var magnitude = Math.Max(Math.Abs(low), Math.Abs(high));
         var air = high - low > Math.Max(LeastRange, magnitude * LeastRelativeRange) ? (high - low) / 20 : Math.Max(magnitude / 10, 1e-3);
@@ -34,7 +39,8 @@ internal sealed record Scale(double From, double To, double Start, double End)
         var power = Math.Pow(10, Math.Floor(Math.Log10(atLeast)));
         var step = new[] { 1, 2, 5, 10 }.Select(times => times * power).First(step => step >= atLeast);
         var decimals = Math.Max(0, -(int)Math.Floor(Math.Log10(step * 1.001))); // a power of ten may come out a digit low
-        for (var i = (long)Math.Ceiling(From / step); i * step <= To; i++) yield return (i * step, decimals <= 4 ? Numbers.Fixed(i * step, decimals) : Numbers.Short(i * step));
+        for (var i = (long)Math.Ceiling(From / step); i * step <= To; i++)
+            yield return (i * step, decimals <= 4 ? Numbers.Fixed(i * step, decimals) : Numbers.Short(i * step));
     }
 
     /// <summary>The values themselves, but for those too close to the one before to be read.</summary>

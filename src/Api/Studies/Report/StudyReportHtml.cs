@@ -11,7 +11,11 @@ namespace Temper.Api.Studies.Report;
 internal static class StudyReportHtml
 {
     /// <summary>For people; what HTML cares for is encoded afterwards.</summary>
-    private static readonly JsonSerializerOptions Indented = new(Json.Options) { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented = new(Json.Options)
+    {
+        WriteIndented = true,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     public static string Write(StudyReportResponse report)
     {
@@ -35,33 +39,44 @@ internal static class StudyReportHtml
             """;
     }
 
-    private static string Facts(StudyResponse study) => FormattableString.Invariant(
-        $"""
-        <dl>
-        <dt>Data set</dt><dd>{HtmlEncode(study.Spec.Job.Dataset)}</dd>
-        <dt>Criterion</dt><dd>{study.Spec.Criterion.InWords()}, on validation</dd>
-        <dt>State</dt><dd>{Json.Name(study.State)}</dd>
-        <dt>Jobs</dt><dd>{Jobs(study.Progress)}</dd>
-        <dt>Submitted</dt><dd>{study.CreatedAt.UtcDateTime:yyyy-MM-dd HH:mm} UTC</dd>
-        <dt>Study</dt><dd>{study.Id}</dd>
-        </dl>
+    private static string Facts(StudyResponse study) =>
+        FormattableString.Invariant(
+            $"""
+            <dl>
+            <dt>Data set</dt><dd>{HtmlEncode(study.Spec.Job.Dataset)}</dd>
+            <dt>Criterion</dt><dd>{study.Spec.Criterion.InWords()}, on validation</dd>
+            <dt>State</dt><dd>{Json.Name(study.State)}</dd>
+            <dt>Jobs</dt><dd>{Jobs(study.Progress)}</dd>
+            <dt>Submitted</dt><dd>{study.CreatedAt.UtcDateTime:yyyy-MM-dd HH:mm} UTC</dd>
+            <dt>Study</dt><dd>{study.Id}</dd>
+            </dl>
 
-        """);
+            """
+        );
 
     private static string Jobs(StudyProgress jobs)
     {
-        (int Count, string State)[] states = [(jobs.Succeeded, "succeeded"), (jobs.Running, "running"), (jobs.Queued, "queued"), (jobs.Paused, "paused"), (jobs.Failed, "failed"), (jobs.Cancelled, "cancelled")];
+        (int Count, string State)[] states =
+        [
+            (jobs.Succeeded, "succeeded"),
+            (jobs.Running, "running"),
+            (jobs.Queued, "queued"),
+            (jobs.Paused, "paused"),
+            (jobs.Failed, "failed"),
+            (jobs.Cancelled, "cancelled"),
+        ];
         return $"{jobs.Jobs}: {string.Join(", ", states.Where(one => one.Count > 0).Select(one => $"{one.Count} {one.State}"))}";
     }
 
-    private static string Charts(StudyReportResponse report) => report.Arms.All(arm => arm.Epochs.Count == 0)
-        ? "<section><h2>Charts</h2>\n<p>They come with the first job that succeeds.</p></section>\n"
-        : MetricCharts.Write(report) + ReliabilityCharts.Write(report) + CurveCharts.Write(report);
+    private static string Charts(StudyReportResponse report) =>
+        report.Arms.All(arm => arm.Epochs.Count == 0)
+            ? "<section><h2>Charts</h2>\n<p>They come with the first job that succeeds.</p></section>\n"
+            : MetricCharts.Write(report) + ReliabilityCharts.Write(report) + CurveCharts.Write(report);
 
     private static string Spec(StudySpec spec) =>
         $"""
-        <details><summary>What was asked for</summary>
-        <pre>{HtmlEncode(JsonSerializer.Serialize(spec, Indented))}</pre></details>
+            <details><summary>What was asked for</summary>
+            <pre>{HtmlEncode(JsonSerializer.Serialize(spec, Indented))}</pre></details>
 
-        """;
+            """;
 }

@@ -12,7 +12,12 @@ namespace Temper.Api.Studies.Report;
 /// <param name="Arms">In the order of the study's `rows`.</param>
 /// <param name="Reliability">Of the first seed of the recommended arm, under the first share of label noise, and of ε = 0 beside it; fewer where they are the same, have not succeeded or kept no logits.</param>
 public sealed record StudyReportResponse(
-    StudyResponse Study, RecommendationResponse Recommendation, IReadOnlyList<StudyJob> Jobs, IReadOnlyList<ReportedArm> Arms, IReadOnlyList<JobReliability> Reliability);
+    StudyResponse Study,
+    RecommendationResponse Recommendation,
+    IReadOnlyList<StudyJob> Jobs,
+    IReadOnlyList<ReportedArm> Arms,
+    IReadOnlyList<JobReliability> Reliability
+);
 
 /// <summary>An arm and how its jobs learned.</summary>
 /// <param name="Number">By which jobs name it.</param>

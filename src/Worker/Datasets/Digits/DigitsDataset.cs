@@ -18,7 +18,8 @@ internal static class DigitsDataset
     /// <summary>Largest change that noise makes to a pixel, as a share of full ink.</summary>
     private const double PixelNoise = 0.25;
 
-    private const ulong TrainStream = 1UL << 32, TestStream = 2UL << 32;
+    private const ulong TrainStream = 1UL << 32,
+        TestStream = 2UL << 32;
 
     /// <param name="seed">0 is the data set that jobs train on; others exist for tests.</param>
     public static Dataset Draw(long seed = 0)
@@ -52,9 +53,11 @@ internal static class DigitsDataset
 
     private static void DrawImage(Blend blend, SplitMix64 random, Span<byte> pixels)
     {
-        Span<double> first = stackalloc double[pixels.Length], second = stackalloc double[pixels.Length];
+        Span<double> first = stackalloc double[pixels.Length],
+            second = stackalloc double[pixels.Length];
         DigitPainter.Draw(blend.First, random, first);
-        if (blend.Weight < 1) DigitPainter.Draw(blend.Second, random, second);
+        if (blend.Weight < 1)
+            DigitPainter.Draw(blend.Second, random, second);
         var contrast = random.NextDouble(0.7, 1);
         for (var i = 0; i < pixels.Length; i++)
         {

@@ -9,7 +9,8 @@ internal sealed class Cnn : Module<Tensor, Tensor>
     private readonly Linear fc1;
     private readonly Linear fc2;
 
-    public Cnn(int channels, int height, int width, int classes) : base(nameof(Cnn))
+    public Cnn(int channels, int height, int width, int classes)
+        : base(nameof(Cnn))
     {
         conv1 = Conv2d(channels, 32, 3, padding: 1);
         conv2 = Conv2d(32, 64, 3, padding: 1);

@@ -16,7 +16,8 @@ internal sealed class LeNet5 : Module<Tensor, Tensor>
     private readonly Linear fc3;
 
     /// <param name="side">Height and width of the images, even, at most 32.</param>
-    public LeNet5(int channels, int side, int classes) : base(nameof(LeNet5))
+    public LeNet5(int channels, int side, int classes)
+        : base(nameof(LeNet5))
     {
         conv1 = Conv2d(channels, 6, 5, padding: (Side - side) / 2);
         conv2 = Conv2d(6, 16, 5);

@@ -10,13 +10,14 @@ internal static class ModelFactory
     private static readonly int[] UsualWidths = [1200, 1200];
 
     /// <summary>A model for the data set's images, its weights drawn from libtorch's seeded CPU generator.</summary>
-    public static Module<Tensor, Tensor> Create(JobSpec spec, DatasetCard dataset) => spec.Model switch
-    {
-        ModelName.Cnn => new Cnn(dataset.Channels, dataset.Height, dataset.Width, dataset.Classes),
-        ModelName.Resnet20 => new ResNet(20, spec.Width ?? UsualWidth, dataset.Channels, dataset.Classes),
-        ModelName.Resnet56 => new ResNet(56, spec.Width ?? UsualWidth, dataset.Channels, dataset.Classes),
-        ModelName.Mlp => new Mlp((long)dataset.Channels * dataset.Height * dataset.Width, spec.Widths ?? UsualWidths, dataset.Classes),
-        ModelName.Lenet5 => new LeNet5(dataset.Channels, dataset.Height, dataset.Classes),
-        _ => throw new ArgumentOutOfRangeException(nameof(spec), spec.Model, "No such model."),
-    };
+    public static Module<Tensor, Tensor> Create(JobSpec spec, DatasetCard dataset) =>
+        spec.Model switch
+        {
+            ModelName.Cnn => new Cnn(dataset.Channels, dataset.Height, dataset.Width, dataset.Classes),
+            ModelName.Resnet20 => new ResNet(20, spec.Width ?? UsualWidth, dataset.Channels, dataset.Classes),
+            ModelName.Resnet56 => new ResNet(56, spec.Width ?? UsualWidth, dataset.Channels, dataset.Classes),
+            ModelName.Mlp => new Mlp((long)dataset.Channels * dataset.Height * dataset.Width, spec.Widths ?? UsualWidths, dataset.Classes),
+            ModelName.Lenet5 => new LeNet5(dataset.Channels, dataset.Height, dataset.Classes),
+            _ => throw new ArgumentOutOfRangeException(nameof(spec), spec.Model, "No such model."),
+        };
 }

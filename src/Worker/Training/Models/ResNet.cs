@@ -14,17 +14,17 @@ internal sealed class ResNet : Module<Tensor, Tensor>
 
     /// <param name="depth">20, 56 and so on: 6n + 2.</param>
     /// <param name="width">Channels of the first stage; 16 in the paper.</param>
-    public ResNet(int depth, int width, int channels, int classes) : base(nameof(ResNet))
+    public ResNet(int depth, int width, int channels, int classes)
+        : base(nameof(ResNet))
     {
         var blocksPerStage = (depth - 2) / 6;
         conv = Convolution(channels, width, stride: 1);
         norm = BatchNorm2d(width);
-        blocks = ModuleList(
-        [
+        blocks = ModuleList([
             .. from stage in Enumerable.Range(0, 3)
-               from block in Enumerable.Range(0, blocksPerStage)
-               let isFirst = stage > 0 && block == 0
-               select new Block(isFirst ? width << (stage - 1) : width << stage, width << stage, stride: isFirst ? 2 : 1),
+            from block in Enumerable.Range(0, blocksPerStage)
+            let isFirst = stage > 0 && block == 0
+            select new Block(isFirst ? width << (stage - 1) : width << stage, width << stage, stride: isFirst ? 2 : 1),
         ]);
         fc = Linear(width << 2, classes);
         RegisterComponents();
@@ -33,7 +33,8 @@ internal sealed class ResNet : Module<Tensor, Tensor>
     public override Tensor forward(Tensor images_NCHW)
     {
         var x = Fused.BatchNorm(Fused.Convolution(images_NCHW, conv), norm, relu: true);
-        foreach (var block in blocks) x = block.forward(x);
+        foreach (var block in blocks)
+            x = block.forward(x);
         return Fused.Linear(functional.adaptive_avg_pool2d(x, 1).flatten(1), fc);
     }
 
@@ -52,9 +53,11 @@ internal sealed class ResNet : Module<Tensor, Tensor>
         private readonly BatchNorm2d norm1;
         private readonly Conv2d conv2;
         private readonly BatchNorm2d norm2;
-        private readonly long stride, moreChannels;
+        private readonly long stride,
+            moreChannels;
 
-        public Block(long from, long to, long stride) : base(nameof(Block))
+        public Block(long from, long to, long stride)
+            : base(nameof(Block))
         {
             (this.stride, moreChannels) = (stride, to - from);
             conv1 = Convolution(from, to, stride);

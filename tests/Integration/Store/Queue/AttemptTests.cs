@@ -1,7 +1,7 @@
+using Microsoft.EntityFrameworkCore;
 using Temper.Domain.Jobs;
 using Temper.Store.Queue;
 using Temper.Store.Rows;
-using Microsoft.EntityFrameworkCore;
 
 namespace Temper.Integration.Store.Queue;
 
@@ -10,24 +10,43 @@ public class AttemptTests : QueueTest
 {
     public static TheoryData<string> Endings => [.. AllEndings.Keys];
 
-    private static readonly Dictionary<string, (Func<AttemptTests, ClaimedJob, Task> End, AttemptOutcome Outcome, string? Reason)> AllEndings = new()
+    private static readonly Dictionary<
+        string,
+        (Func<AttemptTests, ClaimedJob, Task> End, AttemptOutcome Outcome, string? Reason)
+    > AllEndings = new()
     {
         ["succeeded"] = ((test, job) => test.Queue.SucceedAsync(job, Result, Model, default), AttemptOutcome.Succeeded, null),
         ["failed for good"] = ((test, job) => test.Queue.FailAsync(job, "it diverged", default), AttemptOutcome.Failed, "it diverged"),
-        ["crashed"] = ((test, job) => test.Queue.GiveBackAsync(job, "it crashed", "its\0 last words", default), AttemptOutcome.Failed, "it crashed"),
-        ["handed back"] = ((test, job) => test.Queue.HandBackAsync(job, "its worker shut down", default), AttemptOutcome.HandedBack, "its worker shut down"),
+        ["crashed"] = (
+            (test, job) => test.Queue.GiveBackAsync(job, "it crashed", "its\0 last words", default),
+            AttemptOutcome.Failed,
+            "it crashed"
+        ),
+        ["handed back"] = (
+            (test, job) => test.Queue.HandBackAsync(job, "its worker shut down", default),
+            AttemptOutcome.HandedBack,
+            "its worker shut down"
+        ),
         ["left behind"] = ((test, _) => test.Queue.LeaveAsync(test.Worker.Id, default), AttemptOutcome.HandedBack, "its worker shut down"),
         ["lost"] = (async (test, _) => await test.RescueAsync(), AttemptOutcome.Lost, "its worker died"),
-        ["paused"] = (async (test, job) =>
-        {
-            await test.Queue.PauseAsync(job.Id, default);
-            await test.Queue.HandBackAsync(job, "test", default);
-        }, AttemptOutcome.Paused, "paused while running"),
-        ["cancelled"] = (async (test, job) =>
-        {
-            await test.Queue.CancelAsync(job.Id, default);
-            await test.Queue.HandBackAsync(job, "test", default);
-        }, AttemptOutcome.Cancelled, "cancelled while running"),
+        ["paused"] = (
+            async (test, job) =>
+            {
+                await test.Queue.PauseAsync(job.Id, default);
+                await test.Queue.HandBackAsync(job, "test", default);
+            },
+            AttemptOutcome.Paused,
+            "paused while running"
+        ),
+        ["cancelled"] = (
+            async (test, job) =>
+            {
+                await test.Queue.CancelAsync(job.Id, default);
+                await test.Queue.HandBackAsync(job, "test", default);
+            },
+            AttemptOutcome.Cancelled,
+            "cancelled while running"
+        ),
     };
 
     [Theory]
@@ -40,7 +59,10 @@ public class AttemptTests : QueueTest
         await AllEndings[how].End(this, job);
 
         var attempt = Assert.Single(await AttemptsAsync(job.Id));
-        Assert.Equal((1, AllEndings[how].Outcome, AllEndings[how].Reason, Worker.Name), (attempt.Attempt, attempt.Outcome, attempt.Reason, attempt.Worker));
+        Assert.Equal(
+            (1, AllEndings[how].Outcome, AllEndings[how].Reason, Worker.Name),
+            (attempt.Attempt, attempt.Outcome, attempt.Reason, attempt.Worker)
+        );
         Assert.True(attempt.ClaimedAt < attempt.TrainingStartedAt && attempt.TrainingStartedAt < attempt.EndedAt);
         Assert.Equal(how == "crashed" ? "its last words" : null, attempt.ErrorOutput);
     }
@@ -67,7 +89,10 @@ public class AttemptTests : QueueTest
             await Queue.GiveBackAsync(await ClaimAsync(), reason, null, default);
         }
 
-        Assert.Equal([(1, "first"), (2, "second"), (3, "third")], (await AttemptsAsync(id)).Select(attempt => (attempt.Attempt, attempt.Reason!)));
+        Assert.Equal(
+            [(1, "first"), (2, "second"), (3, "third")],
+            (await AttemptsAsync(id)).Select(attempt => (attempt.Attempt, attempt.Reason!))
+        );
     }
 
     [Fact]

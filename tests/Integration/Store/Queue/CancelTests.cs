@@ -26,7 +26,8 @@ public class CancelTests : QueueTest
         await using var listener = await Database.DataSource.OpenConnectionAsync();
         string? notice = null;
         listener.Notification += (_, n) => notice = n.Payload;
-        await using (var listen = new NpgsqlCommand($"LISTEN {JobQueue.Channel}", listener)) await listen.ExecuteNonQueryAsync();
+        await using (var listen = new NpgsqlCommand($"LISTEN {JobQueue.Channel}", listener))
+            await listen.ExecuteNonQueryAsync();
 
         await Queue.CancelAsync(job.Id, default);
 

@@ -12,7 +12,11 @@ public class ClaimTests : QueueTest
     public async Task Claim_SeveralQueued_TakesHighestPriorityThenOldest()
     {
         var (low, first, second, high) = (
-            await SubmitAsync(Spec with { Priority = -1 }), await SubmitAsync(), await SubmitAsync(), await SubmitAsync(Spec with { Priority = 5 }));
+            await SubmitAsync(Spec with { Priority = -1 }),
+            await SubmitAsync(),
+            await SubmitAsync(),
+            await SubmitAsync(Spec with { Priority = 5 })
+        );
 
         Guid[] order = [(await ClaimAsync()).Id, (await ClaimAsync()).Id, (await ClaimAsync()).Id, (await ClaimAsync()).Id];
 
@@ -47,7 +51,10 @@ public class ClaimTests : QueueTest
         Assert.Equal(readable, (await ClaimAsync()).Id);
 
         Assert.Equal("failed", await Database.ScalarAsync<string>($"SELECT state FROM jobs WHERE id = '{unreadable}'"));
-        Assert.Contains("could not read its spec", await Database.ScalarAsync<string>($"SELECT reason FROM jobs WHERE id = '{unreadable}'"));
+        Assert.Contains(
+            "could not read its spec",
+            await Database.ScalarAsync<string>($"SELECT reason FROM jobs WHERE id = '{unreadable}'")
+        );
     }
 
     [Fact]
@@ -63,14 +70,20 @@ public class ClaimTests : QueueTest
     [Fact]
     public async Task Claim_EightClaimersAtOnce_EachJobGoesToOne()
     {
-        for (var i = 0; i < 200; i++) await SubmitAsync();
+        for (var i = 0; i < 200; i++)
+            await SubmitAsync();
         var claimed = new ConcurrentBag<Guid>();
 
-        await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
-        {
-            var worker = await RegisterAsync();
-            while (await Queue.ClaimAsync(worker.Id, false, default) is { } job) claimed.Add(job.Id);
-        }));
+        await Task.WhenAll(
+            Enumerable
+                .Range(0, 8)
+                .Select(async _ =>
+                {
+                    var worker = await RegisterAsync();
+                    while (await Queue.ClaimAsync(worker.Id, false, default) is { } job)
+                        claimed.Add(job.Id);
+                })
+        );
 
         Assert.Equal(200, claimed.Count);
         Assert.Equal(200, claimed.Distinct().Count());
@@ -83,7 +96,8 @@ public class ClaimTests : QueueTest
         var (first, second) = (await SubmitAsync(), await SubmitAsync());
         await using var other = await Database.DataSource.OpenConnectionAsync();
         await using var transaction = await other.BeginTransactionAsync();
-        await using (var hold = new Npgsql.NpgsqlCommand($"SELECT id FROM jobs WHERE id = '{first}' FOR UPDATE", other)) await hold.ExecuteNonQueryAsync();
+        await using (var hold = new Npgsql.NpgsqlCommand($"SELECT id FROM jobs WHERE id = '{first}' FOR UPDATE", other))
+            await hold.ExecuteNonQueryAsync();
 
         Assert.Equal(second, (await ClaimAsync()).Id);
     }

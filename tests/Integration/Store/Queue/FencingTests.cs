@@ -46,7 +46,12 @@ public class FencingTests : QueueTest
         Assert.False(await AllWrites[write](Queue, stale));
 
         Assert.Equal(before, await RowAsync(current.Id));
-        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT (SELECT count(*) FROM epochs) + (SELECT count(*) FROM models) + (SELECT count(*) FROM checkpoints)"));
+        Assert.Equal(
+            0,
+            await Database.ScalarAsync<long>(
+                "SELECT (SELECT count(*) FROM epochs) + (SELECT count(*) FROM models) + (SELECT count(*) FROM checkpoints)"
+            )
+        );
     }
 
     [Theory]
@@ -60,7 +65,12 @@ public class FencingTests : QueueTest
         Assert.False(await AllWrites[write](Queue, job));
 
         Assert.Equal(before, await RowAsync(job.Id));
-        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT (SELECT count(*) FROM epochs) + (SELECT count(*) FROM models) + (SELECT count(*) FROM checkpoints)"));
+        Assert.Equal(
+            0,
+            await Database.ScalarAsync<long>(
+                "SELECT (SELECT count(*) FROM epochs) + (SELECT count(*) FROM models) + (SELECT count(*) FROM checkpoints)"
+            )
+        );
     }
 
     [Theory]
@@ -72,7 +82,10 @@ public class FencingTests : QueueTest
 
         Assert.True(await AllWrites[write](Queue, job));
 
-        Assert.True(before != await RowAsync(job.Id) || await Database.ScalarAsync<long>("SELECT (SELECT count(*) FROM epochs) + (SELECT count(*) FROM checkpoints)") > 0);
+        Assert.True(
+            before != await RowAsync(job.Id)
+                || await Database.ScalarAsync<long>("SELECT (SELECT count(*) FROM epochs) + (SELECT count(*) FROM checkpoints)") > 0
+        );
     }
 
     [Fact]
@@ -95,7 +108,11 @@ public class FencingTests : QueueTest
     private Task<string> RowAsync(Guid id) => Database.ScalarAsync<string>($"SELECT jobs::text FROM jobs WHERE id = '{id}'");
 
     private Task WaitForABlockedSessionAsync() =>
-        Eventually.TrueAsync(async () => await Database.ScalarAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") > 0);
+        Eventually.TrueAsync(async () =>
+            await Database.ScalarAsync<long>(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            ) > 0
+        );
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string sql)
     {

@@ -14,7 +14,9 @@ public class GiveBackTests : QueueTest
             await Database.ExecuteAsync("UPDATE jobs SET run_at = clock_timestamp()");
             Assert.True(await Queue.GiveBackAsync(await ClaimAsync(), "it crashed", null, default));
 
-            var wait = await Database.ScalarAsync<double>($"SELECT extract(epoch FROM run_at - clock_timestamp())::float8 FROM jobs WHERE id = '{id}'");
+            var wait = await Database.ScalarAsync<double>(
+                $"SELECT extract(epoch FROM run_at - clock_timestamp())::float8 FROM jobs WHERE id = '{id}'"
+            );
             Assert.InRange(wait, seconds * 0.75 - 0.5, seconds * 1.25);
             Assert.Null(await Queue.ClaimAsync(Worker.Id, false, default));
         }
@@ -90,7 +92,8 @@ public class GiveBackTests : QueueTest
         await using var listener = await Database.DataSource.OpenConnectionAsync();
         var notices = new List<string>();
         listener.Notification += (_, notice) => notices.Add(notice.Payload);
-        await using (var listen = new Npgsql.NpgsqlCommand($"LISTEN {JobQueue.Channel}", listener)) await listen.ExecuteNonQueryAsync();
+        await using (var listen = new Npgsql.NpgsqlCommand($"LISTEN {JobQueue.Channel}", listener))
+            await listen.ExecuteNonQueryAsync();
 
         await (how == "hand back" ? Queue.HandBackAsync(job, "test", default) : Queue.GiveBackAsync(job, "test", null, default));
 

@@ -9,7 +9,12 @@ namespace Temper.Integration.Store.Queue;
 /// <summary>A database of its own for each test, and the queue on it.</summary>
 public abstract class QueueTest : IAsyncLifetime
 {
-    protected static readonly JobSpec Spec = new() { Dataset = "digits", Epsilon = 0.1, Epochs = 3 };
+    protected static readonly JobSpec Spec = new()
+    {
+        Dataset = "digits",
+        Epsilon = 0.1,
+        Epochs = 3,
+    };
 
     protected static readonly EpochMetrics Metrics = new(1, 0.7, 0.9, 0.2, 0.95, 0.05, -0.03, 0.001, 1.5, 2400);
 

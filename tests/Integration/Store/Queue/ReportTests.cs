@@ -28,8 +28,21 @@ public class ReportTests : QueueTest
         await Queue.ReportAsync(job, [Metrics], null, default);
 
         var row = Assert.Single((await JobAsync(job.Id)).Epochs);
-        Assert.Equal(Metrics, new EpochMetrics(
-            row.Epoch, row.TrainLoss, row.TrainAccuracy, row.ValidationLoss, row.ValidationAccuracy, row.Ece, row.SignedGap, row.LearningRate, row.Seconds, row.ImagesPerSecond));
+        Assert.Equal(
+            Metrics,
+            new EpochMetrics(
+                row.Epoch,
+                row.TrainLoss,
+                row.TrainAccuracy,
+                row.ValidationLoss,
+                row.ValidationAccuracy,
+                row.Ece,
+                row.SignedGap,
+                row.LearningRate,
+                row.Seconds,
+                row.ImagesPerSecond
+            )
+        );
     }
 
     [Fact]

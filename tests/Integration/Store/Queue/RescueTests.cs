@@ -55,7 +55,11 @@ public class RescueTests : QueueTest
     [Fact]
     public async Task Rescue_ALostWorkersJobs_EndsTheirAttempts()
     {
-        var (again, last, asked) = (await SubmitAndClaimAsync(), await SubmitAndClaimAsync(Spec with { MaxAttempts = 1 }), await SubmitAndClaimAsync());
+        var (again, last, asked) = (
+            await SubmitAndClaimAsync(),
+            await SubmitAndClaimAsync(Spec with { MaxAttempts = 1 }),
+            await SubmitAndClaimAsync()
+        );
         await Queue.CancelAsync(asked.Id, default);
         var other = await RegisterAsync();
         await SubmitAsync();
@@ -92,20 +96,28 @@ public class RescueTests : QueueTest
         await Queue.RescueAsync(await SightingAsync(), "its worker died", default);
 
         Assert.Null(await Queue.ClaimAsync(Worker.Id, false, default));
-        Assert.InRange(await Database.ScalarAsync<double>($"SELECT extract(epoch FROM run_at - clock_timestamp())::float8 FROM jobs WHERE id = '{job.Id}'"), 0.25, 1.25);
+        Assert.InRange(
+            await Database.ScalarAsync<double>(
+                $"SELECT extract(epoch FROM run_at - clock_timestamp())::float8 FROM jobs WHERE id = '{job.Id}'"
+            ),
+            0.25,
+            1.25
+        );
     }
 
     [Fact]
     public async Task Rescue_BySeveralAtOnce_CountsOneFailure()
     {
         var jobs = new List<ClaimedJob>();
-        for (var i = 0; i < 20; i++) jobs.Add(await SubmitAndClaimAsync(Spec with { MaxAttempts = 9 }));
+        for (var i = 0; i < 20; i++)
+            jobs.Add(await SubmitAndClaimAsync(Spec with { MaxAttempts = 9 }));
         var sighting = await SightingAsync();
 
         var rescued = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Queue.RescueAsync(sighting, "its worker died", default)));
 
         Assert.Equal(jobs.Select(job => job.Id).Order(), rescued.SelectMany(ids => ids).Order());
-        foreach (var job in jobs) Assert.Equal((JobState.Queued, 1, "its worker died"), await StateAsync(job.Id));
+        foreach (var job in jobs)
+            Assert.Equal((JobState.Queued, 1, "its worker died"), await StateAsync(job.Id));
     }
 
     [Fact]

@@ -12,9 +12,29 @@ public class SubmitTests : QueueTest
     {
         var spec = new JobSpec
         {
-            Dataset = "kmnist", Epsilon = 0.25, Epochs = 7, Smoothing = SmoothingConvention.Others, BatchSize = 64, Optimizer = OptimizerName.Sgd,
-            LearningRate = 0.05, WeightDecay = 1e-4, Schedule = ScheduleName.Step, Model = ModelName.Resnet20, Width = 8, WarmupEpochs = 1, GradientClip = 2, Augmentation = AugmentationName.CropFlip, Seed = (1L << 53) - 1, ValidationFraction = 0.2, LabelNoise = 0.4,
-            Device = DeviceName.Cpu, Priority = -3, MaxAttempts = 5, TimeoutSeconds = 60, Name = "Größe ε \"'", Tags = ["a", "b c"],
+            Dataset = "kmnist",
+            Epsilon = 0.25,
+            Epochs = 7,
+            Smoothing = SmoothingConvention.Others,
+            BatchSize = 64,
+            Optimizer = OptimizerName.Sgd,
+            LearningRate = 0.05,
+            WeightDecay = 1e-4,
+            Schedule = ScheduleName.Step,
+            Model = ModelName.Resnet20,
+            Width = 8,
+            WarmupEpochs = 1,
+            GradientClip = 2,
+            Augmentation = AugmentationName.CropFlip,
+            Seed = (1L << 53) - 1,
+            ValidationFraction = 0.2,
+            LabelNoise = 0.4,
+            Device = DeviceName.Cpu,
+            Priority = -3,
+            MaxAttempts = 5,
+            TimeoutSeconds = 60,
+            Name = "Größe ε \"'",
+            Tags = ["a", "b c"],
         };
 
         var job = await JobAsync(await SubmitAsync(spec));
@@ -30,7 +50,8 @@ public class SubmitTests : QueueTest
         await using var listener = await Database.DataSource.OpenConnectionAsync();
         var notices = new List<string>();
         listener.Notification += (_, notice) => notices.Add(notice.Payload);
-        await using (var listen = new NpgsqlCommand($"LISTEN {JobQueue.Channel}", listener)) await listen.ExecuteNonQueryAsync();
+        await using (var listen = new NpgsqlCommand($"LISTEN {JobQueue.Channel}", listener))
+            await listen.ExecuteNonQueryAsync();
 
         await using (var db = Db())
         {

@@ -12,8 +12,10 @@ public class VerbTests : QueueTest
         var cases = new TheoryData<JobVerb, JobState, StopRequest?>();
         foreach (var verb in Enum.GetValues<JobVerb>())
         {
-            foreach (var state in Enum.GetValues<JobState>()) cases.Add(verb, state, null);
-            foreach (var stop in Enum.GetValues<StopRequest>()) cases.Add(verb, JobState.Running, stop);
+            foreach (var state in Enum.GetValues<JobState>())
+                cases.Add(verb, state, null);
+            foreach (var stop in Enum.GetValues<StopRequest>())
+                cases.Add(verb, JobState.Running, stop);
         }
         return cases;
     }
@@ -34,9 +36,12 @@ public class VerbTests : QueueTest
             _ => verb is JobVerb.Cancel or JobVerb.Resume,
         };
         Assert.Equal(allowed, applied);
-        if (!applied) Assert.Equal(before, await RowAsync(id));
-        else if (verb == JobVerb.Delete) Assert.Equal("", await RowAsync(id));
-        else Assert.Equal(Expected(verb, state), ((await JobAsync(id)).State, (await JobAsync(id)).StopRequested));
+        if (!applied)
+            Assert.Equal(before, await RowAsync(id));
+        else if (verb == JobVerb.Delete)
+            Assert.Equal("", await RowAsync(id));
+        else
+            Assert.Equal(Expected(verb, state), ((await JobAsync(id)).State, (await JobAsync(id)).StopRequested));
     }
 
     [Theory]
@@ -112,7 +117,10 @@ public class VerbTests : QueueTest
 
         var row = await JobAsync(job.Id);
         Assert.Equal((JobState.Queued, 0, null, null), (row.State, row.Failures, row.FinishedAt, row.Reason));
-        Assert.Equal((epochsKept, checkpointsKept), (row.Epochs.Count, (int)await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints")));
+        Assert.Equal(
+            (epochsKept, checkpointsKept),
+            (row.Epochs.Count, (int)await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints"))
+        );
         var again = await ClaimAsync();
         Assert.Equal(2, again.Attempt);
         Assert.False(await Queue.ReportAsync(job, [Metrics with { Epoch = 2 }], null, default)); // the first attempt is over for good
@@ -142,7 +150,8 @@ public class VerbTests : QueueTest
     {
         var races = new TheoryData<JobVerb, string>();
         foreach (var verb in Enum.GetValues<JobVerb>())
-            foreach (var end in new[] { "succeed", "fail", "give back", "hand back", "rescue" }) races.Add(verb, end);
+        foreach (var end in new[] { "succeed", "fail", "give back", "hand back", "rescue" })
+            races.Add(verb, end);
         return races;
     }
 
@@ -153,11 +162,15 @@ public class VerbTests : QueueTest
     {
         // What acts on a running job waits for the end. Retry and delete see at once that the job runs, and have no effect.
         var comesFirst = verb is JobVerb.Retry or JobVerb.Delete;
-        var expected = await OutcomeAsync(verb, end, async (apply, finish) =>
-        {
-            await (comesFirst ? apply() : finish());
-            await (comesFirst ? finish() : apply());
-        });
+        var expected = await OutcomeAsync(
+            verb,
+            end,
+            async (apply, finish) =>
+            {
+                await (comesFirst ? apply() : finish());
+                await (comesFirst ? finish() : apply());
+            }
+        );
 
         Assert.Equal(expected, await OutcomeAsync(verb, end, (apply, finish) => BehindAsync(finish, apply)));
     }
@@ -166,11 +179,15 @@ public class VerbTests : QueueTest
     [MemberData(nameof(Races))]
     public async Task End_WhileAVerbIsUncommitted_ActsOnWhatTheVerbLeft(JobVerb verb, string end)
     {
-        var expected = await OutcomeAsync(verb, end, async (apply, finish) =>
-        {
-            await apply();
-            await finish();
-        });
+        var expected = await OutcomeAsync(
+            verb,
+            end,
+            async (apply, finish) =>
+            {
+                await apply();
+                await finish();
+            }
+        );
 
         Assert.Equal(expected, await OutcomeAsync(verb, end, BehindAsync));
     }
@@ -179,20 +196,26 @@ public class VerbTests : QueueTest
     private async Task<string> OutcomeAsync(JobVerb verb, string end, Func<Func<Task>, Func<Task>, Task> race)
     {
         var job = await SubmitAndClaimAsync();
-        if (verb == JobVerb.Resume) await Queue.PauseAsync(job.Id, default);
-        await race(() => ApplyAsync(verb, job.Id), () => end switch
-        {
-            "succeed" => Queue.SucceedAsync(job, Result, Model, default),
-            "fail" => Queue.FailAsync(job, "it diverged", default),
-            "give back" => Queue.GiveBackAsync(job, "it crashed", null, default),
-            "hand back" => Queue.HandBackAsync(job, "its worker shut down", default),
-            _ => RescueAsync(),
-        });
+        if (verb == JobVerb.Resume)
+            await Queue.PauseAsync(job.Id, default);
+        await race(
+            () => ApplyAsync(verb, job.Id),
+            () =>
+                end switch
+                {
+                    "succeed" => Queue.SucceedAsync(job, Result, Model, default),
+                    "fail" => Queue.FailAsync(job, "it diverged", default),
+                    "give back" => Queue.GiveBackAsync(job, "it crashed", null, default),
+                    "hand back" => Queue.HandBackAsync(job, "its worker shut down", default),
+                    _ => RescueAsync(),
+                }
+        );
         var outcome = await Database.ScalarAsync<string>(
             $"""
             SELECT coalesce((SELECT concat_ws(' ', state, 'stop', stop_requested, failures, reason) FROM jobs WHERE id = '{job.Id}'), 'gone') || ': ' ||
                    (SELECT count(*) || ' ' || coalesce(string_agg(outcome, ' '), '') FROM attempts WHERE job_id = '{job.Id}')
-            """);
+            """
+        );
         await Database.ExecuteAsync($"DELETE FROM jobs WHERE id = '{job.Id}'");
         return outcome;
 
@@ -210,14 +233,17 @@ public class VerbTests : QueueTest
             """
             CREATE OR REPLACE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NULL; END $$;
             CREATE TRIGGER hold AFTER UPDATE OR DELETE ON jobs FOR EACH ROW EXECUTE FUNCTION hold();
-            """);
+            """
+        );
         await using var gate = await Database.DataSource.OpenConnectionAsync();
-        await using (var close = new Npgsql.NpgsqlCommand("SELECT pg_advisory_lock(4711)", gate)) await close.ExecuteNonQueryAsync();
+        await using (var close = new Npgsql.NpgsqlCommand("SELECT pg_advisory_lock(4711)", gate))
+            await close.ExecuteNonQueryAsync();
         var one = first();
         await WaitUntilBlockedAsync(1, one);
         var other = second();
         await WaitUntilBlockedAsync(one.IsCompleted ? 1 : 2, other);
-        await using (var open = new Npgsql.NpgsqlCommand("SELECT pg_advisory_unlock(4711)", gate)) await open.ExecuteNonQueryAsync();
+        await using (var open = new Npgsql.NpgsqlCommand("SELECT pg_advisory_unlock(4711)", gate))
+            await open.ExecuteNonQueryAsync();
         await one;
         await other;
         await Database.ExecuteAsync("DROP TRIGGER hold ON jobs");
@@ -225,40 +251,54 @@ public class VerbTests : QueueTest
 
     /// <summary>A verb that sees at once that it has no effect blocks nowhere.</summary>
     private Task WaitUntilBlockedAsync(int sessions, Task orOver) =>
-        Eventually.TrueAsync(async () => orOver.IsCompleted || await Database.ScalarAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") >= sessions);
+        Eventually.TrueAsync(async () =>
+            orOver.IsCompleted
+            || await Database.ScalarAsync<long>(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            ) >= sessions
+        );
 
     private Task<string> ReasonAsync(Guid id) => Database.ScalarAsync<string>($"SELECT reason FROM attempts WHERE job_id = '{id}'");
 
-    private static (JobState, StopRequest?) Expected(JobVerb verb, JobState state) => (verb, state) switch
-    {
-        (JobVerb.Cancel, JobState.Running) => (JobState.Running, StopRequest.Cancel),
-        (JobVerb.Cancel, _) => (JobState.Cancelled, null),
-        (JobVerb.Pause, JobState.Running) => (JobState.Running, StopRequest.Pause),
-        (JobVerb.Pause, _) => (JobState.Paused, null),
-        (JobVerb.Resume, JobState.Running) => (JobState.Running, null),
-        _ => (JobState.Queued, null),
-    };
+    private static (JobState, StopRequest?) Expected(JobVerb verb, JobState state) =>
+        (verb, state) switch
+        {
+            (JobVerb.Cancel, JobState.Running) => (JobState.Running, StopRequest.Cancel),
+            (JobVerb.Cancel, _) => (JobState.Cancelled, null),
+            (JobVerb.Pause, JobState.Running) => (JobState.Running, StopRequest.Pause),
+            (JobVerb.Pause, _) => (JobState.Paused, null),
+            (JobVerb.Resume, JobState.Running) => (JobState.Running, null),
+            _ => (JobState.Queued, null),
+        };
 
-    private Task<bool> ApplyAsync(JobVerb verb, Guid id) => verb switch
-    {
-        JobVerb.Cancel => Queue.CancelAsync(id, default),
-        JobVerb.Pause => Queue.PauseAsync(id, default),
-        JobVerb.Resume => Queue.ResumeAsync(id, default),
-        JobVerb.Retry => Queue.RetryAsync(id, fresh: false, default),
-        _ => Queue.DeleteAsync(id, default),
-    };
+    private Task<bool> ApplyAsync(JobVerb verb, Guid id) =>
+        verb switch
+        {
+            JobVerb.Cancel => Queue.CancelAsync(id, default),
+            JobVerb.Pause => Queue.PauseAsync(id, default),
+            JobVerb.Resume => Queue.ResumeAsync(id, default),
+            JobVerb.Retry => Queue.RetryAsync(id, fresh: false, default),
+            _ => Queue.DeleteAsync(id, default),
+        };
 
     private async Task<Guid> JobInAsync(JobState state, StopRequest? stop)
     {
         var id = await SubmitAsync();
-        if (state is JobState.Paused) await Queue.PauseAsync(id, default);
-        if (state is JobState.Cancelled) await Queue.CancelAsync(id, default);
-        if (state is not (JobState.Running or JobState.Succeeded or JobState.Failed)) return id;
+        if (state is JobState.Paused)
+            await Queue.PauseAsync(id, default);
+        if (state is JobState.Cancelled)
+            await Queue.CancelAsync(id, default);
+        if (state is not (JobState.Running or JobState.Succeeded or JobState.Failed))
+            return id;
         var job = await ClaimAsync();
-        if (state is JobState.Succeeded) await Queue.SucceedAsync(job, Result, Model, default);
-        if (state is JobState.Failed) await Queue.FailAsync(job, "test", default);
-        if (stop is StopRequest.Cancel) await Queue.CancelAsync(id, default);
-        if (stop is StopRequest.Pause) await Queue.PauseAsync(id, default);
+        if (state is JobState.Succeeded)
+            await Queue.SucceedAsync(job, Result, Model, default);
+        if (state is JobState.Failed)
+            await Queue.FailAsync(job, "test", default);
+        if (stop is StopRequest.Cancel)
+            await Queue.CancelAsync(id, default);
+        if (stop is StopRequest.Pause)
+            await Queue.PauseAsync(id, default);
         return id;
     }
 

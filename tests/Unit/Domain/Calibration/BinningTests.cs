@@ -27,7 +27,14 @@ public class BinningTests
         foreach (var expected in Fixture.Read<Edges>("calibration_edges.json"))
         {
             double[] confidences = [.. Enumerable.Range(0, expected.Hits.Length).Select(i => (double)(i / 3) / expected.Bins)];
-            foreach (var (binning, values) in new[] { (Binning.Guo, expected.Guo), (Binning.Torchmetrics, expected.Torchmetrics), (Binning.Netcal, expected.Netcal) })
+            foreach (
+                var (binning, values) in new[]
+                {
+                    (Binning.Guo, expected.Guo),
+                    (Binning.Torchmetrics, expected.Torchmetrics),
+                    (Binning.Netcal, expected.Netcal),
+                }
+            )
             {
                 var bins = BinSums.EqualWidth(confidences, expected.Hits, expected.Bins, binning);
                 Assert.Equal(values.Ece, CalibrationError.Expected(bins), 1e-12);

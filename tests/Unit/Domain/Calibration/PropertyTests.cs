@@ -15,55 +15,84 @@ public class PropertyTests
         from scale in Gen.Elements(0f, 0.25f, 1f, 20f)
         from logits in Gen.ArrayOf(Gen.Choose(-8, 8), n * k)
         from labels in Gen.ArrayOf(Gen.Choose(0, k - 1), n)
-        select new LabelledLogits(Array.ConvertAll(logits, logit => logit * scale), labels, k)).ToArbitrary();
+        select new LabelledLogits(Array.ConvertAll(logits, logit => logit * scale), labels, k)
+    ).ToArbitrary();
 
     [Fact]
-    public void Assessment_OrderOfImages_DoesNotMatter() => Holds(logits =>
-    {
-        var shuffled = Enumerable.Range(0, logits.Count).ToArray();
-        new SplitMix64(1, 1).Shuffle<int>(shuffled);
-        var (one, other) = (Assess(logits), Assess(new([.. shuffled.SelectMany(i => logits.Row(i).ToArray())], [.. shuffled.Select(i => logits.Labels[i])], logits.Classes)));
-        return Figures(one).Zip(Figures(other)).All(pair => Math.Abs(pair.First - pair.Second) < 1e-7);
-    });
-
-    [Fact]
-    public void Assessment_AnyFigure_StaysWithinItsBounds() => Holds(logits =>
-    {
-        var assessment = Assess(logits);
-        ErrorEstimate[] errors = [assessment.Ece, assessment.Mce, assessment.AdaptiveEce, assessment.ClasswiseEce, assessment.L2, assessment.SmoothEce];
-        return errors.All(error => error.Value is >= 0 and <= 1.0000001 && error.Debiased is null or >= 0)
-            && assessment.Accuracy.Value is >= 0 and <= 1 && assessment.Nll.Value >= 0 && assessment.Brier.Value is >= 0 and <= 2
-            && assessment.SignedGap.Value is >= -1 and <= 1 && assessment.Aurc.Value is >= 0 and <= 1;
-    });
-
-    [Fact]
-    public void Ece_AnyBinning_IsAtMostMceAndAtLeastTheGap() => Holds(logits =>
-        Enum.GetValues<Binning>().All(binning =>
+    public void Assessment_OrderOfImages_DoesNotMatter() =>
+        Holds(logits =>
         {
-            var assessment = Assess(logits, binning);
-            return assessment.Ece.Value <= assessment.Mce.Value + 1e-12 && assessment.Ece.Value >= Math.Abs(assessment.SignedGap.Value) - 1e-12;
-        }));
-
-    [Fact]
-    public void Temperature_OfTheFit_KeepsAccuracyAndNeverRaisesValidationNll() => Holds(logits =>
-    {
-        var fit = TemperatureFit.On(logits);
-        var (before, after) = (Predictions.Of(logits), Predictions.Of(logits, fit.Temperature));
-        return before.Accuracy == after.Accuracy && after.Nll <= before.Nll + 1e-12
-            && Math.Abs(fit.NllBefore - before.Nll) < 1e-9 && Math.Abs(fit.NllAfter - after.Nll) < 1e-9
-            && fit.Temperature is >= TemperatureFit.Smallest and <= TemperatureFit.Largest;
-    });
-
-    [Fact]
-    public void EqualMass_AnyLogits_BinsDifferByAtMostOne() => Holds(logits =>
-    {
-        var predictions = Predictions.Of(logits);
-        return Enumerable.Range(1, 20).All(bins =>
-        {
-            var counts = BinSums.EqualMass(predictions.Confidences, predictions.Hits, bins).Select(bin => bin.Count).ToArray();
-            return counts.Max() - counts.Min() <= 1 && counts.Sum() == logits.Count;
+            var shuffled = Enumerable.Range(0, logits.Count).ToArray();
+            new SplitMix64(1, 1).Shuffle<int>(shuffled);
+            var (one, other) = (
+                Assess(logits),
+                Assess(
+                    new([.. shuffled.SelectMany(i => logits.Row(i).ToArray())], [.. shuffled.Select(i => logits.Labels[i])], logits.Classes)
+                )
+            );
+            return Figures(one).Zip(Figures(other)).All(pair => Math.Abs(pair.First - pair.Second) < 1e-7);
         });
-    });
+
+    [Fact]
+    public void Assessment_AnyFigure_StaysWithinItsBounds() =>
+        Holds(logits =>
+        {
+            var assessment = Assess(logits);
+            ErrorEstimate[] errors =
+            [
+                assessment.Ece,
+                assessment.Mce,
+                assessment.AdaptiveEce,
+                assessment.ClasswiseEce,
+                assessment.L2,
+                assessment.SmoothEce,
+            ];
+            return errors.All(error => error.Value is >= 0 and <= 1.0000001 && error.Debiased is null or >= 0)
+                && assessment.Accuracy.Value is >= 0 and <= 1
+                && assessment.Nll.Value >= 0
+                && assessment.Brier.Value is >= 0 and <= 2
+                && assessment.SignedGap.Value is >= -1 and <= 1
+                && assessment.Aurc.Value is >= 0 and <= 1;
+        });
+
+    [Fact]
+    public void Ece_AnyBinning_IsAtMostMceAndAtLeastTheGap() =>
+        Holds(logits =>
+            Enum.GetValues<Binning>()
+                .All(binning =>
+                {
+                    var assessment = Assess(logits, binning);
+                    return assessment.Ece.Value <= assessment.Mce.Value + 1e-12
+                        && assessment.Ece.Value >= Math.Abs(assessment.SignedGap.Value) - 1e-12;
+                })
+        );
+
+    [Fact]
+    public void Temperature_OfTheFit_KeepsAccuracyAndNeverRaisesValidationNll() =>
+        Holds(logits =>
+        {
+            var fit = TemperatureFit.On(logits);
+            var (before, after) = (Predictions.Of(logits), Predictions.Of(logits, fit.Temperature));
+            return before.Accuracy == after.Accuracy
+                && after.Nll <= before.Nll + 1e-12
+                && Math.Abs(fit.NllBefore - before.Nll) < 1e-9
+                && Math.Abs(fit.NllAfter - after.Nll) < 1e-9
+                && fit.Temperature is >= TemperatureFit.Smallest and <= TemperatureFit.Largest;
+        });
+
+    [Fact]
+    public void EqualMass_AnyLogits_BinsDifferByAtMostOne() =>
+        Holds(logits =>
+        {
+            var predictions = Predictions.Of(logits);
+            return Enumerable
+                .Range(1, 20)
+                .All(bins =>
+                {
+                    var counts = BinSums.EqualMass(predictions.Confidences, predictions.Hits, bins).Select(bin => bin.Count).ToArray();
+                    return counts.Max() - counts.Min() <= 1 && counts.Sum() == logits.Count;
+                });
+        });
 
     private static void Holds(Func<LabelledLogits, bool> property) =>
         Prop.ForAll(AnyLogits, property).Check(Config.QuickThrowOnFailure.WithMaxTest(300).WithReplay(20260115, 1));
@@ -72,8 +101,17 @@ public class PropertyTests
         CalibrationAssessment.Of(logits, 1, null, new(binning, 15, 0, 0));
 
     private static double[] Figures(CalibrationAssessment a) =>
-    [
-        a.Accuracy.Value, a.Nll.Value, a.Brier.Value, a.SignedGap.Value, a.Aurc.Value, a.Ece.Value, a.Mce.Value,
-        a.AdaptiveEce.Value, a.ClasswiseEce.Value, a.L2.Value, a.SmoothEce.Value,
-    ];
+        [
+            a.Accuracy.Value,
+            a.Nll.Value,
+            a.Brier.Value,
+            a.SignedGap.Value,
+            a.Aurc.Value,
+            a.Ece.Value,
+            a.Mce.Value,
+            a.AdaptiveEce.Value,
+            a.ClasswiseEce.Value,
+            a.L2.Value,
+            a.SmoothEce.Value,
+        ];
 }

@@ -13,29 +13,49 @@ public class ReferenceTests
     private const double SmoothTolerance = 1e-6;
 
     private sealed record Case(
-        int N, int K, double Spread, double Right, long Salt, double Step, int Bins, double Temperature,
-        Dictionary<string, JsonElement> Before, Dictionary<string, JsonElement> After)
+        int N,
+        int K,
+        double Spread,
+        double Right,
+        long Salt,
+        double Step,
+        int Bins,
+        double Temperature,
+        Dictionary<string, JsonElement> Before,
+        Dictionary<string, JsonElement> After
+    )
     {
         /// <summary>`draw` of make_calibration_fixtures.py.</summary>
         public LabelledLogits Draw()
         {
-            var logits = Array.ConvertAll(Fixture.Values((long)N * K, Salt), value =>
-            {
-                var logit = value * 2 * Spread;
-                return (float)(Step > 0 ? Math.Round(logit / Step) * Step : logit);
-            });
+            var logits = Array.ConvertAll(
+                Fixture.Values((long)N * K, Salt),
+                value =>
+                {
+                    var logit = value * 2 * Spread;
+                    return (float)(Step > 0 ? Math.Round(logit / Step) * Step : logit);
+                }
+            );
             var (right, other) = (Fixture.Values(N, Salt + 1), Fixture.Values(N, Salt + 2));
             var labels = new int[N];
             for (var i = 0; i < N; i++)
             {
                 var top = Array.IndexOf(logits, logits[(i * K)..((i + 1) * K)].Max(), i * K) - i * K;
-                if (Right >= 0) labels[i] = right[i] + 0.5 < Right ? top : (top + 1 + (int)((other[i] + 0.5) * (K - 1))) % K;
+                if (Right >= 0)
+                    labels[i] = right[i] + 0.5 < Right ? top : (top + 1 + (int)((other[i] + 0.5) * (K - 1))) % K;
             }
             return new(logits, labels, K);
         }
     }
 
-    private sealed record RelplotFigure(double[] Confidences, double[] Hits, double Value, double Bandwidth, double Published, double Relplot);
+    private sealed record RelplotFigure(
+        double[] Confidences,
+        double[] Hits,
+        double Value,
+        double Bandwidth,
+        double Published,
+        double Relplot
+    );
 
     public static TheoryData<int> Cases => [.. Enumerable.Range(0, Fixture.Read<Case>("calibration.json").Length)];
 
@@ -79,7 +99,10 @@ public class ReferenceTests
                 ("smooth", values["smooth"].GetDouble(), assessment.SmoothEce.Value),
             ];
             foreach (var (name, value, actual) in fields)
-                Assert.True(Math.Abs(value - actual!.Value) <= (name == "smooth" ? SmoothTolerance : Tolerance), $"{name}: expected {value:R}, got {actual:R}.");
+                Assert.True(
+                    Math.Abs(value - actual!.Value) <= (name == "smooth" ? SmoothTolerance : Tolerance),
+                    $"{name}: expected {value:R}, got {actual:R}."
+                );
             NearSquare(values["l2Debiased"].GetDouble(), assessment.L2.Debiased!.Value);
             Assert.Equal(temperature, assessment.Temperature);
         }
@@ -136,7 +159,8 @@ public class ReferenceTests
             Assert.Equal(values.GetProperty("eceDebiased").GetDouble(), CalibrationError.DebiasedExpected(width), Tolerance);
             Assert.Equal(values.GetProperty("classwise").GetDouble(), classwise.Expected, Tolerance);
             Assert.Equal(values.GetProperty("classwiseDebiased").GetDouble(), classwise.DebiasedExpected, Tolerance);
-            if (binning == Binning.Guo) Assert.Equal(values.GetProperty("mceDebiased").GetDouble(), CalibrationError.DebiasedMaximum(width), Tolerance);
+            if (binning == Binning.Guo)
+                Assert.Equal(values.GetProperty("mceDebiased").GetDouble(), CalibrationError.DebiasedMaximum(width), Tolerance);
         }
 
         void Near(string name, double actual, double tolerance = Tolerance)

@@ -52,7 +52,11 @@ public class TemperatureFitTests
     [InlineData(6000)]
     public void On_ImagesThatAreAllRight_AllowsTheConfidenceThatSoManyCanShow(int images)
     {
-        var validation = new LabelledLogits([.. Enumerable.Range(0, images).SelectMany(i => new[] { 1 + i % 3, 0f, -1f })], new int[images], 3);
+        var validation = new LabelledLogits(
+            [.. Enumerable.Range(0, images).SelectMany(i => new[] { 1 + i % 3, 0f, -1f })],
+            new int[images],
+            3
+        );
 
         var fit = TemperatureFit.On(validation);
 

@@ -6,20 +6,27 @@ namespace Temper.Unit.Domain.Calibration;
 /// <summary>Intervals and the consistency test against simulated truth. bench/coverage is the same at full size.</summary>
 public class UncertaintyTests
 {
-    private const int Trials = 150, Images = 2000, Resamples = 200;
+    private const int Trials = 150,
+        Images = 2000,
+        Resamples = 200;
 
     [Fact]
     public void Bootstrap_ManyDrawsFromAKnownTruth_CoversItAsOftenAsItSays()
     {
         var truth = SimulatedLogits.Truth(1.5);
-        int accuracy = 0, nll = 0, gap = 0;
+        int accuracy = 0,
+            nll = 0,
+            gap = 0;
         for (var trial = 0; trial < Trials; trial++)
         {
             var predictions = Predictions.Of(SimulatedLogits.Draw(Images, 1.5, trial));
             var intervals = Bootstrap.Of(predictions, new(predictions.Confidences), Resamples, trial);
-            if (Covers(intervals.Accuracy, truth.Accuracy)) accuracy++;
-            if (Covers(intervals.Nll, truth.Nll)) nll++;
-            if (Covers(intervals.SignedGap, truth.SignedGap)) gap++;
+            if (Covers(intervals.Accuracy, truth.Accuracy))
+                accuracy++;
+            if (Covers(intervals.Nll, truth.Nll))
+                nll++;
+            if (Covers(intervals.SignedGap, truth.SignedGap))
+                gap++;
         }
 
         // 95 % of 150 is 142.5, with a standard deviation of 2.7. Whether it is 95 % rather than 90 % shows at full size.
@@ -31,7 +38,8 @@ public class UncertaintyTests
     {
         var rejected = 0;
         for (var trial = 0; trial < Trials; trial++)
-            if (PValue(SimulatedLogits.Draw(Images, 1, trial), trial) < Verdict.Level) rejected++;
+            if (PValue(SimulatedLogits.Draw(Images, 1, trial), trial) < Verdict.Level)
+                rejected++;
 
         Assert.InRange(rejected, 1, 18); // 5 % of 150 is 7.5, with a standard deviation of 2.7
     }
@@ -80,7 +88,9 @@ public class UncertaintyTests
         var predictions = Predictions.Of(new([logit, 0, logit, 0, logit, 0, logit, 0], [0, 0, 0, 1], 2));
         var chance = ConsistencyTest.Of(predictions, new(predictions, 15, Binning.Guo), 20_000, 0);
 
-        var expected = Enumerable.Range(0, 5).Sum(h => new[] { 1, 4, 6, 4, 1 }[h] * Math.Pow(0.75, h) * Math.Pow(0.25, 4 - h) * Math.Abs(h - 3) / 4.0);
+        var expected = Enumerable
+            .Range(0, 5)
+            .Sum(h => new[] { 1, 4, 6, 4, 1 }[h] * Math.Pow(0.75, h) * Math.Pow(0.25, 4 - h) * Math.Abs(h - 3) / 4.0);
         Assert.Equal(expected, chance.Ece.Mean, 0.005);
         Assert.Equal(expected, chance.ClasswiseEce.Mean, 0.005);
         Assert.Equal(expected, chance.Mce.Mean, 0.005);
@@ -91,7 +101,8 @@ public class UncertaintyTests
     [Fact]
     public void Debiased_OfCalibratedModels_IsNearerToTheTruth()
     {
-        double raw = 0, debiased = 0;
+        double raw = 0,
+            debiased = 0;
         for (var trial = 0; trial < 40; trial++)
         {
             var assessment = CalibrationAssessment.Of(SimulatedLogits.Draw(Images, 1, trial), 1, null, new(Binning.Guo, 15, 0, 0));
@@ -134,7 +145,11 @@ public class UncertaintyTests
     [InlineData(3)]
     public void Verdict_OfAFewErrorsAmongCertainImages_IsOverConfident(int errors)
     {
-        var logits = new LabelledLogits([.. Enumerable.Range(0, 2000).SelectMany(_ => new float[] { 14, 0 })], [.. Enumerable.Range(0, 2000).Select(i => i < errors ? 1 : 0)], 2);
+        var logits = new LabelledLogits(
+            [.. Enumerable.Range(0, 2000).SelectMany(_ => new float[] { 14, 0 })],
+            [.. Enumerable.Range(0, 2000).Select(i => i < errors ? 1 : 0)],
+            2
+        );
 
         Assert.Equal(VerdictName.OverConfident, CalibrationAssessment.Of(logits, 1, null, new(Binning.Guo, 15, 1000, 0)).Verdict!.Name);
     }
@@ -144,8 +159,13 @@ public class UncertaintyTests
     {
         var logits = SimulatedLogits.Draw(500, 1, 7);
 
-        var stopped = Assert.ThrowsAny<Exception>(() => CalibrationReport.Of(logits, logits, null, new(Binning.Guo, 15, 1000, 0), new CancellationToken(true)));
-        Assert.True(stopped is OperationCanceledException or AggregateException { InnerException: OperationCanceledException }, stopped.ToString());
+        var stopped = Assert.ThrowsAny<Exception>(() =>
+            CalibrationReport.Of(logits, logits, null, new(Binning.Guo, 15, 1000, 0), new CancellationToken(true))
+        );
+        Assert.True(
+            stopped is OperationCanceledException or AggregateException { InnerException: OperationCanceledException },
+            stopped.ToString()
+        );
     }
 
     [Theory]
@@ -168,13 +188,22 @@ public class UncertaintyTests
         var within = 0;
         for (var trial = 0; trial < 200; trial++)
         {
-            var assessment = CalibrationAssessment.Of(SimulatedLogits.Draw(500, 1.12, trial), 1, null, new(Binning.Guo, 15, Resamples, trial));
+            var assessment = CalibrationAssessment.Of(
+                SimulatedLogits.Draw(500, 1.12, trial),
+                1,
+                null,
+                new(Binning.Guo, 15, Resamples, trial)
+            );
             var (verdict, ece) = (assessment.Verdict!, assessment.Ece);
             var rejected = verdict.Name is not (VerdictName.Calibrated or VerdictName.InsufficientData);
 
             Assert.Equal(rejected, ece.Value > ece.Chance!.Limit + 1e-12);
-            Assert.Contains($"ECE is {ece.Value:0.0000}, and chance alone would give {ece.Chance.Limit:0.0000} or less in 95 % of cases", verdict.Sentence);
-            if (rejected && ece.Value < ece.Chance.Band.High) within++;
+            Assert.Contains(
+                $"ECE is {ece.Value:0.0000}, and chance alone would give {ece.Chance.Limit:0.0000} or less in 95 % of cases",
+                verdict.Sentence
+            );
+            if (rejected && ece.Value < ece.Chance.Band.High)
+                within++;
         }
         Assert.InRange(within, 1, 50); // such stood beside a band that held them
     }
@@ -195,11 +224,18 @@ public class UncertaintyTests
     public void Verdict_WhoseGapsIntervalCoversNone_SaysWhatMadeItSure()
     {
         // One error among 2000 at confidence .9999992: a bootstrap often draws none.
-        var logits = new LabelledLogits([.. Enumerable.Range(0, 2000).SelectMany(_ => new float[] { 14, 0 })], [.. Enumerable.Range(0, 2000).Select(i => i < 1 ? 1 : 0)], 2);
+        var logits = new LabelledLogits(
+            [.. Enumerable.Range(0, 2000).SelectMany(_ => new float[] { 14, 0 })],
+            [.. Enumerable.Range(0, 2000).Select(i => i < 1 ? 1 : 0)],
+            2
+        );
 
         var verdict = CalibrationAssessment.Of(logits, 1, null, new(Binning.Guo, 15, 1000, 0)).Verdict!;
 
-        Assert.StartsWith("Over-confident: mean confidence is above accuracy by 0.0005 (chance alone would give a gap of 0.0000 to 0.0000); ", verdict.Sentence);
+        Assert.StartsWith(
+            "Over-confident: mean confidence is above accuracy by 0.0005 (chance alone would give a gap of 0.0000 to 0.0000); ",
+            verdict.Sentence
+        );
     }
 
     [Fact]

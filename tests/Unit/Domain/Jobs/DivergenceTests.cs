@@ -16,7 +16,9 @@ public class DivergenceTests
     {
         var note = Divergence.NoteOn(accuracy, loss, classes);
 
-        if (expected is null) Assert.Null(note);
-        else Assert.Contains(expected, note);
+        if (expected is null)
+            Assert.Null(note);
+        else
+            Assert.Contains(expected, note);
     }
 }

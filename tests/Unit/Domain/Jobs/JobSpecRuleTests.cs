@@ -5,58 +5,64 @@ namespace Temper.Unit.Domain.Jobs;
 
 public class JobSpecRuleTests
 {
-    private static readonly JobSpec Valid = new() { Dataset = "mnist", Epsilon = 0.1, Epochs = 3 };
+    private static readonly JobSpec Valid = new()
+    {
+        Dataset = "mnist",
+        Epsilon = 0.1,
+        Epochs = 3,
+    };
 
     [Fact]
     public void BrokenBy_OnlyTheRequiredFields_BreaksNothing() => Assert.Empty(JobSpecRule.BrokenBy(Valid));
 
-    public static TheoryData<string, JobSpec> SpecsWithOneWrongField => new()
-    {
-        { "dataset", Valid with { Dataset = "imagenet" } },
-        { "epsilon", Valid with { Epsilon = -0.1 } },
-        { "epsilon", Valid with { Epsilon = 1.1 } },
-        { "epsilon", Valid with { Epsilon = double.NaN } },
-        { "epsilon", Valid with { Epsilon = 0.91, Smoothing = SmoothingConvention.Others } },
-        { "epochs", Valid with { Epochs = 0 } },
-        { "epochs", Valid with { Epochs = 10_001 } },
-        { "smoothing", Valid with { Smoothing = (SmoothingConvention)9 } },
-        { "model", Valid with { Model = (ModelName)9 } },
-        { "width", Valid with { Width = 16 } },
-        { "width", Valid with { Model = ModelName.Resnet20, Width = 12 } },
-        { "width", Valid with { Model = ModelName.Resnet56, Width = 104 } },
-        { "width", Valid with { Model = ModelName.Mlp, Width = 16 } },
-        { "widths", Valid with { Widths = [1200] } },
-        { "widths", Valid with { Model = ModelName.Mlp, Widths = [] } },
-        { "widths", Valid with { Model = ModelName.Mlp, Widths = [10, 0] } },
-        { "widths", Valid with { Model = ModelName.Mlp, Widths = [2049] } },
-        { "widths", Valid with { Model = ModelName.Mlp, Widths = [1, 2, 3, 4, 5] } },
-        { "schedule", Valid with { Schedule = (ScheduleName)9 } },
-        { "warmupEpochs", Valid with { WarmupEpochs = 4 } },
-        { "gradientClip", Valid with { GradientClip = 0 } },
-        { "augmentation", Valid with { Augmentation = (AugmentationName)9 } },
-        { "batchSize", Valid with { BatchSize = 0 } },
-        { "batchSize", Valid with { BatchSize = 8193 } },
-        { "batchSize", Valid with { Model = ModelName.Resnet20, BatchSize = 2049 } },
-        { "batchSize", Valid with { Model = ModelName.Resnet56, Width = 96, BatchSize = 342 } },
-        { "learningRate", Valid with { LearningRate = 0 } },
-        { "learningRate", Valid with { LearningRate = double.PositiveInfinity } },
-        { "weightDecay", Valid with { WeightDecay = -1e-9 } },
-        { "seed", Valid with { Seed = -1 } },
-        { "seed", Valid with { Seed = 1L << 53 } },
-        { "validationFraction", Valid with { ValidationFraction = 0 } },
-        { "validationFraction", Valid with { ValidationFraction = 0.51 } },
-        { "labelNoise", Valid with { LabelNoise = 1.01 } },
-        { "priority", Valid with { Priority = 1001 } },
-        { "maxAttempts", Valid with { MaxAttempts = 0 } },
-        { "timeoutSeconds", Valid with { TimeoutSeconds = 0 } },
-        { "name", Valid with { Name = "two\nlines" } },
-        { "name", Valid with { Name = " " } },
-        { "name", Valid with { Name = new string('x', 201) } },
-        { "tags", Valid with { Tags = ["a", "a"] } },
-        { "tags", Valid with { Tags = [""] } },
-        { "tags", Valid with { Tags = ["nul\0"] } },
-        { "tags", Valid with { Tags = [.. Enumerable.Range(0, 21).Select(i => $"tag{i}")] } },
-    };
+    public static TheoryData<string, JobSpec> SpecsWithOneWrongField =>
+        new()
+        {
+            { "dataset", Valid with { Dataset = "imagenet" } },
+            { "epsilon", Valid with { Epsilon = -0.1 } },
+            { "epsilon", Valid with { Epsilon = 1.1 } },
+            { "epsilon", Valid with { Epsilon = double.NaN } },
+            { "epsilon", Valid with { Epsilon = 0.91, Smoothing = SmoothingConvention.Others } },
+            { "epochs", Valid with { Epochs = 0 } },
+            { "epochs", Valid with { Epochs = 10_001 } },
+            { "smoothing", Valid with { Smoothing = (SmoothingConvention)9 } },
+            { "model", Valid with { Model = (ModelName)9 } },
+            { "width", Valid with { Width = 16 } },
+            { "width", Valid with { Model = ModelName.Resnet20, Width = 12 } },
+            { "width", Valid with { Model = ModelName.Resnet56, Width = 104 } },
+            { "width", Valid with { Model = ModelName.Mlp, Width = 16 } },
+            { "widths", Valid with { Widths = [1200] } },
+            { "widths", Valid with { Model = ModelName.Mlp, Widths = [] } },
+            { "widths", Valid with { Model = ModelName.Mlp, Widths = [10, 0] } },
+            { "widths", Valid with { Model = ModelName.Mlp, Widths = [2049] } },
+            { "widths", Valid with { Model = ModelName.Mlp, Widths = [1, 2, 3, 4, 5] } },
+            { "schedule", Valid with { Schedule = (ScheduleName)9 } },
+            { "warmupEpochs", Valid with { WarmupEpochs = 4 } },
+            { "gradientClip", Valid with { GradientClip = 0 } },
+            { "augmentation", Valid with { Augmentation = (AugmentationName)9 } },
+            { "batchSize", Valid with { BatchSize = 0 } },
+            { "batchSize", Valid with { BatchSize = 8193 } },
+            { "batchSize", Valid with { Model = ModelName.Resnet20, BatchSize = 2049 } },
+            { "batchSize", Valid with { Model = ModelName.Resnet56, Width = 96, BatchSize = 342 } },
+            { "learningRate", Valid with { LearningRate = 0 } },
+            { "learningRate", Valid with { LearningRate = double.PositiveInfinity } },
+            { "weightDecay", Valid with { WeightDecay = -1e-9 } },
+            { "seed", Valid with { Seed = -1 } },
+            { "seed", Valid with { Seed = 1L << 53 } },
+            { "validationFraction", Valid with { ValidationFraction = 0 } },
+            { "validationFraction", Valid with { ValidationFraction = 0.51 } },
+            { "labelNoise", Valid with { LabelNoise = 1.01 } },
+            { "priority", Valid with { Priority = 1001 } },
+            { "maxAttempts", Valid with { MaxAttempts = 0 } },
+            { "timeoutSeconds", Valid with { TimeoutSeconds = 0 } },
+            { "name", Valid with { Name = "two\nlines" } },
+            { "name", Valid with { Name = " " } },
+            { "name", Valid with { Name = new string('x', 201) } },
+            { "tags", Valid with { Tags = ["a", "a"] } },
+            { "tags", Valid with { Tags = [""] } },
+            { "tags", Valid with { Tags = ["nul\0"] } },
+            { "tags", Valid with { Tags = [.. Enumerable.Range(0, 21).Select(i => $"tag{i}")] } },
+        };
 
     [Theory]
     [MemberData(nameof(SpecsWithOneWrongField))]
@@ -65,7 +71,10 @@ public class JobSpecRuleTests
 
     [Fact]
     public void BrokenBy_SeveralWrongFields_NamesThemAll() =>
-        Assert.Equal(["epsilon", "epochs", "batchSize"], JobSpecRule.BrokenBy(Valid with { Epsilon = 2, Epochs = 0, BatchSize = 0 }).Select(rule => rule.Field));
+        Assert.Equal(
+            ["epsilon", "epochs", "batchSize"],
+            JobSpecRule.BrokenBy(Valid with { Epsilon = 2, Epochs = 0, BatchSize = 0 }).Select(rule => rule.Field)
+        );
 
     [Fact]
     public void BrokenBy_EpsilonAtItsConventionsLimit_BreaksNothing()

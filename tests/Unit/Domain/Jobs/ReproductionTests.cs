@@ -18,13 +18,14 @@ public class ReproductionTests
         Assert.All(reproduction.Figures, figure => Assert.Equal(figure.Was, figure.Is));
     }
 
-    public static TheoryData<JobResult, EpochMetrics> HardlyDifferent => new()
-    {
-        { Result with { WeightsSha256 = "ab" }, Epoch },
-        { Result, Epoch with { TrainLoss = Math.BitIncrement(Epoch.TrainLoss) } },
-        { Result with { TestLoss = Math.BitIncrement(Result.TestLoss) }, Epoch },
-        { Result with { TestAccuracy = 0.9855, TestLoss = 0.0495, TestEce = 0.0005, TestSignedGap = 0.0045 }, Epoch },
-    };
+    public static TheoryData<JobResult, EpochMetrics> HardlyDifferent =>
+        new()
+        {
+            { Result with { WeightsSha256 = "ab" }, Epoch },
+            { Result, Epoch with { TrainLoss = Math.BitIncrement(Epoch.TrainLoss) } },
+            { Result with { TestLoss = Math.BitIncrement(Result.TestLoss) }, Epoch },
+            { Result with { TestAccuracy = 0.9855, TestLoss = 0.0495, TestEce = 0.0005, TestSignedGap = 0.0045 }, Epoch },
+        };
 
     [Theory]
     [MemberData(nameof(HardlyDifferent))]
@@ -34,7 +35,27 @@ public class ReproductionTests
     [Fact]
     public void Of_OneFigureBeyondItsTolerance_IsDifferent()
     {
-        foreach (var result in new[] { Result with { TestAccuracy = 0.98 }, Result with { TestLoss = 0.06 }, Result with { TestEce = 0.03 }, Result with { TestSignedGap = 0.01 } })
+        foreach (
+            var result in new[]
+            {
+                Result with
+                {
+                    TestAccuracy = 0.98,
+                },
+                Result with
+                {
+                    TestLoss = 0.06,
+                },
+                Result with
+                {
+                    TestEce = 0.03,
+                },
+                Result with
+                {
+                    TestSignedGap = 0.01,
+                },
+            }
+        )
             Assert.Equal(ReproductionVerdict.Different, Of(result with { WeightsSha256 = "ab" }, Epoch).Verdict);
     }
 
@@ -56,5 +77,6 @@ public class ReproductionTests
         Assert.Contains("data, not recorded the first time", reproduction.Sentence);
     }
 
-    private static Reproduction Of(JobResult second, EpochMetrics epoch) => Reproduction.Of(Guid.NewGuid(), Result, [Epoch], second, [epoch]);
+    private static Reproduction Of(JobResult second, EpochMetrics epoch) =>
+        Reproduction.Of(Guid.NewGuid(), Result, [Epoch], second, [epoch]);
 }

@@ -10,11 +10,18 @@ public class LabelSmoothingTests
     [InlineData(4, 0.2, SmoothingConvention.Uniform, 3, new[] { 0.05, 0.05, 0.05, 0.85 })]
     [InlineData(2, 0.0, SmoothingConvention.Uniform, 0, new[] { 1.0, 0.0 })]
     [InlineData(2, 1.0, SmoothingConvention.Uniform, 0, new[] { 0.5, 0.5 })]
-    public void Targets_OfEachConvention_AreTheTextbookVectors(int classes, double epsilon, SmoothingConvention convention, int label, double[] expected)
+    public void Targets_OfEachConvention_AreTheTextbookVectors(
+        int classes,
+        double epsilon,
+        SmoothingConvention convention,
+        int label,
+        double[] expected
+    )
     {
         var targets = LabelSmoothing.Of(convention, epsilon, classes).Targets(label);
 
-        for (var i = 0; i < classes; i++) Assert.Equal(expected[i], targets[i], 1e-15);
+        for (var i = 0; i < classes; i++)
+            Assert.Equal(expected[i], targets[i], 1e-15);
         Assert.Equal(1, targets.Sum(), 1e-15);
     }
 

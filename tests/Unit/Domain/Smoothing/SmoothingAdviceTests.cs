@@ -31,7 +31,10 @@ public class SmoothingAdviceTests
     [InlineData(0.02, false)] // 0.0178
     [InlineData(0.03, true)] // 0.0267
     public void Of_AGapThatMatters_Warns(double epsilon, bool warns) =>
-        Assert.Equal(warns, SmoothingAdvice.Of(LabelSmoothing.Of(SmoothingConvention.Uniform, epsilon, 10), 0, [new(0, 0.99, 0)]).Warnings.Count == 1);
+        Assert.Equal(
+            warns,
+            SmoothingAdvice.Of(LabelSmoothing.Of(SmoothingConvention.Uniform, epsilon, 10), 0, [new(0, 0.99, 0)]).Warnings.Count == 1
+        );
 
     [Fact]
     public void Of_EpsilonOne_SaysThatNothingCanBeLearned()

@@ -35,7 +35,26 @@ public class ArmComparisonTests
     [Fact]
     public void Between_ArmsWithDifferentSeeds_ComparesThoseInCommon()
     {
-        var comparison = new ArmComparison([new(0, new Dictionary<long, double> { [1] = 1, [2] = 2, [3] = 9 }), new(1, new Dictionary<long, double> { [2] = 1.5, [1] = 0.5, [7] = 0 })]);
+        var comparison = new ArmComparison([
+            new(
+                0,
+                new Dictionary<long, double>
+                {
+                    [1] = 1,
+                    [2] = 2,
+                    [3] = 9,
+                }
+            ),
+            new(
+                1,
+                new Dictionary<long, double>
+                {
+                    [2] = 1.5,
+                    [1] = 0.5,
+                    [7] = 0,
+                }
+            ),
+        ]);
 
         Assert.Equal((2, 0.5), (comparison.Between(0, 1).Seeds, comparison.Between(0, 1).Mean));
     }
@@ -75,7 +94,12 @@ public class ArmComparisonTests
     [Fact]
     public void Compare_ContinuousLossesThatDifferByRounding_ClaimsNothing()
     {
-        var comparison = new ArmComparison([Losses(0, 0.1, 0.2, 0.3), Losses(1, 0.1 + 1e-9, 0.2 + 1e-9, 0.3 + 1e-9), Losses(2, 0.1, 0.2, 0.3), Losses(3, 0, 0, 0)]);
+        var comparison = new ArmComparison([
+            Losses(0, 0.1, 0.2, 0.3),
+            Losses(1, 0.1 + 1e-9, 0.2 + 1e-9, 0.3 + 1e-9),
+            Losses(2, 0.1, 0.2, 0.3),
+            Losses(3, 0, 0, 0),
+        ]);
 
         Assert.Equal(0.5, comparison.Between(2, 0).PValue);
         Assert.InRange(comparison.Between(1, 0).PValue, 0.3, 0.7);
@@ -86,7 +110,12 @@ public class ArmComparisonTests
     [Fact]
     public void Between_APairThatScattersMoreThanThePool_HasItsOwnDegreesOfFreedom()
     {
-        var comparison = new ArmComparison([Losses(0, 0.1, 0.2, 0.3), Losses(1, 0.101, 0.2, 0.3), Losses(2, 0.1, 0.201, 0.3), Losses(3, 0.2, 0.2, 0.4)]);
+        var comparison = new ArmComparison([
+            Losses(0, 0.1, 0.2, 0.3),
+            Losses(1, 0.101, 0.2, 0.3),
+            Losses(2, 0.1, 0.201, 0.3),
+            Losses(3, 0.2, 0.2, 0.4),
+        ]);
 
         Assert.Equal(2, comparison.Between(0, 3).Degrees);
         Assert.InRange(comparison.Between(0, 1).Degrees, 3, 6);
@@ -115,8 +144,12 @@ public class ArmComparisonTests
     public void Compare_NoTrueDifference_SeldomClaimsOne(Scatter scatter)
     {
         foreach (var arms in new[] { 3, 6, 12 })
-            foreach (var seeds in new[] { 2, 3, 10 })
-                Assert.InRange(new SimulatedStudies(new double[arms], seeds, scatter).Share(Draws, losses => new ArmComparison(losses).DifferenceExists), 0, 0.05 + Slack);
+        foreach (var seeds in new[] { 2, 3, 10 })
+            Assert.InRange(
+                new SimulatedStudies(new double[arms], seeds, scatter).Share(Draws, losses => new ArmComparison(losses).DifferenceExists),
+                0,
+                0.05 + Slack
+            );
     }
 
     [Theory]
@@ -127,7 +160,14 @@ public class ArmComparisonTests
         foreach (var worse in new[] { 1.0, 3, 6 })
         {
             var gap = SimulatedStudies.StandardErrors(worse, seeds);
-            Assert.InRange(new SimulatedStudies([gap, gap, 0, gap, gap, gap], seeds, Scatter.Even).Share(Draws, losses => new ArmComparison(losses).Tied.Contains(2)), 0.95, 1);
+            Assert.InRange(
+                new SimulatedStudies([gap, gap, 0, gap, gap, gap], seeds, Scatter.Even).Share(
+                    Draws,
+                    losses => new ArmComparison(losses).Tied.Contains(2)
+                ),
+                0.95,
+                1
+            );
         }
     }
 
@@ -136,8 +176,22 @@ public class ArmComparisonTests
     {
         var gap = SimulatedStudies.StandardErrors(6, 10);
 
-        Assert.InRange(new SimulatedStudies([0, 0, 0, gap, 0, 0], 10, Scatter.Even).Share(Draws, losses => !new ArmComparison(losses).Tied.Contains(3)), 0.95, 1);
-        Assert.InRange(new SimulatedStudies([0, gap, gap, gap, gap, gap], 10, Scatter.Even).Share(Draws, losses => new ArmComparison(losses).Tied is [0]), 0.95, 1);
+        Assert.InRange(
+            new SimulatedStudies([0, 0, 0, gap, 0, 0], 10, Scatter.Even).Share(
+                Draws,
+                losses => !new ArmComparison(losses).Tied.Contains(3)
+            ),
+            0.95,
+            1
+        );
+        Assert.InRange(
+            new SimulatedStudies([0, gap, gap, gap, gap, gap], 10, Scatter.Even).Share(
+                Draws,
+                losses => new ArmComparison(losses).Tied is [0]
+            ),
+            0.95,
+            1
+        );
     }
 
     [Theory]
@@ -147,7 +201,10 @@ public class ArmComparisonTests
     {
         var detectable = new ArmComparison(new SimulatedStudies(new double[6], 1000, Scatter.Even).Draw(1)).Detectable(seeds)!.Value;
 
-        var left = new SimulatedStudies([detectable, 0, 0, 0, 0, 0], seeds, Scatter.Even).Share(1000, losses => !new ArmComparison(losses).Tied.Contains(0));
+        var left = new SimulatedStudies([detectable, 0, 0, 0, 0, 0], seeds, Scatter.Even).Share(
+            1000,
+            losses => !new ArmComparison(losses).Tied.Contains(0)
+        );
 
         // It is reckoned for one pair; here five others may show the difference as well.
         Assert.InRange(left, 0.75, 0.99);
@@ -174,7 +231,14 @@ public class ArmComparisonTests
         foreach (var step in new[] { 0.0, 0.5, 10 })
         {
             var study = new SimulatedStudies([2 * step, step, 0, step, 2 * step, 3 * step], 5, scatter);
-            Assert.InRange(study.Share(Draws, losses => SimulatedStudies.WithHalving(losses).Recommended != SimulatedStudies.Recommended(new ArmComparison(losses))), 0, 0.05);
+            Assert.InRange(
+                study.Share(
+                    Draws,
+                    losses => SimulatedStudies.WithHalving(losses).Recommended != SimulatedStudies.Recommended(new ArmComparison(losses))
+                ),
+                0,
+                0.05
+            );
         }
     }
 
@@ -198,5 +262,6 @@ public class ArmComparisonTests
 
     private static ArmLosses Losses(int arm, params double[] losses) => new(arm, BySeed(losses));
 
-    private static Dictionary<long, double> BySeed(double[] losses) => losses.Select((loss, seed) => (loss, seed)).ToDictionary(one => (long)one.seed, one => one.loss);
+    private static Dictionary<long, double> BySeed(double[] losses) =>
+        losses.Select((loss, seed) => (loss, seed)).ToDictionary(one => (long)one.seed, one => one.loss);
 }

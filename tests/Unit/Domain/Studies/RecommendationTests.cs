@@ -8,19 +8,40 @@ public class RecommendationTests
 {
     private static readonly StudySpec Study = new()
     {
-        Job = new() { Dataset = "mnist", Epsilon = 0, Epochs = 3 }, Epsilons = [0, 0.1, 0.3], Seeds = [0, 1, 2, 3, 4], Criterion = Criterion.Ece,
+        Job = new()
+        {
+            Dataset = "mnist",
+            Epsilon = 0,
+            Epochs = 3,
+        },
+        Epsilons = [0, 0.1, 0.3],
+        Seeds = [0, 1, 2, 3, 4],
+        Criterion = Criterion.Ece,
     };
 
     [Fact]
     public void Of_OneClearWinner_RecommendsItAndNothingIsTied()
     {
-        var recommendation = Recommend(Study, (arm, seed) => arm switch { 0 => 0.10, 1 => 0.02, _ => 0.25 } + 0.001 * Wobble(arm, seed));
+        var recommendation = Recommend(
+            Study,
+            (arm, seed) =>
+                arm switch
+                {
+                    0 => 0.10,
+                    1 => 0.02,
+                    _ => 0.25,
+                }
+                + 0.001 * Wobble(arm, seed)
+        );
 
         Assert.Equal(0.1, recommendation.Epsilon);
         Assert.Equal([0.1], recommendation.Tied);
         Assert.True(recommendation.DifferenceExists);
         Assert.Null(recommendation.MoreSeeds);
-        Assert.Matches(@"^Use ε = 0\.1: by ECE on validation, with 5 seeds, every other arm is significantly worse \(0\.02\d\d against 0\.10\d at ε = 0, which comes nearest\)\.$", recommendation.Sentence);
+        Assert.Matches(
+            @"^Use ε = 0\.1: by ECE on validation, with 5 seeds, every other arm is significantly worse \(0\.02\d\d against 0\.10\d at ε = 0, which comes nearest\)\.$",
+            recommendation.Sentence
+        );
         Assert.Equal([0.1, 0, 0.3], recommendation.Arms.Select(arm => arm.Arm.Epsilon));
         Assert.Null(recommendation.Arms[0].BehindBest);
         Assert.Equal(0.08, recommendation.Arms[1].BehindBest!.Value, 0.002);
@@ -35,7 +56,10 @@ public class RecommendationTests
         Assert.Equal(0, recommendation.Epsilon);
         Assert.Equal([0, 0.1, 0.3], recommendation.Tied);
         Assert.Equal(2, recommendation.Temperature!.Value, 1e-12);
-        Assert.StartsWith("No significant difference by ECE on validation with 5 seeds: prefer ε = 0 with temperature T = 2.00. With 5 seeds a true difference of ", recommendation.Sentence);
+        Assert.StartsWith(
+            "No significant difference by ECE on validation with 5 seeds: prefer ε = 0 with temperature T = 2.00. With 5 seeds a true difference of ",
+            recommendation.Sentence
+        );
         Assert.NotNull(recommendation.Power.DetectableDifference);
     }
 
@@ -46,17 +70,33 @@ public class RecommendationTests
 
         Assert.Equal((0.0, 0.1), (recommendation.Epsilon, recommendation.LowestMean));
         Assert.Equal([0, 0.1], recommendation.Tied);
-        Assert.StartsWith("Use ε = 0: by ECE on validation of the 2 arms that may be the best (ε = 0; ε = 0.1) it has the least smoothing; 1 of 3 is significantly worse.", recommendation.Sentence);
+        Assert.StartsWith(
+            "Use ε = 0: by ECE on validation of the 2 arms that may be the best (ε = 0; ε = 0.1) it has the least smoothing; 1 of 3 is significantly worse.",
+            recommendation.Sentence
+        );
     }
 
     [Fact]
     public void Of_TiedArmsThatSeemToDiffer_SaysHowManySeedsWouldTellWhichApart()
     {
-        var recommendation = Recommend(Study, (arm, seed) => arm switch { 0 => 0.1, 1 => 0.094, _ => 0.5 } + 0.01 * Wobble(arm, seed));
+        var recommendation = Recommend(
+            Study,
+            (arm, seed) =>
+                arm switch
+                {
+                    0 => 0.1,
+                    1 => 0.094,
+                    _ => 0.5,
+                }
+                + 0.01 * Wobble(arm, seed)
+        );
 
         Assert.Equal([0, 0.1], recommendation.Tied);
         Assert.InRange(recommendation.MoreSeeds!.Value, 1, 200);
-        Assert.EndsWith($" If ε = 0 and ε = 0.1, the lowest two, differ as they seem to, {recommendation.MoreSeeds} more seeds would probably tell them apart.", recommendation.Sentence);
+        Assert.EndsWith(
+            $" If ε = 0 and ε = 0.1, the lowest two, differ as they seem to, {recommendation.MoreSeeds} more seeds would probably tell them apart.",
+            recommendation.Sentence
+        );
     }
 
     [Fact]
@@ -64,9 +104,24 @@ public class RecommendationTests
     {
         var study = Study with { Criterion = Criterion.EceAfterTemperature };
 
-        var jobs = Jobs(study, (arm, seed) => 0.1).Select(job => job with { Scores = job.Scores with { Validation = job.Scores.Validation with { EceAfterTemperature = 0.1 * Math.Abs(job.Arm - 1) + 0.001 * Wobble(job.Arm, job.Seed) } } });
+        var jobs = Jobs(study, (arm, seed) => 0.1)
+            .Select(job =>
+                job with
+                {
+                    Scores = job.Scores with
+                    {
+                        Validation = job.Scores.Validation with
+                        {
+                            EceAfterTemperature = 0.1 * Math.Abs(job.Arm - 1) + 0.001 * Wobble(job.Arm, job.Seed),
+                        },
+                    },
+                }
+            );
 
-        Assert.StartsWith("Use ε = 0.1 with temperature T = 2.00: by ECE after temperature on validation, with 5 seeds, every other arm is significantly worse (", Assert.Single(Recommendation.Of(study, Arms(study), [.. jobs])).Sentence);
+        Assert.StartsWith(
+            "Use ε = 0.1 with temperature T = 2.00: by ECE after temperature on validation, with 5 seeds, every other arm is significantly worse (",
+            Assert.Single(Recommendation.Of(study, Arms(study), [.. jobs])).Sentence
+        );
     }
 
     [Fact]
@@ -78,7 +133,10 @@ public class RecommendationTests
 
         // ε = 0.1 of `others` smooths as much as 0.111 of `uniform`.
         Assert.Equal(SmoothingConvention.Uniform, recommendation.Arm!.Smoothing);
-        Assert.StartsWith("No significant difference by ECE on validation with 5 seeds: prefer ε = 0.1, uniform, which has the least smoothing.", recommendation.Sentence);
+        Assert.StartsWith(
+            "No significant difference by ECE on validation with 5 seeds: prefer ε = 0.1, uniform, which has the least smoothing.",
+            recommendation.Sentence
+        );
         Assert.Empty(recommendation.Findings);
     }
 
@@ -100,7 +158,11 @@ public class RecommendationTests
     {
         var study = Study with { LabelNoise = [0, 0.4], Epsilons = [0, 0.1] };
 
-        var recommendations = Recommendation.Of(study, Arms(study), Jobs(study, (arm, seed) => (arm is 0 or 3 ? 0.02 : 0.3) + 0.001 * Wobble(arm, seed)));
+        var recommendations = Recommendation.Of(
+            study,
+            Arms(study),
+            Jobs(study, (arm, seed) => (arm is 0 or 3 ? 0.02 : 0.3) + 0.001 * Wobble(arm, seed))
+        );
 
         Assert.Equal([(0.0, 0.0), (0.4, 0.1)], recommendations.Select(one => (one.LabelNoise, one.Epsilon!.Value)));
         Assert.StartsWith("Use ε = 0.1: by ECE on validation under label noise 0.4, with 5 seeds, ", recommendations[1].Sentence);
@@ -113,20 +175,34 @@ public class RecommendationTests
     public void Of_ErrorRatesThatDifferByOneImageWithEverySeed_SaysThatTheDifferenceIsConstant()
     {
         var study = Study with { Criterion = Criterion.Accuracy, Epsilons = [0, 0.1], Seeds = [0, 1, 2] };
-        var jobs = Jobs(study, (_, _) => 0.1).Select(job => job with
-        {
-            ValidationImages = 400, TestImages = 400,
-            Scores = job.Scores with { Validation = Accurate(job), Test = Accurate(job) },
-        }).ToList();
+        var jobs = Jobs(study, (_, _) => 0.1)
+            .Select(job =>
+                job with
+                {
+                    ValidationImages = 400,
+                    TestImages = 400,
+                    Scores = job.Scores with { Validation = Accurate(job), Test = Accurate(job) },
+                }
+            )
+            .ToList();
         static SplitScores Accurate(StudyJob job) => job.Scores.Validation with { Accuracy = (341 - job.Seed - (1 - job.Arm)) / 400.0 };
 
         var recommendation = Assert.Single(Recommendation.Of(study, Arms(study), jobs));
 
         Assert.Equal((false, 0.0, 0.1), (recommendation.DifferenceExists, recommendation.Epsilon, recommendation.LowestMean));
-        Assert.EndsWith(" The difference between ε = 0.1 and ε = 0 is the same with every seed, as far as error rate can tell: its resolution counts as the spread.", recommendation.Sentence);
+        Assert.EndsWith(
+            " The difference between ε = 0.1 and ε = 0 is the same with every seed, as far as error rate can tell: its resolution counts as the spread.",
+            recommendation.Sentence
+        );
         Assert.Equal([false, true], recommendation.Arms.Select(arm => arm.IsConstant));
         Assert.InRange(0, recommendation.Arms[1].Interval!.Value.Low, recommendation.Arms[1].Interval!.Value.High);
-        Assert.Contains(recommendation.Findings, finding => finding.StartsWith("Accuracy: test accuracy is 0.848 at ε = 0 and 0.850 at ε = 0.1, no significant difference (+0.0025 with every seed, "));
+        Assert.Contains(
+            recommendation.Findings,
+            finding =>
+                finding.StartsWith(
+                    "Accuracy: test accuracy is 0.848 at ε = 0 and 0.850 at ε = 0.1, no significant difference (+0.0025 with every seed, "
+                )
+        );
     }
 
     /// <summary>Between the level at which an arm beats another and the stricter one at which any difference exists.</summary>
@@ -138,8 +214,10 @@ public class RecommendationTests
         {
             var recommendation = Recommend(Study, (arm, seed) => 0.1 + 0.001 * shift * (arm == 2 ? 1 : 0) + 0.005 * Wobble(arm, seed));
             foreach (var arm in recommendation.Arms.Where(arm => arm.Interval is not null))
-                if (arm.IsTied) Assert.True(arm.Interval!.Value.Low <= 0, $"{shift}: {arm.Interval}");
-                else if (arm.Interval!.Value.Low > 0) found++;
+                if (arm.IsTied)
+                    Assert.True(arm.Interval!.Value.Low <= 0, $"{shift}: {arm.Interval}");
+                else if (arm.Interval!.Value.Low > 0)
+                    found++;
         }
         Assert.InRange(found, 1, 40);
     }
@@ -147,19 +225,35 @@ public class RecommendationTests
     [Fact]
     public void Of_AnArmThatEndedWorseThanChance_IsNamedAndNotRanked()
     {
-        var jobs = Jobs(Study, (arm, seed) => arm switch { 0 => 0.10, 1 => 0.02, _ => 0.25 } + 0.001 * Wobble(arm, seed))
-            .Select(job => (job.Arm, job.Seed) switch
-            {
-                (1, 2) => job with { Scores = job.Scores with { Validation = job.Scores.Validation with { Accuracy = 0.08 } } },
-                (1, 3) => job with { Scores = job.Scores with { Validation = job.Scores.Validation with { Nll = 24 } } },
-                _ => job,
-            }).ToList();
+        var jobs = Jobs(
+                Study,
+                (arm, seed) =>
+                    arm switch
+                    {
+                        0 => 0.10,
+                        1 => 0.02,
+                        _ => 0.25,
+                    }
+                    + 0.001 * Wobble(arm, seed)
+            )
+            .Select(job =>
+                (job.Arm, job.Seed) switch
+                {
+                    (1, 2) => job with { Scores = job.Scores with { Validation = job.Scores.Validation with { Accuracy = 0.08 } } },
+                    (1, 3) => job with { Scores = job.Scores with { Validation = job.Scores.Validation with { Nll = 24 } } },
+                    _ => job,
+                }
+            )
+            .ToList();
 
         var recommendation = Assert.Single(Recommendation.Of(Study, Arms(Study), jobs, [new(2, "its worker was lost", 1)]));
 
         Assert.Equal((0.0, 0.0), (recommendation.Epsilon, recommendation.LowestMean));
         Assert.Contains(" ε = 0.1 diverged with 2 of 5 seeds: not ranked by the seeds that went well.", recommendation.Sentence);
-        Assert.Equal((0.1, 2, false), (recommendation.Arms[^1].Arm.Epsilon, recommendation.Arms[^1].Diverged, recommendation.Arms[^1].IsJudged));
+        Assert.Equal(
+            (0.1, 2, false),
+            (recommendation.Arms[^1].Arm.Epsilon, recommendation.Arms[^1].Diverged, recommendation.Arms[^1].IsJudged)
+        );
         Assert.All(recommendation.Findings, finding => Assert.DoesNotContain("ε = 0.1", finding));
     }
 
@@ -168,22 +262,42 @@ public class RecommendationTests
     {
         var study = Study with { Epsilons = [0, 0.1] };
         var jobs = Jobs(study, (_, _) => 0.1).Where(job => job.Arm == 0 && job.Seed < 3).ToList();
-        FailedJobs[] failed = [new(0, "Training diverged in epoch 2: the loss is no longer a finite number.", 2), new(1, "Training diverged in epoch 1: the loss is no longer a finite number.", 5)];
+        FailedJobs[] failed =
+        [
+            new(0, "Training diverged in epoch 2: the loss is no longer a finite number.", 2),
+            new(1, "Training diverged in epoch 1: the loss is no longer a finite number.", 5),
+        ];
 
         var recommendation = Assert.Single(Recommendation.Of(study, Arms(study), jobs, failed, isOver: true));
 
         Assert.Null(recommendation.Epsilon);
         Assert.Empty(recommendation.Tied);
-        Assert.Equal("No arm can be judged. ε = 0 diverged with 2 of 5 seeds. ε = 0.1 diverged with 5 of 5 seeds. 5 failed: Training diverged in epoch 1: the loss is no longer a finite number. 2 failed: Training diverged in epoch 2: the loss is no longer a finite number.", recommendation.Sentence);
+        Assert.Equal(
+            "No arm can be judged. ε = 0 diverged with 2 of 5 seeds. ε = 0.1 diverged with 5 of 5 seeds. 5 failed: Training diverged in epoch 1: the loss is no longer a finite number. 2 failed: Training diverged in epoch 2: the loss is no longer a finite number.",
+            recommendation.Sentence
+        );
     }
 
     [Fact]
     public void MoreSeeds_WhereThereIsNoNumber_SaysWhy()
     {
-        Assert.StartsWith("One arm alone may be the best", Recommend(Study, (arm, seed) => 0.1 * arm + 0.001 * Wobble(arm, seed)).MoreSeedsNote);
+        Assert.StartsWith(
+            "One arm alone may be the best",
+            Recommend(Study, (arm, seed) => 0.1 * arm + 0.001 * Wobble(arm, seed)).MoreSeedsNote
+        );
         Assert.StartsWith("One seed tells nothing", Recommend(Study with { Seeds = [3] }, (arm, _) => 0.5 - 0.1 * arm).MoreSeedsNote);
         Assert.StartsWith("Not even 1000 seeds", Recommend(Study, (_, seed) => 0.1 + 0.01 * seed).MoreSeedsNote);
-        var tied = Recommend(Study, (arm, seed) => arm switch { 0 => 0.1, 1 => 0.094, _ => 0.5 } + 0.01 * Wobble(arm, seed));
+        var tied = Recommend(
+            Study,
+            (arm, seed) =>
+                arm switch
+                {
+                    0 => 0.1,
+                    1 => 0.094,
+                    _ => 0.5,
+                }
+                + 0.01 * Wobble(arm, seed)
+        );
         Assert.Equal((true, null), (tied.MoreSeeds is not null, tied.MoreSeedsNote));
     }
 
@@ -203,7 +317,10 @@ public class RecommendationTests
         var recommendation = Recommend(Study with { Seeds = [3] }, (arm, _) => 0.5 - 0.1 * arm);
 
         Assert.False(recommendation.DifferenceExists);
-        Assert.Equal("One seed tells nothing of chance: by ECE on validation ε = 0.3 came out lowest, which a second seed may turn round. Until then prefer ε = 0 with temperature T = 2.00.", recommendation.Sentence);
+        Assert.Equal(
+            "One seed tells nothing of chance: by ECE on validation ε = 0.3 came out lowest, which a second seed may turn round. Until then prefer ε = 0 with temperature T = 2.00.",
+            recommendation.Sentence
+        );
         Assert.Equal(0, recommendation.Epsilon);
         Assert.All(recommendation.Arms, arm => Assert.Null(arm.PValue));
     }
@@ -212,7 +329,19 @@ public class RecommendationTests
     public void Of_AnArmWithFewSeeds_NeitherChoosesItNorCallsItTied()
     {
         // One job of ε = 0 is left of five.
-        var jobs = Jobs(Study, (arm, seed) => arm switch { 0 => 0.9, 1 => 0.02, _ => 0.25 } + 0.001 * Wobble(arm, seed)).Where(job => job.Arm != 0 || job.Seed == 2).ToList();
+        var jobs = Jobs(
+                Study,
+                (arm, seed) =>
+                    arm switch
+                    {
+                        0 => 0.9,
+                        1 => 0.02,
+                        _ => 0.25,
+                    }
+                    + 0.001 * Wobble(arm, seed)
+            )
+            .Where(job => job.Arm != 0 || job.Seed == 2)
+            .ToList();
 
         var recommendation = Assert.Single(Recommendation.Of(Study, Arms(Study), jobs));
 
@@ -220,7 +349,10 @@ public class RecommendationTests
         Assert.Equal([0.1], recommendation.Tied);
         Assert.EndsWith("Too few jobs have succeeded to judge ε = 0.", recommendation.Sentence);
         // And with that one alone beside it, nothing has been compared.
-        Assert.Equal("Only ε = 0.1 has enough seeds to be judged. Too few jobs have succeeded to judge ε = 0.", Assert.Single(Recommendation.Of(Study, Arms(Study), [.. jobs.Where(job => job.Arm != 2)])).Sentence);
+        Assert.Equal(
+            "Only ε = 0.1 has enough seeds to be judged. Too few jobs have succeeded to judge ε = 0.",
+            Assert.Single(Recommendation.Of(Study, Arms(Study), [.. jobs.Where(job => job.Arm != 2)])).Sentence
+        );
         Assert.False(recommendation.Arms.Single(arm => arm.Arm.Epsilon == 0).IsJudged);
     }
 
@@ -229,7 +361,9 @@ public class RecommendationTests
     {
         // Seeds 0 and 1 are easy; ε = 0.3 has no others and is worse by 0.02.
         var arms = Arms(Study).Select(arm => arm.Number == 2 ? arm with { DroppedAtSeeds = 2 } : arm).ToList();
-        var jobs = Jobs(Study, (arm, seed) => (seed < 2 ? 0.02 : 0.1) + (arm == 2 ? 0.02 : 0.001 * arm) + 0.0001 * Wobble(arm, seed)).Where(job => job.Arm != 2 || job.Seed < 2).ToList();
+        var jobs = Jobs(Study, (arm, seed) => (seed < 2 ? 0.02 : 0.1) + (arm == 2 ? 0.02 : 0.001 * arm) + 0.0001 * Wobble(arm, seed))
+            .Where(job => job.Arm != 2 || job.Seed < 2)
+            .ToList();
 
         var recommendation = Assert.Single(Recommendation.Of(Study, arms, jobs));
 
@@ -257,9 +391,14 @@ public class RecommendationTests
     [InlineData(0.90, 0.97, ": no sign of it.")]
     public void Findings_OfUnderFitting_SayWhetherThereIsAny(double plain, double smoothed, string conclusion)
     {
-        var jobs = Jobs(Study, (arm, seed) => 0.1 + 0.001 * Wobble(arm, seed)).Select(job => job with { TrainAccuracy = (job.Arm == 0 ? plain : smoothed) + 0.001 * Wobble(job.Arm, job.Seed) }).ToList();
+        var jobs = Jobs(Study, (arm, seed) => 0.1 + 0.001 * Wobble(arm, seed))
+            .Select(job => job with { TrainAccuracy = (job.Arm == 0 ? plain : smoothed) + 0.001 * Wobble(job.Arm, job.Seed) })
+            .ToList();
 
-        string UnderFitting(IReadOnlyList<StudyJob> of) => Assert.Single(Recommendation.Of(Study, Arms(Study), of)).Findings.Single(finding => finding.StartsWith("Under-fitting", StringComparison.Ordinal));
+        string UnderFitting(IReadOnlyList<StudyJob> of) =>
+            Assert
+                .Single(Recommendation.Of(Study, Arms(Study), of))
+                .Findings.Single(finding => finding.StartsWith("Under-fitting", StringComparison.Ordinal));
 
         Assert.EndsWith(conclusion, UnderFitting(jobs));
         Assert.DoesNotContain(conclusion, UnderFitting([.. jobs.Where(job => job.Seed == 0)])); // one seed cannot tell
@@ -268,7 +407,17 @@ public class RecommendationTests
     [Fact]
     public void Sentence_OfMeansThatHardlyDiffer_ShowsTheDecimalsThatTellThem()
     {
-        var recommendation = Recommend(Study, (arm, seed) => arm switch { 0 => 0.2512, 1 => 0.2514, _ => 0.4 } + 0.000001 * Wobble(arm, seed));
+        var recommendation = Recommend(
+            Study,
+            (arm, seed) =>
+                arm switch
+                {
+                    0 => 0.2512,
+                    1 => 0.2514,
+                    _ => 0.4,
+                }
+                + 0.000001 * Wobble(arm, seed)
+        );
 
         Assert.Contains("significantly worse (0.2512 against 0.2514 at ε = 0.1, which comes nearest)", recommendation.Sentence);
     }
@@ -278,23 +427,50 @@ public class RecommendationTests
     {
         var recommendation = Recommend(Study, (arm, seed) => 0.1 - 0.03 * arm + 0.001 * Wobble(arm, seed));
 
-        Assert.Equal(["Over-fitting", "Calibration before temperature", "Calibration after temperature", "Accuracy", "Under-fitting at large ε", "Selective risk"], recommendation.Findings.Select(finding => finding.Split(':')[0]));
-        Assert.Matches(@"^Calibration before temperature: ECE is 0\.\d+ at ε = 0 and 0\.\d+ at ε = 0\.3, lower \(−0\.\d+, 95 % interval −0\.\d+ to −0\.\d+\); the signed gap", recommendation.Findings[1]);
+        Assert.Equal(
+            [
+                "Over-fitting",
+                "Calibration before temperature",
+                "Calibration after temperature",
+                "Accuracy",
+                "Under-fitting at large ε",
+                "Selective risk",
+            ],
+            recommendation.Findings.Select(finding => finding.Split(':')[0])
+        );
+        Assert.Matches(
+            @"^Calibration before temperature: ECE is 0\.\d+ at ε = 0 and 0\.\d+ at ε = 0\.3, lower \(−0\.\d+, 95 % interval −0\.\d+ to −0\.\d+\); the signed gap",
+            recommendation.Findings[1]
+        );
     }
 
     private static Recommendation Recommend(StudySpec study, Func<int, long, double> validation, Func<int, long, double>? test = null) =>
         Assert.Single(Recommendation.Of(study, Arms(study), Jobs(study, validation, test)));
 
-    private static IReadOnlyList<StudyArm> Arms(StudySpec study) => [.. study.Arms().Select((arm, number) => new StudyArm(number, arm, null))];
+    private static IReadOnlyList<StudyArm> Arms(StudySpec study) =>
+        [.. study.Arms().Select((arm, number) => new StudyArm(number, arm, null))];
 
-    private static IReadOnlyList<StudyJob> Jobs(StudySpec study, Func<int, long, double> validation, Func<int, long, double>? test = null) =>
-    [
-        .. from arm in Arms(study) from seed in study.Seeds!
-           select new StudyJob(Guid.NewGuid(), arm.Number, seed, 0.99, 2, new(2, Split(validation(arm.Number, seed)), Split((test ?? validation)(arm.Number, seed)))),
-    ];
+    private static IReadOnlyList<StudyJob> Jobs(
+        StudySpec study,
+        Func<int, long, double> validation,
+        Func<int, long, double>? test = null
+    ) =>
+        [
+            .. from arm in Arms(study)
+            from seed in study.Seeds!
+            select new StudyJob(
+                Guid.NewGuid(),
+                arm.Number,
+                seed,
+                0.99,
+                2,
+                new(2, Split(validation(arm.Number, seed)), Split((test ?? validation)(arm.Number, seed)))
+            ),
+        ];
 
     private static SplitScores Split(double ece) => new(0.95 - ece / 10, 0.2, 0.1, ece, ece, 0.01, 0.19, 0.01);
 
     /// <summary>Something that looks like chance, from −1 to 1.</summary>
-    private static double Wobble(int arm, long seed) => Math.Sin(12.9898 * arm + 78.233 * seed + 1) is var x ? 2 * (x * 43758.5453 - Math.Floor(x * 43758.5453)) - 1 : 0;
+    private static double Wobble(int arm, long seed) =>
+        Math.Sin(12.9898 * arm + 78.233 * seed + 1) is var x ? 2 * (x * 43758.5453 - Math.Floor(x * 43758.5453)) - 1 : 0;
 }

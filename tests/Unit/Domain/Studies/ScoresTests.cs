@@ -7,7 +7,8 @@ namespace Temper.Unit.Domain.Studies;
 
 public class ScoresTests
 {
-    private static readonly LabelledLogits Validation = SimulatedLogits.Draw(600, 2, 1), Test = SimulatedLogits.Draw(900, 2, 2);
+    private static readonly LabelledLogits Validation = SimulatedLogits.Draw(600, 2, 1),
+        Test = SimulatedLogits.Draw(900, 2, 2);
 
     private static readonly Scores Scores = Scores.Of(Validation, Test);
 
@@ -46,7 +47,11 @@ public class ScoresTests
     public void Of_AHalfWithoutAMistake_DoesNotSharpenTheOtherBeyondAllBounds()
     {
         // Two classes, 40 images, one mistake, and that in the half that is judged by the other's temperature.
-        var logits = new LabelledLogits([.. Enumerable.Range(0, 40).SelectMany(_ => new[] { 3f, 0f })], [.. Enumerable.Range(0, 40).Select(i => i == 1 ? 1 : 0)], 2);
+        var logits = new LabelledLogits(
+            [.. Enumerable.Range(0, 40).SelectMany(_ => new[] { 3f, 0f })],
+            [.. Enumerable.Range(0, 40).Select(i => i == 1 ? 1 : 0)],
+            2
+        );
 
         var scores = Scores.Of(logits, Test);
 
@@ -57,7 +62,8 @@ public class ScoresTests
     [Fact]
     public void Of_ValidationWithoutAMistake_ComparesArmsAfterTheReportsTemperature()
     {
-        static LabelledLogits Never(float gap) => new([.. Enumerable.Range(0, 40).SelectMany(i => new[] { gap + i % 4 / 4f * gap, 0f })], new int[40], 2);
+        static LabelledLogits Never(float gap) =>
+            new([.. Enumerable.Range(0, 40).SelectMany(i => new[] { gap + i % 4 / 4f * gap, 0f })], new int[40], 2);
         var (smoothed, plain) = (Scores.Of(Never(1), Test), Scores.Of(Never(2), Test));
 
         Assert.Equal(TemperatureFit.On(Never(1)).Temperature, smoothed.Temperature);
@@ -89,7 +95,19 @@ public class ScoresTests
     {
         var scores = new SplitScores(0.9, 1, 2, 3, 4, 5, 6, 7);
 
-        Assert.Equal(criterion switch { Criterion.NllAfterTemperature => 6, Criterion.Nll => 1, Criterion.Ece => 3, Criterion.EceAfterTemperature => 7, Criterion.Brier => 2, _ => 0.1 }, scores.LossBy(criterion), 1e-12);
+        Assert.Equal(
+            criterion switch
+            {
+                Criterion.NllAfterTemperature => 6,
+                Criterion.Nll => 1,
+                Criterion.Ece => 3,
+                Criterion.EceAfterTemperature => 7,
+                Criterion.Brier => 2,
+                _ => 0.1,
+            },
+            scores.LossBy(criterion),
+            1e-12
+        );
     }
 
     private static LabelledLogits Half(int first)

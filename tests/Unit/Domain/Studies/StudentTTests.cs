@@ -28,7 +28,11 @@ public class StudentTTests
     public void Tail_AtZero_IsHalf() => Assert.All(Enumerable.Range(1, 50), degrees => Assert.Equal(0.5, StudentT.Tail(0, degrees), 1e-15));
 
     [Fact]
-    public void Quantile_OfNoProbability_IsRefused() => Assert.All(new[] { 0, -0.1, 0.6, double.NaN }, tail => Assert.Throws<ArgumentOutOfRangeException>(() => StudentT.Quantile(tail, 5)));
+    public void Quantile_OfNoProbability_IsRefused() =>
+        Assert.All(
+            new[] { 0, -0.1, 0.6, double.NaN },
+            tail => Assert.Throws<ArgumentOutOfRangeException>(() => StudentT.Quantile(tail, 5))
+        );
 
     /// <summary>Drawn: (shift + normal) / √(χ²/ν) above the critical value.</summary>
     [Theory]
@@ -46,13 +50,16 @@ public class StudentTTests
         for (var i = 0; i < Draws; i++)
         {
             double chiSquare = 0;
-            for (var k = 0; k < degrees; k++) chiSquare += Math.Pow(SimulatedStudies.Normal(random), 2);
-            if ((shift + SimulatedStudies.Normal(random)) / Math.Sqrt(chiSquare / degrees) > critical) exceeding++;
+            for (var k = 0; k < degrees; k++)
+                chiSquare += Math.Pow(SimulatedStudies.Normal(random), 2);
+            if ((shift + SimulatedStudies.Normal(random)) / Math.Sqrt(chiSquare / degrees) > critical)
+                exceeding++;
         }
 
         var power = StudentT.Power(critical, degrees, shift);
 
         Assert.Equal((double)exceeding / Draws, power, 5 * Math.Sqrt(power * (1 - power) / Draws) + 0.001);
-        if (shift == 0) Assert.Equal(StudentT.Tail(critical, degrees), power, 1e-4);
+        if (shift == 0)
+            Assert.Equal(StudentT.Tail(critical, degrees), power, 1e-4);
     }
 }

@@ -35,11 +35,14 @@ internal sealed class BreakingMirror : IDisposable
             var name = (await lines.ReadLineAsync())!.Split(' ')[1][1..];
             var from = 0;
             while (await lines.ReadLineAsync() is { Length: > 0 } header)
-                if (header.StartsWith("Range: bytes=", StringComparison.Ordinal)) from = int.Parse(header["Range: bytes=".Length..^1]);
+                if (header.StartsWith("Range: bytes=", StringComparison.Ordinal))
+                    from = int.Parse(header["Range: bytes=".Length..^1]);
             Requests.Enqueue((name, from));
             var rest = files[name].AsMemory(from);
             var status = from > 0 ? "206 Partial Content" : "200 OK";
-            await stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 {status}\r\nContent-Length: {rest.Length}\r\nConnection: close\r\n\r\n"));
+            await stream.WriteAsync(
+                Encoding.ASCII.GetBytes($"HTTP/1.1 {status}\r\nContent-Length: {rest.Length}\r\nConnection: close\r\n\r\n")
+            );
             await stream.WriteAsync(rest[..Math.Max(1, rest.Length / 2)]);
         }
     }

@@ -17,7 +17,15 @@ public sealed class CifarDatasetTests : IDisposable
     [Fact]
     public void Load_Cifar10_ReadsFiveBatchesInOrderAndTheTestBatch()
     {
-        Write("cifar10", "cifar-10-binary.tar.gz", [.. Enumerable.Range(1, 5).Select(i => ($"cifar-10-batches-bin/data_batch_{i}.bin", Records(2, [(byte)i]))), ("cifar-10-batches-bin/test_batch.bin", Records(3, [9])), ("readme.html", [1])]);
+        Write(
+            "cifar10",
+            "cifar-10-binary.tar.gz",
+            [
+                .. Enumerable.Range(1, 5).Select(i => ($"cifar-10-batches-bin/data_batch_{i}.bin", Records(2, [(byte)i]))),
+                ("cifar-10-batches-bin/test_batch.bin", Records(3, [9])),
+                ("readme.html", [1]),
+            ]
+        );
 
         var dataset = Load("cifar10");
 
@@ -58,7 +66,11 @@ public sealed class CifarDatasetTests : IDisposable
         Write("cifar100", "cifar-100-binary.tar.gz", [("train.bin", Records(4, [7, 99])), ("test.bin", Records(2, [3, 50]))]);
         var binary = Load("cifar100");
         File.Delete(Path.Combine(home, "data", "cifar100", "cifar-100-binary.tar.gz"));
-        Write("cifar100", "cifar-100-python.tar.gz", [("cifar-100-python/train", PickledRecords(4, 7, 99)), ("cifar-100-python/test", PickledRecords(2, 3, 50)), ("meta", [1])]);
+        Write(
+            "cifar100",
+            "cifar-100-python.tar.gz",
+            [("cifar-100-python/train", PickledRecords(4, 7, 99)), ("cifar-100-python/test", PickledRecords(2, 3, 50)), ("meta", [1])]
+        );
 
         var python = Load("cifar100");
 
@@ -72,14 +84,45 @@ public sealed class CifarDatasetTests : IDisposable
         var pixels = Enumerable.Range(0, count).SelectMany(i => Enumerable.Range(i, Pixels).Select(pixel => (byte)pixel)).ToArray();
         return
         [
-            0x80, 2, .. "}q\u0001("u8,
-            .. Text("fine_labels"), .. Labels(fine), .. Text("coarse_labels"), .. Labels(coarse),
-            .. Text("data"), .. "cnumpy.core.multiarray\n_reconstruct\nq\u0004cnumpy\nndarray\nq\u0005K\0"u8, 0x85, .. "U\u0001b"u8, 0x87,
-            .. "R(K\u0001M"u8, (byte)count, 0, .. "M\0\u000c"u8, 0x86, .. "cnumpy\ndtype\nU\u0002u1K\0K\u0001"u8, 0x87, .. "R(K\u0003U\u0001|NNNJ"u8, 0xFF, 0xFF, 0xFF, 0xFF,
-            .. "J"u8, 0xFF, 0xFF, 0xFF, 0xFF, .. "K\0tb"u8, 0x89, .. "T"u8, .. BitConverter.GetBytes(pixels.Length), .. pixels, .. "tbu."u8,
+            0x80,
+            2,
+            .. "}q\u0001("u8,
+            .. Text("fine_labels"),
+            .. Labels(fine),
+            .. Text("coarse_labels"),
+            .. Labels(coarse),
+            .. Text("data"),
+            .. "cnumpy.core.multiarray\n_reconstruct\nq\u0004cnumpy\nndarray\nq\u0005K\0"u8,
+            0x85,
+            .. "U\u0001b"u8,
+            0x87,
+            .. "R(K\u0001M"u8,
+            (byte)count,
+            0,
+            .. "M\0\u000c"u8,
+            0x86,
+            .. "cnumpy\ndtype\nU\u0002u1K\0K\u0001"u8,
+            0x87,
+            .. "R(K\u0003U\u0001|NNNJ"u8,
+            0xFF,
+            0xFF,
+            0xFF,
+            0xFF,
+            .. "J"u8,
+            0xFF,
+            0xFF,
+            0xFF,
+            0xFF,
+            .. "K\0tb"u8,
+            0x89,
+            .. "T"u8,
+            .. BitConverter.GetBytes(pixels.Length),
+            .. pixels,
+            .. "tbu."u8,
         ];
 
-        byte[] Labels(byte label) => [.. "]("u8, .. Enumerable.Repeat(new[] { (byte)'K', label }, count).SelectMany(pair => pair), (byte)'e'];
+        byte[] Labels(byte label) =>
+            [.. "]("u8, .. Enumerable.Repeat(new[] { (byte)'K', label }, count).SelectMany(pair => pair), (byte)'e'];
         static byte[] Text(string text) => [(byte)'U', (byte)text.Length, .. System.Text.Encoding.ASCII.GetBytes(text)];
     }
 
@@ -89,7 +132,9 @@ public sealed class CifarDatasetTests : IDisposable
         Write("cifar100", "cifar-100-binary.tar.gz", [("train.bin", Records(4, [7, 99])), ("test.bin", Records(2, [3, 50]))]);
         var path = Path.Combine(home, "data", "cifar100", "cifar-100-binary.tar.gz");
         var whole = File.ReadAllBytes(path);
-        foreach (var damaged in new[] { whole[..^8], [.. whole, 0], [.. whole[..^8], 1, 2, 3, 4, .. whole[^4..]], whole[..(whole.Length / 2)] })
+        foreach (
+            var damaged in new[] { whole[..^8], [.. whole, 0], [.. whole[..^8], 1, 2, 3, 4, .. whole[^4..]], whole[..(whole.Length / 2)] }
+        )
         {
             File.WriteAllBytes(path, damaged);
             var message = Assert.Throws<InvalidDataException>(() => Load("cifar100")).Message;
@@ -103,7 +148,11 @@ public sealed class CifarDatasetTests : IDisposable
         return Assert.Throws<InvalidDataException>(() => Load("cifar10")).Message;
     }
 
-    private Dataset Load(string name) => new DatasetLoader(new WorkerOptions { Home = home, DataFolder = Path.Combine(home, "data") }, _ => { }).Load(name, CancellationToken.None);
+    private Dataset Load(string name) =>
+        new DatasetLoader(new WorkerOptions { Home = home, DataFolder = Path.Combine(home, "data") }, _ => { }).Load(
+            name,
+            CancellationToken.None
+        );
 
     /// <summary>Record i has the pixels i, i + 1, i + 2 …</summary>
     private static byte[] Records(int count, byte[] labels) =>
@@ -115,6 +164,7 @@ public sealed class CifarDatasetTests : IDisposable
         using var file = File.Create(Path.Combine(folder, archive));
         using var gzip = new GZipStream(file, CompressionLevel.Fastest);
         using var tar = new TarWriter(gzip, TarEntryFormat.Ustar);
-        foreach (var (name, content) in files) tar.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(content) });
+        foreach (var (name, content) in files)
+            tar.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(content) });
     }
 }

@@ -21,7 +21,8 @@ public sealed class IdxDatasetTests : IAsyncLifetime
     };
 
     private readonly string home = Directory.CreateTempSubdirectory("temper-test-").FullName;
-    private readonly ConcurrentQueue<string> requests = new(), told = new();
+    private readonly ConcurrentQueue<string> requests = new(),
+        told = new();
     private readonly ConcurrentDictionary<string, byte[]> served = new();
     private WebApplication server = null!;
 
@@ -42,10 +43,13 @@ public sealed class IdxDatasetTests : IAsyncLifetime
             }
             else if (context.Request.Path.StartsWithSegments("/endless"))
             {
-                while (!context.RequestAborted.IsCancellationRequested) await context.Response.Body.WriteAsync(new byte[1 << 20], context.RequestAborted);
+                while (!context.RequestAborted.IsCancellationRequested)
+                    await context.Response.Body.WriteAsync(new byte[1 << 20], context.RequestAborted);
             }
-            else if (served.TryGetValue(context.Request.Path, out var file)) await context.Response.Body.WriteAsync(file);
-            else context.Response.StatusCode = StatusCodes.Status404NotFound;
+            else if (served.TryGetValue(context.Request.Path, out var file))
+                await context.Response.Body.WriteAsync(file);
+            else
+                context.Response.StatusCode = StatusCodes.Status404NotFound;
         });
         await server.StartAsync();
     }
@@ -62,7 +66,8 @@ public sealed class IdxDatasetTests : IAsyncLifetime
         Serve("/kmnist/");
         var cache = Directory.CreateDirectory(Path.Combine(home, "data", "kmnist")).FullName;
         const string Missing = "train-images-idx3-ubyte.gz";
-        foreach (var (name, file) in Files.Where(file => file.Key != Missing)) File.WriteAllBytes(Path.Combine(cache, name), file);
+        foreach (var (name, file) in Files.Where(file => file.Key != Missing))
+            File.WriteAllBytes(Path.Combine(cache, name), file);
 
         var dataset = Load(Published("/stalled/", "/endless/", "/kmnist/"));
 
@@ -117,7 +122,9 @@ public sealed class IdxDatasetTests : IAsyncLifetime
     [InlineData(".idx")]
     public void Load_UnpackedFilesInTheUsersFolder_AreTaken(string separator)
     {
-        var folder = WriteFolder(Files.ToDictionary(file => file.Key.Replace(".gz", "").Replace("-idx", separator), file => IdxFiles.Unpack(file.Value)));
+        var folder = WriteFolder(
+            Files.ToDictionary(file => file.Key.Replace(".gz", "").Replace("-idx", separator), file => IdxFiles.Unpack(file.Value))
+        );
 
         var dataset = Load(Published("/kmnist/"), data: folder);
 
@@ -155,7 +162,10 @@ public sealed class IdxDatasetTests : IAsyncLifetime
         Assert.Contains("it is damaged", Assert.Throws<InvalidDataException>(() => loader.Load("kmnist", CancellationToken.None)).Message);
 
         File.Delete(Path.Combine(folder, "kmnist", "t10k-labels-idx1-ubyte.gz"));
-        Assert.Contains("but not t10k-labels", Assert.Throws<DatasetUnavailableException>(() => loader.Load("kmnist", CancellationToken.None)).Message);
+        Assert.Contains(
+            "but not t10k-labels",
+            Assert.Throws<DatasetUnavailableException>(() => loader.Load("kmnist", CancellationToken.None)).Message
+        );
 
         Write("t10k-labels-idx1-ubyte.gz", Files["t10k-labels-idx1-ubyte.gz"]);
         Assert.Equal(first.Sha256, loader.Load("kmnist", CancellationToken.None).Sha256);
@@ -246,7 +256,9 @@ public sealed class IdxDatasetTests : IAsyncLifetime
     {
         var nowhere = PublishedFiles.Of("kmnist", ["http://127.0.0.1:9/"], HashOf.File, "", "", "", "");
 
-        var error = Assert.Throws<DatasetUnavailableException>(() => new IdxDataset(nowhere, Options(), told.Enqueue).Load(CancellationToken.None));
+        var error = Assert.Throws<DatasetUnavailableException>(() =>
+            new IdxDataset(nowhere, Options(), told.Enqueue).Load(CancellationToken.None)
+        );
 
         Assert.Contains("http://127.0.0.1:9/train-images-idx3-ubyte.gz", error.Message);
         Assert.Contains("Worker__Mirror", error.Message);
@@ -296,9 +308,16 @@ public sealed class IdxDatasetTests : IAsyncLifetime
     public void All_PublishedSets_AreInTheCatalog() =>
         Assert.All(PublishedFiles.All, files => Assert.NotNull(Temper.Domain.Datasets.DatasetCatalog.Find(files.Dataset)));
 
-    private Dataset Load(PublishedFiles published, string? data = null) => new IdxDataset(published, Options(data), told.Enqueue).Load(CancellationToken.None);
+    private Dataset Load(PublishedFiles published, string? data = null) =>
+        new IdxDataset(published, Options(data), told.Enqueue).Load(CancellationToken.None);
 
-    private WorkerOptions Options(string? data = null) => new() { Home = home, DataFolder = data, DownloadStallSeconds = 4 };
+    private WorkerOptions Options(string? data = null) =>
+        new()
+        {
+            Home = home,
+            DataFolder = data,
+            DownloadStallSeconds = 4,
+        };
 
     private PublishedFiles Published(params string[] mirrors) => Published(mirrors, IdxFiles.Md5);
 
@@ -313,14 +332,16 @@ public sealed class IdxDatasetTests : IAsyncLifetime
 
     private void Serve(string under)
     {
-        foreach (var (name, file) in Files) served[under + name] = file;
+        foreach (var (name, file) in Files)
+            served[under + name] = file;
     }
 
     private string WriteFolder(Dictionary<string, byte[]> files)
     {
         var folder = Path.Combine(home, "own");
         Directory.CreateDirectory(Path.Combine(folder, "kmnist"));
-        foreach (var (name, file) in files) File.WriteAllBytes(Path.Combine(folder, "kmnist", name), file);
+        foreach (var (name, file) in files)
+            File.WriteAllBytes(Path.Combine(folder, "kmnist", name), file);
         return folder;
     }
 }

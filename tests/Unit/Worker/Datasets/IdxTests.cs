@@ -34,7 +34,8 @@ public sealed class IdxTests : IDisposable
         get
         {
             var whole = IdxFiles.Images(20);
-            byte[] wrongCrc = [.. whole], wrongMiddle = [.. whole];
+            byte[] wrongCrc = [.. whole],
+                wrongMiddle = [.. whole];
             wrongCrc[^8] ^= 1;
             wrongMiddle[whole.Length / 2] ^= 0x55;
             return new()
@@ -60,24 +61,28 @@ public sealed class IdxTests : IDisposable
 
         var error = Assert.Throws<InvalidDataException>(() => Idx.Read(path, [28, 28], out _, out _));
 
-        Assert.True(error.Message.StartsWith(path, StringComparison.Ordinal) && error.Message.Contains("it is damaged"), $"{what}: {error.Message}");
+        Assert.True(
+            error.Message.StartsWith(path, StringComparison.Ordinal) && error.Message.Contains("it is damaged"),
+            $"{what}: {error.Message}"
+        );
     }
 
-    public static TheoryData<string, byte[]> WrongFiles => new()
-    {
-        { "not gzip", [1, 2, 3, 4, 5, 6, 7, 8] },
-        { "empty", [] },
-        { "a header cut short", IdxFiles.Gzip([0, 0, 8]) },
-        { "another type", IdxFiles.Pack([2, 28, 28], new byte[2 * 784], type: 0x0D) },
-        { "labels for images", IdxFiles.Labels(10) },
-        { "another image size", IdxFiles.Pack([2, 32, 32], new byte[2 * 1024]) },
-        { "less data than announced", IdxFiles.Pack([3, 28, 28], new byte[2 * 784]) },
-        { "more data than announced", IdxFiles.Pack([1, 28, 28], new byte[2 * 784]) },
-        { "no images", IdxFiles.Pack([0, 28, 28], []) },
-        { "a negative count", IdxFiles.Pack([-5, 28, 28], []) },
-        { "a count whose size overflows", IdxFiles.Pack([int.MaxValue, 28, 28], []) },
-        { "a few bytes that announce 157 MB and more", IdxFiles.Pack([200_001, 28, 28], []) },
-    };
+    public static TheoryData<string, byte[]> WrongFiles =>
+        new()
+        {
+            { "not gzip", [1, 2, 3, 4, 5, 6, 7, 8] },
+            { "empty", [] },
+            { "a header cut short", IdxFiles.Gzip([0, 0, 8]) },
+            { "another type", IdxFiles.Pack([2, 28, 28], new byte[2 * 784], type: 0x0D) },
+            { "labels for images", IdxFiles.Labels(10) },
+            { "another image size", IdxFiles.Pack([2, 32, 32], new byte[2 * 1024]) },
+            { "less data than announced", IdxFiles.Pack([3, 28, 28], new byte[2 * 784]) },
+            { "more data than announced", IdxFiles.Pack([1, 28, 28], new byte[2 * 784]) },
+            { "no images", IdxFiles.Pack([0, 28, 28], []) },
+            { "a negative count", IdxFiles.Pack([-5, 28, 28], []) },
+            { "a count whose size overflows", IdxFiles.Pack([int.MaxValue, 28, 28], []) },
+            { "a few bytes that announce 157 MB and more", IdxFiles.Pack([200_001, 28, 28], []) },
+        };
 
     [Theory]
     [MemberData(nameof(WrongFiles))]

@@ -9,7 +9,24 @@ public class PickleTests
     public void Read_PlainData_GivesIt()
     {
         // {'a': [1, 300, -2, None, True], 'b': ('x', u'é')}, then the first list once more by the memo
-        byte[] pickle = [0x80, 2, .. "}(U\u0001a]q\u0001(K\u0001M"u8, 44, 1, (byte)'J', 0xFE, 0xFF, 0xFF, 0xFF, (byte)'N', 0x88, .. "eU\u0001bU\u0001xX\u0002\0\0\0é"u8, 0x86, .. "U\u0001ch\u0001u."u8];
+        byte[] pickle =
+        [
+            0x80,
+            2,
+            .. "}(U\u0001a]q\u0001(K\u0001M"u8,
+            44,
+            1,
+            (byte)'J',
+            0xFE,
+            0xFF,
+            0xFF,
+            0xFF,
+            (byte)'N',
+            0x88,
+            .. "eU\u0001bU\u0001xX\u0002\0\0\0é"u8,
+            0x86,
+            .. "U\u0001ch\u0001u."u8,
+        ];
 
         var read = Assert.IsType<Dictionary<string, object?>>(Pickle.Read(pickle));
 

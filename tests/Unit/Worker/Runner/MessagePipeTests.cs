@@ -7,7 +7,12 @@ namespace Temper.Unit.Worker.Runner;
 
 public class MessagePipeTests
 {
-    private static readonly JobSpec Spec = new() { Dataset = "digits", Epsilon = 0.1, Epochs = 1 };
+    private static readonly JobSpec Spec = new()
+    {
+        Dataset = "digits",
+        Epsilon = 0.1,
+        Epochs = 1,
+    };
 
     [Fact]
     public async Task Read_WhatWasWritten_GivesTheSameMessages()
@@ -61,7 +66,9 @@ public class MessagePipeTests
     [InlineData("12 {\"message\":\"alive\"}\n")]
     [InlineData("text")]
     public async Task Read_SomethingElse_IsNoticedAtItsFirstBytes(string text) =>
-        await Assert.ThrowsAsync<InvalidDataException>(() => new MessageReader<RunnerMessage>(new MemoryStream(System.Text.Encoding.UTF8.GetBytes(text))).ReadAsync());
+        await Assert.ThrowsAsync<InvalidDataException>(() =>
+            new MessageReader<RunnerMessage>(new MemoryStream(System.Text.Encoding.UTF8.GetBytes(text))).ReadAsync()
+        );
 
     /// <summary>The int32 at each place of the header replaced, and a byte of the JSON.</summary>
     [Theory]
@@ -96,7 +103,9 @@ public class MessagePipeTests
         var bytes = Written(new Checkpointed([1, 2, 3]));
 
         for (var length = 1; length < bytes.Length; length++)
-            await Assert.ThrowsAsync<EndOfStreamException>(() => new MessageReader<RunnerMessage>(new MemoryStream(bytes[..length])).ReadAsync());
+            await Assert.ThrowsAsync<EndOfStreamException>(() =>
+                new MessageReader<RunnerMessage>(new MemoryStream(bytes[..length])).ReadAsync()
+            );
     }
 
     private static byte[] Written(RunnerMessage message)
@@ -106,9 +115,11 @@ public class MessagePipeTests
         return pipe.ToArray();
     }
 
-    private static Finished Result(int weights) => new(
-        new(0.9, 0.3, 0.1, -0.1, 1, "cpu", 1, "libtorch", "00", ["a note"]),
-        new(Bytes(weights), new StoredLogits(10, [0], [1], [4, 5], [6], null)));
+    private static Finished Result(int weights) =>
+        new(
+            new(0.9, 0.3, 0.1, -0.1, 1, "cpu", 1, "libtorch", "00", ["a note"]),
+            new(Bytes(weights), new StoredLogits(10, [0], [1], [4, 5], [6], null))
+        );
 
     private static byte[] Bytes(int count) => [.. Enumerable.Range(0, count).Select(i => (byte)(i * 7))];
 }

@@ -24,7 +24,8 @@ public class BreakerTests
     public void Fail_OneJobManyTimes_IsThatJobsFault()
     {
         var job = Guid.NewGuid();
-        for (var i = 0; i < 10; i++) breaker.JobFailed(job, "it crashed");
+        for (var i = 0; i < 10; i++)
+            breaker.JobFailed(job, "it crashed");
 
         Assert.Null(breaker.SuspendedReason);
     }
@@ -100,7 +101,8 @@ public class BreakerTests
 
     private void Fail(int jobs)
     {
-        for (var i = 0; i < jobs; i++) breaker.JobFailed(Guid.NewGuid(), "it crashed");
+        for (var i = 0; i < jobs; i++)
+            breaker.JobFailed(Guid.NewGuid(), "it crashed");
     }
 
     private sealed class Clock : TimeProvider

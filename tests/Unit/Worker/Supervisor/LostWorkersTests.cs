@@ -5,7 +5,8 @@ namespace Temper.Unit.Worker.Supervisor;
 
 public class LostWorkersTests
 {
-    private static readonly Guid Watcher = Guid.NewGuid(), Worker = Guid.NewGuid();
+    private static readonly Guid Watcher = Guid.NewGuid(),
+        Worker = Guid.NewGuid();
     private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     private readonly LostWorkers lost = new(Watcher, lease: TimeSpan.FromSeconds(30));
@@ -23,7 +24,8 @@ public class LostWorkersTests
     public void Judge_LockGoneButHeartbeatsGoOn_IsNotLost()
     {
         // Its presence connection dropped; the worker itself is well.
-        for (var t = 0.0; t < 20; t += 0.5) Assert.False(See(at: t, present: false, heartbeat: t - 1));
+        for (var t = 0.0; t < 20; t += 0.5)
+            Assert.False(See(at: t, present: false, heartbeat: t - 1));
     }
 
     [Fact]
@@ -49,13 +51,15 @@ public class LostWorkersTests
     public void Judge_StalledWithinItsLease_IsNotLost()
     {
         // SIGSTOP: the connection lives, nothing beats.
-        for (var t = 0.0; t < 30; t += 0.5) Assert.False(See(at: t, present: true, heartbeat: 0));
+        for (var t = 0.0; t < 30; t += 0.5)
+            Assert.False(See(at: t, present: true, heartbeat: 0));
     }
 
     [Fact]
     public void Judge_StalledBeyondItsLease_IsLost()
     {
-        for (var t = 28.0; t < 33; t += 0.5) Assert.False(See(at: t, present: true, heartbeat: 0));
+        for (var t = 28.0; t < 33; t += 0.5)
+            Assert.False(See(at: t, present: true, heartbeat: 0));
         Assert.True(See(at: 33.5, present: true, heartbeat: 0));
     }
 
@@ -72,7 +76,8 @@ public class LostWorkersTests
     public void Judge_WhileTheWatchersOwnHeartbeatsAreNotStored_LosesNobody()
     {
         // A full disk: connections live, reads are answered, nobody can write that it lives.
-        for (var t = 0.0; t < 100; t += 0.5) Assert.False(See(at: t, present: true, heartbeat: 0, own: Math.Min(t, 1)));
+        for (var t = 0.0; t < 100; t += 0.5)
+            Assert.False(See(at: t, present: true, heartbeat: 0, own: Math.Min(t, 1)));
 
         // Room again: everyone gets three seconds to say so.
         Assert.False(See(at: 100.5, present: true, heartbeat: 0, own: 100.4));
@@ -87,5 +92,6 @@ public class LostWorkersTests
     private bool See(double at, bool present, double heartbeat, double? own = null) =>
         lost.Judge([Self(at, own ?? at), new(Worker, present, Start.AddSeconds(heartbeat), Start.AddSeconds(at))]).Count == 1;
 
-    private static WorkerSighting Self(double at, double heartbeat) => new(Watcher, true, Start.AddSeconds(heartbeat), Start.AddSeconds(at));
+    private static WorkerSighting Self(double at, double heartbeat) =>
+        new(Watcher, true, Start.AddSeconds(heartbeat), Start.AddSeconds(at));
 }

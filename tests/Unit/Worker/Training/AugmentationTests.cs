@@ -10,11 +10,18 @@ namespace Temper.Unit.Worker.Training;
 [Collection(AloneCollection.Name)]
 public class AugmentationTests
 {
-    private const int Count = 200, Size = 6;
+    private const int Count = 200,
+        Size = 6;
 
     private const double Black = -0.5;
 
-    private static readonly JobSpec Spec = new() { Dataset = "digits", Epsilon = 0, Epochs = 1, Augmentation = AugmentationName.CropFlip };
+    private static readonly JobSpec Spec = new()
+    {
+        Dataset = "digits",
+        Epsilon = 0,
+        Epochs = 1,
+        Augmentation = AugmentationName.CropFlip,
+    };
 
     /// <summary>Every pixel another number above 0, so that each one tells where it came from.</summary>
     private static readonly float[] Image = [.. Enumerable.Range(1, 2 * Size * Size).Select(i => (float)i)];
@@ -54,7 +61,10 @@ public class AugmentationTests
         var blank = new LabelledImages(new byte[2 * 784], [0, 1]);
         using var images = new ResidentImages(digits, blank, [0, 1], Normalization.Of(digits.Train), torch.CPU);
 
-        Assert.All(images.Batch(torch.tensor(new long[] { 0, 1 })).contiguous().data<float>().ToArray(), pixel => Assert.Equal((float)images.Black, pixel, 1e-6f));
+        Assert.All(
+            images.Batch(torch.tensor(new long[] { 0, 1 })).contiguous().data<float>().ToArray(),
+            pixel => Assert.Equal((float)images.Black, pixel, 1e-6f)
+        );
     }
 
     [Fact]
@@ -68,7 +78,10 @@ public class AugmentationTests
 
     [Fact]
     public void Apply_None_IsTheBatchItself() =>
-        Assert.Equal([.. Enumerable.Repeat(Image, Count).SelectMany(pixel => pixel)], Apply(Spec with { Augmentation = AugmentationName.None }, 1, 1));
+        Assert.Equal(
+            [.. Enumerable.Repeat(Image, Count).SelectMany(pixel => pixel)],
+            Apply(Spec with { Augmentation = AugmentationName.None }, 1, 1)
+        );
 
     private static float[] Apply(JobSpec spec, int epoch, int step)
     {
@@ -78,15 +91,18 @@ public class AugmentationTests
     }
 
     private static IEnumerable<(int Top, int Left, bool Mirrored)> Candidates(int border) =>
-        from top in Enumerable.Range(-border, 2 * border + 1) from left in Enumerable.Range(-border, 2 * border + 1) from mirrored in new[] { false, true } select (top, left, mirrored);
+        from top in Enumerable.Range(-border, 2 * border + 1)
+        from left in Enumerable.Range(-border, 2 * border + 1)
+        from mirrored in new[] { false, true }
+        select (top, left, mirrored);
 
     private static float[] Shifted((int Top, int Left, bool Mirrored) move, float edge) =>
-    [
-        .. from c in Enumerable.Range(0, 2)
-           from h in Enumerable.Range(0, Size)
-           from w in Enumerable.Range(0, Size)
-           let row = h + move.Top
-           let column = (move.Mirrored ? Size - 1 - w : w) + move.Left
-           select row is >= 0 and < Size && column is >= 0 and < Size ? Image[(c * Size + row) * Size + column] : edge,
-    ];
+        [
+            .. from c in Enumerable.Range(0, 2)
+            from h in Enumerable.Range(0, Size)
+            from w in Enumerable.Range(0, Size)
+            let row = h + move.Top
+            let column = (move.Mirrored ? Size - 1 - w : w) + move.Left
+            select row is >= 0 and < Size && column is >= 0 and < Size ? Image[(c * Size + row) * Size + column] : edge,
+        ];
 }

@@ -5,7 +5,13 @@ namespace Temper.Unit.Worker.Training;
 
 public class LearningRateTests
 {
-    private static readonly JobSpec Spec = new() { Dataset = "digits", Epsilon = 0, Epochs = 4, LearningRate = 0.2 };
+    private static readonly JobSpec Spec = new()
+    {
+        Dataset = "digits",
+        Epsilon = 0,
+        Epochs = 4,
+        LearningRate = 0.2,
+    };
 
     [Fact]
     public void Of_Constant_StaysWhereItStarts() =>
@@ -14,10 +20,14 @@ public class LearningRateTests
     [Fact]
     public void Of_Step_IsATenthFromHalfOnAndAHundredthFromThreeQuarters()
     {
-        var rates = Enumerable.Range(1, 8).Select(epoch => LearningRate.Of(Spec with { Epochs = 8, Schedule = ScheduleName.Step }, epoch)).ToArray();
+        var rates = Enumerable
+            .Range(1, 8)
+            .Select(epoch => LearningRate.Of(Spec with { Epochs = 8, Schedule = ScheduleName.Step }, epoch))
+            .ToArray();
 
         double[] expected = [0.2, 0.2, 0.2, 0.2, 0.02, 0.02, 0.002, 0.002];
-        for (var i = 0; i < 8; i++) Assert.Equal(expected[i], rates[i], 1e-15);
+        for (var i = 0; i < 8; i++)
+            Assert.Equal(expected[i], rates[i], 1e-15);
     }
 
     [Fact]
@@ -26,7 +36,8 @@ public class LearningRateTests
         var rates = Enumerable.Range(1, 4).Select(epoch => LearningRate.Of(Spec with { WarmupEpochs = 3 }, epoch)).ToArray();
 
         double[] expected = [0.05, 0.1, 0.15, 0.2];
-        for (var i = 0; i < 4; i++) Assert.Equal(expected[i], rates[i], 1e-15);
+        for (var i = 0; i < 4; i++)
+            Assert.Equal(expected[i], rates[i], 1e-15);
     }
 
     [Fact]
@@ -35,6 +46,7 @@ public class LearningRateTests
         var rates = Enumerable.Range(1, 4).Select(epoch => LearningRate.Of(Spec with { Schedule = ScheduleName.Cosine }, epoch)).ToArray();
 
         double[] expected = [0.2, 0.1 * (1 + Math.Sqrt(0.5)), 0.1, 0.1 * (1 - Math.Sqrt(0.5))];
-        for (var i = 0; i < 4; i++) Assert.Equal(expected[i], rates[i], 1e-15);
+        for (var i = 0; i < 4; i++)
+            Assert.Equal(expected[i], rates[i], 1e-15);
     }
 }

@@ -21,10 +21,23 @@ public class ModelFactoryTests
         using var scope = NewDisposeScope();
         var card = DatasetCatalog.Find(dataset)!;
 
-        var model = ModelFactory.Create(new JobSpec { Dataset = dataset, Epsilon = 0, Epochs = 1, Model = name, Widths = widths }, card);
+        var model = ModelFactory.Create(
+            new JobSpec
+            {
+                Dataset = dataset,
+                Epsilon = 0,
+                Epochs = 1,
+                Model = name,
+                Widths = widths,
+            },
+            card
+        );
 
         Assert.Equal(parameters, model.parameters().Sum(parameter => parameter.numel()));
-        var images_NCHW = torch.tensor(new float[2 * card.Channels * card.Height * card.Width], [2, card.Channels, card.Height, card.Width]);
+        var images_NCHW = torch.tensor(
+            new float[2 * card.Channels * card.Height * card.Width],
+            [2, card.Channels, card.Height, card.Width]
+        );
         Assert.Equal([2, card.Classes], model.call(images_NCHW).shape);
     }
 }

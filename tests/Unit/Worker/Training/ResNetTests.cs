@@ -1,10 +1,10 @@
 using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
 using Temper.Kernels;
+using Temper.Worker.Training.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
-using Temper.Worker.Training.Models;
 
 namespace Temper.Unit.Worker.Training;
 
@@ -43,7 +43,8 @@ public sealed class ResNetTests : IDisposable
         var (expected, actual) = (Losses(0), Losses(16));
 
         Assert.True(actual[^1] < actual[0] / 2, string.Join(' ', actual));
-        for (var i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], 0.01 * expected[i]);
+        for (var i = 0; i < expected.Length; i++)
+            Assert.Equal(expected[i], actual[i], 0.01 * expected[i]);
     }
 
     private static double[] Losses(int lanes)
@@ -54,18 +55,35 @@ public sealed class ResNetTests : IDisposable
         using var model = Create(ModelName.Resnet20, null);
         using var optimizer = new FusedSgd(model.parameters(), 0.05, momentum: 0.9, nesterov: true);
         var random = new Random(1);
-        var images_NCHW = torch.tensor([.. Enumerable.Range(0, 16 * 3 * 32 * 32).Select(_ => random.NextSingle() - 0.5f)], [16, 32, 32, 3]).permute(0, 3, 1, 2);
+        var images_NCHW = torch
+            .tensor([.. Enumerable.Range(0, 16 * 3 * 32 * 32).Select(_ => random.NextSingle() - 0.5f)], [16, 32, 32, 3])
+            .permute(0, 3, 1, 2);
         var labels_N = torch.tensor([.. Enumerable.Range(0, 16).Select(i => i % 10L)], [16]);
-        return [.. Enumerable.Range(0, 10).Select(_ =>
-        {
-            optimizer.DropGradients();
-            var loss = Fused.CrossEntropy(model.call(images_NCHW), labels_N, 0);
-            Gradients.Compute(loss);
-            optimizer.Step();
-            return loss.ToDouble();
-        })];
+        return
+        [
+            .. Enumerable
+                .Range(0, 10)
+                .Select(_ =>
+                {
+                    optimizer.DropGradients();
+                    var loss = Fused.CrossEntropy(model.call(images_NCHW), labels_N, 0);
+                    Gradients.Compute(loss);
+                    optimizer.Step();
+                    return loss.ToDouble();
+                }),
+        ];
     }
 
     private static Module<Tensor, Tensor> Create(ModelName name, int? width) =>
-        ModelFactory.Create(new JobSpec { Dataset = "cifar10", Epsilon = 0, Epochs = 1, Model = name, Width = width }, DatasetCatalog.Find("cifar10")!);
+        ModelFactory.Create(
+            new JobSpec
+            {
+                Dataset = "cifar10",
+                Epsilon = 0,
+                Epochs = 1,
+                Model = name,
+                Width = width,
+            },
+            DatasetCatalog.Find("cifar10")!
+        );
 }

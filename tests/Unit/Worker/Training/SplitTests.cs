@@ -5,7 +5,13 @@ namespace Temper.Unit.Worker.Training;
 
 public class SplitTests
 {
-    private static readonly JobSpec Spec = new() { Dataset = "digits", Epsilon = 0, Epochs = 1, Seed = 5 };
+    private static readonly JobSpec Spec = new()
+    {
+        Dataset = "digits",
+        Epsilon = 0,
+        Epochs = 1,
+        Seed = 5,
+    };
 
     [Theory]
     [InlineData(4000, 0.1, 400)]

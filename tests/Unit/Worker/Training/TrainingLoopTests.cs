@@ -1,21 +1,27 @@
 using Temper.Domain.Jobs;
 using Temper.Kernels;
-using Temper.Worker.Messages;
-using TorchSharp;
-using static TorchSharp.torch;
-using static TorchSharp.torch.nn;
 using Temper.Worker.Datasets;
 using Temper.Worker.Datasets.Digits;
+using Temper.Worker.Messages;
 using Temper.Worker.Runner;
 using Temper.Worker.Training;
 using Temper.Worker.Training.Models;
+using TorchSharp;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
 
 namespace Temper.Unit.Worker.Training;
 
 [Collection(AloneCollection.Name)]
 public class TrainingLoopTests
 {
-    private static readonly JobSpec Spec = new() { Dataset = "digits", Epsilon = 0.1, Epochs = 2, BatchSize = 50 };
+    private static readonly JobSpec Spec = new()
+    {
+        Dataset = "digits",
+        Epsilon = 0.1,
+        Epochs = 2,
+        BatchSize = 50,
+    };
 
     private static readonly Dataset Small = Shorten(DigitsDataset.Draw(), 600, 200);
 
@@ -63,7 +69,12 @@ public class TrainingLoopTests
             var (losses, hits) = (0.0, 0);
             foreach (var batch in split.Order(epoch).Chunk(50))
             {
-                float[] pixels = [.. batch.SelectMany(i => Small.Train.Pixels.Skip((int)i * 784).Take(784)).Select(pixel => (pixel - (float)mean) / (float)deviation)];
+                float[] pixels =
+                [
+                    .. batch
+                        .SelectMany(i => Small.Train.Pixels.Skip((int)i * 784).Take(784))
+                        .Select(pixel => (pixel - (float)mean) / (float)deviation),
+                ];
                 long[] labels = [.. batch.Select(i => (long)Small.Train.Labels[i])];
                 optimizer.zero_grad();
                 var logits = model.call(torch.tensor(pixels, [batch.Length, 1, 28, 28]));
@@ -71,7 +82,13 @@ public class TrainingLoopTests
                 Gradients.Compute(loss);
                 optimizer.step();
                 losses += loss.ToDouble() * batch.Length;
-                hits += logits.detach().data<float>().ToArray().Chunk(10).Zip(labels).Count(pair => Array.IndexOf(pair.First, pair.First.Max()) == pair.Second);
+                hits += logits
+                    .detach()
+                    .data<float>()
+                    .ToArray()
+                    .Chunk(10)
+                    .Zip(labels)
+                    .Count(pair => Array.IndexOf(pair.First, pair.First.Max()) == pair.Second);
             }
 
             Assert.Equal(540, split.Training.Length); // ten whole batches and one of 40
@@ -105,8 +122,10 @@ public class TrainingLoopTests
         var (epochs, checkpoint) = (new Dictionary<int, EpochMetrics>(), (byte[]?)null);
         void Note(RunnerMessage message)
         {
-            if (message is EpochDone done) epochs[done.Metrics.Epoch] = done.Metrics;
-            if (message is Checkpointed made) checkpoint = made.Checkpoint;
+            if (message is EpochDone done)
+                epochs[done.Metrics.Epoch] = done.Metrics;
+            if (message is Checkpointed made)
+                checkpoint = made.Checkpoint;
         }
 
         foreach (var steps in stops)
@@ -114,11 +133,22 @@ public class TrainingLoopTests
             using var stop = new CancellationTokenSource();
             var done = 0;
             // With no time between checkpoints there is one before every step, so that steps can be counted.
-            Assert.Throws<OperationCanceledException>(() => TrainingLoop.Run(spec, Small, torch.CPU, checkpoint, TimeSpan.Zero, message =>
-            {
-                Note(message);
-                if (message is Checkpointed && ++done > steps) stop.Cancel();
-            }, stop.Token));
+            Assert.Throws<OperationCanceledException>(() =>
+                TrainingLoop.Run(
+                    spec,
+                    Small,
+                    torch.CPU,
+                    checkpoint,
+                    TimeSpan.Zero,
+                    message =>
+                    {
+                        Note(message);
+                        if (message is Checkpointed && ++done > steps)
+                            stop.Cancel();
+                    },
+                    stop.Token
+                )
+            );
         }
         var last = TrainingLoop.Run(spec, Small, torch.CPU, checkpoint, TimeSpan.MaxValue, Note, CancellationToken.None);
 
@@ -132,17 +162,38 @@ public class TrainingLoopTests
     [Fact]
     public void Run_OfAResNetStoppedAndGoneOn_GivesTheBitsOfOneNeverTouched()
     {
-        var spec = Spec with { Model = ModelName.Resnet20, Width = 8, Optimizer = OptimizerName.Sgd, LearningRate = 0.1, WarmupEpochs = 1, GradientClip = 1, Augmentation = AugmentationName.CropFlip };
+        var spec = Spec with
+        {
+            Model = ModelName.Resnet20,
+            Width = 8,
+            Optimizer = OptimizerName.Sgd,
+            LearningRate = 0.1,
+            WarmupEpochs = 1,
+            GradientClip = 1,
+            Augmentation = AugmentationName.CropFlip,
+        };
         var untouched = Run(spec);
         byte[]? checkpoint = null;
         using var stop = new CancellationTokenSource();
         var made = 0;
-        Assert.Throws<OperationCanceledException>(() => TrainingLoop.Run(spec, Small, torch.CPU, null, TimeSpan.Zero, message =>
-        {
-            if (message is not Checkpointed here) return;
-            checkpoint = here.Checkpoint;
-            if (++made == 14) stop.Cancel(); // in the second epoch
-        }, stop.Token));
+        Assert.Throws<OperationCanceledException>(() =>
+            TrainingLoop.Run(
+                spec,
+                Small,
+                torch.CPU,
+                null,
+                TimeSpan.Zero,
+                message =>
+                {
+                    if (message is not Checkpointed here)
+                        return;
+                    checkpoint = here.Checkpoint;
+                    if (++made == 14)
+                        stop.Cancel(); // in the second epoch
+                },
+                stop.Token
+            )
+        );
 
         var last = TrainingLoop.Run(spec, Small, torch.CPU, checkpoint, TimeSpan.MaxValue, _ => { }, CancellationToken.None);
 
@@ -158,15 +209,41 @@ public class TrainingLoopTests
         byte[]? checkpoint = null;
         using var stop = new CancellationTokenSource();
         var made = 0;
-        Assert.Throws<OperationCanceledException>(() => TrainingLoop.Run(Spec with { Epochs = 1 }, Small, torch.CPU, null, TimeSpan.Zero, message =>
-        {
-            if (message is not Checkpointed here) return;
-            checkpoint = here.Checkpoint;
-            if (++made == 11) stop.Cancel(); // before the last step
-        }, stop.Token));
+        Assert.Throws<OperationCanceledException>(() =>
+            TrainingLoop.Run(
+                Spec with
+                {
+                    Epochs = 1,
+                },
+                Small,
+                torch.CPU,
+                null,
+                TimeSpan.Zero,
+                message =>
+                {
+                    if (message is not Checkpointed here)
+                        return;
+                    checkpoint = here.Checkpoint;
+                    if (++made == 11)
+                        stop.Cancel(); // before the last step
+                },
+                stop.Token
+            )
+        );
         var messages = new List<RunnerMessage>();
 
-        var last = TrainingLoop.Run(Spec with { Epochs = 1 }, Small, torch.CPU, checkpoint, TimeSpan.Zero, messages.Add, CancellationToken.None);
+        var last = TrainingLoop.Run(
+            Spec with
+            {
+                Epochs = 1,
+            },
+            Small,
+            torch.CPU,
+            checkpoint,
+            TimeSpan.Zero,
+            messages.Add,
+            CancellationToken.None
+        );
 
         Assert.Empty(messages.OfType<Checkpointed>()); // no step was left
         Assert.Equal(untouched.Result with { Notes = [] }, last.Result with { Notes = [] });
@@ -176,7 +253,18 @@ public class TrainingLoopTests
     public void Run_GoneOnAfterTheLastEpoch_OnlyTests()
     {
         byte[]? checkpoint = null;
-        var untouched = TrainingLoop.Run(Spec with { Epochs = 1 }, Small, torch.CPU, null, TimeSpan.Zero, message => checkpoint = message is Checkpointed made ? made.Checkpoint : checkpoint, CancellationToken.None);
+        var untouched = TrainingLoop.Run(
+            Spec with
+            {
+                Epochs = 1,
+            },
+            Small,
+            torch.CPU,
+            null,
+            TimeSpan.Zero,
+            message => checkpoint = message is Checkpointed made ? made.Checkpoint : checkpoint,
+            CancellationToken.None
+        );
         // The checkpoint before the last step, moved on by hand: one epoch more than there is, no steps.
         var messages = new List<RunnerMessage>();
         using var scope = NewDisposeScope();
@@ -185,7 +273,18 @@ public class TrainingLoopTests
         Restore(checkpoint!, model, optimizer);
         var over = new Checkpoint(2, 0, 0, 0).Save(model, optimizer);
 
-        var finished = TrainingLoop.Run(Spec with { Epochs = 1 }, Small, torch.CPU, over, TimeSpan.MaxValue, messages.Add, CancellationToken.None);
+        var finished = TrainingLoop.Run(
+            Spec with
+            {
+                Epochs = 1,
+            },
+            Small,
+            torch.CPU,
+            over,
+            TimeSpan.MaxValue,
+            messages.Add,
+            CancellationToken.None
+        );
 
         Assert.IsType<TrainingStarted>(Assert.Single(messages, message => message is not Alive));
         Assert.Equal(untouched.Model.Logits!.ValidationLabels, finished.Model.Logits!.ValidationLabels);
@@ -206,9 +305,11 @@ public class TrainingLoopTests
         Assert.Throws<InvalidDataException>(() => Restore(saved, model, optimizer));
         Assert.Throws<InvalidDataException>(() => Restore(saved, other, sgd));
         Assert.Throws<InvalidDataException>(() => Restore([.. saved, 0], other, otherOptimizer));
-        foreach (var length in new[] { 0, 1, 20, 1000, saved.Length - 1 }) Assert.Throws<InvalidDataException>(() => Restore(saved[..length], other, otherOptimizer));
+        foreach (var length in new[] { 0, 1, 20, 1000, saved.Length - 1 })
+            Assert.Throws<InvalidDataException>(() => Restore(saved[..length], other, otherOptimizer));
         // Where a number or a length is damaged.
-        for (var at = 25; at < 200; at++) Assert.Null(Record.Exception(() => Restored(saved, at, other, otherOptimizer)));
+        for (var at = 25; at < 200; at++)
+            Assert.Null(Record.Exception(() => Restored(saved, at, other, otherOptimizer)));
     }
 
     /// <summary>Whatever one damaged byte does, it is told as damage.</summary>
@@ -220,9 +321,7 @@ public class TrainingLoopTests
         {
             Restore(damaged, model, optimizer);
         }
-        catch (InvalidDataException)
-        {
-        }
+        catch (InvalidDataException) { }
     }
 
     private static void Restore(byte[] saved, Cnn model, FusedOptimizer optimizer)
@@ -236,10 +335,26 @@ public class TrainingLoopTests
     public void Run_FromACheckpointOfAnotherBuild_BeginsAnewAndSaysSo()
     {
         byte[]? checkpoint = null;
-        TrainingLoop.Run(Spec, Small, torch.CPU, null, TimeSpan.Zero, message => checkpoint = message is Checkpointed made ? made.Checkpoint : checkpoint, CancellationToken.None);
+        TrainingLoop.Run(
+            Spec,
+            Small,
+            torch.CPU,
+            null,
+            TimeSpan.Zero,
+            message => checkpoint = message is Checkpointed made ? made.Checkpoint : checkpoint,
+            CancellationToken.None
+        );
         var messages = new List<RunnerMessage>();
 
-        var anew = TrainingLoop.Run(Spec, Small, torch.CPU, [1, .. checkpoint![1..]], TimeSpan.MaxValue, messages.Add, CancellationToken.None);
+        var anew = TrainingLoop.Run(
+            Spec,
+            Small,
+            torch.CPU,
+            [1, .. checkpoint![1..]],
+            TimeSpan.MaxValue,
+            messages.Add,
+            CancellationToken.None
+        );
 
         Assert.Contains("began anew", Assert.IsType<TrainingStarted>(messages[0]).Note);
         Assert.Equal(2, messages.OfType<EpochDone>().Count());
@@ -281,11 +396,25 @@ public class TrainingLoopTests
         using var stop = new CancellationTokenSource();
         var messages = new List<RunnerMessage>();
 
-        Assert.Throws<OperationCanceledException>(() => TrainingLoop.Run(Spec with { Epochs = 1000 }, Small, torch.CPU, null, TimeSpan.MaxValue, message =>
-        {
-            messages.Add(message);
-            if (message is EpochDone) stop.Cancel();
-        }, stop.Token));
+        Assert.Throws<OperationCanceledException>(() =>
+            TrainingLoop.Run(
+                Spec with
+                {
+                    Epochs = 1000,
+                },
+                Small,
+                torch.CPU,
+                null,
+                TimeSpan.MaxValue,
+                message =>
+                {
+                    messages.Add(message);
+                    if (message is EpochDone)
+                        stop.Cancel();
+                },
+                stop.Token
+            )
+        );
 
         Assert.Single(messages.OfType<EpochDone>());
     }
@@ -307,7 +436,9 @@ public class TrainingLoopTests
         var spec = Spec with { Optimizer = OptimizerName.Sgd, LearningRate = 10, WeightDecay = 1, Epochs = 50 };
         var messages = new List<RunnerMessage>();
 
-        Assert.Throws<TrainingDivergedException>(() => TrainingLoop.Run(spec, Small, torch.CPU, null, TimeSpan.Zero, messages.Add, CancellationToken.None));
+        Assert.Throws<TrainingDivergedException>(() =>
+            TrainingLoop.Run(spec, Small, torch.CPU, null, TimeSpan.Zero, messages.Add, CancellationToken.None)
+        );
 
         var saved = messages.OfType<Checkpointed>().ToArray();
         Assert.NotEmpty(saved);
@@ -318,21 +449,46 @@ public class TrainingLoopTests
     public void Run_StoppedOnceItsWeightsAreNoNumbers_SaysThatItDiverged()
     {
         byte[]? checkpoint = null;
-        TrainingLoop.Run(Spec with { Epochs = 1 }, Small, torch.CPU, null, TimeSpan.Zero, message => checkpoint = message is Checkpointed made ? made.Checkpoint : checkpoint, CancellationToken.None);
+        TrainingLoop.Run(
+            Spec with
+            {
+                Epochs = 1,
+            },
+            Small,
+            torch.CPU,
+            null,
+            TimeSpan.Zero,
+            message => checkpoint = message is Checkpointed made ? made.Checkpoint : checkpoint,
+            CancellationToken.None
+        );
         using var scope = NewDisposeScope();
         using var model = new Cnn(1, 28, 28, 10);
         using var optimizer = new FusedAdam(model.parameters());
         Restore(checkpoint!, model, optimizer);
-        using (no_grad()) model.parameters().First().fill_(float.NaN);
+        using (no_grad())
+            model.parameters().First().fill_(float.NaN);
         var spoiled = new Checkpoint(1, 5, 1, 1).Save(model, optimizer); // as older builds wrote them
         using var stop = new CancellationTokenSource();
         var messages = new List<RunnerMessage>();
 
-        Assert.Throws<TrainingDivergedException>(() => TrainingLoop.Run(Spec with { Epochs = 1 }, Small, torch.CPU, spoiled, TimeSpan.MaxValue, message =>
-        {
-            messages.Add(message);
-            stop.Cancel();
-        }, stop.Token));
+        Assert.Throws<TrainingDivergedException>(() =>
+            TrainingLoop.Run(
+                Spec with
+                {
+                    Epochs = 1,
+                },
+                Small,
+                torch.CPU,
+                spoiled,
+                TimeSpan.MaxValue,
+                message =>
+                {
+                    messages.Add(message);
+                    stop.Cancel();
+                },
+                stop.Token
+            )
+        );
 
         Assert.Empty(messages.OfType<Checkpointed>());
     }
@@ -341,7 +497,16 @@ public class TrainingLoopTests
     [Fact]
     public void Run_ThatEndsFarFromWhatGuessingGives_SaysSoInItsNotes()
     {
-        var diverged = Run(Spec with { Model = ModelName.Resnet20, Width = 8, Optimizer = OptimizerName.Sgd, LearningRate = 10, Epochs = 1 });
+        var diverged = Run(
+            Spec with
+            {
+                Model = ModelName.Resnet20,
+                Width = 8,
+                Optimizer = OptimizerName.Sgd,
+                LearningRate = 10,
+                Epochs = 1,
+            }
+        );
 
         Assert.Contains("diverged", Assert.Single(diverged.Result.Notes));
         Assert.Empty(Run(Spec).Result.Notes);
@@ -372,7 +537,11 @@ public class TrainingLoopTests
     private static EpochMetrics Timeless(EpochMetrics metrics) => metrics with { Seconds = 0, ImagesPerSecond = 0 };
 
     private static Dataset Shorten(Dataset dataset, int train, int test) =>
-        dataset with { Train = Shorten(dataset.Train, train), Test = Shorten(dataset.Test, test) };
+        dataset with
+        {
+            Train = Shorten(dataset.Train, train),
+            Test = Shorten(dataset.Test, test),
+        };
 
     private static LabelledImages Shorten(LabelledImages images, int count) => new(images.Pixels[..(count * 784)], images.Labels[..count]);
 }
