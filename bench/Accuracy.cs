@@ -21,12 +21,14 @@ internal static class Accuracy
         Console.WriteLine("| ε | seed | accuracy | NLL | ECE | signed gap | minutes |\n|---|---|---|---|---|---|---|");
         foreach (var run in runs)
             Console.WriteLine(
-                $"| {run.Epsilon} | {run.Seed} | {run.Accuracy:F4} | {run.Loss:F4} | {run.Ece:F4} | {run.SignedGap:+0.0000;-0.0000} | {run.Minutes:F2} |"
+                $"| {run.Epsilon} | {run.Seed} | {run.Accuracy:F4} | {run.Loss:F4} | {run.Ece:F4} | {run.SignedGap:+0.0000;-0.0000} | "
+                    + $"{run.Minutes:F2} |"
             );
         Console.WriteLine("\n| ε | mean accuracy | mean NLL | mean ECE | mean signed gap |\n|---|---|---|---|---|");
         foreach (var group in runs.GroupBy(run => run.Epsilon))
             Console.WriteLine(
-                $"| {group.Key} | {group.Average(r => r.Accuracy):F4} | {group.Average(r => r.Loss):F4} | {group.Average(r => r.Ece):F4} | {group.Average(r => r.SignedGap):+0.0000;-0.0000} |"
+                $"| {group.Key} | {group.Average(r => r.Accuracy):F4} | {group.Average(r => r.Loss):F4} | "
+                    + $"{group.Average(r => r.Ece):F4} | {group.Average(r => r.SignedGap):+0.0000;-0.0000} |"
             );
         Directory.Delete(home, recursive: true);
     }

@@ -11,7 +11,8 @@ using Temper.Store.Rows;
 
 namespace Temper.Bench;
 
-/// <summary>What scripts and dashboards poll: requests per second beside <see cref="MinimalApi"/>, latency under load, and pages of a long list.</summary>
+/// <summary>What scripts and dashboards poll: requests per second beside <see cref="MinimalApi"/>, latency under load, and pages
+/// of a long list.</summary>
 internal static class ApiRates
 {
     private const int Connections = 64,
@@ -29,7 +30,8 @@ internal static class ApiRates
             : onlyRates ? (100_000, 100, 4, 6)
             : (1_000_000, 100, 5, 6);
         Console.WriteLine(
-            $"# The API under load\n\n{Machine.Describe()}; PostgreSQL, API and load generator (wrk, {Connections} connections) on the same cores.\n"
+            $"# The API under load\n\n{Machine.Describe()}; PostgreSQL, API and load generator (wrk, {Connections} connections) on "
+                + "the same cores.\n"
         );
         await using var database = await TestDatabase.CreateAsync();
         var settings = new NpgsqlConnectionStringBuilder(database.ConnectionString);
@@ -103,7 +105,8 @@ internal static class ApiRates
     private static async Task RatesAsync(IReadOnlyList<Read> reads, int rounds, int seconds, ApiProcess api, MinimalProcess minimal)
     {
         Console.WriteLine(
-            $"## Rates\n\n{rounds} rounds of {seconds} s each in turns, {PolledJobs:N0} jobs in random order; requests/s, median (lowest–highest). The minimal endpoint: the same answer by Npgsql alone, bench/MinimalApi.cs.\n"
+            $"## Rates\n\n{rounds} rounds of {seconds} s each in turns, {PolledJobs:N0} jobs in random order; requests/s, median "
+                + "(lowest–highest). The minimal endpoint: the same answer by Npgsql alone, bench/MinimalApi.cs.\n"
         );
         Console.WriteLine("| | Temper | minimal endpoint | ratio | 304 | 304 ÷ full answer |\n|---|---|---|---|---|---|");
         foreach (var read in reads)
@@ -137,7 +140,8 @@ internal static class ApiRates
     private static async Task LoadedAsync(IReadOnlyList<Read> reads, int seconds, ApiProcess api)
     {
         Console.WriteLine(
-            $"## At 70 % load\n\n{Connections} connections that rest at random between requests, {5 * seconds} s.\n\n| | requests/s at full load | requests/s | median ms | p99 ms |\n|---|---|---|---|---|"
+            $"## At 70 % load\n\n{Connections} connections that rest at random between requests, {5 * seconds} s.\n\n| | requests/s "
+                + "at full load | requests/s | median ms | p99 ms |\n|---|---|---|---|---|"
         );
         foreach (var read in reads)
         foreach (var (name, file) in new[] { ("", read.Plain), (", 304", read.Known) })
@@ -146,7 +150,8 @@ internal static class ApiRates
             // A connection asks once in rest + latency.
             var loaded = await LoadAsync(api.Http, file, 5 * seconds, rest: 1000.0 * Connections / (0.7 * full.Rate) - full.Median / 4);
             Console.WriteLine(
-                $"| GET /jobs/{{id}}{read.Route}{name} | {full.Rate:F0} | {loaded.Rate:F0} ({loaded.Rate / full.Rate:P0}) | {loaded.Median:F2} | {loaded.P99:F2} |"
+                $"| GET /jobs/{{id}}{read.Route}{name} | {full.Rate:F0} | {loaded.Rate:F0} ({loaded.Rate / full.Rate:P0}) | "
+                    + $"{loaded.Median:F2} | {loaded.P99:F2} |"
             );
         }
         Console.WriteLine();
@@ -177,7 +182,8 @@ internal static class ApiRates
     private static async Task PagesAsync(ApiProcess api, int jobs)
     {
         Console.WriteLine(
-            $"## Pages of the list\n\n`GET /jobs?limit={PageSize}`, ten pages from each place on, one request at a time.\n\n| after so many jobs | median ms | largest ms |\n|---|---|---|"
+            $"## Pages of the list\n\n`GET /jobs?limit={PageSize}`, ten pages from each place on, one request at a time.\n\n| after "
+                + "so many jobs | median ms | largest ms |\n|---|---|---|"
         );
         foreach (var share in new[] { 0, 0.25, 0.5, 0.75, 1 })
         {
@@ -204,10 +210,12 @@ internal static class ApiRates
         var clock = Stopwatch.StartNew();
         var ids = Enumerable.Range(0, jobs).Select(_ => Guid.CreateVersion7()).Order().ToList();
         await using var connection = await database.DataSource.OpenConnectionAsync();
-        await ExecuteAsync(connection, "SET session_replication_role = replica"); // each epoch's job is there: no need to look 100 million times
+        // Each epoch's job is there: no need to look 100 million times.
+        await ExecuteAsync(connection, "SET session_replication_role = replica");
         await using (
             var copy = await connection.BeginBinaryImportAsync(
-                "COPY jobs (id, spec, state, attempt, failures, claimed_at, training_started_at, finished_at, result) FROM STDIN (FORMAT BINARY)"
+                "COPY jobs (id, spec, state, attempt, failures, claimed_at, training_started_at, finished_at, result) FROM STDIN "
+                    + "(FORMAT BINARY)"
             )
         )
         {
@@ -242,7 +250,8 @@ internal static class ApiRates
         }
         await using (
             var copy = await connection.BeginBinaryImportAsync(
-                "COPY epochs (job_id, epoch, attempt, train_loss, train_accuracy, validation_loss, validation_accuracy, ece, signed_gap, learning_rate, seconds, images_per_second) FROM STDIN (FORMAT BINARY)"
+                "COPY epochs (job_id, epoch, attempt, train_loss, train_accuracy, validation_loss, validation_accuracy, ece, "
+                    + "signed_gap, learning_rate, seconds, images_per_second) FROM STDIN (FORMAT BINARY)"
             )
         )
         {
@@ -263,7 +272,8 @@ internal static class ApiRates
         await ExecuteAsync(connection, "VACUUM (ANALYZE) jobs, epochs");
         var size = await database.ScalarAsync<long>("SELECT pg_database_size(current_database())");
         Console.WriteLine(
-            $"{jobs:N0} jobs and {rows:N0} rows of metrics, {size / 1e9:F1} GB with their indexes: copied in {copied.TotalSeconds:F0} s by COPY, then vacuumed and analyzed in {(clock.Elapsed - copied).TotalSeconds:F0} s.\n"
+            $"{jobs:N0} jobs and {rows:N0} rows of metrics, {size / 1e9:F1} GB with their indexes: copied in {copied.TotalSeconds:F0} "
+                + $"s by COPY, then vacuumed and analyzed in {(clock.Elapsed - copied).TotalSeconds:F0} s.\n"
         );
         return ids;
     }

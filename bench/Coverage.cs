@@ -45,7 +45,8 @@ internal static class Coverage
 
         Console.WriteLine($"# Coverage of the intervals, false alarms of the verdict\n\n{Machine.Describe()}\n");
         Console.WriteLine(
-            $"{trials} draws of {images} images, K = 5, from a simulated classifier whose truth is known (tests/Harness/SimulatedLogits.cs); {Resamples} resamples each; {clock.Elapsed.TotalSeconds:F0} s.\n"
+            $"{trials} draws of {images} images, K = 5, from a simulated classifier whose truth is known "
+                + $"(tests/Harness/SimulatedLogits.cs); {Resamples} resamples each; {clock.Elapsed.TotalSeconds:F0} s.\n"
         );
         Console.WriteLine("| | of the draws | wanted |\n|---|---|---|");
         Console.WriteLine($"| 95 % interval of accuracy covers the truth | {(double)accuracy / trials:P1} | 93–97 % |");
@@ -53,7 +54,8 @@ internal static class Coverage
         Console.WriteLine($"| 95 % interval of the signed gap covers the truth | {(double)gap / trials:P1} | 93–97 % |");
         Console.WriteLine($"| consistency test at 5 % rejects a calibrated model | {(double)rejected / trials:P1} | 3–7 % |");
         Console.WriteLine(
-            $"| consistency test at 5 % rejects the over-confident one (logits × 1.5, gap {truth.SignedGap:+0.000}) | {(double)noticed / trials:P1} | |"
+            $"| consistency test at 5 % rejects the over-confident one (logits × 1.5, gap {truth.SignedGap:+0.000}) | "
+                + $"{(double)noticed / trials:P1} | |"
         );
     }
 

@@ -79,7 +79,8 @@ internal sealed class EngineQueue : IAsyncDisposable
     public static async Task FillAsync(TestDatabase database, int jobs, bool priorities = false)
     {
         await using var command = database.DataSource.CreateCommand(
-            "INSERT INTO jobs (id, spec, state, attempt, failures) SELECT id, jsonb_set($1, '{priority}', to_jsonb(priority)), 'queued', 0, 0 FROM unnest($2, $3) AS job(id, priority)"
+            "INSERT INTO jobs (id, spec, state, attempt, failures) SELECT id, jsonb_set($1, '{priority}', to_jsonb(priority)), "
+                + "'queued', 0, 0 FROM unnest($2, $3) AS job(id, priority)"
         );
         var random = new Random(1);
         command.Parameters.Add(new() { Value = Json.Write(Spec), NpgsqlDbType = NpgsqlDbType.Jsonb });

@@ -18,12 +18,14 @@ namespace Temper.Bench;
 internal static class MinimalApi
 {
     private const string Job = """
-        SELECT state, stop_requested, reason, spec, progress, attempt, failures, name, created_at, claimed_at, training_started_at, finished_at, result, reproduces, study_id
+        SELECT state, stop_requested, reason, spec, progress, attempt, failures, name, created_at, claimed_at, training_started_at,
+            finished_at, result, reproduces, study_id
         FROM jobs LEFT JOIN workers ON workers.id = worker_id WHERE jobs.id = $1
         """;
 
     private const string Epochs = """
-        SELECT epoch, train_loss, train_accuracy, validation_loss, validation_accuracy, ece, signed_gap, learning_rate, seconds, images_per_second
+        SELECT epoch, train_loss, train_accuracy, validation_loss, validation_accuracy, ece, signed_gap, learning_rate, seconds,
+            images_per_second
         FROM epochs WHERE job_id = $1 ORDER BY epoch
         """;
 

@@ -77,7 +77,11 @@ switch (args)
         return 0;
     default:
         Console.Error.WriteLine(
-            "usage: api [--quick | --rates | --slow] | start [--quick] | training [--quick | --only rates|job|memory|jobs|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | storage [--quick] | faults [--quick | --only waiting|windows|outages|restarts|stalls] | report [--quick] | published [--quick] | queue [--quick] | coverage [--quick] | study-statistics [--quick] | study [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON..."
+            "usage: api [--quick | --rates | --slow] | start [--quick] | training [--quick | --only "
+                + "rates|job|memory|jobs|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | "
+                + "storage [--quick] | faults [--quick | --only waiting|windows|outages|restarts|stalls] | report [--quick] | published "
+                + "[--quick] | queue [--quick] | coverage [--quick] | study-statistics [--quick] | study [--quick] | chaos [--seed N] "
+                + "[--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON..."
         );
         return 2;
 }

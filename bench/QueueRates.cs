@@ -5,7 +5,8 @@ using Temper.Store;
 
 namespace Temper.Bench;
 
-/// <summary>The control plane without training: how soon a job is claimed and started, in which order, how many a second, and what one costs.</summary>
+/// <summary>The control plane without training: how soon a job is claimed and started, in which order, how many a second, and
+/// what one costs.</summary>
 internal static class QueueRates
 {
     private static readonly int[] SlotCounts = [1, 4, 16];
@@ -25,8 +26,10 @@ internal static class QueueRates
             {Machine.Describe()}, {await ServerAsync()}
 
             Training is replaced by nothing: these are the costs of queueing, not of jobs. One PostgreSQL on the same machine as the worker;
-            the two in turn, {rounds} rounds, in each a fresh database. Temper is a worker of that many slots behind Hangfire's server (docs/hangfire.md); a
-            job is claimed, made a job of Hangfire's, and succeeds with a result and a model of 64 bytes. Stock is Hangfire.PostgreSql with its own
+            the two in turn, {rounds} rounds, in each a fresh database. Temper is a worker of that many slots behind Hangfire's server
+            (docs/hangfire.md); a
+            job is claimed, made a job of Hangfire's, and succeeds with a result and a model of 64 bytes. Stock is Hangfire.PostgreSql
+            with its own
             queue and a method that returns at once; it keeps no result, no attempts and no fence.
 
             """
@@ -39,7 +42,8 @@ internal static class QueueRates
     private static async Task StartsAsync(int starts)
     {
         Console.WriteLine(
-            $"{starts} jobs, one at a time at random times, idle slots in the submitter's process; ms from the answer to COMMIT (stock: from the end of Enqueue), median / p99 (largest).\n"
+            $"{starts} jobs, one at a time at random times, idle slots in the submitter's process; ms from the answer to COMMIT "
+                + "(stock: from the end of Enqueue), median / p99 (largest).\n"
         );
         Console.WriteLine($"| | {string.Join(" | ", SlotCounts.Select(Slots))} |\n|---|{string.Concat(SlotCounts.Select(_ => "---|"))}");
         var (claimed, started, stock) = (new List<string>(), new List<string>(), new List<string>());
@@ -126,7 +130,8 @@ internal static class QueueRates
         await DrainTemperAsync(database, slots: 2, jobs);
         var passed = await database.ScalarAsync<long>(
             """
-            SELECT count(*) FROM (SELECT claimed_at, max(claimed_at) OVER (ORDER BY priority DESC, sequence ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS latest FROM attempts JOIN jobs ON id = job_id) claims
+            SELECT count(*) FROM (SELECT claimed_at, max(claimed_at) OVER (ORDER BY priority DESC, sequence ROWS BETWEEN UNBOUNDED
+                PRECEDING AND 1 PRECEDING) AS latest FROM attempts JOIN jobs ON id = job_id) claims
             WHERE latest > claimed_at + interval '5 milliseconds'
             """
         );

@@ -17,7 +17,8 @@ internal static class Report
         await using var api = await ApiProcess.StartAsync(database.ConnectionString);
         Console.WriteLine($"# Time of a calibration report\n\n{Machine.Describe()}\n");
         Console.WriteLine(
-            $"10,000 test and 6,000 validation images, simulated logits, through the API on the same machine, one request at a time, warm; {rounds} rounds, settings in turn.\n"
+            "10,000 test and 6,000 validation images, simulated logits, through the API on the same machine, one request at a time, "
+                + $"warm; {rounds} rounds, settings in turn.\n"
         );
         Console.WriteLine("| K | model | resamples | median ms | largest ms |\n|---|---|---|---|---|");
         foreach (var (classes, sharpness, kind) in new[] { (10, 8, "confident"), (10, 2, "unsure"), (100, 8, "confident") })
@@ -52,7 +53,8 @@ internal static class Report
             times.Add(clock.Elapsed.TotalMilliseconds);
         }
         Console.WriteLine(
-            $"\nThe figures of one epoch (NLL, accuracy, ECE, signed gap of 6,000×10 validation logits, as on MNIST): {times.Order().ElementAt(25):F1} ms."
+            "\nThe figures of one epoch (NLL, accuracy, ECE, signed gap of 6,000×10 validation logits, as on MNIST): "
+                + $"{times.Order().ElementAt(25):F1} ms."
         );
     }
 

@@ -61,12 +61,14 @@ internal static class SlowClients
         await end.CancelAsync();
         await Task.WhenAll(clients);
         Console.WriteLine(
-            $"`GET /jobs` beside {Clients} clients that ask for reports of 10,000 images and K = 100 with `resamples=5000`, each after `Retry-After` again, {Seconds} s:\n"
+            $"`GET /jobs` beside {Clients} clients that ask for reports of 10,000 images and K = 100 with `resamples=5000`, each "
+                + $"after `Retry-After` again, {Seconds} s:\n"
         );
         Console.WriteLine("| | requests | median ms | p99 ms | largest ms |\n|---|---|---|---|---|");
         foreach (var (name, times) in new[] { ("alone", alone), ("beside them", beside) })
             Console.WriteLine(
-                $"| {name} | {times.Count} | {times.Median():F1} | {times.Order().ElementAt((int)(0.99 * (times.Count - 1))):F1} | {times.Max():F1} |"
+                $"| {name} | {times.Count} | {times.Median():F1} | {times.Order().ElementAt((int)(0.99 * (times.Count - 1))):F1} | "
+                    + $"{times.Max():F1} |"
             );
         Console.WriteLine($"\nTheir answers: {string.Join(", ", answers.Select(answer => $"{answer.Value} × {(int)answer.Key}"))}.\n");
     }
@@ -103,7 +105,9 @@ internal static class SlowClients
         await end.CancelAsync();
         await watch;
         Console.WriteLine(
-            $"{Clients} downloads of a model of {ModelBytes / 1e6:F0} MB at once: {seconds:F0} s, {Clients * (ModelBytes / 1e6) / seconds:F0} MB/s; the API's resident memory {before >> 20} MiB before, {largest >> 20} MiB at most.\n"
+            $"{Clients} downloads of a model of {ModelBytes / 1e6:F0} MB at once: {seconds:F0} s, "
+                + $"{Clients * (ModelBytes / 1e6) / seconds:F0} MB/s; the API's resident memory {before >> 20} MiB before, {largest >> 20} "
+                + "MiB at most.\n"
         );
     }
 

@@ -44,7 +44,8 @@ internal static class StartLatency
 
         Console.WriteLine($"# From the 202 to the first training step\n\n{Machine.Describe()}\n");
         Console.WriteLine(
-            $"{jobs} jobs on `digits`, one at a time, worker idle and warm, data set cached by the runner, API, worker and PostgreSQL on the same machine.\n"
+            $"{jobs} jobs on `digits`, one at a time, worker idle and warm, data set cached by the runner, API, worker and PostgreSQL "
+                + "on the same machine.\n"
         );
         Console.WriteLine("| ms | median | p90 | largest |\n|---|---|---|---|");
         Print("202 answered → first optimizer step begins", samples, sample => sample.AnswerToFirstStep);

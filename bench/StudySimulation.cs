@@ -17,7 +17,8 @@ internal static class StudySimulation
         var clock = Stopwatch.StartNew();
         Console.WriteLine($"# A study's statistics on simulated studies\n\n{Machine.Describe()}\n");
         Console.WriteLine(
-            $"{draws} draws a cell (a quarter with other numbers of arms), {Arms} arms unless it says otherwise, seeds paired; each seed's own difficulty ten times the scatter of a job (tests/Harness/SimulatedStudies.cs).\n"
+            $"{draws} draws a cell (a quarter with other numbers of arms), {Arms} arms unless it says otherwise, seeds paired; each "
+                + "seed's own difficulty ten times the scatter of a job (tests/Harness/SimulatedStudies.cs).\n"
         );
 
         Table(

@@ -3,7 +3,8 @@ using System.Text.Json.Nodes;
 
 namespace Temper.Bench;
 
-/// <summary>What a death costs: how soon a job runs elsewhere, whether it ends with the same bits, and what being ready for it takes.</summary>
+/// <summary>What a death costs: how soon a job runs elsewhere, whether it ends with the same bits, and what being ready for it
+/// takes.</summary>
 internal static class Survival
 {
     public static async Task RunAsync(int deaths, int resumes, int pairs)
@@ -36,11 +37,13 @@ internal static class Survival
         }
         waits.Sort();
         Console.WriteLine(
-            $"## From kill -9 of a worker to the claim elsewhere\n\n{deaths} deaths of a worker that trained, two others idle, all on this machine.\n"
+            $"## From kill -9 of a worker to the claim elsewhere\n\n{deaths} deaths of a worker that trained, two others idle, all on "
+                + "this machine.\n"
         );
         Console.WriteLine("| s | smallest | median | p90 | p99 | largest |\n|---|---|---|---|---|---|");
         Console.WriteLine(
-            $"| kill → claimed by another worker | {waits[0]:F2} | {At(waits, 0.5):F2} | {At(waits, 0.9):F2} | {At(waits, 0.99):F2} | {waits[^1]:F2} |\n"
+            $"| kill → claimed by another worker | {waits[0]:F2} | {At(waits, 0.5):F2} | {At(waits, 0.9):F2} | {At(waits, 0.99):F2} | "
+                + $"{waits[^1]:F2} |\n"
         );
     }
 
@@ -85,7 +88,9 @@ internal static class Survival
         }
         Console.WriteLine("## From a checkpoint to the same bits\n");
         Console.WriteLine(
-            $"{resumes} jobs on `digits` (16 epochs, a checkpoint every second), the runner killed with kill -9 at a random moment: **{same} of {resumes}** ended with the weights' SHA-256, the test result and every epoch's figures of the job left alone. {goneOn} went on from a checkpoint, the others, which had none yet, began anew.\n"
+            $"{resumes} jobs on `digits` (16 epochs, a checkpoint every second), the runner killed with kill -9 at a random moment: "
+                + $"**{same} of {resumes}** ended with the weights' SHA-256, the test result and every epoch's figures of the job left "
+                + $"alone. {goneOn} went on from a checkpoint, the others, which had none yet, began anew.\n"
         );
     }
 
@@ -118,12 +123,14 @@ internal static class Survival
         shares.Sort();
         Console.WriteLine("## What a checkpoint costs\n");
         Console.WriteLine(
-            $"CNN with Adam on MNIST (5 MB), through the service; {pairs} pairs of 2 epochs, a checkpoint every second against one an epoch, in turns.\n"
+            $"CNN with Adam on MNIST (5 MB), through the service; {pairs} pairs of 2 epochs, a checkpoint every second against one an "
+                + "epoch, in turns.\n"
         );
         Console.WriteLine("| | median | smallest | largest |\n|---|---|---|---|");
         Console.WriteLine($"| ms of training time per checkpoint | {At(prices, 0.5):F1} | {prices[0]:F1} | {prices[^1]:F1} |");
         Console.WriteLine(
-            $"| that as a share of the training time between two, at one an epoch or every 5 s, % | {At(shares, 0.5):F2} | {shares[0]:F2} | {shares[^1]:F2} |"
+            $"| that as a share of the training time between two, at one an epoch or every 5 s, % | {At(shares, 0.5):F2} | "
+                + $"{shares[0]:F2} | {shares[^1]:F2} |"
         );
 
         async Task<Cost> TrainAsync(string interval)
@@ -134,7 +141,9 @@ internal static class Survival
                 new Dictionary<string, string?> { ["Worker__CheckpointSeconds"] = interval }
             );
             await database.ExecuteAsync(
-                "CREATE TABLE IF NOT EXISTS made (at timestamptz); TRUNCATE made; CREATE OR REPLACE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO made VALUES (clock_timestamp()); RETURN NULL; END $$; CREATE OR REPLACE TRIGGER note AFTER INSERT OR UPDATE ON checkpoints FOR EACH ROW EXECUTE FUNCTION note()"
+                "CREATE TABLE IF NOT EXISTS made (at timestamptz); TRUNCATE made; CREATE OR REPLACE FUNCTION note() RETURNS trigger "
+                    + "LANGUAGE plpgsql AS $$ BEGIN INSERT INTO made VALUES (clock_timestamp()); RETURN NULL; END $$; CREATE OR REPLACE "
+                    + "TRIGGER note AFTER INSERT OR UPDATE ON checkpoints FOR EACH ROW EXECUTE FUNCTION note()"
             );
             var job = await api.FinishedJobAsync(
                 await api.SubmitAsync(

@@ -5,7 +5,8 @@ using Temper.Store.Queue;
 
 namespace Temper.Bench;
 
-/// <summary>How far the tables grow beyond what lives in them while jobs train: by the writes of a worker with four slots, without the training.</summary>
+/// <summary>How far the tables grow beyond what lives in them while jobs train: by the writes of a worker with four slots,
+/// without the training.</summary>
 internal static class TableGrowth
 {
     private const int Slots = 4,
@@ -52,7 +53,8 @@ internal static class TableGrowth
             await database.ExecuteAsync($"VACUUM FULL {table}");
         var live = await SizesAsync(database);
         Console.WriteLine(
-            $"{Slots} jobs in {time.TotalMinutes:F0} minutes: a checkpoint of {CheckpointBytes / 1_000_000} MB and an epoch each {Checkpoint.TotalSeconds:F0} s, a heartbeat with progress each second. Live is the size after VACUUM FULL.\n"
+            $"{Slots} jobs in {time.TotalMinutes:F0} minutes: a checkpoint of {CheckpointBytes / 1_000_000} MB and an epoch each "
+                + $"{Checkpoint.TotalSeconds:F0} s, a heartbeat with progress each second. Live is the size after VACUUM FULL.\n"
         );
         Console.WriteLine("| table | MB | live, MB | times |\n|---|---|---|---|");
         foreach (var table in before.Keys)
@@ -60,7 +62,8 @@ internal static class TableGrowth
                 $"| {table} | {before[table] / 1e6:F2} | {live[table] / 1e6:F2} | {(double)before[table] / live[table]:F1} |"
             );
         Console.WriteLine(
-            $"| all | {before.Values.Sum() / 1e6:F2} | {live.Values.Sum() / 1e6:F2} | {(double)before.Values.Sum() / live.Values.Sum():F1} |\n\nLargest size of all tables meanwhile: {largest / 1e6:F1} MB."
+            $"| all | {before.Values.Sum() / 1e6:F2} | {live.Values.Sum() / 1e6:F2} | "
+                + $"{(double)before.Values.Sum() / live.Values.Sum():F1} |\n\nLargest size of all tables meanwhile: {largest / 1e6:F1} MB."
         );
 
         async Task WatchAsync()
@@ -102,7 +105,8 @@ internal static class TableGrowth
     private static async Task<Dictionary<string, long>> SizesAsync(TestDatabase database)
     {
         await using var command = database.DataSource.CreateCommand(
-            "SELECT relname::text, pg_total_relation_size(oid) FROM pg_class WHERE relname IN ('jobs', 'workers', 'epochs', 'checkpoints') AND relkind = 'r' ORDER BY 1"
+            "SELECT relname::text, pg_total_relation_size(oid) FROM pg_class WHERE relname IN ('jobs', 'workers', 'epochs', "
+                + "'checkpoints') AND relkind = 'r' ORDER BY 1"
         );
         await using var row = await command.ExecuteReaderAsync();
         var sizes = new Dictionary<string, long>();

@@ -15,7 +15,8 @@ internal static class TorchSharpPeer
         WarmUp = 20,
         ResNetWarmUp = 3;
 
-    /// <param name="arguments">stock FOLDER IMAGES THREADS WORKERS (0 threads: the default), or resnet DEPTH IMAGES THREADS. Prints images per second.</param>
+    /// <param name="arguments">stock FOLDER IMAGES THREADS WORKERS (0 threads: the default), or resnet DEPTH IMAGES THREADS.
+    /// Prints images per second.</param>
     public static void Run(string[] arguments)
     {
         Libtorch.Load();

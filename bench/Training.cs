@@ -3,10 +3,12 @@ using System.Runtime.InteropServices;
 
 namespace Temper.Bench;
 
-/// <summary>How fast the tutorial CNN trains on MNIST beside PyTorch, what the service adds to the loop, and whether the fused kernels change the results.</summary>
+/// <summary>How fast the tutorial CNN trains on MNIST beside PyTorch, what the service adds to the loop, and whether the fused
+/// kernels change the results.</summary>
 internal static class Training
 {
-    /// <summary>Of a training step, per image, as the definition has it: three times the forward pass, less the first layer's input gradient.</summary>
+    /// <summary>Of a training step, per image, as the definition has it: three times the forward pass, less the first layer's
+    /// input gradient.</summary>
     private const double DenseMflop = 25.0;
 
     private const int Epochs = 2;
@@ -146,7 +148,10 @@ internal static class Training
         double dense = imagesPerSecond * DenseMflop / 1000,
             real = imagesPerSecond * done / 1000;
         Console.WriteLine(
-            $"An image takes {DenseMflop:F1} MFLOP by the definition and {done:F1} as done here: forward by Winograd's filtering, backward only what relu and maximum let through ({alive:P0} of the second layer's windows). That is {dense:F0} and {real:F0} GFLOP/s, {dense / sgemm:P0} and {real / sgemm:P0} of what sgemm reaches on this machine ({sgemm:F0} GFLOP/s, 2048×2048).\n"
+            $"An image takes {DenseMflop:F1} MFLOP by the definition and {done:F1} as done here: forward by Winograd's filtering, "
+                + $"backward only what relu and maximum let through ({alive:P0} of the second layer's windows). That is {dense:F0} and "
+                + $"{real:F0} GFLOP/s, {dense / sgemm:P0} and {real / sgemm:P0} of what sgemm reaches on this machine ({sgemm:F0} GFLOP/s, "
+                + "2048×2048).\n"
         );
     }
 

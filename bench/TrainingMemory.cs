@@ -51,7 +51,9 @@ internal static class TrainingMemory
     {
         var digits = DigitsDataset.Draw();
         Console.WriteLine(
-            $"## Many jobs in one process\n\n{jobs} jobs on `digits`, two epochs each, `cnn` and `lenet5` in turns. Tensors: those that TorchSharp counts as alive, less one for every parameter ever made, which it counts twice when it is made and once when it is disposed of.\n"
+            $"## Many jobs in one process\n\n{jobs} jobs on `digits`, two epochs each, `cnn` and `lenet5` in turns. Tensors: those "
+                + "that TorchSharp counts as alive, less one for every parameter ever made, which it counts twice when it is made and once "
+                + "when it is disposed of.\n"
         );
         Console.WriteLine("| jobs | resident, MB | tensors |\n|---|---|---|");
         var (parameters, before) = (0L, Tensor.TotalCount);

@@ -79,7 +79,8 @@ internal static class TrainingResults
     public static async Task ResNetsAsync(int rounds, int batches)
     {
         Console.WriteLine(
-            $"## Residual networks\n\nRandom 3×32×32 images, batch 128, SGD with Nesterov momentum and weight decay; PyTorch and TorchSharp with channels last and malloc thresholds, {Environment.ProcessorCount} threads; {rounds} rounds in turns.\n"
+            "## Residual networks\n\nRandom 3×32×32 images, batch 128, SGD with Nesterov momentum and weight decay; PyTorch and "
+                + $"TorchSharp with channels last and malloc thresholds, {Environment.ProcessorCount} threads; {rounds} rounds in turns.\n"
         );
         Console.WriteLine(
             "| | Temper, images/s | PyTorch, images/s | Temper ÷ it | TorchSharp, images/s | Temper ÷ it |\n|---|---|---|---|---|---|"
@@ -164,7 +165,9 @@ internal static class TrainingResults
             losses.Add((ours[0], theirs[0], other.FirstOrDefault(double.NaN)));
         }
         Console.WriteLine(
-            $"## The same results\n\nFused kernels against libtorch's own convolution, pooling, relu and linear layers: {seeds} seeds, {epochs} epochs, the same images in the same order. Differences by seed, fused − plain, mean ± half of the 95 % interval:\n"
+            $"## The same results\n\nFused kernels against libtorch's own convolution, pooling, relu and linear layers: {seeds} "
+                + $"seeds, {epochs} epochs, the same images in the same order. Differences by seed, fused − plain, mean ± half of the 95 % "
+                + "interval:\n"
         );
         Console.WriteLine("| | fused, mean | difference |\n|---|---|---|");
         foreach (
@@ -184,7 +187,9 @@ internal static class TrainingResults
         }
         var yardstick = losses.Where(loss => !double.IsNaN(loss.OneThread)).Max(loss => Math.Abs(loss.OneThread - loss.Plain) / loss.Plain);
         Console.WriteLine(
-            $"\nMean training loss of the first epoch: the two differ by at most {losses.Max(loss => Math.Abs(loss.Fused - loss.Plain) / loss.Plain):E1} of it; libtorch on one thread and on {Environment.ProcessorCount}, which only rounds its sums in another order, by {yardstick:E1}."
+            "\nMean training loss of the first epoch: the two differ by at most "
+                + $"{losses.Max(loss => Math.Abs(loss.Fused - loss.Plain) / loss.Plain):E1} of it; libtorch on one thread and on "
+                + $"{Environment.ProcessorCount}, which only rounds its sums in another order, by {yardstick:E1}."
         );
     }
 }

@@ -10,7 +10,8 @@ public static unsafe partial class Libtorch
 
     /// <summary>For example: TorchSharp 0.107.0, libtorch 2.10.0, avx2 kernels.</summary>
     public static string Description =>
-        $"TorchSharp {typeof(torch).Assembly.GetName().Version?.ToString(3)}, libtorch {torch.NormalizeNuGetVersion(torch.__version__)}, {KernelLibrary.Description}";
+        $"TorchSharp {typeof(torch).Assembly.GetName().Version?.ToString(3)}, libtorch "
+        + $"{torch.NormalizeNuGetVersion(torch.__version__)}, {KernelLibrary.Description}";
 
     /// <summary>
     /// Loads libtorch. It must be called before TorchSharp is first used: when TorchSharp cannot load its libraries by itself,

@@ -83,7 +83,8 @@ internal static unsafe partial class NativeKernels
             Lanes;
     }
 
-    /// <summary>The address of a tensor's first element. TorchSharp's own <see cref="Tensor.bytes"/> is this call behind a check that the tensor is contiguous.</summary>
+    /// <summary>The address of a tensor's first element. TorchSharp's own <see cref="Tensor.bytes"/> is this call behind a check
+    /// that the tensor is contiguous.</summary>
     /// <exception cref="InvalidOperationException">It has elements but no memory.</exception>
     internal static float* Floats(Tensor? tensor)
     {
@@ -98,7 +99,8 @@ internal static unsafe partial class NativeKernels
     [LibraryImport("LibTorchSharp"), SuppressGCTransition]
     private static partial nint THSTensor_data(nint tensor);
 
-    // Without SuppressGCTransition: with it the library would be loaded when a method that calls it is compiled, before that method asks whether it is there.
+    // Without SuppressGCTransition: with it the library would be loaded when a method that calls it is compiled, before that
+    // method asks whether it is there.
     [LibraryImport(Library)]
     internal static partial void tk_set_threads(nint parallel, int threads);
 

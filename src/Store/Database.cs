@@ -8,7 +8,8 @@ public static class Database
     /// <summary>More than the statements of the queue and of the API's reads.</summary>
     private const int PreparedStatements = 64;
 
-    /// <summary>A server that answers at all does so much sooner; one behind a network that drops everything never does. What the connection string says stands.</summary>
+    /// <summary>A server that answers at all does so much sooner; one behind a network that drops everything never does. What the
+    /// connection string says stands.</summary>
     private const int ConnectSeconds = 2;
 
     /// <summary>
@@ -19,7 +20,8 @@ public static class Database
     /// <param name="connections">At most.</param>
     public static NpgsqlDataSource Open(string connectionString, int commandSeconds = 30, int connections = 100) =>
         NpgsqlDataSource.Create(
-            $"Command Timeout={commandSeconds};Maximum Pool Size={connections};No Reset On Close=true;{WithTimeout(connectionString)};Max Auto Prepare={PreparedStatements};Auto Prepare Min Usages=2"
+            $"Command Timeout={commandSeconds};Maximum Pool Size={connections};No Reset On "
+                + $"Close=true;{WithTimeout(connectionString)};Max Auto Prepare={PreparedStatements};Auto Prepare Min Usages=2"
         );
 
     /// <summary>For a connection outside the pool.</summary>

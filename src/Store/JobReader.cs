@@ -94,7 +94,8 @@ public sealed class JobReader(NpgsqlDataSource database)
     {
         await using var command = database.CreateCommand(
             """
-            SELECT epoch, train_loss, train_accuracy, validation_loss, validation_accuracy, ece, signed_gap, learning_rate, seconds, images_per_second
+            SELECT epoch, train_loss, train_accuracy, validation_loss, validation_accuracy, ece, signed_gap, learning_rate, seconds,
+                images_per_second
             FROM epochs WHERE job_id = $1 AND epoch > $2 ORDER BY epoch
             """
         );

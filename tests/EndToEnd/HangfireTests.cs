@@ -125,7 +125,8 @@ public sealed class HangfireTests : EndToEndTest
         await StartWorkerAsync();
         await Database.ExecuteAsync(
             """
-            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room for more' USING ERRCODE = '22000'; END $$;
+            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room for more' USING ERRCODE =
+                '22000'; END $$;
             CREATE TRIGGER refuse BEFORE INSERT ON hangfire.job FOR EACH ROW EXECUTE FUNCTION refuse();
             """
         );
@@ -197,7 +198,8 @@ public sealed class HangfireTests : EndToEndTest
         Assert.Equal(3, await Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.set WHERE key = 'recurring-jobs'"));
         Assert.InRange(
             await Database.ScalarAsync<double>(
-                "SELECT extract(epoch FROM max(createdat) - min(createdat))::float8 FROM hangfire.job WHERE invocationdata->>'Method' = 'SettleStudiesAsync'"
+                "SELECT extract(epoch FROM max(createdat) - min(createdat))::float8 FROM hangfire.job WHERE "
+                    + "invocationdata->>'Method' = 'SettleStudiesAsync'"
             ),
             50,
             70

@@ -37,7 +37,8 @@ public class ManyJobsTests : EndToEndTest
         Assert.Equal(
             0,
             await Database.ScalarAsync<long>(
-                "SELECT count(*) FROM jobs low JOIN jobs high ON high.priority > low.priority AND high.claimed_at > low.claimed_at + interval '50 milliseconds'"
+                "SELECT count(*) FROM jobs low JOIN jobs high ON high.priority > low.priority AND high.claimed_at > low.claimed_at + "
+                    + "interval '50 milliseconds'"
             )
         );
         Assert.Equal(1, await Database.ScalarAsync<long>("SELECT count(DISTINCT result->>'weightsSha256') FROM jobs"));

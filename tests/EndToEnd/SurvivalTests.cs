@@ -135,7 +135,8 @@ public class SurvivalTests : EndToEndTest
             """
             CREATE TABLE closed (at timestamptz);
             CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
-            $$ BEGIN IF EXISTS (SELECT FROM closed) THEN RAISE EXCEPTION 'read only for now' USING ERRCODE = '25006'; END IF; RETURN NEW; END $$;
+            $$ BEGIN IF EXISTS (SELECT FROM closed) THEN RAISE EXCEPTION 'read only for now' USING ERRCODE = '25006'; END IF; RETURN
+                NEW; END $$;
             CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON epochs FOR EACH ROW EXECUTE FUNCTION refuse();
             """
         );

@@ -37,7 +37,8 @@ internal static class Program
         var seconds = clock.Elapsed.TotalSeconds;
         Console.WriteLine($"# The protocol under injected faults\n\n{Machine.Describe()}\n");
         Console.WriteLine(
-            $"{tally.Count:N0} schedules, {tally.Events:N0} events, {tally.Simulated.TotalDays:F0} simulated days in {seconds:F0} s: {tally.Count / seconds:N0} schedules a second."
+            $"{tally.Count:N0} schedules, {tally.Events:N0} events, {tally.Simulated.TotalDays:F0} simulated days in {seconds:F0} s: "
+                + $"{tally.Count / seconds:N0} schedules a second."
         );
         Console.WriteLine(tally.First is null ? "No promise was broken.\n" : $"Broken: {tally.First}\n");
         Console.WriteLine($"| planted bug | first caught in schedule | in how many of {Sample:N0} | by the promise |\n|---|---|---|---|");

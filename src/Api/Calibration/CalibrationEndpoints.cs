@@ -162,6 +162,7 @@ internal static class CalibrationEndpoints
         Problems.Of(
             StatusCodes.Status404NotFound,
             "The logits were not kept.",
-            $"Those of job {id} exceed {StoredLogits.LargestBytes >> 20} MiB, the most that is stored, or were removed after the time that Retention:LogitsDays allows."
+            $"Those of job {id} exceed {StoredLogits.LargestBytes >> 20} MiB, the most that is stored, or were removed after the time "
+                + "that Retention:LogitsDays allows."
         );
 }

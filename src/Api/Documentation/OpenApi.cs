@@ -29,7 +29,8 @@ internal static class OpenApi
                     Title = "Temper",
                     Version = "v1",
                     Description =
-                        "Trains image classifiers with label smoothing, and tells which ε to train with and whether the model is calibrated.",
+                        "Trains image classifiers with label smoothing, and tells which ε to train with and whether the model is "
+                        + "calibrated.",
                 }
             );
             swagger.SupportNonNullableReferenceTypes();
@@ -79,7 +80,8 @@ internal static class OpenApi
         app.MapGet("/", () => TypedResults.Redirect("/swagger")).ExcludeFromDescription();
     }
 
-    /// <summary>What a generated client calls its method: listJobs, submitJob, getJobMetrics, cancelJob. A new shape of route needs a line here.</summary>
+    /// <summary>What a generated client calls its method: listJobs, submitJob, getJobMetrics, cancelJob. A new shape of route
+    /// needs a line here.</summary>
     private static string OperationId(ApiDescription operation)
     {
         string[] parts = operation.RelativePath!.Trim('/').Split('/');

@@ -29,7 +29,8 @@ internal sealed class OperationTexts : IOperationFilter
         ["getJobMetrics"] = (
             "Get the metrics of a job's epochs",
             """
-            One item for each finished epoch; the list grows while the job trains. The validation figures are against hard labels. A matching
+            One item for each finished epoch; the list grows while the job trains. The validation figures are against hard labels. A
+            matching
             If-None-Match is answered with 304.
             """
         ),
@@ -43,7 +44,8 @@ internal sealed class OperationTexts : IOperationFilter
         ["cancelJob"] = (
             "Cancel a job",
             """
-            A queued or paused job is cancelled at once (200). A running job is asked to stop and shows as `cancelling` (202); the epochs that
+            A queued or paused job is cancelled at once (200). A running job is asked to stop and shows as `cancelling` (202); the
+            epochs that
             it has reported stay. Asking again is harmless.
             """
         ),
@@ -123,7 +125,8 @@ internal sealed class OperationTexts : IOperationFilter
         ["getStudyRecommendation"] = (
             "Get what a study recommends",
             """
-            The ε to use by the study's criterion on validation; which ε are statistically tied with the best; what so many seeds can find and
+            The ε to use by the study's criterion on validation; which ε are statistically tied with the best; what so many seeds can
+            find and
             how many more would settle a tie; and in sentences what smoothing does here. While jobs are left, the answer covers the finished
             ones.
             """
@@ -132,7 +135,8 @@ internal sealed class OperationTexts : IOperationFilter
             "Export a study",
             """
             Everything about the study in one document: its rows, the recommendation, charts of each figure over ε, reliability diagrams and
-            learning curves. The HTML page needs no other file. `format=json` gives the numbers. While jobs are left, the document covers the
+            learning curves. The HTML page needs no other file. `format=json` gives the numbers. While jobs are left, the document
+            covers the
             finished ones.
             """
         ),
@@ -160,8 +164,10 @@ internal sealed class OperationTexts : IOperationFilter
         ["extendStudy"] = (
             "Extend a study",
             """
-            Adds ε, seeds or both, and queues the jobs that the wider grid has and the study lacks. A new `budget` replaces the old one; where
-            it has minutes left, jobs that were cancelled for lack of minutes are queued again. Existing jobs are left as they are, so asking
+            Adds ε, seeds or both, and queues the jobs that the wider grid has and the study lacks. A new `budget` replaces the old
+            one; where
+            it has minutes left, jobs that were cancelled for lack of minutes are queued again. Existing jobs are left as they are, so
+            asking
             again for the same ε and listed seeds is harmless.
             """
         ),

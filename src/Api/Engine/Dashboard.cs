@@ -9,7 +9,8 @@ using Temper.Store.Engine;
 namespace Temper.Api.Engine;
 
 /// <summary>
-/// Hangfire's dashboard at /hangfire, for everyone who has a key. What it shows of trainings is to be read: their verbs are the API's. Ordinary
+/// Hangfire's dashboard at /hangfire, for everyone who has a key. What it shows of trainings is to be read: their verbs are the
+/// API's. Ordinary
 /// jobs may be requeued there.
 /// </summary>
 internal static class Dashboard
@@ -21,7 +22,8 @@ internal static class Dashboard
 
     /// <summary>The dashboard's own icon is a data URL; a few of its inline styles are not applied.</summary>
     private const string ContentSecurityPolicy =
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+        + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
     public static void AddDashboard(this IServiceCollection services, string connectionString, NpgsqlDataSource database)
     {
@@ -124,7 +126,8 @@ internal static class Dashboard
             return new("");
         var id = WebUtility.HtmlEncode(job.Args[0].ToString());
         return new(
-            $"<p>Attempt {WebUtility.HtmlEncode(job.Args[1].ToString())} of job <a href=\"/jobs/{id}\">{id}</a>. Retry, pause and cancel it there.</p>"
+            $"<p>Attempt {WebUtility.HtmlEncode(job.Args[1].ToString())} of job <a href=\"/jobs/{id}\">{id}</a>. Retry, pause and "
+                + "cancel it there.</p>"
         );
     }
 }

@@ -7,7 +7,8 @@ namespace Temper.Api.Http;
 
 /// <summary>
 /// Access by key: `Authorization: Bearer KEY`, the keys from configuration `Api:Keys` (in the environment `Api__Keys__0`
-/// and so on). For Hangfire's dashboard, which is opened in a browser, the key may also be the password of HTTP Basic authentication. Without keys the API serves this machine only and refuses to start on any other address.
+/// and so on). For Hangfire's dashboard, which is opened in a browser, the key may also be the password of HTTP Basic
+/// authentication. Without keys the API serves this machine only and refuses to start on any other address.
 /// </summary>
 internal sealed class ApiKeys
 {

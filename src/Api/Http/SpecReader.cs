@@ -93,7 +93,8 @@ internal sealed class SpecReader<T>(string what, Func<string, string> allowed)
             );
             return true;
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException) // the latter two: half a surrogate pair in a text
+        // The latter two: half a surrogate pair in a text.
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {
             return false;
         }

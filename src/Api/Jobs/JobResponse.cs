@@ -11,9 +11,11 @@ namespace Temper.Api.Jobs;
 /// <param name="IsTerminal">True when the state will not change any more.</param>
 /// <param name="Spec">What was asked for, every default filled in.</param>
 /// <param name="Targets">What ε means for the labels the model is trained towards.</param>
-/// <param name="Progress">How far the running attempt has come, or had come when the job was paused, cancelled or failed; null before its first second, and in every other state.</param>
+/// <param name="Progress">How far the running attempt has come, or had come when the job was paused, cancelled or failed; null
+/// before its first second, and in every other state.</param>
 /// <param name="Attempt">How often it was claimed by a worker.</param>
-/// <param name="Failures">How often an attempt crashed or lost its worker since it was submitted or retried; at `spec.maxAttempts` the job fails.</param>
+/// <param name="Failures">How often an attempt crashed or lost its worker since it was submitted or retried; at
+/// `spec.maxAttempts` the job fails.</param>
 /// <param name="Worker">Who runs it; null unless running.</param>
 /// <param name="CreatedAt">When it was submitted.</param>
 /// <param name="ClaimedAt">When its latest attempt was claimed.</param>
@@ -76,7 +78,8 @@ public sealed record JobResponse(
 /// <summary>The label distribution that a spec trains towards, in both conventions.</summary>
 /// <param name="EpsilonUniform">ε as PyTorch's `label_smoothing` takes it.</param>
 /// <param name="EpsilonOthers">The same smoothing in the other convention: the mass taken from the true class.</param>
-/// <param name="TrueClass">Target probability of the true class: also the confidence of the loss's optimum where the label is certain.</param>
+/// <param name="TrueClass">Target probability of the true class: also the confidence of the loss's optimum where the label is
+/// certain.</param>
 /// <param name="OtherClass">Target probability of each other class.</param>
 /// <param name="Vector">The whole target of an image of the first class, K probabilities.</param>
 /// <param name="Entropy">H(q) in nats: trainLoss never falls below it, and trainLoss − H(q) compares over different ε.</param>

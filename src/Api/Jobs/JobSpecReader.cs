@@ -13,7 +13,8 @@ internal static class JobSpecReader
     private static readonly SpecReader<JobSpec> BaseReader = new("a job spec", Allowed) { NotRequired = ["epsilon"] };
 
     /// <param name="body">UTF-8 JSON.</param>
-    /// <param name="errors">By field; empty when the spec can be trained. Trouble with the JSON itself is under the field it was found in, or `body`.</param>
+    /// <param name="errors">By field; empty when the spec can be trained. Trouble with the JSON itself is under the field it was
+    /// found in, or `body`.</param>
     public static JobSpec? Read(ReadOnlyMemory<byte> body, out Dictionary<string, string[]> errors)
     {
         var found = new SpecErrors();
@@ -23,7 +24,8 @@ internal static class JobSpecReader
         return found.Any ? null : spec;
     }
 
-    /// <summary>A job spec within a larger body, whose ε may be absent. Its rules are left to be checked when the rest of its fields is known.</summary>
+    /// <summary>A job spec within a larger body, whose ε may be absent. Its rules are left to be checked when the rest of its
+    /// fields is known.</summary>
     public static JobSpec? ReadBase(JsonElement value, SpecErrors errors, string path) => BaseReader.Read(value, errors, path, out _);
 
     private static JobSpec? Read(JsonElement root, SpecErrors errors)

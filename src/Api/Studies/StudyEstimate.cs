@@ -4,8 +4,10 @@ namespace Temper.Api.Studies;
 
 /// <summary>What a study is likely to cost, from earlier jobs like its own.</summary>
 /// <param name="Jobs">That are to run: arms × seeds of a new study, what is left of an extended one.</param>
-/// <param name="EarlierJobs">Succeeded jobs with its data set, models, batch size and widths that this rests on, the latest 50 a model and kind of device at most.</param>
-/// <param name="MinutesPerJob">From claim to end, all attempts together, over its models, on the slots there are; null where a model has no earlier jobs on one of the kinds of device.</param>
+/// <param name="EarlierJobs">Succeeded jobs with its data set, models, batch size and widths that this rests on, the latest 50 a
+/// model and kind of device at most.</param>
+/// <param name="MinutesPerJob">From claim to end, all attempts together, over its models, on the slots there are; null where a
+/// model has no earlier jobs on one of the kinds of device.</param>
 /// <param name="TrainingMinutes">Over those jobs; `budget.maxMinutes` bounds these and all that were used before. Null as above.</param>
 /// <param name="Slots">Of the workers alive now that can run its jobs.</param>
 /// <param name="Minutes">Until it is done, if all those slots work on nothing else; null as above, or without a slot.</param>

@@ -54,7 +54,8 @@ internal static class StudyReport
             headers.ContentDisposition = $"attachment; filename=study-{report.Study.Id}.json";
             return TypedResults.Ok(report);
         }
-        headers.ContentSecurityPolicy = "default-src 'none'; style-src 'unsafe-inline'"; // names are encoded; were one not, it would still do nothing
+        // Names are encoded; were one not, it would still do nothing.
+        headers.ContentSecurityPolicy = "default-src 'none'; style-src 'unsafe-inline'";
         return TypedResults.Content(StudyReportHtml.Write(report), "text/html", Encoding.UTF8);
     }
 
@@ -84,7 +85,8 @@ internal static class StudyReport
         return [.. Enumerable.Range(0, points).Select(i => 1 + (int)((long)i * (epochs - 1) / Math.Max(1, points - 1)))];
     }
 
-    /// <summary>Of ε = 0 and of the arm to use under the first share of label noise that has one; those whose logits were not kept are left out.</summary>
+    /// <summary>Of ε = 0 and of the arm to use under the first share of label noise that has one; those whose logits were not
+    /// kept are left out.</summary>
     private static async Task<IReadOnlyList<JobReliability>> ReliabilityAsync(
         StudyState study,
         RecommendationResponse recommendation,

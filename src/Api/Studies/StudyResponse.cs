@@ -19,7 +19,8 @@ namespace Temper.Api.Studies;
 /// <param name="CreatedAt">When it was submitted.</param>
 /// <param name="Pinned">Whether retention leaves it and its jobs alone.</param>
 /// <param name="Links">Where to go from here.</param>
-/// <param name="Estimate">What is left of it is likely to cost; only in the answers to `POST /studies` and to an extension, else null.</param>
+/// <param name="Estimate">What is left of it is likely to cost; only in the answers to `POST /studies` and to an extension, else
+/// null.</param>
 public sealed record StudyResponse(
     Guid Id,
     JobState State,
@@ -54,7 +55,8 @@ public sealed record StudyResponse(
 /// <summary>How many jobs of a study are where.</summary>
 /// <param name="Jobs">In all.</param>
 /// <param name="Dropped">Of the cancelled ones, those whose arm successive halving dropped: trainings saved.</param>
-/// <param name="SecondsLeft">If jobs go on taking as long as those that have succeeded, on as many slots as run now; null where that is unknown.</param>
+/// <param name="SecondsLeft">If jobs go on taking as long as those that have succeeded, on as many slots as run now; null where
+/// that is unknown.</param>
 public sealed record StudyProgress(
     int Jobs,
     int Queued,
@@ -105,7 +107,8 @@ public sealed record StudyProgress(
         };
 }
 
-/// <summary>An arm of the grid: means over the seeds that have succeeded, each with its 95 % interval. Figures of the test set unless they say otherwise.</summary>
+/// <summary>An arm of the grid: means over the seeds that have succeeded, each with its 95 % interval. Figures of the test set
+/// unless they say otherwise.</summary>
 /// <param name="DroppedAtSeeds">After how many seeds successive halving dropped it; null otherwise.</param>
 /// <param name="Seeds">Jobs that have succeeded and are counted here.</param>
 /// <param name="Accuracy">Share of top-1 hits.</param>
@@ -293,7 +296,8 @@ public sealed record CheckedStudyResponse(StudySpec Spec, IReadOnlyList<Arm> Arm
 /// <param name="Tied">The ε of the arms that may be the best; those arms: `isTied` in `byLabelNoise[].arms`.</param>
 /// <param name="LowestMean">The ε of the arm with the lowest mean loss, whether or not that is chance.</param>
 /// <param name="Power">What so many seeds can find.</param>
-/// <param name="MoreSeeds">How many more seeds would probably tell the two tied arms with the lowest means apart; null where `moreSeedsNote` says why.</param>
+/// <param name="MoreSeeds">How many more seeds would probably tell the two tied arms with the lowest means apart; null where
+/// `moreSeedsNote` says why.</param>
 /// <param name="MoreSeedsNote">Why there is no such number; null where there is one.</param>
 /// <param name="Sentence">The answer in words.</param>
 /// <param name="Findings">What smoothing does here; empty without arms both with and without smoothing.</param>
@@ -354,7 +358,8 @@ public sealed record RecommendationResponse(
         if (progress.Failed > 0)
             sentence += $" {progress.Failed} of {progress.Jobs} jobs failed.";
         return progress.Succeeded > scored
-            ? $"{sentence} {progress.Succeeded - scored} of {progress.Succeeded} jobs that succeeded do not count: a worker of an older build trained them, without scores."
+            ? $"{sentence} {progress.Succeeded - scored} of {progress.Succeeded} jobs that succeeded do not count: a worker of an "
+                + "older build trained them, without scores."
             : sentence;
     }
 }

@@ -7,7 +7,8 @@ using Temper.Store.Studies;
 
 namespace Temper.Api.Studies;
 
-/// <summary>What users do to a study as a whole. Each verb does to every job what can be done to it, so sent again it changes nothing more.</summary>
+/// <summary>What users do to a study as a whole. Each verb does to every job what can be done to it, so sent again it changes
+/// nothing more.</summary>
 internal static class StudyVerbs
 {
     public static void MapStudyVerbs(this RouteGroupBuilder studies)

@@ -2,7 +2,8 @@ namespace Temper.Domain.Calibration;
 
 /// <summary>The ECE of the same predictions as each tool would compute it from float64 probabilities, and why they differ.</summary>
 /// <param name="Values">One for each tool's rule and its own number of bins.</param>
-/// <param name="OnEdges">Predictions whose confidence lies exactly on an inner edge of one of the rules' bins: those on [a, b) and on (a, b] part ways.</param>
+/// <param name="OnEdges">Predictions whose confidence lies exactly on an inner edge of one of the rules' bins: those on [a, b)
+/// and on (a, b] part ways.</param>
 /// <param name="AtOne">Predictions with a confidence of exactly 1: torchmetrics gives them a bin of their own.</param>
 /// <param name="Why">The reasons for the differences that apply here.</param>
 public sealed record BinningReceipt(IReadOnlyList<BinnedEce> Values, int OnEdges, int AtOne, string Why)
@@ -27,7 +28,8 @@ public sealed record BinningReceipt(IReadOnlyList<BinnedEce> Values, int OnEdges
         return why
             + (
                 atOne == 0
-                    ? " No confidence is exactly 1 in float64, so torchmetrics' bin of exact ones is empty; computed in float32, confident predictions would round into it."
+                    ? " No confidence is exactly 1 in float64, so torchmetrics' bin of exact ones is empty; computed in float32, "
+                        + "confident predictions would round into it."
                     : $" {atOne} confidences are exactly 1: torchmetrics judges them in a bin of their own, the others in the last bin."
             );
     }

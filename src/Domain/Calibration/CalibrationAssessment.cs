@@ -75,11 +75,13 @@ public sealed record Estimate(double Value, Interval? Interval);
 
 /// <summary>A calibration error, which is never negative and biased upwards.</summary>
 /// <param name="Value">As it is usually computed.</param>
-/// <param name="Debiased">With a part of its upward bias taken away, all of it where the bins really miss; null where no estimate is known.</param>
+/// <param name="Debiased">With a part of its upward bias taken away, all of it where the bins really miss; null where no estimate
+/// is known.</param>
 /// <param name="Chance">What a perfectly calibrated model would show on as many images; null without resamples.</param>
 public sealed record ErrorEstimate(double Value, double? Debiased, Chance? Chance);
 
-/// <summary>The same errors with each hit replaced by the true probability of the predicted class, so that no label noise is left in them.</summary>
+/// <summary>The same errors with each hit replaced by the true probability of the predicted class, so that no label noise is left
+/// in them.</summary>
 /// <param name="Ece">Over the report's bins of equal width.</param>
 /// <param name="SignedGap">Mean confidence − mean true probability of the predicted class.</param>
 public sealed record NoiseFree(double Ece, double SignedGap)

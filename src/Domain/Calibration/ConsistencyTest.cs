@@ -140,7 +140,8 @@ public sealed record ConsistencyTest(
 /// <summary>What an error comes to by chance alone under perfect calibration.</summary>
 /// <param name="Mean">On average.</param>
 /// <param name="Band">The middle 95 %.</param>
-/// <param name="Limit">What it exceeds in at most 5 % of cases: a test at that level rejects what lies above. Null where there are too few draws to reject anything.</param>
+/// <param name="Limit">What it exceeds in at most 5 % of cases: a test at that level rejects what lies above. Null where there
+/// are too few draws to reject anything.</param>
 public sealed record Chance(double Mean, Interval Band, double? Limit)
 {
     /// <param name="draws">At least one; sorted in place.</param>

@@ -6,7 +6,8 @@ public sealed class LabelledLogits
     /// <param name="logits">N×K, row-major.</param>
     /// <param name="labels">N labels in [0, K).</param>
     /// <param name="classes">K, at least 2.</param>
-    /// <exception cref="ArgumentException">Sizes disagree, nothing to judge, a label out of range, or a logit that is not finite.</exception>
+    /// <exception cref="ArgumentException">Sizes disagree, nothing to judge, a label out of range, or a logit that is not
+    /// finite.</exception>
     public LabelledLogits(float[] logits, int[] labels, int classes)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(classes, 2);

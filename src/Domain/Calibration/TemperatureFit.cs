@@ -49,7 +49,8 @@ public sealed record TemperatureFit(double Temperature, double NllBefore, double
             return (
                 low,
                 Nll(logits, 0).Slope >= 0
-                    ? $"The loss falls all the way to infinite T, for the logits say nothing of the labels, or the contrary: {Largest} is the largest allowed."
+                    ? "The loss falls all the way to infinite T, for the logits say nothing of the labels, or the contrary: "
+                        + $"{Largest} is the largest allowed."
                     : $"The minimum lies above T = {Largest}, the largest allowed: the logits are far apart."
             );
 

@@ -21,7 +21,8 @@ public enum VerdictName
 
 /// <summary>Whether the model is calibrated.</summary>
 /// <param name="Name">The answer in a word.</param>
-/// <param name="PValue">Of the consistency test: how often a calibrated model would show an ECE at least this large. Below 0.05 it is rejected.</param>
+/// <param name="PValue">Of the consistency test: how often a calibrated model would show an ECE at least this large. Below 0.05
+/// it is rejected.</param>
 /// <param name="Sentence">The answer for people, with its figures.</param>
 public sealed record Verdict(VerdictName Name, double PValue, string Sentence)
 {
@@ -44,7 +45,8 @@ public sealed record Verdict(VerdictName Name, double PValue, string Sentence)
                 VerdictName.OverConfident => $"Over-confident: mean confidence is above accuracy by {gap}; {chance}.",
                 VerdictName.UnderConfident => $"Under-confident: mean confidence is below accuracy by {gap}; {chance}.",
                 VerdictName.MiscalibratedBothWays =>
-                    $"Miscalibrated both ways: over all images mean confidence and accuracy differ by {gap}, no more than by chance, but in the single bins by more; {chance}.",
+                    $"Miscalibrated both ways: over all images mean confidence and accuracy differ by {gap}, no more than by chance, "
+                        + $"but in the single bins by more; {chance}.",
                 VerdictName.Calibrated => $"Calibrated, as far as these images can tell: {chance}.",
                 _ => $"Insufficient data: {chance}; with {predictions.Count} images an error of {Show(SizeableEce)} could go unseen.",
             }

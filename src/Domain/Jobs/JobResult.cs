@@ -10,7 +10,8 @@ namespace Temper.Domain.Jobs;
 /// <param name="Threads">CPU threads libtorch used; weights repeat bit for bit for the same device and threads.</param>
 /// <param name="Libtorch">The versions of TorchSharp and libtorch, and the kernels.</param>
 /// <param name="WeightsSha256">SHA-256 over the final weights, parameter by parameter in order, as little-endian float32.</param>
-/// <param name="DataSha256">SHA-256 over the pixels and labels it trained on and was tested with; null in results older than this field.</param>
+/// <param name="DataSha256">SHA-256 over the pixels and labels it trained on and was tested with; null in results older than this
+/// field.</param>
 /// <param name="Build">Tells the worker's build from every other; null in results older than this field.</param>
 /// <param name="Notes">What the reader should know, such as data files that differ from the published ones.</param>
 public sealed record JobResult(

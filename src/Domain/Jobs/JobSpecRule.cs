@@ -16,7 +16,8 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
     /// <summary>resnet56 then has 31 million parameters; model and checkpoint travel and are stored as one piece each.</summary>
     public const int LargestWidth = 96;
 
-    /// <summary>Images of a batch times width: resnet56 then takes some 8 GB for its activations, and two cores take 10 to 40 s for a step.</summary>
+    /// <summary>Images of a batch times width: resnet56 then takes some 8 GB for its activations, and two cores take 10 to 40 s
+    /// for a step.</summary>
     private const long LargestStep = 32_768;
 
     /// <summary>Four such layers on 32×32 images in colour have 19 million parameters.</summary>
@@ -56,7 +57,8 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
         new("batchSize", "a whole number from 1 to 8192", s => s.BatchSize is >= 1 and <= 8192),
         new(
             "batchSize",
-            $"at most {LargestStep} / width with a residual network, 2048 with the usual one: a step must fit a machine and not look like a hang",
+            $"at most {LargestStep} / width with a residual network, 2048 with the usual one: a step must fit a machine and not look "
+                + "like a hang",
             s => !IsResidual(s) || s.Width is < 1 || s.BatchSize is < 1 or > 8192 || s.BatchSize * (s.Width ?? 16L) <= LargestStep
         ),
         new("optimizer", OneOf<OptimizerName>(), s => Enum.IsDefined(s.Optimizer)),

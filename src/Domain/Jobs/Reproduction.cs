@@ -6,7 +6,8 @@ public enum ReproductionVerdict
     /// <summary>Every weight and every figure of every epoch is the same, but for the times.</summary>
     BitEqual,
 
-    /// <summary>The test figures differ by no more than <see cref="Reproduction.Tolerances"/>, as after rounding in another order.</summary>
+    /// <summary>The test figures differ by no more than <see cref="Reproduction.Tolerances"/>, as after rounding in another
+    /// order.</summary>
     WithinTolerance,
 
     Different,

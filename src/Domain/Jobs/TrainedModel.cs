@@ -16,7 +16,8 @@ public sealed record TrainedModel(byte[] Weights, StoredLogits? Logits, Scores? 
 /// <param name="ValidationLabels">N.</param>
 /// <param name="TestLogits">N×K.</param>
 /// <param name="TestLabels">N.</param>
-/// <param name="TrueProbabilities">For each test image the true probability of the class predicted, N float64; null where the data set does not know it.</param>
+/// <param name="TrueProbabilities">For each test image the true probability of the class predicted, N float64; null where the
+/// data set does not know it.</param>
 public sealed record StoredLogits(
     int Classes,
     byte[] ValidationLogits,

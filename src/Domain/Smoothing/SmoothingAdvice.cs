@@ -5,7 +5,8 @@ namespace Temper.Domain.Smoothing;
 /// <summary>What an ε is likely to do to calibration, told before anything is trained.</summary>
 /// <param name="EarlierJobs">Succeeded jobs on this data set, model and label noise that this rests on, the latest 100 at most.</param>
 /// <param name="Accuracy">A, their median test accuracy, so that a few failed trials do not count; null without any.</param>
-/// <param name="ExpectedSignedGap">−ε(A − 1/K) with ε as `uniform`, label noise counted in: mean confidence − accuracy at the smoothed loss's optimum; null without A.</param>
+/// <param name="ExpectedSignedGap">−ε(A − 1/K) with ε as `uniform`, label noise counted in: mean confidence − accuracy at the
+/// smoothed loss's optimum; null without A.</param>
 /// <param name="Measured">How the signed gaps of those jobs differed from what this formula says of each; null without any.</param>
 /// <param name="Warnings">Sentences for people; empty when there is nothing to warn of.</param>
 public sealed record SmoothingAdvice(

@@ -85,13 +85,15 @@ public sealed class ArmComparison
     /// <summary>The one-sided level at which a pair says that differences exist.</summary>
     public double ExistenceLevel { get; }
 
-    /// <summary>The one-sided level that a pair was held against: an interval at it covers 0 just where the arm is not called worse.</summary>
+    /// <summary>The one-sided level that a pair was held against: an interval at it covers 0 just where the arm is not called
+    /// worse.</summary>
     public double LevelTested => DifferenceExists ? PairLevel : ExistenceLevel;
 
     /// <summary>Mean loss of arm <paramref name="a"/> − that of <paramref name="b"/>, over the seeds that both have.</summary>
     public PairedDifference Between(int a, int b) => differences[places[a], places[b]];
 
-    /// <returns>The smallest true difference that so many seeds would find, of two arms that scatter as all do on average; null below two seeds.</returns>
+    /// <returns>The smallest true difference that so many seeds would find, of two arms that scatter as all do on average; null
+    /// below two seeds.</returns>
     public double? Detectable(int seeds)
     {
         var spread = Pairs().Select(pair => spreads[pair.A, pair.B]).Where(spread => spread.Seeds >= 2).ToList();

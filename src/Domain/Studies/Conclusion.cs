@@ -7,7 +7,8 @@ namespace Temper.Domain.Studies;
 /// <param name="Ranked">All arms with results that did not diverge, the lowest mean loss first.</param>
 /// <param name="Tied">Those that may be the best, in the order of the grid, as all that follow.</param>
 /// <param name="SmoothAsLittle">How many of the tied smooth no more than the chosen one.</param>
-/// <param name="Nearest">The arm with the lowest mean but the chosen one's, and both means, where every arm but the chosen one is significantly worse than it; else null.</param>
+/// <param name="Nearest">The arm with the lowest mean but the chosen one's, and both means, where every arm but the chosen one is
+/// significantly worse than it; else null.</param>
 /// <param name="NotJudged">Those that have too few seeds beside the others.</param>
 /// <param name="Dropped">Those that halving has dropped.</param>
 /// <param name="Constant">Those that differ from the one with the lowest mean by the same with every seed.</param>
@@ -38,7 +39,8 @@ internal sealed record Conclusion(
         + (
             Constant.Count == 0
                 ? ""
-                : $" The difference between {Name(Ranked[0])} and {Names(Constant)} is the same with every seed, as far as {Study.Criterion.InWords()} can tell: its resolution counts as the spread."
+                : $" The difference between {Name(Ranked[0])} and {Names(Constant)} is the same with every seed, as far as "
+                    + $"{Study.Criterion.InWords()} can tell: its resolution counts as the spread."
         )
         + (Dropped.Count == 0 ? "" : $" Halving dropped {Names(Dropped)} as clearly worse.")
         + (Diverged.Count == 0 ? "" : $" {string.Join("; ", Diverged)}: not ranked by the seeds that went well.")
@@ -51,7 +53,8 @@ internal sealed record Conclusion(
         if (Ranked.Count == 1)
             return $"Only {Name(Chosen)} {(Diverged.Count > 0 ? "can be judged" : "has results")}: there is nothing to compare it with.";
         if (Power.Seeds < 2)
-            return $"One seed tells nothing of chance: {by} {Name(Ranked[0])} came out lowest, which a second seed may turn round. Until then prefer {Preferred()}.";
+            return $"One seed tells nothing of chance: {by} {Name(Ranked[0])} came out lowest, which a second seed may turn round. "
+                + $"Until then prefer {Preferred()}.";
         var others = Ranked.Count - NotJudged.Count - Dropped.Count;
         if (others == 1 && Dropped.Count == 0)
             return $"Only {Name(Chosen)} has enough seeds to be judged.";
@@ -65,7 +68,8 @@ internal sealed record Conclusion(
         if (Nearest is not var (arm, own, its))
             return $"Use {use}: {by}, with {Power.Seeds} seeds, every other arm is significantly worse than some arm.";
         var (lower, higher) = Numbers.ShowApart(own, its);
-        return $"Use {use}: {by}, with {Power.Seeds} seeds, every other arm is significantly worse ({lower} against {higher} at {Name(arm)}, which comes nearest).";
+        return $"Use {use}: {by}, with {Power.Seeds} seeds, every other arm is significantly worse ({lower} against {higher} at "
+            + $"{Name(arm)}, which comes nearest).";
     }
 
     /// <summary>Where nothing tells the arms apart.</summary>

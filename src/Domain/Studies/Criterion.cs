@@ -34,7 +34,8 @@ public static class Criteria
             _ => throw new ArgumentOutOfRangeException(nameof(criterion), criterion, null),
         };
 
-    /// <returns>The smallest difference that two losses can have: one validation image of an error rate; 0 where losses are continuous.</returns>
+    /// <returns>The smallest difference that two losses can have: one validation image of an error rate; 0 where losses are
+    /// continuous.</returns>
     public static double Resolution(this Criterion criterion, StudySpec study, IEnumerable<StudyJob> jobs)
     {
         if (criterion != Criterion.Accuracy)

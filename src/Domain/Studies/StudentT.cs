@@ -53,7 +53,8 @@ public static class StudentT
         return (low + high) / 2;
     }
 
-    /// <summary>How likely a test that asks for t above <paramref name="critical"/> finds a true difference of so many standard errors.</summary>
+    /// <summary>How likely a test that asks for t above <paramref name="critical"/> finds a true difference of so many standard
+    /// errors.</summary>
     /// <param name="shift">The true difference, in standard errors.</param>
     /// <returns>P(T' > critical) of the noncentral t distribution, to about three digits.</returns>
     public static double Power(double critical, int degrees, double shift)

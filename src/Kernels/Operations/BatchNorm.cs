@@ -91,7 +91,8 @@ public static unsafe partial class Fused
                 residual
             );
             GC.KeepAlive(norm);
-            context.save_for_backward(relu ? [images, statistics, output.detach()] : [images, statistics]); // the output itself would keep this node alive
+            // The output itself would keep this node alive.
+            context.save_for_backward(relu ? [images, statistics, output.detach()] : [images, statistics]);
             context.save_data(Sizes, arguments[6]);
             context.save_data(HasResidual, residual is not null);
             return output;

@@ -14,7 +14,8 @@ public static unsafe partial class Fused
         var isDifferentiated =
             torch.is_grad_enabled() && (rows_NI.requires_grad || linear.weight.requires_grad || linear.bias?.requires_grad == true);
         return isDifferentiated
-            ? LinearFunction.apply(rows_NI, linear.weight, linear.bias!, sizes, relu) // TorchSharp takes a null for an argument that is no tensor
+            // TorchSharp takes a null for an argument that is no tensor.
+            ? LinearFunction.apply(rows_NI, linear.weight, linear.bias!, sizes, relu)
             : Linear(rows_NI, linear.weight, linear.bias, sizes, relu);
     }
 
@@ -70,7 +71,8 @@ public static unsafe partial class Fused
                 (bool)arguments[4]
             );
             var output = Linear(rows, weight, bias, sizes, relu);
-            context.save_for_backward(relu ? [rows, weight, output.detach()] : [rows, weight]); // the output itself would keep this node alive
+            // The output itself would keep this node alive.
+            context.save_for_backward(relu ? [rows, weight, output.detach()] : [rows, weight]);
             context.save_data(Sizes, arguments[3]);
             context.save_data(HasBias, bias is not null);
             return output;

@@ -147,7 +147,8 @@ public static unsafe partial class Fused
             );
             GC.KeepAlive(norm1);
             GC.KeepAlive(norm2);
-            context.save_for_backward([begin, conv1!, statistics1, conv2, statistics2, convolved1!, convolved2, output.detach()]); // the output itself would keep this node alive
+            // The output itself would keep this node alive.
+            context.save_for_backward([begin, conv1!, statistics1, conv2, statistics2, convolved1!, convolved2, output.detach()]);
             context.save_data(Sizes, arguments[10]);
             return output;
         }

@@ -3,7 +3,8 @@ using static Temper.Kernels.NativeKernels;
 namespace Temper.Kernels;
 
 /// <summary>Adam with PyTorch's arrangement: weight decay is added to the gradient, and ε to the bias-corrected denominator.</summary>
-/// <remarks>Kingma and Ba 2015, arXiv:1412.6980, algorithm 1. The bias correction counts the optimizer's steps, also for a parameter that had no gradient in some of them.</remarks>
+/// <remarks>Kingma and Ba 2015, arXiv:1412.6980, algorithm 1. The bias correction counts the optimizer's steps, also for a
+/// parameter that had no gradient in some of them.</remarks>
 public sealed unsafe class FusedAdam(
     IEnumerable<Parameter> parameters,
     double learningRate = 1e-3,

@@ -49,7 +49,8 @@ public abstract unsafe class FusedOptimizer : IDisposable
     }
 
     /// <summary>Scales all gradients by the same factor, so that their 2-norm together is at most <paramref name="largestNorm"/>.</summary>
-    /// <remarks>As torch.nn.utils.clip_grad_norm_, but the norm stays on the device: reading it would make the host wait in every step.</remarks>
+    /// <remarks>As torch.nn.utils.clip_grad_norm_, but the norm stays on the device: reading it would make the host wait in every
+    /// step.</remarks>
     public void ClipGradients(double largestNorm)
     {
         using var noGraph = torch.no_grad();

@@ -31,7 +31,8 @@ public class AttemptQueue(NpgsqlDataSource database) : IPersistentJobQueueProvid
     public EnqueuedAndFetchedCountDto GetEnqueuedAndFetchedCount(string queue)
     {
         using var command = database.CreateCommand(
-            "SELECT count(*) FILTER (WHERE state = 'queued'), count(*) FILTER (WHERE state = 'running') FROM jobs WHERE state IN ('queued', 'running')"
+            "SELECT count(*) FILTER (WHERE state = 'queued'), count(*) FILTER (WHERE state = 'running') FROM jobs WHERE state IN "
+                + "('queued', 'running')"
         );
         using var row = command.ExecuteReader();
         row.Read();

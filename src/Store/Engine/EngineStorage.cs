@@ -13,7 +13,8 @@ public static class EngineStorage
     public const string Ordinary = "default";
 
     /// <param name="connectionString">The service's own.</param>
-    /// <param name="trainings">Every process that opens the storage has one. Without it, Hangfire would put attempts into a table that nobody reads.</param>
+    /// <param name="trainings">Every process that opens the storage has one. Without it, Hangfire would put attempts into a table
+    /// that nobody reads.</param>
     /// <param name="connections">At most, in a pool of its own.</param>
     /// <param name="commandSeconds">How long a statement may take before it counts as unanswered.</param>
     public static PostgreSqlStorage Open(string connectionString, AttemptQueue trainings, int connections, int commandSeconds)
@@ -30,7 +31,8 @@ public static class EngineStorage
         };
         var storage = new PostgreSqlStorage(
             new NpgsqlConnectionFactory(
-                $"Command Timeout={commandSeconds};Maximum Pool Size={connections};No Reset On Close=true;{Database.WithTimeout(connectionString)}",
+                $"Command Timeout={commandSeconds};Maximum Pool Size={connections};No Reset On "
+                    + $"Close=true;{Database.WithTimeout(connectionString)}",
                 options
             ),
             options

@@ -11,7 +11,8 @@ public sealed partial class JobQueue
 
     /// <inheritdoc cref="CancelAsync"/>
     /// <param name="which">Condition for the jobs.</param>
-    /// <param name="because">Why, where it is not its user, as SQL; a running job carries it to its end. A stop asked for before keeps its own.</param>
+    /// <param name="because">Why, where it is not its user, as SQL; a running job carries it to its end. A stop asked for before
+    /// keeps its own.</param>
     internal static string Cancel(string which, string? because = null) =>
         $"""
             UPDATE jobs

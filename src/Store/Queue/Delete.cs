@@ -26,7 +26,8 @@ public sealed partial class JobQueue
         );
 
     /// <summary>
-    /// As SQL: the seconds of all attempts of a job that have ended, 0 without any. Where retention has removed the attempts, those of the last one.
+    /// As SQL: the seconds of all attempts of a job that have ended, 0 without any. Where retention has removed the attempts,
+    /// those of the last one.
     /// </summary>
     /// <param name="job">The name of the row of jobs.</param>
     internal static string SecondsOf(string job) =>

@@ -19,8 +19,10 @@ public sealed partial class JobQueue
         ,
         over AS (DELETE FROM checkpoints WHERE job_id = (SELECT id FROM ended)),
         kept AS (
-            INSERT INTO models (job_id, weights, classes, validation_logits, validation_labels, test_logits, test_labels, true_probabilities)
-            SELECT id, @weights, @classes, @validation_logits, @validation_labels, @test_logits, @test_labels, @true_probabilities FROM ended),
+            INSERT INTO models (job_id, weights, classes, validation_logits, validation_labels, test_logits, test_labels,
+                true_probabilities)
+            SELECT id, @weights, @classes, @validation_logits, @validation_labels, @test_logits, @test_labels, @true_probabilities FROM
+                ended),
         scored AS (
             INSERT INTO scores (job_id, train_accuracy, best_epoch, {string.Join(", ", ScoreColumns.All.Select(column => column.Name))})
             SELECT id, last.train_accuracy, best.epoch, {string.Join(", ", ScoreColumns.All.Select(column => $"@{column.Name}"))}

@@ -9,7 +9,8 @@ public sealed partial class JobQueue
         "state = 'queued', failures = 0, finished_at = NULL, reason = NULL, progress = NULL, run_at = clock_timestamp()";
 
     /// <summary>failed, cancelled → queued, with all its attempts before it again.</summary>
-    /// <param name="fresh">Epochs and checkpoint are deleted, and it begins anew; otherwise it goes on from its checkpoint, if it has one.</param>
+    /// <param name="fresh">Epochs and checkpoint are deleted, and it begins anew; otherwise it goes on from its checkpoint, if it
+    /// has one.</param>
     /// <inheritdoc cref="CancelAsync"/>
     public Task<bool> RetryAsync(Guid id, bool fresh, CancellationToken cancellationToken) =>
         CommandAsync(

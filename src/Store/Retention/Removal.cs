@@ -3,7 +3,8 @@ using Temper.Store.Studies;
 
 namespace Temper.Store.Retention;
 
-/// <summary>Removes what finished jobs have kept for as long as the settings say, a few rows at a time, so that nobody waits for a lock for long.</summary>
+/// <summary>Removes what finished jobs have kept for as long as the settings say, a few rows at a time, so that nobody waits for
+/// a lock for long.</summary>
 public sealed class Removal(NpgsqlDataSource database, RetentionOptions options)
 {
     /// <summary>Of rows that are megabytes large, and of others.</summary>
@@ -16,7 +17,8 @@ public sealed class Removal(NpgsqlDataSource database, RetentionOptions options)
     private const string Expired = """
         finished_at < clock_timestamp() - @age AND NOT jobs.pinned
         AND (study_id IS NULL OR EXISTS (SELECT FROM studies WHERE studies.id = study_id AND NOT pinned AND NOT EXISTS (
-            SELECT FROM jobs other WHERE other.study_id = studies.id AND (other.finished_at IS NULL OR other.finished_at >= clock_timestamp() - @age))))
+            SELECT FROM jobs other WHERE other.study_id = studies.id AND (other.finished_at IS NULL OR other.finished_at >=
+                clock_timestamp() - @age))))
         """;
 
     /// <returns>How many rows of each kind were removed, or emptied.</returns>
@@ -34,7 +36,8 @@ public sealed class Removal(NpgsqlDataSource database, RetentionOptions options)
             "logits",
             options.LogitsDays,
             FewLarge,
-            "UPDATE models SET classes = NULL, validation_logits = NULL, validation_labels = NULL, test_logits = NULL, test_labels = NULL, true_probabilities = NULL FROM due WHERE job_id = due.id",
+            "UPDATE models SET classes = NULL, validation_logits = NULL, validation_labels = NULL, test_logits = NULL, test_labels = "
+                + "NULL, true_probabilities = NULL FROM due WHERE job_id = due.id",
             "EXISTS (SELECT FROM models WHERE job_id = jobs.id AND classes IS NOT NULL)"
         );
         await EachAsync(
@@ -48,7 +51,8 @@ public sealed class Removal(NpgsqlDataSource database, RetentionOptions options)
             "epochs",
             options.EpochDays,
             FewSmall,
-            "gone AS (DELETE FROM epochs USING due WHERE job_id = due.id) UPDATE jobs SET metrics_version = metrics_version + 1 FROM due WHERE jobs.id = due.id",
+            "gone AS (DELETE FROM epochs USING due WHERE job_id = due.id) UPDATE jobs SET metrics_version = metrics_version + 1 FROM "
+                + "due WHERE jobs.id = due.id",
             "EXISTS (SELECT FROM epochs WHERE job_id = jobs.id)"
         );
         await EachAsync(

@@ -59,7 +59,8 @@ public sealed partial class StudyQueue
         return jobs.Count;
     }
 
-    /// <summary>What the old budget had no minutes for waits again, with all its attempts; a running job is not stopped after all.</summary>
+    /// <summary>What the old budget had no minutes for waits again, with all its attempts; a running job is not stopped after
+    /// all.</summary>
     private const string AgainWithinBudget = $"""
         UPDATE jobs
         SET state = CASE state WHEN 'cancelled' THEN 'queued' ELSE state END,
@@ -67,7 +68,8 @@ public sealed partial class StudyQueue
             progress = CASE state WHEN 'cancelled' THEN NULL ELSE progress END,
             stop_requested = NULL, finished_at = NULL, reason = NULL, run_at = clock_timestamp()
         WHERE id = ANY (ARRAY(SELECT id FROM jobs JOIN arms USING (study_id, arm)
-                              WHERE study_id = @id AND state IN ('cancelled', 'running') AND reason = {OutOfMinutes} AND dropped_at_seeds IS NULL
+                              WHERE study_id = @id AND state IN ('cancelled', 'running') AND reason = {OutOfMinutes} AND
+                                  dropped_at_seeds IS NULL
                               ORDER BY id FOR UPDATE OF jobs))
         RETURNING {JobQueue.NotifyQueued}
         """;

@@ -64,7 +64,8 @@ public sealed partial class StudyQueue
         var open = await OpenArmsAsync(connection, id, cancellationToken);
         foreach (var condition in arms.GroupBy(arm => arm.Arm.LabelNoise))
         {
-            // An arm that has lost seeds for good, to failures or its user, would hold all others up; one that diverged beats none by its survivors.
+            // An arm that has lost seeds for good, to failures or its user, would hold all others up; one that diverged beats
+            // none by its survivors.
             ArmLosses[] left =
             [
                 .. condition
@@ -113,7 +114,8 @@ public sealed partial class StudyQueue
         await using var command = new NpgsqlCommand(
             """
             UPDATE arms SET compared_at_seeds = $3
-            WHERE study_id = $1 AND label_noise = $2 AND $3 > ALL (SELECT compared_at_seeds FROM arms WHERE study_id = $1 AND label_noise = $2)
+            WHERE study_id = $1 AND label_noise = $2 AND $3 > ALL (SELECT compared_at_seeds FROM arms WHERE study_id = $1 AND
+                label_noise = $2)
             """,
             connection
         )

@@ -9,7 +9,8 @@ namespace Temper.Store.Studies;
 /// <summary>What is done to studies as a whole, one file per operation; their jobs are ordinary jobs of <see cref="JobQueue"/>.</summary>
 public sealed partial class StudyQueue(NpgsqlDataSource database)
 {
-    /// <summary>Ten thousand jobs, and their models when they are deleted, take more than the few seconds that other statements may.</summary>
+    /// <summary>Ten thousand jobs, and their models when they are deleted, take more than the few seconds that other statements
+    /// may.</summary>
     private const int CommandSeconds = 300;
 
     /// <summary>
@@ -54,7 +55,8 @@ public sealed partial class StudyQueue(NpgsqlDataSource database)
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    /// <returns>The study's spec, its row locked until the transaction ends; null when there is no such study, or with SKIP LOCKED when another holds it.</returns>
+    /// <returns>The study's spec, its row locked until the transaction ends; null when there is no such study, or with SKIP
+    /// LOCKED when another holds it.</returns>
     private static async Task<StudySpec?> LockAsync(
         NpgsqlConnection connection,
         Guid id,

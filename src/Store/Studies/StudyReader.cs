@@ -22,7 +22,8 @@ public sealed record StudyState(
 /// <summary>An arm and its jobs, counted and averaged.</summary>
 /// <param name="Jobs">How many jobs are in each state.</param>
 /// <param name="Scored">Jobs that the figures are of.</param>
-/// <param name="Figures">Mean and standard deviation over seeds, by the names of <see cref="StudyReader.Figures"/>; the deviation is null below two, each NaN where a value is not finite or the deviation beyond 1e140.</param>
+/// <param name="Figures">Mean and standard deviation over seeds, by the names of <see cref="StudyReader.Figures"/>; the deviation
+/// is null below two, each NaN where a value is not finite or the deviation beyond 1e140.</param>
 /// <param name="SecondsPerJob">Of all attempts, mean over the jobs that succeeded; null without any.</param>
 public sealed record ArmState(
     StudyArm Arm,
@@ -114,7 +115,8 @@ public sealed class StudyReader(NpgsqlDataSource database)
         States.Select(state => $"count(*) FILTER (WHERE state = '{TemperDb.Word(state)}')::int")
     );
 
-    /// <summary>PostgreSQL's own avg squares its values, and squares or sums beyond float8 are an error of the whole statement: here they come to NaN.</summary>
+    /// <summary>PostgreSQL's own avg squares its values, and squares or sums beyond float8 are an error of the whole statement:
+    /// here they come to NaN.</summary>
     private static string Mean(string sql) => $"sum({Below("1e304", sql)}) / nullif(count({sql}), 0)";
 
     /// <inheritdoc cref="Mean"/>
@@ -169,7 +171,8 @@ public sealed class StudyReader(NpgsqlDataSource database)
         // The length of a stored array is known without reading it.
         await using var command = new NpgsqlCommand(
             $"""
-            SELECT id, arm, seed, train_accuracy, best_epoch, octet_length(validation_labels) / 4, octet_length(test_labels) / 4, {ScoresSql}
+            SELECT id, arm, seed, train_accuracy, best_epoch, octet_length(validation_labels) / 4, octet_length(test_labels) / 4,
+                {ScoresSql}
             FROM jobs JOIN scores ON scores.job_id = id LEFT JOIN models ON models.job_id = id WHERE study_id = $1 ORDER BY arm, seed
             """,
             connection
@@ -208,7 +211,8 @@ public sealed class StudyReader(NpgsqlDataSource database)
     )
     {
         await using var command = new NpgsqlCommand(
-            "SELECT arm, coalesce(reason, 'for an unknown reason'), count(*)::int FROM jobs WHERE study_id = $1 AND state = 'failed' GROUP BY arm, reason ORDER BY arm, reason",
+            "SELECT arm, coalesce(reason, 'for an unknown reason'), count(*)::int FROM jobs WHERE study_id = $1 AND state = 'failed' "
+                + "GROUP BY arm, reason ORDER BY arm, reason",
             connection
         );
         command.Parameters.AddWithValue(id);
@@ -298,16 +302,20 @@ public sealed class StudyReader(NpgsqlDataSource database)
         }
     }
 
-    /// <summary>Of jobs like this one that have succeeded, the latest 50 on each kind of device: the median seconds an epoch, all attempts counted.</summary>
+    /// <summary>Of jobs like this one that have succeeded, the latest 50 on each kind of device: the median seconds an epoch, all
+    /// attempts counted.</summary>
     /// <returns>By kind of device, `cpu` or `cuda`.</returns>
     public async Task<IReadOnlyDictionary<string, EarlierTimes>> TimesAsync(JobSpec spec, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
             $"""
             SELECT kind, percentile_cont(0.5) WITHIN GROUP (ORDER BY {JobQueue.SecondsOf("alike")} / epochs), count(*)::int
-            FROM (SELECT id, kind, claimed_at, finished_at, (spec->>'epochs')::int AS epochs, row_number() OVER (PARTITION BY kind ORDER BY sequence DESC) AS place
-                  FROM (SELECT *, split_part(result->>'device', ':', 1) AS kind FROM jobs WHERE dataset = $1 AND state = 'succeeded' ORDER BY sequence DESC LIMIT 1000) latest
-                  WHERE spec->>'model' = $2 AND (spec->>'batchSize')::int = $3 AND coalesce(spec->>'width', '') = coalesce($4, '') AND coalesce(spec->>'widths', '') = coalesce($5::jsonb::text, '')) alike
+            FROM (SELECT id, kind, claimed_at, finished_at, (spec->>'epochs')::int AS epochs, row_number() OVER (PARTITION BY kind
+                ORDER BY sequence DESC) AS place
+                  FROM (SELECT *, split_part(result->>'device', ':', 1) AS kind FROM jobs WHERE dataset = $1 AND state = 'succeeded'
+                      ORDER BY sequence DESC LIMIT 1000) latest
+                  WHERE spec->>'model' = $2 AND (spec->>'batchSize')::int = $3 AND coalesce(spec->>'width', '') = coalesce($4, '') AND
+                      coalesce(spec->>'widths', '') = coalesce($5::jsonb::text, '')) alike
             WHERE place <= 50 GROUP BY kind
             """
         );

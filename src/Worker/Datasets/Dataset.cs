@@ -30,7 +30,8 @@ internal sealed record LabelledImages(byte[] Pixels, byte[] Labels, IReadOnlyLis
     public int Count => Labels.Length;
 }
 
-/// <summary>An image's true label distribution: <paramref name="First"/> with probability <paramref name="Weight"/>, else <paramref name="Second"/>.</summary>
+/// <summary>An image's true label distribution: <paramref name="First"/> with probability <paramref name="Weight"/>, else
+/// <paramref name="Second"/>.</summary>
 /// <param name="Weight">0.5 to 1; 1 for a plain image, whose label is certain.</param>
 internal readonly record struct Blend(byte First, byte Second, double Weight)
 {

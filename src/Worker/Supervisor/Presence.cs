@@ -23,7 +23,8 @@ internal sealed class Presence(WorkerIdentity worker, JobQueue queue, JobNotifie
         TcpKeepAliveTime = 5,
         TcpKeepAliveInterval = 1,
         Options =
-            $"{new NpgsqlConnectionStringBuilder(options.ConnectionString).Options} -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3",
+            $"{new NpgsqlConnectionStringBuilder(options.ConnectionString).Options} -c tcp_keepalives_idle=5 -c "
+            + "tcp_keepalives_interval=1 -c tcp_keepalives_count=3",
     }.ToString();
 
     /// <summary>Called with the id of a running job that its user wants stopped, and how.</summary>

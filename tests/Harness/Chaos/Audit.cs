@@ -11,12 +11,14 @@ public static class Audit
             """
             CREATE TABLE chaos_states (job uuid, state text, attempt int, reason text, at timestamptz DEFAULT clock_timestamp());
             CREATE FUNCTION chaos_state() RETURNS trigger LANGUAGE plpgsql AS
-            $$ BEGIN INSERT INTO chaos_states (job, state, attempt, reason) VALUES (NEW.id, NEW.state, NEW.attempt, NEW.reason); RETURN NULL; END $$;
+            $$ BEGIN INSERT INTO chaos_states (job, state, attempt, reason) VALUES (NEW.id, NEW.state, NEW.attempt, NEW.reason); RETURN
+                NULL; END $$;
             CREATE TRIGGER chaos_first_state AFTER INSERT ON jobs FOR EACH ROW EXECUTE FUNCTION chaos_state();
             CREATE TRIGGER chaos_next_state AFTER UPDATE ON jobs FOR EACH ROW
                 WHEN ((OLD.state, OLD.attempt) IS DISTINCT FROM (NEW.state, NEW.attempt)) EXECUTE FUNCTION chaos_state();
 
-            CREATE TABLE chaos_epochs (job uuid, epoch int, attempt int, held_attempt int, held_state text, at timestamptz DEFAULT clock_timestamp());
+            CREATE TABLE chaos_epochs (job uuid, epoch int, attempt int, held_attempt int, held_state text, at timestamptz DEFAULT
+            clock_timestamp());
             CREATE FUNCTION chaos_epoch() RETURNS trigger LANGUAGE plpgsql AS
             $$ BEGIN INSERT INTO chaos_epochs (job, epoch, attempt, held_attempt, held_state)
                      SELECT NEW.job_id, NEW.epoch, NEW.attempt, attempt, state FROM jobs WHERE id = NEW.job_id; RETURN NULL; END $$;

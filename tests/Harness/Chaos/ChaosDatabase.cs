@@ -63,7 +63,8 @@ public sealed class ChaosDatabase : IAsyncDisposable
     public async Task<int> TerminateBackendsAsync(int target)
     {
         var pids = await RowsAsync(
-            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name <> $1 AND backend_type = 'client backend' ORDER BY pid",
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name <> $1 AND backend_type = "
+                + "'client backend' ORDER BY pid",
             Name
         );
         int[] chosen = [.. Enumerable.Range(target, Math.Min(3, pids.Count)).Select(i => int.Parse(pids[i % pids.Count]))];

@@ -24,7 +24,11 @@ public sealed record ChaosReport(int Delivered, int Jobs, string Markdown, IRead
             ) - schedule.Came.Last.ToUnixTimeSeconds();
         var text = new StringWriter();
         text.WriteLine(
-            $"Seed {options.Seed}: {delivered.Length} faults in {(schedule.Came.Last - schedule.Came.First).TotalSeconds:F0} s, {options.Workers} workers of one slot and one thread, lease 5 s, checkpoints each second; {submissions.Acknowledged.Count} jobs, each one of {plan.Specs.Count} specs that train {outcomes.Seconds.Min():F1} to {outcomes.Seconds.Max():F1} s undisturbed. The last job was over {drainSeconds} s after the last fault came. The seed repeats the schedule of faults and jobs, not what the processes are doing when a fault comes.\n"
+            $"Seed {options.Seed}: {delivered.Length} faults in {(schedule.Came.Last - schedule.Came.First).TotalSeconds:F0} s, "
+                + $"{options.Workers} workers of one slot and one thread, lease 5 s, checkpoints each second; "
+                + $"{submissions.Acknowledged.Count} jobs, each one of {plan.Specs.Count} specs that train {outcomes.Seconds.Min():F1} to "
+                + $"{outcomes.Seconds.Max():F1} s undisturbed. The last job was over {drainSeconds} s after the last fault came. The seed "
+                + "repeats the schedule of faults and jobs, not what the processes are doing when a fault comes.\n"
         );
         Table(
             text,
@@ -51,7 +55,8 @@ public sealed record ChaosReport(int Delivered, int Jobs, string Markdown, IRead
             await CountsAsync(
                 """
                 SELECT regexp_replace(left(split_part(chaos_states.reason, E'\n', 1), 60), '[|]', ' ', 'g') AS why, count(*)::text
-                FROM chaos_states JOIN jobs ON id = job WHERE idempotency_key LIKE 'chaos-%' AND chaos_states.state = 'queued' AND chaos_states.attempt > 0
+                FROM chaos_states JOIN jobs ON id = job WHERE idempotency_key LIKE 'chaos-%' AND chaos_states.state = 'queued' AND
+                    chaos_states.attempt > 0
                 GROUP BY why ORDER BY count(*) DESC
                 """
             )

@@ -32,7 +32,8 @@ public enum FaultKind
 
 /// <summary>One thing that goes wrong.</summary>
 /// <param name="At">From the start of the faults.</param>
-/// <param name="Target">Which worker or backend, counted from 0 and modulo their number: of those that train a job, else of those that it can hit at all, the next one from there on.</param>
+/// <param name="Target">Which worker or backend, counted from 0 and modulo their number: of those that train a job, else of those
+/// that it can hit at all, the next one from there on.</param>
 /// <param name="Lasts">Of stalls and cuts; zero for what happens at once.</param>
 public sealed record Fault(int Number, TimeSpan At, FaultKind Kind, int Target, TimeSpan Lasts)
 {

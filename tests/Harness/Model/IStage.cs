@@ -49,7 +49,8 @@ public interface IStage
 
     Task<IReadOnlyCollection<Guid>> WorkersAsync();
 
-    /// <summary>Time passes. Sightings taken before are told in <paramref name="seen"/>, and returned as they stand on the clock then.</summary>
+    /// <summary>Time passes. Sightings taken before are told in <paramref name="seen"/>, and returned as they stand on the clock
+    /// then.</summary>
     Task<WorkerSighting[]> PassAsync(TimeSpan time, IEnumerable<WorkerSighting> seen);
 }
 

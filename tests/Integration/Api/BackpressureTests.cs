@@ -52,7 +52,8 @@ public class BackpressureTests
             answers,
             answer => Assert.Contains(answer.StatusCode, new[] { HttpStatusCode.Accepted, HttpStatusCode.TooManyRequests })
         );
-        Assert.InRange(answers.Count(answer => answer.StatusCode == HttpStatusCode.Accepted), 1, 20); // those stored during a count may count twice for a second
+        // Those stored during a count may count twice for a second.
+        Assert.InRange(answers.Count(answer => answer.StatusCode == HttpStatusCode.Accepted), 1, 20);
         await Eventually.TrueAsync(async () =>
             (await PostAsync(api, null)).StatusCode == HttpStatusCode.TooManyRequests && await CountAsync() == 20
         );

@@ -45,7 +45,8 @@ public class SlowClientTests(ApiFixture fixture) : OwnJobsTest(fixture)
 
         // The interim answer tells that the API waits for the body.
         using var clients = await ClientsAsync(
-            "POST /jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n"
+            "POST /jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 1000\r\nExpect: "
+                + "100-continue\r\n\r\n"
         );
         await Eventually.TrueAsync(() => Task.FromResult(clients.Answered >= AtOnce));
 
@@ -74,7 +75,8 @@ public class SlowClientTests(ApiFixture fixture) : OwnJobsTest(fixture)
 
     private async Task AssertServedAsync(Guid id)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60)); // the answers that nobody reads take their time to be made, on a busy machine
+        // The answers that nobody reads take their time to be made, on a busy machine.
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         foreach (var path in new[] { "/jobs", $"/jobs/{id}", "/workers", "/studies", "/health/ready" })
             Assert.Equal(HttpStatusCode.OK, (await Http.GetAsync(path, limit.Token)).StatusCode);
     }

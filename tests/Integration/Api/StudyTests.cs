@@ -235,7 +235,8 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         await SucceedAsync(await ClaimAsync(), 0.1);
         await Database.ExecuteAsync("UPDATE attempts SET claimed_at = ended_at - interval '50 s'");
 
-        Assert.Equal(300, (await Api.GetAsync($"/studies/{id}"))["progress"]!["secondsLeft"]!.GetValue<double>(), 1); // 3 jobs of 100 s, one after the other
+        // 3 jobs of 100 s, one after the other.
+        Assert.Equal(300, (await Api.GetAsync($"/studies/{id}"))["progress"]!["secondsLeft"]!.GetValue<double>(), 1);
     }
 
     [Fact]
@@ -825,7 +826,8 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
                 (job.Spec.Epsilon == 0.3 ? 0.5 : 0.02) + 0.0001 * ((job.Spec.Seed + (long)(10 * job.Spec.Epsilon)) % 2)
             );
         }
-        var unwanted = (await Api.GetAsync($"/jobs?study={id}&state=queued&limit=1"))["items"]![0]!["id"]!.GetValue<Guid>(); // the last one, of ε = 0.3
+        // The last one, of ε = 0.3.
+        var unwanted = (await Api.GetAsync($"/jobs?study={id}&state=queued&limit=1"))["items"]![0]!["id"]!.GetValue<Guid>();
         await studies.SettleAsync(id, default);
         var cancelled = (await Api.GetAsync($"/jobs?study={id}&state=queued&limit=1"))["items"]![0]!["id"]!.GetValue<Guid>();
         await Queue.CancelAsync(cancelled, default);
@@ -863,7 +865,8 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal(
             0L,
             await Database.ScalarAsync<long>(
-                "SELECT (SELECT count(*) FROM studies) + (SELECT count(*) FROM arms) + (SELECT count(*) FROM jobs) + (SELECT count(*) FROM scores)"
+                "SELECT (SELECT count(*) FROM studies) + (SELECT count(*) FROM arms) + (SELECT count(*) FROM jobs) + (SELECT "
+                    + "count(*) FROM scores)"
             )
         );
         Assert.Equal(HttpStatusCode.NotFound, (await SendAsync(HttpMethod.Delete, $"/studies/{id}")).Response.StatusCode);

@@ -105,7 +105,8 @@ internal sealed class PostgresStage(NpgsqlDataSource database, NpgsqlConnection 
                    training_started_at IS NOT NULL, finished_at IS NOT NULL,
                    (SELECT string_agg(epoch || '@' || attempt, ' ' ORDER BY epoch, attempt) FROM epochs WHERE job_id = jobs.id),
                    (SELECT data FROM checkpoints WHERE job_id = jobs.id),
-                   (SELECT string_agg(attempt || ' ' || replace(outcome, '_', ''), ', ' ORDER BY attempt) FROM attempts WHERE job_id = jobs.id),
+                   (SELECT string_agg(attempt || ' ' || replace(outcome, '_', ''), ', ' ORDER BY attempt) FROM attempts WHERE job_id =
+                       jobs.id),
                    reason
             FROM jobs
             """
@@ -151,7 +152,8 @@ internal sealed class PostgresStage(NpgsqlDataSource database, NpgsqlConnection 
     public async Task<double> BackoffSecondsAsync(Guid id)
     {
         await using var command = database.CreateCommand(
-            "SELECT extract(epoch FROM run_at - (SELECT max(ended_at) FROM attempts WHERE job_id = jobs.id))::float8 FROM jobs WHERE id = $1"
+            "SELECT extract(epoch FROM run_at - (SELECT max(ended_at) FROM attempts WHERE job_id = jobs.id))::float8 FROM jobs WHERE "
+                + "id = $1"
         );
         command.Parameters.AddWithValue(id);
         return (double)(await command.ExecuteScalarAsync())!;

@@ -34,7 +34,8 @@ public class StudyRaceTests : QueueTest
     }
 
     /// <summary>
-    /// The first look drops the wild arm; without it the pool is narrower, and a second look at the same seeds would drop another. How often
+    /// The first look drops the wild arm; without it the pool is narrower, and a second look at the same seeds would drop
+    /// another. How often
     /// a study is settled must not decide how often it is wrong.
     /// </summary>
     [Fact]
@@ -144,7 +145,8 @@ public class StudyRaceTests : QueueTest
         Assert.Equal(
             (long)(4 + Rounds),
             await Database.ScalarAsync<long>(
-                "SELECT min(seeds) FROM (SELECT count(DISTINCT seed) AS seeds FROM jobs JOIN arms USING (study_id, arm) WHERE dropped_at_seeds IS NULL AND state = 'succeeded' GROUP BY arm) arms"
+                "SELECT min(seeds) FROM (SELECT count(DISTINCT seed) AS seeds FROM jobs JOIN arms USING (study_id, arm) WHERE "
+                    + "dropped_at_seeds IS NULL AND state = 'succeeded' GROUP BY arm) arms"
             )
         );
         Assert.Equal(

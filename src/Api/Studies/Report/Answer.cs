@@ -29,7 +29,8 @@ internal static class Answer
             <dl>
             <dt>Temperature</dt><dd>{(
                 answer.Temperature is { } temperature
-                    ? $"T = {Numbers.Short(temperature)} for {HtmlEncode($"ε = {Numbers.Exact(answer.Arm!.Epsilon)}")}, the mean over its seeds"
+                    ? $"T = {Numbers.Short(temperature)} for {HtmlEncode($"ε = {Numbers.Exact(answer.Arm!.Epsilon)}")}, the mean over
+                    its seeds"
                     : "unknown"
             )}</dd>
             <dt>Tied</dt><dd>{string.Join(", ", answer.Tied.Select(epsilon => $"ε = {Numbers.Exact(epsilon)}"))}</dd>
@@ -45,7 +46,8 @@ internal static class Answer
 
     private static string Power(Power power) =>
         power.DetectableDifference is { } difference
-            ? $"{power.Seeds} seeds find a difference of {Numbers.Short(difference)} with a probability of {Numbers.Short(100 * power.Probability)} %, at a level of {Numbers.Short(100 * power.Level)} %"
+            ? $"{power.Seeds} seeds find a difference of {Numbers.Short(difference)} with a probability of "
+                + $"{Numbers.Short(100 * power.Probability)} %, at a level of {Numbers.Short(100 * power.Level)} %"
             : "unknown before two arms have two seeds each";
 
     private static string MoreSeeds(Recommendation answer) =>

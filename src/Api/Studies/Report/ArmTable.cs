@@ -42,7 +42,8 @@ internal static class ArmTable
             <section><h2>Arms</h2>
             <p>Means over seeds ± half the 95 % interval; T is the temperature. The recommended arm is marked.</p>
             <div class="table"><table>
-            <thead><tr class="group"><td colspan="{names.Count}"></td><th colspan="{OnTest.Length}" scope="colgroup">Test set</th><th colspan="{OnValidation.Length}" scope="colgroup">Validation</th></tr>
+            <thead><tr class="group"><td colspan="{names.Count}"></td><th colspan="{OnTest.Length}" scope="colgroup">Test set</th><th
+            colspan="{OnValidation.Length}" scope="colgroup">Validation</th></tr>
             <tr>{string.Concat(
                 names.Select(name => name.Name).Concat(OnTest.Concat(OnValidation).Select(figure => figure.Name)).Select(name =>
                     $"<th scope=\"col\">{name}</th>"

@@ -54,7 +54,8 @@ internal static class Chart
         foreach (var (value, text) in y.Ticks())
             svg.Append(
                 CultureInfo.InvariantCulture,
-                $"<path d=\"M{x.Start} {y.At(value):0.#}H{x.End}\"/><text class=\"y\" x=\"{x.Start - 6}\" y=\"{y.At(value) + 3.5:0.#}\">{text}</text>"
+                $"<path d=\"M{x.Start} {y.At(value):0.#}H{x.End}\"/><text class=\"y\" x=\"{x.Start - 6}\" "
+                    + $"y=\"{y.At(value) + 3.5:0.#}\">{text}</text>"
             );
         foreach (var (value, text) in xTicks)
             svg.Append(
@@ -63,7 +64,8 @@ internal static class Chart
             );
         return svg.Append(
                 CultureInfo.InvariantCulture,
-                $"<path d=\"M{x.Start} {y.Start}H{x.End}\"/><text class=\"x\" x=\"{(x.Start + x.End) / 2}\" y=\"{y.Start + 29}\">{HtmlEncode(xName)}</text></g>"
+                $"<path d=\"M{x.Start} {y.Start}H{x.End}\"/><text class=\"x\" x=\"{(x.Start + x.End) / 2}\" "
+                    + $"y=\"{y.Start + 29}\">{HtmlEncode(xName)}</text></g>"
             )
             .ToString();
     }

@@ -4,7 +4,8 @@ using static System.Net.WebUtility;
 
 namespace Temper.Api.Studies.Report;
 
-/// <summary>The area between two axes, and marks on it as SVG; what is not finite has no mark. Their colours are the page's, so that they follow light and dark.</summary>
+/// <summary>The area between two axes, and marks on it as SVG; what is not finite has no mark. Their colours are the page's, so
+/// that they follow light and dark.</summary>
 internal sealed record Plane(Scale X, Scale Y)
 {
     public const double Left = 46,
@@ -45,7 +46,8 @@ internal sealed record Plane(Scale X, Scale Y)
     /// <summary>A column that stands on the lower end of the scale.</summary>
     public string Column(double from, double to, double high, string tip) =>
         Svg(
-            $"<rect class=\"column\" x=\"{X.At(from) + 0.5:0.#}\" y=\"{Y.At(high):0.#}\" width=\"{X.At(to) - X.At(from) - 1:0.#}\" height=\"{Y.Start - Y.At(high):0.#}\"><title>{HtmlEncode(tip)}</title></rect>"
+            $"<rect class=\"column\" x=\"{X.At(from) + 0.5:0.#}\" y=\"{Y.At(high):0.#}\" width=\"{X.At(to) - X.At(from) - 1:0.#}\" "
+                + $"height=\"{Y.Start - Y.At(high):0.#}\"><title>{HtmlEncode(tip)}</title></rect>"
         );
 
     private static bool IsOnPlane(double x, double y) => double.IsFinite(x) && double.IsFinite(y);

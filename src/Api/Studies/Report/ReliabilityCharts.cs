@@ -15,7 +15,8 @@ internal static class ReliabilityCharts
             ? ""
             : $"""
                 <section><h2>Reliability</h2>
-                <p>Columns are the accuracy of test images by confidence, in 15 bins; where they reach the dashed line, confidence is as large as accuracy. Points stand at the mean confidence, with the 95 % interval of the accuracy. One seed each.</p>
+                <p>Columns are the accuracy of test images by confidence, in 15 bins; where they reach the dashed line, confidence is
+                as large as accuracy. Points stand at the mean confidence, with the 95 % interval of the accuracy. One seed each.</p>
                 <div class="charts small">
                 {string.Concat(report.Reliability.SelectMany(job => Pair(job, job.Arm.Label(report.Study.Spec))))}</div></section>
 

@@ -4,9 +4,12 @@ namespace Temper.Api.Studies.Report;
 internal static class ReportStyle
 {
     public const string Css = """
-        :root { color-scheme: light dark; --ground: #fff; --ink: #1d2024; --quiet: #5f666d; --rule: #dde0e3; --marked: #eef3fb; --lightness: 43%; }
-        @media (prefers-color-scheme: dark) { :root { --ground: #15171a; --ink: #e6e8ea; --quiet: #9ba2a9; --rule: #33383d; --marked: #1d2735; --lightness: 68%; } }
-        body { margin: 2rem auto; max-width: 74rem; padding: 0 1.25rem; background: var(--ground); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
+        :root { color-scheme: light dark; --ground: #fff; --ink: #1d2024; --quiet: #5f666d; --rule: #dde0e3; --marked: #eef3fb;
+        --lightness: 43%; }
+        @media (prefers-color-scheme: dark) { :root { --ground: #15171a; --ink: #e6e8ea; --quiet: #9ba2a9; --rule: #33383d; --marked:
+        #1d2735; --lightness: 68%; } }
+        body { margin: 2rem auto; max-width: 74rem; padding: 0 1.25rem; background: var(--ground); color: var(--ink); font: 15px/1.5
+        system-ui, sans-serif; }
         h1 { margin: 0 0 1rem; font-size: 1.75rem; line-height: 1.25; overflow-wrap: anywhere; }
         h2 { margin: 2.5rem 0 .5rem; border-bottom: 1px solid var(--rule); font-size: 1.2rem; }
         h3 { margin: 1.25rem 0 .25rem; font-size: 1rem; }
@@ -41,8 +44,10 @@ internal static class ReportStyle
         .whisker { fill: none; stroke: var(--colour); stroke-width: 1.25; }
         .column { fill: var(--colour); fill-opacity: .3; }
         .diagonal { fill: none; stroke: var(--quiet); stroke-dasharray: 4 4; }
-        .legend { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; margin: .25rem 0 .75rem; padding: 0; list-style: none; font-size: 13px; }
-        .legend li::before { content: ""; display: inline-block; width: 1.1em; height: 3px; margin-right: .45em; vertical-align: middle; background: var(--colour); }
+        .legend { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; margin: .25rem 0 .75rem; padding: 0; list-style: none; font-size:
+        13px; }
+        .legend li::before { content: ""; display: inline-block; width: 1.1em; height: 3px; margin-right: .45em; vertical-align:
+        middle; background: var(--colour); }
         details { margin-top: 2.5rem; }
         pre { overflow-x: auto; font-size: 12.5px; }
         """;

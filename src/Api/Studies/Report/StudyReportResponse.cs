@@ -10,7 +10,8 @@ namespace Temper.Api.Studies.Report;
 /// <param name="Recommendation">As `GET /studies/{id}/recommendation` gives it.</param>
 /// <param name="Jobs">Those that have succeeded, by arm and seed.</param>
 /// <param name="Arms">In the order of the study's `rows`.</param>
-/// <param name="Reliability">Of the first seed of the recommended arm, under the first share of label noise, and of ε = 0 beside it; fewer where they are the same, have not succeeded or kept no logits.</param>
+/// <param name="Reliability">Of the first seed of the recommended arm, under the first share of label noise, and of ε = 0 beside
+/// it; fewer where they are the same, have not succeeded or kept no logits.</param>
 public sealed record StudyReportResponse(
     StudyResponse Study,
     RecommendationResponse Recommendation,

@@ -4,7 +4,8 @@ namespace Temper.Worker.Training.Models;
 /// The residual network for small images: a 3×3 convolution, three stages of blocks at the full, half and quarter
 /// resolution with 1, 2 and 4 times `width` channels, the average over each channel, and K linear units.
 /// </summary>
-/// <remarks>He et al. 2016, arXiv:1512.03385, section 4.2: 6n + 2 layers, shortcuts without parameters, weights drawn as in arXiv:1502.01852.</remarks>
+/// <remarks>He et al. 2016, arXiv:1512.03385, section 4.2: 6n + 2 layers, shortcuts without parameters, weights drawn as in
+/// arXiv:1502.01852.</remarks>
 internal sealed class ResNet : Module<Tensor, Tensor>
 {
     private readonly Conv2d conv;

@@ -212,7 +212,8 @@ public class VerbTests : QueueTest
         );
         var outcome = await Database.ScalarAsync<string>(
             $"""
-            SELECT coalesce((SELECT concat_ws(' ', state, 'stop', stop_requested, failures, reason) FROM jobs WHERE id = '{job.Id}'), 'gone') || ': ' ||
+            SELECT coalesce((SELECT concat_ws(' ', state, 'stop', stop_requested, failures, reason) FROM jobs WHERE id = '{job.Id}'),
+                'gone') || ': ' ||
                    (SELECT count(*) || ' ' || coalesce(string_agg(outcome, ' '), '') FROM attempts WHERE job_id = '{job.Id}')
             """
         );
@@ -231,7 +232,8 @@ public class VerbTests : QueueTest
     {
         await Database.ExecuteAsync(
             """
-            CREATE OR REPLACE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NULL; END $$;
+            CREATE OR REPLACE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN
+                NULL; END $$;
             CREATE TRIGGER hold AFTER UPDATE OR DELETE ON jobs FOR EACH ROW EXECUTE FUNCTION hold();
             """
         );

@@ -17,12 +17,15 @@ public class TemperatureFitTests
 
     [Theory]
     [InlineData(new[] { 1f, 0, 0, 1 }, new[] { 0, 1 }, 0.91023922662683744, "half a mistake among them")] // 2σ(−1/T) = ½ at T = 1/ln 3
-    [InlineData(new[] { 3f, 0, 0, 3 }, new[] { 0, 1 }, 1, "T stays 1")] // expects .095 mistakes, and more likelihood is to be had from no evidence
-    [InlineData(new[] { 1e-4f, 0, 0, 1e-4f }, new[] { 0, 1 }, TemperatureFit.Smallest, "Every validation image is right")] // expects half a mistake only below
+    // Expects .095 mistakes, and more likelihood is to be had from no evidence.
+    [InlineData(new[] { 3f, 0, 0, 3 }, new[] { 0, 1 }, 1, "T stays 1")]
+    // Expects half a mistake only below.
+    [InlineData(new[] { 1e-4f, 0, 0, 1e-4f }, new[] { 0, 1 }, TemperatureFit.Smallest, "Every validation image is right")]
     [InlineData(new[] { 300f, 0, 0, 300 }, new[] { 0, 1 }, 1, "Every validation image is right")] // the slope underflows at one bound
     [InlineData(new[] { 1e30f, 0, 0, 1e30f }, new[] { 0, 1 }, 1, "Every validation image is right")] // and at both
     [InlineData(new[] { 1f, 1, 1, 0 }, new[] { 0, 0 }, 1, "T stays 1")] // a tie at the top stays one at every T
-    [InlineData(new[] { 1f, 0, 0, 1 }, new[] { 1, 0 }, TemperatureFit.Largest, "say nothing of the labels, or the contrary")] // all wrong: T → ∞
+    // All wrong: T → ∞.
+    [InlineData(new[] { 1f, 0, 0, 1 }, new[] { 1, 0 }, TemperatureFit.Largest, "say nothing of the labels, or the contrary")]
     [InlineData(new[] { 1e30f, 0, 0, 1e30f }, new[] { 1, 0 }, TemperatureFit.Largest, "say nothing of the labels, or the contrary")]
     [InlineData(new[] { 3f, 3, -2, -2 }, new[] { 1, 0 }, 1, "all equal")] // nothing to scale
     public void On_NoOrdinaryMinimum_StandsAtABoundAndSaysWhy(float[] logits, int[] labels, double expected, string why)
@@ -45,7 +48,8 @@ public class TemperatureFitTests
         Assert.Contains(scale > 1 ? "far apart" : "close together", fit.Note);
     }
 
-    /// <summary>Half a mistake among N is Jeffreys' estimate where none was seen: the more images, the surer the model may become.</summary>
+    /// <summary>Half a mistake among N is Jeffreys' estimate where none was seen: the more images, the surer the model may
+    /// become.</summary>
     [Theory]
     [InlineData(10)]
     [InlineData(400)]

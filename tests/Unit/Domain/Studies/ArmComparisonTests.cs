@@ -217,7 +217,8 @@ public class ArmComparisonTests
 
         var needed = comparison.SeedsToTell(comparison.Between(0, 1) with { Mean = -0.5, StandardDeviation = Math.Sqrt(2) })!.Value;
 
-        // One-sided 2.5 % of two arms' difference either way, 80 %: (1.960 + .842)²·2 / .5² = 62.8 by the normal approximation, one or two more by t.
+        // One-sided 2.5 % of two arms' difference either way, 80 %: (1.960 + .842)²·2 / .5² = 62.8 by the normal approximation,
+        // one or two more by t.
         Assert.InRange(needed, 63, 66);
         Assert.Null(comparison.SeedsToTell(comparison.Between(0, 1) with { Mean = 1e-9 }));
     }

@@ -39,7 +39,8 @@ public class RecommendationTests
         Assert.True(recommendation.DifferenceExists);
         Assert.Null(recommendation.MoreSeeds);
         Assert.Matches(
-            @"^Use ε = 0\.1: by ECE on validation, with 5 seeds, every other arm is significantly worse \(0\.02\d\d against 0\.10\d at ε = 0, which comes nearest\)\.$",
+            @"^Use ε = 0\.1: by ECE on validation, with 5 seeds, every other arm is significantly worse \(0\.02\d\d against 0\.10\d "
+                + "at ε = 0, which comes nearest\)\.$",
             recommendation.Sentence
         );
         Assert.Equal([0.1, 0, 0.3], recommendation.Arms.Select(arm => arm.Arm.Epsilon));
@@ -57,7 +58,8 @@ public class RecommendationTests
         Assert.Equal([0, 0.1, 0.3], recommendation.Tied);
         Assert.Equal(2, recommendation.Temperature!.Value, 1e-12);
         Assert.StartsWith(
-            "No significant difference by ECE on validation with 5 seeds: prefer ε = 0 with temperature T = 2.00. With 5 seeds a true difference of ",
+            "No significant difference by ECE on validation with 5 seeds: prefer ε = 0 with temperature T = 2.00. With 5 seeds a "
+                + "true difference of ",
             recommendation.Sentence
         );
         Assert.NotNull(recommendation.Power.DetectableDifference);
@@ -71,7 +73,8 @@ public class RecommendationTests
         Assert.Equal((0.0, 0.1), (recommendation.Epsilon, recommendation.LowestMean));
         Assert.Equal([0, 0.1], recommendation.Tied);
         Assert.StartsWith(
-            "Use ε = 0: by ECE on validation of the 2 arms that may be the best (ε = 0; ε = 0.1) it has the least smoothing; 1 of 3 is significantly worse.",
+            "Use ε = 0: by ECE on validation of the 2 arms that may be the best (ε = 0; ε = 0.1) it has the least smoothing; 1 of 3 "
+                + "is significantly worse.",
             recommendation.Sentence
         );
     }
@@ -94,7 +97,8 @@ public class RecommendationTests
         Assert.Equal([0, 0.1], recommendation.Tied);
         Assert.InRange(recommendation.MoreSeeds!.Value, 1, 200);
         Assert.EndsWith(
-            $" If ε = 0 and ε = 0.1, the lowest two, differ as they seem to, {recommendation.MoreSeeds} more seeds would probably tell them apart.",
+            $" If ε = 0 and ε = 0.1, the lowest two, differ as they seem to, {recommendation.MoreSeeds} more seeds would probably "
+                + "tell them apart.",
             recommendation.Sentence
         );
     }
@@ -119,7 +123,8 @@ public class RecommendationTests
             );
 
         Assert.StartsWith(
-            "Use ε = 0.1 with temperature T = 2.00: by ECE after temperature on validation, with 5 seeds, every other arm is significantly worse (",
+            "Use ε = 0.1 with temperature T = 2.00: by ECE after temperature on validation, with 5 seeds, every other arm is "
+                + "significantly worse (",
             Assert.Single(Recommendation.Of(study, Arms(study), [.. jobs])).Sentence
         );
     }
@@ -170,7 +175,8 @@ public class RecommendationTests
         Assert.Contains(recommendations[0].Findings, finding => finding.StartsWith("Accuracy: test accuracy is "));
     }
 
-    /// <summary>59, 60 and 61 of 400 wrong at ε = 0.1, one more of each at ε = 0: by the last bits of the differences this was significant.</summary>
+    /// <summary>59, 60 and 61 of 400 wrong at ε = 0.1, one more of each at ε = 0: by the last bits of the differences this was
+    /// significant.</summary>
     [Fact]
     public void Of_ErrorRatesThatDifferByOneImageWithEverySeed_SaysThatTheDifferenceIsConstant()
     {
@@ -191,7 +197,8 @@ public class RecommendationTests
 
         Assert.Equal((false, 0.0, 0.1), (recommendation.DifferenceExists, recommendation.Epsilon, recommendation.LowestMean));
         Assert.EndsWith(
-            " The difference between ε = 0.1 and ε = 0 is the same with every seed, as far as error rate can tell: its resolution counts as the spread.",
+            " The difference between ε = 0.1 and ε = 0 is the same with every seed, as far as error rate can tell: its resolution "
+                + "counts as the spread.",
             recommendation.Sentence
         );
         Assert.Equal([false, true], recommendation.Arms.Select(arm => arm.IsConstant));
@@ -273,7 +280,9 @@ public class RecommendationTests
         Assert.Null(recommendation.Epsilon);
         Assert.Empty(recommendation.Tied);
         Assert.Equal(
-            "No arm can be judged. ε = 0 diverged with 2 of 5 seeds. ε = 0.1 diverged with 5 of 5 seeds. 5 failed: Training diverged in epoch 1: the loss is no longer a finite number. 2 failed: Training diverged in epoch 2: the loss is no longer a finite number.",
+            "No arm can be judged. ε = 0 diverged with 2 of 5 seeds. ε = 0.1 diverged with 5 of 5 seeds. 5 failed: Training diverged "
+                + "in epoch 1: the loss is no longer a finite number. 2 failed: Training diverged in epoch 2: the loss is no longer a "
+                + "finite number.",
             recommendation.Sentence
         );
     }
@@ -318,7 +327,8 @@ public class RecommendationTests
 
         Assert.False(recommendation.DifferenceExists);
         Assert.Equal(
-            "One seed tells nothing of chance: by ECE on validation ε = 0.3 came out lowest, which a second seed may turn round. Until then prefer ε = 0 with temperature T = 2.00.",
+            "One seed tells nothing of chance: by ECE on validation ε = 0.3 came out lowest, which a second seed may turn round. "
+                + "Until then prefer ε = 0 with temperature T = 2.00.",
             recommendation.Sentence
         );
         Assert.Equal(0, recommendation.Epsilon);
@@ -439,7 +449,8 @@ public class RecommendationTests
             recommendation.Findings.Select(finding => finding.Split(':')[0])
         );
         Assert.Matches(
-            @"^Calibration before temperature: ECE is 0\.\d+ at ε = 0 and 0\.\d+ at ε = 0\.3, lower \(−0\.\d+, 95 % interval −0\.\d+ to −0\.\d+\); the signed gap",
+            @"^Calibration before temperature: ECE is 0\.\d+ at ε = 0 and 0\.\d+ at ε = 0\.3, lower \(−0\.\d+, 95 % interval −0\.\d+ "
+                + "to −0\.\d+\); the signed gap",
             recommendation.Findings[1]
         );
     }
