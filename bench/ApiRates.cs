@@ -129,7 +129,8 @@ internal static class ApiRates
                 known.Add(figures.Item3.Rate);
             }
             Console.WriteLine(
-                $"| GET /jobs/{{id}}{read.Route} | {full.Spread("F0")} | {least.Spread("F0")} | {Ratio(full, least)} | {known.Spread("F0")} | {Ratio(known, full)} |"
+                $"| GET /jobs/{{id}}{read.Route} | {full.Spread("F0")} | {least.Spread("F0")} | {Ratio(full, least)} | "
+                    + $"{known.Spread("F0")} | {Ratio(known, full)} |"
             );
         }
         Console.WriteLine();

@@ -44,7 +44,9 @@ internal static class Published
                 return $"{mean.ToString(format)} ± {half.ToString(format)}";
             }
             Console.WriteLine(
-                $"| {row.Network} | {row.Epsilon} | {Of(run => run.ErrorPercent, "F2")} | {row.Error} | {Of(run => run.Ece, "F4")} | {Of(run => run.SignedGap, "F4")} | {Of(run => run.Temperature, "F2")} | {Of(run => run.EceAfter, "F4")} |"
+                $"| {row.Network} | {row.Epsilon} | {Of(run => run.ErrorPercent, "F2")} | {row.Error} | "
+                    + $"{Of(run => run.Ece, "F4")} | {Of(run => run.SignedGap, "F4")} | {Of(run => run.Temperature, "F2")} | "
+                    + $"{Of(run => run.EceAfter, "F4")} |"
             );
         }
         Directory.Delete(home, recursive: true);

@@ -105,7 +105,8 @@ internal static class QueueRates
             stock.Add(Told(toStock));
         }
         Console.WriteLine(
-            $"| commit → claimed | {string.Join(" | ", claimed)} |\n| commit → method begins | {string.Join(" | ", started)} |\n| stock Hangfire: → method begins | {string.Join(" | ", stock)} |\n"
+            $"| commit → claimed | {string.Join(" | ", claimed)} |\n| commit → method begins | {string.Join(" | ", started)} "
+                + $"|\n| stock Hangfire: → method begins | {string.Join(" | ", stock)} |\n"
         );
 
         static TaskCompletionSource<long> New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -180,7 +181,8 @@ internal static class QueueRates
                 }
             }
         Console.WriteLine(
-            $"{jobs} jobs that wait, drained.\n\n| | {string.Join(" | ", SlotCounts.Select(Slots))} |\n|---|{string.Concat(SlotCounts.Select(_ => "---|"))}"
+            $"{jobs} jobs that wait, drained.\n\n| | {string.Join(" | ", SlotCounts.Select(Slots))} "
+                + $"|\n|---|{string.Concat(SlotCounts.Select(_ => "---|"))}"
         );
         Row("Temper, jobs/s", temper, one => one.Jobs / one.Seconds);
         Row("stock Hangfire, jobs/s", stock, one => one.Jobs / one.Seconds);

@@ -35,7 +35,8 @@ internal static class Report
                 }
             foreach (var (query, list) in times)
                 Console.WriteLine(
-                    $"| {classes} | {kind} | {(query == "304" ? "1000, client has it (304)" : query)} | {list.Order().ElementAt(list.Count / 2):F0} | {list.Max():F0} |"
+                    $"| {classes} | {kind} | {(query == "304" ? "1000, client has it (304)" : query)} | "
+                        + $"{list.Order().ElementAt(list.Count / 2):F0} | {list.Max():F0} |"
                 );
         }
         PrintEpochFigures();

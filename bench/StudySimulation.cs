@@ -107,7 +107,8 @@ internal static class StudySimulation
     private static void Table(string title, Func<Scatter, int, double> cell)
     {
         Console.WriteLine(
-            $"**{title}**\n\n| scatter | {string.Join(" | ", Seeds.Select(seeds => $"{seeds} seeds"))} |\n|---|{string.Concat(Seeds.Select(_ => "---|"))}"
+            $"**{title}**\n\n| scatter | {string.Join(" | ", Seeds.Select(seeds => $"{seeds} seeds"))} "
+                + $"|\n|---|{string.Concat(Seeds.Select(_ => "---|"))}"
         );
         foreach (var scatter in Enum.GetValues<Scatter>())
             Console.WriteLine($"| {scatter} | {string.Join(" | ", Seeds.Select(seeds => $"{cell(scatter, seeds):P1}"))} |");

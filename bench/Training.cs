@@ -105,7 +105,11 @@ internal static class Training
             rates[i].Add(await contenders[i].Run());
 
         Console.WriteLine(
-            $"## Rates\n\nBatch 128, Adam, ε 0.1. {rounds} rounds in turns, median (lowest–highest). Temper trains {Epochs} epochs of 54,000 images, the first step included, the others {images:N0} after 20 batches. The DataLoaders' settings are the fastest of PyTorch's {string.Join(", ", tried.Select(one => $"{Described(one.Setting)}: {one.Rate:F0}"))}, and of TorchSharp's {string.Join(", ", sharps.Select(one => $"{one.Described}: {one.Rate:F0}"))}.\n"
+            $"## Rates\n\nBatch 128, Adam, ε 0.1. {rounds} rounds in turns, median (lowest–highest). Temper trains {Epochs} "
+                + $"epochs of 54,000 images, the first step included, the others {images:N0} after 20 batches. The DataLoaders' "
+                + "settings are the fastest of PyTorch's "
+                + $"{string.Join(", ", tried.Select(one => $"{Described(one.Setting)}: {one.Rate:F0}"))}, and of TorchSharp's "
+                + $"{string.Join(", ", sharps.Select(one => $"{one.Described}: {one.Rate:F0}"))}.\n"
         );
         Console.WriteLine("| | images/s | Temper ÷ it |\n|---|---|---|");
         for (var i = 0; i < contenders.Length; i++)

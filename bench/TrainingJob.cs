@@ -22,7 +22,8 @@ internal static class TrainingJob
             extra.Add(100 * (share.Total / bare.Elapsed.TotalSeconds - 1));
         }
         Console.WriteLine(
-            $"## The whole job\n\n{Epochs} epochs on MNIST from the POST to the stored result, beside the same training, validation and test in a process of its own, in turns, {rounds} rounds: {extra.Spread("F1")} % longer.\n"
+            $"## The whole job\n\n{Epochs} epochs on MNIST from the POST to the stored result, beside the same training, "
+                + $"validation and test in a process of its own, in turns, {rounds} rounds: {extra.Spread("F1")} % longer.\n"
         );
         Console.WriteLine("| part | s, median | % of the job |\n|---|---|---|");
         foreach (
@@ -96,7 +97,8 @@ internal static class TrainingJob
             seconds.Add(((await FinishedAsync(api, id))["trainingStartedAt"]!.GetValue<DateTimeOffset>() - start).TotalSeconds);
         }
         Console.WriteLine(
-            $"## Cold start\n\nFrom the start of a worker process to the first training step of a waiting job on MNIST, {times} times: {seconds.Spread("F2")} s. A warm runner: [start.md](start.md).\n"
+            $"## Cold start\n\nFrom the start of a worker process to the first training step of a waiting job on MNIST, {times} "
+                + $"times: {seconds.Spread("F2")} s. A warm runner: [start.md](start.md).\n"
         );
     }
 

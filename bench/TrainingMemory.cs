@@ -28,13 +28,15 @@ internal static class TrainingMemory
         var peak = worker.Runners() is [var alive] ? Status(alive, "VmHWM") : double.NaN;
         var seen = megabytes.Keys.Where(epoch => epoch is 1 or 2 or 5 || epoch % 10 == 0 || epoch == megabytes.Keys.Max());
         Console.WriteLine(
-            $"## Memory of the runner on MNIST\n\nResident, MB: {string.Join(", ", seen.Select(epoch => $"epoch {epoch}: {megabytes[epoch]:F0}"))}; largest ever {peak:F0}.\n"
+            "## Memory of the runner on MNIST\n\nResident, MB: "
+                + $"{string.Join(", ", seen.Select(epoch => $"epoch {epoch}: {megabytes[epoch]:F0}"))}; largest ever {peak:F0}.\n"
         );
     }
 
     public static async Task ResNetAsync() =>
         Console.WriteLine(
-            $"## Memory of a residual network\n\nresnet20 on 3×32×32 images at batch 128, in a process of its own, 2 epochs of 20 batches: largest ever {await Peers.OwnProcessAsync("resnet-memory"):F0} MB.\n"
+            "## Memory of a residual network\n\nresnet20 on 3×32×32 images at batch 128, in a process of its own, 2 epochs of "
+                + $"20 batches: largest ever {await Peers.OwnProcessAsync("resnet-memory"):F0} MB.\n"
         );
 
     /// <summary>Prints the largest resident size of this process, in MB.</summary>

@@ -71,7 +71,8 @@ internal static class TrainingResults
             ratios.Add(evaluating[^1] * clock.Elapsed.TotalSeconds / 54_000);
         }
         Console.WriteLine(
-            $"## Evaluation\n\n{evaluating.Spread("F0")} images/s, {ratios.Spread("F2")} times the rate of training in the same process, in turns.\n"
+            $"## Evaluation\n\n{evaluating.Spread("F0")} images/s, {ratios.Spread("F2")} times the rate of training in the same "
+                + "process, in turns.\n"
         );
     }
 
@@ -96,7 +97,8 @@ internal static class TrainingResults
                 torchSharp.Add(await Peers.RunTorchSharpAsync("resnet", $"{depth}", $"{count}", $"{Environment.ProcessorCount}"));
             }
             Console.WriteLine(
-                $"| resnet{depth} | {ours.Spread("F0")} | {pytorch.Spread("F0")} | {Ratio(pytorch)} | {torchSharp.Spread("F0")} | {Ratio(torchSharp)} |"
+                $"| resnet{depth} | {ours.Spread("F0")} | {pytorch.Spread("F0")} | {Ratio(pytorch)} | {torchSharp.Spread("F0")} "
+                    + $"| {Ratio(torchSharp)} |"
             );
 
             string Ratio(List<double> others) => ours.Zip(others, (a, b) => a / b).Spread("F2");
@@ -182,7 +184,8 @@ internal static class TrainingResults
         {
             var (mean, half) = fused.Zip(plain, (a, b) => figure(a) - figure(b)).ToList().Interval();
             Console.WriteLine(
-                $"| {name} | {fused.Average(figure):F4} | {mean:+0.00000;-0.00000} ± {half:F5}{(Math.Abs(mean) <= half ? "" : " **not 0**")} |"
+                $"| {name} | {fused.Average(figure):F4} | {mean:+0.00000;-0.00000} ± "
+                    + $"{half:F5}{(Math.Abs(mean) <= half ? "" : " **not 0**")} |"
             );
         }
         var yardstick = losses.Where(loss => !double.IsNaN(loss.OneThread)).Max(loss => Math.Abs(loss.OneThread - loss.Plain) / loss.Plain);

@@ -260,12 +260,16 @@ internal sealed class InvariantChecker(World world)
     {
         var about = Queue.Find(statement.Job);
         Simulation.Log(
-            $"{World.Name(statement.Worker)} {statement.Deed} {World.Name(statement.Job)}{(statement.Attempt > 0 ? $"#{statement.Attempt}" : "")}{(statement.Fresh ? " fresh" : "")} => {Told(answer)}"
+            $"{World.Name(statement.Worker)} {statement.Deed} "
+                + $"{World.Name(statement.Job)}{(statement.Attempt > 0 ? $"#{statement.Attempt}" : "")}{(statement.Fresh ? " fresh" : "")} "
+                + $"=> {Told(answer)}"
                 + string.Concat(
                     Queue
                         .Jobs.Where(job => job == about || statement.Job == default)
                         .Select(job =>
-                            $"; {World.Name(job.Id)}#{job.Attempt} {job.State}{(job.WorkerId is { } owner ? $" of {World.Name(owner)}" : "")}, {job.Epochs.Count} epochs, checkpoint {job.Checkpoint}, failures {job.Failures}"
+                            $"; {World.Name(job.Id)}#{job.Attempt} "
+                            + $"{job.State}{(job.WorkerId is { } owner ? $" of {World.Name(owner)}" : "")}, {job.Epochs.Count} "
+                            + $"epochs, checkpoint {job.Checkpoint}, failures {job.Failures}"
                         )
                 )
         );

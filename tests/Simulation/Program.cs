@@ -46,7 +46,8 @@ internal static class Program
         {
             var first = Schedules.Run(bug, bug.CaughtWithin).First;
             Console.WriteLine(
-                $"| {name} | {first?.Seed.ToString("N0", CultureInfo.InvariantCulture) ?? $"not within {bug.CaughtWithin:N0}"} | {Schedules.CountBroken(bug, Sample):N0} | {first?.Promise} |"
+                $"| {name} | {first?.Seed.ToString("N0", CultureInfo.InvariantCulture) ?? $"not within {bug.CaughtWithin:N0}"} | "
+                    + $"{Schedules.CountBroken(bug, Sample):N0} | {first?.Promise} |"
             );
         }
         return tally.First is null ? 0 : 1;

@@ -2,7 +2,9 @@ using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Temper.Api.Http;
 
-/// <summary>A request's JSON body as a parameter of its endpoint, read before the endpoint's filters run: see <see cref="Overload"/>.</summary>
+/// <summary>
+/// A request's JSON body as a parameter of its endpoint. It is read before the endpoint's filters run: see <see cref="Overload"/>.
+/// </summary>
 /// <param name="Bytes">The whole body, without a byte order mark; empty where it is refused.</param>
 /// <param name="Refusal">Why it is refused, with 413 or 415; null where it is not.</param>
 internal sealed record PostedBody(ReadOnlyMemory<byte> Bytes, ProblemHttpResult? Refusal)

@@ -119,6 +119,7 @@ internal static class VerbEndpoints
         Problems.Of(
             StatusCodes.Status409Conflict,
             $"The job is {Json.Name(job.State)}.",
-            $"Job {job.Id} is {Json.Name(job.State)}; {Json.Name(verb)} is for a job that is {string.Join(" or ", JobLifecycle.StatesThatAllow(verb).Select(Json.Name))}."
+            $"Job {job.Id} is {Json.Name(job.State)}; {Json.Name(verb)} is for a job that is "
+                + $"{string.Join(" or ", JobLifecycle.StatesThatAllow(verb).Select(Json.Name))}."
         );
 }

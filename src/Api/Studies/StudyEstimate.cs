@@ -35,7 +35,8 @@ public sealed record StudyEstimate(
         var untried = devices.Where(device => device.MinutesPerJob is null).Select(device => $" on {device.Device}").ToList();
         var note =
             minutes is null
-                ? $"No job with this data set, batch size and widths has succeeded yet with each of the models{string.Join(" and", untried)}, so there is nothing to estimate from."
+                ? "No job with this data set, batch size and widths has succeeded yet with each of the "
+                    + $"models{string.Join(" and", untried)}, so there is nothing to estimate from."
             : slots == 0 ? "No worker that could run these jobs is alive, so there is no telling when they will be done."
             : null;
         return new(

@@ -113,10 +113,11 @@ internal static class StudySpecReader
                     ? SpecErrors.Shown(JsonSerializer.SerializeToElement(spec.Job, Json.Options).GetProperty(rule.Field))
                     : null
             );
-        errors.Add(
-            field,
-            $"must be {rule.Allowed}{(got is not null ? $"; got {got}" : arms.Count < spec.CountArms() ? $"; not so for {arms[0].Label(spec)}" : "")}"
-        );
+        var where =
+            got is not null ? $"; got {got}"
+            : arms.Count < spec.CountArms() ? $"; not so for {arms[0].Label(spec)}"
+            : "";
+        errors.Add(field, $"must be {rule.Allowed}{where}");
     }
 
     /// <summary>What is right is checked further although something else is wrong, so that one answer has every reason.</summary>

@@ -90,7 +90,10 @@ public sealed record Reproduction(
         };
         if (changed.Length == 0)
             return verdict == ReproductionVerdict.BitEqual ? outcome : $"{outcome} Nothing known to matter has changed.";
-        return $"{outcome} Changed: {string.Join("; ", changed.Select(one => one.Was is null ? $"{one.Name}, not recorded the first time" : $"{one.Name}, from {one.Was} to {one.Is}"))}.";
+        var changes = changed.Select(one =>
+            one.Was is null ? $"{one.Name}, not recorded the first time" : $"{one.Name}, from {one.Was} to {one.Is}"
+        );
+        return $"{outcome} Changed: {string.Join("; ", changes)}.";
     }
 }
 

@@ -53,7 +53,10 @@ public sealed record SmoothingAdvice(
     private static string Warning(LabelSmoothing smoothing, double labelNoise, double accuracy, double gap, GapDifference measured) =>
         string.Create(
             CultureInfo.InvariantCulture,
-            $"Accuracy here is {accuracy:0.00}; at its optimum ε = {smoothing.EpsilonUniform:0.###}{(labelNoise > 0 ? $" with label noise {labelNoise:0.###}" : "")} is {(gap < 0 ? "under" : "over")}-confident by about {Math.Abs(gap):0.00}. Earlier jobs came out {Math.Abs(measured.Mean):0.00} {(measured.Mean < 0 ? "lower" : "higher")} than this formula says."
+            $"Accuracy here is {accuracy:0.00}; at its optimum ε = "
+                + $"{smoothing.EpsilonUniform:0.###}{(labelNoise > 0 ? $" with label noise {labelNoise:0.###}" : "")} is "
+                + $"{(gap < 0 ? "under" : "over")}-confident by about {Math.Abs(gap):0.00}. Earlier jobs came out "
+                + $"{Math.Abs(measured.Mean):0.00} {(measured.Mean < 0 ? "lower" : "higher")} than this formula says."
         );
 }
 

@@ -49,7 +49,8 @@ internal sealed record Conclusion(
     private string Answer()
     {
         var by =
-            $"by {Study.Criterion.InWords()} on validation{(LabelNoise is { } noise ? string.Create(CultureInfo.InvariantCulture, $" under label noise {noise}") : "")}";
+            $"by {Study.Criterion.InWords()} on "
+            + $"validation{(LabelNoise is { } noise ? string.Create(CultureInfo.InvariantCulture, $" under label noise {noise}") : "")}";
         if (Ranked.Count == 1)
             return $"Only {Name(Chosen)} {(Diverged.Count > 0 ? "can be judged" : "has results")}: there is nothing to compare it with.";
         if (Power.Seeds < 2)
@@ -61,8 +62,11 @@ internal sealed record Conclusion(
         if (!DifferenceExists)
             return $"No significant difference {by} with {Power.Seeds} seeds: prefer {Preferred()}.{Reach()}{More()}";
         var use = Study.Criterion.LooksAfterTemperature() ? WithTemperature : Name(Chosen);
+        var worse = others - Tied.Count;
+        var beaten = worse > 0 ? $"; {worse} of {others} {(worse == 1 ? "is" : "are")} significantly worse" : "";
         if (Tied.Count > 1)
-            return $"Use {use}: {by} of the {Tied.Count} arms that may be the best ({Names(Tied)}) it has {Least()}{(others > Tied.Count ? $"; {others - Tied.Count} of {others} {(others - Tied.Count == 1 ? "is" : "are")} significantly worse" : "")}.{Reach()}{More()}";
+            return $"Use {use}: {by} of the {Tied.Count} arms that may be the best ({Names(Tied)}) it has {Least()}{beaten}."
+                + $"{Reach()}{More()}";
         if (others == 1)
             return $"Use {use}: {by} it alone is left.";
         if (Nearest is not var (arm, own, its))
@@ -96,7 +100,8 @@ internal sealed record Conclusion(
     private string More() =>
         MoreSeeds is null
             ? ""
-            : $" If {Name(Closest[0])} and {Name(Closest[1])}, the lowest two, differ as they seem to, {MoreSeeds} more {(MoreSeeds == 1 ? "seed" : "seeds")} would probably tell them apart.";
+            : $" If {Name(Closest[0])} and {Name(Closest[1])}, the lowest two, differ as they seem to, {MoreSeeds} more "
+                + $"{(MoreSeeds == 1 ? "seed" : "seeds")} would probably tell them apart.";
 
     private string Names(IEnumerable<Arm> arms) => string.Join("; ", arms.Select(Name));
 

@@ -51,15 +51,22 @@ internal sealed class Findings
     {
         var largest = smoothed[^1];
         var fitting = Best(job => Math.Abs(job.TrainAccuracy - job.Scores.Validation.Accuracy));
-        yield return $"Over-fitting: {Change("the train–test gap in accuracy", job => job.TrainTestGap, fitting, onTest)}{(labelNoise > 0 ? " (training accuracy is against the noisy labels)" : Means(job => job.TrainTestGap, fitting) is { Plain: <= 0 } ? ": at ε = 0 there is no gap to close" : "")}.";
+        var gapNote =
+            labelNoise > 0 ? " (training accuracy is against the noisy labels)"
+            : Means(job => job.TrainTestGap, fitting) is { Plain: <= 0 } ? ": at ε = 0 there is no gap to close"
+            : "";
+        yield return $"Over-fitting: {Change("the train–test gap in accuracy", job => job.TrainTestGap, fitting, onTest)}{gapNote}.";
         var calibrated = Best(job => job.Scores.Validation.Ece);
         var gaps = Means(job => job.Scores.Test.SignedGap, calibrated);
-        yield return $"Calibration before temperature: {Change("ECE", job => job.Scores.Test.Ece, calibrated)}{(gaps is var (before, after) ? $"; the signed gap goes from {Numbers.Show(before)} to {Numbers.Show(after)}" : "")}.";
+        var signedGap = gaps is var (before, after) ? $"; the signed gap goes from {Numbers.Show(before)} to {Numbers.Show(after)}" : "";
+        yield return $"Calibration before temperature: {Change("ECE", job => job.Scores.Test.Ece, calibrated)}{signedGap}.";
         var tempered = Best(job => job.Scores.Validation.EceAfterTemperature);
-        yield return $"Calibration after temperature: {Change("ECE", job => job.Scores.Test.EceAfterTemperature, tempered)}{TemperatureAlone(tempered)}.";
+        yield return "Calibration after temperature: "
+            + $"{Change("ECE", job => job.Scores.Test.EceAfterTemperature, tempered)}{TemperatureAlone(tempered)}.";
         var accurate = Best(job => -job.Scores.Validation.Accuracy);
         yield return labelNoise > 0
-            ? $"Robustness to label noise of {labelNoise.ToString(CultureInfo.InvariantCulture)}: {Change("test accuracy", job => job.Scores.Test.Accuracy, accurate, onTest)}: {Gain(accurate)}."
+            ? $"Robustness to label noise of {labelNoise.ToString(CultureInfo.InvariantCulture)}: "
+                + $"{Change("test accuracy", job => job.Scores.Test.Accuracy, accurate, onTest)}: {Gain(accurate)}."
             : $"Accuracy: {Change("test accuracy", job => job.Scores.Test.Accuracy, accurate, onTest)}.";
         var underFits = Difference(job => job.TrainAccuracy, largest, onTraining).Interval(Tail) switch
         {
@@ -67,7 +74,8 @@ internal sealed class Findings
             { High: < 0 } => $": {Name(largest)} fits the training images less well",
             _ => ": no sign of it",
         };
-        yield return $"Under-fitting at large ε: {Change("training accuracy", job => job.TrainAccuracy, largest, onTraining)}; {Change("test accuracy", job => job.Scores.Test.Accuracy, largest, onTest)}{underFits}.";
+        yield return $"Under-fitting at large ε: {Change("training accuracy", job => job.TrainAccuracy, largest, onTraining)}; "
+            + $"{Change("test accuracy", job => job.Scores.Test.Accuracy, largest, onTest)}{underFits}.";
         yield return $"Selective risk: {Change("AURC", job => job.Scores.Test.Aurc, Best(job => job.Scores.Validation.Aurc))}.";
     }
 
@@ -88,7 +96,9 @@ internal sealed class Findings
         if (difference.Interval(Tail) is not { } range)
             return between;
         var sure = range.Low > 0 || range.High < 0;
-        return $"{between}, {(sure ? (difference.Mean > 0 ? "higher" : "lower") : "no significant difference")} ({Signed(difference.Mean)}{(difference.IsConstant ? " with every seed" : "")}, 95 % interval {Signed(range.Low)} to {Signed(range.High)})";
+        return $"{between}, {(sure ? (difference.Mean > 0 ? "higher" : "lower") : "no significant difference")} "
+            + $"({Signed(difference.Mean)}{(difference.IsConstant ? " with every seed" : "")}, 95 % interval "
+            + $"{Signed(range.Low)} to {Signed(range.High)})";
     }
 
     /// <summary>Over the seeds that both arms have, so that they tell what their difference tells; null without one.</summary>
@@ -108,7 +118,8 @@ internal sealed class Findings
             (var (before, _), var (after, _))
         )
             return "";
-        return $"; temperature alone {(after < before ? "brings" : "does not help")} ε = 0{(after < before ? "" : ":")} from {Numbers.Show(before)} to {Numbers.Show(after)}";
+        return $"; temperature alone {(after < before ? "brings" : "does not help")} ε = 0{(after < before ? "" : ":")} from "
+            + $"{Numbers.Show(before)} to {Numbers.Show(after)}";
     }
 
     private string Gain(StudyArm arm)

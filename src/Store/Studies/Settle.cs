@@ -149,7 +149,8 @@ public sealed partial class StudyQueue
     private static async Task<double> MinutesAsync(NpgsqlConnection connection, Guid id, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
-            $"SELECT (deleted_seconds + (SELECT coalesce(sum({JobQueue.SecondsOf("jobs")}), 0) FROM jobs WHERE study_id = studies.id)) / 60 FROM studies WHERE id = $1",
+            $"SELECT (deleted_seconds + (SELECT coalesce(sum({JobQueue.SecondsOf("jobs")}), 0) FROM jobs WHERE study_id = "
+                + "studies.id)) / 60 FROM studies WHERE id = $1",
             connection
         );
         command.Parameters.AddWithValue(id);

@@ -64,7 +64,8 @@ internal sealed class DatasetFolder(
         if (Download.ToFile(sources, CachePath(file), stall, path => file.Is(path, stop), tell, stop) is { } errors)
             throw new DatasetUnavailableException(
                 $"The data set {dataset} is not on this worker and could not be downloaded ({errors}). "
-                    + $"Put {string.Join(", ", files.Select(f => f.Name))} into {options.DataFolder ?? "$TEMPER_DATA"}/{dataset}/ on the worker, "
+                    + $"Put {string.Join(", ", files.Select(f => f.Name))} into "
+                    + $"{options.DataFolder ?? "$TEMPER_DATA"}/{dataset}/ on the worker, "
                     + "or set Worker__Mirror to a base URL that it can reach."
             );
     }

@@ -38,5 +38,6 @@ public enum FaultKind
 public sealed record Fault(int Number, TimeSpan At, FaultKind Kind, int Target, TimeSpan Lasts)
 {
     public override string ToString() =>
-        $"{Number, 4} {At.TotalSeconds, 8:F2} s  {Kind, -24} target {Target}{(Lasts > TimeSpan.Zero ? $", lasts {Lasts.TotalSeconds:F2} s" : "")}";
+        $"{Number, 4} {At.TotalSeconds, 8:F2} s  {Kind, -24} target "
+        + $"{Target}{(Lasts > TimeSpan.Zero ? $", lasts {Lasts.TotalSeconds:F2} s" : "")}";
 }

@@ -48,10 +48,10 @@ public sealed class Submissions(ChaosPlan plan, ChaosDatabase database, CarefulC
             if (found.Count == 0)
                 violations.Add(Rule.AcknowledgedJobMissing, $"{id}, chaos-{number}");
             else if (found[0] != "succeeded")
-                violations.Add(
-                    Rule.JobNotSucceeded,
-                    $"{id} is {found[0]}: {string.Join(" → ", await database.RowsAsync("SELECT state, attempt, reason, at FROM chaos_states WHERE job = $1 ORDER BY at", id))}"
-                );
+            {
+                var states = await database.RowsAsync("SELECT state, attempt, reason, at FROM chaos_states WHERE job = $1 ORDER BY at", id);
+                violations.Add(Rule.JobNotSucceeded, $"{id} is {found[0]}: {string.Join(" → ", states)}");
+            }
             else if (await outcomes.DifferenceAsync(id, plan.SpecOf(number), client) is { } difference)
                 violations.Add(Rule.ResultOrMetricsDiffer, $"{id}, {difference}");
         }

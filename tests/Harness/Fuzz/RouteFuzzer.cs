@@ -87,7 +87,9 @@ public sealed class RouteFuzzer : IAsyncDisposable
             .OrderBy(group => group.Key)
             .Select(group => $"{group.Sum(answer => answer.Value)} × {group.Key}");
         text.WriteLine(
-            $"{answers.Values.Sum()} random requests were answered meanwhile, over {Answered.Count} operations of the OpenAPI document: {string.Join(", ", statuses)}. {broken} connections broke while the API was being killed; {unsendable} requests the client itself would not send.\n"
+            $"{answers.Values.Sum()} random requests were answered meanwhile, over {Answered.Count} operations of the OpenAPI "
+                + $"document: {string.Join(", ", statuses)}. {broken} connections broke while the API was being killed; {unsendable} "
+                + "requests the client itself would not send.\n"
         );
         if (left.Count > 0)
             text.WriteLine($"Left out, because they could change others' jobs: {string.Join(", ", left)}.\n");

@@ -39,7 +39,8 @@ internal static class SpecBodies
     /// <summary>Trains for a moment, ahead of others, so that routes of a finished job have something to show.</summary>
     public static byte[] Small(SplitMix64 random) =>
         Encoding.UTF8.GetBytes(
-            $$"""{"dataset":"mnist","epsilon":0.{{random.NextInt32(9)}},"epochs":1,"device":"cpu","priority":1,"timeoutSeconds":60,"maxAttempts":3,"tags":["fuzz"]}"""
+            $$"""{"dataset":"mnist","epsilon":0.{{random.NextInt32(9)}},"epochs":1,"device":"cpu","priority":"""
+                + """1,"timeoutSeconds":60,"maxAttempts":3,"tags":["fuzz"]}"""
         );
 
     public static byte[] Broken(SplitMix64 random)

@@ -108,7 +108,8 @@ public class HttpRuleTests(ApiFixture fixture) : OwnJobsTest(fixture)
 
     [Theory]
     [InlineData(
-        """{"dataset":"digits","epsilon":0,"epochs":3.0,"batchSize":1.28e2,"seed":10e-1,"model":"mlp","widths":[0.5e2,1e1],"timeoutSeconds":1e2}""",
+        """{"dataset":"digits","epsilon":0,"epochs":3.0,"batchSize":1.28e2,"seed":10e-1,"model":"mlp","widths":"""
+            + """[0.5e2,1e1],"timeoutSeconds":1e2}""",
         """{"epochs":3,"batchSize":128,"seed":1,"widths":[50,10],"timeoutSeconds":100}"""
     )]
     [InlineData(

@@ -11,7 +11,8 @@ namespace Temper.Integration.Api;
 public class StudyReportTests(ApiFixture fixture) : OwnJobsTest(fixture)
 {
     private const string Study =
-        """{"job":{"dataset":"digits","epochs":2,"name":"<script>alert(1)</script>"},"name":"A & <b>B</b>","epsilons":[0,0.1],"seeds":2,"criterion":"ece"}""";
+        """{"job":{"dataset":"digits","epochs":"""
+        + """2,"name":"<script>alert(1)</script>"},"name":"A & <b>B</b>","epsilons":[0,0.1],"seeds":2,"criterion":"ece"}""";
 
     private const int Figures = 9,
         Diagrams = 4,

@@ -48,7 +48,9 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     public async Task Submit_EveryAxis_QueuesEveryCombination()
     {
         var study = await SubmitAsync(
-            """{"job":{"dataset":"digits","epochs":1},"epsilons":[0,0.1],"smoothing":["uniform","others"],"learningRates":[0.001,0.01],"labelNoise":[0,0.4],"models":["cnn","mlp"],"seeds":[5],"criterion":"ece","successiveHalving":true,"budget":{"maxJobs":24,"maxMinutes":1.5}}"""
+            """{"job":{"dataset":"digits","epochs":1},"epsilons":[0,0.1],"smoothing":"""
+                + """["uniform","others"],"learningRates":[0.001,0.01],"labelNoise":[0,0.4],"models":["cnn","mlp"],"seeds":"""
+                + """[5],"criterion":"ece","successiveHalving":true,"budget":{"maxJobs":24,"maxMinutes":1.5}}"""
         );
 
         // ε = 0 is the same in both conventions.
@@ -94,7 +96,8 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         "seeds: 102 arms × 1000 seeds are 102000 jobs, more than the 10000 that a study may have"
     )]
     [InlineData(
-        """{"job":{"dataset":"digits","epochs":1},"seeds":1,"smoothing":["uniform","others"],"learningRates":[1,2,3,4,5,6,7,8,9,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.01,0.02,0.03]}""",
+        """{"job":{"dataset":"digits","epochs":1},"seeds":1,"smoothing":["uniform","others"],"learningRates":"""
+            + """[1,2,3,4,5,6,7,8,9,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.01,0.02,0.03]}""",
         "epsilons: the grid has 220 arms, more than the 200 that a study may have"
     )]
     [InlineData(
@@ -121,7 +124,8 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         "job.width: must be null, or with a residual network"
     )]
     [InlineData(
-        """{"job":{"dataset":"digits","epochs":1},"models":["vgg"],"labelNoise":[2],"learningRates":"fast","successiveHalving":1,"grid":[]}""",
+        """{"job":{"dataset":"digits","epochs":1},"models":["vgg"],"labelNoise":"""
+            + """[2],"learningRates":"fast","successiveHalving":1,"grid":[]}""",
         "models: must be a list of 1 to 100 different values, each one of cnn",
         "learningRates: must be a list",
         "successiveHalving: must be true or false",
@@ -815,7 +819,8 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var studies = new StudyQueue(Database.DataSource);
         var id = (
             await SubmitAsync(
-                """{"job":{"dataset":"digits","epochs":2},"epsilons":[0,0.1,0.3],"seeds":4,"criterion":"ece","successiveHalving":true,"budget":{"maxMinutes":10}}"""
+                """{"job":{"dataset":"digits","epochs":2},"epsilons":[0,0.1,0.3],"seeds":"""
+                    + """4,"criterion":"ece","successiveHalving":true,"budget":{"maxMinutes":10}}"""
             )
         )["id"]!.GetValue<Guid>();
         for (var i = 0; i < 6; i++)
@@ -897,7 +902,8 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     public async Task Submit_TenThousandJobs_AreStoredAtOnceAndListed()
     {
         var study = await SubmitAsync(
-            $$"""{"job":{"dataset":"digits","epochs":1},"epsilons":[{{string.Join(",", Enumerable.Range(0, 100).Select(i => $"0.{i:00}"))}}],"seeds":100}"""
+            """{"job":{"dataset":"digits","epochs":1},"epsilons":"""
+                + $$"""[{{string.Join(",", Enumerable.Range(0, 100).Select(i => $"0.{i:00}"))}}],"seeds":100}"""
         );
 
         Assert.Equal(10_000, study["progress"]!["queued"]!.GetValue<int>());

@@ -36,7 +36,11 @@ internal static class ArmTable
         var rows = report.Arms.Zip(
             report.Study.Rows,
             (arm, row) =>
-                $"<tr{(recommended.Contains(arm.Arm) ? " class=\"recommended\"" : "")}>{string.Concat(names.Select(name => Cell(name.Of(row))).Concat(OnTest.Concat(OnValidation).Select(figure => Cell(figure.Of(row)))))}</tr>\n"
+            {
+                var mark = recommended.Contains(arm.Arm) ? " class=\"recommended\"" : "";
+                var figures = OnTest.Concat(OnValidation).Select(figure => Cell(figure.Of(row)));
+                return $"<tr{mark}>{string.Concat(names.Select(name => Cell(name.Of(row))).Concat(figures))}</tr>\n";
+            }
         );
         return $"""
             <section><h2>Arms</h2>

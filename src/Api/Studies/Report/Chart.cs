@@ -40,9 +40,9 @@ internal static class Chart
 
     /// <summary>Nothing for a single series, which needs no name.</summary>
     public static string Legend(IReadOnlyCollection<(string Name, int Hue)> series) =>
-        series.Count < 2
-            ? ""
-            : $"<ul class=\"legend\">{string.Concat(series.Select(one => $"<li style=\"--hue:{one.Hue}\">{HtmlEncode(one.Name)}</li>"))}</ul>\n";
+        series.Count < 2 ? "" : $"<ul class=\"legend\">{string.Concat(series.Select(Item))}</ul>\n";
+
+    private static string Item((string Name, int Hue) series) => $"<li style=\"--hue:{series.Hue}\">{HtmlEncode(series.Name)}</li>";
 
     /// <summary>Blue over purple and red to orange, so that the order of many shows.</summary>
     /// <returns>Degrees.</returns>

@@ -117,6 +117,7 @@ internal static class MetricCharts
     private static string Tip(string combination, double epsilon, MeanOverSeeds mean)
     {
         var (value, half) = Numbers.Mean(mean);
-        return $"ε = {Numbers.Exact(epsilon)}{(combination.Length == 0 ? "" : $", {combination}")}: {value}{(half is null ? "" : $" ± {half}")}";
+        return $"ε = {Numbers.Exact(epsilon)}{(combination.Length == 0 ? "" : $", {combination}")}: "
+            + $"{value}{(half is null ? "" : $" ± {half}")}";
     }
 }

@@ -20,7 +20,8 @@ internal sealed record Plane(Scale X, Scale Y)
         !IsOnPlane(x, y)
             ? ""
             : Svg(
-                $"<circle class=\"{kind}\" cx=\"{X.At(x):0.#}\" cy=\"{Y.At(y):0.#}\" r=\"{radius}\"{(tip is null ? "/>" : $"><title>{HtmlEncode(tip)}</title></circle>")}"
+                $"<circle class=\"{kind}\" cx=\"{X.At(x):0.#}\" cy=\"{Y.At(y):0.#}\" "
+                    + $"r=\"{radius}\"{(tip is null ? "/>" : $"><title>{HtmlEncode(tip)}</title></circle>")}"
             );
 
     /// <summary>Straight between the points; one point alone is a dot.</summary>
