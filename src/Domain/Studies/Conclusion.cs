@@ -71,7 +71,7 @@ internal sealed record Conclusion(
             return $"Use {use}: {by} it alone is left.";
         if (Nearest is not var (arm, own, its))
             return $"Use {use}: {by}, with {Power.Seeds} seeds, every other arm is significantly worse than some arm.";
-        var (lower, higher) = Numbers.ShowApart(own, its);
+        var (lower, higher) = Numeral.ShowApart(own, its);
         return $"Use {use}: {by}, with {Power.Seeds} seeds, every other arm is significantly worse ({lower} against {higher} at "
             + $"{Name(arm)}, which comes nearest).";
     }
@@ -94,7 +94,7 @@ internal sealed record Conclusion(
 
     private string Reach() =>
         Power.DetectableDifference is { } difference
-            ? $" With {Power.Seeds} seeds a true difference of {Numbers.Show(difference)} is found four times in five."
+            ? $" With {Power.Seeds} seeds a true difference of {Numeral.Show(difference)} is found four times in five."
             : "";
 
     private string More() =>
@@ -106,28 +106,4 @@ internal sealed record Conclusion(
     private string Names(IEnumerable<Arm> arms) => string.Join("; ", arms.Select(Name));
 
     private string Name(Arm arm) => arm.Label(Study);
-}
-
-internal static class Numbers
-{
-    /// <summary>Three or four significant digits where that takes no more than six decimals.</summary>
-    public static string Show(double value) =>
-        Numeral.Of(
-            value,
-            Math.Abs(value) switch
-            {
-                >= 0.1 or 0 => "0.000",
-                >= 0.001 => "0.0000",
-                _ => "0.000000",
-            }
-        );
-
-    /// <summary>Two values with as many decimals more as it takes, up to nine, to see that they differ.</summary>
-    public static (string One, string Other) ShowApart(double one, double other)
-    {
-        var (shown, beside) = (Show(one), Show(other));
-        for (var decimals = 4; shown == beside && decimals <= 9; decimals++)
-            (shown, beside) = (Numeral.Of(one, $"F{decimals}"), Numeral.Of(other, $"F{decimals}"));
-        return (shown, beside);
-    }
 }

@@ -58,7 +58,7 @@ internal sealed class Findings
         yield return $"Over-fitting: {Change("the train–test gap in accuracy", job => job.TrainTestGap, fitting, onTest)}{gapNote}.";
         var calibrated = Best(job => job.Scores.Validation.Ece);
         var gaps = Means(job => job.Scores.Test.SignedGap, calibrated);
-        var signedGap = gaps is var (before, after) ? $"; the signed gap goes from {Numbers.Show(before)} to {Numbers.Show(after)}" : "";
+        var signedGap = gaps is var (before, after) ? $"; the signed gap goes from {Numeral.Show(before)} to {Numeral.Show(after)}" : "";
         yield return $"Calibration before temperature: {Change("ECE", job => job.Scores.Test.Ece, calibrated)}{signedGap}.";
         var tempered = Best(job => job.Scores.Validation.EceAfterTemperature);
         yield return "Calibration after temperature: "
@@ -92,7 +92,7 @@ internal sealed class Findings
         if (Means(figure, arm) is not var (without, with))
             return $"{what} cannot be compared: {Name(plain)} and {Name(arm)} have no seed in common";
         var difference = Difference(figure, arm, resolution);
-        var between = $"{what} is {Numbers.Show(without)} at {Name(plain)} and {Numbers.Show(with)} at {Name(arm)}";
+        var between = $"{what} is {Numeral.Show(without)} at {Name(plain)} and {Numeral.Show(with)} at {Name(arm)}";
         if (difference.Interval(Tail) is not { } range)
             return between;
         var sure = range.Low > 0 || range.High < 0;
@@ -119,7 +119,7 @@ internal sealed class Findings
         )
             return "";
         return $"; temperature alone {(after < before ? "brings" : "does not help")} ε = 0{(after < before ? "" : ":")} from "
-            + $"{Numbers.Show(before)} to {Numbers.Show(after)}";
+            + $"{Numeral.Show(before)} to {Numeral.Show(after)}";
     }
 
     private string Gain(StudyArm arm)
@@ -140,5 +140,5 @@ internal sealed class Findings
 
     private string Name(StudyArm arm) => arm.Arm.Label(study);
 
-    private static string Signed(double value) => (value >= 0 ? "+" : "−") + Numbers.Show(Math.Abs(value));
+    private static string Signed(double value) => (value >= 0 ? "+" : "−") + Numeral.Show(Math.Abs(value));
 }

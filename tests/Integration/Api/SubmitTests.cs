@@ -20,8 +20,8 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
             """
             {"dataset":"mnist","epsilon":0.1,"epochs":3,"smoothing":"uniform","model":"cnn","width":null,"widths":null,"batchSize":128,
              "optimizer":"adam","learningRate":0.001,
-             "weightDecay":0,"schedule":"constant","warmupEpochs":0,"gradientClip":null,"augmentation":"none","seed":0,"validationFraction":0.1,"labelNoise":0,
-             "device":"auto","priority":0,"maxAttempts":3,
+             "weightDecay":0,"schedule":"constant","warmupEpochs":0,"gradientClip":null,"augmentation":"none","seed":0,
+             "validationFraction":0.1,"labelNoise":0,"device":"auto","priority":0,"maxAttempts":3,
              "timeoutSeconds":null,"name":null,"tags":[]}
             """
         );
@@ -57,8 +57,8 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
         const string spec = """
             {"dataset":"kmnist","epsilon":0.25,"epochs":7,"smoothing":"others","model":"resnet56","width":32,"widths":null,"batchSize":64,
              "optimizer":"sgd","learningRate":0.05,
-             "weightDecay":0.0001,"schedule":"step","warmupEpochs":2,"gradientClip":1.5,"augmentation":"cropFlip","seed":9007199254740991,"validationFraction":0.2,"labelNoise":0.4,
-             "device":"cpu","priority":-3,
+             "weightDecay":0.0001,"schedule":"step","warmupEpochs":2,"gradientClip":1.5,"augmentation":"cropFlip","seed":9007199254740991,
+             "validationFraction":0.2,"labelNoise":0.4,"device":"cpu","priority":-3,
              "maxAttempts":5,"timeoutSeconds":60,"name":"Größe \" <b>","tags":["a","b c"]}
             """;
 
