@@ -14,7 +14,8 @@ public sealed record ArmLosses(int Arm, IReadOnlyDictionary<long, double> BySeed
 /// Three seeds tell little of one pair's spread, so it is pooled with that of the pairs which share an arm with it, and a pool of
 /// unequal arms is worth fewer degrees of freedom than it has. Where a pair's own spread is larger, that one counts, with its own
 /// degrees. A spread below the criterion's resolution counts as that resolution: differences that are all the same would otherwise
-/// be judged by their rounding. docs/decisions.md has what other ways gave, bench/records/study-statistics.md what this one gives.
+/// be judged by their rounding. docs/decisions/0024-study-comparison.md has what other ways gave,
+/// bench/records/study-statistics.md what this one gives.
 /// </remarks>
 public sealed class ArmComparison
 {

@@ -6,7 +6,7 @@ namespace Temper.Worker.Datasets.Digits;
 /// <summary>
 /// A data set that needs no download, is small enough to over-fit within 20 epochs, and whose label uncertainty is known:
 /// a share of the images are blends of two digits whose label was drawn by the blend's weight. What a perfectly
-/// calibrated classifier would say of each image is kept beside it. docs/decisions.md has the figures it was tuned to.
+/// calibrated classifier would say of each image is kept beside it. docs/decisions/0010-digits.md has the figures it was tuned to.
 /// </summary>
 internal static class DigitsDataset
 {
