@@ -31,7 +31,11 @@ internal static class SameOrigin
     {
         if (request.Headers["Sec-Fetch-Site"].ToString() is { Length: > 0 } site)
             return site is "same-origin" or "none";
+        // Without the scheme: behind a proxy that ends TLS it is another here than in the browser.
         return request.Headers.Origin.ToString() is not { Length: > 0 } origin
-            || string.Equals(origin, $"{request.Scheme}://{request.Host}", StringComparison.OrdinalIgnoreCase);
+            || (
+                Uri.TryCreate(origin, UriKind.Absolute, out var from)
+                && from.Authority.Equals(request.Host.Value, StringComparison.OrdinalIgnoreCase)
+            );
     }
 }
