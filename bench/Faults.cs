@@ -36,6 +36,7 @@ internal static class Faults
         var (random, elsewhere, told) = (new Random(1), new List<double>(), new List<double>());
         for (var i = 0; i < deaths; i++)
         {
+            await fleet.WarmUpAsync();
             var id = await fleet.SubmitAndAwaitTrainingAsync(Fleet.LongJob);
             while (await database.ScalarAsync<long>("SELECT count(*) FROM jobs WHERE state = 'queued'") < 200)
                 await fleet.Api.SubmitAsync(Fleet.ShortJob);
@@ -94,6 +95,7 @@ internal static class Faults
         using var proxy = new TcpProxy(database.ConnectionString);
         for (var i = 0; i < 3; i++)
             await fleet.AddWorkerAsync(proxy.ConnectionString);
+        await fleet.WarmUpAsync();
         var (claimed, started, attempts) = (new List<double>(), new List<double>(), new List<int>());
         for (var i = 0; i < outages; i++)
         {
@@ -120,6 +122,7 @@ internal static class Faults
     {
         await using var server = await PostgresServer.StartAsync();
         await using var fleet = await Fleet.StartAsync(server.ConnectionString, home, workers: 3);
+        await fleet.WarmUpAsync();
         var (started, attempts) = (new List<double>(), new List<int>());
         for (var i = 0; i < restarts; i++)
         {

@@ -68,6 +68,16 @@ internal sealed class Fleet(string connectionString, string home, ApiProcess api
         return id;
     }
 
+    /// <summary>Gives each worker, all of one slot, a job at the same time. After it every runner has read the data.</summary>
+    public async Task WarmUpAsync()
+    {
+        var jobs = new List<Guid>();
+        for (var i = 0; i < workers.Count; i++)
+            jobs.Add(await SubmitAndAwaitTrainingAsync(LongJob));
+        foreach (var job in jobs)
+            await CancelAsync(job);
+    }
+
     /// <returns>When the job was claimed for the second time.</returns>
     public async Task<DateTimeOffset> ClaimedAgainAsync(Guid job)
     {
