@@ -13,7 +13,7 @@ public sealed class ConfigurationDocumentTests
 {
     private const string None = "none", HomeFolder = ".temper";
 
-    /// <summary>The properties of WorkerOptions whose key is not `Worker:` and their name; null for one that is a section of its own.</summary>
+    /// <summary>Keys of the properties of WorkerOptions that are not in the section `Worker`; null for a section of its own.</summary>
     private static readonly Dictionary<string, string?> OtherKeys = new()
     {
         [nameof(WorkerOptions.ConnectionString)] = "ConnectionStrings:Temper",
@@ -68,17 +68,23 @@ public sealed class ConfigurationDocumentTests
     }
 
     private static IEnumerable<PropertyInfo> Settable(Type options) =>
-        options.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(property => property.SetMethod is { IsPublic: true });
+        options.GetProperties(BindingFlags.Public | BindingFlags.Instance)
+            .Where(property => property.SetMethod is { IsPublic: true });
 
     /// <summary>By key, as the table writes them.</summary>
-    private static Dictionary<string, string> Defaults(WorkerOptions options) => Settings().ToDictionary(
-        setting => setting.Key,
-        setting => setting.Property.GetValue(setting.Property.DeclaringType == typeof(RetentionOptions) ? options.Retention : options) switch
+    private static Dictionary<string, string> Defaults(WorkerOptions options) =>
+        Settings().ToDictionary(setting => setting.Key, setting => Default(setting.Property, options));
+
+    private static string Default(PropertyInfo property, WorkerOptions options)
+    {
+        object owner = property.DeclaringType == typeof(RetentionOptions) ? options.Retention : options;
+        return property.GetValue(owner) switch
         {
             null => None,
-            string home when setting.Property.Name == nameof(WorkerOptions.Home) => Path.GetRelativePath(Environment.CurrentDirectory, home),
+            string home when property.Name == nameof(WorkerOptions.Home) => Path.GetRelativePath(Environment.CurrentDirectory, home),
             var value => Convert.ToString(value, CultureInfo.InvariantCulture)!,
-        });
+        };
+    }
 
     private static WorkerOptions From(Dictionary<string, string?> settings) =>
         WorkerOptions.From(new ConfigurationBuilder().AddInMemoryCollection(settings).Build());
