@@ -26,13 +26,13 @@ public static class Divergence
             return string.Create(
                 CultureInfo.InvariantCulture,
                 $"The training diverged: the test loss is {testLoss:G3}, and a model that only guesses has {guess:0.00}. A smaller "
-                    + "learningRate usually helps."
+                    + $"learningRate usually helps."
             );
         if (testAccuracy < chance)
             return string.Create(
                 CultureInfo.InvariantCulture,
                 $"The test accuracy of {testAccuracy:G3} is below chance, {chance:G3}: the training may have diverged, or its labels "
-                    + "are wrong."
+                    + $"are wrong."
             );
         return null;
     }
