@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using Temper.Api.Calibration;
 using Temper.Api.Datasets;
+using Temper.Api.Documentation;
 using Temper.Api.Engine;
 using Temper.Api.Health;
 using Temper.Api.Http;

@@ -74,22 +74,20 @@ public sealed partial class JobQueue
             ", ",
             db.Model.FindEntityType(typeof(JobRow))!.GetProperties().Select(property => property.GetColumnName())
         );
-        // Version 7 ids grow with time, which keeps their index compact.
-        var stored = await db
-            .Jobs.FromSqlRaw(
-                $"""
-                INSERT INTO jobs (id, spec, idempotency_key, reproduces, state, attempt, failures)
-                VALUES (@id, @spec::jsonb, @key, (SELECT id FROM jobs WHERE id = @reproduces FOR KEY SHARE), 'queued', 0, 0)
-                ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
-                RETURNING {columns}, {NotifyQueued}
-                """,
-                new NpgsqlParameter("id", Guid.CreateVersion7()),
-                new NpgsqlParameter("spec", Json.Write(spec)),
-                new NpgsqlParameter("key", NpgsqlDbType.Text) { Value = (object?)key ?? DBNull.Value },
-                new NpgsqlParameter("reproduces", NpgsqlDbType.Uuid) { Value = (object?)reproduces ?? DBNull.Value }
-            )
-            .AsNoTracking()
-            .ToListAsync(cancellationToken);
+        var insert = $"""
+            INSERT INTO jobs (id, spec, idempotency_key, reproduces, state, attempt, failures)
+            VALUES (@id, @spec::jsonb, @key, (SELECT id FROM jobs WHERE id = @reproduces FOR KEY SHARE), 'queued', 0, 0)
+            ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+            RETURNING {columns}, {NotifyQueued}
+            """;
+        NpgsqlParameter[] parameters =
+        [
+            new("id", Guid.CreateVersion7()), // they grow with time, which keeps their index compact
+            new("spec", Json.Write(spec)),
+            new("key", NpgsqlDbType.Text) { Value = (object?)key ?? DBNull.Value },
+            new("reproduces", NpgsqlDbType.Uuid) { Value = (object?)reproduces ?? DBNull.Value },
+        ];
+        var stored = await db.Jobs.FromSqlRaw(insert, parameters).AsNoTracking().ToListAsync(cancellationToken);
         return stored.SingleOrDefault();
     }
 }

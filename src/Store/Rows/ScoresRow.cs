@@ -2,7 +2,9 @@ using Temper.Domain.Jobs;
 
 namespace Temper.Store.Rows;
 
-/// <summary>The figures of a succeeded job by which studies compare; see <see cref="Domain.Studies.Scores"/> for their meaning.</summary>
+/// <summary>
+/// The figures of a succeeded job by which studies compare. <see cref="Temper.Domain.Jobs.Scores"/> says what they mean.
+/// </summary>
 public sealed class ScoresRow
 {
     public Guid JobId { get; init; }

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Temper.Integration.Store.Queue;
 using Temper.Store.Queue;
+using Temper.Worker.Slots;
 using Temper.Worker.Supervisor;
 
 namespace Temper.Integration.Worker;

@@ -27,12 +27,7 @@ internal static class Answer
     private static string Details(Recommendation answer) =>
         $"""
             <dl>
-            <dt>Temperature</dt><dd>{(
-                answer.Temperature is { } temperature
-                    ? $"T = {Numbers.Short(temperature)} for {HtmlEncode($"ε = {Numbers.Exact(answer.Arm!.Epsilon)}")}, the mean over
-                    its seeds"
-                    : "unknown"
-            )}</dd>
+            <dt>Temperature</dt><dd>{Temperature(answer)}</dd>
             <dt>Tied</dt><dd>{string.Join(", ", answer.Tied.Select(epsilon => $"ε = {Numbers.Exact(epsilon)}"))}</dd>
             <dt>Power</dt><dd>{Power(answer.Power)}</dd>
             <dt>More seeds</dt><dd>{MoreSeeds(answer)}</dd>
@@ -43,6 +38,11 @@ internal static class Answer
                     : $"<ul class=\"findings\">{string.Concat(answer.Findings.Select(finding => $"<li>{HtmlEncode(finding)}</li>"))}</ul>\n"
             )}
             """;
+
+    private static string Temperature(Recommendation answer) =>
+        answer.Temperature is { } temperature
+            ? $"T = {Numbers.Short(temperature)} for {HtmlEncode($"ε = {Numbers.Exact(answer.Arm!.Epsilon)}")}, the mean over its seeds"
+            : "unknown";
 
     private static string Power(Power power) =>
         power.DetectableDifference is { } difference

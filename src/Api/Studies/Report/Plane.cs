@@ -19,7 +19,8 @@ internal sealed record Plane(Scale X, Scale Y)
     public string Dot(double x, double y, double radius, string kind, string? tip = null) =>
         !IsOnPlane(x, y)
             ? ""
-            : Svg(
+            : string.Create(
+                CultureInfo.InvariantCulture,
                 $"<circle class=\"{kind}\" cx=\"{X.At(x):0.#}\" cy=\"{Y.At(y):0.#}\" "
                     + $"r=\"{radius}\"{(tip is null ? "/>" : $"><title>{HtmlEncode(tip)}</title></circle>")}"
             );
@@ -42,16 +43,18 @@ internal sealed record Plane(Scale X, Scale Y)
     public string Whisker(double x, double low, double high) =>
         !IsOnPlane(x, low) || !IsOnPlane(x, high)
             ? ""
-            : Svg($"<path class=\"whisker\" d=\"M{X.At(x):0.#} {Y.At(low):0.#}V{Y.At(high):0.#}m-3 0h6m-3 0V{Y.At(low):0.#}m-3 0h6\"/>");
+            : string.Create(
+                CultureInfo.InvariantCulture,
+                $"<path class=\"whisker\" d=\"M{X.At(x):0.#} {Y.At(low):0.#}V{Y.At(high):0.#}m-3 0h6m-3 0V{Y.At(low):0.#}m-3 0h6\"/>"
+            );
 
     /// <summary>A column that stands on the lower end of the scale.</summary>
     public string Column(double from, double to, double high, string tip) =>
-        Svg(
+        string.Create(
+            CultureInfo.InvariantCulture,
             $"<rect class=\"column\" x=\"{X.At(from) + 0.5:0.#}\" y=\"{Y.At(high):0.#}\" width=\"{X.At(to) - X.At(from) - 1:0.#}\" "
                 + $"height=\"{Y.Start - Y.At(high):0.#}\"><title>{HtmlEncode(tip)}</title></rect>"
         );
 
     private static bool IsOnPlane(double x, double y) => double.IsFinite(x) && double.IsFinite(y);
-
-    private static string Svg(FormattableString svg) => FormattableString.Invariant(svg);
 }

@@ -40,7 +40,7 @@ public class RecommendationTests
         Assert.Null(recommendation.MoreSeeds);
         Assert.Matches(
             @"^Use ε = 0\.1: by ECE on validation, with 5 seeds, every other arm is significantly worse \(0\.02\d\d against 0\.10\d "
-                + "at ε = 0, which comes nearest\)\.$",
+                + @"at ε = 0, which comes nearest\)\.$",
             recommendation.Sentence
         );
         Assert.Equal([0.1, 0, 0.3], recommendation.Arms.Select(arm => arm.Arm.Epsilon));
@@ -450,7 +450,7 @@ public class RecommendationTests
         );
         Assert.Matches(
             @"^Calibration before temperature: ECE is 0\.\d+ at ε = 0 and 0\.\d+ at ε = 0\.3, lower \(−0\.\d+, 95 % interval −0\.\d+ "
-                + "to −0\.\d+\); the signed gap",
+                + @"to −0\.\d+\); the signed gap",
             recommendation.Findings[1]
         );
     }
