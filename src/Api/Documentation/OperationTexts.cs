@@ -11,69 +11,68 @@ internal sealed class OperationTexts : IOperationFilter
         ["submitJob"] = (
             "Submit a job",
             """
-            Stores the job and queues it. Only `dataset`, `epsilon` and `epochs` are required. The answer shows the whole spec with every
-            default. Poll `links.self` until `isTerminal` is true. `advice` says what this ε is likely to do to calibration, from earlier
-            jobs. With `validateOnly=true` the spec is checked and answered (200), and nothing is stored. With an `Idempotency-Key`, sending
-            the same spec again gives the same job; another spec under that key is a 422. While too many jobs wait, the answer is a 429 with
-            `Retry-After`.
+            Stores the job and queues it. Only `dataset`, `epsilon` and `epochs` are required. The answer shows the whole spec
+            with every default. Poll `links.self` until `isTerminal` is true. `advice` says what this ε is likely to do to
+            calibration, from earlier jobs. With `validateOnly=true` the spec is checked and answered (200), and nothing is
+            stored. With an `Idempotency-Key`, sending the same spec again gives the same job; another spec under that key is a
+            422. While too many jobs wait, the answer is a 429 with `Retry-After`.
             """
         ),
         ["listJobs"] = ("List jobs", "The newest come first. Pass `next` of a page as `cursor` to get the following page."),
         ["getJob"] = (
             "Get a job",
             """
-            The job's spec, state and progress. A job that has succeeded also has its result on the test set. A matching If-None-Match is
-            answered with 304.
+            The job's spec, state and progress. A job that has succeeded also has its result on the test set. A matching
+            If-None-Match is answered with 304.
             """
         ),
         ["getJobMetrics"] = (
             "Get the metrics of a job's epochs",
             """
-            One item for each finished epoch; the list grows while the job trains. The validation figures are against hard labels. A
-            matching
-            If-None-Match is answered with 304.
+            One item for each finished epoch; the list grows while the job trains. The validation figures are against hard labels.
+            A matching If-None-Match is answered with 304.
             """
         ),
         ["getJobAttempts"] = (
             "Get the attempts at a job",
             """
-            Which worker tried, when, how the attempt ended and why, oldest first. The last attempt may still run. A failed attempt carries
-            the last lines that its runner wrote on standard error.
+            Which worker tried, when, how the attempt ended and why, oldest first. The last attempt may still run. A failed
+            attempt carries the last lines that its runner wrote on standard error.
             """
         ),
         ["cancelJob"] = (
             "Cancel a job",
             """
             A queued or paused job is cancelled at once (200). A running job is asked to stop and shows as `cancelling` (202); the
-            epochs that
-            it has reported stay. Asking again is harmless.
+            epochs that it has reported stay. Asking again is harmless.
             """
         ),
         ["pauseJob"] = (
             "Pause a job",
             """
-            A queued job is paused at once (200). A running job writes a checkpoint, frees its slot and shows as `pausing` until then (202).
-            Asking again is harmless.
+            A queued job is paused at once (200). A running job writes a checkpoint, frees its slot and shows as `pausing` until
+            then (202). Asking again is harmless.
             """
         ),
         ["resumeJob"] = (
             "Resume a paused job",
             """
-            The job is queued again at the place that its age and priority give it. It continues from its checkpoint on any worker. Asking
-            again is harmless.
+            The job is queued again at the place that its age and priority give it. It continues from its checkpoint on any
+            worker. Asking again is harmless.
             """
         ),
         ["retryJob"] = (
             "Retry a failed or cancelled job",
             """
-            The job is queued again with all its attempts before it, and continues from its last checkpoint if it has one. With `fresh=true`
-            its epochs and checkpoint are deleted and it starts from the beginning. Asking again is harmless.
+            The job is queued again with all its attempts before it, and continues from its last checkpoint if it has one. With
+            `fresh=true` its epochs and checkpoint are deleted and it starts from the beginning. Asking again is harmless.
             """
         ),
         ["deleteJob"] = (
             "Delete a job",
             """
-            Deletes the job with its metrics, attempts, logits and model. Cancel or pause a running job first. A job that is gone is a 404.
+            Deletes the job with its metrics, attempts, logits and model. Cancel or pause a running job first. A job that is gone
+            is a 404.
             """
         ),
         ["pinJob"] = ("Pin a job", "Retention removes nothing of a pinned job. Asking again is harmless."),
@@ -81,23 +80,23 @@ internal sealed class OperationTexts : IOperationFilter
         ["reproduceJob"] = (
             "Run a job's spec once more",
             """
-            Queues a job with the spec of one that has succeeded. When the new job has succeeded too, its `/reproduction` says whether the
-            results are the same. With an `Idempotency-Key`, sending the request again gives the same job.
+            Queues a job with the spec of one that has succeeded. When the new job has succeeded too, its `/reproduction` says
+            whether the results are the same. With an `Idempotency-Key`, sending the request again gives the same job.
             """
         ),
         ["getJobReproduction"] = (
             "Compare a repeated job with its original",
             """
-            The results are bit-equal, equal within tolerance, or different. The answer also says what else changed between the two runs:
-            data, build, libtorch, device, threads.
+            The results are bit-equal, equal within tolerance, or different. The answer also says what else changed between the
+            two runs: data, build, libtorch, device, threads.
             """
         ),
         ["getJobCalibration"] = (
             "Get the calibration report",
             """
-            The service computes the report in float64 from the stored test logits, before and after a temperature that is fitted on the
-            validation split. Every figure comes with its uncertainty. The verdict rests on a consistency test. A matching If-None-Match is
-            answered with 304.
+            The service computes the report in float64 from the stored test logits, before and after a temperature that is fitted
+            on the validation split. Every figure comes with its uncertainty. The verdict rests on a consistency test. A matching
+            If-None-Match is answered with 304.
             """
         ),
         ["getJobLogits"] = (
@@ -111,10 +110,10 @@ internal sealed class OperationTexts : IOperationFilter
         ["submitStudy"] = (
             "Submit a study",
             """
-            Queues a job for each combination of the grid with each seed, all or none. Only `job` is required: a job spec whose ε the grid
-            replaces. Poll `links.self` until `isTerminal` is true, then get `links.recommendation`. With `validateOnly=true` the study is
-            checked and its cost estimated (200), and nothing is stored. With an `Idempotency-Key`, sending the same study again gives the
-            same study.
+            Queues a job for each combination of the grid with each seed, all or none. Only `job` is required: a job spec whose ε
+            the grid replaces. Poll `links.self` until `isTerminal` is true, then get `links.recommendation`. With
+            `validateOnly=true` the study is checked and its cost estimated (200), and nothing is stored. With an
+            `Idempotency-Key`, sending the same study again gives the same study.
             """
         ),
         ["listStudies"] = ("List studies", "The newest come first. Pass `next` of a page as `cursor` to get the following page."),
@@ -125,19 +124,17 @@ internal sealed class OperationTexts : IOperationFilter
         ["getStudyRecommendation"] = (
             "Get what a study recommends",
             """
-            The ε to use by the study's criterion on validation; which ε are statistically tied with the best; what so many seeds can
-            find and
-            how many more would settle a tie; and in sentences what smoothing does here. While jobs are left, the answer covers the finished
-            ones.
+            The ε to use by the study's criterion on validation; which ε are statistically tied with the best; what so many seeds
+            can find and how many more would settle a tie; and in sentences what smoothing does here. While jobs are left, the
+            answer covers the finished ones.
             """
         ),
         ["getStudyReport"] = (
             "Export a study",
             """
-            Everything about the study in one document: its rows, the recommendation, charts of each figure over ε, reliability diagrams and
-            learning curves. The HTML page needs no other file. `format=json` gives the numbers. While jobs are left, the document
-            covers the
-            finished ones.
+            Everything about the study in one document: its rows, the recommendation, charts of each figure over ε, reliability
+            diagrams and learning curves. The HTML page needs no other file. `format=json` gives the numbers. While jobs are left,
+            the document covers the finished ones.
             """
         ),
         ["cancelStudy"] = (
@@ -155,8 +152,8 @@ internal sealed class OperationTexts : IOperationFilter
         ["retryStudy"] = (
             "Retry what failed in a study",
             """
-            Its failed jobs are queued again with all their attempts before them, and continue from their checkpoints. Jobs of arms that
-            halving has dropped are not. Asking again is harmless.
+            Its failed jobs are queued again with all their attempts before them, and continue from their checkpoints. Jobs of
+            arms that halving has dropped are not. Asking again is harmless.
             """
         ),
         ["pinStudy"] = ("Pin a study", "Retention removes nothing of the study or its jobs while it is pinned. Asking again is harmless."),
@@ -164,18 +161,16 @@ internal sealed class OperationTexts : IOperationFilter
         ["extendStudy"] = (
             "Extend a study",
             """
-            Adds ε, seeds or both, and queues the jobs that the wider grid has and the study lacks. A new `budget` replaces the old
-            one; where
-            it has minutes left, jobs that were cancelled for lack of minutes are queued again. Existing jobs are left as they are, so
-            asking
-            again for the same ε and listed seeds is harmless.
+            Adds ε, seeds or both, and queues the jobs that the wider grid has and the study lacks. A new `budget` replaces the
+            old one; where it has minutes left, jobs that were cancelled for lack of minutes are queued again. Existing jobs are
+            left as they are, so asking again for the same ε and listed seeds is harmless.
             """
         ),
         ["deleteStudy"] = (
             "Delete a study",
             """
-            Deletes the study with all its jobs, their metrics, logits and models. While a job of it runs, the answer is a 409: cancel or
-            pause the study first.
+            Deletes the study with all its jobs, their metrics, logits and models. While a job of it runs, the answer is a 409:
+            cancel or pause the study first.
             """
         ),
         ["listDatasets"] = (
@@ -188,6 +183,6 @@ internal sealed class OperationTexts : IOperationFilter
 
     public void Apply(OpenApiOperation operation, OperationFilterContext context) =>
         (operation.Summary, operation.Description) = All.TryGetValue(operation.OperationId!, out var texts)
-            ? texts
+            ? (texts.Summary, texts.Description.ReplaceLineEndings(" ")) // Swagger UI would show each line break
             : throw new InvalidOperationException($"{nameof(OperationTexts)} says nothing of {operation.OperationId}.");
 }

@@ -40,8 +40,8 @@ public sealed record Reproduction(
             ["testSignedGap"] = 0.01,
         };
 
-    /// <param name="firstEpochs">Of the original, oldest first.</param>
-    /// <param name="secondEpochs">Of the repetition, oldest first.</param>
+    /// <param name="firstEpochs">Of the original, oldest first; empty where retention has removed them, and then not compared.</param>
+    /// <param name="secondEpochs">Of the repetition, the same.</param>
     public static Reproduction Of(
         Guid original,
         JobResult first,
@@ -71,7 +71,7 @@ public sealed record Reproduction(
         var verdict =
             first.WeightsSha256 == second.WeightsSha256
             && figures.All(figure => figure.Was == figure.Is)
-            && firstEpochs.Select(Timeless).SequenceEqual(secondEpochs.Select(Timeless))
+            && (firstEpochs.Count == 0 || secondEpochs.Count == 0 || firstEpochs.Select(Timeless).SequenceEqual(secondEpochs.Select(Timeless)))
                 ? ReproductionVerdict.BitEqual
             : figures.All(figure => figure.IsWithin(Tolerances[figure.Name])) ? ReproductionVerdict.WithinTolerance
             : ReproductionVerdict.Different;

@@ -241,6 +241,8 @@ namespace Temper.Store.Migrations
                     job_id = table.Column<Guid>(type: "uuid", nullable: false),
                     train_accuracy = table.Column<double>(type: "double precision", nullable: false),
                     best_epoch = table.Column<int>(type: "integer", nullable: false),
+                    validation_images = table.Column<int>(type: "integer", nullable: true),
+                    test_images = table.Column<int>(type: "integer", nullable: true),
                     temperature = table.Column<double>(type: "double precision", nullable: false),
                     validation_accuracy = table.Column<double>(type: "double precision", nullable: false),
                     validation_nll = table.Column<double>(type: "double precision", nullable: false),

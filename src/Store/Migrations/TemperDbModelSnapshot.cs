@@ -468,6 +468,10 @@ namespace Temper.Store.Migrations
                         .HasColumnType("double precision")
                         .HasColumnName("test_ece_after_temperature");
 
+                    b.Property<int?>("TestImages")
+                        .HasColumnType("integer")
+                        .HasColumnName("test_images");
+
                     b.Property<double>("TestNll")
                         .HasColumnType("double precision")
                         .HasColumnName("test_nll");
@@ -503,6 +507,10 @@ namespace Temper.Store.Migrations
                     b.Property<double>("ValidationEceAfterTemperature")
                         .HasColumnType("double precision")
                         .HasColumnName("validation_ece_after_temperature");
+
+                    b.Property<int?>("ValidationImages")
+                        .HasColumnType("integer")
+                        .HasColumnName("validation_images");
 
                     b.Property<double>("ValidationNll")
                         .HasColumnType("double precision")

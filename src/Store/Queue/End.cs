@@ -48,21 +48,22 @@ public sealed partial class JobQueue
     ) =>
         $"""
             WITH held AS (
-                SELECT id, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because, {next} AS
-                    next, {delaySeconds} AS delay
+                SELECT id, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because,
+                       {next} AS next,
+                       {delaySeconds} AS delay
                 FROM jobs WHERE {which} ORDER BY id FOR UPDATE),
             ended AS (
                 UPDATE jobs
                 SET state = held.next, failures = failures + {counted}, run_at = clock_timestamp() + interval '1 second' * held.delay,
                     finished_at = CASE WHEN held.next IN ('succeeded', 'failed', 'cancelled') THEN clock_timestamp() END,
                     reason = CASE WHEN held.next IN ('cancelled', 'paused') THEN {ReasonOfStop} ELSE @reason END,
-                    worker_id = NULL, progress = CASE WHEN held.next IN ('cancelled', 'paused', 'failed') THEN progress END,
-                        stop_requested = NULL{set}
+                    progress = CASE WHEN held.next IN ('cancelled', 'paused', 'failed') THEN progress END,
+                    worker_id = NULL, stop_requested = NULL{set}
                 FROM held WHERE jobs.id = held.id
                 RETURNING jobs.id, {NotifyQueued}){also}
             INSERT INTO attempts (job_id, attempt, worker, claimed_at, training_started_at, ended_at, outcome, reason, note, error_output)
-            SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(), {outcome}, {reason},
-                attempt_note, @error_output
+            SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(),
+                   {outcome}, {reason}, attempt_note, @error_output
             FROM held JOIN ended USING (id) JOIN workers ON workers.id = held.worker_id
             """;
 

@@ -19,13 +19,18 @@ public sealed partial class JobQueue
         ,
         over AS (DELETE FROM checkpoints WHERE job_id = (SELECT id FROM ended)),
         kept AS (
-            INSERT INTO models (job_id, weights, classes, validation_logits, validation_labels, test_logits, test_labels,
-                true_probabilities)
-            SELECT id, @weights, @classes, @validation_logits, @validation_labels, @test_logits, @test_labels, @true_probabilities FROM
-                ended),
+            INSERT INTO models (
+                job_id, weights, classes, validation_logits, validation_labels, test_logits, test_labels, true_probabilities)
+            SELECT
+                id, @weights, @classes, @validation_logits, @validation_labels, @test_logits, @test_labels, @true_probabilities
+            FROM ended),
         scored AS (
-            INSERT INTO scores (job_id, train_accuracy, best_epoch, {string.Join(", ", ScoreColumns.All.Select(column => column.Name))})
-            SELECT id, last.train_accuracy, best.epoch, {string.Join(", ", ScoreColumns.All.Select(column => $"@{column.Name}"))}
+            INSERT INTO scores (
+                job_id, train_accuracy, best_epoch, validation_images, test_images,
+                {string.Join(",\n        ", ScoreColumns.All.Select(column => column.Name))})
+            SELECT
+                id, last.train_accuracy, best.epoch, octet_length(@validation_labels) / 4, octet_length(@test_labels) / 4,
+                {string.Join(",\n        ", ScoreColumns.All.Select(column => $"@{column.Name}"))}
             FROM ended, LATERAL (SELECT train_accuracy FROM epochs WHERE job_id = ended.id ORDER BY epoch DESC LIMIT 1) last,
                  LATERAL (SELECT epoch FROM epochs WHERE job_id = ended.id ORDER BY validation_loss, epoch LIMIT 1) best
             WHERE @temperature IS NOT NULL)

@@ -21,8 +21,7 @@ public sealed partial class JobQueue
     /// <summary>
     /// Stores what a training has to say, all or nothing: the metrics of epochs, and the checkpoint that replaces the last
     /// one. The job's row is written first, which locks it: an insert guarded only by its own WHERE could commit beside a rescue
-    /// that took the
-    /// job away in the meantime. Keyed by epoch, so an attempt that trains an epoch again replaces its row and none is doubled.
+    /// that took the job away in the meantime. Rows are keyed by epoch, so an attempt that trains an epoch again replaces its row.
     /// </summary>
     /// <param name="epochs">Those that ended since the last report.</param>
     /// <param name="checkpoint">Made after the last of them; null to keep the one there is.</param>

@@ -3,22 +3,25 @@ using Temper.Store.Studies;
 
 namespace Temper.Store.Retention;
 
-/// <summary>Removes what finished jobs have kept for as long as the settings say, a few rows at a time, so that nobody waits for
-/// a lock for long.</summary>
+/// <summary>
+/// Removes what finished jobs have kept for as long as the settings say. It takes a few jobs at a time, so that nobody waits long for a lock.
+/// </summary>
 public sealed class Removal(NpgsqlDataSource database, RetentionOptions options)
 {
-    /// <summary>Of rows that are megabytes large, and of others.</summary>
-    private const int FewLarge = 20,
-        FewSmall = 1000;
+    /// <summary>Jobs in one statement: each may have megabytes, or thousands of epochs.</summary>
+    private const int BatchSize = 20;
 
-    /// <summary>
-    /// Condition on a row of jobs: it ended longer ago than @age, and so did every job of its study; neither is pinned.
-    /// </summary>
-    private const string Expired = """
-        finished_at < clock_timestamp() - @age AND NOT jobs.pinned
-        AND (study_id IS NULL OR EXISTS (SELECT FROM studies WHERE studies.id = study_id AND NOT pinned AND NOT EXISTS (
-            SELECT FROM jobs other WHERE other.study_id = studies.id AND (other.finished_at IS NULL OR other.finished_at >=
-                clock_timestamp() - @age))))
+    /// <summary>Studies that are not pinned and older than @age, and whose jobs all ended longer ago than @age.</summary>
+    private const string ExpiredStudies = """
+        SELECT id FROM studies
+        WHERE NOT pinned AND created_at < now() - @age
+          AND id NOT IN (SELECT study_id FROM jobs
+                         WHERE study_id IS NOT NULL AND (finished_at IS NULL OR finished_at >= now() - @age OR pinned))
+        """;
+
+    /// <summary>Condition on a row of jobs: it ended longer ago than @age and is not pinned, and its study has expired.</summary>
+    private const string Expired = $"""
+        finished_at < now() - @age AND NOT jobs.pinned AND (study_id IS NULL OR study_id IN ({ExpiredStudies}))
         """;
 
     /// <returns>How many rows of each kind were removed, or emptied.</returns>
@@ -28,57 +31,54 @@ public sealed class Removal(NpgsqlDataSource database, RetentionOptions options)
         await EachAsync(
             "checkpoints",
             options.CheckpointDays,
-            FewLarge,
             "DELETE FROM checkpoints USING due WHERE job_id = due.id",
             "EXISTS (SELECT FROM checkpoints WHERE job_id = jobs.id)"
         );
         await EachAsync(
             "logits",
             options.LogitsDays,
-            FewLarge,
-            "UPDATE models SET classes = NULL, validation_logits = NULL, validation_labels = NULL, test_logits = NULL, test_labels = "
-                + "NULL, true_probabilities = NULL FROM due WHERE job_id = due.id",
+            "UPDATE models SET classes = NULL, validation_logits = NULL, validation_labels = NULL, test_logits = NULL, "
+                + "test_labels = NULL, true_probabilities = NULL FROM due WHERE job_id = due.id",
             "EXISTS (SELECT FROM models WHERE job_id = jobs.id AND classes IS NOT NULL)"
         );
         await EachAsync(
             "weights",
             options.WeightsDays,
-            FewLarge,
             "UPDATE models SET weights = NULL FROM due WHERE job_id = due.id",
             "EXISTS (SELECT FROM models WHERE job_id = jobs.id AND weights IS NOT NULL)"
         );
         await EachAsync(
             "epochs",
             options.EpochDays,
-            FewSmall,
-            "gone AS (DELETE FROM epochs USING due WHERE job_id = due.id) UPDATE jobs SET metrics_version = metrics_version + 1 FROM "
-                + "due WHERE jobs.id = due.id",
-            "EXISTS (SELECT FROM epochs WHERE job_id = jobs.id)"
+            "gone AS (DELETE FROM epochs USING due WHERE job_id = due.id) "
+                + "UPDATE jobs SET metrics_version = metrics_version + 1 FROM due WHERE jobs.id = due.id",
+            // A job that may still be retried from its checkpoint needs the epochs before it.
+            "EXISTS (SELECT FROM epochs WHERE job_id = jobs.id) AND NOT EXISTS (SELECT FROM checkpoints WHERE job_id = jobs.id)"
         );
         await EachAsync(
             "attempts",
             options.AttemptDays,
-            FewSmall,
             "DELETE FROM attempts USING due WHERE job_id = due.id",
-            "EXISTS (SELECT FROM attempts WHERE job_id = jobs.id)"
+            // The budget of a study counts the time of all its attempts.
+            "study_id IS NULL AND EXISTS (SELECT FROM attempts WHERE job_id = jobs.id)"
         );
-        await EachAsync("jobs", options.JobDays, FewLarge, "DELETE FROM jobs USING due WHERE jobs.id = due.id", "study_id IS NULL");
+        await EachAsync("jobs", options.JobDays, "DELETE FROM jobs USING due WHERE jobs.id = due.id", "study_id IS NULL");
         if (options.JobDays is { } days)
             removed["studies"] = await StudiesAsync(TimeSpan.FromDays(days), cancellationToken);
         return removed;
 
-        async Task EachAsync(string kind, double? kept, int batch, string remove, string has)
+        async Task EachAsync(string kind, double? kept, string remove, string has)
         {
             if (kept is not { } days)
                 return;
             removed[kind] = 0;
-            for (var last = batch; last >= batch; removed[kind] += last)
-                last = await BatchAsync(remove, has, TimeSpan.FromDays(days), batch, cancellationToken);
+            for (var last = BatchSize; last >= BatchSize; removed[kind] += last)
+                last = await BatchAsync(remove, has, TimeSpan.FromDays(days), cancellationToken);
         }
     }
 
     /// <summary>A job that its user retries at this moment is locked, and left alone.</summary>
-    private async Task<int> BatchAsync(string remove, string has, TimeSpan age, int batch, CancellationToken cancellationToken)
+    private async Task<int> BatchAsync(string remove, string has, TimeSpan age, CancellationToken cancellationToken)
     {
         var separator = remove.StartsWith("gone AS", StringComparison.Ordinal) ? "," : "";
         await using var command = database.CreateCommand(
@@ -88,7 +88,7 @@ public sealed class Removal(NpgsqlDataSource database, RetentionOptions options)
             """
         );
         command.Parameters.AddWithValue("age", age);
-        command.Parameters.AddWithValue("batch", batch);
+        command.Parameters.AddWithValue("batch", BatchSize);
         return await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
@@ -104,9 +104,7 @@ public sealed class Removal(NpgsqlDataSource database, RetentionOptions options)
 
     private async Task<IReadOnlyList<Guid>> ExpiredStudiesAsync(TimeSpan age, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand(
-            $"SELECT id FROM studies WHERE NOT EXISTS (SELECT FROM jobs WHERE study_id = studies.id AND ({Expired}) IS NOT TRUE)"
-        );
+        await using var command = database.CreateCommand(ExpiredStudies);
         command.Parameters.AddWithValue("age", age);
         var ids = new List<Guid>();
         await using var row = await command.ExecuteReaderAsync(cancellationToken);

@@ -15,6 +15,12 @@ public sealed class ScoresRow
     /// <summary>The epoch with the lowest validation loss.</summary>
     public int BestEpoch { get; init; }
 
+    /// <summary>Images of the validation split; null where its logits were too large to keep.</summary>
+    public int? ValidationImages { get; init; }
+
+    /// <summary>Images of the test set; null as above.</summary>
+    public int? TestImages { get; init; }
+
     public double Temperature { get; init; }
 
     public double ValidationAccuracy { get; init; }

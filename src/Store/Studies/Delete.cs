@@ -12,7 +12,7 @@ public sealed partial class StudyQueue
     /// <summary>Deletes a study whose jobs have all ended longer ago, and that is not pinned.</summary>
     /// <inheritdoc cref="DeleteAsync(Guid, CancellationToken)"/>
     internal Task<bool?> DeleteExpiredAsync(Guid id, TimeSpan age, CancellationToken cancellationToken) =>
-        DeleteAsync(id, "finished_at < clock_timestamp() - @age AND NOT pinned", "NOT pinned", [new("age", age)], cancellationToken);
+        DeleteAsync(id, "finished_at < now() - @age AND NOT pinned", "NOT pinned AND created_at < now() - @age", [new("age", age)], cancellationToken);
 
     /// <param name="jobs">Condition for its jobs: unless all hold it, nothing is deleted.</param>
     /// <param name="study">Condition for the study itself, the same.</param>
@@ -43,9 +43,11 @@ public sealed partial class StudyQueue
             return false; // nothing is committed
         await using var delete = new NpgsqlCommand($"DELETE FROM studies WHERE id = @id AND {study}", connection)
         {
-            Parameters = { new("id", id) },
             CommandTimeout = CommandSeconds,
         };
+        delete.Parameters.Add(new("id", id));
+        foreach (var parameter in parameters)
+            delete.Parameters.Add(parameter.Clone());
         if (await delete.ExecuteNonQueryAsync(cancellationToken) == 0)
             return false;
         await transaction.CommitAsync(cancellationToken);

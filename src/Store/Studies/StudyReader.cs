@@ -168,12 +168,10 @@ public sealed class StudyReader(NpgsqlDataSource database)
     /// <inheritdoc cref="JobsAsync(Guid, CancellationToken)"/>
     internal static async Task<List<StudyJob>> JobsAsync(NpgsqlConnection connection, Guid id, CancellationToken cancellationToken)
     {
-        // The length of a stored array is known without reading it.
         await using var command = new NpgsqlCommand(
             $"""
-            SELECT id, arm, seed, train_accuracy, best_epoch, octet_length(validation_labels) / 4, octet_length(test_labels) / 4,
-                {ScoresSql}
-            FROM jobs JOIN scores ON scores.job_id = id LEFT JOIN models ON models.job_id = id WHERE study_id = $1 ORDER BY arm, seed
+            SELECT id, arm, seed, train_accuracy, best_epoch, validation_images, test_images, {ScoresSql}
+            FROM jobs JOIN scores ON job_id = id WHERE study_id = $1 ORDER BY arm, seed
             """,
             connection
         );

@@ -102,6 +102,10 @@ internal sealed class Fetch(Uri source, string part, TimeSpan stall, Action<stri
             if (Stopwatch.GetElapsedTime(lastLine).TotalSeconds >= 1)
                 Tell(done, size);
         }
+        // A response that was disposed of, or a connection that broke, may read like the end.
+        silent.Token.ThrowIfCancellationRequested();
+        if (done < size)
+            throw new IOException($"ended after {done} of {size} bytes");
     }
 
     private void Tell(long done, long? size)

@@ -10,6 +10,9 @@ namespace Temper.Worker.Datasets;
 /// <remarks>https://github.com/python/cpython/blob/main/Lib/pickletools.py has every opcode.</remarks>
 internal sealed class Pickle
 {
+    /// <summary>A published file takes fewer than a million. Each may make an object, which is larger than its opcode.</summary>
+    private const int MostSteps = 2_000_000;
+
     private readonly byte[] bytes;
     private readonly List<object?> stack = [];
     private readonly Stack<int> marks = [];
@@ -46,13 +49,14 @@ internal sealed class Pickle
 
     private object? Run()
     {
-        while (true)
+        for (var steps = 0; steps < MostSteps; steps++)
         {
             var opcode = Take(1)[0];
             if (opcode == '.')
                 return Pop();
             Step(opcode);
         }
+        throw new InvalidDataException($"it has more than {MostSteps} objects");
     }
 
     private void Step(byte opcode)

@@ -72,6 +72,8 @@ internal sealed class MessageReader<T>(Stream pipe, Action? moved = null)
         var arrayLengths = await ReadIntsAsync(lengths[1]);
         if (arrayLengths.FirstOrDefault(length => length is < 0 or > LongestArray) is not 0 and var wrong)
             throw new InvalidDataException($"it announces an array of {wrong} bytes");
+        if (arrayLengths.Sum(length => (long)length) is > LongestArray and var sum)
+            throw new InvalidDataException($"it announces arrays of {sum} bytes");
 
         var json = new byte[lengths[0]];
         await FillAsync(json);

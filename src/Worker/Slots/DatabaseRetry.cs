@@ -21,7 +21,7 @@ internal static class DatabaseRetry
                     Delay = Delay,
                     OnRetry = attempt =>
                     {
-                        log.LogWarning("The database does not answer, a report waits: {Reason}", attempt.Outcome.Exception!.Message);
+                        log.LogWarning("The database does not answer, trying again: {Reason}", attempt.Outcome.Exception!.Message);
                         return default;
                     },
                 }
