@@ -11,8 +11,10 @@ using Temper.Store.Rows;
 
 namespace Temper.Bench;
 
-/// <summary>What scripts and dashboards poll: requests per second beside <see cref="MinimalApi"/>, latency under load, and pages
-/// of a long list.</summary>
+/// <summary>
+/// What scripts and dashboards poll: requests per second beside <see cref="MinimalApi"/>, latency under load, and pages
+/// of a long list.
+/// </summary>
 internal static class ApiRates
 {
     private const int Connections = 64,

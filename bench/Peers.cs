@@ -3,8 +3,10 @@ using System.Globalization;
 
 namespace Temper.Bench;
 
-/// <summary>What Temper is measured beside, each in a process of its own: the PyTorch scripts of bench/training/peer.py, and
-/// loops in TorchSharp.</summary>
+/// <summary>
+/// What Temper is measured beside, each in a process of its own: the PyTorch scripts of bench/training/peer.py, and
+/// loops in TorchSharp.
+/// </summary>
 internal static class Peers
 {
     private static readonly string Script = Path.Combine(TemperProcess.Repository, "bench", "training", "peer.py");

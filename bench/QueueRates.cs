@@ -5,8 +5,10 @@ using Temper.Store;
 
 namespace Temper.Bench;
 
-/// <summary>The control plane without training: how soon a job is claimed and started, in which order, how many a second, and
-/// what one costs.</summary>
+/// <summary>
+/// The control plane without training: how soon a job is claimed and started, in which order, how many a second, and
+/// what one costs.
+/// </summary>
 internal static class QueueRates
 {
     private static readonly int[] SlotCounts = [1, 4, 16];

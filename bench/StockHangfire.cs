@@ -4,8 +4,10 @@ using Hangfire.PostgreSql.Factories;
 
 namespace Temper.Bench;
 
-/// <summary>Hangfire.PostgreSql with its own queue and its own settings but for a poll interval of a second; a job that returns
-/// at once.</summary>
+/// <summary>
+/// Hangfire.PostgreSql with its own queue and its own settings but for a poll interval of a second; a job that returns
+/// at once.
+/// </summary>
 internal sealed class StockHangfire : IDisposable
 {
     private static Action started = () => { };

@@ -3,8 +3,10 @@ using System.Text.Json.Nodes;
 
 namespace Temper.Bench;
 
-/// <summary>What a death costs: how soon a job runs elsewhere, whether it ends with the same bits, and what being ready for it
-/// takes.</summary>
+/// <summary>
+/// What a death costs: how soon a job runs elsewhere, whether it ends with the same bits, and what being ready for it
+/// takes.
+/// </summary>
 internal static class Survival
 {
     public static async Task RunAsync(int deaths, int resumes, int pairs)

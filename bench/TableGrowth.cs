@@ -5,8 +5,10 @@ using Temper.Store.Queue;
 
 namespace Temper.Bench;
 
-/// <summary>How far the tables grow beyond what lives in them while jobs train: by the writes of a worker with four slots,
-/// without the training.</summary>
+/// <summary>
+/// How far the tables grow beyond what lives in them while jobs train: by the writes of a worker with four slots,
+/// without the training.
+/// </summary>
 internal static class TableGrowth
 {
     private const int Slots = 4,

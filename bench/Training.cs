@@ -3,12 +3,16 @@ using System.Runtime.InteropServices;
 
 namespace Temper.Bench;
 
-/// <summary>How fast the tutorial CNN trains on MNIST beside PyTorch, what the service adds to the loop, and whether the fused
-/// kernels change the results.</summary>
+/// <summary>
+/// How fast the tutorial CNN trains on MNIST beside PyTorch, what the service adds to the loop, and whether the fused
+/// kernels change the results.
+/// </summary>
 internal static class Training
 {
-    /// <summary>Of a training step, per image, as the definition has it: three times the forward pass, less the first layer's
-    /// input gradient.</summary>
+    /// <summary>
+    /// Of a training step, per image, as the definition has it: three times the forward pass, less the first layer's
+    /// input gradient.
+    /// </summary>
     private const double DenseMflop = 25.0;
 
     private const int Epochs = 2;

@@ -3,132 +3,175 @@
 
 -- SucceedAsync
 WITH held AS (
-    SELECT id, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because, 'succeeded' AS
-        next, 0 AS delay
+    SELECT id, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because,
+           'succeeded' AS next,
+           0 AS delay
     FROM jobs WHERE id = @id AND attempt = @attempt AND state = 'running' ORDER BY id FOR UPDATE),
 ended AS (
     UPDATE jobs
     SET state = held.next, failures = failures + 0, run_at = clock_timestamp() + interval '1 second' * held.delay,
         finished_at = CASE WHEN held.next IN ('succeeded', 'failed', 'cancelled') THEN clock_timestamp() END,
         reason = CASE WHEN held.next IN ('cancelled', 'paused') THEN coalesce(stopped_because, next || ' while running') ELSE @reason END,
-        worker_id = NULL, progress = CASE WHEN held.next IN ('cancelled', 'paused', 'failed') THEN progress END,
-            stop_requested = NULL, result = @result
+        progress = CASE WHEN held.next IN ('cancelled', 'paused', 'failed') THEN progress END,
+        worker_id = NULL, stop_requested = NULL, result = @result
     FROM held WHERE jobs.id = held.id
     RETURNING jobs.id, CASE state WHEN 'queued' THEN pg_notify('temper_jobs', 'queued') END),
 over AS (DELETE FROM checkpoints WHERE job_id = (SELECT id FROM ended)),
 kept AS (
-    INSERT INTO models (job_id, weights, classes, validation_logits, validation_labels, test_logits, test_labels,
-        true_probabilities)
-    SELECT id, @weights, @classes, @validation_logits, @validation_labels, @test_logits, @test_labels, @true_probabilities FROM
-        ended),
+    INSERT INTO models (
+        job_id, weights, classes, validation_logits, validation_labels, test_logits, test_labels, true_probabilities)
+    SELECT
+        id, @weights, @classes, @validation_logits, @validation_labels, @test_logits, @test_labels, @true_probabilities
+    FROM ended),
 scored AS (
-    INSERT INTO scores (job_id, train_accuracy, best_epoch, temperature, validation_accuracy, validation_nll, validation_brier, validation_ece, validation_signed_gap, validation_aurc, validation_nll_after_temperature, validation_ece_after_temperature, test_accuracy, test_nll, test_brier, test_ece, test_signed_gap, test_aurc, test_nll_after_temperature, test_ece_after_temperature)
-    SELECT id, last.train_accuracy, best.epoch, @temperature, @validation_accuracy, @validation_nll, @validation_brier, @validation_ece, @validation_signed_gap, @validation_aurc, @validation_nll_after_temperature, @validation_ece_after_temperature, @test_accuracy, @test_nll, @test_brier, @test_ece, @test_signed_gap, @test_aurc, @test_nll_after_temperature, @test_ece_after_temperature
+    INSERT INTO scores (
+        job_id, train_accuracy, best_epoch, validation_images, test_images,
+        temperature,
+        validation_accuracy,
+        validation_nll,
+        validation_brier,
+        validation_ece,
+        validation_signed_gap,
+        validation_aurc,
+        validation_nll_after_temperature,
+        validation_ece_after_temperature,
+        test_accuracy,
+        test_nll,
+        test_brier,
+        test_ece,
+        test_signed_gap,
+        test_aurc,
+        test_nll_after_temperature,
+        test_ece_after_temperature)
+    SELECT
+        id, last.train_accuracy, best.epoch, octet_length(@validation_labels) / 4, octet_length(@test_labels) / 4,
+        @temperature,
+        @validation_accuracy,
+        @validation_nll,
+        @validation_brier,
+        @validation_ece,
+        @validation_signed_gap,
+        @validation_aurc,
+        @validation_nll_after_temperature,
+        @validation_ece_after_temperature,
+        @test_accuracy,
+        @test_nll,
+        @test_brier,
+        @test_ece,
+        @test_signed_gap,
+        @test_aurc,
+        @test_nll_after_temperature,
+        @test_ece_after_temperature
     FROM ended, LATERAL (SELECT train_accuracy FROM epochs WHERE job_id = ended.id ORDER BY epoch DESC LIMIT 1) last,
          LATERAL (SELECT epoch FROM epochs WHERE job_id = ended.id ORDER BY validation_loss, epoch LIMIT 1) best
     WHERE @temperature IS NOT NULL)
 INSERT INTO attempts (job_id, attempt, worker, claimed_at, training_started_at, ended_at, outcome, reason, note, error_output)
-SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(), 'succeeded', @reason,
-    attempt_note, @error_output
+SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(),
+       'succeeded', @reason, attempt_note, @error_output
 FROM held JOIN ended USING (id) JOIN workers ON workers.id = held.worker_id;
 
 -- FailAsync
 WITH held AS (
-    SELECT id, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because, CASE stop_requested WHEN 'cancel' THEN 'cancelled' ELSE 'failed' END AS
-        next, 0 AS delay
+    SELECT id, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because,
+           CASE stop_requested WHEN 'cancel' THEN 'cancelled' ELSE 'failed' END AS next,
+           0 AS delay
     FROM jobs WHERE id = @id AND attempt = @attempt AND state = 'running' ORDER BY id FOR UPDATE),
 ended AS (
     UPDATE jobs
     SET state = held.next, failures = failures + 1, run_at = clock_timestamp() + interval '1 second' * held.delay,
         finished_at = CASE WHEN held.next IN ('succeeded', 'failed', 'cancelled') THEN clock_timestamp() END,
         reason = CASE WHEN held.next IN ('cancelled', 'paused') THEN coalesce(stopped_because, next || ' while running') ELSE @reason END,
-        worker_id = NULL, progress = CASE WHEN held.next IN ('cancelled', 'paused', 'failed') THEN progress END,
-            stop_requested = NULL
+        progress = CASE WHEN held.next IN ('cancelled', 'paused', 'failed') THEN progress END,
+        worker_id = NULL, stop_requested = NULL
     FROM held WHERE jobs.id = held.id
     RETURNING jobs.id, CASE state WHEN 'queued' THEN pg_notify('temper_jobs', 'queued') END)
 INSERT INTO attempts (job_id, attempt, worker, claimed_at, training_started_at, ended_at, outcome, reason, note, error_output)
-SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(), 'failed', @reason,
-    attempt_note, @error_output
+SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(),
+       'failed', @reason, attempt_note, @error_output
 FROM held JOIN ended USING (id) JOIN workers ON workers.id = held.worker_id;
 
 -- GiveBackAsync
 WITH held AS (
-    SELECT id, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because, CASE WHEN stop_requested = 'cancel' THEN 'cancelled'
+    SELECT id, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because,
+           CASE WHEN stop_requested = 'cancel' THEN 'cancelled'
      WHEN failures + 1 >= (spec->>'maxAttempts')::int THEN 'failed'
      WHEN stop_requested = 'pause' THEN 'paused'
-     ELSE 'queued' END AS
-        next, least(power(2, failures), 60) * (0.75 + random() / 2) AS delay
+     ELSE 'queued' END AS next,
+           least(power(2, failures), 60) * (0.75 + random() / 2) AS delay
     FROM jobs WHERE id = @id AND attempt = @attempt AND state = 'running' ORDER BY id FOR UPDATE),
 ended AS (
     UPDATE jobs
     SET state = held.next, failures = failures + 1, run_at = clock_timestamp() + interval '1 second' * held.delay,
         finished_at = CASE WHEN held.next IN ('succeeded', 'failed', 'cancelled') THEN clock_timestamp() END,
         reason = CASE WHEN held.next IN ('cancelled', 'paused') THEN coalesce(stopped_because, next || ' while running') ELSE @reason END,
-        worker_id = NULL, progress = CASE WHEN held.next IN ('cancelled', 'paused', 'failed') THEN progress END,
-            stop_requested = NULL
+        progress = CASE WHEN held.next IN ('cancelled', 'paused', 'failed') THEN progress END,
+        worker_id = NULL, stop_requested = NULL
     FROM held WHERE jobs.id = held.id
     RETURNING jobs.id, CASE state WHEN 'queued' THEN pg_notify('temper_jobs', 'queued') END)
 INSERT INTO attempts (job_id, attempt, worker, claimed_at, training_started_at, ended_at, outcome, reason, note, error_output)
-SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(), 'failed', @reason,
-    attempt_note, @error_output
+SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(),
+       'failed', @reason, attempt_note, @error_output
 FROM held JOIN ended USING (id) JOIN workers ON workers.id = held.worker_id;
 
 -- HandBackAsync
 WITH held AS (
-    SELECT id, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because, CASE stop_requested WHEN 'cancel' THEN 'cancelled' WHEN 'pause' THEN 'paused' ELSE 'queued' END AS
-        next, 0 AS delay
+    SELECT id, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because,
+           CASE stop_requested WHEN 'cancel' THEN 'cancelled' WHEN 'pause' THEN 'paused' ELSE 'queued' END AS next,
+           0 AS delay
     FROM jobs WHERE id = @id AND attempt = @attempt AND state = 'running' ORDER BY id FOR UPDATE),
 ended AS (
     UPDATE jobs
     SET state = held.next, failures = failures + 0, run_at = clock_timestamp() + interval '1 second' * held.delay,
         finished_at = CASE WHEN held.next IN ('succeeded', 'failed', 'cancelled') THEN clock_timestamp() END,
         reason = CASE WHEN held.next IN ('cancelled', 'paused') THEN coalesce(stopped_because, next || ' while running') ELSE @reason END,
-        worker_id = NULL, progress = CASE WHEN held.next IN ('cancelled', 'paused', 'failed') THEN progress END,
-            stop_requested = NULL
+        progress = CASE WHEN held.next IN ('cancelled', 'paused', 'failed') THEN progress END,
+        worker_id = NULL, stop_requested = NULL
     FROM held WHERE jobs.id = held.id
     RETURNING jobs.id, CASE state WHEN 'queued' THEN pg_notify('temper_jobs', 'queued') END)
 INSERT INTO attempts (job_id, attempt, worker, claimed_at, training_started_at, ended_at, outcome, reason, note, error_output)
-SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(), CASE next WHEN 'queued' THEN 'handed_back' ELSE next END, CASE next WHEN 'queued' THEN @reason ELSE coalesce(stopped_because, next || ' while running') END,
-    attempt_note, @error_output
+SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(),
+       CASE next WHEN 'queued' THEN 'handed_back' ELSE next END, CASE next WHEN 'queued' THEN @reason ELSE coalesce(stopped_because, next || ' while running') END, attempt_note, @error_output
 FROM held JOIN ended USING (id) JOIN workers ON workers.id = held.worker_id;
 
 -- LeaveAsync
 WITH held AS (
-    SELECT id, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because, CASE stop_requested WHEN 'cancel' THEN 'cancelled' WHEN 'pause' THEN 'paused' ELSE 'queued' END AS
-        next, 0 AS delay
+    SELECT id, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because,
+           CASE stop_requested WHEN 'cancel' THEN 'cancelled' WHEN 'pause' THEN 'paused' ELSE 'queued' END AS next,
+           0 AS delay
     FROM jobs WHERE worker_id = @worker AND state = 'running' ORDER BY id FOR UPDATE),
 ended AS (
     UPDATE jobs
     SET state = held.next, failures = failures + 0, run_at = clock_timestamp() + interval '1 second' * held.delay,
         finished_at = CASE WHEN held.next IN ('succeeded', 'failed', 'cancelled') THEN clock_timestamp() END,
         reason = CASE WHEN held.next IN ('cancelled', 'paused') THEN coalesce(stopped_because, next || ' while running') ELSE @reason END,
-        worker_id = NULL, progress = CASE WHEN held.next IN ('cancelled', 'paused', 'failed') THEN progress END,
-            stop_requested = NULL
+        progress = CASE WHEN held.next IN ('cancelled', 'paused', 'failed') THEN progress END,
+        worker_id = NULL, stop_requested = NULL
     FROM held WHERE jobs.id = held.id
     RETURNING jobs.id, CASE state WHEN 'queued' THEN pg_notify('temper_jobs', 'queued') END)
 INSERT INTO attempts (job_id, attempt, worker, claimed_at, training_started_at, ended_at, outcome, reason, note, error_output)
-SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(), CASE next WHEN 'queued' THEN 'handed_back' ELSE next END, CASE next WHEN 'queued' THEN @reason ELSE coalesce(stopped_because, next || ' while running') END,
-    attempt_note, @error_output
+SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(),
+       CASE next WHEN 'queued' THEN 'handed_back' ELSE next END, CASE next WHEN 'queued' THEN @reason ELSE coalesce(stopped_because, next || ' while running') END, attempt_note, @error_output
 FROM held JOIN ended USING (id) JOIN workers ON workers.id = held.worker_id;
 
 -- RescueAsync
 WITH held AS (
-    SELECT id, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because, CASE WHEN stop_requested = 'cancel' THEN 'cancelled'
+    SELECT id, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because,
+           CASE WHEN stop_requested = 'cancel' THEN 'cancelled'
      WHEN failures + 1 >= (spec->>'maxAttempts')::int THEN 'failed'
      WHEN stop_requested = 'pause' THEN 'paused'
-     ELSE 'queued' END AS
-        next, least(power(2, failures) - 1, 60) * (0.75 + random() / 2) AS delay
+     ELSE 'queued' END AS next,
+           least(power(2, failures) - 1, 60) * (0.75 + random() / 2) AS delay
     FROM jobs WHERE worker_id = @worker AND state = 'running' AND (SELECT heartbeat_at FROM workers WHERE id = @worker) = @heartbeat_at ORDER BY id FOR UPDATE),
 ended AS (
     UPDATE jobs
     SET state = held.next, failures = failures + 1, run_at = clock_timestamp() + interval '1 second' * held.delay,
         finished_at = CASE WHEN held.next IN ('succeeded', 'failed', 'cancelled') THEN clock_timestamp() END,
         reason = CASE WHEN held.next IN ('cancelled', 'paused') THEN coalesce(stopped_because, next || ' while running') ELSE @reason END,
-        worker_id = NULL, progress = CASE WHEN held.next IN ('cancelled', 'paused', 'failed') THEN progress END,
-            stop_requested = NULL
+        progress = CASE WHEN held.next IN ('cancelled', 'paused', 'failed') THEN progress END,
+        worker_id = NULL, stop_requested = NULL
     FROM held WHERE jobs.id = held.id
     RETURNING jobs.id, CASE state WHEN 'queued' THEN pg_notify('temper_jobs', 'queued') END)
 INSERT INTO attempts (job_id, attempt, worker, claimed_at, training_started_at, ended_at, outcome, reason, note, error_output)
-SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(), 'lost', @reason,
-    attempt_note, @error_output
+SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(),
+       'lost', @reason, attempt_note, @error_output
 FROM held JOIN ended USING (id) JOIN workers ON workers.id = held.worker_id;

@@ -1,7 +1,9 @@
 namespace Temper.Kernels;
 
-/// <summary>The layout of images that the kernels take: N×C×H×W tensors that lie N, H, W, C in memory, which PyTorch calls
-/// channels last.</summary>
+/// <summary>
+/// The layout of images that the kernels take: N×C×H×W tensors that lie N, H, W, C in memory, which PyTorch calls
+/// channels last.
+/// </summary>
 internal static class ImageLayout
 {
     /// <summary>Whether it is a float32 tensor on the CPU with four dimensions, channels last, without gaps and not empty.</summary>

@@ -30,8 +30,10 @@ public static unsafe class KernelLibrary
             NativeKernels.tk_set_threads(Libtorch.FindExport("GOMP_parallel"), threads);
     }
 
-    /// <summary>For tests and measurements: kernels with at most so many floats in a register. Below 8 there are none for
-    /// convolutions, normalizations and linear layers.</summary>
+    /// <summary>
+    /// For tests and measurements: kernels with at most so many floats in a register. Below 8 there are none for
+    /// convolutions, normalizations and linear layers.
+    /// </summary>
     public static void LimitLanes(int lanes)
     {
         if (IsLoaded)

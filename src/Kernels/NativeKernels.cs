@@ -83,8 +83,10 @@ internal static unsafe partial class NativeKernels
             Lanes;
     }
 
-    /// <summary>The address of a tensor's first element. TorchSharp's own <see cref="Tensor.bytes"/> is this call behind a check
-    /// that the tensor is contiguous.</summary>
+    /// <summary>
+    /// The address of a tensor's first element. TorchSharp's own <see cref="Tensor.bytes"/> is this call behind a check
+    /// that the tensor is contiguous.
+    /// </summary>
     /// <exception cref="InvalidOperationException">It has elements but no memory.</exception>
     internal static float* Floats(Tensor? tensor)
     {

@@ -8,8 +8,10 @@ public static class Database
     /// <summary>More than the statements of the queue and of the API's reads.</summary>
     private const int PreparedStatements = 64;
 
-    /// <summary>A server that answers at all does so much sooner; one behind a network that drops everything never does. What the
-    /// connection string says stands.</summary>
+    /// <summary>
+    /// A server that answers at all does so much sooner; one behind a network that drops everything never does. What the
+    /// connection string says stands.
+    /// </summary>
     private const int ConnectSeconds = 2;
 
     /// <summary>

@@ -66,8 +66,10 @@ public static class Migrator
         await EngineSchema.InstallAsync(database, cancellationToken);
     }
 
-    /// <summary>Asks without EF Core, which takes two seconds to make its model and its plan: nearly every start finds nothing to
-    /// do.</summary>
+    /// <summary>
+    /// Asks without EF Core, which takes two seconds to make its model and its plan: nearly every start finds nothing to
+    /// do.
+    /// </summary>
     private static async Task<bool> IsCurrentAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);

@@ -15,8 +15,10 @@ public static class Outage
         return null;
     }
 
-    /// <summary>Whether the connection broke, as each does when the server restarts; not whether the server is silent, which
-    /// another try would only hear for as long.</summary>
+    /// <summary>
+    /// Whether the connection broke, as each does when the server restarts; not whether the server is silent, which
+    /// another try would only hear for as long.
+    /// </summary>
     public static bool IsBrokenConnection(Exception exception) =>
         Behind(exception) is { } cause
         && (

@@ -9,8 +9,10 @@ using Temper.Store.Rows;
 
 namespace Temper.Store;
 
-/// <summary>The tables. Reads go through it, but what is polled (<see cref="JobReader"/>); the queue's writes are SQL, one file
-/// per operation under Queue/.</summary>
+/// <summary>
+/// The tables. Reads go through it, but what is polled (<see cref="JobReader"/>); the queue's writes are SQL, one file
+/// per operation under Queue/.
+/// </summary>
 public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(options)
 {
     public DbSet<JobRow> Jobs => Set<JobRow>();

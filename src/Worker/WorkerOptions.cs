@@ -2,8 +2,10 @@ using Temper.Store.Retention;
 
 namespace Temper.Worker;
 
-/// <summary>Settings of a worker: section `Worker`, in the environment `Worker__Slots` and so on; folders by TEMPER_HOME and
-/// TEMPER_DATA.</summary>
+/// <summary>
+/// Settings of a worker: section `Worker`, in the environment `Worker__Slots` and so on; folders by TEMPER_HOME and
+/// TEMPER_DATA.
+/// </summary>
 public sealed class WorkerOptions
 {
     /// <summary>Jobs to run at once, each in a runner process of its own. 1 to 64, default 1; on a GPU node, the number of GPUs.</summary>
@@ -27,8 +29,10 @@ public sealed class WorkerOptions
     /// <summary>How long it then waits until it tries a fresh runner; doubled each time, five times at most. Default 30.</summary>
     public double ProbeSeconds { get; init; } = 30;
 
-    /// <summary>A base URL tried before the public mirrors, for networks that do not reach them; files at
-    /// {Mirror}/{dataset}/{file}.</summary>
+    /// <summary>
+    /// A base URL tried before the public mirrors, for networks that do not reach them; files at
+    /// {Mirror}/{dataset}/{file}.
+    /// </summary>
     public string? Mirror { get; init; }
 
     /// <summary>How long a mirror may send nothing before the next one is tried. Default 30.</summary>

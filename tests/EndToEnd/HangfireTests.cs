@@ -1,3 +1,4 @@
+using Hangfire;
 using Hangfire.Server;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
@@ -190,10 +191,22 @@ public sealed class HangfireTests : EndToEndTest
     [Fact]
     public async Task RecurringJobs_OfTwoWorkers_RunOnceAMinute()
     {
-        await StartWorkerAsync();
-        await StartWorkerAsync();
+        await StartWorkerAsync(null, ("Retention__JobDays", "0.00001"));
+        await StartWorkerAsync(null, ("Retention__JobDays", "0.00001"));
+        var old = await Api.SubmitAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0,
+                epochs = 1,
+            }
+        );
+        await Api.FinishedJobAsync(old, TimeSpan.FromSeconds(60));
+        var storage = EngineStorage.Open(Database.ConnectionString, new AttemptQueue(Database.DataSource), 4, commandSeconds: 10);
+        new RecurringJobManager(storage).Trigger("remove-expired");
 
         await Eventually.TrueAsync(async () => await RunsAsync() >= 2, TimeSpan.FromSeconds(150));
+        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT count(*) FROM jobs"));
 
         Assert.Equal(3, await Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.set WHERE key = 'recurring-jobs'"));
         Assert.InRange(

@@ -29,8 +29,10 @@ public class SickRunnerTests : EndToEndTest
         Assert.False(worker.HasExited);
     }
 
-    /// <summary>A step, a batch of an evaluation, or a model of a hundred megabytes on its way take longer than the worker's
-    /// limit.</summary>
+    /// <summary>
+    /// A step, a batch of an evaluation, or a model of a hundred megabytes on its way take longer than the worker's
+    /// limit.
+    /// </summary>
     [Theory]
     [InlineData("""{ "model": "mlp", "widths": [2048, 2048, 2048, 2048], "batchSize": 32 }""")]
     [InlineData("""{ "model": "resnet56", "width": 96, "batchSize": 8, "optimizer": "sgd", "learningRate": 0.01 }""")]

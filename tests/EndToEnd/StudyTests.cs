@@ -152,8 +152,10 @@ public class StudyTests : EndToEndTest
         Assert.InRange(Progress(await Api.GetAsync($"/studies/{limited}"), "cancelled"), 40, 49);
     }
 
-    /// <summary>While work was waiting, each slot took its next job at once: in a second at most it polls, and notices come
-    /// sooner.</summary>
+    /// <summary>
+    /// While work was waiting, each slot took its next job at once: in a second at most it polls, and notices come
+    /// sooner.
+    /// </summary>
     private async Task AssertNoIdleSlotAsync(Guid study)
     {
         var longest = await Database.ScalarAsync<double>(

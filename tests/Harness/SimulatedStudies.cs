@@ -22,13 +22,17 @@ public enum Scatter
     HeavyTails,
 }
 
-/// <summary>Studies whose truth is known: the mean loss of each arm is given, each seed adds something of its own to all arms,
-/// and each job its scatter.</summary>
+/// <summary>
+/// Studies whose truth is known: the mean loss of each arm is given, each seed adds something of its own to all arms,
+/// and each job its scatter.
+/// </summary>
 /// <param name="Means">By arm, in units of the scatter; arm 0 has the least smoothing.</param>
 public sealed record SimulatedStudies(double[] Means, int Seeds, Scatter Scatter)
 {
-    /// <summary>How far arms are apart that are so many standard errors of their mean difference apart, where the scatter is
-    /// even.</summary>
+    /// <summary>
+    /// How far arms are apart that are so many standard errors of their mean difference apart, where the scatter is
+    /// even.
+    /// </summary>
     public static double StandardErrors(double count, int seeds) => count * Math.Sqrt(2.0 / seeds);
 
     /// <summary>Every arm with every seed.</summary>

@@ -29,8 +29,10 @@ public sealed class WorkerProcess : TemperProcess
         return worker;
     }
 
-    /// <summary>With one thread unless told otherwise: two workers with two each on two cores wait for each other at every
-    /// barrier.</summary>
+    /// <summary>
+    /// With one thread unless told otherwise: two workers with two each on two cores wait for each other at every
+    /// barrier.
+    /// </summary>
     public static Task<WorkerProcess> StartOfOneThreadAsync(
         string connectionString,
         string home,

@@ -57,8 +57,10 @@ internal readonly record struct Answer<T>(bool Came, T? Value);
 /// <param name="BreaksAfterSeconds">When the caller's end of the connection breaks; infinite when it holds.</param>
 internal readonly record struct Fate(double ThereSeconds, double BackSeconds, double BreaksAfterSeconds);
 
-/// <summary>One statement, from its sending to its answer. Each of the two ways may take long or fail, and the server may go down
-/// in between.</summary>
+/// <summary>
+/// One statement, from its sending to its answer. Each of the two ways may take long or fail, and the server may go down
+/// in between.
+/// </summary>
 internal sealed class Call<T>(World world, Process caller, Session? session, Statement what, Func<TwinQueue, T> statement) : Pending(caller)
 {
     /// <summary>A heartbeat's own; others wait longer than a schedule lasts.</summary>

@@ -201,8 +201,10 @@ internal sealed class InvariantChecker(World world)
         }
     }
 
-    /// <summary>Failures are counted for crashes, errors and lost workers, and for nothing else; an attempt that ended is in the
-    /// history.</summary>
+    /// <summary>
+    /// Failures are counted for crashes, errors and lost workers, and for nothing else; an attempt that ended is in the
+    /// history.
+    /// </summary>
     private void CheckCounts(SeenJob before, TwinJob row, Statement statement)
     {
         var counted = statement.Deed is Deed.GiveBack or Deed.Fail or Deed.Rescue ? 1 : 0;

@@ -2,8 +2,10 @@ using Temper.Harness.Model;
 
 namespace Temper.Simulation;
 
-/// <summary>PostgreSQL as its clients meet it: statements one at a time, sessions with their locks, and outages. What was
-/// committed stays.</summary>
+/// <summary>
+/// PostgreSQL as its clients meet it: statements one at a time, sessions with their locks, and outages. What was
+/// committed stays.
+/// </summary>
 internal sealed class Server(Simulation simulation, TwinQueue queue)
 {
     private readonly Dictionary<Guid, Session> locks = [];

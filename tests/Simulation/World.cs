@@ -9,13 +9,17 @@ namespace Temper.Simulation;
 /// </summary>
 internal sealed class World
 {
-    /// <summary>An hour in service, looked at every minute. With <see cref="Lease"/> the only times that are shorter here, so
-    /// that a schedule is over sooner.</summary>
+    /// <summary>
+    /// An hour in service, looked at every minute. With <see cref="Lease"/> the only times that are shorter here, so
+    /// that a schedule is over sooner.
+    /// </summary>
     public static readonly TimeSpan ForgottenAfter = TimeSpan.FromSeconds(10),
         ForgetInterval = TimeSpan.FromSeconds(5);
 
-    /// <summary>What is left when the faults end: at most three jobs of four epochs one after another, lease, backoff, and a
-    /// claim nobody knows of.</summary>
+    /// <summary>
+    /// What is left when the faults end: at most three jobs of four epochs one after another, lease, backoff, and a
+    /// claim nobody knows of.
+    /// </summary>
     public static readonly TimeSpan SettledWithin = TimeSpan.FromSeconds(120);
 
     private readonly Dictionary<Guid, int> epochsOf = [];

@@ -11,7 +11,8 @@ namespace Temper.Unit;
 /// <summary>docs/configuration.md lists the settings of a worker as the code has them.</summary>
 public sealed class ConfigurationDocumentTests
 {
-    private const string None = "none", HomeFolder = ".temper";
+    private const string None = "none",
+        HomeFolder = ".temper";
 
     /// <summary>Keys of the properties of WorkerOptions that are not in the section `Worker`; null for a section of its own.</summary>
     private static readonly Dictionary<string, string?> OtherKeys = new()
@@ -62,14 +63,16 @@ public sealed class ConfigurationDocumentTests
     private static IEnumerable<(string Key, PropertyInfo Property)> Settings()
     {
         foreach (var property in Settable(typeof(WorkerOptions)))
-            if (!OtherKeys.TryGetValue(property.Name, out var key)) yield return ($"Worker:{property.Name}", property);
-            else if (key is not null) yield return (key, property);
-        foreach (var property in Settable(typeof(RetentionOptions))) yield return ($"Retention:{property.Name}", property);
+            if (!OtherKeys.TryGetValue(property.Name, out var key))
+                yield return ($"Worker:{property.Name}", property);
+            else if (key is not null)
+                yield return (key, property);
+        foreach (var property in Settable(typeof(RetentionOptions)))
+            yield return ($"Retention:{property.Name}", property);
     }
 
     private static IEnumerable<PropertyInfo> Settable(Type options) =>
-        options.GetProperties(BindingFlags.Public | BindingFlags.Instance)
-            .Where(property => property.SetMethod is { IsPublic: true });
+        options.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(property => property.SetMethod is { IsPublic: true });
 
     /// <summary>By key, as the table writes them.</summary>
     private static Dictionary<string, string> Defaults(WorkerOptions options) =>
@@ -123,7 +126,8 @@ public sealed class ConfigurationDocumentTests
             : throw new InvalidDataException("docs/configuration.md needs one heading \"Worker\".");
         return
         [
-            .. section.Split('\n')
+            .. section
+                .Split('\n')
                 .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
                 .Select(line => line.Split('|', StringSplitOptions.TrimEntries))
                 .Select(cells => new Row(Plain(cells[1]), Plain(cells[2]), Plain(cells[3]), cells[4])),

@@ -13,7 +13,7 @@ namespace Temper.Api.Calibration;
 internal static class CalibrationEndpoints
 {
     /// <summary>Part of every report's ETag: to be raised when the same logits give other figures.</summary>
-    private const string ReportVersion = "1";
+    private const string ReportVersion = "2";
 
     /// <summary>Part of the ETag of logits: to be raised when the same arrays give another file.</summary>
     private const string FileVersion = "2";

@@ -21,8 +21,10 @@ internal sealed class ReportQuery
     [FromQuery(Name = "binning")]
     public string? Binning { get; init; }
 
-    /// <summary>Bins of equal width, and as many of equal mass: 1 to 200. By default what the rule's tool takes: 15, for netcal
-    /// 10.</summary>
+    /// <summary>
+    /// Bins of equal width, and as many of equal mass: 1 to 200. By default what the rule's tool takes: 15, for netcal
+    /// 10.
+    /// </summary>
     [FromQuery(Name = "bins")]
     public string? Bins { get; init; }
 

@@ -44,7 +44,7 @@ internal static class OpenApi
             swagger.CustomOperationIds(OperationId);
             swagger.SchemaFilter<SpecRules>();
             swagger.SchemaFilter<Examples>();
-            swagger.SchemaFilter<NullableReferences>();
+            swagger.SchemaFilter<NullableProperties>();
             swagger.OperationFilter<OperationTexts>();
             swagger.OperationFilter<TextAnswers>();
             if (!keys.Any)
@@ -80,8 +80,10 @@ internal static class OpenApi
         app.MapGet("/", () => TypedResults.Redirect("/swagger")).ExcludeFromDescription();
     }
 
-    /// <summary>What a generated client calls its method: listJobs, submitJob, getJobMetrics, cancelJob. A new shape of route
-    /// needs a line here.</summary>
+    /// <summary>
+    /// What a generated client calls its method: listJobs, submitJob, getJobMetrics, cancelJob. A new shape of route
+    /// needs a line here.
+    /// </summary>
     private static string OperationId(ApiDescription operation)
     {
         string[] parts = operation.RelativePath!.Trim('/').Split('/');
@@ -164,9 +166,14 @@ internal static class OpenApi
         }
     }
 
-    /// <summary>A property of a record that may be null: a bare reference would promise clients that it never is.</summary>
-    private sealed class NullableReferences : ISchemaFilter
+    /// <summary>
+    /// A property of a record that may be null: a bare reference would promise clients that it never is. A figure of an answer is null
+    /// where it is not finite.
+    /// </summary>
+    private sealed class NullableProperties : ISchemaFilter
     {
+        private static readonly Type[] Specs = [typeof(JobSpec), typeof(StudySpec), typeof(StudyExtension)];
+
         private readonly NullabilityInfoContext nullability = new();
 
         public void Apply(IOpenApiSchema schema, SchemaFilterContext context)
@@ -177,10 +184,15 @@ internal static class OpenApi
             {
                 var name = JsonNamingPolicy.CamelCase.ConvertName(property.Name);
                 if (
-                    !schema.Properties.TryGetValue(name, out var shape)
-                    || shape is not OpenApiSchemaReference reference
-                    || !MayBeNull(property)
+                    schema.Properties.TryGetValue(name, out var shape)
+                    && shape is OpenApiSchema { Type: JsonSchemaType.Number } figure
+                    && !Specs.Contains(context.Type)
                 )
+                {
+                    figure.Type = JsonSchemaType.Number | JsonSchemaType.Null;
+                    figure.Description = $"{figure.Description} Null where it is not a finite number.".Trim();
+                }
+                if (shape is not OpenApiSchemaReference reference || !MayBeNull(property))
                     continue;
                 schema.Properties[name] = new OpenApiSchema
                 {

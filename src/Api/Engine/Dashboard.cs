@@ -10,8 +10,7 @@ namespace Temper.Api.Engine;
 
 /// <summary>
 /// Hangfire's dashboard at /hangfire, for everyone who has a key. What it shows of trainings is to be read: their verbs are the
-/// API's. Ordinary
-/// jobs may be requeued there.
+/// API's. Ordinary jobs may be requeued there.
 /// </summary>
 internal static class Dashboard
 {

@@ -1,7 +1,7 @@
+using System.Globalization;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
-using Microsoft.Extensions.Primitives;
 
 namespace Temper.Api.Http;
 
@@ -35,41 +35,46 @@ internal sealed class ApiKeys
         || request.Path.StartsWithSegments("/health")
         || request.Path.StartsWithSegments("/swagger")
         || request.Path == "/"
-        || Knows(request.Headers.Authorization)
-        || (IsForBrowsers(request.Path) && KnowsPassword(request.Headers.Authorization));
+        || KeyOf(request) is not null;
 
     /// <summary>Who is limited as one: a key, or without keys an address.</summary>
     public string ClientOf(HttpContext context) =>
-        Any ? context.Request.Headers.Authorization.ToString() : context.Connection.RemoteIpAddress?.ToString() ?? "";
+        KeyOf(context.Request)?.ToString(CultureInfo.InvariantCulture) ?? context.Connection.RemoteIpAddress?.ToString() ?? "";
 
     /// <summary>Whether a browser is to ask its user for a key.</summary>
     public static bool IsForBrowsers(PathString path) => path.StartsWithSegments(DashboardPath);
 
-    private bool Knows(StringValues authorization)
+    /// <returns>Which of the configured keys the request has; null where it has none.</returns>
+    private int? KeyOf(HttpRequest request)
     {
-        const string scheme = "Bearer ";
-        if (authorization.ToString() is not { } value || !value.StartsWith(scheme, StringComparison.OrdinalIgnoreCase))
-            return false;
-        return Knows(value[scheme.Length..].Trim());
+        if (
+            !AuthenticationHeaderValue.TryParse(request.Headers.Authorization.ToString(), out var header)
+            || header.Parameter is not { } sent
+        )
+            return null;
+        if (header.Scheme.Equals("Bearer", StringComparison.OrdinalIgnoreCase))
+            return IndexOf(sent.Trim());
+        return header.Scheme.Equals("Basic", StringComparison.OrdinalIgnoreCase) && IsForBrowsers(request.Path)
+            ? IndexOf(PasswordIn(sent))
+            : null;
     }
 
     /// <summary>The user name does not matter.</summary>
-    private bool KnowsPassword(StringValues authorization) =>
-        AuthenticationHeaderValue.TryParse(authorization.ToString(), out var header)
-        && header.Parameter is { } parameter
-        && header.Scheme.Equals("Basic", StringComparison.OrdinalIgnoreCase)
-        && Convert.FromBase64String(IsBase64(parameter) ? parameter : "") is { Length: > 0 } bytes
-        && Encoding.UTF8.GetString(bytes) is var pair
-        && pair.IndexOf(':') is >= 0 and var colon
-        && Knows(pair[(colon + 1)..]);
+    private static string PasswordIn(string base64)
+    {
+        var pair = System.Buffers.Text.Base64.IsValid(base64) ? Encoding.UTF8.GetString(Convert.FromBase64String(base64)) : "";
+        return pair.IndexOf(':') is >= 0 and var colon ? pair[(colon + 1)..] : "";
+    }
 
-    private static bool IsBase64(string text) => System.Buffers.Text.Base64.IsValid(text);
-
-    private bool Knows(string key)
+    private int? IndexOf(string key)
     {
         // Digests have one length and are compared in constant time: an answer's timing tells nothing of a key.
         var presented = Digest(key);
-        return digests.Aggregate(false, (known, digest) => known | CryptographicOperations.FixedTimeEquals(digest, presented));
+        int? found = null;
+        for (var i = 0; i < digests.Length; i++)
+            if (CryptographicOperations.FixedTimeEquals(digests[i], presented))
+                found = i;
+        return found;
     }
 
     private static byte[] Digest(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));

@@ -27,7 +27,7 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
 
     private readonly PartitionedRateLimiter<HttpContext> work = Limiter(keys, OfOneClient, AtOnce, Waiting);
     private readonly PartitionedRateLimiter<HttpContext> reports = Limiter(keys, ReportsAtOnce, ReportsAtOnce, ReportsWaiting);
-    private readonly PartitionedRateLimiter<HttpContext> dashboard = Limiter(keys, DashboardAtOnce, DashboardAtOnce, DashboardWaiting);
+    private readonly PartitionedRateLimiter<HttpContext> dashboard = Limiter(keys, DashboardAtOnce / 2, DashboardAtOnce, DashboardWaiting);
 
     /// <summary>An endpoint's filter: beyond the bounds 429 with `Retry-After`.</summary>
     public async ValueTask<object?> LimitAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
@@ -115,6 +115,11 @@ internal sealed class InTurn(Func<CancellationToken, Task<IResult>> compute) : I
     public async Task ExecuteAsync(HttpContext context)
     {
         var answer = await AnswerAsync(context);
+        if (answer is ProblemHttpResult) // the tag is of the report, which this is not
+        {
+            context.Response.Headers.Remove("ETag");
+            context.Response.Headers.Remove("Cache-Control");
+        }
         await answer.ExecuteAsync(context);
     }
 

@@ -32,8 +32,10 @@ internal static class Problems
         return errors.Count > 0 ? Invalid("The query is wrong.", errors) : null;
     }
 
-    /// <summary>Names the query parameters that nobody reads, and those given twice: they would otherwise be ignored without a
-    /// word.</summary>
+    /// <summary>
+    /// Names the query parameters that nobody reads, and those given twice: they would otherwise be ignored without a
+    /// word.
+    /// </summary>
     /// <param name="known">Exactly: another case is another name.</param>
     public static void AddUnknownParameters(HttpRequest request, Dictionary<string, string[]> errors, params string[] known)
     {

@@ -9,14 +9,24 @@ namespace Temper.Api.Http;
 /// </summary>
 internal sealed class Reconnection(params NpgsqlDataSource[] pools)
 {
-    private static readonly object Writing = new();
+    private static readonly object Writing = new(),
+        Repeating = new();
 
     /// <summary>To be called before a write that would be done twice if it were repeated.</summary>
     public static void BeginUnrepeatableWrite(HttpContext context) => context.Items[Writing] = true;
 
+    /// <summary>Whether the first try of this request may have been carried out before its connection broke.</summary>
+    public static bool IsRepetition(HttpContext context) => context.Items.ContainsKey(Repeating);
+
     /// <summary>An endpoint's filter. Reads, guarded updates and submissions with a key can all be repeated.</summary>
     public ValueTask<object?> FilterAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next) =>
-        new(OnceMoreAsync(() => next(context).AsTask(), () => !context.HttpContext.Items.ContainsKey(Writing)));
+        new(OnceMoreAsync(() => next(context).AsTask(), () => MayRepeat(context.HttpContext)));
+
+    private static bool MayRepeat(HttpContext context)
+    {
+        context.Items[Repeating] = true;
+        return !context.Items.ContainsKey(Writing);
+    }
 
     /// <param name="mayRepeat">Asked after a failure; always when null.</param>
     public async Task<T> OnceMoreAsync<T>(Func<Task<T>> work, Func<bool>? mayRepeat = null)

@@ -25,9 +25,10 @@ internal static class Advice
                 $"""
                 SELECT (spec->>'epsilon')::float8 AS "Epsilon", spec->>'smoothing' = 'uniform' AS "IsUniform",
                        (result->>'testAccuracy')::float8 AS "Accuracy", (result->>'testSignedGap')::float8 AS "SignedGap"
-                FROM (SELECT sequence, spec, result FROM jobs WHERE dataset = {spec.Dataset} AND state = 'succeeded' ORDER BY sequence
-                    DESC LIMIT {MostLookedAt}) latest
+                FROM (SELECT sequence, spec, result FROM jobs WHERE dataset = {spec.Dataset} AND state = 'succeeded'
+                      ORDER BY sequence DESC LIMIT {MostLookedAt}) latest
                 WHERE spec->>'model' = {model} AND (spec->>'labelNoise')::float8 = {spec.LabelNoise}
+                  AND (spec->>'epsilon')::float8 BETWEEN 0 AND 1
                   AND result->>'testAccuracy' IS NOT NULL AND result->>'testSignedGap' IS NOT NULL
                 ORDER BY sequence DESC LIMIT 100
                 """

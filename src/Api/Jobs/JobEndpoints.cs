@@ -20,16 +20,25 @@ public sealed record JobPage(IReadOnlyList<JobResponse> Items, string? Next, str
 {
     internal static JobPage Of(IReadOnlyList<(Guid Id, JobRow? Job)> jobs, string? next)
     {
-        var shown = jobs.Select(one =>
-                (one.Id, Response: one.Job is { } job && DatasetCatalog.Find(job.Spec.Dataset) is not null ? JobResponse.Of(job) : null)
-            )
-            .ToList();
+        var shown = jobs.Select(one => (one.Id, Response: ResponseOrNull(one.Job))).ToList();
         var unread = shown.Where(one => one.Response is null).Select(one => one.Id).ToList();
         return new(
             [.. shown.Select(one => one.Response).OfType<JobResponse>()],
             next,
             unread.Count == 0 ? null : $"Left out, for this build cannot read them: {string.Join(", ", unread)}."
         );
+    }
+
+    private static JobResponse? ResponseOrNull(JobRow? job)
+    {
+        try
+        {
+            return job is not null && DatasetCatalog.Find(job.Spec.Dataset) is not null ? JobResponse.Of(job) : null;
+        }
+        catch (ArgumentException)
+        {
+            return null; // such as an ε that this build does not allow
+        }
     }
 }
 

@@ -24,8 +24,10 @@ internal static class JobSpecReader
         return found.Any ? null : spec;
     }
 
-    /// <summary>A job spec within a larger body, whose ε may be absent. Its rules are left to be checked when the rest of its
-    /// fields is known.</summary>
+    /// <summary>
+    /// A job spec within a larger body, whose ε may be absent. Its rules are left to be checked when the rest of its
+    /// fields is known.
+    /// </summary>
     public static JobSpec? ReadBase(JsonElement value, SpecErrors errors, string path) => BaseReader.Read(value, errors, path, out _);
 
     private static JobSpec? Read(JsonElement root, SpecErrors errors)

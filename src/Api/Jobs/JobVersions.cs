@@ -45,9 +45,10 @@ internal sealed class JobVersions(JobReader reader)
             }
             catch (Exception e)
             {
+                // Who came meanwhile would wait as long for the same. Who tries again after that joins another round.
+                var waiting = Waiting();
                 round.Versions.SetException(e);
-                // Who came meanwhile would wait as long for the same.
-                Next()?.Versions.SetException(e);
+                waiting?.Versions.SetException(e);
             }
         }
     }
@@ -59,6 +60,17 @@ internal sealed class JobVersions(JobReader reader)
             var round = next;
             next = null;
             isLooking = round is not null;
+            return round;
+        }
+    }
+
+    /// <returns>The round that waits for the next look; null when nobody does.</returns>
+    private Round? Waiting()
+    {
+        lock (gate)
+        {
+            var round = next;
+            next = null;
             return round;
         }
     }

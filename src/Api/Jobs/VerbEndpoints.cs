@@ -69,6 +69,7 @@ internal static class VerbEndpoints
     }
 
     private static async Task<Results<NoContent, ProblemHttpResult>> DeleteAsync(
+        HttpContext context,
         JobReader reader,
         JobQueue queue,
         Guid id,
@@ -78,7 +79,7 @@ internal static class VerbEndpoints
         while (!await queue.DeleteAsync(id, cancellation))
         {
             if (await JobAsync(reader, id) is not { } job)
-                return Problems.NoSuchJob(id);
+                return Reconnection.IsRepetition(context) ? TypedResults.NoContent() : Problems.NoSuchJob(id);
             if (!Allows(JobVerb.Delete, job.State))
                 return Conflict(job, JobVerb.Delete);
         }

@@ -33,12 +33,14 @@ public sealed record StudyEstimate(
                 // A fast device takes more of the jobs: rates add up.
                 : devices.Sum(device => device.Weight(slots)) / devices.Sum(device => device.Weight(slots) / device.MinutesPerJob);
         var untried = devices.Where(device => device.MinutesPerJob is null).Select(device => $" on {device.Device}").ToList();
-        var note =
-            minutes is null
-                ? "No job with this data set, batch size and widths has succeeded yet with each of the "
+        var notes = new List<string>();
+        if (minutes is null)
+            notes.Add(
+                "No job with this data set, batch size and widths has succeeded yet with each of the "
                     + $"models{string.Join(" and", untried)}, so there is nothing to estimate from."
-            : slots == 0 ? "No worker that could run these jobs is alive, so there is no telling when they will be done."
-            : null;
+            );
+        if (slots == 0)
+            notes.Add("No worker that could run these jobs is alive, so there is no telling when they will be done.");
         return new(
             jobs,
             devices.Sum(device => device.EarlierJobs),
@@ -47,7 +49,7 @@ public sealed record StudyEstimate(
             slots,
             slots == 0 ? null : minutes * Math.Ceiling((double)jobs / slots),
             devices,
-            note
+            notes.Count == 0 ? null : string.Join(" ", notes)
         );
     }
 }

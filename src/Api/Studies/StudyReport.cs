@@ -85,8 +85,10 @@ internal static class StudyReport
         return [.. Enumerable.Range(0, points).Select(i => 1 + (int)((long)i * (epochs - 1) / Math.Max(1, points - 1)))];
     }
 
-    /// <summary>Of ε = 0 and of the arm to use under the first share of label noise that has one; those whose logits were not
-    /// kept are left out.</summary>
+    /// <summary>
+    /// Of ε = 0 and of the arm to use under the first share of label noise that has one; those whose logits were not
+    /// kept are left out.
+    /// </summary>
     private static async Task<IReadOnlyList<JobReliability>> ReliabilityAsync(
         StudyState study,
         RecommendationResponse recommendation,

@@ -107,8 +107,10 @@ public sealed record StudyProgress(
         };
 }
 
-/// <summary>An arm of the grid: means over the seeds that have succeeded, each with its 95 % interval. Figures of the test set
-/// unless they say otherwise.</summary>
+/// <summary>
+/// An arm of the grid: means over the seeds that have succeeded, each with its 95 % interval. Figures of the test set
+/// unless they say otherwise.
+/// </summary>
 /// <param name="DroppedAtSeeds">After how many seeds successive halving dropped it; null otherwise.</param>
 /// <param name="Seeds">Jobs that have succeeded and are counted here.</param>
 /// <param name="Accuracy">Share of top-1 hits.</param>

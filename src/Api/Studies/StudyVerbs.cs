@@ -7,8 +7,10 @@ using Temper.Store.Studies;
 
 namespace Temper.Api.Studies;
 
-/// <summary>What users do to a study as a whole. Each verb does to every job what can be done to it, so sent again it changes
-/// nothing more.</summary>
+/// <summary>
+/// What users do to a study as a whole. Each verb does to every job what can be done to it, so sent again it changes
+/// nothing more.
+/// </summary>
 internal static class StudyVerbs
 {
     public static void MapStudyVerbs(this RouteGroupBuilder studies)
@@ -19,7 +21,11 @@ internal static class StudyVerbs
         Map("pin", (queue, id, cancellation) => queue.PinAsync(id, true, cancellation));
         Map("unpin", (queue, id, cancellation) => queue.PinAsync(id, false, cancellation));
 
-        Map("retry", (queue, id, cancellation) => queue.RetryAsync(id, cancellation));
+        studies
+            .MapPost("/{id:guid}/retry", RetryAsync)
+            .ProducesValidationProblem()
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status429TooManyRequests);
 
         studies
             .MapPost("/{id:guid}/extend", ExtendAsync)
@@ -54,6 +60,24 @@ internal static class StudyVerbs
                 )
                 .ProducesValidationProblem()
                 .ProducesProblem(StatusCodes.Status404NotFound);
+    }
+
+    private static async Task<Results<Ok<StudyResponse>, ProblemHttpResult>> RetryAsync(
+        HttpContext context,
+        StudyQueue queue,
+        StudyReader reader,
+        QueueLimit limit,
+        Guid id,
+        CancellationToken cancellation
+    )
+    {
+        if (await reader.FindAsync(id, cancellation) is not { } study)
+            return Problems.NoSuchStudy(id);
+        using var places = await limit.TryTakePlacesAsync(study.Arms.Sum(arm => arm.Jobs[JobState.Failed]), cancellation);
+        if (places is null)
+            return limit.Refuse(context);
+        await queue.RetryAsync(id, cancellation);
+        return await reader.FindAsync(id, cancellation) is { } after ? TypedResults.Ok(StudyResponse.Of(after)) : Problems.NoSuchStudy(id);
     }
 
     private static async Task<Results<Accepted<StudyResponse>, ProblemHttpResult>> ExtendAsync(
@@ -129,12 +153,14 @@ internal static class StudyVerbs
     }
 
     private static async Task<Results<NoContent, ProblemHttpResult>> DeleteAsync(
+        HttpContext context,
         StudyQueue queue,
         Guid id,
         CancellationToken cancellation
     ) =>
         await queue.DeleteAsync(id, cancellation) switch
         {
+            null when Reconnection.IsRepetition(context) => TypedResults.NoContent(),
             null => Problems.NoSuchStudy(id),
             false => Problems.Of(
                 StatusCodes.Status409Conflict,

@@ -80,8 +80,10 @@ public sealed record Estimate(double Value, Interval? Interval);
 /// <param name="Chance">What a perfectly calibrated model would show on as many images; null without resamples.</param>
 public sealed record ErrorEstimate(double Value, double? Debiased, Chance? Chance);
 
-/// <summary>The same errors with each hit replaced by the true probability of the predicted class, so that no label noise is left
-/// in them.</summary>
+/// <summary>
+/// The same errors with each hit replaced by the true probability of the predicted class, so that no label noise is left
+/// in them.
+/// </summary>
 /// <param name="Ece">Over the report's bins of equal width.</param>
 /// <param name="SignedGap">Mean confidence − mean true probability of the predicted class.</param>
 public sealed record NoiseFree(double Ece, double SignedGap)

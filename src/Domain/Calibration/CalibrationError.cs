@@ -43,8 +43,10 @@ public static class CalibrationError
         return Math.Sqrt(sum / count);
     }
 
-    /// <summary>√ of Σ_b (n_b/N)·[(accuracy_b − confidence_b)² − accuracy_b(1−accuracy_b)/(n_b−1)], at least 0; bins of one
-    /// prediction add nothing.</summary>
+    /// <summary>
+    /// √ of Σ_b (n_b/N)·[(accuracy_b − confidence_b)² − accuracy_b(1−accuracy_b)/(n_b−1)], at least 0; bins of one
+    /// prediction add nothing.
+    /// </summary>
     /// <remarks>Kumar et al. 2019, definition 4.1, over bins of equal mass.</remarks>
     public static double DebiasedL2(ReadOnlySpan<BinSums> bins)
     {

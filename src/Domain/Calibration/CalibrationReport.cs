@@ -1,7 +1,9 @@
 namespace Temper.Domain.Calibration;
 
-/// <summary>Whether a model is calibrated on its test set, as it is and after temperature scaling, with the uncertainty of every
-/// figure.</summary>
+/// <summary>
+/// Whether a model is calibrated on its test set, as it is and after temperature scaling, with the uncertainty of every
+/// figure.
+/// </summary>
 /// <param name="Count">N, images of the test set.</param>
 /// <param name="Classes">K.</param>
 /// <param name="Options">What the report was computed with.</param>

@@ -60,8 +60,10 @@ public sealed record JobSpec
     /// </summary>
     public AugmentationName Augmentation { get; init; } = AugmentationName.None;
 
-    /// <summary>Decides initial weights, validation split, label noise, augmentation and order of images. Same seed, same run,
-    /// bit for bit.</summary>
+    /// <summary>
+    /// Decides initial weights, validation split, label noise, augmentation and order of images. Same seed, same run,
+    /// bit for bit.
+    /// </summary>
     public long Seed { get; init; }
 
     /// <summary>Share of the training images kept out of training to measure each epoch.</summary>

@@ -16,8 +16,10 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
     /// <summary>resnet56 then has 31 million parameters; model and checkpoint travel and are stored as one piece each.</summary>
     public const int LargestWidth = 96;
 
-    /// <summary>Images of a batch times width: resnet56 then takes some 8 GB for its activations, and two cores take 10 to 40 s
-    /// for a step.</summary>
+    /// <summary>
+    /// Images of a batch times width: resnet56 then takes some 8 GB for its activations, and two cores take 10 to 40 s
+    /// for a step.
+    /// </summary>
     private const long LargestStep = 32_768;
 
     /// <summary>Four such layers on 32×32 images in colour have 19 million parameters.</summary>

@@ -18,8 +18,10 @@ public enum JobState
     /// <summary>Final: trained and tested. Its user may delete it.</summary>
     Succeeded,
 
-    /// <summary>Final: an error no attempt can mend, its attempts used up, or its time limit passed. Its user may retry or delete
-    /// it.</summary>
+    /// <summary>
+    /// Final: an error no attempt can mend, its attempts used up, or its time limit passed. Its user may retry or delete
+    /// it.
+    /// </summary>
     Failed,
 
     /// <summary>Final: stopped at its user's request, epochs reported so far kept. Its user may retry or delete it.</summary>

@@ -6,8 +6,10 @@ public enum ReproductionVerdict
     /// <summary>Every weight and every figure of every epoch is the same, but for the times.</summary>
     BitEqual,
 
-    /// <summary>The test figures differ by no more than <see cref="Reproduction.Tolerances"/>, as after rounding in another
-    /// order.</summary>
+    /// <summary>
+    /// The test figures differ by no more than <see cref="Reproduction.Tolerances"/>, as after rounding in another
+    /// order.
+    /// </summary>
     WithinTolerance,
 
     Different,
@@ -68,23 +70,24 @@ public sealed record Reproduction(
                 new("threads", $"{first.Threads}", $"{second.Threads}"),
             }.Where(circumstance => circumstance.Was is null || circumstance.Was != circumstance.Is),
         ];
+        var epochsKept = firstEpochs.Count > 0 && secondEpochs.Count > 0;
+        var epochsAreEqual = !epochsKept || firstEpochs.Select(Timeless).SequenceEqual(secondEpochs.Select(Timeless));
         var verdict =
-            first.WeightsSha256 == second.WeightsSha256
-            && figures.All(figure => figure.Was == figure.Is)
-            && (firstEpochs.Count == 0 || secondEpochs.Count == 0 || firstEpochs.Select(Timeless).SequenceEqual(secondEpochs.Select(Timeless)))
+            first.WeightsSha256 == second.WeightsSha256 && figures.All(figure => figure.Was == figure.Is) && epochsAreEqual
                 ? ReproductionVerdict.BitEqual
             : figures.All(figure => figure.IsWithin(Tolerances[figure.Name])) ? ReproductionVerdict.WithinTolerance
             : ReproductionVerdict.Different;
-        return new(original, verdict, Say(verdict, changed), figures, changed);
+        return new(original, verdict, Say(verdict, changed, epochsKept), figures, changed);
     }
 
     private static EpochMetrics Timeless(EpochMetrics epoch) => epoch with { Seconds = 0, ImagesPerSecond = 0 };
 
-    private static string Say(ReproductionVerdict verdict, Circumstance[] changed)
+    private static string Say(ReproductionVerdict verdict, Circumstance[] changed, bool epochsKept)
     {
         var outcome = verdict switch
         {
-            ReproductionVerdict.BitEqual => "Equal to the bit: every weight, and every figure of every epoch.",
+            ReproductionVerdict.BitEqual when epochsKept => "Equal to the bit: every weight, and every figure of every epoch.",
+            ReproductionVerdict.BitEqual => "Equal to the bit: every weight and every test figure. The epochs are no longer kept.",
             ReproductionVerdict.WithinTolerance => "Equal within tolerance: the weights differ, the test figures hardly.",
             _ => "Different: a test figure is beyond the tolerance.",
         };

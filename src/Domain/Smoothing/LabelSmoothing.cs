@@ -42,8 +42,10 @@ public sealed record LabelSmoothing
     /// <summary>H(q) in nats: the smoothed training loss never falls below it, and loss − H(q) is the KL form.</summary>
     public double TargetEntropy => XLogInverse(TrueClassTarget) + (Classes - 1) * XLogInverse(OtherClassTarget);
 
-    /// <summary>ln(q of the true class / q of another): how far apart the optimum's logits are; null at ε = 0, where it is
-    /// infinite.</summary>
+    /// <summary>
+    /// ln(q of the true class / q of another): how far apart the optimum's logits are; null at ε = 0, where it is
+    /// infinite.
+    /// </summary>
     /// <remarks>A difference of logarithms: the quotient is infinite for ε below 1e-308.</remarks>
     public double? LogitGap => EpsilonUniform == 0 ? null : Math.Log(TrueClassTarget * Classes) - Math.Log(EpsilonUniform);
 

@@ -86,8 +86,10 @@ public sealed class ArmComparison
     /// <summary>The one-sided level at which a pair says that differences exist.</summary>
     public double ExistenceLevel { get; }
 
-    /// <summary>The one-sided level that a pair was held against: an interval at it covers 0 just where the arm is not called
-    /// worse.</summary>
+    /// <summary>
+    /// The one-sided level that a pair was held against: an interval at it covers 0 just where the arm is not called
+    /// worse.
+    /// </summary>
     public double LevelTested => DifferenceExists ? PairLevel : ExistenceLevel;
 
     /// <summary>Mean loss of arm <paramref name="a"/> − that of <paramref name="b"/>, over the seeds that both have.</summary>

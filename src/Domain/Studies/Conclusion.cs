@@ -43,7 +43,11 @@ internal sealed record Conclusion(
                     + $"{Study.Criterion.InWords()} can tell: its resolution counts as the spread."
         )
         + (Dropped.Count == 0 ? "" : $" Halving dropped {Names(Dropped)} as clearly worse.")
-        + (Diverged.Count == 0 ? "" : $" {string.Join("; ", Diverged)}: not ranked by the seeds that went well.")
+        + (
+            Diverged.Count == 0
+                ? ""
+                : $" {string.Join("; ", Diverged)}. Such an arm is not ranked: its other seeds are those that went well."
+        )
         + (NotJudged.Count == 0 ? "" : $" Too few jobs have succeeded to judge {Names(NotJudged)}.");
 
     private string Answer()

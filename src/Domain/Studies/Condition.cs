@@ -88,7 +88,8 @@ internal sealed class Condition
         var chosen = tied.OrderBy(Smoothing).ThenBy(arm => means[arm.Number]).First();
         var power = new Power(seeds, ArmComparison.Level, ArmComparison.WantedPower, comparison.Detectable(seeds));
         var closest = tied.OrderBy(arm => means[arm.Number]).Take(2).OrderBy(arm => Array.IndexOf(arms, arm)).ToArray();
-        var needed = tied.Length < 2 ? null : comparison.SeedsToTell(comparison.Between(closest[1].Number, closest[0].Number));
+        var between = tied.Length < 2 ? null : comparison.Between(closest[1].Number, closest[0].Number);
+        var needed = between is null ? null : comparison.SeedsToTell(between);
         var more = needed is null ? (int?)null : Math.Max(1, needed.Value - seeds);
         var conclusion = new Conclusion(
             study,
@@ -118,7 +119,7 @@ internal sealed class Condition
             ranked[0].Arm.Epsilon,
             power,
             more,
-            more is null ? WhyNoMoreSeeds(tied.Length, seeds) : null,
+            more is null ? WhyNoMoreSeeds(between, seeds) : null,
             conclusion.Sentence(),
             Findings.Of(study, chosen.Arm, [.. ranked.Where(arm => !Diverged(arm))], jobs),
             [.. ranked.Select(arm => Rank(arm, tied))]
@@ -158,9 +159,10 @@ internal sealed class Condition
                 .Select(reason => $" {reason.Sum()} failed: {reason.Key.TrimEnd('.')}.")
         );
 
-    private static string WhyNoMoreSeeds(int tied, int seeds) =>
-        tied < 2 ? "One arm alone may be the best: nothing is tied."
+    private static string WhyNoMoreSeeds(PairedDifference? tied, int seeds) =>
+        tied is null ? "One arm alone may be the best: nothing is tied."
         : seeds < 2 ? "One seed tells nothing of how far arms scatter: add at least one more."
+        : tied.StandardDeviation is null ? "The two tied arms with the lowest means have fewer than two seeds in common."
         : $"Not even {ArmComparison.MostSeeds} seeds would probably tell the two tied arms with the lowest means apart.";
 
     private bool Diverged(StudyArm arm) => diverged.ContainsKey(arm.Number);

@@ -2,8 +2,9 @@ namespace Temper.Domain.Studies;
 
 /// <summary>The differences of two arms' losses, over the seeds that both have.</summary>
 /// <param name="SquaredDeviations">Σ (difference − mean)².</param>
+/// <param name="Range">Largest − smallest difference.</param>
 /// <param name="Resolution">The standard deviation below which such differences are the same but for rounding.</param>
-internal readonly record struct PairSpread(int Seeds, double Mean, double SquaredDeviations, double Resolution)
+internal readonly record struct PairSpread(int Seeds, double Mean, double SquaredDeviations, double Range, double Resolution)
 {
     /// <summary>Of a loss: float32 logits carry seven digits.</summary>
     private const double RelativeTolerance = 1e-6;
@@ -23,6 +24,7 @@ internal readonly record struct PairSpread(int Seeds, double Mean, double Square
             values.Length,
             mean,
             values.Sum(value => (value - mean) * (value - mean)),
+            values.Max() - values.Min(),
             Math.Max(resolution, RelativeTolerance * largest)
         );
     }

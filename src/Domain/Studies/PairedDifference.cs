@@ -8,7 +8,7 @@ namespace Temper.Domain.Studies;
 /// <param name="StandardDeviation">Of a single difference; null below two seeds.</param>
 /// <param name="Degrees">Of freedom of that deviation.</param>
 /// <param name="PValue">One-sided: how likely chance alone makes the first look worse by so much. 1 where nothing can be said.</param>
-/// <param name="IsConstant">Whether the differences themselves scatter by less than the losses' resolution.</param>
+/// <param name="IsConstant">Whether all differences are the same, as far as the losses' resolution tells.</param>
 public sealed record PairedDifference(int Seeds, double Mean, double? StandardDeviation, int Degrees, double PValue, bool IsConstant)
 {
     /// <summary>By the pair's own spread alone.</summary>
@@ -30,7 +30,7 @@ public sealed record PairedDifference(int Seeds, double Mean, double? StandardDe
         var (variance, degrees) = pooledVariance > alone ? (pooledVariance, pooledDegrees) : (alone, spread.Degrees);
         var deviation = Math.Sqrt(variance);
         var p = spread.Mean == 0 ? 0.5 : StudentT.Tail(spread.Mean * Math.Sqrt(spread.Seeds) / deviation, degrees);
-        return new(spread.Seeds, spread.Mean, deviation, degrees, p, own < resolution * (1 - 1e-9));
+        return new(spread.Seeds, spread.Mean, deviation, degrees, p, spread.Range < 0.5 * spread.Resolution);
     }
 
     /// <returns>Mean ± its standard error times the t that is exceeded with this probability; null below two seeds.</returns>

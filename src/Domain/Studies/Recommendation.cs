@@ -50,7 +50,7 @@ public sealed record Recommendation(
     )
     {
         var (byArm, failures) = (jobs.ToLookup(job => job.Arm), failed ?? []);
-        var diverged = DivergedArms.Of(study, jobs, failures);
+        var diverged = DivergedArms.Of(study, arms, jobs, failures);
         return
         [
             .. (study.LabelNoise ?? [study.Job.LabelNoise]).Select(noise =>

@@ -20,8 +20,10 @@ public sealed record StudySpec
     /// <summary>Learning rates to compare; that of `job` when absent.</summary>
     public IReadOnlyList<double>? LearningRates { get; init; }
 
-    /// <summary>Shares of wrong training labels; that of `job` when absent. Not a choice but a condition: each gets an answer of
-    /// its own.</summary>
+    /// <summary>
+    /// Shares of wrong training labels; that of `job` when absent. Not a choice but a condition: each gets an answer of
+    /// its own.
+    /// </summary>
     public IReadOnlyList<double>? LabelNoise { get; init; }
 
     /// <summary>Models to compare; that of `job` when absent.</summary>
@@ -42,8 +44,10 @@ public sealed record StudySpec
     /// <summary>For people.</summary>
     public string? Name { get; init; }
 
-    /// <summary>The grid: every combination, labels' noise slowest and ε fastest. Without smoothing both conventions are the
-    /// same, so ε = 0 is there once.</summary>
+    /// <summary>
+    /// The grid: every combination, labels' noise slowest and ε fastest. Without smoothing both conventions are the
+    /// same, so ε = 0 is there once.
+    /// </summary>
     public IReadOnlyList<Arm> Arms() =>
         [
             .. from noise in LabelNoise ?? [Job.LabelNoise]

@@ -4,8 +4,10 @@ namespace Temper.Kernels;
 
 public static unsafe partial class Fused
 {
-    /// <summary>relu(max_pool2d(conv(images), 2)) in one pass, for a 3×3 convolution with stride 1 and padding 1. relu and the
-    /// maximum commute.</summary>
+    /// <summary>
+    /// relu(max_pool2d(conv(images), 2)) in one pass, for a 3×3 convolution with stride 1 and padding 1. relu and the
+    /// maximum commute.
+    /// </summary>
     /// <param name="images_NCHW">Fast when channels last, on the CPU, and of a number of channels that fits the vector registers.</param>
     /// <param name="conv">With a bias.</param>
     /// <param name="flatten">Whether the result is rows of C·H·W values, as linear layers expect, instead of images.</param>

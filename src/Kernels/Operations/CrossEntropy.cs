@@ -4,8 +4,10 @@ namespace Temper.Kernels;
 
 public static unsafe partial class Fused
 {
-    /// <summary>Cross-entropy against smoothed targets q = (1 − ε)·onehot + ε/K, averaged over the batch: −Σ
-    /// q·log_softmax(logits).</summary>
+    /// <summary>
+    /// Cross-entropy against smoothed targets q = (1 − ε)·onehot + ε/K, averaged over the batch: −Σ
+    /// q·log_softmax(logits).
+    /// </summary>
     /// <param name="logits_NK">Float32.</param>
     /// <param name="labels_N">Int64, 0 to K − 1.</param>
     /// <param name="smoothing">ε, 0 to 1.</param>
@@ -21,8 +23,10 @@ public static unsafe partial class Fused
             : CrossEntropy(logits_NK, labels_N, smoothing, probabilities: null);
     }
 
-    /// <summary>Of how many rows the label is the class with the largest logit, the first of equal ones. On a GPU it waits for
-    /// the logits.</summary>
+    /// <summary>
+    /// Of how many rows the label is the class with the largest logit, the first of equal ones. On a GPU it waits for
+    /// the logits.
+    /// </summary>
     /// <param name="logits_NK">Float32.</param>
     /// <param name="labels_N">Int64.</param>
     public static long CountHits(Tensor logits_NK, Tensor labels_N)

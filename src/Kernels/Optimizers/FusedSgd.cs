@@ -2,8 +2,10 @@ using static Temper.Kernels.NativeKernels;
 
 namespace Temper.Kernels;
 
-/// <summary>Stochastic gradient descent with momentum, in PyTorch's arrangement: b = μ·b + g, and a step along b, or along g +
-/// μ·b (Nesterov).</summary>
+/// <summary>
+/// Stochastic gradient descent with momentum, in PyTorch's arrangement: b = μ·b + g, and a step along b, or along g +
+/// μ·b (Nesterov).
+/// </summary>
 /// <remarks>b begins at zero, which equals PyTorch's b = g in the first step because there is no dampening.</remarks>
 public sealed unsafe class FusedSgd(
     IEnumerable<Parameter> parameters,

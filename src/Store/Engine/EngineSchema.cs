@@ -5,8 +5,10 @@ using Npgsql;
 
 namespace Temper.Store.Engine;
 
-/// <summary>Hangfire's tables. Four processes that make them at once get in each other's way, so the Migrator makes them behind
-/// its gate.</summary>
+/// <summary>
+/// Hangfire's tables. Four processes that make them at once get in each other's way, so the Migrator makes them behind
+/// its gate.
+/// </summary>
 internal static partial class EngineSchema
 {
     /// <summary>That of this build's Hangfire.PostgreSql: the number of its last script.</summary>

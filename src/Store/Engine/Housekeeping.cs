@@ -7,8 +7,10 @@ using Temper.Store.Studies;
 
 namespace Temper.Store.Engine;
 
-/// <summary>Ordinary jobs of Hangfire's, which some worker runs behind requests and trainings. Their failures are retried and
-/// shown on the dashboard.</summary>
+/// <summary>
+/// Ordinary jobs of Hangfire's, which some worker runs behind requests and trainings. Their failures are retried and
+/// shown on the dashboard.
+/// </summary>
 [AutomaticRetry(Attempts = 5, DelaysInSeconds = [2, 10, 60]), FailuresExpire]
 public sealed class Housekeeping(NpgsqlDataSource database, RetentionOptions retention, ILogger log)
 {

@@ -15,7 +15,7 @@ public sealed partial class JobQueue
             gone AS (
                 DELETE FROM jobs
                 WHERE id = @id AND state <> 'running' AND (study_id IS NULL OR study_id = (SELECT id FROM study))
-                RETURNING id, study_id, claimed_at, finished_at),
+                RETURNING id, study_id, state, claimed_at, finished_at),
             kept AS (
                 UPDATE studies SET deleted_seconds = deleted_seconds + {SecondsOf("gone")}
                 FROM gone WHERE studies.id = gone.study_id)
@@ -33,6 +33,7 @@ public sealed partial class JobQueue
     internal static string SecondsOf(string job) =>
         $"""
             coalesce((SELECT sum(extract(epoch FROM past.ended_at - past.claimed_at)) FROM attempts past WHERE past.job_id = {job}.id),
-                     extract(epoch FROM {job}.finished_at - {job}.claimed_at), 0)::float8
+                     CASE WHEN {job}.state IN ('succeeded', 'failed')
+                      THEN extract(epoch FROM {job}.finished_at - {job}.claimed_at) END, 0)::float8
             """;
 }

@@ -24,8 +24,10 @@ public sealed partial class JobQueue
     public Task<bool> HandBackAsync(ClaimedJob job, string reason, CancellationToken cancellationToken) =>
         EndAsync(HandBack, job.Id, job.Attempt, reason, errorOutput: null, cancellationToken);
 
-    /// <summary>Ends a failed attempt: running → queued, with backoff; → failed when the attempts are used up; or cancelled or
-    /// paused, where its user asked for that.</summary>
+    /// <summary>
+    /// Ends a failed attempt: running → queued, with backoff; → failed when the attempts are used up; or cancelled or
+    /// paused, where its user asked for that.
+    /// </summary>
     /// <param name="errorOutput">The last lines of the runner's standard error, where it has anything to do with it.</param>
     /// <returns>False: the job is no longer held.</returns>
     public Task<bool> GiveBackAsync(ClaimedJob job, string reason, string? errorOutput, CancellationToken cancellationToken) =>

@@ -4,8 +4,10 @@ public sealed partial class JobQueue
 {
     private static readonly string HandBackAll = EndStopped("worker_id = @worker AND state = 'running'");
 
-    /// <summary>Takes a worker that shut down off the list; a job that it still owns, because its claim was broken off, goes
-    /// back.</summary>
+    /// <summary>
+    /// Takes a worker that shut down off the list; a job that it still owns, because its claim was broken off, goes
+    /// back.
+    /// </summary>
     public async Task LeaveAsync(Guid worker, CancellationToken cancellationToken)
     {
         await using (var handBack = database.CreateCommand(HandBackAll))

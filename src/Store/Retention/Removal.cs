@@ -4,7 +4,8 @@ using Temper.Store.Studies;
 namespace Temper.Store.Retention;
 
 /// <summary>
-/// Removes what finished jobs have kept for as long as the settings say. It takes a few jobs at a time, so that nobody waits long for a lock.
+/// Removes what finished jobs have kept for as long as the settings say. It takes a few jobs at a time, so that nobody waits
+/// long for a lock.
 /// </summary>
 public sealed class Removal(NpgsqlDataSource database, RetentionOptions options)
 {

@@ -2,8 +2,10 @@ using Temper.Domain.Jobs;
 
 namespace Temper.Store.Rows;
 
-/// <summary>The columns of <see cref="Rows.ScoresRow"/> that hold <see cref="Scores"/>, for the statements that write and read
-/// them.</summary>
+/// <summary>
+/// The columns of <see cref="Rows.ScoresRow"/> that hold <see cref="Scores"/>, for the statements that write and read
+/// them.
+/// </summary>
 internal static class ScoreColumns
 {
     private static readonly (string Name, Func<SplitScores, double> Of)[] OfSplit =

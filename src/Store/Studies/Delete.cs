@@ -12,7 +12,13 @@ public sealed partial class StudyQueue
     /// <summary>Deletes a study whose jobs have all ended longer ago, and that is not pinned.</summary>
     /// <inheritdoc cref="DeleteAsync(Guid, CancellationToken)"/>
     internal Task<bool?> DeleteExpiredAsync(Guid id, TimeSpan age, CancellationToken cancellationToken) =>
-        DeleteAsync(id, "finished_at < now() - @age AND NOT pinned", "NOT pinned AND created_at < now() - @age", [new("age", age)], cancellationToken);
+        DeleteAsync(
+            id,
+            "finished_at < now() - @age AND NOT pinned",
+            "NOT pinned AND created_at < now() - @age",
+            [new("age", age)],
+            cancellationToken
+        );
 
     /// <param name="jobs">Condition for its jobs: unless all hold it, nothing is deleted.</param>
     /// <param name="study">Condition for the study itself, the same.</param>

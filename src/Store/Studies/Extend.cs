@@ -59,8 +59,10 @@ public sealed partial class StudyQueue
         return jobs.Count;
     }
 
-    /// <summary>What the old budget had no minutes for waits again, with all its attempts; a running job is not stopped after
-    /// all.</summary>
+    /// <summary>
+    /// What the old budget had no minutes for waits again, with all its attempts; a running job is not stopped after
+    /// all.
+    /// </summary>
     private const string AgainWithinBudget = $"""
         UPDATE jobs
         SET state = CASE state WHEN 'cancelled' THEN 'queued' ELSE state END,

@@ -59,7 +59,7 @@ public sealed partial class StudyQueue
     {
         var arms = await ArmsAsync(connection, id, cancellationToken);
         var jobs = await StudyReader.JobsAsync(connection, id, cancellationToken);
-        var diverged = DivergedArms.Of(spec, jobs, await StudyReader.FailedAsync(connection, id, cancellationToken));
+        var diverged = DivergedArms.Of(spec, arms, jobs, await StudyReader.FailedAsync(connection, id, cancellationToken));
         var (byArm, resolution) = (jobs.ToLookup(job => job.Arm), spec.Criterion.Resolution(spec, jobs));
         var open = await OpenArmsAsync(connection, id, cancellationToken);
         foreach (var condition in arms.GroupBy(arm => arm.Arm.LabelNoise))

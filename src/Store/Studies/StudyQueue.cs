@@ -9,8 +9,10 @@ namespace Temper.Store.Studies;
 /// <summary>What is done to studies as a whole, one file per operation; their jobs are ordinary jobs of <see cref="JobQueue"/>.</summary>
 public sealed partial class StudyQueue(NpgsqlDataSource database)
 {
-    /// <summary>Ten thousand jobs, and their models when they are deleted, take more than the few seconds that other statements
-    /// may.</summary>
+    /// <summary>
+    /// Ten thousand jobs, and their models when they are deleted, take more than the few seconds that other statements
+    /// may.
+    /// </summary>
     private const int CommandSeconds = 300;
 
     /// <summary>

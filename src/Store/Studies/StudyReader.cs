@@ -115,8 +115,10 @@ public sealed class StudyReader(NpgsqlDataSource database)
         States.Select(state => $"count(*) FILTER (WHERE state = '{TemperDb.Word(state)}')::int")
     );
 
-    /// <summary>PostgreSQL's own avg squares its values, and squares or sums beyond float8 are an error of the whole statement:
-    /// here they come to NaN.</summary>
+    /// <summary>
+    /// PostgreSQL's own avg squares its values, and squares or sums beyond float8 are an error of the whole statement:
+    /// here they come to NaN.
+    /// </summary>
     private static string Mean(string sql) => $"sum({Below("1e304", sql)}) / nullif(count({sql}), 0)";
 
     /// <inheritdoc cref="Mean"/>
@@ -300,15 +302,17 @@ public sealed class StudyReader(NpgsqlDataSource database)
         }
     }
 
-    /// <summary>Of jobs like this one that have succeeded, the latest 50 on each kind of device: the median seconds an epoch, all
-    /// attempts counted.</summary>
+    /// <summary>
+    /// Of jobs like this one that have succeeded, the latest 50 on each kind of device: the median seconds an epoch, all
+    /// attempts counted.
+    /// </summary>
     /// <returns>By kind of device, `cpu` or `cuda`.</returns>
     public async Task<IReadOnlyDictionary<string, EarlierTimes>> TimesAsync(JobSpec spec, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
             $"""
             SELECT kind, percentile_cont(0.5) WITHIN GROUP (ORDER BY {JobQueue.SecondsOf("alike")} / epochs), count(*)::int
-            FROM (SELECT id, kind, claimed_at, finished_at, (spec->>'epochs')::int AS epochs, row_number() OVER (PARTITION BY kind
+            FROM (SELECT id, kind, state, claimed_at, finished_at, (spec->>'epochs')::int AS epochs, row_number() OVER (PARTITION BY kind
                 ORDER BY sequence DESC) AS place
                   FROM (SELECT *, split_part(result->>'device', ':', 1) AS kind FROM jobs WHERE dataset = $1 AND state = 'succeeded'
                       ORDER BY sequence DESC LIMIT 1000) latest

@@ -3,8 +3,10 @@ using System.Text;
 
 namespace Temper.Worker.Datasets;
 
-/// <summary>Fetches a file from the first mirror that has the right one. What has come stays, and the next try goes on from
-/// there.</summary>
+/// <summary>
+/// Fetches a file from the first mirror that has the right one. What has come stays, and the next try goes on from
+/// there.
+/// </summary>
 internal static class Download
 {
     /// <param name="sources">URLs, tried in order.</param>

@@ -9,8 +9,10 @@ using Temper.Store.Queue;
 
 namespace Temper.Worker.Engine;
 
-/// <summary>Hangfire's server on this worker: a pool of threads for attempts, another for ordinary jobs, and the schedulers of
-/// those.</summary>
+/// <summary>
+/// Hangfire's server on this worker: a pool of threads for attempts, another for ordinary jobs, and the schedulers of
+/// those.
+/// </summary>
 internal static class EngineServer
 {
     /// <summary>For Hangfire's statements, which are small.</summary>
@@ -85,8 +87,10 @@ internal static class EngineServer
         );
     }
 
-    /// <summary>What runs every minute or every hour, on some worker. Each worker says so when it starts; the last one's word
-    /// stands.</summary>
+    /// <summary>
+    /// What runs every minute or every hour, on some worker. Each worker says so when it starts; the last one's word
+    /// stands.
+    /// </summary>
     public static void AddRecurringJobs(JobStorage storage)
     {
         var recurring = new RecurringJobManager(storage);

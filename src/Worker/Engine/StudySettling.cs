@@ -5,8 +5,10 @@ using Temper.Store.Engine;
 
 namespace Temper.Worker.Engine;
 
-/// <summary>Has studies settled after the ends of their jobs, once for all ends within a short time. A minutely job sees to what
-/// is lost here.</summary>
+/// <summary>
+/// Has studies settled after the ends of their jobs, once for all ends within a short time. A minutely job sees to what
+/// is lost here.
+/// </summary>
 internal sealed class StudySettling(JobStorage storage, ILogger log)
 {
     private static readonly TimeSpan Together = TimeSpan.FromMilliseconds(200);

@@ -48,8 +48,10 @@ internal sealed class RunnerProgram
         return 0;
     }
 
-    /// <summary>Whatever else prints, native libraries included, must not mix with the protocol: from here on it goes to standard
-    /// error.</summary>
+    /// <summary>
+    /// Whatever else prints, native libraries included, must not mix with the protocol: from here on it goes to standard
+    /// error.
+    /// </summary>
     private static FileStream TakeStandardOutput()
     {
         var protocol = dup(1);

@@ -1,7 +1,9 @@
 namespace Temper.Worker.Slots;
 
-/// <summary>Wakes the threads that wait for work. A thread that takes <see cref="NextNotice"/> before it looks for work misses no
-/// notice.</summary>
+/// <summary>
+/// Wakes the threads that wait for work. A thread that takes <see cref="NextNotice"/> before it looks for work misses no
+/// notice.
+/// </summary>
 internal sealed class JobNotifier
 {
     private TaskCompletionSource next = NewNotice();

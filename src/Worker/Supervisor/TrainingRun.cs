@@ -8,8 +8,10 @@ namespace Temper.Worker.Supervisor;
 /// <param name="hangAfter">How long the runner may give no sign of life, unless it says that its work may take longer.</param>
 internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports reports, TimeSpan hangAfter, ILogger log)
 {
-    /// <summary>A step of the CNN is far shorter. A runner that takes longer to stop is killed, be it stuck or at a long step of
-    /// a deep model.</summary>
+    /// <summary>
+    /// A step of the CNN is far shorter. A runner that takes longer to stop is killed, be it stuck or at a long step of
+    /// a deep model.
+    /// </summary>
     private static readonly TimeSpan StopGrace = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Where the job will go on later, its checkpoint is worth waiting for, after the end of the step under way.</summary>

@@ -9,8 +9,10 @@ using Temper.Worker.Slots;
 
 namespace Temper.Worker.Supervisor;
 
-/// <summary>The worker: registers itself, runs Hangfire's server over its slots, and hands their jobs back when it is told to
-/// stop. It never loads libtorch.</summary>
+/// <summary>
+/// The worker: registers itself, runs Hangfire's server over its slots, and hands their jobs back when it is told to
+/// stop. It never loads libtorch.
+/// </summary>
 internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions options, ILoggerFactory loggers, ILogger<WorkerService> log)
     : BackgroundService
 {
@@ -131,8 +133,10 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         }
     }
 
-    /// <summary>Again and again: Hangfire disables a recurring job that it could not enqueue five times, and an operator may
-    /// remove one.</summary>
+    /// <summary>
+    /// Again and again: Hangfire disables a recurring job that it could not enqueue five times, and an operator may
+    /// remove one.
+    /// </summary>
     private async Task AddRecurringJobsAsync(JobStorage storage, CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested)

@@ -1,7 +1,9 @@
 namespace Temper.Worker.Training;
 
-/// <summary>Sums over the images that an epoch has trained on. On a GPU they stay there, because reading one makes the host wait
-/// for the step.</summary>
+/// <summary>
+/// Sums over the images that an epoch has trained on. On a GPU they stay there, because reading one makes the host wait
+/// for the step.
+/// </summary>
 internal sealed class EpochSums : IDisposable
 {
     private readonly Tensor? lossOnDevice,

@@ -31,8 +31,10 @@ internal sealed class Split
         return new(spec.Seed, indices[validation..], indices[..validation]);
     }
 
-    /// <summary>The training indices in the order of one epoch. It depends on seed and epoch alone, so a run can resume at any
-    /// epoch.</summary>
+    /// <summary>
+    /// The training indices in the order of one epoch. It depends on seed and epoch alone, so a run can resume at any
+    /// epoch.
+    /// </summary>
     public long[] Order(int epoch)
     {
         var order = (long[])Training.Clone();

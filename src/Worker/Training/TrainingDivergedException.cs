@@ -1,5 +1,7 @@
+using Temper.Domain.Jobs;
+
 namespace Temper.Worker.Training;
 
 /// <summary>The loss or the logits stopped being finite: the same spec would diverge again.</summary>
 internal sealed class TrainingDivergedException(int epoch)
-    : Exception($"Training diverged in epoch {epoch}: the loss is no longer a finite number. A smaller learningRate usually helps.");
+    : Exception($"{Divergence.Reason} in epoch {epoch}: the loss is no longer a finite number. A smaller learningRate usually helps.");

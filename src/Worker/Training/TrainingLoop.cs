@@ -274,12 +274,12 @@ internal sealed class TrainingLoop
         );
     }
 
-    private static IEnumerable<string> NotesOn(Evaluation evaluation, StoredLogits? stored, LabelledLogits validation, LabelledLogits test)
+    private IEnumerable<string> NotesOn(Evaluation evaluation, StoredLogits? stored, LabelledLogits validation, LabelledLogits test)
     {
         if (stored is null)
             yield return $"Logits were not kept: {validation.Count} + {test.Count} images of {test.Classes} classes exceed "
                 + $"{StoredLogits.LargestBytes >> 20} MiB.";
-        if (Divergence.NoteOn(evaluation.Accuracy, evaluation.Loss, test.Classes) is { } note)
+        if (Divergence.NoteOn(evaluation.Accuracy, evaluation.Loss, test.Count, test.Classes, spec.LabelNoise) is { } note)
             yield return note;
     }
 

@@ -15,8 +15,10 @@ public sealed class ChaosPlan
     /// <summary>Beyond the lease of 5 s and the 3 s that it is watched, with time for another worker to take the job up again.</summary>
     private const double BeyondLeaseSeconds = 12;
 
-    /// <summary>How often each kind is in a deck. Faults are dealt from shuffled decks, so that a short run meets every kind as
-    /// well.</summary>
+    /// <summary>
+    /// How often each kind is in a deck. Faults are dealt from shuffled decks, so that a short run meets every kind as
+    /// well.
+    /// </summary>
     private static readonly (FaultKind Kind, int Cards)[] Deck =
     [
         (FaultKind.WorkerKilled, 2),

@@ -30,8 +30,10 @@ public sealed record Operation(
                 ),
         ];
 
-    /// <summary>Whether it can change only the job that its path names, or make a new one: all else a fuzzer must leave alone
-    /// beside others' jobs.</summary>
+    /// <summary>
+    /// Whether it can change only the job that its path names, or make a new one: all else a fuzzer must leave alone
+    /// beside others' jobs.
+    /// </summary>
     public bool TouchesOnlyItsOwn => Method is "GET" or "HEAD" || Path.Contains("{id}") || (Method, Path) == ("POST", "/jobs");
 
     public override string ToString() => $"{Method} {Path}";

@@ -52,8 +52,10 @@ internal static class SpecBodies
         return BrokenBytes(text, random);
     }
 
-    /// <summary>A mutant may well be valid: then it asks for a device that is not there, waits behind everything, and would run 5
-    /// s at most.</summary>
+    /// <summary>
+    /// A mutant may well be valid: then it asks for a device that is not there, waits behind everything, and would run 5
+    /// s at most.
+    /// </summary>
     private static string BrokenFields(SplitMix64 random)
     {
         List<(string Name, string Value)> fields =

@@ -157,9 +157,13 @@ public class ExtremeTests(ApiFixture fixture) : OwnJobsTest(fixture)
     public async Task Lists_WithARowOfANewerBuild_LeaveItOutAndSaySo()
     {
         var readable = await Api.SubmitAsync(Spec);
-        Guid[] odd = [await Api.SubmitAsync(Spec), await Api.SubmitAsync(Spec), await Api.SubmitAsync(Spec)];
+        var odd = new Guid[5];
+        for (var i = 0; i < odd.Length; i++)
+            odd[i] = await Api.SubmitAsync(Spec);
         await Database.ExecuteAsync($$"""UPDATE jobs SET spec = spec || '{"model":"mamba"}' WHERE id = '{{odd[0]}}'""");
         await Database.ExecuteAsync($$"""UPDATE jobs SET spec = spec || '{"dataset":"imagenet"}' WHERE id = '{{odd[1]}}'""");
+        await Database.ExecuteAsync($$"""UPDATE jobs SET spec = spec || '{"epsilon":1.5}' WHERE id = '{{odd[3]}}'""");
+        await Database.ExecuteAsync($$"""UPDATE jobs SET spec = spec || '{"epsilon":null}' WHERE id = '{{odd[4]}}'""");
         await Database.ExecuteAsync($$"""UPDATE jobs SET progress = '{"epoch":"first"}' WHERE id = '{{odd[2]}}'""");
         var (_, study) = await SendAsync(
             HttpMethod.Post,
@@ -173,7 +177,7 @@ public class ExtremeTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var studies = await Api.GetAsync("/studies");
 
         Assert.Equal(readable, jobs["items"]!.AsArray().Single()!["id"]!.GetValue<Guid>());
-        foreach (var id in new[] { odd[0], odd[2] })
+        foreach (var id in new[] { odd[0], odd[2], odd[3], odd[4] })
             Assert.Contains($"{id}", jobs["note"]!.GetValue<string>());
         Assert.NotNull(all["next"]);
         Assert.Empty(studies["items"]!.AsArray());

@@ -313,7 +313,7 @@ public class HttpRuleTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var (_, study) = await SendAsync(HttpMethod.Post, "/studies?validateOnly=true", """{"job":{"dataset":"digits","epochs":2}}""");
 
         Assert.Null(study!["estimate"]!["minutes"]);
-        Assert.Contains("No job with digits, cnn", study["estimate"]!["note"]!.GetValue<string>());
+        Assert.Contains("No job with this data set", study["estimate"]!["note"]!.GetValue<string>());
         Assert.Contains("No worker", study["estimate"]!["note"]!.GetValue<string>());
     }
 }

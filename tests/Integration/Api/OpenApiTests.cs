@@ -51,11 +51,14 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
                 "POST /studies/{id}/pause",
                 "POST /studies/{id}/pin",
                 "POST /studies/{id}/resume",
+                "POST /studies/{id}/retry",
                 "POST /studies/{id}/unpin",
             ],
             operations.Select(operation => operation.Name).Order(StringComparer.Ordinal)
         );
         Assert.All(operations, operation => Assert.NotEmpty(operation.Operation["summary"]!.GetValue<string>()));
+        var figure = document["components"]!["schemas"]!["SplitScores"]!["properties"]!["nll"]!;
+        Assert.Equal(["null", "number"], figure["type"]!.AsArray().Select(type => type!.GetValue<string>()).Order());
         var ids = operations.Select(operation => operation.Operation["operationId"]!.GetValue<string>()).ToList();
         Assert.Equal(ids.Count, ids.Distinct().Count());
         foreach (

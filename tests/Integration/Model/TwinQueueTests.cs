@@ -93,8 +93,10 @@ public class TwinQueueTests
             return answer;
         }
 
-        /// <summary>A backoff that has just begun is compared; from then on the script's clock, not the test's, tells whether it
-        /// is over.</summary>
+        /// <summary>
+        /// A backoff that has just begun is compared; from then on the script's clock, not the test's, tells whether it
+        /// is over.
+        /// </summary>
         private async Task PinAsync(char job, DateTimeOffset? runAtBefore, bool timePassed)
         {
             if (onPostgres.IdOf(job) is not { } id || Twin.RunAt(Script.IdOf(job)) is not { } runAt)

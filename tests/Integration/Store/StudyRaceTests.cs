@@ -35,8 +35,7 @@ public class StudyRaceTests : QueueTest
 
     /// <summary>
     /// The first look drops the wild arm; without it the pool is narrower, and a second look at the same seeds would drop
-    /// another. How often
-    /// a study is settled must not decide how often it is wrong.
+    /// another. How often a study is settled must not decide how often it is wrong.
     /// </summary>
     [Fact]
     public async Task Settle_ManyTimesWithTheSameSeeds_LooksOnce()

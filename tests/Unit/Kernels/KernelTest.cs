@@ -34,8 +34,10 @@ public abstract class KernelTest : IDisposable
         return [.. Enumerable.Range(0, (int)count).Select(_ => random.NextSingle() - 0.5f)];
     }
 
-    /// <summary>Whole numbers from −2 to 2. Their sums are not rounded, so any order of summation gives the same bits, and equal
-    /// values are exactly equal.</summary>
+    /// <summary>
+    /// Whole numbers from −2 to 2. Their sums are not rounded, so any order of summation gives the same bits, and equal
+    /// values are exactly equal.
+    /// </summary>
     protected static float[] Whole(long count, int seed) => Array.ConvertAll(Real(count, seed), value => MathF.Round(value * 4));
 
     protected static long Count(params long[] shape) => shape.Aggregate(1L, (a, b) => a * b);

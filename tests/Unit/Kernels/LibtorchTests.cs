@@ -66,8 +66,10 @@ public sealed class LibtorchTests : KernelTest
     public void Output_OfABuild_HoldsNoLibtorch() =>
         Assert.Empty(Directory.GetFiles(AppContext.BaseDirectory, "*torch_cpu*", SearchOption.AllDirectories));
 
-    /// <summary>They are reached by the names that libtorch exports, which a later one could change. On the CPU they change no
-    /// result.</summary>
+    /// <summary>
+    /// They are reached by the names that libtorch exports, which a later one could change. On the CPU they change no
+    /// result.
+    /// </summary>
     [Fact]
     public unsafe void UseDeterministicAlgorithms_ReachesLibtorchsSettings()
     {
@@ -82,8 +84,10 @@ public sealed class LibtorchTests : KernelTest
         Assert.False(Get("_ZNK2at7Context36deterministicFillUninitializedMemoryEv"));
     }
 
-    /// <summary>A function that the compiler did not inline is kept once in the library, perhaps as AVX-512 code that other
-    /// processors do not have.</summary>
+    /// <summary>
+    /// A function that the compiler did not inline is kept once in the library, perhaps as AVX-512 code that other
+    /// processors do not have.
+    /// </summary>
     [Fact]
     public async Task KernelsOfOneInstructionSet_ShareNoFunctionWithTheRest()
     {

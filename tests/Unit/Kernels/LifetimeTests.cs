@@ -85,8 +85,10 @@ public class LifetimeTests
         static WeakReference Forward(Module<Tensor, Tensor> model) => new(model.call(torch.zeros(2, 3, 8, 8)));
     }
 
-    /// <summary>What others forgot, earlier tests or TorchSharp's own constructors, is finalized now and not while this one
-    /// counts.</summary>
+    /// <summary>
+    /// What others forgot, earlier tests or TorchSharp's own constructors, is finalized now and not while this one
+    /// counts.
+    /// </summary>
     private static void Collect()
     {
         GC.Collect();

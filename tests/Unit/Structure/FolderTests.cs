@@ -38,6 +38,7 @@ public class FolderTests
     public void Runner_KnowsNoDatabaseAndNoQueue(string folder)
     {
         var types = TypesOf("Worker");
+        Assert.NotEmpty(types.That().ResideInNamespace(folder).GetTypes());
         foreach (
             var other in new[]
             {

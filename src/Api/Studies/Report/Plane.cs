@@ -4,8 +4,10 @@ using static System.Net.WebUtility;
 
 namespace Temper.Api.Studies.Report;
 
-/// <summary>The area between two axes, and marks on it as SVG; what is not finite has no mark. Their colours are the page's, so
-/// that they follow light and dark.</summary>
+/// <summary>
+/// The area between two axes, and marks on it as SVG; what is not finite has no mark. Their colours are the page's, so
+/// that they follow light and dark.
+/// </summary>
 internal sealed record Plane(Scale X, Scale Y)
 {
     public const double Left = 46,

@@ -13,8 +13,10 @@ internal sealed record Scale(double From, double To, double Start, double End)
         LeastRange = 1e-300,
         LeastRelativeRange = 1e-9;
 
-    /// <summary>Wide enough for all finite values and a little air; a single value, or several that are nearly one, stand in the
-    /// middle.</summary>
+    /// <summary>
+    /// Wide enough for all finite values and a little air; a single value, or several that are nearly one, stand in the
+    /// middle.
+    /// </summary>
     public static Scale Over(IEnumerable<double> values, double start, double end)
     {
         var (low, high) = (double.PositiveInfinity, double.NegativeInfinity);

@@ -1,7 +1,9 @@
 namespace Temper.Worker.Training.Models;
 
-/// <summary>The CNN that label-smoothing tutorials use: conv 32, conv 64, each 3×3 with relu and 2×2 pooling, then 128 and K
-/// units.</summary>
+/// <summary>
+/// The CNN that label-smoothing tutorials use: conv 32, conv 64, each 3×3 with relu and 2×2 pooling, then 128 and K
+/// units.
+/// </summary>
 /// <remarks>Tutorials often print fc1 with 64·28·28 inputs, which crashes: two poolings leave 7×7 of 28×28.</remarks>
 internal sealed class Cnn : Module<Tensor, Tensor>
 {

@@ -1,7 +1,9 @@
 namespace Temper.Worker.Training.Models;
 
-/// <summary>LeNet-5 as it is built today: conv 6 and conv 16, each 5×5 with relu and 2×2 maximum pooling, then 120, 84 and K
-/// units.</summary>
+/// <summary>
+/// LeNet-5 as it is built today: conv 6 and conv 16, each 5×5 with relu and 2×2 maximum pooling, then 120, 84 and K
+/// units.
+/// </summary>
 /// <remarks>
 /// LeCun et al. 1998, "Gradient-based learning applied to document recognition", figure 2, whose images are 32×32: smaller ones
 /// get a border. It had tanh, average pooling with weights, radial basis units at the end and a sparse second convolution.

@@ -8,8 +8,10 @@ namespace Temper.Unit.Domain.Calibration;
 /// <summary>What holds for any logits whatever.</summary>
 public class PropertyTests
 {
-    /// <summary>N 1 to 80, K 2 to 6, logits in steps so that ties and confidences on edges are common, scales from flat to
-    /// saturated.</summary>
+    /// <summary>
+    /// N 1 to 80, K 2 to 6, logits in steps so that ties and confidences on edges are common, scales from flat to
+    /// saturated.
+    /// </summary>
     private static readonly Arbitrary<LabelledLogits> AnyLogits = (
         from n in Gen.Choose(1, 80)
         from k in Gen.Choose(2, 6)

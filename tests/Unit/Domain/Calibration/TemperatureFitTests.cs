@@ -48,8 +48,10 @@ public class TemperatureFitTests
         Assert.Contains(scale > 1 ? "far apart" : "close together", fit.Note);
     }
 
-    /// <summary>Half a mistake among N is Jeffreys' estimate where none was seen: the more images, the surer the model may
-    /// become.</summary>
+    /// <summary>
+    /// Half a mistake among N is Jeffreys' estimate where none was seen: the more images, the surer the model may
+    /// become.
+    /// </summary>
     [Theory]
     [InlineData(10)]
     [InlineData(400)]

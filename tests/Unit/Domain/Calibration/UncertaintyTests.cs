@@ -181,8 +181,10 @@ public class UncertaintyTests
         Assert.StartsWith(start, verdict.Sentence);
     }
 
-    /// <summary>A test of 5 % is one-sided here: what it rejects lies above the limit shown, also where it lies within the middle
-    /// 95 %.</summary>
+    /// <summary>
+    /// A test of 5 % is one-sided here: what it rejects lies above the limit shown, also where it lies within the middle
+    /// 95 %.
+    /// </summary>
     [Fact]
     public void Verdict_OfModelsNearTheLimit_RejectsJustWhatLiesAboveIt()
     {

@@ -9,16 +9,23 @@ public class DivergenceTests
     [InlineData(0.5, 23.03, 10, "diverged")] // just above 10 ln 10
     [InlineData(0.5, 23.02, 10, null)]
     [InlineData(0.5, 23.03, 100, null)]
-    [InlineData(0.099, 2.4, 10, "below chance")]
-    [InlineData(0.1, 2.303, 10, null)] // guesses, but no worse
+    [InlineData(0.08, 2.4, 10, "below chance")]
+    [InlineData(0.096, 2.4, 10, null)] // of 2,000 images: as chance alone may have it
     [InlineData(0.02, 4.0, 100, null)]
     public void NoteOn_WorseThanChanceOrAHugeLoss_SaysSo(double accuracy, double loss, int classes, string? expected)
     {
-        var note = Divergence.NoteOn(accuracy, loss, classes);
+        var note = Divergence.NoteOn(accuracy, loss, images: 2000, classes, labelNoise: 0);
 
         if (expected is null)
             Assert.Null(note);
         else
             Assert.Contains(expected, note);
     }
+
+    /// <summary>With so much noise the true class is the least likely target: what is learned is below chance.</summary>
+    [Theory]
+    [InlineData(0.89, true)]
+    [InlineData(0.95, false)]
+    public void IsWorseThanChance_UnderLabelNoise_AsksWhetherTheTrueClassIsTheLikeliest(double labelNoise, bool expected) =>
+        Assert.Equal(expected, Divergence.IsWorseThanChance(0.01, 2000, 10, labelNoise));
 }

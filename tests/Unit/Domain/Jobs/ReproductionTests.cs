@@ -77,6 +77,15 @@ public class ReproductionTests
         Assert.Contains("data, not recorded the first time", reproduction.Sentence);
     }
 
+    [Fact]
+    public void Of_AnOriginalWhoseEpochsWereRemoved_IsEqualByItsWeightsAndSaysSo()
+    {
+        var reproduction = Reproduction.Of(Guid.NewGuid(), Result, [], Result, [Epoch]);
+
+        Assert.Equal(ReproductionVerdict.BitEqual, reproduction.Verdict);
+        Assert.Contains("The epochs are no longer kept.", reproduction.Sentence);
+    }
+
     private static Reproduction Of(JobResult second, EpochMetrics epoch) =>
         Reproduction.Of(Guid.NewGuid(), Result, [Epoch], second, [epoch]);
 }

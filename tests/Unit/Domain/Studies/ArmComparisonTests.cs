@@ -79,6 +79,19 @@ public class ArmComparisonTests
         }
     }
 
+    /// <summary>5, 5 and 6 images of 400: their standard deviation is below one image, and yet they differ.</summary>
+    [Fact]
+    public void Compare_ErrorRatesThatDifferByAnotherImageWithOneSeed_AreNotConstant()
+    {
+        var comparison = new ArmComparison(
+            [Losses(0, 60 / 400.0, 61 / 400.0, 62 / 400.0), Losses(1, 65 / 400.0, 66 / 400.0, 68 / 400.0)],
+            resolution: 1.0 / 400
+        );
+
+        Assert.False(comparison.Between(1, 0).IsConstant);
+        Assert.Equal(1.0 / 400, comparison.Between(1, 0).StandardDeviation!.Value, 1e-12);
+    }
+
     [Fact]
     public void Compare_ConstantDifferencesFarAboveTheResolution_AreDifferences()
     {

@@ -175,8 +175,10 @@ public class RecommendationTests
         Assert.Contains(recommendations[0].Findings, finding => finding.StartsWith("Accuracy: test accuracy is "));
     }
 
-    /// <summary>59, 60 and 61 of 400 wrong at ε = 0.1, one more of each at ε = 0: by the last bits of the differences this was
-    /// significant.</summary>
+    /// <summary>
+    /// 59, 60 and 61 of 400 wrong at ε = 0.1, one more of each at ε = 0: by the last bits of the differences this was
+    /// significant.
+    /// </summary>
     [Fact]
     public void Of_ErrorRatesThatDifferByOneImageWithEverySeed_SaysThatTheDifferenceIsConstant()
     {
@@ -256,7 +258,10 @@ public class RecommendationTests
         var recommendation = Assert.Single(Recommendation.Of(Study, Arms(Study), jobs, [new(2, "its worker was lost", 1)]));
 
         Assert.Equal((0.0, 0.0), (recommendation.Epsilon, recommendation.LowestMean));
-        Assert.Contains(" ε = 0.1 diverged with 2 of 5 seeds: not ranked by the seeds that went well.", recommendation.Sentence);
+        Assert.Contains(
+            " ε = 0.1 diverged with 2 of 5 seeds. Such an arm is not ranked: its other seeds are those that went well.",
+            recommendation.Sentence
+        );
         Assert.Equal(
             (0.1, 2, false),
             (recommendation.Arms[^1].Arm.Epsilon, recommendation.Arms[^1].Diverged, recommendation.Arms[^1].IsJudged)

@@ -5,8 +5,10 @@ using System.Text;
 
 namespace Temper.Unit.Worker.Datasets;
 
-/// <summary>A mirror whose connections end early: each brings half of what is left of the file, and the next may go on from
-/// there.</summary>
+/// <summary>
+/// A mirror whose connections end early: each brings half of what is left of the file, and the next may go on from
+/// there.
+/// </summary>
 internal sealed class BreakingMirror : IDisposable
 {
     private readonly TcpListener listener = new(IPAddress.Loopback, 0);

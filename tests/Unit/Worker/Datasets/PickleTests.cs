@@ -37,6 +37,16 @@ public class PickleTests
         Assert.Equal("é", pair[1]);
     }
 
+    /// <summary>A packed file of a few hundred kilobytes could otherwise make tens of gigabytes of objects.</summary>
+    [Fact]
+    public void Read_MillionsOfDictionaries_IsRefused()
+    {
+        var pickle = new byte[3_000_000];
+        pickle.AsSpan().Fill((byte)'}');
+
+        Assert.Contains("more than 2000000 objects", Assert.Throws<InvalidDataException>(() => Pickle.Read(pickle)).Message);
+    }
+
     [Theory]
     [InlineData("cos\nsystem\n(U\u0002lstR.", "os system, which is refused")]
     [InlineData("cnumpy\ndtype\nU\u0002f4\u0085R.", "other than an array of unsigned bytes")]

@@ -36,8 +36,10 @@ public sealed class ResNetTests : IDisposable
         Assert.InRange(4 * model.state_dict().Values.Sum(tensor => tensor.numel()) * 4 / 3, 0, 250L << 20);
     }
 
-    /// <summary>Kernels and libtorch's own operations round in another order; ten steps with a large rate would show a wrong
-    /// gradient.</summary>
+    /// <summary>
+    /// Kernels and libtorch's own operations round in another order; ten steps with a large rate would show a wrong
+    /// gradient.
+    /// </summary>
     [Fact]
     public void TenSteps_WithAndWithoutKernels_AgreeToRounding()
     {

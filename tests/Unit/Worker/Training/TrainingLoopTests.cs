@@ -51,8 +51,10 @@ public class TrainingLoopTests
         Assert.Matches("^[0-9a-f]{64}$", run.Result.WeightsSha256);
     }
 
-    /// <summary>The same training, written down once more without the loop: two epochs, each in its own order, with a partial
-    /// last batch.</summary>
+    /// <summary>
+    /// The same training, written down once more without the loop: two epochs, each in its own order, with a partial
+    /// last batch.
+    /// </summary>
     [Fact]
     public void Run_TwoEpochs_IsTheTrainingWrittenOutByHand()
     {
@@ -108,8 +110,10 @@ public class TrainingLoopTests
         Assert.NotEqual(constant.Epochs[1].TrainLoss, cosine.Epochs[1].TrainLoss);
     }
 
-    /// <summary>Stopped after any number of steps and gone on from its checkpoint, perhaps more than once, a run ends with the
-    /// bits of one never touched.</summary>
+    /// <summary>
+    /// Stopped after any number of steps and gone on from its checkpoint, perhaps more than once, a run ends with the
+    /// bits of one never touched.
+    /// </summary>
     [Theory]
     [InlineData(OptimizerName.Adam, new[] { 1 })]
     [InlineData(OptimizerName.Adam, new[] { 10 })] // the last step of an epoch is the 11th
@@ -431,8 +435,10 @@ public class TrainingLoopTests
         Assert.Contains("learningRate", error.Message);
     }
 
-    /// <summary>With no time between checkpoints one is due before every step: nothing that is not finite is kept, and no step is
-    /// trained on it.</summary>
+    /// <summary>
+    /// With no time between checkpoints one is due before every step: nothing that is not finite is kept, and no step is
+    /// trained on it.
+    /// </summary>
     [Fact]
     public void Run_LossThatIsNoNumber_IsNotedAtTheNextCheckpoint()
     {
