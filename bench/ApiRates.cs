@@ -6,8 +6,6 @@ using Npgsql;
 using NpgsqlTypes;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
-using Temper.Store;
-using Temper.Store.Rows;
 
 namespace Temper.Bench;
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Hangfire;
 using Hangfire.Server;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -9,7 +8,6 @@ using Temper.Domain.Serialization;
 using Temper.Store;
 using Temper.Store.Engine;
 using Temper.Store.Queue;
-using Temper.Worker;
 using Temper.Worker.Engine;
 using Temper.Worker.Slots;
 using Temper.Worker.Supervisor;

@@ -1,5 +1,3 @@
-using System.Text.Json.Nodes;
-
 namespace Temper.Bench;
 
 /// <summary>An API and workers over one database, each a process of its own.</summary>

@@ -7,7 +7,6 @@ using Temper.Api.Jobs;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Store;
-using Temper.Store.Rows;
 
 namespace Temper.Bench;
 

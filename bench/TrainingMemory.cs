@@ -1,5 +1,4 @@
 using Temper.Domain.Jobs;
-using Temper.Worker.Datasets;
 using Temper.Worker.Datasets.Digits;
 using Temper.Worker.Training;
 

@@ -1,10 +1,8 @@
 using System.Diagnostics;
 using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
-using Temper.Worker;
 using Temper.Worker.Datasets;
 using Temper.Worker.Messages;
-using Temper.Worker.Runner;
 using Temper.Worker.Training;
 using Temper.Worker.Training.Models;
 

@@ -1,6 +1,5 @@
 using System.Net;
 using Microsoft.EntityFrameworkCore;
-using Npgsql;
 using Temper.Api.Calibration;
 using Temper.Api.Datasets;
 using Temper.Api.Documentation;

@@ -1,7 +1,5 @@
-using Npgsql;
 using Temper.Store;
 using Temper.Worker;
-using Temper.Worker.Messages;
 using Temper.Worker.Runner;
 using Temper.Worker.Supervisor;
 

@@ -1,6 +1,5 @@
 using Temper.Harness.Model;
 using Temper.Store.Queue;
-using Temper.Worker.Slots;
 
 namespace Temper.Simulation;
 

@@ -1,6 +1,5 @@
 using Temper.Domain.Jobs;
 using Temper.Harness.Model;
-using Temper.Worker.Slots;
 
 namespace Temper.Simulation;
 

@@ -1,7 +1,6 @@
 using Temper.Domain.Jobs;
 using Temper.Harness.Model;
 using Temper.Store.Queue;
-using Temper.Worker.Slots;
 using Temper.Worker.Supervisor;
 
 namespace Temper.Simulation;

@@ -4,7 +4,6 @@ namespace Temper.Simulation;
 internal static class Schedules
 {
     /// <summary>What ran, up to the first violation if there was one.</summary>
-    /// <param name="Deeds">How often each kind of statement changed a job, and how often it did not.</param>
     internal sealed record Tally(long Count, long Events, TimeSpan Simulated, long[] Changing, long[] Idle, Violation? First);
 
     internal sealed record Violation(long Seed, string Promise)

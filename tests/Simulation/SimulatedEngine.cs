@@ -1,6 +1,3 @@
-using Temper.Worker.Slots;
-using Temper.Worker.Supervisor;
-
 namespace Temper.Simulation;
 
 /// <summary>src/Worker/Engine, and of Hangfire its worker threads: what they take out, begin, and tell Hangfire's tables.</summary>

@@ -1,4 +1,3 @@
-using Temper.Harness.Model;
 using Temper.Store.Queue;
 
 namespace Temper.Simulation;

@@ -1,5 +1,4 @@
 using Temper.Worker.Slots;
-using Temper.Worker.Supervisor;
 
 namespace Temper.Simulation;
 

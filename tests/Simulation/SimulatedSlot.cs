@@ -1,6 +1,5 @@
 using Temper.Harness.Model;
 using Temper.Worker.Slots;
-using Temper.Worker.Supervisor;
 
 namespace Temper.Simulation;
 

@@ -1,5 +1,4 @@
 using Temper.Domain.Jobs;
-using Temper.Harness.Model;
 
 namespace Temper.Simulation;
 

@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.Mvc;
 using Temper.Api.Http;
 using Temper.Domain.Calibration;
 using Temper.Domain.Serialization;
-using Temper.Store;
 
 namespace Temper.Api.Calibration;
 

@@ -5,7 +5,6 @@ using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
-using Temper.Store;
 
 namespace Temper.Api.Http;
 

@@ -2,7 +2,6 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using System.Text.Unicode;
 using Temper.Domain.Serialization;
-using Temper.Store;
 
 namespace Temper.Api.Http;
 

@@ -4,7 +4,6 @@ using Temper.Api.Http;
 using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
-using Temper.Store;
 using Temper.Store.Rows;
 
 namespace Temper.Api.Jobs;

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using Temper.Domain.Serialization;
-using Temper.Store;
 
 namespace Temper.Api.Studies;
 

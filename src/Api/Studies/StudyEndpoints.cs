@@ -6,7 +6,6 @@ using Temper.Api.Http;
 using Temper.Api.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Domain.Studies;
-using Temper.Store;
 using Temper.Store.Studies;
 
 namespace Temper.Api.Studies;

@@ -4,7 +4,6 @@ using Temper.Api.Jobs;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Domain.Studies;
-using Temper.Store;
 
 namespace Temper.Api.Studies;
 

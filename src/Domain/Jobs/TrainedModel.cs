@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using Temper.Domain.Calibration;
-using Temper.Domain.Studies;
 
 namespace Temper.Domain.Jobs;
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Temper.Domain.Calibration;
 using Temper.Domain.Datasets;
 
 namespace Temper.Domain.Studies;

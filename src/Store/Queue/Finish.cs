@@ -3,7 +3,6 @@ using NpgsqlTypes;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Store.Rows;
-using Temper.Store.Studies;
 
 namespace Temper.Store.Queue;
 

@@ -1,5 +1,3 @@
-using Temper.Domain.Jobs;
-
 namespace Temper.Store.Rows;
 
 /// <summary>

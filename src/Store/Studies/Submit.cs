@@ -1,4 +1,3 @@
-using Npgsql;
 using NpgsqlTypes;
 using Temper.Domain.Serialization;
 using Temper.Domain.Studies;

@@ -4,7 +4,6 @@ using Hangfire.Server;
 using Hangfire.States;
 using Temper.Store.Engine;
 using Temper.Store.Queue;
-using Temper.Worker.Slots;
 
 namespace Temper.Worker.Engine;
 

@@ -7,7 +7,6 @@ using Hangfire.Storage;
 using Npgsql;
 using Temper.Store.Engine;
 using Temper.Worker.Slots;
-using Temper.Worker.Supervisor;
 
 namespace Temper.Worker.Engine;
 

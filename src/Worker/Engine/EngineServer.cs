@@ -3,7 +3,6 @@ using Hangfire.AspNetCore;
 using Hangfire.Common;
 using Hangfire.Server;
 using Hangfire.States;
-using Npgsql;
 using Temper.Store.Engine;
 using Temper.Store.Queue;
 

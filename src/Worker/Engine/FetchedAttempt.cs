@@ -1,6 +1,5 @@
 using Hangfire.Storage;
 using Temper.Worker.Slots;
-using Temper.Worker.Supervisor;
 
 namespace Temper.Worker.Engine;
 

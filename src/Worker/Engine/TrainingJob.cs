@@ -1,7 +1,6 @@
 using Npgsql;
 using Temper.Store.Engine;
 using Temper.Store.Queue;
-using Temper.Worker.Slots;
 
 namespace Temper.Worker.Engine;
 

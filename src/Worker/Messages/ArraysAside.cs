@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Temper.Domain.Serialization;
-using Temper.Store;
 
 namespace Temper.Worker.Messages;
 

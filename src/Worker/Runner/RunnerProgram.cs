@@ -1,11 +1,9 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
 using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
-using Temper.Store;
 using Temper.Worker.Datasets;
 using Temper.Worker.Datasets.Digits;
 using Temper.Worker.Messages;

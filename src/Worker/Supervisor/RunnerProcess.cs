@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Temper.Worker.Messages;
-using Temper.Worker.Runner;
 
 namespace Temper.Worker.Supervisor;
 

@@ -2,7 +2,6 @@ using Npgsql;
 using Polly;
 using Temper.Store.Engine;
 using Temper.Store.Queue;
-using Temper.Worker.Engine;
 using Temper.Worker.Slots;
 
 namespace Temper.Worker.Supervisor;

@@ -1,5 +1,4 @@
 using Temper.Worker.Messages;
-using Temper.Worker.Runner;
 using Temper.Worker.Slots;
 
 namespace Temper.Worker.Supervisor;

@@ -2,10 +2,8 @@ using System.Diagnostics;
 using System.Globalization;
 using Temper.Domain.Calibration;
 using Temper.Domain.Jobs;
-using Temper.Domain.Studies;
 using Temper.Worker.Datasets;
 using Temper.Worker.Messages;
-using Temper.Worker.Runner;
 using Temper.Worker.Training.Models;
 
 namespace Temper.Worker.Training;

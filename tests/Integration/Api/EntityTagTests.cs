@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json.Nodes;
-using Temper.Domain.Jobs;
 using Temper.Store.Queue;
 
 namespace Temper.Integration.Api;

@@ -1,12 +1,9 @@
 using System.Net;
 using System.Reflection;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
-using Temper.Domain.Studies;
-using Temper.Store;
 using Temper.Store.Queue;
 
 namespace Temper.Integration.Api;

@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
-using Temper.Domain.Calibration;
 using Temper.Domain.Jobs;
 using Temper.Harness.Fuzz;
 using Temper.Store.Queue;

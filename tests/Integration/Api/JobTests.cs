@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text.Json.Nodes;
-using Temper.Domain.Jobs;
 
 namespace Temper.Integration.Api;
 

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using Temper.Domain.Calibration;
 using Temper.Domain.Jobs;
 
 namespace Temper.Integration.Api;

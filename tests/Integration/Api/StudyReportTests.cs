@@ -4,7 +4,6 @@ using System.Xml.Linq;
 using Temper.Domain.Calibration;
 using Temper.Domain.Jobs;
 using Temper.Domain.Smoothing;
-using Temper.Domain.Studies;
 
 namespace Temper.Integration.Api;
 

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using Temper.Domain.Jobs;
-using Temper.Domain.Studies;
 using Temper.Store.Queue;
 using Temper.Store.Studies;
 
@@ -411,7 +410,7 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
 
         Assert.Equal(0, recommendation["epsilon"]!.GetValue<double>());
         Assert.Contains(
-            "ε = 0.1 diverged with 1 of 3 seeds: not ranked by the seeds that went well.",
+            "ε = 0.1 diverged with 1 of 3 seeds. Such an arm is not ranked: its other seeds are those that went well.",
             recommendation["sentence"]!.GetValue<string>()
         );
         var arm = recommendation["byLabelNoise"]![0]!["arms"]!.AsArray().Single(arm => arm!["arm"]!["epsilon"]!.GetValue<double>() == 0.1)!;

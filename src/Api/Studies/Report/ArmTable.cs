@@ -1,5 +1,4 @@
 using Temper.Domain.Serialization;
-using Temper.Store;
 
 namespace Temper.Api.Studies.Report;
 

@@ -1,5 +1,3 @@
-using Temper.Domain.Studies;
-
 namespace Temper.Api.Studies.Report;
 
 /// <summary>Arms that differ in ε only: what a line over ε joins.</summary>

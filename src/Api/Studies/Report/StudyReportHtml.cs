@@ -2,7 +2,6 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using Temper.Domain.Serialization;
 using Temper.Domain.Studies;
-using Temper.Store;
 using static System.Net.WebUtility;
 
 namespace Temper.Api.Studies.Report;

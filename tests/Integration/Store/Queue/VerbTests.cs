@@ -1,5 +1,4 @@
 using Temper.Domain.Jobs;
-using Temper.Store.Queue;
 
 namespace Temper.Integration.Store.Queue;
 

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using Temper.Domain.Jobs;
 using Temper.Worker.Messages;
-using Temper.Worker.Runner;
 
 namespace Temper.Unit.Worker.Runner;
 

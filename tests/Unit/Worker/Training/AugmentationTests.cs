@@ -2,8 +2,6 @@ using Temper.Domain.Jobs;
 using Temper.Worker.Datasets;
 using Temper.Worker.Datasets.Digits;
 using Temper.Worker.Training;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace Temper.Unit.Worker.Training;
 

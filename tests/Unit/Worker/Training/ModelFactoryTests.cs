@@ -1,8 +1,6 @@
 using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
 using Temper.Worker.Training.Models;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace Temper.Unit.Worker.Training;
 

@@ -1,10 +1,6 @@
 using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
-using Temper.Kernels;
 using Temper.Worker.Training.Models;
-using TorchSharp;
-using static TorchSharp.torch;
-using static TorchSharp.torch.nn;
 
 namespace Temper.Unit.Worker.Training;
 

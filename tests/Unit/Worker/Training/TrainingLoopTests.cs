@@ -1,14 +1,9 @@
 using Temper.Domain.Jobs;
-using Temper.Kernels;
 using Temper.Worker.Datasets;
 using Temper.Worker.Datasets.Digits;
 using Temper.Worker.Messages;
-using Temper.Worker.Runner;
 using Temper.Worker.Training;
 using Temper.Worker.Training.Models;
-using TorchSharp;
-using static TorchSharp.torch;
-using static TorchSharp.torch.nn;
 
 namespace Temper.Unit.Worker.Training;
 
