@@ -97,7 +97,10 @@ internal static class QueueRates
         await DrainTemperAsync(database, slots: 2, jobs);
         var passed = await database.ScalarAsync<long>(
             """
-            SELECT count(*) FROM (SELECT claimed_at, max(claimed_at) OVER (ORDER BY priority DESC, sequence ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS latest FROM attempts JOIN jobs ON id = job_id) claims
+            SELECT count(*)
+            FROM (SELECT attempts.claimed_at,
+                         max(attempts.claimed_at) OVER (ORDER BY priority DESC, sequence ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS latest
+                  FROM attempts JOIN jobs ON id = job_id) claims
             WHERE latest > claimed_at + interval '5 milliseconds'
             """);
         Console.WriteLine($"{jobs} waiting jobs of eleven priorities, two slots: {passed} were claimed more than 5 ms before a better one.\n");
