@@ -122,7 +122,8 @@ internal static class QueueRates
                 {
                     using (var filling = new StockHangfire(Pooled(database), 0, () => { }, () => { }))
                         for (var i = 0; i < jobs; i++) filling.Submit();
-                    await database.ExecuteAsync("VACUUM ANALYZE hangfire.job; VACUUM ANALYZE hangfire.jobqueue");
+                    await database.ExecuteAsync("VACUUM ANALYZE hangfire.job");
+                    await database.ExecuteAsync("VACUUM ANALYZE hangfire.jobqueue");
                     stock[slots].Add(await DrainAsync(database, jobs, (first, last) =>
                     {
                         var server = new StockHangfire(Pooled(database), slots, first, last);
