@@ -29,9 +29,8 @@ internal static class QueueRates
 
             Training is replaced by nothing: these are the costs of queueing, not of jobs. One PostgreSQL on the same machine as the worker;
             the two in turn, {rounds} rounds, in each a fresh database. Temper is a worker of that many slots behind Hangfire's server
-            (docs/hangfire.md); a
-            job is claimed, made a job of Hangfire's, and succeeds with a result and a model of 64 bytes. Stock is Hangfire.PostgreSql
-            with its own
+            (docs/hangfire.md); a job is claimed, made a job of Hangfire's, and succeeds with a result and a model of 64 bytes. Stock is
+            Hangfire.PostgreSql with its own
             queue and a method that returns at once; it keeps no result, no attempts and no fence.
 
             """
@@ -133,8 +132,11 @@ internal static class QueueRates
         await DrainTemperAsync(database, slots: 2, jobs);
         var passed = await database.ScalarAsync<long>(
             """
-            SELECT count(*) FROM (SELECT claimed_at, max(claimed_at) OVER (ORDER BY priority DESC, sequence ROWS BETWEEN UNBOUNDED
-                PRECEDING AND 1 PRECEDING) AS latest FROM attempts JOIN jobs ON id = job_id) claims
+            SELECT count(*)
+            FROM (SELECT attempts.claimed_at,
+                         max(attempts.claimed_at) OVER (
+                             ORDER BY priority DESC, sequence ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS latest
+                  FROM attempts JOIN jobs ON id = job_id) claims
             WHERE latest > claimed_at + interval '5 milliseconds'
             """
         );
@@ -163,7 +165,8 @@ internal static class QueueRates
                     using (var filling = new StockHangfire(Pooled(database), 0, () => { }, () => { }))
                         for (var i = 0; i < jobs; i++)
                             filling.Submit();
-                    await database.ExecuteAsync("VACUUM ANALYZE hangfire.job; VACUUM ANALYZE hangfire.jobqueue");
+                    await database.ExecuteAsync("VACUUM ANALYZE hangfire.job");
+                    await database.ExecuteAsync("VACUUM ANALYZE hangfire.jobqueue");
                     stock[slots]
                         .Add(
                             await DrainAsync(
