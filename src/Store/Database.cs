@@ -22,8 +22,8 @@ public static class Database
     /// <param name="connections">At most.</param>
     public static NpgsqlDataSource Open(string connectionString, int commandSeconds = 30, int connections = 100) =>
         NpgsqlDataSource.Create(
-            $"Command Timeout={commandSeconds};Maximum Pool Size={connections};No Reset On "
-                + $"Close=true;{WithTimeout(connectionString)};Max Auto Prepare={PreparedStatements};Auto Prepare Min Usages=2"
+            $"Command Timeout={commandSeconds};Maximum Pool Size={connections};No Reset On Close=true;"
+                + $"Max Auto Prepare={PreparedStatements};Auto Prepare Min Usages=2;{WithTimeout(connectionString)}"
         );
 
     /// <summary>For a connection outside the pool.</summary>

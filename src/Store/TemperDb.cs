@@ -10,8 +10,8 @@ using Temper.Store.Rows;
 namespace Temper.Store;
 
 /// <summary>
-/// The tables. Reads go through it, but what is polled (<see cref="JobReader"/>); the queue's writes are SQL, one file
-/// per operation under Queue/.
+/// The tables. EF Core is for the schema, for reads whose conditions a client composes, and for rows that are read as a whole. All
+/// writes are SQL, as are reads that are polled or that aggregate.
 /// </summary>
 public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(options)
 {

@@ -31,8 +31,8 @@ public static class EngineStorage
         };
         var storage = new PostgreSqlStorage(
             new NpgsqlConnectionFactory(
-                $"Command Timeout={commandSeconds};Maximum Pool Size={connections};No Reset On "
-                    + $"Close=true;{Database.WithTimeout(connectionString)}",
+                $"Command Timeout={commandSeconds};Maximum Pool Size={connections};No Reset On Close=true;"
+                    + Database.WithTimeout(connectionString),
                 options
             ),
             options

@@ -87,8 +87,8 @@ internal static class EngineServer
     }
 
     /// <summary>
-    /// What runs every minute or every hour, on some worker. Each worker says so when it starts; the last one's word
-    /// stands.
+    /// What runs every minute or every hour on one of the workers. Each worker stores these jobs at its start and every five minutes;
+    /// the last one that does so decides.
     /// </summary>
     public static void AddRecurringJobs(JobStorage storage)
     {
