@@ -3,46 +3,13 @@ using static Microsoft.Playwright.Assertions;
 
 namespace Temper.Browser;
 
-/// <summary>The page as a person uses it, in Debian's Chromium.</summary>
-public sealed class SwaggerUiTests : IAsyncLifetime
+/// <summary>Swagger UI as a person uses it.</summary>
+public sealed class SwaggerUiTests : BrowserTest
 {
-    private TestDatabase database = null!;
-    private IPlaywright playwright = null!;
-    private IBrowser browser = null!;
-
-    public async Task InitializeAsync()
-    {
-        database = await TestDatabase.CreateAsync();
-        playwright = await Playwright.CreateAsync();
-        browser = await playwright.Chromium.LaunchAsync(
-            new()
-            {
-                ExecutablePath = "/usr/bin/chromium",
-                // No sandbox, because tests may run as root. No business of the browser's own with the network.
-                Args =
-                [
-                    "--no-sandbox",
-                    "--disable-gpu",
-                    "--disable-background-networking",
-                    "--disable-component-update",
-                    "--disable-sync",
-                    "--no-first-run",
-                ],
-            }
-        );
-    }
-
-    public async Task DisposeAsync()
-    {
-        await browser.DisposeAsync();
-        playwright.Dispose();
-        await database.DisposeAsync();
-    }
-
     [Fact]
     public async Task PostJobs_TriedFromThePage_SubmitsTheExample()
     {
-        await using var api = await ApiProcess.StartAsync(database.ConnectionString);
+        await using var api = await ApiProcess.StartAsync(Database.ConnectionString);
         var page = await OpenAsync(api);
 
         var operation = await TryPostJobsAsync(page);
@@ -51,7 +18,7 @@ public sealed class SwaggerUiTests : IAsyncLifetime
         await Expect(operation.Locator(".live-responses-table")).ToContainTextAsync("\"state\": \"queued\"");
         Assert.Equal(
             1,
-            await database.ScalarAsync<long>("SELECT count(*) FROM jobs WHERE spec->>'dataset' = 'mnist' AND spec->>'epsilon' = '0.1'")
+            await Database.ScalarAsync<long>("SELECT count(*) FROM jobs WHERE spec->>'dataset' = 'mnist' AND spec->>'epsilon' = '0.1'")
         );
     }
 
@@ -60,7 +27,7 @@ public sealed class SwaggerUiTests : IAsyncLifetime
     {
         const string key = "a-secret-of-some-length";
         await using var api = await ApiProcess.StartAsync(
-            database.ConnectionString,
+            Database.ConnectionString,
             new Dictionary<string, string?> { ["Api__Keys__0"] = key }
         );
         var page = await OpenAsync(api);
@@ -76,7 +43,7 @@ public sealed class SwaggerUiTests : IAsyncLifetime
 
     private async Task<IPage> OpenAsync(ApiProcess api)
     {
-        var page = await browser.NewPageAsync();
+        var page = await Browser.NewPageAsync();
         await page.GotoAsync(new Uri(api.Http.BaseAddress!, "/swagger").ToString());
         return page;
     }
