@@ -59,7 +59,7 @@ internal sealed class ApiKeys
             : null;
     }
 
-    /// <summary>Returns the password of HTTP Basic credentials; empty when they are malformed. It ignores the user name.</summary>
+    /// <summary>The password of HTTP Basic credentials; empty when they are malformed. The user name is ignored.</summary>
     private static string PasswordIn(string base64)
     {
         var pair = System.Buffers.Text.Base64.IsValid(base64) ? Encoding.UTF8.GetString(Convert.FromBase64String(base64)) : "";

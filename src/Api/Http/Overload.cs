@@ -11,7 +11,7 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
 {
     /// <summary>
     /// Requests at once. It is below the 100 connections of the database pool, so no request waits for a connection. Only polls
-    /// do, because they share a smaller pool.
+    /// wait for each other, in their own pool.
     /// </summary>
     private const int AtOnce = 64;
 

@@ -45,7 +45,8 @@ internal sealed class JobVersions(JobReader reader)
             }
             catch (Exception e)
             {
-                // The requests that arrived during the query fail too: they would wait as long for the same error. A retry joins a new round.
+                // The requests that arrived during the query fail too: they would wait as long for the same error. A retry joins
+                // a new round.
                 var waiting = Waiting();
                 round.Versions.SetException(e);
                 waiting?.Versions.SetException(e);
