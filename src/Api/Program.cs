@@ -21,7 +21,7 @@ builder.Logging.AddSimpleConsole(console => (console.SingleLine, console.Timesta
 var connectionString =
     builder.Configuration.GetConnectionString("Temper")
     ?? throw new InvalidOperationException("Set ConnectionStrings__Temper, such as: Host=127.0.0.1;Username=temper;Database=temper");
-const int CommandSeconds = 5; // then the API answers 503, so that the caller does not wait longer
+const int CommandSeconds = 5; // after this time the caller gets a 503 and need not wait longer
 var database = Database.Open(connectionString, CommandSeconds);
 
 // Polls have their own pool of connections. A larger pool gave no more answers per second and made each answer slower.

@@ -58,7 +58,7 @@ internal static class CalibrationEndpoints
         return new InTurn(async computing =>
         {
             if (await LogitsOf(db, id).SingleOrDefaultAsync(computing) is not { } logits)
-                return LogitsNotKept(id); // removed at this very moment
+                return LogitsNotKept(id); // retention has just removed them
             return TypedResults.Ok(
                 await Task.Run(
                     () => CalibrationReport.Of(logits.Validation(), logits.Test(), logits.TestTrueProbabilities(), options, computing),
@@ -86,7 +86,7 @@ internal static class CalibrationEndpoints
         if (await RefusalAsync(db, id, needsLogits: true, cancellation) is { } refusal)
             return refusal;
         if (await models.FindAsync(id, cancellation) is not { Classes: { } classes } model)
-            return LogitsNotKept(id); // removed at this very moment
+            return LogitsNotKept(id); // retention has just removed them
         return TypedResults.Stream(WriteAsync, "application/zip", $"{id}-{split}.npz", entityTag: new($"\"{id:N}-{split}-{FileVersion}\""));
 
         async Task WriteAsync(Stream to) // split is not null: it was checked
@@ -102,7 +102,7 @@ internal static class CalibrationEndpoints
         if (await RefusalAsync(db, id, needsLogits: false, cancellation) is { } refusal)
             return refusal;
         if (await models.FindAsync(id, cancellation) is not { HasWeights: true } model)
-            return WeightsNotKept(id); // removed at this very moment
+            return WeightsNotKept(id); // retention has just removed them
         return TypedResults.File(
             model.Open("weights"),
             "application/octet-stream",

@@ -15,7 +15,7 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
     /// </summary>
     private const int AtOnce = 64;
 
-    /// <summary>Requests of one client at once, so that one client cannot take all places; requests that may wait.</summary>
+    /// <summary>Requests of one client at once: fewer than all, so that one client cannot take all places.</summary>
     private const int OfOneClient = 48,
         Waiting = 1000;
 

@@ -54,7 +54,7 @@ public sealed record StudyResponse(
 
 /// <summary>How many jobs of a study are in each state.</summary>
 /// <param name="Jobs">Number of jobs in all states.</param>
-/// <param name="Dropped">Cancelled jobs whose arm was dropped by successive halving.</param>
+/// <param name="Dropped">Cancelled jobs whose arm successive halving dropped. It saved these trainings.</param>
 /// <param name="SecondsLeft">Seconds until the study is done, if jobs take as long as those that have succeeded and as many run
 /// at once as now; null when unknown.</param>
 public sealed record StudyProgress(

@@ -10,11 +10,11 @@ namespace Temper.Store.Engine;
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class AttemptStatesAttribute : JobFilterAttribute, IElectStateFilter
 {
-    /// <exception cref="InvalidOperationException">A user tries to requeue or delete the attempt's Hangfire job by hand.</exception>
+    /// <exception cref="InvalidOperationException">A user requeues or deletes the attempt's Hangfire job by hand.</exception>
     public void OnStateElection(ElectStateContext context) =>
         context.CandidateState = context.CandidateState switch
         {
-            // The worker could not set this state itself.
+            // This case applies when the worker could not set the final state itself.
             SucceededState { Result: AttemptResult { Outcome: not "succeeded" } over } => over.ToState(),
             ProcessingState or SucceededState or StoppedAttempt or FailedState => context.CandidateState,
             var other => throw new InvalidOperationException(

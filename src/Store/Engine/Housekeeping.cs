@@ -44,7 +44,7 @@ public sealed class Housekeeping(NpgsqlDataSource database, RetentionOptions ret
     public async Task CleanUpAsync()
     {
         await jobs.ForgetDeadWorkersAsync(CancellationToken.None);
-        // Killed processes leave locks behind. No process takes such a lock again, because each attempt has its own name.
+        // Killed processes leave locks behind. No process takes such a lock again, because each attempt's lock has another name.
         await using var command = database.CreateCommand("DELETE FROM hangfire.lock WHERE acquired < now() - interval '10 minutes'");
         await command.ExecuteNonQueryAsync();
     }

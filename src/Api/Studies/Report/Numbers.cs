@@ -7,7 +7,7 @@ internal static class Numbers
 {
     private const int MostDecimals = 6;
 
-    /// <summary>Numbers from this size on are written with four significant digits.</summary>
+    /// <summary>Numbers from this size on are written with four significant digits and an exponent.</summary>
     private const double Long = 1e9;
 
     private const string NotFinite = "–";

@@ -10,8 +10,8 @@ namespace Temper.Api.Studies.Report;
 /// <param name="Recommendation">The answer of `GET /studies/{id}/recommendation`.</param>
 /// <param name="Jobs">The jobs that have succeeded, by arm and seed.</param>
 /// <param name="Arms">The arms, in the order of the study's `rows`.</param>
-/// <param name="Reliability">Diagrams of the first seed of ε = 0 and of the recommended arm, under the first share of label noise
-/// that has one; fewer when the two arms are the same, have no succeeded job or kept no logits.</param>
+/// <param name="Reliability">Diagrams of the first seed of ε = 0 and of the recommended arm, under the first share of label
+/// noise that has one; fewer when the two arms are the same, have no succeeded job or kept no logits.</param>
 public sealed record StudyReportResponse(
     StudyResponse Study,
     RecommendationResponse Recommendation,
