@@ -21,10 +21,10 @@ builder.Logging.AddSimpleConsole(console => (console.SingleLine, console.Timesta
 var connectionString =
     builder.Configuration.GetConnectionString("Temper")
     ?? throw new InvalidOperationException("Set ConnectionStrings__Temper, such as: Host=127.0.0.1;Username=temper;Database=temper");
-const int CommandSeconds = 5; // a caller would rather hear 503 than wait
+const int CommandSeconds = 5; // after this time the caller gets a 503 and need not wait longer
 var database = Database.Open(connectionString, CommandSeconds);
 
-// Polls have connections of their own. More of them made no more answers per second, but later ones.
+// Polls have their own pool of connections. A larger pool gave no more answers per second and made each answer slower.
 var polls = Database.Open(connectionString, CommandSeconds, connections: Math.Max(6, 3 * Environment.ProcessorCount));
 var keys = new ApiKeys(builder.Configuration);
 
@@ -32,7 +32,7 @@ builder.WebHost.ConfigureKestrel(kestrel =>
 {
     kestrel.AddServerHeader = false;
     kestrel.Limits.MaxRequestBodySize = PostedBody.LargestDropped;
-    // Kestrel's defaults, 240 bytes/s, let a client that reads nothing stay for minutes.
+    // With Kestrel's default of 240 bytes/s, a client that reads nothing stays connected for minutes.
     kestrel.Limits.MinResponseDataRate = new(bytesPerSecond: 4096, gracePeriod: TimeSpan.FromSeconds(10));
     kestrel.Limits.MinRequestBodyDataRate = new(bytesPerSecond: 1024, gracePeriod: TimeSpan.FromSeconds(10));
     kestrel.ConfigureEndpointDefaults(listener =>
@@ -44,7 +44,7 @@ builder.WebHost.ConfigureKestrel(kestrel =>
     });
 });
 
-// Computing a report blocks two of the pool's threads, which others must not wait for.
+// A report blocks two threads of the pool while it is computed. The minimum leaves enough threads for other requests.
 ThreadPool.SetMinThreads(Environment.ProcessorCount + 2 * Overload.ReportsAtOnce, Environment.ProcessorCount);
 builder.Services.AddSingleton(database);
 builder.Services.AddSingleton(new Reconnection(database, polls));
@@ -93,5 +93,5 @@ api.MapWorkers();
 api.MapVersion();
 app.MapHealth();
 
-_ = app.Services.GetRequiredService<QueueLimit>(); // a wrong setting ends the process now
+_ = app.Services.GetRequiredService<QueueLimit>(); // a wrong setting ends the process at start
 await app.RunAsync();

@@ -2,30 +2,31 @@ using Npgsql;
 
 namespace Temper.Store;
 
-/// <summary>How every process of ours opens the database.</summary>
+/// <summary>Opens the database for every process of the service.</summary>
 public static class Database
 {
-    /// <summary>More than the statements of the queue and of the API's reads.</summary>
+    /// <summary>More than the number of different statements of the queue and of the API's reads.</summary>
     private const int PreparedStatements = 64;
 
     /// <summary>
-    /// A server that answers at all does so much sooner; one behind a network that drops everything never does. What the
-    /// connection string says stands.
+    /// Connection timeout in seconds. A reachable server answers much sooner; a server behind a network that drops packets never
+    /// does. A timeout in the connection string overrides it.
     /// </summary>
     private const int ConnectSeconds = 2;
 
     /// <summary>
-    /// Statements used twice on a connection are prepared: planning the queue's would take longer than running them. Nothing of
-    /// ours leaves a setting behind on a pooled connection, so none is reset, which would cost a statement at each use.
+    /// Opens a pool. A connection prepares each statement at its second use, because planning the queue's statements takes longer
+    /// than running them. No code of the service leaves a setting on a pooled connection, so the pool does not reset connections,
+    /// which would cost a statement at each use.
     /// </summary>
-    /// <param name="commandSeconds">How long a statement may take before it counts as unanswered.</param>
-    /// <param name="connections">At most.</param>
+    /// <param name="commandSeconds">Timeout of a statement, in seconds.</param>
+    /// <param name="connections">The most connections of the pool.</param>
     public static NpgsqlDataSource Open(string connectionString, int commandSeconds = 30, int connections = 100) =>
         NpgsqlDataSource.Create(
             $"Command Timeout={commandSeconds};Maximum Pool Size={connections};No Reset On Close=true;"
                 + $"Max Auto Prepare={PreparedStatements};Auto Prepare Min Usages=2;{WithTimeout(connectionString)}"
         );
 
-    /// <summary>For a connection outside the pool.</summary>
+    /// <summary>Adds the connection timeout to a connection string, for a connection outside the pool.</summary>
     public static string WithTimeout(string connectionString) => $"Timeout={ConnectSeconds};{connectionString}";
 }

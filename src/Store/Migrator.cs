@@ -7,16 +7,17 @@ using Temper.Store.Engine;
 
 namespace Temper.Store;
 
-/// <summary>Brings the database to this build's schema; safe when several processes start at once.</summary>
+/// <summary>Migrates the database to this build's schema. Several processes may do so at once.</summary>
 public static class Migrator
 {
     /// <summary>
-    /// EF decides which migrations are pending before it takes its own lock, so two starters on a fresh database collide
-    /// (42P07 in 9 of 11 runs). One lock around the whole lets the second find nothing to do.
+    /// Key of a lock around the whole migration. EF Core decides which migrations are pending before it takes its own lock, so
+    /// two processes that start on an empty database collide (error 42P07 in 9 of 11 runs). With this lock the second process
+    /// finds nothing to do.
     /// </summary>
     private const long GateKey = 0x74656D7065720001; // "temper" 1
 
-    /// <summary>The migrations of this build.</summary>
+    /// <summary>Ids of this build's migrations.</summary>
     private static readonly string[] Ids =
     [
         .. typeof(Migrator).Assembly.GetTypes().Select(type => type.GetCustomAttribute<MigrationAttribute>()?.Id).OfType<string>(),
@@ -24,7 +25,7 @@ public static class Migrator
 
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 
-    /// <summary>Waits for a database that is not up yet; a database that refuses us is an error.</summary>
+    /// <summary>Migrates, and waits while the database is unreachable. It throws when the database refuses.</summary>
     public static async Task MigrateWhenUpAsync(NpgsqlDataSource database, ILogger log, CancellationToken cancellationToken)
     {
         while (true)
@@ -47,7 +48,7 @@ public static class Migrator
         if (await IsCurrentAsync(database, cancellationToken))
             return;
         await using var gate = await database.OpenConnectionAsync(cancellationToken);
-        // Its end releases the lock, however it comes.
+        // The end of the transaction releases the lock, even after an error.
         await using var held = await gate.BeginTransactionAsync(cancellationToken);
         await using var take = new NpgsqlCommand("SELECT pg_advisory_xact_lock($1)", gate, held)
         {
@@ -57,7 +58,7 @@ public static class Migrator
         await take.ExecuteNonQueryAsync(cancellationToken);
 
         await using var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(database).Options);
-        db.Database.SetCommandTimeout(0); // an index on a million rows takes its time
+        db.Database.SetCommandTimeout(0); // an index on a million rows takes long
         if ((await db.Database.GetAppliedMigrationsAsync(cancellationToken)).Except(Ids).Any())
             throw new InvalidOperationException(
                 "The database has the schema of another build of Temper, which this one does not know. Use that build, or another database."
@@ -67,8 +68,7 @@ public static class Migrator
     }
 
     /// <summary>
-    /// Asks without EF Core, which takes two seconds to make its model and its plan: nearly every start finds nothing to
-    /// do.
+    /// Checks without EF Core, which needs two seconds to build its model and its plan. Nearly every start finds nothing to do.
     /// </summary>
     private static async Task<bool> IsCurrentAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
@@ -85,7 +85,7 @@ public static class Migrator
         )
         {
             CommandTimeout = 0,
-        }; // another's migration may hold the table
+        }; // another process's migration may lock the table
         count.Parameters.AddWithValue(Ids);
         return (long)(await count.ExecuteScalarAsync(cancellationToken))! == Ids.Length
             && await EngineSchema.IsCurrentAsync(connection, cancellationToken);

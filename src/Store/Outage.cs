@@ -3,10 +3,10 @@ using Npgsql;
 
 namespace Temper.Store;
 
-/// <summary>Which of the database's errors pass by themselves, so that asking again later is right.</summary>
+/// <summary>Recognizes the database errors that pass by themselves, so that a later retry can succeed.</summary>
 public static class Outage
 {
-    /// <returns>The outage behind an exception, which EF wraps once or twice; null where it is something else.</returns>
+    /// <returns>The outage within an exception, which EF Core wraps once or twice; null when the cause is no outage.</returns>
     public static NpgsqlException? Behind(Exception? exception)
     {
         for (; exception is not null; exception = exception.InnerException)
@@ -16,8 +16,8 @@ public static class Outage
     }
 
     /// <summary>
-    /// Whether the connection broke, as each does when the server restarts; not whether the server is silent, which
-    /// another try would only hear for as long.
+    /// Whether the connection broke, as every connection does when the server restarts. A timeout does not count, because another
+    /// try would wait as long.
     /// </summary>
     public static bool IsBrokenConnection(Exception exception) =>
         Behind(exception) is { } cause
@@ -27,8 +27,8 @@ public static class Outage
         );
 
     /// <summary>
-    /// What Npgsql calls transient, resources used up (class 53: a full disk, connections), an operator's intervention (57),
-    /// errors of the disk (58), and a server that only reads for now.
+    /// True for errors that Npgsql calls transient, exhausted resources (class 53, such as a full disk or too many connections),
+    /// an operator's intervention (57), system errors such as of the disk (58), and a server that is read-only for now.
     /// </summary>
     public static bool IsOutage(this NpgsqlException e) =>
         e.IsTransient || e.SqlState is PostgresErrorCodes.ReadOnlySqlTransaction || e.SqlState?[..2] is "53" or "57" or "58";

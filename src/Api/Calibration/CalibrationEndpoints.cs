@@ -9,13 +9,13 @@ using Temper.Store;
 
 namespace Temper.Api.Calibration;
 
-/// <summary>What a trained model says of itself: its calibration, and what anyone needs to check it.</summary>
+/// <summary>Endpoints of a trained model: its calibration report, and the logits and weights to check the report with.</summary>
 internal static class CalibrationEndpoints
 {
-    /// <summary>Part of every report's ETag: to be raised when the same logits give other figures.</summary>
+    /// <summary>Part of every report's ETag. Raise it when the same logits give other figures.</summary>
     private const string ReportVersion = "2";
 
-    /// <summary>Part of the ETag of logits: to be raised when the same arrays give another file.</summary>
+    /// <summary>Part of the ETag of logits. Raise it when the same arrays give another file.</summary>
     private const string FileVersion = "2";
 
     public static void MapCalibration(this IEndpointRouteBuilder routes)
@@ -50,15 +50,15 @@ internal static class CalibrationEndpoints
         if (await RefusalAsync(db, id, needsLogits: true, cancellation) is { } refusal)
             return refusal;
         var options = query.Options();
-        // A succeeded job never changes, so its id, the options and the way of computing tell one report from every other.
-        // Weak, because processors that sum in other widths differ in a last digit.
+        // A succeeded job never changes, so its id, the options and the report version identify a report. The tag is weak,
+        // because processors that sum with other vector widths differ in the last digit.
         if (request.IsKnownAs($"W/\"{id:N}-{ReportVersion}-{options.Binning}-{options.Bins}-{options.Resamples}-{options.Seed}\""))
             return EntityTags.NotModified;
 
         return new InTurn(async computing =>
         {
             if (await LogitsOf(db, id).SingleOrDefaultAsync(computing) is not { } logits)
-                return LogitsNotKept(id); // removed at this very moment
+                return LogitsNotKept(id); // retention has just removed them
             return TypedResults.Ok(
                 await Task.Run(
                     () => CalibrationReport.Of(logits.Validation(), logits.Test(), logits.TestTrueProbabilities(), options, computing),
@@ -86,7 +86,7 @@ internal static class CalibrationEndpoints
         if (await RefusalAsync(db, id, needsLogits: true, cancellation) is { } refusal)
             return refusal;
         if (await models.FindAsync(id, cancellation) is not { Classes: { } classes } model)
-            return LogitsNotKept(id); // removed at this very moment
+            return LogitsNotKept(id); // retention has just removed them
         return TypedResults.Stream(WriteAsync, "application/zip", $"{id}-{split}.npz", entityTag: new($"\"{id:N}-{split}-{FileVersion}\""));
 
         async Task WriteAsync(Stream to) // split is not null: it was checked
@@ -102,7 +102,7 @@ internal static class CalibrationEndpoints
         if (await RefusalAsync(db, id, needsLogits: false, cancellation) is { } refusal)
             return refusal;
         if (await models.FindAsync(id, cancellation) is not { HasWeights: true } model)
-            return WeightsNotKept(id); // removed at this very moment
+            return WeightsNotKept(id); // retention has just removed them
         return TypedResults.File(
             model.Open("weights"),
             "application/octet-stream",
@@ -112,7 +112,9 @@ internal static class CalibrationEndpoints
         );
     }
 
-    /// <summary>None where they were not kept; the weights, which may be many times as large, stay where they are.</summary>
+    /// <summary>
+    /// Selects the logits of a job; none when they were not kept. It does not read the weights, which may be many times as large.
+    /// </summary>
     internal static IQueryable<StoredLogits> LogitsOf(TemperDb db, Guid id) =>
         db
             .Models.Where(model => model.JobId == id && model.Classes != null)
@@ -125,7 +127,7 @@ internal static class CalibrationEndpoints
                 model.TrueProbabilities
             ));
 
-    /// <returns>Null when what is asked for is there.</returns>
+    /// <returns>A refusal; null when the requested data exists.</returns>
     private static async Task<ProblemHttpResult?> RefusalAsync(TemperDb db, Guid id, bool needsLogits, CancellationToken cancellation)
     {
         var found = await db

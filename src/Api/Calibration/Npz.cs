@@ -3,15 +3,16 @@ using System.Text;
 
 namespace Temper.Api.Calibration;
 
-/// <summary>NumPy's npz: a zip, not compressed, of one npy file an array.</summary>
+/// <summary>Writes NumPy's npz format: an uncompressed zip with one npy file for each array.</summary>
 /// <remarks>https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html</remarks>
 internal static class Npz
 {
-    /// <summary>The same arrays give the same bytes.</summary>
+    /// <summary>A fixed date, so that the same arrays give the same bytes.</summary>
     private static readonly DateTimeOffset NoDate = new(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
-    /// <param name="to">Need not be seekable.</param>
-    /// <param name="count">N, the images.</param>
+    /// <param name="to">The stream to write to; it need not be seekable.</param>
+    /// <param name="count">N, the number of images.</param>
+    /// <param name="classes">K, the number of classes.</param>
     /// <param name="logits">N×K float32, little-endian.</param>
     /// <param name="labels">N int32, little-endian.</param>
     public static async Task WriteAsync(Stream to, int count, int classes, Stream logits, Stream labels, CancellationToken cancellation)
@@ -44,7 +45,7 @@ internal static class Npz
         await values.CopyToAsync(npy, cancellation);
     }
 
-    /// <summary>Version 1.0, padded so that the numbers start at a multiple of 64.</summary>
+    /// <summary>Writes an npy header, version 1.0. It is padded so that the numbers start at a multiple of 64 bytes.</summary>
     private static byte[] Header(string description)
     {
         const int prefix = 10;
@@ -63,8 +64,9 @@ internal static class Npz
     }
 
     /// <summary>
-    /// ZipArchive writes an entry's last 16 bytes synchronously, which Kestrel refuses because a slow reader would block the
-    /// thread. They are kept until the next asynchronous write; the directory at the end of the file is always one.
+    /// Turns synchronous writes into asynchronous ones. ZipArchive writes an entry's last 16 bytes synchronously, which Kestrel
+    /// refuses because a slow reader would block the thread. This stream keeps these bytes until the next asynchronous write.
+    /// The directory at the end of the file is always such a write.
     /// </summary>
     private sealed class Asynchronous(Stream to) : Stream
     {

@@ -6,7 +6,9 @@ using Temper.Domain.Serialization;
 
 namespace Temper.Api.Calibration;
 
-/// <summary>The query of `GET /jobs/{id}/calibration`, as texts, so that every wrong one is reported in one answer.</summary>
+/// <summary>
+/// The query parameters of `GET /jobs/{id}/calibration`, as strings, so that one answer reports every wrong parameter.
+/// </summary>
 internal sealed class ReportQuery
 {
     private const int LargestBins = 200,
@@ -16,22 +18,24 @@ internal sealed class ReportQuery
 
     private static readonly Dictionary<string, Binning> Rules = Enum.GetValues<Binning>().ToDictionary(Json.Name);
 
-    /// <summary>Whose rule for bins of equal width: guo (the default), torchmetrics or netcal.</summary>
+    /// <summary>Rule for bins of equal width: guo (the default), torchmetrics or netcal.</summary>
     [FromQuery(Name = "binning")]
     public string? Binning { get; init; }
 
     /// <summary>
-    /// Bins of equal width, and as many of equal mass: 1 to 200. By default what the rule's tool takes: 15, for netcal
-    /// 10.
+    /// Number of bins of equal width, and of bins of equal mass: 1 to 200. The default is that of the rule's tool: 15, or 10 for
+    /// netcal.
     /// </summary>
     [FromQuery(Name = "bins")]
     public string? Bins { get; init; }
 
-    /// <summary>Draws for the intervals, the chance bands and the verdict: 0 leaves them out, else 100 to 5000; 1000 when absent.</summary>
+    /// <summary>
+    /// Resamples for the intervals, the chance bands and the verdict: 100 to 5000, or 0 to omit these; 1000 when absent.
+    /// </summary>
     [FromQuery(Name = "resamples")]
     public string? Resamples { get; init; }
 
-    /// <summary>Seed of those draws, 0 when absent: the same seed gives the same report.</summary>
+    /// <summary>Seed of the resamples, from 0; 0 when absent. The same seed gives the same report.</summary>
     [FromQuery(Name = "seed")]
     public string? Seed { get; init; }
 
@@ -53,7 +57,7 @@ internal sealed class ReportQuery
         return errors;
     }
 
-    /// <summary>To be called when there are no errors.</summary>
+    /// <summary>Parses the query. Call it only when <see cref="Errors"/> found none.</summary>
     internal ReportOptions Options()
     {
         var binning = Binning is null ? Domain.Calibration.Binning.Guo : Rules[Binning];

@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Temper.Api.Calibration;
 
-/// <summary>A column of a model as a stream, of which one piece is in memory. Read asynchronously only.</summary>
+/// <summary>A column of a model as a stream. One piece of 256 KiB is in memory. It supports only asynchronous reads.</summary>
 internal sealed class StoredBytes(StoredModels models, Guid job, string column, long length) : Stream
 {
     private const int PieceLength = 256 << 10;

@@ -3,22 +3,22 @@ using Temper.Api.Http;
 
 namespace Temper.Api.Calibration;
 
-/// <summary>What a job left behind, as streams of its columns: none is ever in memory as a whole.</summary>
-/// <param name="sizes">Of its columns, in bytes.</param>
+/// <summary>The stored model of a job. It opens columns as streams, so that no column is in memory as a whole.</summary>
+/// <param name="sizes">Sizes of the stored columns, in bytes.</param>
 internal sealed class StoredModel(StoredModels models, Guid job, int? classes, IReadOnlyDictionary<string, int> sizes)
 {
-    /// <summary>K; null where logits were not kept.</summary>
+    /// <summary>K, the number of classes; null when logits were not kept.</summary>
     public int? Classes => classes;
 
     public bool HasWeights => sizes.ContainsKey("weights");
 
-    /// <summary>Images of a split.</summary>
+    /// <summary>Number of images of a split.</summary>
     public int Count(string split) => sizes[$"{split}_labels"] / sizeof(int);
 
     public Stream Open(string column) => new StoredBytes(models, job, column, sizes[column]);
 }
 
-/// <summary>Reads models piece by piece, a few pieces at once, whatever the number of downloads.</summary>
+/// <summary>Reads models piece by piece. It reads at most 8 pieces at once for all downloads together.</summary>
 internal sealed class StoredModels(NpgsqlDataSource database, Reconnection reconnection) : IDisposable
 {
     private const int PiecesAtOnce = 8;
@@ -30,7 +30,7 @@ internal sealed class StoredModels(NpgsqlDataSource database, Reconnection recon
 
     private readonly SemaphoreSlim pieces = new(PiecesAtOnce);
 
-    /// <returns>Null where no model was kept.</returns>
+    /// <returns>The model; null when none was kept.</returns>
     public async Task<StoredModel?> FindAsync(Guid job, CancellationToken cancellation)
     {
         await using var command = database.CreateCommand(SizesSql);
@@ -47,8 +47,11 @@ internal sealed class StoredModels(NpgsqlDataSource database, Reconnection recon
         );
     }
 
-    /// <summary>Fills the piece from a column, at an offset. No connection is held while it is sent, however slow the reader.</summary>
-    /// <exception cref="IOException">They were removed since the download began.</exception>
+    /// <summary>
+    /// Fills the piece from a column, at an offset in bytes. No connection is held while the piece is sent, even to a slow
+    /// reader.
+    /// </summary>
+    /// <exception cref="IOException">The column was removed since the download began.</exception>
     public async Task ReadAsync(Guid job, string column, long offset, Memory<byte> piece, CancellationToken cancellation)
     {
         await pieces.WaitAsync(cancellation);

@@ -2,7 +2,7 @@ using Temper.Domain.Datasets;
 
 namespace Temper.Api.Datasets;
 
-/// <summary>What can be trained on.</summary>
+/// <summary>The data sets that jobs can train on.</summary>
 public sealed record DatasetsResponse(IReadOnlyList<DatasetCard> Items);
 
 internal static class DatasetEndpoints

@@ -37,7 +37,7 @@ internal static class OpenApi
             swagger.NonNullableReferenceTypesAsRequired();
             foreach (var assembly in new[] { typeof(OpenApi).Assembly, typeof(JobSpec).Assembly })
                 swagger.IncludeXmlComments(assembly);
-            // What people come for first.
+            // Jobs come first, then studies, because users need them most.
             swagger.OrderActionsBy(action =>
                 $"{(action.RelativePath!.StartsWith("jobs") ? 0 : action.RelativePath.StartsWith("studies") ? 1 : 2)} {action.RelativePath}"
             );
@@ -64,7 +64,7 @@ internal static class OpenApi
 
     public static void UseOpenApi(this WebApplication app)
     {
-        // Both match patterns against every path they are shown.
+        // Swagger and Swagger UI match patterns against each path that reaches them, so only /swagger does.
         app.UseWhen(
             context => context.Request.Path.StartsWithSegments("/swagger"),
             swagger =>
@@ -81,8 +81,8 @@ internal static class OpenApi
     }
 
     /// <summary>
-    /// What a generated client calls its method: listJobs, submitJob, getJobMetrics, cancelJob. A new shape of route
-    /// needs a line here.
+    /// The name of an operation in generated clients, such as listJobs, submitJob, getJobMetrics or cancelJob. A new shape of
+    /// route needs a line here.
     /// </summary>
     private static string OperationId(ApiDescription operation)
     {
@@ -104,14 +104,14 @@ internal static class OpenApi
         static string Capital(string word) => $"{char.ToUpperInvariant(word[0])}{word[1..]}";
     }
 
-    /// <summary>Tells of each field what the check of a posted spec will say, from the same table.</summary>
+    /// <summary>Describes the allowed values of each field of a spec, from the rules that check a posted spec.</summary>
     private sealed class SpecRules : ISchemaFilter
     {
         public void Apply(IOpenApiSchema schema, SchemaFilterContext context)
         {
             if (schema is not OpenApiSchema spec)
                 return;
-            // The defaults that the records themselves have.
+            // The defaults come from the records themselves.
             var job = new JobSpec
             {
                 Dataset = "",
@@ -167,8 +167,8 @@ internal static class OpenApi
     }
 
     /// <summary>
-    /// A property of a record that may be null: a bare reference would promise clients that it never is. A figure of an answer is null
-    /// where it is not finite.
+    /// Marks properties that may be null, because a bare reference would tell clients that they never are. A figure in an
+    /// answer is null when it is not finite.
     /// </summary>
     private sealed class NullableProperties : ISchemaFilter
     {
@@ -207,7 +207,9 @@ internal static class OpenApi
             || nullability.Create(property).ReadState == NullabilityState.Nullable;
     }
 
-    /// <summary>One status has one type, but the answer in another format is a text.</summary>
+    /// <summary>
+    /// Describes answers in text formats as strings. The framework gives a status one type for all its formats.
+    /// </summary>
     private sealed class TextAnswers : IOperationFilter
     {
         public void Apply(OpenApiOperation operation, OperationFilterContext context)
@@ -218,7 +220,7 @@ internal static class OpenApi
         }
     }
 
-    /// <summary>Examples are made from the records themselves, so that they cannot drift from the shape they show.</summary>
+    /// <summary>Adds examples. Most are made from the records themselves, so that they always match the schema.</summary>
     private sealed class Examples : ISchemaFilter
     {
         private static readonly JobSpec Spec = new()

@@ -3,7 +3,7 @@ using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace Temper.Api.Documentation;
 
-/// <summary>What Swagger UI says of each operation, by its operation id.</summary>
+/// <summary>Summary and description of each operation in Swagger UI, by operation id.</summary>
 internal sealed class OperationTexts : IOperationFilter
 {
     private static readonly Dictionary<string, (string Summary, string Description)> All = new()

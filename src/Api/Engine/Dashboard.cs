@@ -9,8 +9,8 @@ using Temper.Store.Engine;
 namespace Temper.Api.Engine;
 
 /// <summary>
-/// Hangfire's dashboard at /hangfire, for everyone who has a key. What it shows of trainings is to be read: their verbs are the
-/// API's. Ordinary jobs may be requeued there.
+/// Hangfire's dashboard at /hangfire, for everyone who has a key. Trainings are read-only there, because the API's verbs control
+/// them. Ordinary jobs can be requeued there.
 /// </summary>
 internal static class Dashboard
 {
@@ -19,7 +19,7 @@ internal static class Dashboard
     private const int Connections = 8,
         CommandSeconds = 5;
 
-    /// <summary>The dashboard's own icon is a data URL; a few of its inline styles are not applied.</summary>
+    /// <summary>It allows data URLs for images, because the dashboard's icon is one. It blocks a few inline styles.</summary>
     private const string ContentSecurityPolicy =
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
         + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -65,7 +65,7 @@ internal static class Dashboard
         );
     }
 
-    /// <summary>An id that is no number would be an exception of Hangfire's.</summary>
+    /// <summary>Refuses methods, forms and ids that Hangfire cannot read. It would throw on an id that is not a number.</summary>
     private static async Task RefuseWhatHangfireCannotReadAsync(HttpContext context, RequestDelegate next)
     {
         var request = context.Request;
@@ -102,10 +102,10 @@ internal static class Dashboard
     private static string? IdInPath(PathString path) =>
         path.Value!.Split('/') is [.., "details" or "requeue" or "delete", var id] && id.Length > 0 ? id : null;
 
-    /// <summary>Whether it is a page of one training, or a command to some.</summary>
+    /// <summary>Whether the request is for the page of one training, or a command to trainings.</summary>
     private static bool IsAboutAttempts(DashboardContext context)
     {
-        var request = context.GetHttpContext().Request; // its path begins behind /hangfire here
+        var request = context.GetHttpContext().Request; // here the path does not include /hangfire
         if (request.Path.StartsWithSegments("/recurring"))
             return false;
         string?[] ids =

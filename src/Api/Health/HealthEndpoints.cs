@@ -11,12 +11,12 @@ internal static class HealthEndpoints
     public static void AddHealth(this IServiceCollection services)
     {
         services.AddSingleton<DatabaseStores>();
-        // The answer says it, and whoever asks while the database is away asks often.
+        // The log leaves out failed checks: the answer shows them, and clients repeat the check often during an outage.
         services.AddLogging(logging => logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None));
         services.AddHealthChecks().AddCheck<DatabaseStores>("database", timeout: TimeSpan.FromSeconds(3));
     }
 
-    /// <summary>live: this process serves. ready: its database answers, and has room.</summary>
+    /// <summary>live: this process serves. ready: its database answers and can store.</summary>
     public static void MapHealth(this IEndpointRouteBuilder routes)
     {
         routes.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false });
@@ -24,8 +24,8 @@ internal static class HealthEndpoints
     }
 
     /// <summary>
-    /// Whether a job could be stored now: a read alone would not notice a full disk or a server that only reads. Asked by
-    /// anyone, without a key, so the database is asked at most once a second.
+    /// Checks whether the database can store a job now. A read would not notice a full disk or a read-only server. Anyone can
+    /// call it without a key, so it queries the database at most once a second.
     /// </summary>
     private sealed class DatabaseStores(NpgsqlDataSource database, Schema schema, Reconnection reconnection) : IHealthCheck
     {
@@ -67,7 +67,7 @@ internal static class HealthEndpoints
 
         private async Task<HealthCheckResult> StoreAsync(CancellationToken cancellation)
         {
-            // Takes 64 KiB of the disk that the jobs are on, and gives it back.
+            // The statement stores 64 rows of 1000 bytes on the disk that holds the jobs. The rollback removes them.
             await using var connection = await database.OpenConnectionAsync(cancellation);
             await using var transaction = await connection.BeginTransactionAsync(cancellation);
             await using var store = new NpgsqlCommand(

@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace Temper.Api.Http;
 
-/// <summary>What all routes of the API have in common.</summary>
+/// <summary>Adds the filters that all routes of the API share.</summary>
 internal static class ApiGroup
 {
     public static RouteGroupBuilder MapApi(this WebApplication app)
@@ -15,7 +15,9 @@ internal static class ApiGroup
             .ProducesValidationProblem();
     }
 
-    /// <summary>For routes without query parameters; the others name unknown ones beside what else is wrong.</summary>
+    /// <summary>
+    /// Refuses any query on a route without query parameters. The other routes report unknown parameters with their other errors.
+    /// </summary>
     private static EndpointFilterDelegate RefuseQueries(EndpointFilterFactoryContext factory, EndpointFilterDelegate next)
     {
         if (factory.MethodInfo.GetParameters().Any(IsOfQuery))

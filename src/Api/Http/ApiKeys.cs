@@ -6,16 +6,16 @@ using System.Text;
 namespace Temper.Api.Http;
 
 /// <summary>
-/// Access by key: `Authorization: Bearer KEY`, the keys from configuration `Api:Keys` (in the environment `Api__Keys__0`
-/// and so on). For Hangfire's dashboard, which is opened in a browser, the key may also be the password of HTTP Basic
-/// authentication. Without keys the API serves this machine only and refuses to start on any other address.
+/// Checks the key of a request: `Authorization: Bearer KEY`. The keys come from configuration `Api:Keys` (environment
+/// `Api__Keys__0` and so on). Hangfire's dashboard, which users open in a browser, also accepts the key as the password of HTTP
+/// Basic authentication. Without keys the API serves only this machine and refuses to start on any other address.
 /// </summary>
 internal sealed class ApiKeys
 {
     private const int ShortestKey = 16;
     private readonly byte[][] digests;
 
-    /// <exception cref="InvalidOperationException">A key is too short to be a secret.</exception>
+    /// <exception cref="InvalidOperationException">A key is shorter than 16 characters.</exception>
     public ApiKeys(IConfiguration configuration)
     {
         var keys = configuration.GetSection("Api:Keys").Get<string[]>() ?? [];
@@ -24,12 +24,12 @@ internal sealed class ApiKeys
         digests = [.. keys.Select(Digest)];
     }
 
-    /// <summary>Where Hangfire's dashboard is.</summary>
+    /// <summary>Path of Hangfire's dashboard.</summary>
     public const string DashboardPath = "/hangfire";
 
     public bool Any => digests.Length > 0;
 
-    /// <summary>Health and documentation tell nothing of anyone's jobs.</summary>
+    /// <summary>Whether the request may pass. Health and documentation need no key: they show nothing about jobs.</summary>
     public bool Allows(HttpRequest request) =>
         !Any
         || request.Path.StartsWithSegments("/health")
@@ -37,14 +37,14 @@ internal sealed class ApiKeys
         || request.Path == "/"
         || KeyOf(request) is not null;
 
-    /// <summary>Who is limited as one: a key, or without keys an address.</summary>
+    /// <summary>Identifies the client for limits: by its key, or by its address when it sends no key.</summary>
     public string ClientOf(HttpContext context) =>
         KeyOf(context.Request)?.ToString(CultureInfo.InvariantCulture) ?? context.Connection.RemoteIpAddress?.ToString() ?? "";
 
-    /// <summary>Whether a browser is to ask its user for a key.</summary>
+    /// <summary>Whether a browser should ask its user for a key on this path.</summary>
     public static bool IsForBrowsers(PathString path) => path.StartsWithSegments(DashboardPath);
 
-    /// <returns>Which of the configured keys the request has; null where it has none.</returns>
+    /// <returns>Index of the configured key that the request carries; null when it carries none.</returns>
     private int? KeyOf(HttpRequest request)
     {
         if (
@@ -59,7 +59,7 @@ internal sealed class ApiKeys
             : null;
     }
 
-    /// <summary>The user name does not matter.</summary>
+    /// <summary>The password of HTTP Basic credentials; empty when they are malformed. The user name is ignored.</summary>
     private static string PasswordIn(string base64)
     {
         var pair = System.Buffers.Text.Base64.IsValid(base64) ? Encoding.UTF8.GetString(Convert.FromBase64String(base64)) : "";
@@ -68,7 +68,7 @@ internal sealed class ApiKeys
 
     private int? IndexOf(string key)
     {
-        // Digests have one length and are compared in constant time: an answer's timing tells nothing of a key.
+        // Digests have the same length and are compared in constant time, so an answer's timing reveals nothing about a key.
         var presented = Digest(key);
         int? found = null;
         for (var i = 0; i < digests.Length; i++)

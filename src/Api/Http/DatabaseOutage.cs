@@ -3,7 +3,7 @@ using Temper.Store;
 
 namespace Temper.Api.Http;
 
-/// <summary>A database that does not answer, or cannot store for now, is a 503 that says when to come back, not a fault of ours.</summary>
+/// <summary>Answers 503 with `Retry-After`, instead of 500, when the database does not answer or cannot store for now.</summary>
 internal sealed class DatabaseOutage(ILogger<DatabaseOutage> log) : IExceptionHandler
 {
     private const int RetryAfterSeconds = 2;
@@ -15,7 +15,7 @@ internal sealed class DatabaseOutage(ILogger<DatabaseOutage> log) : IExceptionHa
         log.LogWarning("The database does not answer: {Reason}", cause.Message);
         context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
         context.Response.Headers.RetryAfter = RetryAfterSeconds.ToString();
-        // Whatever the client says it accepts: an answer of another kind would be no answer.
+        // The answer is a problem document whatever the client's Accept header says.
         await Problems
             .Of(
                 StatusCodes.Status503ServiceUnavailable,

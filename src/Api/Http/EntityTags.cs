@@ -8,18 +8,18 @@ using Temper.Domain.Serialization;
 
 namespace Temper.Api.Http;
 
-/// <summary>ETags: who has an answer already is told 304 and sent nothing.</summary>
+/// <summary>ETags: a client that already has the current answer gets 304 without a body.</summary>
 internal static class EntityTags
 {
-    /// <summary>Another build may show the same rows in another way.</summary>
+    /// <summary>Part of each tag, because another build may show the same rows in another way.</summary>
     private static readonly string Build = string.Concat(
         new[] { typeof(EntityTags), typeof(Json), typeof(JobSpec) }.Select(type => type.Module.ModuleVersionId.ToString("N")[..4])
     );
 
-    /// <param name="version">Of the rows behind the answer.</param>
+    /// <param name="version">Version of the rows that the answer shows.</param>
     public static string Of(long version) => $"\"{version:x}-{Build}\"";
 
-    /// <summary>Of a short answer that has no version: of its content.</summary>
+    /// <summary>Makes a tag from the content of a short answer that has no version.</summary>
     public static string Of<T>(T answer)
         where T : class =>
         $"\"{Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(answer, Json.Options))[..12])}-{Build}\"";
@@ -28,12 +28,12 @@ internal static class EntityTags
 
     public static bool HasIfNoneMatch(this HttpRequest request) => !StringValues.IsNullOrEmpty(request.Headers.IfNoneMatch);
 
-    /// <summary>Names the version of the answer to this request.</summary>
-    /// <returns>Whether the client has that one already.</returns>
+    /// <summary>Sets the ETag of the response.</summary>
+    /// <returns>Whether the client already has that version.</returns>
     public static bool IsKnownAs(this HttpRequest request, string tag)
     {
         var response = request.HttpContext.Response.Headers;
-        (response.ETag, response.CacheControl) = (tag, "no-cache"); // to be kept, and asked for again each time
+        (response.ETag, response.CacheControl) = (tag, "no-cache"); // the client may store the answer but must revalidate it
         if (!request.HasIfNoneMatch())
             return false;
         if (request.Headers.IfNoneMatch == tag)

@@ -1,11 +1,11 @@
 namespace Temper.Api.Http;
 
-/// <summary>HEAD wherever there is GET: what a GET would answer, without its body.</summary>
+/// <summary>Answers HEAD on every route that has GET, with the same headers and no body.</summary>
 internal static class Heads
 {
     /// <summary>
-    /// Kestrel sends no body to a HEAD whatever becomes of the method here. An endpoint is found as if for a GET, and told
-    /// afterwards, so that it need not read a file.
+    /// Routes a HEAD as a GET and restores the method afterwards, so that the endpoint need not read a file. Kestrel sends no
+    /// body in answer to a HEAD, even though the method changes here.
     /// </summary>
     public static void UseHeads(this WebApplication app)
     {

@@ -1,10 +1,10 @@
 namespace Temper.Api.Http;
 
 /// <summary>
-/// Without keys the API answers to this machine's own names only: a web page that gets its name resolved to this machine must
-/// not reach it.
+/// Without keys, accepts only requests whose Host is a name of this machine. Otherwise a web page could reach the API by
+/// resolving its own name to this machine (DNS rebinding).
 /// </summary>
-/// <remarks>ASP.NET Core's host filtering would refuse with a page of HTML.</remarks>
+/// <remarks>ASP.NET Core's own host filtering is not used, because it refuses with an HTML page.</remarks>
 internal static class HostNames
 {
     private static readonly string[] Ours = ["localhost", "127.0.0.1", "[::1]"];
@@ -22,7 +22,7 @@ internal static class HostNames
         app.Use(
             async (context, next) =>
             {
-                // HTTP/1.0 needs no Host; a browser always sends one.
+                // HTTP/1.0 requests may lack a Host. A browser always sends one.
                 var host = context.Request.Host;
                 if (!host.HasValue || Ours.Contains(host.Host, StringComparer.OrdinalIgnoreCase))
                     await next(context);

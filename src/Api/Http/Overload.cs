@@ -4,15 +4,18 @@ using Microsoft.AspNetCore.Http.HttpResults;
 namespace Temper.Api.Http;
 
 /// <summary>
-/// Bounds the work under way and waiting, whatever arrives. What it bounds is the work alone: a request's body is read before it, and
-/// the answer is sent after it, so a client that sends or reads slowly keeps nobody else waiting.
+/// Limits how many requests are processed and how many wait. The limit covers only the processing: the body is read before it
+/// and the answer is sent after it, so a client that sends or reads slowly does not delay other clients.
 /// </summary>
 internal sealed class Overload(ApiKeys keys) : IDisposable
 {
-    /// <summary>Below the 100 connections of the database pool, so that no request waits for one; only polls do, for each other.</summary>
+    /// <summary>
+    /// Requests at once. It is below the 100 connections of the database pool, so no request waits for a connection. Only polls
+    /// wait for each other, in their own pool.
+    /// </summary>
     private const int AtOnce = 64;
 
-    /// <summary>Of one client, so that it alone cannot take all.</summary>
+    /// <summary>Requests of one client at once: fewer than all, so that one client cannot take all places.</summary>
     private const int OfOneClient = 48,
         Waiting = 1000;
 
@@ -22,14 +25,14 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
         DashboardWaiting = 100,
         RetryAfterSeconds = 1;
 
-    /// <summary>A report takes two threads for a second or more: more at once than there are cores for would only wait.</summary>
+    /// <summary>Half the cores, because a report uses two threads for a second or more; at least 1.</summary>
     public static int ReportsAtOnce { get; } = Math.Max(1, Environment.ProcessorCount / 2);
 
     private readonly PartitionedRateLimiter<HttpContext> work = Limiter(keys, OfOneClient, AtOnce, Waiting);
     private readonly PartitionedRateLimiter<HttpContext> reports = Limiter(keys, ReportsAtOnce, ReportsAtOnce, ReportsWaiting);
     private readonly PartitionedRateLimiter<HttpContext> dashboard = Limiter(keys, DashboardAtOnce / 2, DashboardAtOnce, DashboardWaiting);
 
-    /// <summary>An endpoint's filter: beyond the bounds 429 with `Retry-After`.</summary>
+    /// <summary>Endpoint filter. It answers 429 with `Retry-After` when the limits are exceeded.</summary>
     public async ValueTask<object?> LimitAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         var http = context.HttpContext;
@@ -37,7 +40,7 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
         return lease.IsAcquired ? await next(context) : Refusal(http);
     }
 
-    /// <summary>Middleware for what is no endpoint of ours; it includes the sending.</summary>
+    /// <summary>Middleware that limits Hangfire's dashboard. Here the limit also covers the sending of the answer.</summary>
     public async Task LimitDashboardAsync(HttpContext context, RequestDelegate next)
     {
         using var lease = await dashboard.AcquireAsync(context, cancellationToken: context.RequestAborted);
@@ -47,8 +50,8 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
             await Refusal(context).ExecuteAsync(context);
     }
 
-    /// <summary>Waits for the turn of a report, for some seconds at most.</summary>
-    /// <returns>Null where it did not come; else to be disposed when the report is computed.</returns>
+    /// <summary>Waits until a report may be computed, for 10 s at most.</summary>
+    /// <returns>A lease; dispose it when the report is computed. Null when the wait is over or too many reports wait.</returns>
     public async Task<IDisposable?> TurnAsync(HttpContext context)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
@@ -89,7 +92,7 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
         return Problems.Of(StatusCodes.Status429TooManyRequests, "Too many requests at once.", "Try again.");
     }
 
-    /// <summary>Each client waits in a queue of its own, and at its head in one with the others.</summary>
+    /// <summary>Each client has its own queue. The request at its head then waits in a queue that all clients share.</summary>
     private static PartitionedRateLimiter<HttpContext> Limiter(ApiKeys keys, int ofOneClient, int ofAll, int waiting) =>
         PartitionedRateLimiter.CreateChained(
             PartitionedRateLimiter.Create<HttpContext, string>(context =>
@@ -109,13 +112,13 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
         };
 }
 
-/// <summary>An answer that takes long to compute. It waits for its turn when the request's other work is done.</summary>
+/// <summary>An answer that takes long to compute. It waits for its turn after the rest of the request is processed.</summary>
 internal sealed class InTurn(Func<CancellationToken, Task<IResult>> compute) : IResult
 {
     public async Task ExecuteAsync(HttpContext context)
     {
         var answer = await AnswerAsync(context);
-        if (answer is ProblemHttpResult) // the tag is of the report, which this is not
+        if (answer is ProblemHttpResult) // the ETag belongs to the report, not to a problem
         {
             context.Response.Headers.Remove("ETag");
             context.Response.Headers.Remove("Cache-Control");

@@ -2,10 +2,13 @@ using System.Globalization;
 
 namespace Temper.Api.Http;
 
-/// <summary>`limit` and `cursor` of a list that pages by keyset.</summary>
+/// <summary>Reads `limit` and `cursor` of a list with keyset paging.</summary>
 internal static class Paging
 {
-    /// <returns>The size of a page, and only what comes before this place in the order; not to be used where it has added errors.</returns>
+    /// <returns>
+    /// The page size, and the sequence number that all items of the page are below (null for the first page). Do not use them
+    /// when errors were added.
+    /// </returns>
     public static (int Size, long? Before) Read(
         string? limit,
         string? cursor,

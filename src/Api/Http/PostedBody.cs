@@ -3,18 +3,18 @@ using Microsoft.AspNetCore.Http.HttpResults;
 namespace Temper.Api.Http;
 
 /// <summary>
-/// A request's JSON body as a parameter of its endpoint. It is read before the endpoint's filters run: see <see cref="Overload"/>.
+/// A request's JSON body as a parameter of its endpoint. It is read before the endpoint's filters: see <see cref="Overload"/>.
 /// </summary>
-/// <param name="Bytes">The whole body, without a byte order mark; empty where it is refused.</param>
-/// <param name="Refusal">Why it is refused, with 413 or 415; null where it is not.</param>
+/// <param name="Bytes">The whole body, without a byte order mark; empty when it is refused.</param>
+/// <param name="Refusal">The refusal, a 413 or 415; null when the body is accepted.</param>
 internal sealed record PostedBody(ReadOnlyMemory<byte> Bytes, ProblemHttpResult? Refusal)
 {
-    /// <summary>A hundred times the longest sensible spec, in bytes.</summary>
+    /// <summary>Largest accepted body in bytes, a hundred times the longest sensible spec.</summary>
     public const int LargestBody = 64 << 10;
 
     /// <summary>
-    /// What Kestrel lets through, in bytes. Between the two limits the rest is read and dropped, because a client that is
-    /// cut off while it still sends seldom gets to see the answer.
+    /// Largest body that Kestrel reads, in bytes. The API reads and drops a body between the two limits, because a client whose
+    /// connection is cut while it sends seldom receives the answer.
     /// </summary>
     public const int LargestDropped = 32 << 20;
 
@@ -33,7 +33,7 @@ internal sealed record PostedBody(ReadOnlyMemory<byte> Bytes, ProblemHttpResult?
         return new(WithoutByteOrderMark(kept.ToArray()), null);
     }
 
-    /// <summary>Some editors and shells on Windows put one before UTF-8; RFC 8259 lets a reader ignore it.</summary>
+    /// <summary>Some Windows editors and shells write a byte order mark before UTF-8. RFC 8259 lets a reader ignore it.</summary>
     private static ReadOnlyMemory<byte> WithoutByteOrderMark(ReadOnlyMemory<byte> body) =>
         body.Span.StartsWith("\uFEFF"u8) ? body[3..] : body;
 }

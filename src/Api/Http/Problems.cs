@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.WebUtilities;
 
 namespace Temper.Api.Http;
 
-/// <summary>RFC 9457 answers, in one shape: what is wrong, and under `errors` each wrong field with what it may hold.</summary>
+/// <summary>Problem answers (RFC 9457). `errors` has each wrong field with the values that it may have.</summary>
 internal static class Problems
 {
     public static ProblemHttpResult Of(int status, string title, string detail) =>
@@ -23,7 +23,8 @@ internal static class Problems
 
     public static ProblemHttpResult NoSuchStudy(Guid id) => Of(StatusCodes.Status404NotFound, "No such study.", $"There is no study {id}.");
 
-    /// <returns>Null where the query is empty, as it must be.</returns>
+    /// <summary>For a route without query parameters.</summary>
+    /// <returns>A refusal that names each parameter; null when the query is empty.</returns>
     public static ProblemHttpResult? UnknownParameters(HttpRequest request)
     {
         var errors = new Dictionary<string, string[]>();
@@ -32,10 +33,9 @@ internal static class Problems
     }
 
     /// <summary>
-    /// Names the query parameters that nobody reads, and those given twice: they would otherwise be ignored without a
-    /// word.
+    /// Adds an error for each query parameter that is unknown or given twice. ASP.NET Core would ignore it silently.
     /// </summary>
-    /// <param name="known">Exactly: another case is another name.</param>
+    /// <param name="known">Names of the known parameters; case matters.</param>
     public static void AddUnknownParameters(HttpRequest request, Dictionary<string, string[]> errors, params string[] known)
     {
         if (!request.QueryString.HasValue)
@@ -56,10 +56,10 @@ internal static class Problems
         }
     }
 
-    /// <summary>A refusal of the request as a whole; <see cref="Customize"/> names the part that is wrong.</summary>
+    /// <summary>Refuses the request as a whole. <see cref="Customize"/> adds which part is wrong.</summary>
     public static ProblemHttpResult Refused(int status) => TypedResults.Problem(statusCode: status);
 
-    /// <summary>Adds to our refusals, and to the framework's own, which part of the request is wrong.</summary>
+    /// <summary>Adds which part of the request is wrong to a 413 or 415, whether the API or the framework answers it.</summary>
     public static void Customize(ProblemDetailsContext context)
     {
         var (part, message) = context.ProblemDetails.Status switch

@@ -4,21 +4,21 @@ using Temper.Store;
 namespace Temper.Api.Http;
 
 /// <summary>
-/// When PostgreSQL has restarted, each pooled connection is found broken by the request that takes it. That request is carried out once
-/// more on a fresh connection, and all others of the pools are given up.
+/// After a restart of PostgreSQL every pooled connection is broken. The first request that fails on one clears the pools and runs
+/// once more on a new connection.
 /// </summary>
 internal sealed class Reconnection(params NpgsqlDataSource[] pools)
 {
     private static readonly object Writing = new(),
         Repeating = new();
 
-    /// <summary>To be called before a write that would be done twice if it were repeated.</summary>
+    /// <summary>Marks the request as not repeatable. Call it before a write that is not idempotent.</summary>
     public static void BeginUnrepeatableWrite(HttpContext context) => context.Items[Writing] = true;
 
-    /// <summary>Whether the first try of this request may have been carried out before its connection broke.</summary>
+    /// <summary>Whether this is the request's second try. The first may have taken effect before its connection broke.</summary>
     public static bool IsRepetition(HttpContext context) => context.Items.ContainsKey(Repeating);
 
-    /// <summary>An endpoint's filter. Reads, guarded updates and submissions with a key can all be repeated.</summary>
+    /// <summary>Endpoint filter. Reads, guarded updates and submissions with an Idempotency-Key can be repeated.</summary>
     public ValueTask<object?> FilterAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next) =>
         new(OnceMoreAsync(() => next(context).AsTask(), () => MayRepeat(context.HttpContext)));
 
@@ -28,7 +28,7 @@ internal sealed class Reconnection(params NpgsqlDataSource[] pools)
         return !context.Items.ContainsKey(Writing);
     }
 
-    /// <param name="mayRepeat">Asked after a failure; always when null.</param>
+    /// <param name="mayRepeat">Called after a broken connection; it says whether to repeat the work. Null: always repeat.</param>
     public async Task<T> OnceMoreAsync<T>(Func<Task<T>> work, Func<bool>? mayRepeat = null)
     {
         try

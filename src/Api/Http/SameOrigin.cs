@@ -1,8 +1,8 @@
 namespace Temper.Api.Http;
 
 /// <summary>
-/// Refuses requests that change something when a page of another site sends them. A browser says so in Sec-Fetch-Site or Origin; scripts
-/// send neither.
+/// Refuses requests that change something when a page of another site sends them. A browser names the site in Sec-Fetch-Site or
+/// Origin; scripts send neither.
 /// </summary>
 internal static class SameOrigin
 {
@@ -31,7 +31,7 @@ internal static class SameOrigin
     {
         if (request.Headers["Sec-Fetch-Site"].ToString() is { Length: > 0 } site)
             return site is "same-origin" or "none";
-        // Without the scheme: behind a proxy that ends TLS it is another here than in the browser.
+        // The scheme is not compared: behind a proxy that ends TLS, the scheme here differs from the browser's.
         return request.Headers.Origin.ToString() is not { Length: > 0 } origin
             || (
                 Uri.TryCreate(origin, UriKind.Absolute, out var from)

@@ -4,14 +4,14 @@ using Temper.Store;
 namespace Temper.Api.Http;
 
 /// <summary>
-/// Brings the database to this build's schema while the API serves already: a database that is away is a 503 then too,
-/// and no reason to look dead to whoever started this process.
+/// Migrates the database to this build's schema while the API already serves. While the database is unreachable, the API answers
+/// 503, so whoever started the process sees it alive.
 /// </summary>
 internal sealed class Schema(NpgsqlDataSource database, ILogger<Schema> log) : BackgroundService
 {
     private volatile bool isCurrent;
 
-    /// <exception cref="NpgsqlException">The database is not there yet.</exception>
+    /// <exception cref="NpgsqlException">The schema is not migrated yet.</exception>
     public void ThrowUnlessCurrent()
     {
         if (!isCurrent)
@@ -27,7 +27,7 @@ internal sealed class Schema(NpgsqlDataSource database, ILogger<Schema> log) : B
         }
         catch (Exception e) when (!stopping.IsCancellationRequested)
         {
-            // It refuses us: the host stops, and whoever started this process must see that it failed.
+            // The database refused the migration. The host stops, and the exit code shows the failure.
             log.LogCritical(e, "The database refused its schema");
             Environment.ExitCode = 1;
             throw;
@@ -37,7 +37,7 @@ internal sealed class Schema(NpgsqlDataSource database, ILogger<Schema> log) : B
 
 internal static class SchemaExtensions
 {
-    /// <summary>Until the schema is there, 503 for every route but whether this process lives.</summary>
+    /// <summary>Answers 503 on every route except /health until the schema is migrated.</summary>
     public static void UseSchema(this IApplicationBuilder app)
     {
         var schema = app.ApplicationServices.GetRequiredService<Schema>();

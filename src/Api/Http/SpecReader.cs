@@ -5,9 +5,9 @@ using Temper.Domain.Serialization;
 
 namespace Temper.Api.Http;
 
-/// <summary>Reads a JSON object field by field, so that one answer names every wrong field and what it may hold.</summary>
-/// <param name="what">Such as `a job spec`.</param>
-/// <param name="allowed">By a field's name what it may hold: completes the sentence "must be …".</param>
+/// <summary>Reads a JSON object field by field, so that one answer names every wrong field and its allowed values.</summary>
+/// <param name="what">Name of the object in messages, such as `a job spec`.</param>
+/// <param name="allowed">Gives the allowed values of a field by its name, to complete the sentence "must be …".</param>
 internal sealed class SpecReader<T>(string what, Func<string, string> allowed)
     where T : class
 {
@@ -16,18 +16,18 @@ internal sealed class SpecReader<T>(string what, Func<string, string> allowed)
         .Properties.Where(field => field.Set is not null)
         .ToDictionary(field => field.Name);
 
-    /// <summary>Reads a field's value: whether it could, else with errors of its own where those say more.</summary>
+    /// <summary>Reads a field's value. It returns false when it cannot, and may then add errors that are more specific.</summary>
     public delegate bool FieldReader(JsonElement value, SpecErrors errors, out object? read);
 
-    /// <summary>Fields whose JSON is not simply their type's.</summary>
+    /// <summary>Readers of the fields whose JSON differs from the default JSON of their type.</summary>
     public IReadOnlyDictionary<string, FieldReader> Special { get; init; } = new Dictionary<string, FieldReader>();
 
-    /// <summary>Required fields that may be absent here all the same.</summary>
+    /// <summary>Required fields of the type that this reader allows to be absent.</summary>
     public IReadOnlyList<string> NotRequired { get; init; } = [];
 
-    /// <param name="path">Goes before the names of fields in errors, such as `job.`.</param>
-    /// <param name="given">The fields' values as they came.</param>
-    /// <returns>Null when it is no object; else what could be read, not to be used where there are errors.</returns>
+    /// <param name="path">Prefix of field names in errors, such as `job.`.</param>
+    /// <param name="given">The JSON values of the known fields.</param>
+    /// <returns>The object; do not use it when there are errors. Null when the JSON is not an object.</returns>
     public T? Read(JsonElement root, SpecErrors errors, string path, out Dictionary<string, JsonElement> given)
     {
         given = [];
@@ -54,7 +54,9 @@ internal sealed class SpecReader<T>(string what, Func<string, string> allowed)
         return spec;
     }
 
-    /// <summary>An escape such as \ud800 stands for half a character, which no text can hold.</summary>
+    /// <summary>
+    /// Returns `body` when the name has an unpaired surrogate, such as the escape \ud800, which is not valid text.
+    /// </summary>
     private static string NameOf(JsonProperty property)
     {
         try
@@ -80,7 +82,7 @@ internal sealed class SpecReader<T>(string what, Func<string, string> allowed)
         }
         try
         {
-            // jsonb knows no −0, and the same spec must read the same from there.
+            // Adding 0.0 turns −0 into 0. jsonb cannot store −0, and a spec must not change when it is read back.
             field.Set!(
                 spec,
                 value.Deserialize(field.PropertyType, Json.Options) switch
@@ -92,7 +94,7 @@ internal sealed class SpecReader<T>(string what, Func<string, string> allowed)
             );
             return true;
         }
-        // The latter two: half a surrogate pair in a text.
+        // The last two exceptions come from an unpaired surrogate in a text.
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {
             return false;
@@ -100,7 +102,7 @@ internal sealed class SpecReader<T>(string what, Func<string, string> allowed)
     }
 }
 
-/// <summary>What is wrong with a posted spec, by field.</summary>
+/// <summary>The errors of a posted spec, by field.</summary>
 internal sealed class SpecErrors
 {
     private readonly Dictionary<string, List<string>> byField = [];
@@ -112,7 +114,7 @@ internal sealed class SpecErrors
 
     public bool Has(string field) => byField.ContainsKey(field);
 
-    /// <summary>Whether the field or a field of it is wrong.</summary>
+    /// <summary>Whether the field or one of its own fields has an error.</summary>
     public bool HasWithin(string field) =>
         byField.Keys.Any(wrong => wrong == field || wrong.StartsWith($"{field}.", StringComparison.Ordinal));
 
@@ -120,8 +122,8 @@ internal sealed class SpecErrors
 
     public static string Shown(JsonElement value) => value.GetRawText() is { Length: > 80 } text ? text[..80] + "…" : value.GetRawText();
 
-    /// <param name="body">To be UTF-8 JSON.</param>
-    /// <returns>Null when it is not; the error is under the field it was found in, or `body`.</returns>
+    /// <param name="body">The body, which should be UTF-8 JSON.</param>
+    /// <returns>Null when it is not; the error is then under the field that contains it, or under `body`.</returns>
     public JsonDocument? Parse(ReadOnlyMemory<byte> body)
     {
         if (!Utf8.IsValid(body.Span))
@@ -145,7 +147,7 @@ internal sealed class SpecErrors
         }
     }
 
-    /// <summary>Reads up to the fault once more, to tell in which field it lies.</summary>
+    /// <summary>Reads the body again up to the syntax error, to find the field that contains the error.</summary>
     private static string LastFieldBefore(JsonException fault, ReadOnlySpan<byte> body)
     {
         var last = "body";

@@ -2,14 +2,14 @@ using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Temper.Api.Http;
 
-/// <summary>What submissions of jobs and of studies have in common.</summary>
+/// <summary>Checks that submissions of jobs and of studies share.</summary>
 internal static class Submission
 {
     private const int LongestKey = 255;
 
-    /// <param name="validateOnly">`true` to check only.</param>
-    /// <param name="key">The Idempotency-Key.</param>
-    /// <returns>Null when header and query are right.</returns>
+    /// <param name="validateOnly">The query parameter: `true`, `false` or absent.</param>
+    /// <param name="key">The Idempotency-Key: 1 to 255 visible ASCII characters, or absent.</param>
+    /// <returns>Null when the header and the query are valid.</returns>
     public static ProblemHttpResult? Refusal(HttpRequest request, string? validateOnly, string? key)
     {
         if (WrongKey(key) is { } wrong)
@@ -21,7 +21,7 @@ internal static class Submission
         return errors.Count > 0 ? Problems.Invalid("The query is wrong.", errors) : null;
     }
 
-    /// <returns>Null when the Idempotency-Key is absent or right.</returns>
+    /// <returns>Null when the Idempotency-Key is absent or valid.</returns>
     public static ProblemHttpResult? WrongKey(string? key) =>
         key is null || (key.Length is >= 1 and <= LongestKey && key.All(c => c is > ' ' and <= '~'))
             ? null

@@ -8,10 +8,10 @@ using Temper.Store.Rows;
 
 namespace Temper.Api.Jobs;
 
-/// <summary>What earlier jobs say of a spec that is about to be submitted.</summary>
+/// <summary>Computes advice on a spec from the results of earlier jobs.</summary>
 internal static class Advice
 {
-    /// <summary>Of one data set's jobs the latest, so that a submission reads as little of a million as of a thousand.</summary>
+    /// <summary>A submission reads at most this many of the data set's latest jobs, even when there are a million.</summary>
     private const int MostLookedAt = 1000;
 
     private sealed record Row(double Epsilon, bool IsUniform, double Accuracy, double SignedGap);

@@ -6,7 +6,7 @@ namespace Temper.Api.Jobs;
 /// <summary>The attempts at a job, oldest first.</summary>
 public sealed record AttemptsResponse(IReadOnlyList<AttemptResponse> Items)
 {
-    /// <param name="job">With its attempts, and its worker where it has one.</param>
+    /// <param name="job">The job, with its attempts and its worker (if any) loaded.</param>
     internal static AttemptsResponse Of(JobRow job)
     {
         var over = job.Attempts.OrderBy(attempt => attempt.Attempt).Select(AttemptResponse.Of);
@@ -15,15 +15,15 @@ public sealed record AttemptsResponse(IReadOnlyList<AttemptResponse> Items)
 }
 
 /// <summary>One attempt at a job.</summary>
-/// <param name="Attempt">From 1.</param>
-/// <param name="Worker">Host and process id.</param>
-/// <param name="Outcome">How it ended; null while it is under way. `failed` and `lost` count towards `spec.maxAttempts`.</param>
-/// <param name="Reason">Why it ended so; null when it succeeded.</param>
-/// <param name="ClaimedAt">When its worker took it.</param>
-/// <param name="TrainingStartedAt">When its first optimizer step began; null when it did not come to that.</param>
-/// <param name="EndedAt">Null while it is under way.</param>
-/// <param name="Note">What to know of it beside how it ended, such as that it began anew; null where there is nothing to say.</param>
-/// <param name="ErrorOutput">The last lines its runner wrote on standard error; null without any.</param>
+/// <param name="Attempt">Number of the attempt, from 1.</param>
+/// <param name="Worker">Host and process id of the worker.</param>
+/// <param name="Outcome">How it ended; null while it is running. `failed` and `lost` count towards `spec.maxAttempts`.</param>
+/// <param name="Reason">Why it ended this way; null when it succeeded.</param>
+/// <param name="ClaimedAt">When the worker claimed it.</param>
+/// <param name="TrainingStartedAt">When its first optimizer step began; null when it has not reached that step.</param>
+/// <param name="EndedAt">When it ended; null while it is running.</param>
+/// <param name="Note">Further information, such as that the training started from the beginning; null when there is none.</param>
+/// <param name="ErrorOutput">The last lines that its runner wrote to standard error; null when there are none.</param>
 public sealed record AttemptResponse(
     int Attempt,
     string Worker,

@@ -14,8 +14,8 @@ using Temper.Store.Rows;
 namespace Temper.Api.Jobs;
 
 /// <summary>A page of jobs, newest first.</summary>
-/// <param name="Next">Cursor of the following page; null on the last.</param>
-/// <param name="Note">Which jobs of this page are left out because this build cannot read them; null when none is.</param>
+/// <param name="Next">Cursor of the next page; null on the last page.</param>
+/// <param name="Note">The jobs that this page omits because this build cannot read them; null when it omits none.</param>
 public sealed record JobPage(IReadOnlyList<JobResponse> Items, string? Next, string? Note)
 {
     internal static JobPage Of(IReadOnlyList<(Guid Id, JobRow? Job)> jobs, string? next)
@@ -37,7 +37,7 @@ public sealed record JobPage(IReadOnlyList<JobResponse> Items, string? Next, str
         }
         catch (ArgumentException)
         {
-            return null; // such as an ε that this build does not allow
+            return null; // for example, an ε that this build does not allow
         }
     }
 }
@@ -96,7 +96,7 @@ internal static class JobEndpoints
         using var place = await limit.TryTakePlacesAsync(1, cancellation);
         if (place is null && (key is null || await JobQueue.FindByKeyAsync(db, key, cancellation) is null))
             return limit.Refuse(request.HttpContext);
-        // Before the job is stored: who is told of a failure must not find it stored.
+        // The advice is computed before the job is stored: if it fails, the client gets an error and no job exists.
         var advice = await Advice.ForAsync(db, spec, cancellation);
         if (key is null)
             Reconnection.BeginUnrepeatableWrite(request.HttpContext);
@@ -120,7 +120,7 @@ internal static class JobEndpoints
         if (filter.Errors(request) is { Count: > 0 } errors)
             return Problems.Invalid("The query is wrong.", errors);
 
-        // One more than the page tells whether another page follows.
+        // The query takes one job more than the page holds. That job shows that another page follows.
         var found = await filter
             .Apply(db.Jobs)
             .Select(job => new { job.Id, job.Sequence })
@@ -159,13 +159,14 @@ internal static class JobEndpoints
             errors.TryAdd("since", [$"must be a whole number from 0: only later epochs are given; got {since}"]);
         if (errors.Count > 0)
             return Problems.Invalid("The query is wrong.", errors);
-        // The version first: should an epoch come in between, it is the older one, and the next request gets them again.
+        // The version is read before the epochs. If an epoch is added in between, the version is the older one, and the next
+        // request gets the epochs again.
         if (await versions.FindAsync(id) is not { } version)
             return Problems.NoSuchJob(id);
         if (after == 0 && request.IsKnownAs(EntityTags.Of(version.Metrics)))
             return EntityTags.NotModified;
         var metrics = new MetricsResponse(await reader.MetricsAsync(id, after));
-        // The version counts all epochs, and these may be the same as before.
+        // The version counts all epochs, but the epochs after `since` may be the same as before. So their content is compared.
         return after > 0 && request.IsKnownAs(EntityTags.Of(metrics)) ? EntityTags.NotModified : TypedResults.Ok(metrics);
     }
 

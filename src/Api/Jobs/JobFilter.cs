@@ -8,7 +8,7 @@ using Temper.Store.Rows;
 
 namespace Temper.Api.Jobs;
 
-/// <summary>The query of `GET /jobs`, as texts, so that every wrong one is reported in one answer.</summary>
+/// <summary>The query parameters of `GET /jobs`, as strings, so that one answer reports every wrong parameter.</summary>
 internal sealed class JobFilter
 {
     private const int DefaultLimit = 50,
@@ -16,7 +16,7 @@ internal sealed class JobFilter
 
     private static readonly Dictionary<string, ShownState> States = Enum.GetValues<ShownState>().ToDictionary(Json.Name);
 
-    /// <summary>Only jobs shown in this state: queued, running, cancelling, pausing, paused, succeeded, failed or cancelled.</summary>
+    /// <summary>Only jobs in this state: queued, running, cancelling, pausing, paused, succeeded, failed or cancelled.</summary>
     [FromQuery(Name = "state")]
     public string? State { get; init; }
 
@@ -32,11 +32,11 @@ internal sealed class JobFilter
     [FromQuery(Name = "study")]
     public string? Study { get; init; }
 
-    /// <summary>Jobs on a page, 1 to 200; 50 when absent.</summary>
+    /// <summary>Jobs per page, 1 to 200; 50 when absent.</summary>
     [FromQuery(Name = "limit")]
     public string? Limit { get; init; }
 
-    /// <summary>The `next` of the page before.</summary>
+    /// <summary>The `next` of the previous page.</summary>
     [FromQuery(Name = "cursor")]
     public string? Cursor { get; init; }
 
@@ -58,7 +58,7 @@ internal sealed class JobFilter
         return errors;
     }
 
-    /// <summary>Newest first, from the cursor on. To be called when there are no errors.</summary>
+    /// <summary>Selects the jobs after the cursor, newest first. Call it only when <see cref="Errors"/> found none.</summary>
     internal IQueryable<JobRow> Apply(IQueryable<JobRow> jobs)
     {
         if (State is not null)

@@ -5,28 +5,28 @@ using Temper.Store.Rows;
 namespace Temper.Api.Jobs;
 
 /// <summary>A job as the API shows it.</summary>
-/// <param name="Id">Its name in every URL.</param>
-/// <param name="State">Where it stands.</param>
-/// <param name="Reason">Why it is in this state, where that needs a word.</param>
-/// <param name="IsTerminal">True when the state will not change any more.</param>
-/// <param name="Spec">What was asked for, every default filled in.</param>
-/// <param name="Targets">What ε means for the labels the model is trained towards.</param>
-/// <param name="Progress">How far the running attempt has come, or had come when the job was paused, cancelled or failed; null
-/// before its first second, and in every other state.</param>
-/// <param name="Attempt">How often it was claimed by a worker.</param>
-/// <param name="Failures">How often an attempt crashed or lost its worker since it was submitted or retried; at
-/// `spec.maxAttempts` the job fails.</param>
-/// <param name="Worker">Who runs it; null unless running.</param>
+/// <param name="Id">Id of the job, used in every URL.</param>
+/// <param name="State">State of the job.</param>
+/// <param name="Reason">Why it is in this state; null where the state needs no explanation.</param>
+/// <param name="IsTerminal">True when the job has ended: succeeded, failed or cancelled.</param>
+/// <param name="Spec">The submitted spec, with every default filled in.</param>
+/// <param name="Targets">The label distribution that the model is trained towards at this ε.</param>
+/// <param name="Progress">Progress of the running attempt, or its last progress when the job was paused, cancelled or failed;
+/// null in the attempt's first second, and in every other state.</param>
+/// <param name="Attempt">How many times workers have claimed the job.</param>
+/// <param name="Failures">How many attempts crashed or lost their worker since the job was submitted or retried. The job fails
+/// at `spec.maxAttempts`.</param>
+/// <param name="Worker">The worker that runs the job; null unless it is running.</param>
 /// <param name="CreatedAt">When it was submitted.</param>
 /// <param name="ClaimedAt">When its latest attempt was claimed.</param>
-/// <param name="TrainingStartedAt">When its latest attempt had the data on its device and began the first optimizer step.</param>
+/// <param name="TrainingStartedAt">When its latest attempt had its data on the device and began the first optimizer step.</param>
 /// <param name="FinishedAt">When it reached its final state.</param>
-/// <param name="Result">Test-set figures; null until succeeded.</param>
-/// <param name="Reproduces">The job whose spec this one runs once more; null for a job of its own.</param>
-/// <param name="Study">The study whose job it is; null for a job of its own.</param>
-/// <param name="Pinned">Whether retention leaves it alone.</param>
-/// <param name="Links">Where to go from here.</param>
-/// <param name="Advice">What ε is likely to do here; only in the answer to `POST /jobs`, else null.</param>
+/// <param name="Result">Figures on the test set; null until the job has succeeded.</param>
+/// <param name="Reproduces">The job whose spec this one repeats; null when it repeats none.</param>
+/// <param name="Study">The study that the job belongs to; null when it belongs to none.</param>
+/// <param name="Pinned">True when retention removes nothing of the job.</param>
+/// <param name="Links">Paths of the operations on the job.</param>
+/// <param name="Advice">The likely effect of this ε; null except in the answer to `POST /jobs`.</param>
 public sealed record JobResponse(
     Guid Id,
     ShownState State,
@@ -50,7 +50,7 @@ public sealed record JobResponse(
     SmoothingAdvice? Advice = null
 )
 {
-    /// <param name="job">With its worker loaded, where it has one.</param>
+    /// <param name="job">The job, with its worker (if any) loaded.</param>
     internal static JobResponse Of(JobRow job) =>
         new(
             job.Id,
@@ -76,14 +76,15 @@ public sealed record JobResponse(
 }
 
 /// <summary>The label distribution that a spec trains towards, in both conventions.</summary>
-/// <param name="EpsilonUniform">ε as PyTorch's `label_smoothing` takes it.</param>
+/// <param name="EpsilonUniform">ε in the convention of PyTorch's `label_smoothing`.</param>
 /// <param name="EpsilonOthers">The same smoothing in the other convention: the mass taken from the true class.</param>
-/// <param name="TrueClass">Target probability of the true class: also the confidence of the loss's optimum where the label is
-/// certain.</param>
+/// <param name="TrueClass">Target probability of the true class. It is also the confidence at the optimum of the loss when the
+/// label is certain.</param>
 /// <param name="OtherClass">Target probability of each other class.</param>
-/// <param name="Vector">The whole target of an image of the first class, K probabilities.</param>
-/// <param name="Entropy">H(q) in nats: trainLoss never falls below it, and trainLoss − H(q) compares over different ε.</param>
-/// <param name="LogitGap">How far the optimum's logit of a certain label is above the others; null at ε = 0, where it is infinite.</param>
+/// <param name="Vector">The whole target of an image of the first class: K probabilities.</param>
+/// <param name="Entropy">H(q) in nats. trainLoss never falls below it; trainLoss − H(q) can be compared between ε.</param>
+/// <param name="LogitGap">Logit of the true class minus that of the others at the optimum, when the label is certain; null at
+/// ε = 0, where it is infinite.</param>
 public sealed record TargetsResponse(
     double EpsilonUniform,
     double EpsilonOthers,
@@ -110,12 +111,12 @@ public sealed record TargetsResponse(
 }
 
 /// <summary>A spec that was checked and not submitted.</summary>
-/// <param name="Spec">What was sent, every default filled in.</param>
-/// <param name="Targets">What ε means for the labels the model would be trained towards.</param>
-/// <param name="Advice">What ε is likely to do here.</param>
+/// <param name="Spec">The posted spec, with every default filled in.</param>
+/// <param name="Targets">The label distribution that the model would be trained towards at this ε.</param>
+/// <param name="Advice">The likely effect of this ε.</param>
 public sealed record CheckedSpecResponse(JobSpec Spec, TargetsResponse Targets, SmoothingAdvice Advice);
 
-/// <summary>Paths of what can be done with a job; calibration, logits, model and reproduce once it has succeeded.</summary>
+/// <summary>Paths of the operations on a job. Calibration, logits, model and reproduce need a job that has succeeded.</summary>
 public sealed record JobLinks(
     string Self,
     string Metrics,

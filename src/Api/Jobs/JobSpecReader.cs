@@ -9,12 +9,13 @@ internal static class JobSpecReader
 {
     private static readonly SpecReader<JobSpec> Reader = new("a job spec", Allowed);
 
-    /// <summary>The base spec of a study, whose grid has the ε.</summary>
+    /// <summary>Reads the base spec of a study. It needs no ε, because the study's grid has the values of ε.</summary>
     private static readonly SpecReader<JobSpec> BaseReader = new("a job spec", Allowed) { NotRequired = ["epsilon"] };
 
     /// <param name="body">UTF-8 JSON.</param>
-    /// <param name="errors">By field; empty when the spec can be trained. Trouble with the JSON itself is under the field it was
-    /// found in, or `body`.</param>
+    /// <param name="errors">Messages by field; empty when the spec is valid. An error in the JSON syntax is under the field that
+    /// contains it, or under `body`.</param>
+    /// <returns>The spec; null when there are errors.</returns>
     public static JobSpec? Read(ReadOnlyMemory<byte> body, out Dictionary<string, string[]> errors)
     {
         var found = new SpecErrors();
@@ -25,8 +26,8 @@ internal static class JobSpecReader
     }
 
     /// <summary>
-    /// A job spec within a larger body, whose ε may be absent. Its rules are left to be checked when the rest of its
-    /// fields is known.
+    /// Reads a job spec within a larger body; its ε may be absent. It does not check the rules: the caller checks them once it
+    /// knows the other fields.
     /// </summary>
     public static JobSpec? ReadBase(JsonElement value, SpecErrors errors, string path) => BaseReader.Read(value, errors, path, out _);
 
@@ -39,6 +40,6 @@ internal static class JobSpecReader
         return spec;
     }
 
-    /// <summary>The first rule of a field names what it may hold at all; later ones narrow it.</summary>
+    /// <summary>The first rule of a field states its type and range; later rules narrow it.</summary>
     private static string Allowed(string field) => JobSpecRule.All.First(rule => rule.Field == field).Allowed;
 }

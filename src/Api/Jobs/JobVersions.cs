@@ -3,9 +3,9 @@ using Temper.Store;
 namespace Temper.Api.Jobs;
 
 /// <summary>
-/// The versions of what clients may have already. While one look at the database is under way, the requests that arrive wait for
-/// the next and share it, so that many pollers cost few statements. A look begins after each of its requests has come: what it
-/// says is as fresh as a full answer.
+/// Reads the current versions of jobs, to compare with the versions that clients hold. While one query runs, new requests wait
+/// and share the next query, so many pollers cost few statements. Each query begins after all its requests have arrived, so its
+/// result is as fresh as a full answer.
 /// </summary>
 internal sealed class JobVersions(JobReader reader)
 {
@@ -13,7 +13,7 @@ internal sealed class JobVersions(JobReader reader)
     private Round? next;
     private bool isLooking;
 
-    /// <returns>Null when there is no such job.</returns>
+    /// <returns>The job's version; null when there is no such job.</returns>
     public async Task<JobVersion?> FindAsync(Guid id)
     {
         Round round;
@@ -25,18 +25,18 @@ internal sealed class JobVersions(JobReader reader)
             {
                 isLooking = true;
                 using (ExecutionContext.SuppressFlow())
-                    _ = Task.Run(LookAsync); // it outlives the request that began it
+                    _ = Task.Run(LookAsync); // the task outlives the request that starts it
             }
         }
         return (await round.Versions.Task).TryGetValue(id, out var version) ? version : null;
     }
 
-    /// <summary>Round after round until nobody waits.</summary>
+    /// <summary>Runs one query after another until no request waits.</summary>
     private async Task LookAsync()
     {
         while (true)
         {
-            await Task.Yield(); // requests that wait for a thread already get to join
+            await Task.Yield(); // requests that already wait for a thread can join this round
             if (Next() is not { } round)
                 return;
             try
@@ -45,7 +45,8 @@ internal sealed class JobVersions(JobReader reader)
             }
             catch (Exception e)
             {
-                // Who came meanwhile would wait as long for the same. Who tries again after that joins another round.
+                // The requests that arrived during the query fail too: they would wait as long for the same error. A retry joins
+                // a new round.
                 var waiting = Waiting();
                 round.Versions.SetException(e);
                 waiting?.Versions.SetException(e);
@@ -64,7 +65,7 @@ internal sealed class JobVersions(JobReader reader)
         }
     }
 
-    /// <returns>The round that waits for the next look; null when nobody does.</returns>
+    /// <returns>The round that waits for the next query; null when no request waits.</returns>
     private Round? Waiting()
     {
         lock (gate)

@@ -5,7 +5,7 @@ using Temper.Store.Queue;
 
 namespace Temper.Api.Jobs;
 
-/// <summary>What users do to keep a job beyond the days of retention.</summary>
+/// <summary>Endpoints that pin and unpin a job. Retention removes nothing of a pinned job.</summary>
 internal static class Pinning
 {
     public static void MapPinning(this RouteGroupBuilder jobs)

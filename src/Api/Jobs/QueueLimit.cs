@@ -6,8 +6,8 @@ using Temper.Store.Queue;
 namespace Temper.Api.Jobs;
 
 /// <summary>
-/// Refuses new jobs while too many wait. It counts the waiting jobs once a second, and its own submissions in between, so
-/// several API processes may together exceed the limit by what they take in a second.
+/// Refuses new jobs while too many jobs are queued. It counts the queued jobs at most once a second and adds its own submissions
+/// in between. Several API processes together may exceed the limit by the jobs that they accept in a second.
 /// </summary>
 internal sealed class QueueLimit(JobQueue queue, IConfiguration configuration)
 {
@@ -23,13 +23,13 @@ internal sealed class QueueLimit(JobQueue queue, IConfiguration configuration)
         storedSince,
         underWay;
 
-    /// <summary>Setting `Api:MaxQueued`: jobs that may wait; default 100,000.</summary>
+    /// <summary>Setting `Api:MaxQueued`: the most jobs that may be queued, at least 1; default 100,000.</summary>
     public int Most { get; } =
         configuration.GetValue("Api:MaxQueued", Default) is >= 1 and var most
             ? most
             : throw new InvalidOperationException("Api:MaxQueued must be at least 1.");
 
-    /// <returns>Places to be held until the jobs are stored; null when there are not so many.</returns>
+    /// <returns>Reserved places; dispose them when the jobs are stored. Null when fewer places are free.</returns>
     public async Task<IDisposable?> TryTakePlacesAsync(int jobs, CancellationToken cancellation)
     {
         await CountAsync(cancellation);
@@ -65,7 +65,7 @@ internal sealed class QueueLimit(JobQueue queue, IConfiguration configuration)
                 storedBefore = storedSince;
             }
             var waiting = await queue.CountQueuedAsync(Most, cancellation);
-            // What was stored while it counted may count twice until the next time, never not at all.
+            // A job that is stored during the count may count twice until the next count. No job is missed.
             lock (gate)
                 (counted, storedSince, countedAt) = (waiting, storedSince - storedBefore, Stopwatch.GetTimestamp());
         }

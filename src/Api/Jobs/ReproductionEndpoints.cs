@@ -9,7 +9,7 @@ using Temper.Store.Rows;
 
 namespace Temper.Api.Jobs;
 
-/// <summary>The same spec once more, and whether the same came out.</summary>
+/// <summary>Endpoints that run a job's spec again and compare the two results.</summary>
 internal static class ReproductionEndpoints
 {
     public static void MapReproduction(this RouteGroupBuilder jobs)

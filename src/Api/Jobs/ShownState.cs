@@ -2,7 +2,7 @@ using Temper.Domain.Jobs;
 
 namespace Temper.Api.Jobs;
 
-/// <summary>A job's state as users see it. `cancelling` and `pausing`: running, but asked to stop.</summary>
+/// <summary>A job's state as users see it. `cancelling` and `pausing`: the job runs, and its user has asked it to stop.</summary>
 public enum ShownState
 {
     Queued,

@@ -10,8 +10,8 @@ using Temper.Store.Queue;
 namespace Temper.Api.Jobs;
 
 /// <summary>
-/// What users do to a job. Each verb is one guarded update, so it races with nothing; sent again, it changes nothing more.
-/// 202 means that a worker has still to carry it out.
+/// Endpoints that change a job's state. Each verb is one guarded update, so it is safe against concurrent changes, and it is
+/// idempotent. 202 means that the worker has not carried it out yet.
 /// </summary>
 internal static class VerbEndpoints
 {
@@ -86,7 +86,7 @@ internal static class VerbEndpoints
         return TypedResults.NoContent();
     }
 
-    /// <param name="already">States in which there is nothing left to do.</param>
+    /// <param name="already">States in which the verb has nothing to do and succeeds.</param>
     private static async Task<Results<Ok<JobResponse>, Accepted<JobResponse>, ProblemHttpResult>> ApplyAsync(
         JobReader reader,
         Guid id,
@@ -104,7 +104,7 @@ internal static class VerbEndpoints
                 return job.State is ShownState.Cancelling or ShownState.Pausing
                     ? TypedResults.Accepted(job.Links.Self, job)
                     : TypedResults.Ok(job);
-            // Between the two looks somebody may have brought it where the verb has an effect after all.
+            // If the state changed between the update and the read, the verb may be allowed now: then the loop tries again.
             if (!Allows(verb, job.State))
                 return Conflict(job, verb);
         }

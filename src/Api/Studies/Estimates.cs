@@ -8,17 +8,17 @@ using Temper.Store.Studies;
 
 namespace Temper.Api.Studies;
 
-/// <summary>What a study is likely to cost.</summary>
+/// <summary>Estimates the cost of a study.</summary>
 internal sealed class Estimates(StudyReader reader, TemperDb db)
 {
-    /// <param name="left">How many jobs are to run; all of them when null.</param>
+    /// <param name="left">Number of jobs left to run; null for all jobs of the study.</param>
     public async Task<StudyEstimate> OfAsync(StudySpec study, CancellationToken cancellation, int? left = null)
     {
         var times = new List<IReadOnlyDictionary<string, EarlierTimes>>();
         foreach (var model in study.Models ?? [study.Job.Model])
             times.Add(await reader.TimesAsync(study.Job with { Model = model }, cancellation));
         var slots = await SlotsAsync(study.Job.Device, cancellation);
-        // Without a worker, the kinds that earlier jobs ran on.
+        // Without a worker, the estimate uses the kinds of device that earlier jobs ran on.
         var kinds =
             slots.Count > 0
                 ? slots.Keys
@@ -33,7 +33,7 @@ internal sealed class Estimates(StudyReader reader, TemperDb db)
         );
     }
 
-    /// <returns>Of the workers alive that can run such jobs, by the kind of device that they would train on.</returns>
+    /// <returns>Slots of the live workers that can run such jobs, by the kind of device that they would train on.</returns>
     private async Task<Dictionary<string, int>> SlotsAsync(DeviceName device, CancellationToken cancellation)
     {
         var alive = await db

@@ -4,7 +4,7 @@ using Temper.Domain.Serialization;
 
 namespace Temper.Api.Studies;
 
-/// <summary>A study's rows as a table for spreadsheets and data frames: each figure as mean, low and high of its interval.</summary>
+/// <summary>Writes a study's rows as CSV. Each figure has three columns: mean, and low and high end of its interval.</summary>
 internal static class StudyCsv
 {
     private static readonly (string Name, Func<ArmResponse, MeanOverSeeds?> Of)[] Figures =

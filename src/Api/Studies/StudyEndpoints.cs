@@ -78,7 +78,7 @@ internal static class StudyEndpoints
         if (wasThere && Json.Write(submitted) != Json.Write(spec))
             return Submission.KeyUsedForAnother($"Study {id}");
         if (await reader.FindAsync(id, cancellation) is not { } study)
-            return Problems.NoSuchStudy(id); // deleted at this very moment
+            return Problems.NoSuchStudy(id); // another request has just deleted it
         var response = StudyResponse.Of(study) with { Estimate = estimate };
         return TypedResults.Accepted(response.Links.Self, response);
     }

@@ -2,17 +2,19 @@ using Temper.Store.Studies;
 
 namespace Temper.Api.Studies;
 
-/// <summary>What a study is likely to cost, from earlier jobs like its own.</summary>
-/// <param name="Jobs">That are to run: arms × seeds of a new study, what is left of an extended one.</param>
-/// <param name="EarlierJobs">Succeeded jobs with its data set, models, batch size and widths that this rests on, the latest 50 a
-/// model and kind of device at most.</param>
-/// <param name="MinutesPerJob">From claim to end, all attempts together, over its models, on the slots there are; null where a
-/// model has no earlier jobs on one of the kinds of device.</param>
-/// <param name="TrainingMinutes">Over those jobs; `budget.maxMinutes` bounds these and all that were used before. Null as above.</param>
-/// <param name="Slots">Of the workers alive now that can run its jobs.</param>
-/// <param name="Minutes">Until it is done, if all those slots work on nothing else; null as above, or without a slot.</param>
-/// <param name="ByDevice">The same by kind of device; without a worker, the kinds that earlier jobs ran on.</param>
-/// <param name="Note">Why a figure is null; null when none is.</param>
+/// <summary>The likely cost of a study, estimated from earlier jobs like its own.</summary>
+/// <param name="Jobs">Jobs to run: arms × seeds of a new study, the remaining jobs of an extended one.</param>
+/// <param name="EarlierJobs">Succeeded jobs with the study's data set, models, batch size and widths that the estimate uses: at
+/// most the latest 50 of each model and kind of device.</param>
+/// <param name="MinutesPerJob">Minutes of a job from claim to end, all attempts together, over the study's models and the
+/// present slots; null when a model has no earlier jobs on one of the kinds of device.</param>
+/// <param name="TrainingMinutes">Minutes of all jobs to run. `budget.maxMinutes` bounds these plus the minutes used before. Null
+/// when `minutesPerJob` is null.</param>
+/// <param name="Slots">Slots of the live workers that can run the study's jobs.</param>
+/// <param name="Minutes">Minutes until the study is done, if all those slots run nothing else; null when `minutesPerJob` is null
+/// or there is no slot.</param>
+/// <param name="ByDevice">The estimate by kind of device. Without a worker, it lists the kinds that earlier jobs ran on.</param>
+/// <param name="Note">Why a figure is null; null when no figure is.</param>
 public sealed record StudyEstimate(
     int Jobs,
     int EarlierJobs,
@@ -30,7 +32,7 @@ public sealed record StudyEstimate(
         double? minutes =
             devices.Count == 0 || devices.Any(device => device.MinutesPerJob is null)
                 ? null
-                // A fast device takes more of the jobs: rates add up.
+                // A fast device takes more of the jobs, so the rates are added.
                 : devices.Sum(device => device.Weight(slots)) / devices.Sum(device => device.Weight(slots) / device.MinutesPerJob);
         var untried = devices.Where(device => device.MinutesPerJob is null).Select(device => $" on {device.Device}").ToList();
         var notes = new List<string>();
@@ -54,11 +56,11 @@ public sealed record StudyEstimate(
     }
 }
 
-/// <summary>What jobs cost on one kind of device.</summary>
+/// <summary>The cost of jobs on one kind of device.</summary>
 /// <param name="Device">`cpu` or `cuda`.</param>
-/// <param name="Slots">Of the workers alive that would train on it.</param>
-/// <param name="EarlierJobs">Jobs that ran on it and that this rests on.</param>
-/// <param name="MinutesPerJob">Over the study's models; null where one of them has no earlier jobs on it.</param>
+/// <param name="Slots">Slots of the live workers that would train on it.</param>
+/// <param name="EarlierJobs">Earlier jobs on it that the estimate uses.</param>
+/// <param name="MinutesPerJob">Mean over the study's models; null when one of them has no earlier jobs on it.</param>
 public sealed record DeviceEstimate(string Device, int Slots, int EarlierJobs, double? MinutesPerJob)
 {
     internal static DeviceEstimate Of(
@@ -77,6 +79,6 @@ public sealed record DeviceEstimate(string Device, int Slots, int EarlierJobs, d
         );
     }
 
-    /// <summary>Its share of the work: by slots, or where nobody has any, by the jobs it has done.</summary>
+    /// <summary>Its share of the work: its slots, or its earlier jobs when no device has a slot.</summary>
     internal int Weight(int allSlots) => allSlots > 0 ? Slots : EarlierJobs;
 }

@@ -11,10 +11,10 @@ using Temper.Store.Studies;
 
 namespace Temper.Api.Studies;
 
-/// <summary>A study in one document, to keep or to pass on: a page that needs nothing else, or JSON.</summary>
+/// <summary>Serves the report of a study as one document: a self-contained HTML page, or JSON.</summary>
 internal static class StudyReport
 {
-    /// <summary>Of a curve: more could not be told apart on a page.</summary>
+    /// <summary>Points of a curve. More could not be distinguished on a page.</summary>
     private const int MostPoints = 200;
 
     public static void MapStudyReport(this RouteGroupBuilder studies) =>
@@ -54,7 +54,7 @@ internal static class StudyReport
             headers.ContentDisposition = $"attachment; filename=study-{report.Study.Id}.json";
             return TypedResults.Ok(report);
         }
-        // Names are encoded; were one not, it would still do nothing.
+        // Names are HTML-encoded. If one were not, this policy would keep its script from running.
         headers.ContentSecurityPolicy = "default-src 'none'; style-src 'unsafe-inline'";
         return TypedResults.Content(StudyReportHtml.Write(report), "text/html", Encoding.UTF8);
     }
@@ -78,7 +78,7 @@ internal static class StudyReport
         );
     }
 
-    /// <summary>The first and the last, and evenly between them as many as can be shown.</summary>
+    /// <summary>Returns the first and the last epoch, and evenly spaced epochs between them; 200 at most.</summary>
     private static int[] EpochsToShow(int epochs)
     {
         var points = Math.Min(epochs, MostPoints);
@@ -86,8 +86,8 @@ internal static class StudyReport
     }
 
     /// <summary>
-    /// Of ε = 0 and of the arm to use under the first share of label noise that has one; those whose logits were not
-    /// kept are left out.
+    /// Computes diagrams for ε = 0 and for the recommended arm, under the first share of label noise that has a recommendation.
+    /// It omits jobs whose logits were not kept.
     /// </summary>
     private static async Task<IReadOnlyList<JobReliability>> ReliabilityAsync(
         StudyState study,

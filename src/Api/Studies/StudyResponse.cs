@@ -7,20 +7,20 @@ using Temper.Store.Studies;
 namespace Temper.Api.Studies;
 
 /// <summary>A study as the API shows it.</summary>
-/// <param name="Id">Its name in every URL.</param>
+/// <param name="Id">Id of the study, used in every URL.</param>
 /// <param name="State">
-/// Of its jobs together: `queued` until one has begun, then `running`, or `paused` while all that is left is paused; at the end `failed`
-/// when a job has failed, else `cancelled` when one was, else `succeeded`.
+/// State of all its jobs together: `queued` until one has begun, then `running`, or `paused` while all remaining jobs are paused.
+/// At the end it is `failed` when a job has failed, else `cancelled` when a job was cancelled, else `succeeded`.
 /// </param>
-/// <param name="IsTerminal">True when no job is left to run; extending the study changes that.</param>
-/// <param name="Spec">What was asked for, every default filled in and extensions included.</param>
-/// <param name="Progress">How far its jobs have come.</param>
-/// <param name="Rows">One for each arm: each ε, times what else the grid varies.</param>
+/// <param name="IsTerminal">True when no job is left to run. An extension of the study makes it false again.</param>
+/// <param name="Spec">The submitted spec, with every default filled in and extensions included.</param>
+/// <param name="Progress">Number of its jobs in each state.</param>
+/// <param name="Rows">One row for each arm: each combination of ε and the other values that the grid varies.</param>
 /// <param name="CreatedAt">When it was submitted.</param>
-/// <param name="Pinned">Whether retention leaves it and its jobs alone.</param>
-/// <param name="Links">Where to go from here.</param>
-/// <param name="Estimate">What is left of it is likely to cost; only in the answers to `POST /studies` and to an extension, else
-/// null.</param>
+/// <param name="Pinned">True when retention removes nothing of the study and its jobs.</param>
+/// <param name="Links">Paths of the operations on the study.</param>
+/// <param name="Estimate">Likely cost of the remaining jobs; null except in the answers to `POST /studies` and to an
+/// extension.</param>
 public sealed record StudyResponse(
     Guid Id,
     JobState State,
@@ -52,11 +52,11 @@ public sealed record StudyResponse(
     }
 }
 
-/// <summary>How many jobs of a study are where.</summary>
-/// <param name="Jobs">In all.</param>
-/// <param name="Dropped">Of the cancelled ones, those whose arm successive halving dropped: trainings saved.</param>
-/// <param name="SecondsLeft">If jobs go on taking as long as those that have succeeded, on as many slots as run now; null where
-/// that is unknown.</param>
+/// <summary>How many jobs of a study are in each state.</summary>
+/// <param name="Jobs">Number of jobs in all states.</param>
+/// <param name="Dropped">Cancelled jobs whose arm successive halving dropped. It saved these trainings.</param>
+/// <param name="SecondsLeft">Seconds until the study is done, if jobs take as long as those that have succeeded and as many run
+/// at once as now; null when unknown.</param>
 public sealed record StudyProgress(
     int Jobs,
     int Queued,
@@ -108,28 +108,28 @@ public sealed record StudyProgress(
 }
 
 /// <summary>
-/// An arm of the grid: means over the seeds that have succeeded, each with its 95 % interval. Figures of the test set
-/// unless they say otherwise.
+/// An arm of the grid: means over the seeds that have succeeded, each with its 95 % interval. Figures are of the test set
+/// unless stated otherwise.
 /// </summary>
-/// <param name="DroppedAtSeeds">After how many seeds successive halving dropped it; null otherwise.</param>
-/// <param name="Seeds">Jobs that have succeeded and are counted here.</param>
+/// <param name="DroppedAtSeeds">Number of seeds after which successive halving dropped the arm; null when it did not.</param>
+/// <param name="Seeds">Succeeded jobs that the means include.</param>
 /// <param name="Accuracy">Share of top-1 hits.</param>
 /// <param name="Nll">Mean negative log-likelihood, nats.</param>
 /// <param name="Brier">Brier score, 0 to 2.</param>
 /// <param name="Ece">Expected calibration error, 15 equal-width bins.</param>
-/// <param name="EceAfterTemperature">The same after the temperature fitted on validation.</param>
-/// <param name="NllAfterTemperature">NLL after it.</param>
+/// <param name="EceAfterTemperature">ECE after temperature scaling, with T fitted on validation.</param>
+/// <param name="NllAfterTemperature">NLL after temperature scaling, with T fitted on validation.</param>
 /// <param name="SignedGap">Mean confidence − accuracy: positive is over-confident.</param>
 /// <param name="Aurc">Area under the risk–coverage curve.</param>
-/// <param name="Temperature">T, fitted on validation.</param>
+/// <param name="Temperature">Temperature T, fitted on validation.</param>
 /// <param name="BestEpoch">The epoch with the lowest validation loss.</param>
 /// <param name="TrainTestGap">Accuracy on the training images in the last epoch − test accuracy.</param>
 /// <param name="ValidationAccuracy">Accuracy on validation.</param>
 /// <param name="ValidationNll">NLL on validation.</param>
 /// <param name="ValidationEce">ECE on validation.</param>
 /// <param name="ValidationBrier">Brier score on validation.</param>
-/// <param name="ValidationNllAfterTemperature">NLL on validation after a cross-fitted temperature.</param>
-/// <param name="ValidationEceAfterTemperature">ECE on validation after it.</param>
+/// <param name="ValidationNllAfterTemperature">NLL on validation after temperature scaling, with a cross-fitted T.</param>
+/// <param name="ValidationEceAfterTemperature">ECE on validation after temperature scaling, with a cross-fitted T.</param>
 public sealed record ArmResponse(
     double Epsilon,
     SmoothingConvention Smoothing,
@@ -194,7 +194,7 @@ public sealed record ArmResponse(
 }
 
 /// <summary>A mean over seeds.</summary>
-/// <param name="Interval">95 %, by Student's t; null below two seeds, and where their spread is beyond what can be computed.</param>
+/// <param name="Interval">95 % interval by Student's t; null below two seeds, and when their deviation is not finite.</param>
 public sealed record MeanOverSeeds(double Mean, Interval? Interval)
 {
     internal static MeanOverSeeds Of(double mean, double? deviation, int seeds)
@@ -207,8 +207,8 @@ public sealed record MeanOverSeeds(double Mean, Interval? Interval)
 }
 
 /// <summary>A page of studies, newest first.</summary>
-/// <param name="Next">Cursor of the following page; null on the last.</param>
-/// <param name="Note">Which studies of this page are left out because this build cannot read them; null when none is.</param>
+/// <param name="Next">Cursor of the next page; null on the last page.</param>
+/// <param name="Note">The studies that this page omits because this build cannot read them; null when it omits none.</param>
 public sealed record StudyPage(IReadOnlyList<StudyItem> Items, string? Next, string? Note)
 {
     internal static StudyPage Of(IReadOnlyList<StudySummary> studies, string? next)
@@ -239,7 +239,7 @@ public sealed record StudyItem(
     {
         var progress = StudyProgress.Of(study.Jobs) with { Dropped = study.Dropped };
         var state = progress.State();
-        var spec = study.Spec!; // StudyPage leaves out those without
+        var spec = study.Spec!; // StudyPage omits studies without a spec
         return new(
             study.Id,
             spec.Name,
@@ -254,7 +254,7 @@ public sealed record StudyItem(
     }
 }
 
-/// <summary>Paths of what can be done with a study.</summary>
+/// <summary>Paths of the operations on a study.</summary>
 public sealed record StudyLinks(
     string Self,
     string Recommendation,
@@ -282,28 +282,29 @@ public sealed record StudyLinks(
 }
 
 /// <summary>A study that was checked and not submitted.</summary>
-/// <param name="Spec">What was sent, every default filled in.</param>
+/// <param name="Spec">The posted spec, with every default filled in.</param>
 /// <param name="Arms">The combinations of its grid.</param>
-/// <param name="Estimate">What it is likely to cost.</param>
+/// <param name="Estimate">Likely cost of the study.</param>
 public sealed record CheckedStudyResponse(StudySpec Spec, IReadOnlyList<Arm> Arms, StudyEstimate Estimate);
 
 /// <summary>What a study recommends.</summary>
-/// <param name="Study">Its id.</param>
-/// <param name="IsFinal">Whether all its jobs have ended; before, this is how it stands.</param>
-/// <param name="Criterion">By which it chooses, on validation.</param>
-/// <param name="Epsilon">The ε to use; null where no arm can be judged, as before any job has succeeded.</param>
-/// <param name="Arm">The whole arm.</param>
-/// <param name="Temperature">T fitted for that arm, the geometric mean over its seeds.</param>
-/// <param name="DifferenceExists">Whether any two arms can be told apart.</param>
-/// <param name="Tied">The ε of the arms that may be the best; those arms: `isTied` in `byLabelNoise[].arms`.</param>
-/// <param name="LowestMean">The ε of the arm with the lowest mean loss, whether or not that is chance.</param>
-/// <param name="Power">What so many seeds can find.</param>
-/// <param name="MoreSeeds">How many more seeds would probably tell the two tied arms with the lowest means apart; null where
+/// <param name="Study">Id of the study.</param>
+/// <param name="IsFinal">Whether all its jobs have ended. Until then the recommendation is preliminary.</param>
+/// <param name="Criterion">The criterion, on validation, by which the study chooses an arm.</param>
+/// <param name="Epsilon">The ε to use; null when no arm can be judged, for example before any job has succeeded.</param>
+/// <param name="Arm">The whole arm to use; null when no arm can be judged.</param>
+/// <param name="Temperature">Geometric mean over seeds of the T fitted for that arm; null when no arm can be judged.</param>
+/// <param name="DifferenceExists">Whether any two arms differ significantly.</param>
+/// <param name="Tied">The ε of the arms that may be the best. `byLabelNoise[].arms` marks them as `isTied`.</param>
+/// <param name="LowestMean">The ε of the arm with the lowest mean loss, even when that may be chance.</param>
+/// <param name="Power">The differences that this number of seeds can detect.</param>
+/// <param name="MoreSeeds">How many more seeds would probably separate the two tied arms with the lowest means; null when
 /// `moreSeedsNote` says why.</param>
-/// <param name="MoreSeedsNote">Why there is no such number; null where there is one.</param>
-/// <param name="Sentence">The answer in words.</param>
-/// <param name="Findings">What smoothing does here; empty without arms both with and without smoothing.</param>
-/// <param name="ByLabelNoise">The answer for each share of label noise in the grid; the fields beside it are those of the first.</param>
+/// <param name="MoreSeedsNote">Why `moreSeeds` is null; null when it is a number.</param>
+/// <param name="Sentence">The recommendation as a sentence.</param>
+/// <param name="Findings">The effects of smoothing in this study; empty without arms both with and without smoothing.</param>
+/// <param name="ByLabelNoise">The recommendation for each share of label noise in the grid. The other fields repeat the
+/// first.</param>
 public sealed record RecommendationResponse(
     Guid Study,
     bool IsFinal,
@@ -350,7 +351,10 @@ public sealed record RecommendationResponse(
         );
     }
 
-    /// <summary>What a reader must know before he trusts the rest: every look at a running study is one more chance to be wrong.</summary>
+    /// <summary>
+    /// Adds what limits the answer: jobs that are left to run, were cancelled, failed or do not count. Each look at a running
+    /// study adds a chance of a wrong conclusion.
+    /// </summary>
     private static string Qualified(string sentence, bool isFinal, StudyProgress progress, int scored)
     {
         if (!isFinal && scored > 0)

@@ -7,7 +7,7 @@ using Temper.Domain.Studies;
 
 namespace Temper.Api.Studies;
 
-/// <summary>Reads and checks a posted study, every one of its jobs included.</summary>
+/// <summary>Reads and checks a posted study, including each of its jobs.</summary>
 internal static class StudySpecReader
 {
     private static readonly SpecReader<StudyBudget> BudgetReader = new("a budget", field => Allowed($"budget.{field}"));
@@ -28,8 +28,8 @@ internal static class StudySpecReader
     };
 
     /// <param name="body">UTF-8 JSON.</param>
-    /// <param name="errors">By field; empty when every job of the study can be trained.</param>
-    /// <returns>The study with its seeds listed one by one.</returns>
+    /// <param name="errors">Messages by field; empty when every job of the study is valid.</param>
+    /// <returns>The study, with a count of seeds replaced by the list of seeds; null when there are errors.</returns>
     public static StudySpec? Read(ReadOnlyMemory<byte> body, out Dictionary<string, string[]> errors)
     {
         var found = new SpecErrors();
@@ -42,7 +42,7 @@ internal static class StudySpecReader
         return found.Any ? null : spec;
     }
 
-    /// <returns>What is to be added to a study; null when it is wrong.</returns>
+    /// <returns>The extension to add to a study; null when it is wrong.</returns>
     public static StudyExtension? ReadExtension(ReadOnlyMemory<byte> body, SpecErrors errors)
     {
         using var document = errors.Parse(body);
@@ -50,7 +50,7 @@ internal static class StudySpecReader
             return null;
         if (given.Values.All(value => value.ValueKind == JsonValueKind.Null))
             errors.Add("body", "must have epsilons, seeds or budget");
-        // The rules of a study that had just these.
+        // The rules are those of a study that has only these fields.
         AddBroken(
             new()
             {
@@ -65,7 +65,7 @@ internal static class StudySpecReader
         return read.With(SeedCount(given, errors));
     }
 
-    /// <summary>What is wrong with a grid as a whole and with the jobs it makes; a field that is wrong already is left out.</summary>
+    /// <summary>Checks a grid as a whole and each of its jobs. It skips fields that already have an error.</summary>
     public static void CheckGrid(StudySpec spec, SpecErrors errors)
     {
         foreach (var rule in StudySpecRule.BrokenBy(spec).Where(rule => !errors.HasWithin(rule.Field)))
@@ -97,7 +97,7 @@ internal static class StudySpecReader
             AddBroken(broken.Key, [.. broken], spec, errors);
     }
 
-    /// <param name="arms">Whose jobs break the rule.</param>
+    /// <param name="arms">The arms whose jobs break the rule.</param>
     private static void AddBroken(JobSpecRule rule, IReadOnlyList<Arm> arms, StudySpec spec, SpecErrors errors)
     {
         var axis = StudySpecRule.Axes.SingleOrDefault(axis => axis.Value == rule.Field && IsGiven(spec, axis.Key)).Key;
@@ -119,7 +119,7 @@ internal static class StudySpecReader
         errors.Add(field, $"must be {rule.Allowed}{where}");
     }
 
-    /// <summary>What is right is checked further although something else is wrong, so that one answer has every reason.</summary>
+    /// <summary>Checks the valid fields further even when others are wrong, so that one answer has every error.</summary>
     private static StudySpec Check(StudySpec spec, Dictionary<string, JsonElement> given, SpecErrors errors)
     {
         AddBroken(spec, given, errors);
@@ -152,7 +152,7 @@ internal static class StudySpecReader
         }
     }
 
-    /// <summary>Stands in for a job that is missing, so that the rest is checked all the same.</summary>
+    /// <summary>Replaces a missing job, so that the other fields can still be checked.</summary>
     private static JobSpec AnyJob =>
         new()
         {
@@ -183,13 +183,13 @@ internal static class StudySpecReader
 
     private static IReadOnlyList<long> SeedsFrom(long first, int count) => [.. Enumerable.Range(0, count).Select(i => first + i)];
 
-    /// <returns>Null when seeds are listed, absent or wrong.</returns>
+    /// <returns>The number of seeds; null when seeds are a list, absent or wrong.</returns>
     private static int? SeedCount(Dictionary<string, JsonElement> given, SpecErrors errors) =>
         given.TryGetValue("seeds", out var seeds) && seeds.ValueKind == JsonValueKind.Number && !errors.Has("seeds")
             ? seeds.Deserialize<int>(Json.Options)
             : null;
 
-    /// <summary>A list as it is; a count is left to be counted from the job's seed on.</summary>
+    /// <summary>Reads a list of seeds. It only checks a count, which later becomes a list from the job's seed on.</summary>
     private static bool ReadSeeds(JsonElement value, SpecErrors errors, out object? read)
     {
         read = null;

@@ -8,8 +8,8 @@ using Temper.Store.Studies;
 namespace Temper.Api.Studies;
 
 /// <summary>
-/// What users do to a study as a whole. Each verb does to every job what can be done to it, so sent again it changes
-/// nothing more.
+/// Endpoints that change a whole study. Each verb applies to every job whose state allows it, so it is idempotent. An
+/// extension with a count of seeds is not: each one adds seeds.
 /// </summary>
 internal static class StudyVerbs
 {
@@ -105,7 +105,7 @@ internal static class StudyVerbs
         if (body.Refusal is { } refusal)
             return refusal;
         var errors = new SpecErrors();
-        var extension = StudySpecReader.ReadExtension(body.Bytes, errors)!; // null only with errors
+        var extension = StudySpecReader.ReadExtension(body.Bytes, errors)!; // null only when there are errors
         if (errors.Any)
             return Problems.Invalid("The extension is wrong.", errors.ByField());
         if (await reader.FindAsync(id, cancellation) is not { } study)
@@ -114,7 +114,7 @@ internal static class StudyVerbs
         if (places is null)
             return limit.Refuse(request.HttpContext);
 
-        Reconnection.BeginUnrepeatableWrite(request.HttpContext); // seeds that are counted come on top of those there are
+        Reconnection.BeginUnrepeatableWrite(request.HttpContext); // a count of seeds adds to the existing seeds
         var added = await queue.ExtendAsync(
             id,
             spec =>
@@ -143,7 +143,10 @@ internal static class StudyVerbs
         return TypedResults.Accepted(response.Links.Self, response);
     }
 
-    /// <summary>New jobs, and with a new budget those that were cancelled, perhaps for want of one.</summary>
+    /// <summary>
+    /// The most jobs that the extension can queue: the new ones and, with a new budget, the cancelled ones, because the old
+    /// budget may have cancelled them.
+    /// </summary>
     private static int MostQueued(StudyState study, StudyExtension extension)
     {
         var (now, wider) = (study.Spec, extension.Widen(study.Spec));

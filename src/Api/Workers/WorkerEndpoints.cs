@@ -5,13 +5,16 @@ using Temper.Store.Rows;
 namespace Temper.Api.Workers;
 
 /// <summary>A worker process.</summary>
-/// <param name="Name">Host and process id.</param>
-/// <param name="State">`alive`; `suspended` when it takes no jobs for now; `silent` when its last heartbeat is over 3 s old.</param>
-/// <param name="SuspendedReason">Why it takes no jobs for now; it tries itself from time to time and goes on. Null when it does.</param>
-/// <param name="Device">What its jobs train on: `cpu` or `cuda`.</param>
-/// <param name="Slots">Jobs it runs at once.</param>
-/// <param name="Jobs">Jobs it runs now.</param>
-/// <param name="HeartbeatAt">Its last heartbeat, by the database's clock. Silent workers leave the list after an hour.</param>
+/// <param name="Name">Host and process id of the worker.</param>
+/// <param name="State">`alive`; `suspended` when it claims no jobs for now; `silent` when its last heartbeat is over 3 s
+/// old.</param>
+/// <param name="SuspendedReason">Why it claims no jobs for now; null when it claims jobs. A suspended worker tests itself from
+/// time to time and resumes.</param>
+/// <param name="Device">Device that its jobs train on: `cpu` or `cuda`.</param>
+/// <param name="Slots">The most jobs that it runs at once.</param>
+/// <param name="Jobs">Ids of the jobs that it runs now.</param>
+/// <param name="HeartbeatAt">Time of its last heartbeat, by the database's clock. Silent workers leave the list after an
+/// hour.</param>
 public sealed record WorkerResponse(
     Guid Id,
     string Name,
@@ -40,7 +43,7 @@ internal static class WorkerEndpoints
                 .Select(worker => new WorkerResponse(
                     worker.Id,
                     worker.Name,
-                    // now() is the database's, as the heartbeat is.
+                    // EF Core translates UtcNow to the database's now(), whose clock also sets the heartbeat.
                     worker.HeartbeatAt > DateTimeOffset.UtcNow.AddSeconds(-WorkerRow.SilentAfterSeconds)
                         ? worker.SuspendedReason == null
                             ? "alive"

@@ -6,8 +6,8 @@ using Npgsql;
 namespace Temper.Store.Engine;
 
 /// <summary>
-/// The jobs table as a queue of Hangfire's. Nothing is put into it through Hangfire: a job that is queued in the table waits in this
-/// queue, and a worker that takes it out claims it.
+/// Presents the jobs table to Hangfire as a queue. Hangfire adds nothing to it: the queue holds the jobs whose state in the
+/// table is queued. A worker that dequeues a job claims it.
 /// </summary>
 public class AttemptQueue(NpgsqlDataSource database) : IPersistentJobQueueProvider, IPersistentJobQueue, IPersistentJobQueueMonitoringApi
 {
@@ -17,13 +17,13 @@ public class AttemptQueue(NpgsqlDataSource database) : IPersistentJobQueueProvid
 
     public void Enqueue(IDbConnection connection, string queue, string jobId) { }
 
-    /// <summary>Only a worker takes attempts out.</summary>
+    /// <exception cref="NotSupportedException">Always: only a worker, which overrides this, dequeues attempts.</exception>
     public virtual IFetchedJob Dequeue(string[] queues, CancellationToken cancellationToken) =>
         throw new NotSupportedException("Only a worker takes attempts.");
 
     public IEnumerable<string> GetQueues() => [EngineStorage.Trainings];
 
-    /// <summary>None: a waiting job has no job of Hangfire's yet. GET /jobs?state=queued lists them.</summary>
+    /// <summary>Returns none: a queued job has no Hangfire job yet. GET /jobs?state=queued lists the queued jobs.</summary>
     public IEnumerable<long> GetEnqueuedJobIds(string queue, int from, int perPage) => [];
 
     public IEnumerable<long> GetFetchedJobIds(string queue, int from, int perPage) => [];

@@ -4,17 +4,17 @@ using Hangfire.States;
 namespace Temper.Store.Engine;
 
 /// <summary>
-/// Gives the job of an attempt the state that says how the attempt ended, and refuses every other change: whether a training runs
-/// again is decided in the jobs table, by the verbs of the API.
+/// Gives the Hangfire job of an attempt the state that matches the attempt's outcome. It refuses all other changes, such as
+/// a requeue by hand, because the jobs table and the API's verbs decide whether a training runs again.
 /// </summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class AttemptStatesAttribute : JobFilterAttribute, IElectStateFilter
 {
-    /// <exception cref="InvalidOperationException">Somebody wants the attempt's job requeued or deleted by hand.</exception>
+    /// <exception cref="InvalidOperationException">A user requeues or deletes the attempt's Hangfire job by hand.</exception>
     public void OnStateElection(ElectStateContext context) =>
         context.CandidateState = context.CandidateState switch
         {
-            // Where the worker could not tell it itself.
+            // This case applies when the worker could not set the final state itself.
             SucceededState { Result: AttemptResult { Outcome: not "succeeded" } over } => over.ToState(),
             ProcessingState or SucceededState or StoppedAttempt or FailedState => context.CandidateState,
             var other => throw new InvalidOperationException(
@@ -23,7 +23,7 @@ public sealed class AttemptStatesAttribute : JobFilterAttribute, IElectStateFilt
         };
 }
 
-/// <summary>An attempt that its worker or its user stopped, or that was lost to a rescue.</summary>
+/// <summary>The state of an attempt that its worker or its user stopped, or that a rescue ended as lost.</summary>
 public sealed class StoppedAttempt : DeletedState
 {
     public StoppedAttempt(AttemptResult over) => Reason = over.Reason is null ? over.Outcome : $"{over.Outcome}: {over.Reason}";

@@ -6,19 +6,19 @@ using Npgsql;
 namespace Temper.Store.Engine;
 
 /// <summary>
-/// Hangfire's tables. Four processes that make them at once get in each other's way, so the Migrator makes them behind
-/// its gate.
+/// Creates Hangfire's tables. Four processes that create them at once disturb each other, so the Migrator creates them while
+/// it holds its lock.
 /// </summary>
 internal static partial class EngineSchema
 {
-    /// <summary>That of this build's Hangfire.PostgreSql: the number of its last script.</summary>
+    /// <summary>Schema version of this build's Hangfire.PostgreSql: the number of its last install script.</summary>
     private static readonly int Version = typeof(PostgreSqlObjectsInstaller)
         .Assembly.GetManifestResourceNames()
         .Select(name => ScriptName().Match(name))
         .Where(match => match.Success)
         .Max(match => int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture));
 
-    /// <summary>In the schema's own words; the table has one row.</summary>
+    /// <summary>Whether the version in hangfire.schema, a table of one row, is at least this build's.</summary>
     public static async Task<bool> IsCurrentAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var exists = new NpgsqlCommand("SELECT to_regclass('hangfire.schema') IS NOT NULL", connection) { CommandTimeout = 0 };

@@ -3,29 +3,30 @@ using Hangfire.PostgreSql.Factories;
 
 namespace Temper.Store.Engine;
 
-/// <summary>Hangfire's storage: the schema `hangfire` in the database of the jobs.</summary>
+/// <summary>Opens Hangfire's storage, the schema `hangfire` in the database of the jobs.</summary>
 public static class EngineStorage
 {
-    /// <summary>The queue of attempts. Behind it is the jobs table (<see cref="AttemptQueue"/>).</summary>
+    /// <summary>The queue of attempts, which the jobs table holds (<see cref="AttemptQueue"/>).</summary>
     public const string Trainings = "trainings";
 
-    /// <summary>The queue of ordinary jobs, which Hangfire keeps in tables of its own.</summary>
+    /// <summary>The queue of ordinary jobs, which Hangfire's own tables hold.</summary>
     public const string Ordinary = "default";
 
-    /// <param name="connectionString">The service's own.</param>
-    /// <param name="trainings">Every process that opens the storage has one. Without it, Hangfire would put attempts into a table
-    /// that nobody reads.</param>
-    /// <param name="connections">At most, in a pool of its own.</param>
-    /// <param name="commandSeconds">How long a statement may take before it counts as unanswered.</param>
+    /// <param name="connectionString">The service's connection string.</param>
+    /// <param name="trainings">The queue of attempts, which every process needs. Without it, Hangfire would put attempts into a
+    /// table that nobody reads.</param>
+    /// <param name="connections">The most connections of the storage's own pool.</param>
+    /// <param name="commandSeconds">Timeout of a statement, in seconds.</param>
     public static PostgreSqlStorage Open(string connectionString, AttemptQueue trainings, int connections, int commandSeconds)
     {
         var options = new PostgreSqlStorageOptions
         {
-            PrepareSchemaIfNecessary = false, // the Migrator makes it
+            PrepareSchemaIfNecessary = false, // the Migrator creates the schema
             QueuePollInterval = TimeSpan.FromSeconds(1),
             UseSlidingInvisibilityTimeout = true,
-            InvisibilityTimeout = TimeSpan.FromMinutes(1), // of ordinary jobs
-            // A killed process leaves its locks behind. The dashboard's 15 s allow for the sweep's interval of 5 s and for this.
+            InvisibilityTimeout = TimeSpan.FromMinutes(1), // for ordinary jobs
+            // A killed process leaves its locks behind, and others wait this long for them. The dashboard shows a lost attempt
+            // within 15 s: the sweep's interval of 5 s plus this wait.
             DistributedLockTimeout = TimeSpan.FromSeconds(8),
             JobExpirationCheckInterval = TimeSpan.FromMinutes(5),
         };

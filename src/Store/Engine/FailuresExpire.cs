@@ -4,13 +4,13 @@ using Hangfire.Storage;
 
 namespace Temper.Store.Engine;
 
-/// <summary>Lets failed jobs expire. Hangfire keeps them until somebody deletes them.</summary>
+/// <summary>Lets failed jobs expire after 7 days. By default Hangfire keeps them until a user deletes them.</summary>
 [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
 public sealed class FailuresExpireAttribute : JobFilterAttribute, IElectStateFilter, IApplyStateFilter
 {
     private static readonly TimeSpan Kept = TimeSpan.FromDays(7);
 
-    public FailuresExpireAttribute() => Order = int.MaxValue; // after AutomaticRetry, which makes another attempt of most failures
+    public FailuresExpireAttribute() => Order = int.MaxValue; // after AutomaticRetry, which retries most failures
 
     public void OnStateElection(ElectStateContext context)
     {

@@ -8,8 +8,8 @@ using Temper.Store.Studies;
 namespace Temper.Store.Engine;
 
 /// <summary>
-/// Ordinary jobs of Hangfire's, which some worker runs behind requests and trainings. Their failures are retried and
-/// shown on the dashboard.
+/// Ordinary Hangfire jobs, which any worker runs in the background. Hangfire retries their failures and shows them on the
+/// dashboard.
 /// </summary>
 [AutomaticRetry(Attempts = 5, DelaysInSeconds = [2, 10, 60]), FailuresExpire]
 public sealed class Housekeeping(NpgsqlDataSource database, RetentionOptions retention, ILogger log)
@@ -17,11 +17,13 @@ public sealed class Housekeeping(NpgsqlDataSource database, RetentionOptions ret
     private readonly StudyQueue studies = new(database);
     private readonly JobQueue jobs = new(database);
 
-    /// <summary>After the end of a study's job.</summary>
+    /// <summary>Settles a study. It is enqueued after a job of the study ends.</summary>
     [JobDisplayName("Settle study {0}")]
     public Task SettleStudyAsync(Guid study) => studies.SettleAsync(study, CancellationToken.None);
 
-    /// <summary>For studies whose worker died between the end of a job and the enqueuing of this.</summary>
+    /// <summary>
+    /// Settles the studies whose worker died after a job ended and before it enqueued <see cref="SettleStudyAsync"/>.
+    /// </summary>
     [JobDisplayName("Settle every study that is not over"), DisableConcurrentExecution(timeoutInSeconds: 30)]
     public async Task SettleStudiesAsync()
     {
@@ -33,7 +35,7 @@ public sealed class Housekeeping(NpgsqlDataSource database, RetentionOptions ret
             }
             catch (Exception e) when (e is not NpgsqlException)
             {
-                log.LogWarning("Study {StudyId} was not settled: {Reason}", study, e.Message); // such as a newer build's spec
+                log.LogWarning("Study {StudyId} was not settled: {Reason}", study, e.Message); // such as a spec of a newer build
             }
         }
     }
@@ -42,12 +44,12 @@ public sealed class Housekeeping(NpgsqlDataSource database, RetentionOptions ret
     public async Task CleanUpAsync()
     {
         await jobs.ForgetDeadWorkersAsync(CancellationToken.None);
-        // Those of killed processes, which nobody takes again because each attempt has a name of its own.
+        // Killed processes leave locks behind. No process takes such a lock again, because each attempt's lock has another name.
         await using var command = database.CreateCommand("DELETE FROM hangfire.lock WHERE acquired < now() - interval '10 minutes'");
         await command.ExecuteNonQueryAsync();
     }
 
-    /// <summary>What finished jobs no longer keep.</summary>
+    /// <summary>Removes the data of finished jobs that is past its retention.</summary>
     [JobDisplayName("Remove what is past its retention"), DisableConcurrentExecution(timeoutInSeconds: 30)]
     public async Task RemoveExpiredAsync()
     {

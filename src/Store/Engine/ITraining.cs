@@ -3,25 +3,25 @@ using Hangfire.States;
 
 namespace Temper.Store.Engine;
 
-/// <summary>The job that Hangfire runs for an attempt. Workers implement it; the dashboard shows its arguments.</summary>
+/// <summary>The Hangfire job of an attempt. Workers implement it, and the dashboard shows its arguments.</summary>
 public interface ITraining
 {
-    /// <param name="job">Whose attempt it is.</param>
-    /// <param name="attempt">Its number.</param>
-    /// <param name="label">For readers of the dashboard.</param>
+    /// <param name="job">Id of the job.</param>
+    /// <param name="attempt">Number of the attempt.</param>
+    /// <param name="label">Text that the dashboard shows.</param>
     [JobDisplayName("{2}"), AutomaticRetry(Attempts = 0, LogEvents = false), AttemptStates, FailuresExpire]
     Task<AttemptResult> TrainAsync(Guid job, int attempt, string label);
 }
 
 /// <summary>How an attempt ended.</summary>
 /// <param name="Outcome">succeeded, failed, handed_back, paused, cancelled or lost.</param>
-/// <param name="Reason">Null where there is none, such as after a success.</param>
-/// <param name="ErrorOutput">The last lines of its runner's standard error; null without any.</param>
+/// <param name="Reason">Why it ended this way; null when there is no reason, for example after a success.</param>
+/// <param name="ErrorOutput">The last lines of its runner's standard error; null when there are none.</param>
 public sealed record AttemptResult(string Outcome, string? Reason = null, string? ErrorOutput = null)
 {
     public static AttemptResult Succeeded { get; } = new("succeeded");
 
-    /// <summary>The state in which Hangfire shows it.</summary>
+    /// <summary>The Hangfire state that matches the outcome.</summary>
     public IState ToState() =>
         Outcome switch
         {
@@ -31,6 +31,6 @@ public sealed record AttemptResult(string Outcome, string? Reason = null, string
         };
 }
 
-/// <summary>A failed attempt's reason and, below it, the last lines of its runner.</summary>
+/// <summary>Carries a failed attempt's reason and, below it, the last lines of its runner's standard error.</summary>
 public sealed class AttemptFailedException(string reason, string? errorOutput = null)
     : Exception(errorOutput is null ? reason : $"{reason}\n{errorOutput}");

@@ -4,12 +4,12 @@ using Temper.Store.Studies;
 namespace Temper.Store.Retention;
 
 /// <summary>
-/// Removes what finished jobs have kept for as long as the settings say. It takes a few jobs at a time, so that nobody waits
-/// long for a lock.
+/// Removes the data of finished jobs that is past its retention. It handles 20 jobs at a time, so that other transactions do
+/// not wait long for a lock.
 /// </summary>
 public sealed class Removal(NpgsqlDataSource database, RetentionOptions options)
 {
-    /// <summary>Jobs in one statement: each may have megabytes, or thousands of epochs.</summary>
+    /// <summary>Jobs per statement. It is small, because a job may have megabytes of data or thousands of epochs.</summary>
     private const int BatchSize = 20;
 
     /// <summary>Studies that are not pinned and older than @age, and whose jobs all ended longer ago than @age.</summary>
@@ -25,7 +25,7 @@ public sealed class Removal(NpgsqlDataSource database, RetentionOptions options)
         finished_at < now() - @age AND NOT jobs.pinned AND (study_id IS NULL OR study_id IN ({ExpiredStudies}))
         """;
 
-    /// <returns>How many rows of each kind were removed, or emptied.</returns>
+    /// <returns>Number of rows that were deleted or emptied, by kind of data.</returns>
     public async Task<IReadOnlyDictionary<string, int>> RunAsync(CancellationToken cancellationToken)
     {
         var removed = new Dictionary<string, int>();
@@ -78,7 +78,7 @@ public sealed class Removal(NpgsqlDataSource database, RetentionOptions options)
         }
     }
 
-    /// <summary>A job that its user retries at this moment is locked, and left alone.</summary>
+    /// <summary>Removes the data of one batch of jobs. It skips locked jobs, such as a job that its user is retrying.</summary>
     private async Task<int> BatchAsync(string remove, string has, TimeSpan age, CancellationToken cancellationToken)
     {
         var separator = remove.StartsWith("gone AS", StringComparison.Ordinal) ? "," : "";

@@ -1,16 +1,16 @@
 namespace Temper.Store.Retention;
 
 /// <summary>
-/// How many days finished jobs keep what they left; null keeps it for good. Section `Retention` of a worker's settings, in the
-/// environment `Retention__LogitsDays` and so on. The days count from the end of the job, or of the last job of its study.
-/// Nothing is removed that is pinned, or that belongs to a study with jobs left to run.
+/// Days for which the data of finished jobs is kept, above 0 and at most 36,500; null keeps it forever. The section is
+/// `Retention` in a worker's settings (environment `Retention__LogitsDays` and so on). The days count from the end of the
+/// job, or of the last job of its study. Retention removes nothing that is pinned or belongs to a study with jobs left to run.
 /// </summary>
 public sealed record RetentionOptions
 {
-    /// <summary>The last checkpoint of a failed or cancelled job, from which a retry goes on. Default 30.</summary>
+    /// <summary>The last checkpoint of a failed or cancelled job, from which a retry continues. Default 30.</summary>
     public double? CheckpointDays { get; init; } = 30;
 
-    /// <summary>Logits, of which reports are computed. A study's answer does not need them. Default null.</summary>
+    /// <summary>Logits, from which reports are computed. A study's recommendation does not need them. Default null.</summary>
     public double? LogitsDays { get; init; }
 
     /// <summary>Weights. Default null.</summary>
@@ -35,7 +35,7 @@ public sealed record RetentionOptions
             (nameof(JobDays), JobDays),
         ];
 
-    /// <exception cref="InvalidOperationException">A setting is out of its range.</exception>
+    /// <exception cref="InvalidOperationException">A setting is out of range.</exception>
     public RetentionOptions Checked()
     {
         foreach (var (name, days) in All)

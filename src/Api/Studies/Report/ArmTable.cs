@@ -2,7 +2,7 @@ using Temper.Domain.Serialization;
 
 namespace Temper.Api.Studies.Report;
 
-/// <summary>The study's rows: means over seeds, each ± half its 95 % interval.</summary>
+/// <summary>Writes the study's rows as a table: means over seeds, each ± half its 95 % interval.</summary>
 internal static class ArmTable
 {
     private static readonly (string Name, Func<ArmResponse, MeanOverSeeds?> Of)[] OnTest =
@@ -59,7 +59,7 @@ internal static class ArmTable
             """;
     }
 
-    /// <summary>What tells the rows apart, and how far each has come.</summary>
+    /// <summary>The columns that identify a row, and the column of finished seeds.</summary>
     private static IEnumerable<(string Name, Func<ArmResponse, string> Of)> Names(StudyResponse study)
     {
         yield return ("ε", row => Numbers.Exact(row.Epsilon));

@@ -4,7 +4,7 @@ using static System.Net.WebUtility;
 
 namespace Temper.Api.Studies.Report;
 
-/// <summary>A chart: marks on a plane, its axes, a title above and a note below.</summary>
+/// <summary>Writes a chart: marks on a plane, its axes, a title above and a note below.</summary>
 internal static class Chart
 {
     private const double Right = 12,
@@ -38,14 +38,14 @@ internal static class Chart
     public static string Series(int hue, IEnumerable<string> marks) =>
         $"<g class=\"series\" style=\"--hue:{hue}\">{string.Concat(marks)}</g>";
 
-    /// <summary>Nothing for a single series, which needs no name.</summary>
+    /// <summary>Names the series; empty for a single series, which needs no name.</summary>
     public static string Legend(IReadOnlyCollection<(string Name, int Hue)> series) =>
         series.Count < 2 ? "" : $"<ul class=\"legend\">{string.Concat(series.Select(Item))}</ul>\n";
 
     private static string Item((string Name, int Hue) series) => $"<li style=\"--hue:{series.Hue}\">{HtmlEncode(series.Name)}</li>";
 
-    /// <summary>Blue over purple and red to orange, so that the order of many shows.</summary>
-    /// <returns>Degrees.</returns>
+    /// <summary>Hues from blue through purple and red to orange, so that the order of many series is visible.</summary>
+    /// <returns>The hue in degrees.</returns>
     public static int Hue(int place, int count) => (215 + (count < 2 ? 0 : 180 * place / (count - 1))) % 360;
 
     private static string Axes(Plane plane, string xName, IEnumerable<(double Value, string Text)> xTicks)

@@ -1,14 +1,14 @@
 namespace Temper.Api.Studies.Report;
 
-/// <summary>Arms that differ in ε only: what a line over ε joins.</summary>
-/// <param name="Name">What else the study varies; empty when nothing.</param>
-/// <param name="Arms">With their row, ε ascending; only those with a job that has succeeded.</param>
+/// <summary>Arms that differ only in ε. A chart over ε joins them with one line.</summary>
+/// <param name="Name">The values of the other fields that the study varies; empty when it varies only ε.</param>
+/// <param name="Arms">The arms with their rows, by ascending ε; only those with a job that has succeeded.</param>
 internal sealed record Combination(string Name, IReadOnlyList<(ReportedArm Arm, ArmResponse Row)> Arms)
 {
-    /// <summary>More would neither be told apart nor looked at.</summary>
+    /// <summary>The most combinations in a chart. A reader could not distinguish more.</summary>
     private const int MostDrawn = 12;
 
-    /// <param name="all">How many there are, of which the first are given.</param>
+    /// <param name="all">Number of all combinations; the result has only the first ones.</param>
     public static IReadOnlyList<Combination> Drawn(StudyReportResponse report, out int all)
     {
         var found = report
@@ -24,7 +24,7 @@ internal sealed record Combination(string Name, IReadOnlyList<(ReportedArm Arm, 
         return found[..Math.Min(all, MostDrawn)];
     }
 
-    /// <summary>The page's word on those that are not drawn; empty when all are.</summary>
+    /// <summary>Writes how many combinations are drawn; empty when all are.</summary>
     public static string LeftOut(int drawn, int all) =>
         drawn == all ? "" : $"<p>{drawn} of {all} combinations are drawn; the table has all of them.</p>\n";
 }

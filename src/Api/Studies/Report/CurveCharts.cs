@@ -3,7 +3,7 @@ using static System.Net.WebUtility;
 
 namespace Temper.Api.Studies.Report;
 
-/// <summary>How the arms learned: by epoch, one line an ε.</summary>
+/// <summary>Draws the learning curves: figures by epoch, with one line for each ε.</summary>
 internal static class CurveCharts
 {
     private static readonly (string Name, string Note, Func<ReportedArm, MeanEpoch, double> Of)[] Curves =

@@ -4,14 +4,14 @@ namespace Temper.Api.Studies.Report;
 
 /// <summary>A figure of the test set that the report draws over ε.</summary>
 /// <param name="Note">Which way is better.</param>
-/// <param name="OfArm">Mean over seeds.</param>
-/// <param name="OfJob">Of one seed.</param>
+/// <param name="OfArm">Gives the mean over the arm's seeds.</param>
+/// <param name="OfJob">Gives the figure of one seed.</param>
 internal sealed record Metric(string Name, string Note, Func<ArmResponse, MeanOverSeeds?> OfArm, Func<StudyJob, double> OfJob);
 
-/// <summary>ε against each figure, one chart a figure and one line a combination of what else the study varies.</summary>
+/// <summary>Draws each figure over ε: one chart for each figure, with one line for each <see cref="Combination"/>.</summary>
 internal static class MetricCharts
 {
-    /// <summary>Each job is a dot on each chart: with more, the page would be slow and the dots one cloud.</summary>
+    /// <summary>Each job is a dot on each chart. With more jobs the page would be slow and the dots would overlap.</summary>
     private const int MostJobsAsDots = 2000;
 
     private const string Higher = "higher is better",

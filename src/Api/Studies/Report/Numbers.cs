@@ -2,26 +2,26 @@ using Temper.Domain;
 
 namespace Temper.Api.Studies.Report;
 
-/// <summary>Numbers as the report writes them, whatever the culture.</summary>
+/// <summary>Formats numbers for the report, independent of the culture.</summary>
 internal static class Numbers
 {
     private const int MostDecimals = 6;
 
-    /// <summary>From here on a number is written with an exponent.</summary>
+    /// <summary>Numbers from this size on are written with four significant digits and an exponent.</summary>
     private const double Long = 1e9;
 
     private const string NotFinite = "–";
 
-    /// <summary>With four significant digits at most.</summary>
+    /// <summary>Formats with at most four significant digits.</summary>
     public static string Short(double value) => double.IsFinite(value) ? Numeral.Of(value, "G4") : NotFinite;
 
-    /// <summary>As it was given.</summary>
+    /// <summary>Formats with all digits of the value.</summary>
     public static string Exact(double value) => Numeral.Of(value, "R");
 
     public static string Fixed(double value, int decimals) =>
         Math.Abs(value) < Long ? Numeral.Of(Math.Round(value, decimals), $"F{decimals}") : Short(value);
 
-    /// <summary>As many decimals as show two digits of the error, which is half the interval's width.</summary>
+    /// <summary>Formats with enough decimals to show two digits of the error, which is half the interval's width.</summary>
     public static (string Mean, string? HalfInterval) Mean(MeanOverSeeds mean)
     {
         if (mean.Interval is not { } interval)

@@ -5,8 +5,8 @@ using static System.Net.WebUtility;
 namespace Temper.Api.Studies.Report;
 
 /// <summary>
-/// The area between two axes, and marks on it as SVG; what is not finite has no mark. Their colours are the page's, so
-/// that they follow light and dark.
+/// The area between two axes, with marks on it as SVG. A value that is not finite gets no mark. The page's CSS sets the
+/// colours of the marks, so that they follow its light or dark scheme.
 /// </summary>
 internal sealed record Plane(Scale X, Scale Y)
 {
@@ -14,7 +14,7 @@ internal sealed record Plane(Scale X, Scale Y)
         Top = 8,
         Width = 262;
 
-    /// <summary>Wide enough for all values.</summary>
+    /// <summary>Makes a plane that is wide enough for all finite values.</summary>
     public static Plane Over(IEnumerable<double> xs, IEnumerable<double> ys, double height = 168) =>
         new(Scale.Over(xs, Left, Left + Width), Scale.Over(ys, Top + height, Top));
 
@@ -27,7 +27,7 @@ internal sealed record Plane(Scale X, Scale Y)
                     + $"r=\"{radius}\"{(tip is null ? "/>" : $"><title>{HtmlEncode(tip)}</title></circle>")}"
             );
 
-    /// <summary>Straight between the points; one point alone is a dot.</summary>
+    /// <summary>Joins the points with straight lines; a single point becomes a dot.</summary>
     public string Line(IReadOnlyList<(double X, double Y)> points, string kind, string? tip = null)
     {
         points = [.. points.Where(point => IsOnPlane(point.X, point.Y))];
@@ -41,7 +41,7 @@ internal sealed record Plane(Scale X, Scale Y)
         return $"<polyline class=\"{kind}\" points=\"{path}\">{(tip is null ? "" : $"<title>{HtmlEncode(tip)}</title>")}</polyline>";
     }
 
-    /// <summary>A vertical bar from one value to another, as of an interval.</summary>
+    /// <summary>Draws an interval as a vertical bar.</summary>
     public string Whisker(double x, double low, double high) =>
         !IsOnPlane(x, low) || !IsOnPlane(x, high)
             ? ""
@@ -50,7 +50,7 @@ internal sealed record Plane(Scale X, Scale Y)
                 $"<path class=\"whisker\" d=\"M{X.At(x):0.#} {Y.At(low):0.#}V{Y.At(high):0.#}m-3 0h6m-3 0V{Y.At(low):0.#}m-3 0h6\"/>"
             );
 
-    /// <summary>A column that stands on the lower end of the scale.</summary>
+    /// <summary>Draws a column from the lower end of the scale up to the value.</summary>
     public string Column(double from, double to, double high, string tip) =>
         string.Create(
             CultureInfo.InvariantCulture,

@@ -2,7 +2,7 @@ using Temper.Domain.Calibration;
 
 namespace Temper.Api.Studies.Report;
 
-/// <summary>Accuracy against confidence, before and after temperature.</summary>
+/// <summary>Draws accuracy against confidence, before and after temperature scaling.</summary>
 internal static class ReliabilityCharts
 {
     private static readonly Plane Square = new(

@@ -1,6 +1,6 @@
 namespace Temper.Api.Studies.Report;
 
-/// <summary>How the report looks. A series brings its hue; how light it is depends on the ground it stands on.</summary>
+/// <summary>CSS of the report. Each series sets its hue; the lightness depends on the light or dark background.</summary>
 internal static class ReportStyle
 {
     public const string Css = """

@@ -1,6 +1,6 @@
 namespace Temper.Api.Studies.Report;
 
-/// <summary>A straight line from values to pixels.</summary>
+/// <summary>A linear map from values to pixels.</summary>
 /// <param name="From">The value at <paramref name="Start"/>.</param>
 /// <param name="To">The value at <paramref name="End"/>, above <paramref name="From"/>.</param>
 internal sealed record Scale(double From, double To, double Start, double End)
@@ -8,14 +8,14 @@ internal sealed record Scale(double From, double To, double Start, double End)
     private const double MostTicks = 5,
         LabelWidth = 26;
 
-    /// <summary>Beyond it a range would be infinite, and below it a step 0.</summary>
+    /// <summary>Above the largest value a range would be infinite. Below the least range a step would be 0.</summary>
     private const double Largest = 1e307,
         LeastRange = 1e-300,
         LeastRelativeRange = 1e-9;
 
     /// <summary>
-    /// Wide enough for all finite values and a little air; a single value, or several that are nearly one, stand in the
-    /// middle.
+    /// Makes a scale that covers all finite values with a small margin. A single value, or several almost equal values, are in
+    /// the middle.
     /// </summary>
     public static Scale Over(IEnumerable<double> values, double start, double end)
     {
@@ -34,19 +34,19 @@ internal sealed record Scale(double From, double To, double Start, double End)
 
     public Scale ShiftedBy(double pixels) => this with { Start = Start + pixels, End = End + pixels };
 
-    /// <summary>Round numbers within the scale, and how they are written.</summary>
-    /// <param name="leastStep">Between them: 1 for what is counted.</param>
+    /// <summary>Returns round numbers within the scale, each with its text.</summary>
+    /// <param name="leastStep">Smallest distance between two ticks: 1 for whole numbers.</param>
     public IEnumerable<(double Value, string Text)> Ticks(double leastStep = 0)
     {
         var atLeast = Math.Max((To - From) / MostTicks, leastStep);
         var power = Math.Pow(10, Math.Floor(Math.Log10(atLeast)));
         var step = new[] { 1, 2, 5, 10 }.Select(times => times * power).First(step => step >= atLeast);
-        var decimals = Math.Max(0, -(int)Math.Floor(Math.Log10(step * 1.001))); // a power of ten may come out a digit low
+        var decimals = Math.Max(0, -(int)Math.Floor(Math.Log10(step * 1.001))); // Log10 of a power of ten may be slightly too low
         for (var i = (long)Math.Ceiling(From / step); i * step <= To; i++)
             yield return (i * step, decimals <= 4 ? Numbers.Fixed(i * step, decimals) : Numbers.Short(i * step));
     }
 
-    /// <summary>The values themselves, but for those too close to the one before to be read.</summary>
+    /// <summary>Returns the values as ticks. It omits a value whose label would overlap the one before.</summary>
     public IEnumerable<(double Value, string Text)> TicksAt(IEnumerable<double> values)
     {
         var last = double.NegativeInfinity;

@@ -6,10 +6,10 @@ using static System.Net.WebUtility;
 
 namespace Temper.Api.Studies.Report;
 
-/// <summary>The report as one page that needs nothing from elsewhere. It is XML as well, so that any parser reads it.</summary>
+/// <summary>Writes the report as one self-contained HTML page. It is also valid XML, so that any parser can read it.</summary>
 internal static class StudyReportHtml
 {
-    /// <summary>For people; what HTML cares for is encoded afterwards.</summary>
+    /// <summary>JSON for people to read. HTML's special characters are encoded afterwards.</summary>
     private static readonly JsonSerializerOptions Indented = new(Json.Options)
     {
         WriteIndented = true,

@@ -6,12 +6,12 @@ using Temper.Store.Studies;
 namespace Temper.Api.Studies.Report;
 
 /// <summary>Everything about a study in one document.</summary>
-/// <param name="Study">As `GET /studies/{id}` gives it.</param>
-/// <param name="Recommendation">As `GET /studies/{id}/recommendation` gives it.</param>
-/// <param name="Jobs">Those that have succeeded, by arm and seed.</param>
-/// <param name="Arms">In the order of the study's `rows`.</param>
-/// <param name="Reliability">Of the first seed of the recommended arm, under the first share of label noise, and of ε = 0 beside
-/// it; fewer where they are the same, have not succeeded or kept no logits.</param>
+/// <param name="Study">The answer of `GET /studies/{id}`.</param>
+/// <param name="Recommendation">The answer of `GET /studies/{id}/recommendation`.</param>
+/// <param name="Jobs">The jobs that have succeeded, by arm and seed.</param>
+/// <param name="Arms">The arms, in the order of the study's `rows`.</param>
+/// <param name="Reliability">Diagrams of the first seed of ε = 0 and of the recommended arm, under the first share of label
+/// noise that has one; fewer when the two arms are the same, have no succeeded job or kept no logits.</param>
 public sealed record StudyReportResponse(
     StudyResponse Study,
     RecommendationResponse Recommendation,
@@ -20,18 +20,18 @@ public sealed record StudyReportResponse(
     IReadOnlyList<JobReliability> Reliability
 );
 
-/// <summary>An arm and how its jobs learned.</summary>
-/// <param name="Number">By which jobs name it.</param>
-/// <param name="TargetEntropy">H(q) in nats, which the training loss never falls below.</param>
-/// <param name="Epochs">Means over the seeds that have succeeded; of a long training at most 200 epochs, evenly spread.</param>
+/// <summary>An arm and the learning curve of its jobs.</summary>
+/// <param name="Number">Number of the arm; jobs refer to it.</param>
+/// <param name="TargetEntropy">H(q) in nats. The training loss never falls below it.</param>
+/// <param name="Epochs">Means over the seeds that have succeeded; at most 200 epochs, evenly spaced.</param>
 public sealed record ReportedArm(int Number, Arm Arm, double TargetEntropy, IReadOnlyList<MeanEpoch> Epochs)
 {
     internal static ReportedArm Of(StudyArm arm, StudySpec study, IReadOnlyList<MeanEpoch> epochs) =>
         new(arm.Number, arm.Arm, arm.Arm.On(study.Job).LabelSmoothing().TargetEntropy, epochs);
 }
 
-/// <summary>How far confidences can be relied on, of one job on the test set.</summary>
-/// <param name="Temperature">T, fitted on validation.</param>
+/// <summary>Reliability diagrams of one job on the test set.</summary>
+/// <param name="Temperature">Temperature T, fitted on validation.</param>
 /// <param name="Before">The model as trained.</param>
 /// <param name="After">Its logits divided by T.</param>
 public sealed record JobReliability(Guid Job, Arm Arm, long Seed, double Temperature, ReliabilityDiagram Before, ReliabilityDiagram After)
@@ -44,8 +44,8 @@ public sealed record JobReliability(Guid Job, Arm Arm, long Seed, double Tempera
     }
 }
 
-/// <summary>15 bins of equal width, (a, b].</summary>
-/// <param name="Ece">Expected calibration error over them.</param>
+/// <summary>A reliability diagram with 15 bins of equal width, (a, b].</summary>
+/// <param name="Ece">Expected calibration error over these bins.</param>
 public sealed record ReliabilityDiagram(double Ece, IReadOnlyList<ReliabilityBin> Bins)
 {
     internal static ReliabilityDiagram Of(LabelledLogits test, double temperature)
