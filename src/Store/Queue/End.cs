@@ -15,7 +15,7 @@ public sealed partial class JobQueue
              ELSE 'queued' END
         """;
 
-    /// <summary>The state after an attempt that stopped without an error: cancelled or paused if requested, else queued.</summary>
+    /// <summary>The state after an attempt that stopped without error: cancelled or paused if requested, else queued.</summary>
     private const string AfterStop = "CASE stop_requested WHEN 'cancel' THEN 'cancelled' WHEN 'pause' THEN 'paused' ELSE 'queued' END";
 
     /// <summary>1 s, 2 s, 4 s … up to a minute; ±25 % jitter keeps jobs that failed together from retrying together.</summary>
