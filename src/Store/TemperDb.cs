@@ -108,7 +108,8 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         jobs.HasIndex(job => job.IdempotencyKey, "ix_jobs_idempotency_key").IsUnique().HasFilter("idempotency_key IS NOT NULL");
         jobs.HasIndex(job => new { job.State, job.Sequence }, "ix_jobs_state");
         jobs.HasIndex(job => new { job.Dataset, job.Sequence }, "ix_jobs_dataset");
-        jobs.HasIndex(job => new { job.Dataset, job.Sequence }, "ix_jobs_succeeded").HasFilter("state = 'succeeded'"); // for advice on ε
+        // For the advice on ε.
+        jobs.HasIndex(job => new { job.Dataset, job.Sequence }, "ix_jobs_succeeded").HasFilter("state = 'succeeded'");
         jobs.HasIndex(job => job.Tags, "ix_jobs_tags").HasMethod("gin");
     }
 

@@ -17,9 +17,9 @@ public enum AttemptOutcome
     /// </summary>
     HandedBack,
 
-    /// <summary>At its user's request.</summary>
+    /// <summary>Does not count as a failure: stopped at its user's request.</summary>
     Paused,
 
-    /// <summary>At its user's request.</summary>
+    /// <summary>Does not count as a failure: stopped at its user's request or by its study.</summary>
     Cancelled,
 }

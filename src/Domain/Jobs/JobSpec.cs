@@ -25,8 +25,9 @@ public sealed record JobSpec
     /// </summary>
     public ModelName Model { get; init; } = ModelName.Cnn;
 
-    /// <summary>Channels of a residual network's first stage; each of the next two stages doubles them. 16 when absent, as in the
-    /// paper.</summary>
+    /// <summary>
+    /// Channels of a residual network's first stage; each of the next two stages doubles them. 16 when absent, as in the paper.
+    /// </summary>
     public int? Width { get; init; }
 
     /// <summary>Units of each hidden layer of an `mlp`; 1200 and 1200 when absent.</summary>
@@ -70,7 +71,7 @@ public sealed record JobSpec
     /// </summary>
     public long Seed { get; init; }
 
-    /// <summary>Share of the training images that is not trained on but measures each epoch.</summary>
+    /// <summary>Share of the training images that is kept out of training and used to evaluate each epoch.</summary>
     public double ValidationFraction { get; init; } = 0.1;
 
     /// <summary>Share of training labels (after the split) replaced by a uniformly drawn other class.</summary>

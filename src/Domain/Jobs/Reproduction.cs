@@ -34,7 +34,7 @@ public sealed record Reproduction(
 )
 {
     /// <summary>
-    /// Two runs that round differently diverge within an epoch and end with two different models of the same quality. These
+    /// Two runs that round differently have different weights within an epoch and end with two models of the same quality. These
     /// bounds are a convention: several times the differences of ten such pairs on MNIST (bench/records/training.md, "The same
     /// results").
     /// </summary>

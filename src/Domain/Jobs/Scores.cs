@@ -4,10 +4,10 @@ namespace Temper.Domain.Jobs;
 
 /// <summary>The figures of a trained model by which a study compares its jobs.</summary>
 /// <param name="Temperature">T, fitted on the whole validation split; see <see cref="TemperatureFit"/>.</param>
-/// <param name="Validation">Figures for choosing. Those after temperature are cross-fitted; see
+/// <param name="Validation">Figures for choosing. The ones after temperature are cross-fitted; see
 /// <see cref="OnValidation"/>.</param>
-/// <param name="Test">Figures for reporting only, never for choosing. Those after temperature use the T fitted on
-/// validation.</param>
+/// <param name="Test">Figures for reporting only, never for choosing. The ones after temperature use T from the validation
+/// split.</param>
 public sealed record Scores(double Temperature, SplitScores Validation, SplitScores Test)
 {
     /// <param name="validation">At least two images.</param>

@@ -28,7 +28,7 @@ public sealed record StoredLogits(
     byte[]? TrueProbabilities
 )
 {
-    /// <summary>64 MiB for both splits: 1,000 classes on 16,000 images.</summary>
+    /// <summary>64 MiB for both splits together, for example 1,000 classes on 16,000 images.</summary>
     public const long LargestBytes = 64L << 20;
 
     /// <returns>Null when the logits of both splits exceed <see cref="LargestBytes"/>.</returns>

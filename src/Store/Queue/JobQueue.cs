@@ -15,7 +15,7 @@ public sealed partial class JobQueue(NpgsqlDataSource database)
     /// <summary>Workers listen on this channel. A notification only shortens a wait; the table decides.</summary>
     public const string Channel = "temper_jobs";
 
-    /// <summary>A job may be waiting to be claimed.</summary>
+    /// <summary>The notice that a job may be ready to claim.</summary>
     public const string QueuedNotice = "queued";
 
     private const string Held = "id = @id AND attempt = @attempt AND state = 'running'";
