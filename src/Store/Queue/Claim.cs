@@ -12,8 +12,8 @@ public sealed partial class JobQueue
     /// </summary>
     /// <param name="worker">Must have sent a heartbeat, because jobs refer to its row.</param>
     /// <param name="hasCuda">Whether the worker can run jobs that ask for `cuda`.</param>
-    /// <returns>Null when no job is queued, or when this build cannot read the job's spec. In the second case the job is given
-    /// back and a failure is counted.</returns>
+    /// <returns>Null when no such job is queued, or when this build cannot read the job's spec. In the second case the job is
+    /// given back and a failure is counted.</returns>
     public async Task<ClaimedJob?> ClaimAsync(Guid worker, bool hasCuda, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(

@@ -30,7 +30,7 @@ public sealed partial class StudyQueue
             .. wider.Arms().Where(arm => !there.Contains(arm)).Select((arm, i) => new StudyArm(known.Count + i, arm, null)),
         ];
         var running = known.Where(arm => arm.DroppedAtSeeds is null).Concat(added).ToDictionary(arm => arm.Arm, arm => arm.Number);
-        // A seed of the old spec that an existing arm lacks was deleted by the user: it is not added again.
+        // An existing arm does not get jobs for seeds of the old spec: if such a job is missing, the user has deleted it.
         var jobs = wider
             .Jobs()
             .Where(job => running.ContainsKey(job.Arm) && !(there.Contains(job.Arm) && spec.Seeds!.Contains(job.Spec.Seed)))
