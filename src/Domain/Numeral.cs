@@ -2,18 +2,18 @@ using System.Globalization;
 
 namespace Temper.Domain;
 
-/// <summary>Numbers in sentences, the same whatever the culture.</summary>
+/// <summary>Formats numbers for sentences, independent of the culture.</summary>
 public static class Numeral
 {
-    /// <returns>With the minus sign − (U+2212), and no sign where rounding leaves 0.</returns>
-    /// <param name="format">A numeric format of .NET.</param>
+    /// <returns>The number with the minus sign − (U+2212), and without a sign when it rounds to 0.</returns>
+    /// <param name="format">A .NET numeric format string.</param>
     public static string Of(double value, string format)
     {
         var text = value.ToString(format, CultureInfo.InvariantCulture).Replace('-', '−');
         return text.StartsWith('−') && text.AsSpan().IndexOfAnyInRange('1', '9') < 0 ? text[1..] : text;
     }
 
-    /// <summary>Three or four significant digits where that takes no more than six decimals.</summary>
+    /// <summary>Three decimals for 0 and from 0.1 on, four decimals from 0.001 on, otherwise six decimals.</summary>
     public static string Show(double value) =>
         Of(
             value,
@@ -25,7 +25,7 @@ public static class Numeral
             }
         );
 
-    /// <summary>Two values with as many decimals more as it takes, up to nine, to see that they differ.</summary>
+    /// <summary>Formats two values as <see cref="Show"/> does; if they look the same, adds decimals, up to nine.</summary>
     public static (string One, string Other) ShowApart(double one, double other)
     {
         var (shown, beside) = (Show(one), Show(other));

@@ -1,11 +1,11 @@
 namespace Temper.Domain;
 
 /// <summary>
-/// A small random generator whose numbers are part of our results: unlike System.Random's or libtorch's they stay the
-/// same over versions, platforms and devices. Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators".
+/// A small random generator whose numbers determine results: unlike those of System.Random and libtorch, they are the same in all
+/// versions, on all platforms and devices. Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators".
 /// </summary>
 /// <param name="seed">The user's seed.</param>
-/// <param name="stream">Which of the independent sequences of that seed.</param>
+/// <param name="stream">Selects one of the independent sequences of that seed.</param>
 public sealed class SplitMix64(long seed, ulong stream)
 {
     private ulong state = Mix((ulong)seed) ^ Mix(~stream);
@@ -18,10 +18,10 @@ public sealed class SplitMix64(long seed, ulong stream)
     /// <summary>Uniform in [from, to).</summary>
     public double NextDouble(double from, double to) => from + (to - from) * NextDouble();
 
-    /// <summary>Uniform in [0, below). The 128-bit product's bias is below 2⁻³² for every size used here.</summary>
+    /// <summary>Uniform in [0, below). The bias of the 128-bit product is below 2⁻³² for every size in use.</summary>
     public int NextInt32(int below) => (int)Math.BigMul(NextUInt64(), (ulong)below, out _);
 
-    /// <summary>Fisher–Yates.</summary>
+    /// <summary>Shuffles in place by Fisher–Yates.</summary>
     public void Shuffle<T>(Span<T> items)
     {
         for (var i = items.Length - 1; i > 0; i--)

@@ -6,18 +6,18 @@ using Temper.Store.Rows;
 
 namespace Temper.Store;
 
-/// <summary>What tells one state of a job's row, and of its epochs, from every other.</summary>
+/// <summary>Versions that change whenever a job's row or its epochs change.</summary>
 public readonly record struct JobVersion(long Job, long Metrics);
 
 /// <summary>
-/// What scripts and dashboards poll, read by SQL of our own: through EF Core such a request would take a third longer. Versions
-/// can be asked for by themselves, many at once: who has one need not be sent it again.
-/// None can be cancelled: to stop a statement takes longer than any of these.
+/// Reads what scripts and dashboards poll. It uses hand-written SQL: through EF Core such a request takes a third longer.
+/// <see cref="VersionsAsync"/> reads the versions of many jobs at once, so that the API need not send a client a job that it has.
+/// The reads cannot be cancelled: to cancel a statement takes longer than any of them.
 /// </summary>
-/// <param name="database">For these short statements alone, so that nothing slow keeps them waiting.</param>
+/// <param name="database">Used for these short statements only, so that no slow statement delays them.</param>
 public sealed class JobReader(NpgsqlDataSource database)
 {
-    // xmin, the transaction that wrote the row, would do if a restored database did not give its numbers once more.
+    // xmin, the id of the transaction that wrote the row, is not enough: a restored database may reuse these ids.
     private const string OfJob = "hashtextextended(concat_ws('|', jobs.xmin, state, stop_requested, attempt, progress), 0)";
 
     private const string OfMetrics = "metrics_version::bigint";
@@ -38,7 +38,7 @@ public sealed class JobReader(NpgsqlDataSource database)
         return await row.ReadAsync() ? (Read(row), row.GetInt64(1)) : null;
     }
 
-    /// <returns>Newest first; null in place of a job that this build cannot read, such as one with a model of a newer build.</returns>
+    /// <returns>The jobs, newest first; null for a job that this build cannot read, such as a newer build's.</returns>
     public async Task<IReadOnlyList<(Guid Id, JobRow? Job)>> ListAsync(Guid[] ids)
     {
         await using var command = database.CreateCommand($"SELECT {Columns} FROM {Rows} WHERE jobs.id = ANY($1) ORDER BY sequence DESC");
@@ -88,8 +88,8 @@ public sealed class JobReader(NpgsqlDataSource database)
         DateTimeOffset? Time(int column) => row.IsDBNull(column) ? null : row.GetFieldValue<DateTimeOffset>(column);
     }
 
-    /// <param name="after">Only later epochs are given; 0 for all.</param>
-    /// <returns>The metrics of a job's epochs, oldest first; none where there is no such job.</returns>
+    /// <param name="after">Returns only epochs after this one; 0 for all.</param>
+    /// <returns>The metrics of the job's epochs, oldest first; empty when there is no such job.</returns>
     public async Task<IReadOnlyList<EpochMetrics>> MetricsAsync(Guid id, int after)
     {
         await using var command = database.CreateCommand(
@@ -121,7 +121,7 @@ public sealed class JobReader(NpgsqlDataSource database)
         return epochs;
     }
 
-    /// <returns>The versions of each job that there is.</returns>
+    /// <returns>The versions of the jobs that exist.</returns>
     public async Task<IReadOnlyDictionary<Guid, JobVersion>> VersionsAsync(IReadOnlyCollection<Guid> ids)
     {
         await using var command = database.CreateCommand($"SELECT id, {OfJob}, {OfMetrics} FROM jobs WHERE id = ANY($1)");

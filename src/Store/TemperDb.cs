@@ -10,8 +10,8 @@ using Temper.Store.Rows;
 namespace Temper.Store;
 
 /// <summary>
-/// The tables. EF Core is for the schema, for reads whose conditions a client composes, and for rows that are read as a whole. All
-/// writes are SQL, as are reads that are polled or that aggregate.
+/// The tables. EF Core defines the schema, runs the reads whose conditions a client composes, and reads whole rows. All writes
+/// are hand-written SQL, as are the reads that clients poll and the reads that aggregate.
 /// </summary>
 public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(options)
 {
@@ -73,7 +73,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         jobs.Property(job => job.CreatedAt).HasDefaultValueSql("clock_timestamp()");
         jobs.Property(job => job.Progress).HasConversion(AsJson<TrainingProgress?>()).HasColumnType("jsonb");
         jobs.Property(job => job.Result).HasConversion(AsJson<JobResult?>()).HasColumnType("jsonb");
-        // A worker that owns a job cannot be forgotten: its job must be rescued first.
+        // The row of a worker that owns a job cannot be deleted: another worker must rescue the job first.
         jobs.HasOne(job => job.Worker)
             .WithMany(worker => worker.Jobs)
             .HasForeignKey(job => job.WorkerId)
@@ -88,7 +88,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         jobs.HasIndex(job => job.Reproduces, "ix_jobs_reproduces").HasFilter("reproduces IS NOT NULL"); // for the foreign key
 
         jobs.HasOne<ArmRow>().WithMany().HasForeignKey(job => new { job.StudyId, job.Arm }).HasConstraintName("fk_jobs_arm");
-        // An arm is trained once with each seed, whoever extends the study at the same time.
+        // Each arm has one job per seed, even when two requests extend the study at the same time.
         jobs.HasIndex(
                 job => new
                 {
@@ -108,7 +108,8 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         jobs.HasIndex(job => job.IdempotencyKey, "ix_jobs_idempotency_key").IsUnique().HasFilter("idempotency_key IS NOT NULL");
         jobs.HasIndex(job => new { job.State, job.Sequence }, "ix_jobs_state");
         jobs.HasIndex(job => new { job.Dataset, job.Sequence }, "ix_jobs_dataset");
-        jobs.HasIndex(job => new { job.Dataset, job.Sequence }, "ix_jobs_succeeded").HasFilter("state = 'succeeded'"); // what advice reads
+        // For the advice on ε.
+        jobs.HasIndex(job => new { job.Dataset, job.Sequence }, "ix_jobs_succeeded").HasFilter("state = 'succeeded'");
         jobs.HasIndex(job => job.Tags, "ix_jobs_tags").HasMethod("gin");
     }
 
@@ -213,7 +214,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         scores.HasOne<JobRow>().WithOne().HasForeignKey<ScoresRow>(row => row.JobId).HasConstraintName("fk_scores_job");
     }
 
-    /// <summary>An enum's value as it stands in a column.</summary>
+    /// <summary>Reads an enum's value from its column.</summary>
     internal static T Parse<T>(string word)
         where T : struct, Enum => Enum.Parse<T>(word.Replace("_", ""), ignoreCase: true);
 

@@ -1,8 +1,8 @@
 namespace Temper.Domain.Calibration;
 
-/// <summary>The predictions of one bin, summed.</summary>
-/// <param name="Count">n.</param>
-/// <param name="Hits">Σ of hits: 0 or 1 each, or where the true probabilities are known, those.</param>
+/// <summary>Sums over the predictions of one bin.</summary>
+/// <param name="Count">Number of predictions, n.</param>
+/// <param name="Hits">Σ of hits. A hit is 0 or 1, or the true probability of the predicted class if it is known.</param>
 /// <param name="Confidence">Σ of confidences.</param>
 public readonly record struct BinSums(int Count, double Hits, double Confidence)
 {
@@ -11,11 +11,12 @@ public readonly record struct BinSums(int Count, double Hits, double Confidence)
 
     internal BinSums With(double hit, double confidence) => new(Count + 1, Hits + hit, Confidence + confidence);
 
-    /// <summary>Bins of equal width by a tool's rule; empty ones included.</summary>
+    /// <summary>Bins of equal width by a tool's rule, including empty bins.</summary>
     /// <param name="confidences">N, each in [0, 1].</param>
     /// <param name="hits">N.</param>
     /// <param name="bins">At least 1.</param>
-    /// <exception cref="ArgumentException">No predictions, lengths differ, bins below 1, or a confidence outside [0, 1].</exception>
+    /// <exception cref="ArgumentException">No predictions, lengths differ, bins below 1, or a confidence outside [0,
+    /// 1].</exception>
     public static BinSums[] EqualWidth(ReadOnlySpan<double> confidences, ReadOnlySpan<double> hits, int bins, Binning binning)
     {
         Check(confidences, hits, bins);
@@ -29,8 +30,8 @@ public readonly record struct BinSums(int Count, double Hits, double Confidence)
     }
 
     /// <summary>
-    /// Bins of equal mass: the predictions in order of confidence, cut so that counts differ by at most one, larger bins
-    /// first. Equal confidences share their hits evenly, so the order they came in does not matter where a cut parts them.
+    /// Bins of equal mass. The predictions are ordered by confidence and cut so that counts differ by at most one, larger bins
+    /// first. Equal confidences share their hits evenly, so that their input order does not matter when a cut separates them.
     /// </summary>
     /// <inheritdoc cref="EqualWidth"/>
     /// <remarks>Nguyen and O'Connor 2015, arXiv:1508.05154; Nixon et al. 2019, arXiv:1904.01685.</remarks>

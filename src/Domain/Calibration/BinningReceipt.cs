@@ -1,11 +1,11 @@
 namespace Temper.Domain.Calibration;
 
-/// <summary>The ECE of the same predictions as each tool would compute it from float64 probabilities, and why they differ.</summary>
-/// <param name="Values">One for each tool's rule and its own number of bins.</param>
-/// <param name="OnEdges">Predictions whose confidence lies exactly on an inner edge of one of the rules' bins: those on [a, b)
-/// and on (a, b] part ways.</param>
-/// <param name="AtOne">Predictions with a confidence of exactly 1: torchmetrics gives them a bin of their own.</param>
-/// <param name="Why">The reasons for the differences that apply here.</param>
+/// <summary>The ECE that each tool would compute from the same float64 probabilities, and why the values differ.</summary>
+/// <param name="Values">One value for each tool's rule, with the tool's default number of bins.</param>
+/// <param name="OnEdges">Number of predictions whose confidence lies exactly on an inner edge of one of the rules' bins. The
+/// rules [a, b) and (a, b] put them into different bins.</param>
+/// <param name="AtOne">Number of predictions with a confidence of exactly 1, for which torchmetrics has a separate bin.</param>
+/// <param name="Why">The reasons for the differences between these values.</param>
 public sealed record BinningReceipt(IReadOnlyList<BinnedEce> Values, int OnEdges, int AtOne, string Why)
 {
     public static BinningReceipt Of(Predictions predictions)
@@ -35,7 +35,7 @@ public sealed record BinningReceipt(IReadOnlyList<BinnedEce> Values, int OnEdges
     }
 }
 
-/// <summary>An ECE with the rule it was computed by.</summary>
+/// <summary>An ECE with the binning rule that it was computed by.</summary>
 public sealed record BinnedEce(Binning Binning, int Bins, double Ece)
 {
     internal static BinnedEce Of(Predictions predictions, Binning binning)

@@ -1,10 +1,12 @@
 namespace Temper.Domain.Calibration;
 
 /// <summary>
-/// Percentile bootstrap intervals (95 %) of the metrics for which they are valid: means over images, and AURC. Images are
-/// drawn with replacement; the temperature stays as it was fitted.
+/// Percentile bootstrap intervals (95 %) of the metrics for which they are valid: means over images, and AURC. Each resample
+/// draws images with replacement; the temperature is not fitted again.
 /// </summary>
-/// <remarks>Efron 1979. Not for binned errors: being at least 0 and biased upwards, no resample of them reaches the truth.</remarks>
+/// <remarks>
+/// Efron 1979. Not valid for binned errors: these are at least 0 and biased upwards, so their resamples miss the true value.
+/// </remarks>
 public sealed record Bootstrap(Interval Accuracy, Interval Nll, Interval Brier, Interval SignedGap, Interval Aurc)
 {
     private const ulong Stream = 1;

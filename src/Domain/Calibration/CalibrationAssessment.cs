@@ -1,20 +1,22 @@
 namespace Temper.Domain.Calibration;
 
-/// <summary>What the test set says of the model's probabilities at one temperature.</summary>
-/// <param name="Temperature">What the logits were divided by; 1 leaves them as they are.</param>
-/// <param name="Verdict">Null without resamples: it rests on them.</param>
-/// <param name="Accuracy">Share of top-1 hits. No temperature changes it.</param>
+/// <summary>The calibration of the model's probabilities on the test set at one temperature.</summary>
+/// <param name="Temperature">T, by which the logits are divided; 1 leaves them unchanged.</param>
+/// <param name="Verdict">Null without resamples, which it needs.</param>
+/// <param name="Accuracy">Share of top-1 hits; a temperature does not change it.</param>
 /// <param name="Nll">Mean negative log-likelihood of the label, nats.</param>
 /// <param name="Brier">Mean of Σ_k (p_k − [k is the label])², 0 to 2.</param>
 /// <param name="SignedGap">Mean confidence − accuracy: positive is over-confident, negative under-confident.</param>
-/// <param name="Aurc">Area under the risk–coverage curve: mean error rate of the most confident predictions, over all coverages.</param>
+/// <param name="Aurc">Area under the risk–coverage curve: mean error rate of the most confident predictions, over all
+/// coverages.</param>
 /// <param name="Ece">Expected calibration error over bins of equal width.</param>
 /// <param name="Mce">Largest |accuracy − confidence| of any bin of equal width.</param>
 /// <param name="AdaptiveEce">Expected calibration error over bins of equal mass.</param>
 /// <param name="ClasswiseEce">Mean over classes of the ECE of that class's probability.</param>
 /// <param name="L2">Root mean squared |accuracy − confidence| over bins of equal mass.</param>
 /// <param name="SmoothEce">Smooth ECE, without bins, at the bandwidth <paramref name="SmoothEceBandwidth"/>.</param>
-/// <param name="NoiseFree">Against the true probabilities instead of drawn labels; null where the data set does not know them.</param>
+/// <param name="NoiseFree">Errors against the true probabilities instead of labels; null when the data set does not know
+/// them.</param>
 /// <param name="Reliability">The bins of equal width, for a reliability diagram.</param>
 public sealed record CalibrationAssessment(
     double Temperature,
@@ -69,22 +71,22 @@ public sealed record CalibrationAssessment(
     }
 }
 
-/// <summary>A mean over images.</summary>
-/// <param name="Interval">95 %, by bootstrap; null without resamples.</param>
+/// <summary>A mean over images, or AURC, with its interval.</summary>
+/// <param name="Interval">95 % bootstrap interval; null without resamples.</param>
 public sealed record Estimate(double Value, Interval? Interval);
 
 /// <summary>A calibration error, which is never negative and biased upwards.</summary>
-/// <param name="Value">As it is usually computed.</param>
-/// <param name="Debiased">With a part of its upward bias taken away, all of it where the bins really miss; null where no estimate
-/// is known.</param>
-/// <param name="Chance">What a perfectly calibrated model would show on as many images; null without resamples.</param>
+/// <param name="Value">The usual estimate.</param>
+/// <param name="Debiased">The estimate with part of its upward bias removed, or all of it if the bins are truly miscalibrated;
+/// null when no such estimate is known.</param>
+/// <param name="Chance">The error that a perfectly calibrated model would show on as many images; null without resamples.</param>
 public sealed record ErrorEstimate(double Value, double? Debiased, Chance? Chance);
 
 /// <summary>
-/// The same errors with each hit replaced by the true probability of the predicted class, so that no label noise is left
-/// in them.
+/// Errors in which the true probability of the predicted class replaces each hit, so that they contain no noise from the
+/// labels.
 /// </summary>
-/// <param name="Ece">Over the report's bins of equal width.</param>
+/// <param name="Ece">ECE over the report's bins of equal width.</param>
 /// <param name="SignedGap">Mean confidence − mean true probability of the predicted class.</param>
 public sealed record NoiseFree(double Ece, double SignedGap)
 {

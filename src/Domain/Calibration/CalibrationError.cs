@@ -1,14 +1,14 @@
 namespace Temper.Domain.Calibration;
 
 /// <summary>
-/// Binned calibration errors. Each is biased upwards: even a perfectly calibrated model's bins miss by chance. The
-/// debiased estimates take the expected part of that away, bin accuracies being normal around what was seen, and are cut
-/// off at 0. Kumar, Liang and Ma 2019, "Verified Uncertainty Calibration", arXiv:1909.10155.
+/// Binned calibration errors. Each is biased upwards, because the bins of a perfectly calibrated model also deviate by chance.
+/// The debiased estimates subtract the expected deviation, with bin accuracies modelled as normal around the observed ones, and
+/// are truncated at 0. Kumar, Liang and Ma 2019, "Verified Uncertainty Calibration", arXiv:1909.10155.
 /// </summary>
 public static class CalibrationError
 {
     /// <summary>ECE = Σ_b (n_b/N)·|accuracy_b − confidence_b|, in [0, 1].</summary>
-    /// <remarks>Guo et al. 2017, arXiv:1706.04599, eq. 3; over bins of equal mass it is the adaptive ECE.</remarks>
+    /// <remarks>Guo et al. 2017, arXiv:1706.04599, eq. 3. Over bins of equal mass it is the adaptive ECE.</remarks>
     public static double Expected(ReadOnlySpan<BinSums> bins)
     {
         var (sum, count) = (0.0, 0);
@@ -20,7 +20,9 @@ public static class CalibrationError
         return sum / count;
     }
 
-    /// <summary>MCE = max_b |accuracy_b − confidence_b| over bins that are not empty, in [0, 1]; Guo et al. 2017, eq. 5.</summary>
+    /// <summary>
+    /// MCE = max_b |accuracy_b − confidence_b| over bins that are not empty, in [0, 1]; Guo et al. 2017, eq. 5.
+    /// </summary>
     public static double Maximum(ReadOnlySpan<BinSums> bins)
     {
         var largest = 0.0;
@@ -44,8 +46,8 @@ public static class CalibrationError
     }
 
     /// <summary>
-    /// √ of Σ_b (n_b/N)·[(accuracy_b − confidence_b)² − accuracy_b(1−accuracy_b)/(n_b−1)], at least 0; bins of one
-    /// prediction add nothing.
+    /// √ of Σ_b (n_b/N)·[(accuracy_b − confidence_b)² − accuracy_b(1−accuracy_b)/(n_b−1)], at least 0. Bins with one prediction
+    /// contribute nothing to the sum.
     /// </summary>
     /// <remarks>Kumar et al. 2019, definition 4.1, over bins of equal mass.</remarks>
     public static double DebiasedL2(ReadOnlySpan<BinSums> bins)
@@ -64,7 +66,7 @@ public static class CalibrationError
         return Math.Sqrt(Math.Max(sum / count, 0));
     }
 
-    /// <summary>2·ECE − the mean ECE of bins whose accuracies scatter around those seen, at least 0.</summary>
+    /// <summary>2·ECE − the expected ECE of bins whose accuracies are normal around the observed ones, at least 0.</summary>
     public static double DebiasedExpected(ReadOnlySpan<BinSums> bins)
     {
         var (scattered, count) = (0.0, 0);
@@ -77,7 +79,7 @@ public static class CalibrationError
         return Math.Max(2 * Expected(bins) - scattered / count, 0);
     }
 
-    /// <summary>2·MCE − the mean MCE of bins whose accuracies scatter around those seen, at least 0.</summary>
+    /// <summary>2·MCE − the expected MCE of bins whose accuracies are normal around the observed ones, at least 0.</summary>
     public static double DebiasedMaximum(ReadOnlySpan<BinSums> bins)
     {
         BinSums[] filled = [.. bins.ToArray().Where(bin => bin.Count > 0)];
@@ -86,7 +88,9 @@ public static class CalibrationError
 
     private static double Gap(BinSums bin) => (bin.Hits - bin.Confidence) / bin.Count;
 
-    /// <summary>Standard deviation of the bin's accuracy. Rounding in shared ties can leave an accuracy a hair above 1.</summary>
+    /// <summary>
+    /// Standard deviation of the bin's accuracy. Rounding in shared ties can make an accuracy slightly above 1.
+    /// </summary>
     private static double Deviation(BinSums bin)
     {
         var accuracy = bin.Hits / bin.Count;

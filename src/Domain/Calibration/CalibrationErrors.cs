@@ -1,10 +1,10 @@
 namespace Temper.Domain.Calibration;
 
-/// <summary>The calibration errors of some predictions, with the bins they were computed on.</summary>
+/// <summary>The calibration errors of a set of predictions, with the bins from which they are computed.</summary>
 public sealed class CalibrationErrors
 {
-    /// <param name="bins">Bins of equal width, and as many of equal mass; at least 1.</param>
-    /// <param name="binning">The rule of the equal-width ones.</param>
+    /// <param name="bins">Number of bins of equal width and of bins of equal mass; at least 1.</param>
+    /// <param name="binning">The rule of the bins of equal width.</param>
     public CalibrationErrors(Predictions predictions, int bins, Binning binning)
     {
         (Bins, Binning, Order) = (bins, binning, new(predictions.Confidences));

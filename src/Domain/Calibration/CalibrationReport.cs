@@ -1,15 +1,15 @@
 namespace Temper.Domain.Calibration;
 
 /// <summary>
-/// Whether a model is calibrated on its test set, as it is and after temperature scaling, with the uncertainty of every
+/// Reports whether a model is calibrated on its test set, before and after temperature scaling, with the uncertainty of every
 /// figure.
 /// </summary>
-/// <param name="Count">N, images of the test set.</param>
+/// <param name="Count">N, number of images in the test set.</param>
 /// <param name="Classes">K.</param>
-/// <param name="Options">What the report was computed with.</param>
-/// <param name="TemperatureFit">Fitted on the validation split alone.</param>
-/// <param name="Before">The model as trained.</param>
-/// <param name="After">Its logits divided by the temperature.</param>
+/// <param name="Options">The options of the report.</param>
+/// <param name="TemperatureFit">The temperature, fitted on the validation split only.</param>
+/// <param name="Before">Assessment of the model as trained.</param>
+/// <param name="After">Assessment with the logits divided by the temperature.</param>
 /// <param name="Conventions">The ECE of the model as trained, by each tool's rule.</param>
 public sealed record CalibrationReport(
     int Count,
@@ -21,8 +21,8 @@ public sealed record CalibrationReport(
     BinningReceipt Conventions
 )
 {
-    /// <param name="trueProbabilities">For each test image the true probability of the class predicted; null where unknown.</param>
-    /// <exception cref="OperationCanceledException">Cancelled: seen between resamples.</exception>
+    /// <param name="trueProbabilities">True probability of the predicted class for each test image; null when unknown.</param>
+    /// <exception cref="OperationCanceledException">The call was cancelled; it checks between resamples.</exception>
     public static CalibrationReport Of(
         LabelledLogits validation,
         LabelledLogits test,
@@ -42,9 +42,10 @@ public sealed record CalibrationReport(
     }
 }
 
-/// <summary>How a report is computed.</summary>
-/// <param name="Binning">Whose rule for bins of equal width.</param>
-/// <param name="Bins">Bins of equal width, and as many of equal mass.</param>
-/// <param name="Resamples">Draws for the intervals, the chance bands and the verdict; 0 leaves them out.</param>
-/// <param name="Seed">Of those draws: the same seed gives the same report.</param>
+/// <summary>The options of a report.</summary>
+/// <param name="Binning">The tool whose rule for bins of equal width applies.</param>
+/// <param name="Bins">Number of bins of equal width and of bins of equal mass.</param>
+/// <param name="Resamples">Number of draws for the intervals, the chance bands and the verdict; with 0 the report has none of
+/// them.</param>
+/// <param name="Seed">Seed of those draws; the same seed gives the same report.</param>
 public sealed record ReportOptions(Binning Binning, int Bins, int Resamples, long Seed);

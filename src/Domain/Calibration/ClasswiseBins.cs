@@ -1,6 +1,6 @@
 namespace Temper.Domain.Calibration;
 
-/// <summary>For each class the bins of its own probability, over all predictions; K×B, class by class.</summary>
+/// <summary>The bins of each class's probability over all predictions; K×B, ordered by class.</summary>
 /// <remarks>Classwise ECE is the mean over classes of each class's ECE: Kull et al. 2019, arXiv:1910.12656, eq. 2.</remarks>
 public sealed class ClasswiseBins
 {
@@ -24,7 +24,9 @@ public sealed class ClasswiseBins
         return new(perClass, sums);
     }
 
-    /// <summary>Each class's bins hold all N predictions, so the ECE over all bins together is the mean over the classes.</summary>
+    /// <summary>
+    /// The mean of the classes' ECE. Each class's bins hold all N predictions, so it equals the ECE over all bins.
+    /// </summary>
     public double Expected => CalibrationError.Expected(Sums);
 
     /// <inheritdoc cref="CalibrationError.DebiasedExpected"/>

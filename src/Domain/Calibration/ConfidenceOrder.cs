@@ -1,9 +1,9 @@
 namespace Temper.Domain.Calibration;
 
-/// <summary>N predictions from the least to the most confident, and which of them tie.</summary>
+/// <summary>N predictions, ordered from the least to the most confident, with their ties.</summary>
 public sealed class ConfidenceOrder
 {
-    /// <summary>The same logits in another order of classes give the same confidence but for its last digits.</summary>
+    /// <summary>The same logits in a different order of classes give confidences that differ in the last digits.</summary>
     private const double TieTolerance = 1e-12;
 
     public ConfidenceOrder(ReadOnlySpan<double> confidences)
@@ -26,7 +26,7 @@ public sealed class ConfidenceOrder
     /// <summary>Index[i] is the prediction with the i-th lowest confidence.</summary>
     public int[] Index { get; }
 
-    /// <summary>Where each run of tied confidences starts in <see cref="Index"/>; last, N.</summary>
+    /// <summary>The start of each run of tied confidences in <see cref="Index"/>; the last element is N.</summary>
     public int[] TieStarts { get; }
 
     /// <summary>Values in this order, each replaced by the mean over its ties.</summary>

@@ -1,9 +1,9 @@
 namespace Temper.Domain.Calibration;
 
-/// <summary>What the calibration errors would be by chance alone, were the model perfectly calibrated.</summary>
-/// <param name="PValue">Share of resamples whose ECE is at least the one seen, this one counted among them.</param>
+/// <summary>The calibration errors that chance alone would give if the model were perfectly calibrated.</summary>
+/// <param name="PValue">Share of resamples whose ECE is at least the observed one; the observation counts as a resample.</param>
 /// <remarks>
-/// Labels are drawn from the model's own probabilities, predictions and bins staying as they are. Bröcker and Smith 2007;
+/// Each resample draws labels from the model's probabilities and keeps predictions and bins. Bröcker and Smith 2007;
 /// Vaicenavicius et al. 2019, arXiv:1902.06977.
 /// </remarks>
 public sealed record ConsistencyTest(
@@ -19,7 +19,7 @@ public sealed record ConsistencyTest(
 {
     private const ulong Stream = 2;
 
-    /// <param name="errors">The errors seen, with the bins they were computed on.</param>
+    /// <param name="errors">The observed errors, with the bins from which they are computed.</param>
     /// <param name="resamples">At least 1.</param>
     public static ConsistencyTest Of(
         Predictions predictions,
@@ -46,7 +46,7 @@ public sealed record ConsistencyTest(
             classwise[r] = CalibrationError.Expected(draws.Classwise);
             smooth[r] = errors.Smooth.Value(draws.Hits);
             gap[r] = confidence - draws.Hits.Average();
-            // Equal sums taken in another order may differ in their last digits.
+            // Sums of the same terms in a different order may differ in the last digits.
             if (ece[r] >= errors.Ece - 1e-12)
                 asLarge++;
         }
@@ -64,7 +64,7 @@ public sealed record ConsistencyTest(
 
     internal static double PValueOf(int asLarge, int resamples) => (1.0 + asLarge) / (1 + resamples);
 
-    /// <summary>Draws labels and counts the hits of every bin at once: which bin a prediction is in never changes.</summary>
+    /// <summary>Draws labels and counts the hits of all bins in one pass; the bin of a prediction never changes.</summary>
     private sealed class Draws
     {
         private readonly Predictions predictions;
@@ -112,7 +112,7 @@ public sealed record ConsistencyTest(
                 Hit(ref EqualMass[BinSums.EqualMassBin(i, shared.Length, EqualMass.Length)], shared[i]);
         }
 
-        /// <summary>By inversion, the predicted class first: it is mostly the one.</summary>
+        /// <summary>Draws a label by inversion. The predicted class comes first because it is drawn most often.</summary>
         private int DrawLabel(int i, double u)
         {
             u -= predictions.Confidences[i];
@@ -137,18 +137,18 @@ public sealed record ConsistencyTest(
     }
 }
 
-/// <summary>What an error comes to by chance alone under perfect calibration.</summary>
-/// <param name="Mean">On average.</param>
+/// <summary>The distribution of an error by chance alone under perfect calibration.</summary>
+/// <param name="Mean">Mean of the error.</param>
 /// <param name="Band">The middle 95 %.</param>
-/// <param name="Limit">What it exceeds in at most 5 % of cases: a test at that level rejects what lies above. Null where there
-/// are too few draws to reject anything.</param>
+/// <param name="Limit">The error exceeds this value in at most 5 % of cases; a test at that level rejects larger errors. Null
+/// when there are too few draws to reject anything.</param>
 public sealed record Chance(double Mean, Interval Band, double? Limit)
 {
     /// <param name="draws">At least one; sorted in place.</param>
     public static Chance Of(double[] draws)
     {
         var band = Interval.Middle95(draws); // sorts them
-        // So many draws may be at least as large as what is seen, and the p-value is still below the level.
+        // The largest number of draws that may reach the observed error while the p-value stays below the level.
         var above = (int)(Verdict.Level * (1 + draws.Length));
         while (above >= 0 && ConsistencyTest.PValueOf(above, draws.Length) >= Verdict.Level)
             above--;

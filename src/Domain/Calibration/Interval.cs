@@ -1,9 +1,9 @@
 namespace Temper.Domain.Calibration;
 
-/// <summary>A range of values, ends included.</summary>
+/// <summary>A closed range of values.</summary>
 public readonly record struct Interval(double Low, double High)
 {
-    /// <summary>The middle 95 % of some draws.</summary>
+    /// <summary>The middle 95 % of the draws.</summary>
     /// <param name="draws">Sorted in place.</param>
     public static Interval Middle95(double[] draws)
     {
@@ -22,7 +22,7 @@ public readonly record struct Interval(double Low, double High)
         return new(Math.Max(centre - half, 0), Math.Min(centre + half, 1));
     }
 
-    /// <summary>Linear between the two nearest order statistics, as NumPy's default.</summary>
+    /// <summary>Interpolates linearly between the two nearest order statistics, as NumPy does by default.</summary>
     private static double Quantile(double[] sorted, double share)
     {
         var at = share * (sorted.Length - 1);

@@ -1,13 +1,13 @@
 namespace Temper.Domain.Calibration;
 
-/// <summary>What a model said of N images of K classes, and what each of them is.</summary>
+/// <summary>A model's logits for N images and K classes, with the label of each image.</summary>
 public sealed class LabelledLogits
 {
     /// <param name="logits">N×K, row-major.</param>
     /// <param name="labels">N labels in [0, K).</param>
     /// <param name="classes">K, at least 2.</param>
-    /// <exception cref="ArgumentException">Sizes disagree, nothing to judge, a label out of range, or a logit that is not
-    /// finite.</exception>
+    /// <exception cref="ArgumentException">Sizes disagree, there are no labels, K is below 2, a label is out of range, or a logit
+    /// is not finite.</exception>
     public LabelledLogits(float[] logits, int[] labels, int classes)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(classes, 2);

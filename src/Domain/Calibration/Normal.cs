@@ -1,16 +1,16 @@
 namespace Temper.Domain.Calibration;
 
-/// <summary>What the calibration metrics need of the normal distribution.</summary>
+/// <summary>Functions of the normal distribution that the calibration metrics need.</summary>
 internal static class Normal
 {
     /// <summary>The 97.5 % quantile: half the width of a 95 % interval, in standard deviations.</summary>
     public const double Z95 = 1.959963984540054;
 
-    /// <summary>Beyond this, erf(x) is 1 in float64.</summary>
+    /// <summary>For |x| from this value on, |erf(x)| is 1 in float64.</summary>
     private const double Saturated = 6;
 
-    /// <summary>erf, to within some units of float64's last place.</summary>
-    /// <remarks>DLMF 7.6.2: all terms have one sign, so nothing cancels.</remarks>
+    /// <summary>erf(x), accurate to a few units in the last place of float64.</summary>
+    /// <remarks>DLMF 7.6.2. All terms have the same sign, so there is no cancellation.</remarks>
     public static double Erf(double x)
     {
         if (Math.Abs(x) >= Saturated)
@@ -42,7 +42,8 @@ internal static class Normal
     /// <summary>E max |X_b| over independent X_b ~ N(means[b], deviations[b]²), as ∫ 1 − Π_b P(|X_b| ≤ t) dt.</summary>
     public static double AbsoluteMaximumMean(ReadOnlySpan<double> means, ReadOnlySpan<double> deviations)
     {
-        // Below the largest certain value the integrand is 1; above it, it changes only where some |X_b| has its mass.
+        // A certain value is one with deviation 0. Below the largest of these the integrand is 1. Above it, the integrand changes
+        // only near the mean of some |X_b|, so the knots lie there.
         double certain = 0;
         var knots = new SortedSet<double>();
         for (var b = 0; b < means.Length; b++)
@@ -62,7 +63,7 @@ internal static class Normal
         return integral;
     }
 
-    /// <summary>Five points, exact for polynomials up to degree 9.</summary>
+    /// <summary>Integrates with five points, exact for polynomials up to degree 9.</summary>
     private static double GaussLegendre(double from, double to, ReadOnlySpan<double> means, ReadOnlySpan<double> deviations)
     {
         double inner = Math.Sqrt(5 - 2 * Math.Sqrt(10.0 / 7)) / 3,
@@ -81,7 +82,7 @@ internal static class Normal
             );
     }
 
-    /// <summary>P(max |X_b| > t), for t above every certain value.</summary>
+    /// <summary>P(max |X_b| > t), for t above every value with deviation 0.</summary>
     private static double Exceedance(double t, ReadOnlySpan<double> means, ReadOnlySpan<double> deviations)
     {
         var below = 1.0;

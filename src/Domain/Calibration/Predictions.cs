@@ -1,7 +1,7 @@
 namespace Temper.Domain.Calibration;
 
 /// <summary>
-/// The probabilities behind some logits at one temperature, and how each prediction fared. All in float64: a float32
+/// The probabilities from logits at one temperature, and the losses of each prediction. All are computed in float64: a float32
 /// softmax saturates at 1 on confident models and moves predictions across bins.
 /// </summary>
 public sealed class Predictions
@@ -23,13 +23,13 @@ public sealed class Predictions
     /// <summary>softmax(logits / T), N×K, row-major.</summary>
     public double[] Probabilities { get; }
 
-    /// <summary>The class of the largest logit, the first of equals.</summary>
+    /// <summary>The class of the largest logit; of equal logits, the first class.</summary>
     public int[] Predicted { get; }
 
     /// <summary>The probability of the predicted class, in [1/K, 1].</summary>
     public double[] Confidences { get; }
 
-    /// <summary>1 where the predicted class is the label, else 0.</summary>
+    /// <summary>1 if the predicted class is the label, otherwise 0.</summary>
     public double[] Hits { get; }
 
     /// <summary>−ln of the label's probability, nats.</summary>
@@ -47,7 +47,7 @@ public sealed class Predictions
     /// <summary>Mean confidence − accuracy: positive is over-confident, negative under-confident.</summary>
     public double SignedGap => Confidences.Average() - Accuracy;
 
-    /// <param name="temperature">T above 0: logits are divided by it.</param>
+    /// <param name="temperature">T above 0, by which the logits are divided.</param>
     /// <exception cref="ArgumentOutOfRangeException">T is not above 0.</exception>
     public static Predictions Of(LabelledLogits source, double temperature = 1)
     {
@@ -72,7 +72,7 @@ public sealed class Predictions
         Predicted[i] = top;
         Confidences[i] = probabilities[top];
         Hits[i] = top == label ? 1 : 0;
-        // Not −ln p: p underflows to 0 where the loss is merely large.
+        // This is not computed as −ln p, because p underflows to 0 when the loss is large but finite.
         LogLosses[i] = Math.Log(sum) - ((double)logits[label] - logits[top]) / temperature;
         var brier = 0.0;
         for (var k = 0; k < Classes; k++)

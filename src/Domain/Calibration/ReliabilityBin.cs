@@ -2,8 +2,8 @@ namespace Temper.Domain.Calibration;
 
 /// <summary>One bin of a reliability diagram.</summary>
 /// <param name="Lower">Its lower edge.</param>
-/// <param name="Upper">Its upper edge; equal to the lower one for torchmetrics' bin of exact ones.</param>
-/// <param name="Count">Predictions in it.</param>
+/// <param name="Upper">Its upper edge; equal to the lower edge for torchmetrics' bin of confidences of exactly 1.</param>
+/// <param name="Count">Number of predictions in the bin.</param>
 /// <param name="MeanConfidence">Null when empty.</param>
 /// <param name="Accuracy">Share of hits; null when empty.</param>
 /// <param name="AccuracyInterval">95 % Wilson interval of the accuracy; null when empty.</param>
@@ -16,8 +16,8 @@ public sealed record ReliabilityBin(
     Interval? AccuracyInterval
 )
 {
-    /// <param name="sums">Of equal-width bins, and after them perhaps the hidden one.</param>
-    /// <param name="bins">Bins of equal width.</param>
+    /// <param name="sums">The bins of equal width, followed by torchmetrics' additional bin if the rule has it.</param>
+    /// <param name="bins">Number of bins of equal width, without the additional one.</param>
     public static IReadOnlyList<ReliabilityBin> Of(BinSums[] sums, int bins) =>
         [
             .. sums.Select(

@@ -1,14 +1,15 @@
 namespace Temper.Domain.Calibration;
 
 /// <summary>
-/// Selective classification: answer only the most confident share of the images (coverage), and see the error rate among
-/// them (risk). AURC is the mean risk over the coverages 1/N, 2/N … 1, in [0, 1]; 0 when nothing is wrong.
+/// Selective classification: the model answers only for the most confident share of the images (coverage); the risk is the error
+/// rate among them. AURC is the mean risk over the coverages 1/N, 2/N … 1, in [0, 1]; it is 0 when no prediction is wrong.
 /// Geifman and El-Yaniv 2017, arXiv:1705.08500.
 /// </summary>
 public static class RiskCoverage
 {
-    /// <param name="order">By confidence. Where confidences tie, the mean over every order of the tied is taken.</param>
-    /// <param name="hits">N, by prediction.</param>
+    /// <param name="order">The order by confidence. For ties, the result is the mean over all orders of the tied
+    /// predictions.</param>
+    /// <param name="hits">N, indexed by prediction.</param>
     public static double Aurc(ConfidenceOrder order, ReadOnlySpan<double> hits)
     {
         var weights = new int[order.Count];
@@ -16,7 +17,7 @@ public static class RiskCoverage
         return Aurc(order, hits, weights, Harmonic(order.Count));
     }
 
-    /// <param name="weights">How often each prediction counts, in the order's order; N in sum.</param>
+    /// <param name="weights">How often each prediction counts, from the least to the most confident; the sum is N.</param>
     /// <param name="harmonic"><see cref="Harmonic"/> of N.</param>
     internal static double Aurc(ConfidenceOrder order, ReadOnlySpan<double> hits, ReadOnlySpan<int> weights, ReadOnlySpan<double> harmonic)
     {
@@ -33,7 +34,7 @@ public static class RiskCoverage
             }
             if (tied == 0)
                 continue;
-            // Σ_{i=1..tied} (errors + wrong·i/tied)/(covered + i): on average the i-th of the tied has met i/tied of their errors.
+            // Σ_{i=1..tied} (errors + wrong·i/tied)/(covered + i): the first i of the tied have i/tied of the errors on average.
             var inverse = harmonic[covered + tied] - harmonic[covered];
             sum += tied == 1 ? (errors + wrong) / (covered + 1) : errors * inverse + wrong / tied * (tied - covered * inverse);
             errors += wrong;

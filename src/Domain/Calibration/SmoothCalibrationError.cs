@@ -3,19 +3,22 @@ using System.Numerics;
 namespace Temper.Domain.Calibration;
 
 /// <summary>
-/// Smooth ECE at one bandwidth σ: the mean over predictions of how far confidence and accuracy differ, both smoothed by a
-/// Gaussian instead of bins. Błasiok and Nakkiran 2023, arXiv:2309.12236; the numbers agree with their package relplot's.
+/// Smooth ECE at one bandwidth σ: the mean over predictions of |confidence − accuracy|, both smoothed by a Gaussian instead of
+/// binned. Błasiok and Nakkiran 2023, arXiv:2309.12236; the numbers agree with those of their package relplot.
 /// </summary>
 /// <remarks>
-/// <para>Kernel: the normal density with deviation σ, cut off at the lesser of 6σ and ½, reflected at 0 and at 1.</para>
+/// <para>Kernel: the normal density with deviation σ, truncated at the smaller of 6σ and ½, reflected at 0 and at 1.</para>
 /// <para>
-/// Grid: m = max(200, ⌈10/σ⌉) cells of [0, 1] to read at, both ends included, each of max(2, ⌈1000/m⌉) cells to smooth on.
-/// A prediction's mass is shared linearly between the two grid points around its confidence.
+/// Grid: m = max(200, ⌈10/σ⌉) cells on [0, 1], whose m + 1 edges are the points t of the sums. Each cell has max(2, ⌈1000/m⌉)
+/// cells of the finer grid that is smoothed. A prediction's mass is shared linearly between the two fine grid points around its
+/// confidence.
 /// </para>
-/// <para>Value: with R(t) = Σ_i (confidence_i − hit_i)·K(t, confidence_i) and D(t) = Σ_i K(t, confidence_i), Σ_t |R(t)| / Σ_t D(t).</para>
 /// <para>
-/// Bandwidth: the smallest σ of 2/1024, 3/1024 … 1 with value ≤ σ, by ten halvings. The value falls as σ grows, so this is
-/// where the error seen is as wide as the window it is seen through.
+/// Value: Σ_t |R(t)| / Σ_t D(t), with R(t) = Σ_i (confidence_i − hit_i)·K(t, confidence_i) and D(t) = Σ_i K(t, confidence_i).
+/// </para>
+/// <para>
+/// Bandwidth: the smallest σ of 2/1024, 3/1024 … 1 with value ≤ σ, found by ten halvings. The value falls as σ grows, so the
+/// value is about equal to σ there.
 /// </para>
 /// </remarks>
 public sealed class SmoothCalibrationError
@@ -79,7 +82,7 @@ public sealed class SmoothCalibrationError
         return (chosen.Value(hits), chosen);
     }
 
-    /// <summary>In [0, 1]; 0 is perfectly calibrated. Not for two threads at once.</summary>
+    /// <summary>The error, in [0, 1]; 0 is perfectly calibrated. Not thread-safe.</summary>
     public double Value(ReadOnlySpan<double> hits)
     {
         for (var i = 0; i < residuals.Length; i++)

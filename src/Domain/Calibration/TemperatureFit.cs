@@ -1,35 +1,37 @@
 namespace Temper.Domain.Calibration;
 
 /// <summary>
-/// The temperature T that minimises the negative log-likelihood of softmax(logits / T). Where every image is right the likelihood
-/// asks for T = 0, which N images cannot tell from a small one: then T is where the model expects half a mistake among them.
+/// The temperature T that minimises the negative log-likelihood of softmax(logits / T). If the model classifies every image
+/// correctly, the minimum lies at T = 0, which N images cannot distinguish from a small T. T is then the value at which the model
+/// expects half a mistake among the N images.
 /// </summary>
 /// <param name="Temperature">T, 0.01 to 100. Above 1 the model was over-confident, below 1 under-confident.</param>
 /// <param name="NllBefore">Mean negative log-likelihood at T = 1, nats.</param>
-/// <param name="NllAfter">The same at T; never above <paramref name="NllBefore"/>.</param>
-/// <param name="Note">Why T stands at a bound or means nothing; null for an ordinary minimum.</param>
+/// <param name="NllAfter">Mean negative log-likelihood at T, nats; never above <paramref name="NllBefore"/>.</param>
+/// <param name="Note">Why T is at a bound or has no meaning; null for an ordinary minimum.</param>
 /// <remarks>
-/// Guo et al. 2017, arXiv:1706.04599, §4.2. Half a mistake in N is what Jeffreys' prior makes of none. With a mistake among the images
-/// the bound is never reached: the label of a mistaken image alone is expected to be wrong by half or more at every T.
+/// Guo et al. 2017, arXiv:1706.04599, §4.2. Jeffreys' prior turns no mistake in N images into half a mistake. If an image is
+/// misclassified, the expectation never falls to half a mistake: the probability that this image's label is wrong is alone at
+/// least one half at every T.
 /// </remarks>
 public sealed record TemperatureFit(double Temperature, double NllBefore, double NllAfter, string? Note)
 {
     public const double Smallest = 0.01,
         Largest = 100;
 
-    /// <summary>So many the model expects among validation images that are all right.</summary>
+    /// <summary>Mistakes that the model should expect among validation images that it classifies all correctly.</summary>
     private const double ExpectedMistakes = 0.5;
 
     private const int MostSteps = 100;
 
-    /// <summary>Newton's method on β = 1/T, in which the loss is convex, kept within a shrinking bracket.</summary>
-    /// <param name="validation">Images that neither trained the model nor will judge it.</param>
+    /// <summary>Fits T by Newton's method on β = 1/T, in which the loss is convex, within a shrinking bracket.</summary>
+    /// <param name="validation">Images that are used neither to train nor to evaluate the model.</param>
     public static TemperatureFit On(LabelledLogits validation)
     {
         var (beta, note) = Minimise(validation);
         double before = Nll(validation, 1).Value,
             after = Nll(validation, beta).Value;
-        // At the end of the search both may agree but for rounding.
+        // At the end of the search both values may be equal up to rounding.
         return after <= before ? new(1 / beta, before, after, note) : new(1, before, before, note);
     }
 
@@ -97,7 +99,10 @@ public sealed record TemperatureFit(double Temperature, double NllBefore, double
         return true;
     }
 
-    /// <summary>Σ over images of the probability of all but the largest logits, which T → 0 takes to 0.</summary>
+    /// <summary>
+    /// Σ over images of the probability of all classes except those with the largest logit: the mistakes that the model expects.
+    /// It tends to 0 as T → 0.
+    /// </summary>
     private static double Doubt(LabelledLogits logits, double beta)
     {
         var doubt = 0.0;

@@ -1,35 +1,39 @@
 namespace Temper.Domain.Calibration;
 
-/// <summary>The answer in a word.</summary>
+/// <summary>The verdict on a model's calibration.</summary>
 public enum VerdictName
 {
-    /// <summary>What is seen is what chance alone would show, and an error of some size would have been noticed.</summary>
+    /// <summary>The error is no larger than chance alone would give, and the test would have found a sizeable error.</summary>
     Calibrated,
 
-    /// <summary>Not calibrated, and mean confidence lies above accuracy.</summary>
+    /// <summary>Not calibrated; mean confidence is above accuracy.</summary>
     OverConfident,
 
-    /// <summary>Not calibrated, and mean confidence lies below accuracy.</summary>
+    /// <summary>Not calibrated; mean confidence is below accuracy.</summary>
     UnderConfident,
 
-    /// <summary>Not calibrated, but mean confidence agrees with accuracy: too high in some bins, too low in others.</summary>
+    /// <summary>
+    /// Not calibrated; mean confidence agrees with accuracy but is too high in some bins and too low in others.
+    /// </summary>
     MiscalibratedBothWays,
 
-    /// <summary>Nothing was noticed, but with so few images chance alone could hide a sizeable error.</summary>
+    /// <summary>The test found no error, but with this few images chance could hide a sizeable one.</summary>
     InsufficientData,
 }
 
-/// <summary>Whether the model is calibrated.</summary>
-/// <param name="Name">The answer in a word.</param>
-/// <param name="PValue">Of the consistency test: how often a calibrated model would show an ECE at least this large. Below 0.05
-/// it is rejected.</param>
-/// <param name="Sentence">The answer for people, with its figures.</param>
+/// <summary>Whether the model is calibrated, with the evidence.</summary>
+/// <param name="Name">The verdict as a name.</param>
+/// <param name="PValue">P-value of the consistency test: how often a calibrated model would show an ECE at least this large.
+/// Below 0.05 the test rejects calibration.</param>
+/// <param name="Sentence">The verdict as a sentence with its figures.</param>
 public sealed record Verdict(VerdictName Name, double PValue, string Sentence)
 {
-    /// <summary>Level of the consistency test, which is the rate of false alarms.</summary>
+    /// <summary>Level of the consistency test: its rate of false alarms.</summary>
     public const double Level = 0.05;
 
-    /// <summary>An ECE that matters. Where chance alone can reach it, a test that rejects nothing says nothing.</summary>
+    /// <summary>
+    /// The smallest ECE that matters. If chance alone can exceed it, a test that does not reject is inconclusive.
+    /// </summary>
     public const double SizeableEce = 0.05;
 
     internal static Verdict Of(Predictions predictions, double ece, Interval gapInterval, ConsistencyTest test)
@@ -53,13 +57,16 @@ public sealed record Verdict(VerdictName Name, double PValue, string Sentence)
         );
     }
 
-    /// <summary>Why the gap's sign is sure, or not: by its interval, or where that covers 0 by what chance alone would give.</summary>
+    /// <summary>
+    /// The evidence on the gap's sign: its interval or, for a verdict with a sign whose interval covers 0, the band of chance
+    /// alone.
+    /// </summary>
     private static string Range(VerdictName name, Interval gap, Interval chance) =>
         name is VerdictName.OverConfident or VerdictName.UnderConfident && gap is { Low: <= 0, High: >= 0 }
             ? $"chance alone would give a gap of {Show(chance.Low)} to {Show(chance.High)}"
             : $"95 % interval of the gap {Show(gap.Low)} to {Show(gap.High)}";
 
-    /// <summary>The limit that the test was against, which has 5 % above it and none below.</summary>
+    /// <summary>The one-sided limit of the test: chance alone exceeds it in at most 5 % of cases.</summary>
     private static string Against(ConsistencyTest test) =>
         test.Ece.Limit is { } limit
             ? $", and chance alone would give {Show(limit)} or less in 95 % of cases"
@@ -69,7 +76,8 @@ public sealed record Verdict(VerdictName Name, double PValue, string Sentence)
     {
         if (test.PValue >= Level)
             return WouldNotice(predictions, test) ? VerdictName.Calibrated : VerdictName.InsufficientData;
-        // A bootstrap of very few errors often draws none of them, and then covers 0 by its own weakness.
+        // With very few errors, many bootstrap resamples contain none of them, and the interval may cover 0 for that reason only.
+        // The band of chance alone therefore decides too.
         if (gap.Low > 0 || predictions.SignedGap > test.SignedGap.Band.High)
             return VerdictName.OverConfident;
         return gap.High < 0 || predictions.SignedGap < test.SignedGap.Band.Low
@@ -78,8 +86,9 @@ public sealed record Verdict(VerdictName Name, double PValue, string Sentence)
     }
 
     /// <summary>
-    /// Neither may chance reach a sizeable ECE, nor may the accuracy, as far as so few images tell it, lie that far from the
-    /// mean confidence: near confidence 1 chance alone gives almost nothing, however few there are.
+    /// Whether the test would find a sizeable ECE. Chance alone must not exceed it, and the interval of the accuracy must stay
+    /// within it of the mean confidence. The second condition is needed because near confidence 1 chance alone gives almost no
+    /// error, however few images there are.
     /// </summary>
     private static bool WouldNotice(Predictions predictions, ConsistencyTest test)
     {

@@ -1,15 +1,15 @@
 namespace Temper.Domain.Datasets;
 
-/// <summary>A data set that can be trained on.</summary>
-/// <param name="Name">As a job spec names it.</param>
+/// <summary>A data set for training.</summary>
+/// <param name="Name">The name in a job spec.</param>
 /// <param name="Classes">K.</param>
 /// <param name="Channels">1 for grey, 3 for colour.</param>
 /// <param name="Height">Rows of pixels.</param>
 /// <param name="Width">Columns of pixels.</param>
-/// <param name="TrainImages">Images to train on, before the validation split is taken from them.</param>
-/// <param name="TestImages">Images touched once, at the end of a job.</param>
-/// <param name="About">One line for people.</param>
-/// <param name="Characters">Whether its images are characters: mirrored, they are others or none.</param>
+/// <param name="TrainImages">Number of training images, including those that become the validation split.</param>
+/// <param name="TestImages">Number of test images, which a job uses once, at its end.</param>
+/// <param name="About">A one-line description.</param>
+/// <param name="Characters">Whether its images are characters, which mirroring turns into other characters or into none.</param>
 public sealed record DatasetCard(
     string Name,
     int Classes,
@@ -55,6 +55,6 @@ public static class DatasetCatalog
         new("cifar100", 100, 3, 32, 32, 50_000, 10_000, "Small photographs, Krizhevsky 2009, CIFAR-100: its 100 fine classes."),
     ];
 
-    /// <summary>The card of that name, or null.</summary>
+    /// <returns>The card with this name; null when there is none.</returns>
     public static DatasetCard? Find(string name) => All.FirstOrDefault(card => card.Name == name);
 }

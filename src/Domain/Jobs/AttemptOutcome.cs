@@ -5,18 +5,21 @@ public enum AttemptOutcome
 {
     Succeeded,
 
-    /// <summary>Counted: the runner crashed, hung or refused, or the training went wrong.</summary>
+    /// <summary>Counts as a failure: the runner crashed, hung or refused, or the training failed.</summary>
     Failed,
 
-    /// <summary>Counted: its worker died or was silent beyond its lease.</summary>
+    /// <summary>Counts as a failure: the worker died or was silent beyond its lease.</summary>
     Lost,
 
-    /// <summary>Not counted: its worker shut down, or never heard that it was its own.</summary>
+    /// <summary>
+    /// Does not count as a failure: the worker shut down, never received the answer to its claim, or found that the request to
+    /// stop was withdrawn.
+    /// </summary>
     HandedBack,
 
-    /// <summary>At its user's request.</summary>
+    /// <summary>Does not count as a failure: stopped at its user's request.</summary>
     Paused,
 
-    /// <summary>At its user's request.</summary>
+    /// <summary>Does not count as a failure: stopped at its user's request or by its study.</summary>
     Cancelled,
 }

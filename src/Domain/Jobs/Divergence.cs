@@ -4,15 +4,15 @@ using Temper.Domain.Calibration;
 namespace Temper.Domain.Jobs;
 
 /// <summary>
-/// A training whose loss stops being finite fails. One that ends with finite numbers may have diverged all the same: this tells it
-/// from the result.
+/// Detects divergence from the result of a training. A training fails when its loss is not finite, but a training that ends with
+/// finite numbers may have diverged too.
 /// </summary>
 public static class Divergence
 {
-    /// <summary>How the reason of a job begins whose loss was no longer finite.</summary>
+    /// <summary>The first words of the failure reason of a job whose loss was not finite.</summary>
     public const string Reason = "Training diverged";
 
-    /// <summary>Times ln K, the loss of a model that gives every class the same probability.</summary>
+    /// <summary>In units of ln K, the loss of a model that gives every class the same probability.</summary>
     private const double LargestLoss = 10;
 
     /// <param name="loss">Mean negative log-likelihood, nats.</param>
@@ -20,19 +20,19 @@ public static class Divergence
     public static bool HasHugeLoss(double loss, int classes) => !(loss <= LargestLoss * Math.Log(classes));
 
     /// <summary>
-    /// Whether an accuracy is significantly below 1/K. With so much label noise that another class is as likely as the true one, a low
-    /// accuracy is no sign of a divergence.
+    /// Whether an accuracy is significantly below 1/K. If label noise makes another class as likely as the true one, a low
+    /// accuracy does not indicate divergence, and the result is false.
     /// </summary>
     /// <param name="accuracy">[0, 1].</param>
-    /// <param name="images">That it was measured on.</param>
+    /// <param name="images">Number of images that it was measured on.</param>
     public static bool IsWorseThanChance(double accuracy, int images, int classes, double labelNoise) =>
         labelNoise < (classes - 1.0) / classes && Interval.Wilson(accuracy * images, images).High < 1.0 / classes;
 
     /// <param name="testAccuracy">[0, 1].</param>
     /// <param name="testLoss">Mean negative log-likelihood, nats.</param>
-    /// <param name="images">Of the test set.</param>
+    /// <param name="images">Number of images in the test set.</param>
     /// <param name="classes">K.</param>
-    /// <returns>A sentence for people; null where nothing points to a divergence.</returns>
+    /// <returns>A sentence for the user; null without a sign of divergence.</returns>
     public static string? NoteOn(double testAccuracy, double testLoss, int images, int classes, double labelNoise)
     {
         if (HasHugeLoss(testLoss, classes))

@@ -1,16 +1,17 @@
 namespace Temper.Domain.Jobs;
 
-/// <summary>What one epoch gave.</summary>
+/// <summary>The metrics of one epoch.</summary>
 /// <param name="Epoch">From 1.</param>
-/// <param name="TrainLoss">Smoothed cross entropy, mean over the epoch's images as they were trained on; at least H(q).</param>
-/// <param name="TrainAccuracy">Top-1 hits against the (possibly noisy) training labels, same images.</param>
+/// <param name="TrainLoss">Smoothed cross entropy, nats, mean over the epoch's images at the time they were trained on; at least
+/// H(q).</param>
+/// <param name="TrainAccuracy">Share of top-1 hits against the (possibly noisy) training labels, on the same images.</param>
 /// <param name="ValidationLoss">Mean negative log-likelihood against hard labels after the epoch, nats.</param>
 /// <param name="ValidationAccuracy">Share of top-1 hits on the validation split.</param>
 /// <param name="Ece">Expected calibration error on the validation split, 15 equal-width bins.</param>
 /// <param name="SignedGap">Mean confidence − accuracy on the validation split: positive is over-confident.</param>
-/// <param name="LearningRate">The rate this epoch trained with.</param>
+/// <param name="LearningRate">Learning rate of this epoch.</param>
 /// <param name="Seconds">Training and validation time of the epoch.</param>
-/// <param name="ImagesPerSecond">Images trained per second of training time, validation left out.</param>
+/// <param name="ImagesPerSecond">Images trained per second of training time, without validation.</param>
 public sealed record EpochMetrics(
     int Epoch,
     double TrainLoss,

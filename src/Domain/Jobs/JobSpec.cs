@@ -2,29 +2,32 @@ using Temper.Domain.Smoothing;
 
 namespace Temper.Domain.Jobs;
 
-/// <summary>What a user asks to be trained. Only the first three fields are required.</summary>
+/// <summary>What to train and how. Only the first three fields are required.</summary>
 public sealed record JobSpec
 {
     /// <summary>Name of the data set to train on.</summary>
     public required string Dataset { get; init; }
 
-    /// <summary>Label smoothing ε, in the convention that `smoothing` names. 0 trains on hard labels.</summary>
+    /// <summary>Label smoothing ε, in the convention that `smoothing` names. With 0, the job trains on hard labels.</summary>
     public required double Epsilon { get; init; }
 
     /// <summary>Passes over the training images.</summary>
     public required int Epochs { get; init; }
 
-    /// <summary>What ε means: `uniform` is PyTorch's (1−ε)·onehot + ε/K; `others` leaves the true class 1−ε.</summary>
+    /// <summary>The meaning of ε: `uniform` is PyTorch's (1−ε)·onehot + ε/K; `others` gives the true class 1−ε.</summary>
     public SmoothingConvention Smoothing { get; init; } = SmoothingConvention.Uniform;
 
     /// <summary>
-    /// `cnn`: two 3×3 convolutions (32, 64), each with relu and 2×2 max pooling, then 128 and K linear units. `resnet20`, `resnet56`:
-    /// the residual networks of He et al. 2016 for small images; they want `sgd`, a learning rate near 0.1 and a schedule. `mlp`: fully
-    /// connected layers with relu. `lenet5`: two 5×5 convolutions (6, 16), each with relu and 2×2 max pooling, then 120, 84 and K units.
+    /// `cnn`: two 3×3 convolutions (32, 64), each with relu and 2×2 max pooling, then 128 and K linear units. `resnet20`,
+    /// `resnet56`: the residual networks of He et al. 2016 for small images; they need `sgd`, a learning rate near 0.1 and a
+    /// schedule. `mlp`: fully connected layers with relu. `lenet5`: two 5×5 convolutions (6, 16), each with relu and 2×2 max
+    /// pooling, then 120, 84 and K units.
     /// </summary>
     public ModelName Model { get; init; } = ModelName.Cnn;
 
-    /// <summary>Channels of a residual network's first stage, which the next two double; 16 when absent, as in the paper.</summary>
+    /// <summary>
+    /// Channels of a residual network's first stage; each of the next two stages doubles them. 16 when absent, as in the paper.
+    /// </summary>
     public int? Width { get; init; }
 
     /// <summary>Units of each hidden layer of an `mlp`; 1200 and 1200 when absent.</summary>
@@ -36,62 +39,65 @@ public sealed record JobSpec
     /// <summary>`adam` with β = (0.9, 0.999), or `sgd` with Nesterov momentum 0.9.</summary>
     public OptimizerName Optimizer { get; init; } = OptimizerName.Adam;
 
-    /// <summary>Step size at the start; `schedule` changes it. The default suits `adam`; `sgd` wants about ten times more.</summary>
+    /// <summary>
+    /// Step size at the start; `schedule` changes it. The default suits `adam`; `sgd` needs about ten times more.
+    /// </summary>
     public double LearningRate { get; init; } = 1e-3;
 
     /// <summary>L2 penalty added to the gradient.</summary>
     public double WeightDecay { get; init; }
 
     /// <summary>
-    /// Set anew at the start of each epoch: `constant`; `cosine`, down to 0 over all epochs; `step`, a tenth from half of the epochs
-    /// on and a hundredth from three quarters on.
+    /// How the learning rate changes at the start of each epoch: `constant`: not at all; `cosine`: down to 0 over all epochs;
+    /// `step`: to a tenth after half of the epochs and to a hundredth after three quarters.
     /// </summary>
     public ScheduleName Schedule { get; init; } = ScheduleName.Constant;
 
-    /// <summary>Epochs over which the learning rate rises linearly to what `schedule` says.</summary>
+    /// <summary>Epochs over which the learning rate rises linearly to the value from `schedule`.</summary>
     public int WarmupEpochs { get; init; }
 
-    /// <summary>Gradients are scaled down together where their 2-norm is larger. Never when absent.</summary>
+    /// <summary>Largest 2-norm of all gradients together; larger gradients are scaled down to it. No limit when absent.</summary>
     public double? GradientClip { get; init; }
 
     /// <summary>
-    /// `none`; `cropFlip`, for photographs: each training image shifted by up to 4 pixels over a border of zeros, and mirrored half of the
-    /// time; `shift`, for characters: shifted by up to 2 pixels over a black border, and never mirrored.
+    /// `none`; `cropFlip`, for photographs: shifts each training image by up to 4 pixels over a border of zeros, and mirrors it
+    /// half of the time; `shift`, for characters: shifts it by up to 2 pixels over a black border, and never mirrors it.
     /// </summary>
     public AugmentationName Augmentation { get; init; } = AugmentationName.None;
 
     /// <summary>
-    /// Decides initial weights, validation split, label noise, augmentation and order of images. Same seed, same run,
-    /// bit for bit.
+    /// Determines initial weights, validation split, label noise, augmentation and order of images. The same seed gives the same
+    /// run, bit for bit.
     /// </summary>
     public long Seed { get; init; }
 
-    /// <summary>Share of the training images kept out of training to measure each epoch.</summary>
+    /// <summary>Share of the training images that is kept out of training and used to evaluate each epoch.</summary>
     public double ValidationFraction { get; init; } = 0.1;
 
     /// <summary>Share of training labels (after the split) replaced by a uniformly drawn other class.</summary>
     public double LabelNoise { get; init; }
 
-    /// <summary>`auto` takes a CUDA device where the worker has one.</summary>
+    /// <summary>`auto` uses a CUDA device if the worker has one.</summary>
     public DeviceName Device { get; init; } = DeviceName.Auto;
 
-    /// <summary>Higher runs first; equal priorities run oldest first.</summary>
+    /// <summary>Jobs of higher priority run first; jobs of equal priority run oldest first.</summary>
     public int Priority { get; init; }
 
-    /// <summary>How often the job may crash or lose its worker before it counts as failed.</summary>
+    /// <summary>The job fails for good at this number of crashes, errors and lost workers.</summary>
     public int MaxAttempts { get; init; } = 3;
 
-    /// <summary>Longest time one attempt may run, after which the job fails for good. None when absent.</summary>
+    /// <summary>Longest time that one attempt may run, after which the job fails for good. No limit when absent.</summary>
     public int? TimeoutSeconds { get; init; }
 
-    /// <summary>For people.</summary>
+    /// <summary>A name for display.</summary>
     public string? Name { get; init; }
 
-    /// <summary>For filtering.</summary>
+    /// <summary>Tags by which lists can be filtered.</summary>
     public IReadOnlyList<string> Tags { get; init; } = [];
 
-    /// <summary>The target distribution this spec trains towards.</summary>
-    /// <exception cref="ArgumentException">The data set does not exist, or ε is out of range: the spec was not checked.</exception>
+    /// <summary>The target distribution of this spec.</summary>
+    /// <exception cref="ArgumentException">The data set does not exist or ε is out of range, so the spec was not
+    /// checked.</exception>
     public LabelSmoothing LabelSmoothing()
     {
         var dataset = DatasetCard() ?? throw new ArgumentException($"There is no data set '{Dataset}'.");

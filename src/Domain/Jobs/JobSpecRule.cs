@@ -4,28 +4,33 @@ using Temper.Domain.Smoothing;
 
 namespace Temper.Domain.Jobs;
 
-/// <summary>What one field of a job spec may hold: the one place that says so, for checks, messages and API documentation.</summary>
+/// <summary>The rule for one field of a job spec. Checks, messages and API documentation all use it.</summary>
 /// <param name="Field">The field's name in JSON.</param>
 /// <param name="Allowed">Completes the sentence "must be …".</param>
-/// <param name="Holds">Whether a spec keeps the rule.</param>
+/// <param name="Holds">Whether a spec satisfies the rule.</param>
 public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, bool> Holds)
 {
-    /// <summary>Whole numbers above 2⁵³ would be rounded by JavaScript clients.</summary>
+    /// <summary>JavaScript clients would round whole numbers above 2⁵³.</summary>
     internal const long LargestSeed = (1L << 53) - 1;
 
-    /// <summary>resnet56 then has 31 million parameters; model and checkpoint travel and are stored as one piece each.</summary>
+    /// <summary>
+    /// At this width resnet56 has 31 million parameters. Model and checkpoint are each sent and stored in one piece.
+    /// </summary>
     public const int LargestWidth = 96;
 
     /// <summary>
-    /// Images of a batch times width: resnet56 then takes some 8 GB for its activations, and two cores take 10 to 40 s
-    /// for a step.
+    /// Images per batch · width. At this limit resnet56 needs about 8 GB for its activations, and two cores take 10 to 40 s for
+    /// a step.
     /// </summary>
     private const long LargestStep = 32_768;
 
-    /// <summary>Four such layers on 32×32 images in colour have 19 million parameters.</summary>
+    /// <summary>Four layers of this size on 32×32 images in colour have 19 million parameters.</summary>
     private const int LargestHidden = 2048;
 
-    /// <summary>In UTF-16 units, on average: any script, and emoji of several parts; not text piled up from marks.</summary>
+    /// <summary>
+    /// Largest mean number of UTF-16 units per character. It admits any script and emoji of several parts, but not text made of
+    /// stacked combining marks.
+    /// </summary>
     private const int LongestCharacter = 16;
 
     public static IReadOnlyList<JobSpecRule> All { get; } =
@@ -89,7 +94,7 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
         ),
     ];
 
-    /// <summary>The rules a spec breaks; empty when it can be trained.</summary>
+    /// <summary>The rules that a spec breaks; empty when the spec can be trained.</summary>
     public static IEnumerable<JobSpecRule> BrokenBy(JobSpec spec) => All.Where(rule => !rule.Holds(spec));
 
     private static bool IsResidual(JobSpec spec) => spec.Model is ModelName.Resnet20 or ModelName.Resnet56;
@@ -104,8 +109,8 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
     public static bool IsTag(string? text) => IsLine(text, 64);
 
     /// <summary>
-    /// Whether a text is one line, and of so many characters at most as people see them: an emoji or a letter with its marks is one. A list
-    /// from JSON may hold nulls, whatever its type says.
+    /// Whether a text is one line with at most <paramref name="longest"/> visible characters; an emoji or a letter with its marks
+    /// counts as one. The text may be null, because a list from JSON may hold nulls despite its type.
     /// </summary>
     internal static bool IsLine(string? text, int longest) =>
         !string.IsNullOrWhiteSpace(text)
@@ -113,7 +118,9 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
         && new StringInfo(text).LengthInTextElements <= longest
         && !text.Any(BreaksLine);
 
-    /// <summary>Controls, separators of lines and paragraphs, and what turns the direction of all the text that follows.</summary>
+    /// <summary>
+    /// Control characters, separators of lines and paragraphs, and characters that change the direction of the following text.
+    /// </summary>
     private static bool BreaksLine(char c) =>
         char.IsControl(c) || c is '\u2028' or '\u2029' or (>= '\u202A' and <= '\u202E') or (>= '\u2066' and <= '\u2069');
 

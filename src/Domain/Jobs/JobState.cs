@@ -1,34 +1,42 @@
 namespace Temper.Domain.Jobs;
 
-/// <summary>Where a job stands. Each state says who moves a job out of it; docs/lifecycle.md draws the whole.</summary>
+/// <summary>
+/// The state of a job. The comment of each state says who moves a job out of it; docs/lifecycle.md has a diagram.
+/// </summary>
 public enum JobState
 {
-    /// <summary>Waits for a free slot, or for its backoff to end. A worker claims it; its user may cancel, pause or delete it.</summary>
+    /// <summary>
+    /// The job waits for a free slot or for the end of its backoff. A worker claims it; its user may cancel, pause or delete it.
+    /// </summary>
     Queued,
 
     /// <summary>
-    /// A worker owns it under its current attempt. That worker finishes it or gives it back; if the worker is lost, any
-    /// other worker rescues it. Its user may ask for a cancel or a pause, which the worker carries out.
+    /// A worker owns the job under its current attempt. That worker finishes the job or gives it back; if the worker is lost, any
+    /// other worker rescues the job. Its user may request a cancel or a pause, which the worker carries out.
     /// </summary>
     Running,
 
-    /// <summary>Set aside by its user, its checkpoint kept. Its user resumes, cancels or deletes it; nobody else moves it on.</summary>
+    /// <summary>
+    /// The user paused the job; its checkpoint is kept. Only its user moves it on: resumes, cancels or deletes it.
+    /// </summary>
     Paused,
 
-    /// <summary>Final: trained and tested. Its user may delete it.</summary>
+    /// <summary>Final: the model is trained and tested. Its user may delete the job.</summary>
     Succeeded,
 
     /// <summary>
-    /// Final: an error no attempt can mend, its attempts used up, or its time limit passed. Its user may retry or delete
-    /// it.
+    /// Final: an error that another attempt would repeat, no attempts left, or the time limit exceeded. Its user may retry or
+    /// delete the job.
     /// </summary>
     Failed,
 
-    /// <summary>Final: stopped at its user's request, epochs reported so far kept. Its user may retry or delete it.</summary>
+    /// <summary>
+    /// Final: stopped at its user's request or by its study; the reported epochs are kept. Its user may retry or delete the job.
+    /// </summary>
     Cancelled,
 }
 
-/// <summary>What a user may do to a job, besides submitting it.</summary>
+/// <summary>The actions of a user on a submitted job.</summary>
 public enum JobVerb
 {
     Cancel,
@@ -38,17 +46,17 @@ public enum JobVerb
     Delete,
 }
 
-/// <summary>What a running job was asked to do by its user; its worker carries it out.</summary>
+/// <summary>A request to stop a running job; its worker carries it out.</summary>
 public enum StopRequest
 {
     Cancel,
     Pause,
 }
 
-/// <summary>Which moves between states exist. The store's guarded updates make them; nothing else does.</summary>
+/// <summary>The transitions between states. Only the store's guarded updates make them.</summary>
 public static class JobLifecycle
 {
-    /// <summary>Final states end a job for the service: only its user can begin it again.</summary>
+    /// <summary>Whether the service does nothing more with a job in this state; only its user can start it again.</summary>
     public static bool IsFinal(this JobState state) => state is JobState.Succeeded or JobState.Failed or JobState.Cancelled;
 
     public static IReadOnlyList<JobState> MovesFrom(JobState state) =>
@@ -61,7 +69,7 @@ public static class JobLifecycle
             _ => [],
         };
 
-    /// <summary>The states in which a verb has an effect. In the state it leads to, it is harmless.</summary>
+    /// <summary>The states in which a verb has an effect. In the state that it leads to, the verb changes nothing.</summary>
     public static IReadOnlyList<JobState> StatesThatAllow(JobVerb verb) =>
         verb switch
         {

@@ -1,13 +1,16 @@
 namespace Temper.Domain.Jobs;
 
-/// <summary>How a second run of a spec came out beside the first.</summary>
+/// <summary>How the results of a second run of a spec compare with those of the first.</summary>
 public enum ReproductionVerdict
 {
-    /// <summary>Every weight and every figure of every epoch is the same, but for the times.</summary>
+    /// <summary>
+    /// Every weight, every test figure and every figure of every epoch is the same, except for times. If retention has removed
+    /// the epochs of a run, they are not compared.
+    /// </summary>
     BitEqual,
 
     /// <summary>
-    /// The test figures differ by no more than <see cref="Reproduction.Tolerances"/>, as after rounding in another
+    /// The test figures differ by no more than <see cref="Reproduction.Tolerances"/>, as they do after rounding in a different
     /// order.
     /// </summary>
     WithinTolerance,
@@ -15,12 +18,13 @@ public enum ReproductionVerdict
     Different,
 }
 
-/// <summary>A job that ran the spec of another once more, beside that one.</summary>
-/// <param name="Original">The job it repeats.</param>
-/// <param name="Verdict">How it came out.</param>
-/// <param name="Sentence">The same in words, with what changed.</param>
-/// <param name="Figures">The test figures of both.</param>
-/// <param name="Changed">What else differs between the two runs and may be the cause; empty when nothing known does.</param>
+/// <summary>The comparison of a job with the original job whose spec it repeats.</summary>
+/// <param name="Original">The original job.</param>
+/// <param name="Verdict">How the results compare.</param>
+/// <param name="Sentence">The verdict and the changed circumstances in words.</param>
+/// <param name="Figures">The test figures of both jobs.</param>
+/// <param name="Changed">Other differences between the two runs, which may be the cause; empty without a known
+/// difference.</param>
 public sealed record Reproduction(
     Guid Original,
     ReproductionVerdict Verdict,
@@ -30,8 +34,9 @@ public sealed record Reproduction(
 )
 {
     /// <summary>
-    /// Two runs that round differently part ways within an epoch and end as two models of the same quality. These bounds are
-    /// a convention: several times what ten such pairs on MNIST differed by (bench/records/training.md, "The same results").
+    /// Two runs that round differently have different weights within an epoch and end with two models of the same quality. These
+    /// bounds are a convention: several times the differences of ten such pairs on MNIST (bench/records/training.md, "The same
+    /// results").
     /// </summary>
     public static IReadOnlyDictionary<string, double> Tolerances { get; } =
         new Dictionary<string, double>
@@ -42,8 +47,9 @@ public sealed record Reproduction(
             ["testSignedGap"] = 0.01,
         };
 
-    /// <param name="firstEpochs">Of the original, oldest first; empty where retention has removed them, and then not compared.</param>
-    /// <param name="secondEpochs">Of the repetition, the same.</param>
+    /// <param name="firstEpochs">Epochs of the original, oldest first. If retention has removed them, the list is empty and
+    /// epochs are not compared.</param>
+    /// <param name="secondEpochs">Epochs of the repetition, with the same rules.</param>
     public static Reproduction Of(
         Guid original,
         JobResult first,
@@ -106,7 +112,7 @@ public sealed record FigureDifference(string Name, double Was, double Is)
     internal bool IsWithin(double tolerance) => Math.Abs(Is - Was) <= tolerance;
 }
 
-/// <summary>What a run took place on or with.</summary>
+/// <summary>A circumstance of the two runs that may influence the results.</summary>
 /// <param name="Name">data, build, libtorch, device or threads.</param>
-/// <param name="Was">Null where the first run did not record it.</param>
+/// <param name="Was">Value in the first run; null when the first run did not record it.</param>
 public sealed record Circumstance(string Name, string? Was, string? Is);

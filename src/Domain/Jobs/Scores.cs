@@ -2,10 +2,12 @@ using Temper.Domain.Calibration;
 
 namespace Temper.Domain.Jobs;
 
-/// <summary>What a trained model is worth, in the few figures by which the jobs of a study are compared.</summary>
-/// <param name="Temperature">T, fitted on the whole validation split: see <see cref="TemperatureFit"/>.</param>
-/// <param name="Validation">To choose by. What is after temperature is cross-fitted: see <see cref="OnValidation"/>.</param>
-/// <param name="Test">To report, never to choose by; after the temperature that was fitted on validation.</param>
+/// <summary>The figures of a trained model by which a study compares its jobs.</summary>
+/// <param name="Temperature">T, fitted on the whole validation split; see <see cref="TemperatureFit"/>.</param>
+/// <param name="Validation">Figures for choosing. The ones after temperature are cross-fitted; see
+/// <see cref="OnValidation"/>.</param>
+/// <param name="Test">Figures for reporting only, never for choosing. The ones after temperature use T from the validation
+/// split.</param>
 public sealed record Scores(double Temperature, SplitScores Validation, SplitScores Test)
 {
     /// <param name="validation">At least two images.</param>
@@ -16,8 +18,8 @@ public sealed record Scores(double Temperature, SplitScores Validation, SplitSco
     }
 
     /// <summary>
-    /// T is fitted on one half of the images and judged on the other, then the other way round: a temperature judged on the images
-    /// it was fitted on would look better than it is. The split is in random order, so every second image makes a half.
+    /// Fits T on one half of the images and evaluates it on the other half, then the reverse: a temperature evaluated on the
+    /// images that it was fitted on would look better than it is. The split is in random order, so a half is every second image.
     /// </summary>
     private static SplitScores OnValidation(LabelledLogits validation)
     {
@@ -40,7 +42,7 @@ public sealed record Scores(double Temperature, SplitScores Validation, SplitSco
 }
 
 /// <summary>The figures of one split, against hard labels.</summary>
-/// <param name="Accuracy">Share of top-1 hits. No temperature changes it.</param>
+/// <param name="Accuracy">Share of top-1 hits; a temperature does not change it.</param>
 /// <param name="Nll">Mean negative log-likelihood of the label, nats.</param>
 /// <param name="Brier">Mean of Σ_k (p_k − [k is the label])², 0 to 2.</param>
 /// <param name="Ece">Expected calibration error, 15 equal-width bins.</param>
@@ -59,8 +61,8 @@ public sealed record SplitScores(
     double EceAfterTemperature
 )
 {
-    /// <param name="before">As the model was trained.</param>
-    /// <param name="after">The same images after temperature, in one part or several.</param>
+    /// <param name="before">The model's predictions without temperature.</param>
+    /// <param name="after">Predictions for the same images after temperature, in one or several parts.</param>
     internal static SplitScores Of(Predictions before, IReadOnlyList<Predictions> after) =>
         new(
             before.Accuracy,

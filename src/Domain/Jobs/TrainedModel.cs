@@ -3,20 +3,22 @@ using Temper.Domain.Calibration;
 
 namespace Temper.Domain.Jobs;
 
-/// <summary>What a training leaves behind: enough to judge the model in any way later, and to use it elsewhere.</summary>
-/// <param name="Weights">safetensors, one tensor a parameter, named as in the model.</param>
+/// <summary>The model of a training with what a later evaluation of any kind, or its use elsewhere, needs.</summary>
+/// <param name="Weights">safetensors with one tensor per parameter, named as in the model.</param>
 /// <param name="Logits">Null when they were too large to keep.</param>
-/// <param name="Scores">What studies compare it by; null when one validation image is all there was.</param>
+/// <param name="Scores">The figures by which studies compare models; null when there was only one validation image.</param>
 public sealed record TrainedModel(byte[] Weights, StoredLogits? Logits, Scores? Scores = null);
 
-/// <summary>The logits of the validation split and the test set with their labels, as bytes: float32 and int32, little-endian.</summary>
+/// <summary>
+/// The logits of the validation split and the test set with their labels, as bytes: float32 and int32, little-endian.
+/// </summary>
 /// <param name="Classes">K.</param>
-/// <param name="ValidationLogits">N×K.</param>
+/// <param name="ValidationLogits">N×K, N the number of validation images.</param>
 /// <param name="ValidationLabels">N.</param>
-/// <param name="TestLogits">N×K.</param>
+/// <param name="TestLogits">N×K, N the number of test images.</param>
 /// <param name="TestLabels">N.</param>
-/// <param name="TrueProbabilities">For each test image the true probability of the class predicted, N float64; null where the
-/// data set does not know it.</param>
+/// <param name="TrueProbabilities">True probability of the predicted class for each test image, N float64; null when the data set
+/// does not know it.</param>
 public sealed record StoredLogits(
     int Classes,
     byte[] ValidationLogits,
@@ -26,10 +28,10 @@ public sealed record StoredLogits(
     byte[]? TrueProbabilities
 )
 {
-    /// <summary>64 MiB for both splits: 1,000 classes on 16,000 images.</summary>
+    /// <summary>64 MiB for both splits together, for example 1,000 classes on 16,000 images.</summary>
     public const long LargestBytes = 64L << 20;
 
-    /// <returns>Null when over <see cref="LargestBytes"/>.</returns>
+    /// <returns>Null when the logits of both splits exceed <see cref="LargestBytes"/>.</returns>
     public static StoredLogits? Of(LabelledLogits validation, LabelledLogits test, double[]? trueProbabilities) =>
         4L * (validation.Logits.Length + test.Logits.Length) > LargestBytes
             ? null

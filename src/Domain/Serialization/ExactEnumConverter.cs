@@ -4,8 +4,8 @@ using System.Text.Json.Serialization;
 namespace Temper.Domain.Serialization;
 
 /// <summary>
-/// Enums as their names in camelCase, exactly. System.Text.Json's own converter takes any case and reads "adam,sgd" as a
-/// combination of flags, which is another value that nobody asked for.
+/// Reads and writes enums as their exact names in camelCase. System.Text.Json's own converter accepts any case and reads
+/// "adam,sgd" as a combination of flags, which may be a value that the client did not mean.
 /// </summary>
 internal sealed class ExactEnumConverter : JsonConverterFactory
 {

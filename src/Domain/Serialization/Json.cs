@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Temper.Domain.Serialization;
 
-/// <summary>One JSON form for the domain's records, the same in jsonb columns, over HTTP and on the runner's pipe.</summary>
+/// <summary>The JSON format of the domain's records, which jsonb columns, HTTP and the runner's pipe share.</summary>
 public static class Json
 {
     public static JsonSerializerOptions Options { get; } = Frozen(Configure(new JsonSerializerOptions()));
@@ -25,13 +25,13 @@ public static class Json
         return options;
     }
 
-    /// <summary>An enum's value as it stands in JSON, without the quotes.</summary>
+    /// <summary>An enum's value as JSON writes it, without the quotes.</summary>
     public static string Name<T>(T value)
         where T : struct, Enum => JsonNamingPolicy.CamelCase.ConvertName(value.ToString());
 
     public static string Write<T>(T value) => JsonSerializer.Serialize(value, Options);
 
-    /// <exception cref="JsonException">Not JSON, or not of that type.</exception>
+    /// <exception cref="JsonException">The text is not JSON, is null, or does not match the type.</exception>
     public static T Read<T>(string json) =>
         JsonSerializer.Deserialize<T>(json, Options) ?? throw new JsonException($"null is not a {typeof(T).Name}.");
 }

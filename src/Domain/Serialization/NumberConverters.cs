@@ -6,8 +6,8 @@ using System.Text.Json.Serialization;
 namespace Temper.Domain.Serialization;
 
 /// <summary>
-/// JSON has no NaN and no infinity: each is written as null, and null is read as NaN where the type knows no null. Otherwise one such
-/// figure would make its whole answer, or the report of a training, impossible.
+/// JSON has no NaN and no infinity. This converter writes both as null, and reads null as NaN if the type is not nullable.
+/// Without it, one such figure would make it impossible to write a whole response or a training's report.
 /// </summary>
 internal sealed class FiniteNumberConverter : JsonConverter<double>
 {
@@ -23,12 +23,12 @@ internal sealed class FiniteNumberConverter : JsonConverter<double>
     }
 }
 
-/// <summary>Whole numbers however they are written: 3, 3.0 and 0.3e1 are the same number in JSON.</summary>
+/// <summary>Reads whole numbers in any notation: 3, 3.0 and 0.3e1 are the same number in JSON.</summary>
 internal static class WholeNumber
 {
     private const NumberStyles Styles = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
 
-    /// <exception cref="JsonException">No number, not whole, or beyond 64 bits.</exception>
+    /// <exception cref="JsonException">The token is not a number, is not whole, or exceeds 64 bits.</exception>
     public static long Read(ref Utf8JsonReader reader) =>
         reader.TokenType == JsonTokenType.Number
         && (reader.TryGetInt64(out var value) || long.TryParse(Text(ref reader), Styles, CultureInfo.InvariantCulture, out value))

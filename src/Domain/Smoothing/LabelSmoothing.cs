@@ -9,10 +9,10 @@ public sealed record LabelSmoothing
 {
     private LabelSmoothing(double epsilonUniform, int classes) => (EpsilonUniform, Classes) = (epsilonUniform, classes);
 
-    /// <param name="convention">What <paramref name="epsilon"/> means.</param>
+    /// <param name="convention">The convention of <paramref name="epsilon"/>.</param>
     /// <param name="epsilon">0 to <see cref="Largest"/>.</param>
     /// <param name="classes">K, at least 2.</param>
-    /// <exception cref="ArgumentOutOfRangeException">ε outside its convention's range, or fewer than two classes.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">ε is outside its convention's range, or K is below 2.</exception>
     public static LabelSmoothing Of(SmoothingConvention convention, double epsilon, int classes)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(classes, 2);
@@ -21,19 +21,21 @@ public sealed record LabelSmoothing
         return new(convention == SmoothingConvention.Uniform ? epsilon : epsilon * classes / (classes - 1), classes);
     }
 
-    /// <summary>The largest ε: 1 for uniform; (K−1)/K for others, beyond which the true class is no longer the likeliest.</summary>
+    /// <summary>
+    /// The largest ε: 1 for uniform; (K−1)/K for others, above which the true class is no longer the likeliest.
+    /// </summary>
     public static double Largest(SmoothingConvention convention, int classes) =>
         convention == SmoothingConvention.Uniform ? 1 : (classes - 1.0) / classes;
 
     public int Classes { get; }
 
-    /// <summary>ε as PyTorch's <c>CrossEntropyLoss(label_smoothing)</c> takes it; 0 to 1.</summary>
+    /// <summary>ε in the convention of PyTorch's <c>CrossEntropyLoss(label_smoothing)</c>; 0 to 1.</summary>
     public double EpsilonUniform { get; }
 
     /// <summary>The mass taken from the true class; 0 to (K−1)/K.</summary>
     public double EpsilonOthers => EpsilonUniform * (Classes - 1) / Classes;
 
-    /// <summary>q of the true class. It is also c*, the confidence of the loss's optimum where the label is certain.</summary>
+    /// <summary>q of the true class. It is also c*, the confidence at the loss's optimum when the label is certain.</summary>
     public double TrueClassTarget => 1 - EpsilonUniform + OtherClassTarget;
 
     /// <summary>q of each other class.</summary>
@@ -43,15 +45,15 @@ public sealed record LabelSmoothing
     public double TargetEntropy => XLogInverse(TrueClassTarget) + (Classes - 1) * XLogInverse(OtherClassTarget);
 
     /// <summary>
-    /// ln(q of the true class / q of another): how far apart the optimum's logits are; null at ε = 0, where it is
+    /// ln(q of the true class / q of another class): the difference between the logits at the optimum. Null at ε = 0, where it is
     /// infinite.
     /// </summary>
-    /// <remarks>A difference of logarithms: the quotient is infinite for ε below 1e-308.</remarks>
+    /// <remarks>Computed as a difference of logarithms, because the quotient overflows to infinity for ε below 1e-308.</remarks>
     public double? LogitGap => EpsilonUniform == 0 ? null : Math.Log(TrueClassTarget * Classes) - Math.Log(EpsilonUniform);
 
     /// <summary>
-    /// −ε'(A − 1/K): mean confidence − accuracy at the optimum p* = (1−ε')·p + ε'/K, judged on clean labels. Replacing a
-    /// share s of the labels by another class is itself a smoothing by s·K/(K−1), so 1−ε' = (1−ε)(1 − s·K/(K−1)).
+    /// −ε'(A − 1/K): mean confidence − accuracy at the optimum p* = (1−ε')·p + ε'/K, measured on clean labels. Replacing a
+    /// share s of the labels by another class smooths by s·K/(K−1), so 1−ε' = (1−ε)(1 − s·K/(K−1)).
     /// </summary>
     /// <param name="accuracy">A, the mean probability of the top class, which the accuracy estimates.</param>
     /// <param name="labelNoise">s, the share of training labels replaced; 0 to 1.</param>

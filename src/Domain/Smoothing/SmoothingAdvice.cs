@@ -2,13 +2,14 @@ using System.Globalization;
 
 namespace Temper.Domain.Smoothing;
 
-/// <summary>What an ε is likely to do to calibration, told before anything is trained.</summary>
-/// <param name="EarlierJobs">Succeeded jobs on this data set, model and label noise that this rests on, the latest 100 at most.</param>
-/// <param name="Accuracy">A, their median test accuracy, so that a few failed trials do not count; null without any.</param>
-/// <param name="ExpectedSignedGap">−ε(A − 1/K) with ε as `uniform`, label noise counted in: mean confidence − accuracy at the
+/// <summary>The likely effect of an ε on calibration, predicted before training.</summary>
+/// <param name="EarlierJobs">Number of succeeded jobs with this data set, model and label noise that the advice uses: the latest
+/// 100 at most.</param>
+/// <param name="Accuracy">A, their median test accuracy, which a few failed trials do not affect; null without jobs.</param>
+/// <param name="ExpectedSignedGap">−ε(A − 1/K) with ε as `uniform` and label noise included: mean confidence − accuracy at the
 /// smoothed loss's optimum; null without A.</param>
-/// <param name="Measured">How the signed gaps of those jobs differed from what this formula says of each; null without any.</param>
-/// <param name="Warnings">Sentences for people; empty when there is nothing to warn of.</param>
+/// <param name="Measured">The measured signed gaps of those jobs − the gaps that the formula predicts; null without jobs.</param>
+/// <param name="Warnings">Sentences for the user; empty without a warning.</param>
 public sealed record SmoothingAdvice(
     int EarlierJobs,
     double? Accuracy,
@@ -17,11 +18,11 @@ public sealed record SmoothingAdvice(
     IReadOnlyList<string> Warnings
 )
 {
-    /// <summary>A gap that a reader of probabilities would mind.</summary>
+    /// <summary>The smallest gap that matters to a user of the probabilities.</summary>
     private const double LargeGap = 0.02;
 
     /// <param name="labelNoise">Share of training labels replaced.</param>
-    /// <param name="earlier">Jobs on the same data set, model and label noise.</param>
+    /// <param name="earlier">Jobs with the same data set, model and label noise.</param>
     public static SmoothingAdvice Of(LabelSmoothing smoothing, double labelNoise, IReadOnlyList<EarlierJob> earlier)
     {
         if (smoothing.EpsilonUniform == 1)
@@ -60,14 +61,14 @@ public sealed record SmoothingAdvice(
         );
 }
 
-/// <summary>What an earlier job came to.</summary>
+/// <summary>The result of an earlier job.</summary>
 /// <param name="EpsilonUniform">Its ε as `uniform`.</param>
-/// <param name="Accuracy">Of its test set.</param>
-/// <param name="SignedGap">Mean confidence − accuracy of its test set.</param>
+/// <param name="Accuracy">Accuracy on the test set.</param>
+/// <param name="SignedGap">Mean confidence − accuracy on the test set.</param>
 public sealed record EarlierJob(double EpsilonUniform, double Accuracy, double SignedGap);
 
-/// <summary>Measured − expected signed gap, over some jobs.</summary>
-/// <param name="Mean">On average: above 0, training stopped more confident than at the optimum, or over-fits.</param>
+/// <summary>Measured − expected signed gap over several jobs.</summary>
+/// <param name="Mean">Mean difference. Above 0, the models are more confident than at the optimum, or over-fit.</param>
 /// <param name="Deviation">Standard deviation; null for one job.</param>
 public sealed record GapDifference(double Mean, double? Deviation)
 {

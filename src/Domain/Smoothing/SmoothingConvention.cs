@@ -1,6 +1,6 @@
 namespace Temper.Domain.Smoothing;
 
-/// <summary>What ε means: two conventions share the name "label smoothing".</summary>
+/// <summary>The meaning of ε: two conventions share the name "label smoothing".</summary>
 public enum SmoothingConvention
 {
     /// <summary>q = (1−ε)·onehot + ε/K: the smoothed mass goes to all K classes. PyTorch's <c>label_smoothing</c>.</summary>

@@ -4,33 +4,34 @@ namespace Temper.Domain.Studies;
 public sealed record ArmLosses(int Arm, IReadOnlyDictionary<long, double> BySeed);
 
 /// <summary>
-/// Which arms of a study can be told apart. Jobs with the same seed share initial weights, split and order of images, so each pair
-/// of arms is compared by its differences seed by seed.
+/// Decides which arms of a study differ significantly. Jobs with the same seed share initial weights, split and order of images,
+/// so each pair of arms is compared by the differences of its losses, paired by seed.
 /// </summary>
 /// <remarks>
-/// Two questions, each answered wrongly at most at rate α. Does any difference exist? Yes where some pair's one-sided p is at most
-/// α/(K(K−1)), Bonferroni over all ordered pairs. If so: which arms may be the best? All but those that some other one beats with
-/// p at most α/(K−1): the best one has K−1 rivals that could beat it by chance (multiple comparisons with the best, Hsu 1981).
-/// Three seeds tell little of one pair's spread, so it is pooled with that of the pairs which share an arm with it, and a pool of
-/// unequal arms is worth fewer degrees of freedom than it has. Where a pair's own spread is larger, that one counts, with its own
-/// degrees. A spread below the criterion's resolution counts as that resolution: differences that are all the same would otherwise
-/// be judged by their rounding. docs/decisions/0024-study-comparison.md has what other ways gave,
-/// bench/records/study-statistics.md what this one gives.
+/// The comparison answers two questions, each with an error rate of at most α. First: does any difference exist? It does if the
+/// one-sided p of some pair is at most α/(K(K−1)), Bonferroni over all ordered pairs. Second: which arms may be the best? All
+/// arms that no other arm beats with p at most α/(K−1), because the best arm has K−1 rivals that could beat it by chance
+/// (multiple comparisons with the best, Hsu 1981). Three seeds estimate the spread of one pair poorly. The spread is therefore
+/// pooled with that of the pairs that share an arm with it, and the pool counts with reduced degrees of freedom because its arms
+/// are unequal. If the pair's own spread is larger, that spread is used with its own degrees. A spread below the criterion's
+/// resolution is raised to the resolution: otherwise rounding would decide between differences that are all the same.
+/// docs/decisions/0024-study-comparison.md records the results of other methods, bench/records/study-statistics.md those of this
+/// one.
 /// </remarks>
 public sealed class ArmComparison
 {
     /// <summary>α.</summary>
     public const double Level = 0.05;
 
-    /// <summary>With which a difference that is called detectable is found.</summary>
+    /// <summary>The probability with which a detectable difference is found.</summary>
     public const double WantedPower = 0.8;
 
-    /// <summary>Beyond so many nobody will train.</summary>
+    /// <summary>The largest number of seeds that is considered; no one trains more.</summary>
     internal const int MostSeeds = 1000;
 
     private const double MostWorth = 3;
 
-    /// <summary>Of the pair with the coarsest values.</summary>
+    /// <summary>The largest resolution of any pair.</summary>
     private readonly double coarsest;
 
     private readonly ArmLosses[] arms;
@@ -38,8 +39,9 @@ public sealed class ArmComparison
     private readonly PairSpread[,] spreads;
     private readonly PairedDifference[,] differences;
 
-    /// <param name="losses">Arms without any are left out.</param>
-    /// <param name="rivals">K, where arms were left out that count all the same; the number of arms when absent.</param>
+    /// <param name="losses">Arms without losses are left out.</param>
+    /// <param name="rivals">K, if it also counts arms that are not in <paramref name="losses"/>; the number of arms when
+    /// absent.</param>
     /// <param name="level">α.</param>
     /// <param name="resolution">The smallest difference that two losses can have: see <see cref="Criteria.Resolution"/>.</param>
     public ArmComparison(IEnumerable<ArmLosses> losses, int? rivals = null, double level = Level, double resolution = 0)
@@ -57,7 +59,7 @@ public sealed class ArmComparison
         var sums = SumByArm();
         foreach (var (a, b) in Pairs())
         {
-            // Of the pairs that share an arm with this one, itself counted once.
+            // Sums over the pairs that share an arm with this pair. The pair itself is in both sums and counts once.
             var (squares, degrees) = (
                 sums[a].Squares + sums[b].Squares - spreads[a, b].SquaredDeviations,
                 sums[a].Degrees + sums[b].Degrees - spreads[a, b].Degrees
@@ -74,29 +76,29 @@ public sealed class ArmComparison
         Tied = [.. Enumerable.Range(0, arms.Length).Where(arm => !DifferenceExists || MayBeBest(arm)).Select(arm => arms[arm].Arm)];
     }
 
-    /// <summary>Whether any two arms can be told apart.</summary>
+    /// <summary>Whether any two arms differ significantly.</summary>
     public bool DifferenceExists { get; }
 
-    /// <summary>The arms that may be the best; all of them where no difference exists.</summary>
+    /// <summary>The arms that may be the best; all arms when no difference exists.</summary>
     public IReadOnlyList<int> Tied { get; }
 
-    /// <summary>The one-sided level at which one arm beats another.</summary>
+    /// <summary>The one-sided level at which one arm beats another: α/(K−1).</summary>
     public double PairLevel { get; }
 
-    /// <summary>The one-sided level at which a pair says that differences exist.</summary>
+    /// <summary>The one-sided level at which a pair shows that a difference exists: α/(K(K−1)).</summary>
     public double ExistenceLevel { get; }
 
     /// <summary>
-    /// The one-sided level that a pair was held against: an interval at it covers 0 just where the arm is not called
+    /// The one-sided level that was applied to each pair. The interval at this level covers 0 exactly when the arm is not called
     /// worse.
     /// </summary>
     public double LevelTested => DifferenceExists ? PairLevel : ExistenceLevel;
 
-    /// <summary>Mean loss of arm <paramref name="a"/> − that of <paramref name="b"/>, over the seeds that both have.</summary>
+    /// <summary>Loss of arm <paramref name="a"/> − loss of arm <paramref name="b"/>, over the seeds that both have.</summary>
     public PairedDifference Between(int a, int b) => differences[places[a], places[b]];
 
-    /// <returns>The smallest true difference that so many seeds would find, of two arms that scatter as all do on average; null
-    /// below two seeds.</returns>
+    /// <returns>The smallest true difference between two arms of average spread that this number of seeds finds with
+    /// <see cref="WantedPower"/>; null below two seeds, or if no pair has two seeds in common.</returns>
     public double? Detectable(int seeds)
     {
         var spread = Pairs().Select(pair => spreads[pair.A, pair.B]).Where(spread => spread.Seeds >= 2).ToList();
@@ -117,8 +119,8 @@ public sealed class ArmComparison
     }
 
     /// <returns>
-    /// With how many seeds in all a difference as large as the one observed would be found with a probability of 80 %; null when
-    /// that takes more than 1000: then the two are the same for every practical purpose.
+    /// The total number of seeds that would find a difference as large as the observed one with a probability of 80 %. Null when
+    /// that takes more than 1000 seeds, because the two arms are then equal in practice, and when the deviation is unknown or 0.
     /// </returns>
     public int? SeedsToTell(PairedDifference difference)
     {
@@ -140,7 +142,9 @@ public sealed class ArmComparison
         return high;
     }
 
-    /// <summary>Of a single comparison, which must show that a difference exists before anything else is asked.</summary>
+    /// <summary>
+    /// The power of one comparison at <see cref="ExistenceLevel"/>, the level that shows that a difference exists.
+    /// </summary>
     /// <param name="shift">The true difference, in standard errors.</param>
     private double Power(int seeds, double shift)
     {
@@ -149,12 +153,15 @@ public sealed class ArmComparison
     }
 
     /// <summary>
-    /// Degrees of freedom of a pool for each degree of one of its pairs. Arms that scatter alike would leave K−1 for their residual;
-    /// those that do not, and neighbours that scatter together, leave fewer, and no more with more arms.
+    /// Degrees of freedom of a pool for each degree of one of its pairs. Arms with equal spread would leave K−1 for their
+    /// residual. Arms with unequal spread, and neighbours with correlated losses, leave fewer, and more arms do not raise the
+    /// number.
     /// </summary>
     private double Worth => Math.Min(2.0 / 3 * (arms.Length - 1), MostWorth);
 
-    /// <summary>Σ over the pairs that an arm is in, by arm: squared deviations, and their degrees of freedom.</summary>
+    /// <summary>
+    /// For each arm, the squared deviations and the degrees of freedom, summed over the pairs that contain the arm.
+    /// </summary>
     private (double Squares, int Degrees)[] SumByArm() =>
         [
             .. Enumerable

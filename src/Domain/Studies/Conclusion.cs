@@ -2,19 +2,19 @@ using System.Globalization;
 
 namespace Temper.Domain.Studies;
 
-/// <summary>A recommendation, to be put in words.</summary>
-/// <param name="Temperature">Of the chosen arm.</param>
+/// <summary>The contents of a recommendation, which this record puts into words.</summary>
+/// <param name="Temperature">T of the chosen arm.</param>
 /// <param name="Ranked">All arms with results that did not diverge, the lowest mean loss first.</param>
-/// <param name="Tied">Those that may be the best, in the order of the grid, as all that follow.</param>
-/// <param name="SmoothAsLittle">How many of the tied smooth no more than the chosen one.</param>
-/// <param name="Nearest">The arm with the lowest mean but the chosen one's, and both means, where every arm but the chosen one is
-/// significantly worse than it; else null.</param>
-/// <param name="NotJudged">Those that have too few seeds beside the others.</param>
-/// <param name="Dropped">Those that halving has dropped.</param>
-/// <param name="Constant">Those that differ from the one with the lowest mean by the same with every seed.</param>
-/// <param name="Diverged">What is to be said of arms that diverged with some seeds, one for each.</param>
-/// <param name="Closest">The two of the tied with the lowest means; one or none where nothing is tied.</param>
-/// <param name="MoreSeeds">Would probably tell those two apart; null where that cannot be said.</param>
+/// <param name="Tied">Arms that may be the best, in the order of the grid. All lists of arms below have the same order.</param>
+/// <param name="SmoothAsLittle">Number of tied arms that smooth no more than the chosen one.</param>
+/// <param name="Nearest">The judged arm with the lowest mean besides the chosen one, and both means, if every other judged arm
+/// is significantly worse than the chosen one; otherwise null.</param>
+/// <param name="NotJudged">Arms that have too few seeds compared with the others.</param>
+/// <param name="Dropped">Arms that successive halving dropped.</param>
+/// <param name="Constant">Arms whose difference to the arm with the lowest mean is the same with every seed.</param>
+/// <param name="Diverged">One clause for each arm that diverged with some seeds.</param>
+/// <param name="Closest">The two tied arms with the lowest means; a single arm when nothing is tied.</param>
+/// <param name="MoreSeeds">Number of additional seeds that would probably separate these two; null when it is unknown.</param>
 internal sealed record Conclusion(
     StudySpec Study,
     double? LabelNoise,
@@ -80,7 +80,7 @@ internal sealed record Conclusion(
             + $"{Name(arm)}, which comes nearest).";
     }
 
-    /// <summary>Where nothing tells the arms apart.</summary>
+    /// <summary>The preference when no arms differ significantly.</summary>
     private string Preferred()
     {
         if (Chosen.Epsilon == 0)

@@ -16,13 +16,13 @@ internal sealed class Condition
     private readonly FailedJobs[] failed;
     private readonly bool isOver;
 
-    /// <summary>As they came.</summary>
+    /// <summary>In the order given.</summary>
     private readonly StudyArm[] arms;
 
-    /// <summary>With results, the lowest mean first, and last those that diverged with some seeds.</summary>
+    /// <summary>Arms with results, the lowest mean first; arms that diverged with some seeds come last.</summary>
     private readonly StudyArm[] ranked;
 
-    /// <summary>Of them those that the choice is between.</summary>
+    /// <summary>The ranked arms that can be chosen.</summary>
     private readonly StudyArm[] judged;
 
     private readonly IReadOnlyDictionary<int, double> means;
@@ -40,7 +40,7 @@ internal sealed class Condition
     {
         (this.arms, this.diverged, this.isOver) = (arms, diverged, isOver);
         this.failed = [.. failed.Where(one => arms.Any(arm => arm.Number == one.Arm))];
-        // Without the axis that all its arms agree in, which their labels need not name.
+        // All arms of a condition have the same label noise, so the labels of the arms leave it out.
         (this.study, this.noise, isOneOfSeveral, this.jobs) = (
             study with
             {
@@ -59,7 +59,7 @@ internal sealed class Condition
                 jobs[arm.Number].ToDictionary(job => job.Seed, job => job.Scores.Validation.LossBy(study.Criterion))
             )
         );
-        // What is left of an arm that diverged tells nothing of what its seeds are worth.
+        // The remaining seeds of an arm that diverged say nothing about how hard each seed is, so the arm is left out.
         var adjusted = SeedAdjusted.Means([.. known.Where(arm => !Diverged(arm)).Select(arm => losses[arm.Number])]);
         means = known.ToDictionary(
             arm => arm.Number,
@@ -67,7 +67,7 @@ internal sealed class Condition
         );
         ranked = [.. known.OrderBy(Diverged).ThenBy(arm => means[arm.Number])];
         judged = Judged(ranked);
-        // What was dropped is not chosen from, but tells of the scatter, as it would in the full grid.
+        // A dropped arm cannot be chosen, but it contributes to the estimate of the spread as it would in the full grid.
         comparison = new ArmComparison(
             ranked
                 .Where(arm => judged.Contains(arm) || (arm.DroppedAtSeeds is not null && !Diverged(arm)))
@@ -84,7 +84,7 @@ internal sealed class Condition
         var seeds = judged.Max(Seeds);
         var tied = arms.Where(arm => judged.Contains(arm) && comparison.Tied.Contains(arm.Number)).ToArray();
         if (tied.Length == 0)
-            tied = [judged[0]]; // arms beaten in a circle, which only differing sets of seeds can make
+            tied = [judged[0]]; // every arm is beaten by another, in a cycle; only arms with different seeds can cause that
         var chosen = tied.OrderBy(Smoothing).ThenBy(arm => means[arm.Number]).First();
         var power = new Power(seeds, ArmComparison.Level, ArmComparison.WantedPower, comparison.Detectable(seeds));
         var closest = tied.OrderBy(arm => means[arm.Number]).Take(2).OrderBy(arm => Array.IndexOf(arms, arm)).ToArray();
@@ -149,7 +149,7 @@ internal sealed class Condition
         );
     }
 
-    /// <summary>What failed jobs say, the most frequent reasons first.</summary>
+    /// <summary>The reasons of the failed jobs, the most frequent first.</summary>
     private string Because() =>
         string.Concat(
             failed
@@ -173,13 +173,13 @@ internal sealed class Condition
                 .Select(arm => $"{arm.Arm.Label(study)} diverged with {diverged[arm.Number]} of {study.Seeds!.Count} seeds"),
         ];
 
-    /// <summary>With results and not judged for another reason than that they diverged.</summary>
+    /// <summary>Arms with results that are not judged, except those that diverged.</summary>
     private IEnumerable<StudyArm> NotJudged(Func<StudyArm, bool> which) =>
         arms.Where(arm => ranked.Contains(arm) && !judged.Contains(arm) && !Diverged(arm) && which(arm));
 
     /// <summary>
-    /// Arms that halving dropped are beaten already. One with under half of the seeds of another, because its jobs failed or are
-    /// still to come, could neither be told from any other nor be recommended in earnest.
+    /// Leaves out the arms that successive halving dropped, because they are already beaten. Also leaves out an arm with under
+    /// half as many seeds as another, because its jobs failed or have not run: it is too uncertain to compare or to recommend.
     /// </summary>
     private StudyArm[] Judged(StudyArm[] ranked)
     {
@@ -197,7 +197,7 @@ internal sealed class Condition
             : null;
     }
 
-    /// <summary>Those whose difference to the lowest mean is the same with every seed.</summary>
+    /// <summary>The arms whose difference to the arm with the lowest mean is the same with every seed.</summary>
     private IReadOnlyList<Arm> Constant() =>
         Arms(arms.Where(arm => judged.Contains(arm) && arm != judged[0] && comparison.Between(arm.Number, judged[0].Number).IsConstant));
 
@@ -225,7 +225,7 @@ internal sealed class Condition
 
     private double Temperature(StudyArm arm) => Math.Exp(jobs[arm.Number].Average(job => Math.Log(job.Scores.Temperature)));
 
-    /// <summary>ε in one convention, so that arms of both compare.</summary>
+    /// <summary>ε as `uniform`, so that arms of both conventions are comparable.</summary>
     private double Smoothing(StudyArm arm) => LabelSmoothing.Of(arm.Arm.Smoothing, arm.Arm.Epsilon, classes).EpsilonUniform;
 
     private static IReadOnlyList<Arm> Arms(IEnumerable<StudyArm> arms) => [.. arms.Select(arm => arm.Arm)];

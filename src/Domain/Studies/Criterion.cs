@@ -3,10 +3,10 @@ using Temper.Domain.Jobs;
 
 namespace Temper.Domain.Studies;
 
-/// <summary>By which figure of the validation split a study chooses.</summary>
+/// <summary>The figure of the validation split by which a study chooses.</summary>
 public enum Criterion
 {
-    /// <summary>NLL after a cross-fitted temperature: what is left when calibration that one number can mend is mended.</summary>
+    /// <summary>NLL after a cross-fitted temperature, which removes the miscalibration that one number can correct.</summary>
     NllAfterTemperature,
 
     Nll,
@@ -21,7 +21,7 @@ public enum Criterion
 
 public static class Criteria
 {
-    /// <returns>Lower is better; of accuracy, the error rate is taken.</returns>
+    /// <returns>The loss; lower is better. For accuracy it is the error rate.</returns>
     public static double LossBy(this SplitScores scores, Criterion criterion) =>
         criterion switch
         {
@@ -34,8 +34,8 @@ public static class Criteria
             _ => throw new ArgumentOutOfRangeException(nameof(criterion), criterion, null),
         };
 
-    /// <returns>The smallest difference that two losses can have: one validation image of an error rate; 0 where losses are
-    /// continuous.</returns>
+    /// <returns>The smallest difference that two losses can have: for the error rate one validation image, otherwise 0 because
+    /// the losses are continuous.</returns>
     public static double Resolution(this Criterion criterion, StudySpec study, IEnumerable<StudyJob> jobs)
     {
         if (criterion != Criterion.Accuracy)
@@ -44,11 +44,11 @@ public static class Criteria
         return 1 / jobs.Select(job => job.ValidationImages ?? published).DefaultIfEmpty(published).Min();
     }
 
-    /// <summary>Whether it judges what is left after temperature scaling.</summary>
+    /// <summary>Whether the criterion is measured after temperature scaling.</summary>
     public static bool LooksAfterTemperature(this Criterion criterion) =>
         criterion is Criterion.NllAfterTemperature or Criterion.EceAfterTemperature;
 
-    /// <summary>The criterion in a sentence.</summary>
+    /// <summary>The criterion's name for use in a sentence.</summary>
     public static string InWords(this Criterion criterion) =>
         criterion switch
         {

@@ -5,18 +5,19 @@ namespace Temper.Domain.Studies;
 
 /// <summary>Jobs of an arm that failed for the same reason.</summary>
 /// <param name="Arm">Number of the arm.</param>
-/// <param name="Jobs">How many.</param>
+/// <param name="Jobs">Number of these jobs.</param>
 public sealed record FailedJobs(int Arm, string Reason, int Jobs);
 
 /// <summary>
-/// Arms whose training diverged with some seeds: it failed because a loss was no longer finite, or ended significantly worse
-/// than chance or with a loss above 10·ln K. An arm is not judged by the seeds that are left, for those are the ones that went well.
+/// Finds the arms whose training diverged with some seeds. A training diverged if it failed because a loss was not finite, or if
+/// it ended significantly worse than chance or with a loss above 10·ln K. Such an arm is not judged by its other seeds, because
+/// these are the ones that went well.
 /// </summary>
 public static class DivergedArms
 {
-    /// <param name="arms">All of the study.</param>
-    /// <param name="jobs">Those that have succeeded.</param>
-    /// <returns>By the number of the arm, with how many seeds it diverged; arms that did not are left out.</returns>
+    /// <param name="arms">All arms of the study.</param>
+    /// <param name="jobs">The succeeded jobs.</param>
+    /// <returns>The number of seeds with which an arm diverged, by the number of the arm; other arms are left out.</returns>
     public static IReadOnlyDictionary<int, int> Of(
         StudySpec study,
         IEnumerable<StudyArm> arms,

@@ -4,9 +4,9 @@ using Temper.Domain.Datasets;
 namespace Temper.Domain.Studies;
 
 /// <summary>
-/// What smoothing does in a study, in sentences, each with its numbers: test-set means, and differences paired by seed with their
-/// 95 % intervals. Which ε each sentence shows is chosen on validation: the best of several by the figures shown would look better
-/// than it is.
+/// Describes the effects of smoothing in a study, in sentences with their numbers: means on the test set, and differences paired
+/// by seed with their 95 % intervals. The ε of each sentence is chosen on validation, because the best of several ε by the
+/// figures shown would look better than it is.
 /// </summary>
 internal sealed class Findings
 {
@@ -17,7 +17,9 @@ internal sealed class Findings
     private readonly StudyArm plain;
     private readonly StudyArm[] smoothed;
 
-    /// <summary>One image of the test set, and of those trained on: the smallest difference that two accuracies can have.</summary>
+    /// <summary>
+    /// The smallest difference that two accuracies can have, on the test set and on the training images: one image.
+    /// </summary>
     private readonly double onTest,
         onTraining;
 
@@ -29,12 +31,12 @@ internal sealed class Findings
         onTraining = 1 / (card.TrainImages * (1 - study.Job.ValidationFraction));
     }
 
-    /// <param name="chosen">Those that differ from it in ε alone are spoken of.</param>
-    /// <param name="arms">With jobs that have succeeded.</param>
-    /// <returns>Empty unless there are arms with and without smoothing among them.</returns>
+    /// <param name="chosen">The findings compare the arms that differ from this one only in ε.</param>
+    /// <param name="arms">The arms that have succeeded jobs.</param>
+    /// <returns>Empty unless arms with and without smoothing are among the compared ones.</returns>
     public static IReadOnlyList<string> Of(StudySpec study, Arm chosen, IReadOnlyList<StudyArm> arms, ILookup<int, StudyJob> jobs)
     {
-        // ε = 0 is trained in one convention only, being the same in both.
+        // The grid has ε = 0 in one convention only, because both conventions are then the same.
         bool IsBeside(Arm arm) => arm with { Epsilon = 0, Smoothing = chosen.Smoothing } == chosen with { Epsilon = 0 };
         if (arms.FirstOrDefault(arm => arm.Arm.Epsilon == 0 && IsBeside(arm.Arm)) is not { } plain)
             return [];
@@ -78,14 +80,15 @@ internal sealed class Findings
         yield return $"Selective risk: {Change("AURC", job => job.Scores.Test.Aurc, Best(job => job.Scores.Validation.Aurc))}.";
     }
 
-    /// <summary>The smoothed arm with the lowest mean, what its seeds are worth taken into account.</summary>
+    /// <summary>The smoothed arm with the lowest mean, adjusted for missing seeds by <see cref="SeedAdjusted"/>.</summary>
     private StudyArm Best(Func<StudyJob, double> figure)
     {
         var means = SeedAdjusted.Means([.. smoothed.Select(arm => new ArmLosses(arm.Number, BySeed(arm, figure)))]);
         return smoothed.MinBy(arm => means[arm.Number])!;
     }
 
-    /// <param name="resolution">The smallest difference that two values of the figure can have; 0 where it is continuous.</param>
+    /// <param name="resolution">The smallest difference that two values of the figure can have; 0 for a continuous
+    /// figure.</param>
     private string Change(string what, Func<StudyJob, double> figure, StudyArm arm, double resolution = 0)
     {
         if (Means(figure, arm) is not var (without, with))
@@ -100,7 +103,7 @@ internal sealed class Findings
             + $"{Signed(range.Low)} to {Signed(range.High)})";
     }
 
-    /// <summary>Over the seeds that both arms have, so that they tell what their difference tells; null without one.</summary>
+    /// <summary>Means over the seeds that both arms have, as for their difference; null without a common seed.</summary>
     private (double Plain, double Smoothed)? Means(Func<StudyJob, double> figure, StudyArm arm)
     {
         var (without, with) = (BySeed(plain, figure), BySeed(arm, figure));
@@ -108,7 +111,7 @@ internal sealed class Findings
         return common.Length == 0 ? null : (common.Average(seed => without[seed]), common.Average(seed => with[seed]));
     }
 
-    /// <param name="beside">The arm whose seeds are meant.</param>
+    /// <param name="beside">The means are taken over the seeds that this arm has in common with ε = 0.</param>
     private string TemperatureAlone(StudyArm beside)
     {
         if (

@@ -2,25 +2,27 @@ using Temper.Domain.Calibration;
 
 namespace Temper.Domain.Studies;
 
-/// <summary>One arm's losses − another's, by the seeds that both have.</summary>
-/// <param name="Seeds">n.</param>
-/// <param name="Mean">Positive: the first is worse.</param>
-/// <param name="StandardDeviation">Of a single difference; null below two seeds.</param>
-/// <param name="Degrees">Of freedom of that deviation.</param>
-/// <param name="PValue">One-sided: how likely chance alone makes the first look worse by so much. 1 where nothing can be said.</param>
-/// <param name="IsConstant">Whether all differences are the same, as far as the losses' resolution tells.</param>
+/// <summary>The difference between two arms' losses, first − second, paired by the seeds that both have.</summary>
+/// <param name="Seeds">Number of common seeds, n.</param>
+/// <param name="Mean">Mean difference; positive when the first arm is worse.</param>
+/// <param name="StandardDeviation">Standard deviation of a single difference; null below two seeds.</param>
+/// <param name="Degrees">Degrees of freedom of that deviation.</param>
+/// <param name="PValue">One-sided probability that chance alone makes the first arm look worse by this much; 1 below two
+/// seeds.</param>
+/// <param name="IsConstant">Whether all differences are equal within the resolution of the losses.</param>
 public sealed record PairedDifference(int Seeds, double Mean, double? StandardDeviation, int Degrees, double PValue, bool IsConstant)
 {
-    /// <summary>By the pair's own spread alone.</summary>
-    /// <param name="resolution">The smallest difference that two losses can have; 0 where they are continuous.</param>
+    /// <summary>Uses the pair's own spread only.</summary>
+    /// <param name="resolution">The smallest difference that two losses can have; 0 for continuous losses.</param>
     public static PairedDifference Of(
         IReadOnlyDictionary<long, double> first,
         IReadOnlyDictionary<long, double> second,
         double resolution = 0
     ) => Of(PairSpread.Of(first, second, resolution), 0, 0);
 
-    /// <param name="pooledVariance">Of differences of this kind; the largest of it, the pair's own and the resolution's counts.</param>
-    /// <param name="pooledDegrees">Of freedom of the pooled variance; the others have those of the pair.</param>
+    /// <summary>Uses the largest of the pooled variance, the pair's own variance and the square of the resolution.</summary>
+    /// <param name="pooledVariance">Variance of a difference, pooled over several pairs.</param>
+    /// <param name="pooledDegrees">Degrees of freedom of the pooled variance; the other two have those of the pair.</param>
     internal static PairedDifference Of(PairSpread spread, double pooledVariance, int pooledDegrees)
     {
         if (spread.Seeds < 2)
@@ -33,7 +35,8 @@ public sealed record PairedDifference(int Seeds, double Mean, double? StandardDe
         return new(spread.Seeds, spread.Mean, deviation, degrees, p, spread.Range < 0.5 * spread.Resolution);
     }
 
-    /// <returns>Mean ± its standard error times the t that is exceeded with this probability; null below two seeds.</returns>
+    /// <param name="tail">Probability that t exceeds the quantile, on one side.</param>
+    /// <returns>Mean ± standard error · t quantile; null below two seeds.</returns>
     public Interval? Interval(double tail)
     {
         if (StandardDeviation is not { } deviation)

@@ -1,27 +1,27 @@
 namespace Temper.Domain.Studies;
 
 /// <summary>
-/// Successive halving by seeds: whenever all arms that are left have finished another seed, those that are clearly worse are dropped
-/// and not trained with the rest of the seeds. Only finished trainings are compared, with the same seeds: what smoothing does to
-/// the first epochs says little of the last.
+/// Successive halving by seeds. Whenever all remaining arms have finished another seed, the arms that are clearly worse are
+/// dropped and not trained with the other seeds. Only finished trainings with the same seeds are compared, because the effect of
+/// smoothing on the first epochs says little about the last.
 /// </summary>
 public static class Race
 {
     /// <summary>
-    /// How often an arm is dropped that is no worse, at most. The look at n seeds takes 1/((n−1)n) of it, which sums to one, however
-    /// many seeds there will be. That holds only if there is one look at n seeds: with one arm dropped, a second look would compare the
-    /// others by another pool.
+    /// The largest probability of dropping an arm that is not worse. The comparison at n seeds uses the share 1/((n−1)n) of it;
+    /// these shares sum to at most one for any number of seeds. That requires a single comparison at each n: a second one, after
+    /// an arm was dropped, would compare the other arms with a different pool.
     /// </summary>
     public const double Level = 0.005;
 
-    /// <summary>The seeds that all of them have finished.</summary>
+    /// <summary>The seeds that all these arms have finished.</summary>
     public static IReadOnlySet<long> SeedsInCommon(IReadOnlyCollection<ArmLosses> arms) =>
         arms.Count == 0
             ? new HashSet<long>()
             : arms.Select(arm => arm.BySeed.Keys).Aggregate((seen, keys) => seen.Intersect(keys)).ToHashSet();
 
     /// <param name="left">The arms not dropped so far.</param>
-    /// <param name="all">How many arms there were at the start.</param>
+    /// <param name="all">The number of arms at the start.</param>
     /// <param name="resolution">The smallest difference that two losses can have.</param>
     /// <returns>The arms to drop now.</returns>
     public static IReadOnlyList<int> Losers(IReadOnlyCollection<ArmLosses> left, int all, double resolution = 0)

@@ -2,21 +2,21 @@ using Temper.Domain.Calibration;
 
 namespace Temper.Domain.Studies;
 
-/// <summary>Which ε to train with, under one share of label noise.</summary>
-/// <param name="LabelNoise">The condition.</param>
-/// <param name="Epsilon">The ε to use: the least smoothing among the arms that may be the best; null where no arm can be judged,
-/// as before any job has succeeded.</param>
-/// <param name="Arm">The whole arm; null as above.</param>
-/// <param name="Temperature">Geometric mean over seeds of the T fitted for that arm; null as above.</param>
-/// <param name="DifferenceExists">Whether any two arms can be told apart.</param>
+/// <summary>The recommended ε for one share of label noise.</summary>
+/// <param name="LabelNoise">The share of label noise that the recommendation is for.</param>
+/// <param name="Epsilon">The ε to use: the least smoothing among the arms that may be the best; null when no arm can be judged,
+/// such as before any job has succeeded.</param>
+/// <param name="Arm">The recommended arm; null when no arm can be judged.</param>
+/// <param name="Temperature">Geometric mean over seeds of the T fitted for that arm; null when no arm can be judged.</param>
+/// <param name="DifferenceExists">Whether any two arms differ significantly.</param>
 /// <param name="Tied">The ε of the arms that may be the best, ascending.</param>
-/// <param name="LowestMean">The ε of the arm with the lowest mean loss, whether or not that is chance.</param>
-/// <param name="Power">What so many seeds can find.</param>
-/// <param name="MoreSeeds">How many more seeds would probably tell the two tied arms with the lowest means apart; null where
-/// <paramref name="MoreSeedsNote"/> says why.</param>
-/// <param name="MoreSeedsNote">Why there is no such number; null where there is one.</param>
-/// <param name="Sentence">The answer in words.</param>
-/// <param name="Findings">What smoothing does here, in sentences with the numbers behind them.</param>
+/// <param name="LowestMean">The ε of the arm with the lowest mean loss, significant or not.</param>
+/// <param name="Power">The differences that this number of seeds can find.</param>
+/// <param name="MoreSeeds">Number of additional seeds that would probably separate the two tied arms with the lowest means. When
+/// it is null, <paramref name="MoreSeedsNote"/> says why.</param>
+/// <param name="MoreSeedsNote">Why <paramref name="MoreSeeds"/> is null; null otherwise.</param>
+/// <param name="Sentence">The recommendation in words.</param>
+/// <param name="Findings">The effects of smoothing in this study, in sentences with their numbers.</param>
 /// <param name="Arms">Every arm with results, by mean loss.</param>
 public sealed record Recommendation(
     double LabelNoise,
@@ -34,12 +34,12 @@ public sealed record Recommendation(
     IReadOnlyList<RankedArm> Arms
 )
 {
-    /// <param name="study">Its spec.</param>
-    /// <param name="arms">All its arms.</param>
-    /// <param name="jobs">Those that have succeeded.</param>
-    /// <param name="failed">Those that have failed.</param>
+    /// <param name="study">The study's spec.</param>
+    /// <param name="arms">All arms of the study.</param>
+    /// <param name="jobs">The succeeded jobs.</param>
+    /// <param name="failed">The failed jobs.</param>
     /// <param name="isOver">Whether no job is left to run.</param>
-    /// <returns>One for each share of label noise, in the spec's order; arms that are named together are named in the order of
+    /// <returns>One recommendation for each share of label noise, in the spec's order. Its sentences list arms in the order of
     /// <paramref name="arms"/>.</returns>
     public static IReadOnlyList<Recommendation> Of(
         StudySpec study,
@@ -68,29 +68,32 @@ public sealed record Recommendation(
     }
 }
 
-/// <summary>What a comparison with so many seeds can find.</summary>
-/// <param name="Seeds">Seeds of the arm that has most.</param>
-/// <param name="Level">How often a difference is claimed where there is none, at most.</param>
-/// <param name="Probability">With which the detectable difference is found.</param>
-/// <param name="DetectableDifference">The smallest true difference of two arms in mean loss that is found with that probability;
-/// null below two seeds.</param>
+/// <summary>The power of a comparison with a given number of seeds.</summary>
+/// <param name="Seeds">Number of seeds of the arm that has most.</param>
+/// <param name="Level">The largest probability of claiming a difference when there is none.</param>
+/// <param name="Probability">The probability with which the detectable difference is found.</param>
+/// <param name="DetectableDifference">The smallest true difference between two arms' mean losses that is found with that
+/// probability; null below two seeds.</param>
 public sealed record Power(int Seeds, double Level, double Probability, double? DetectableDifference);
 
-/// <summary>An arm by the study's criterion on validation.</summary>
-/// <param name="MeanLoss">Over its seeds, adjusted where arms lack different ones; lower is better, of accuracy the error rate.</param>
-/// <param name="Seeds">It has succeeded with.</param>
-/// <param name="IsTied">Whether it may be the best.</param>
-/// <param name="IsJudged">False where it was dropped, diverged with some seeds, or has under half of the seeds of another: it is
-/// not chosen from.</param>
-/// <param name="DroppedAtSeeds">After how many seeds successive halving dropped it; null otherwise.</param>
-/// <param name="BehindBest">Mean over common seeds of its loss − that of the judged arm with the lowest mean; null for that arm
+/// <summary>An arm's rank by the study's criterion on validation.</summary>
+/// <param name="MeanLoss">Mean over its seeds, adjusted when arms lack different seeds; lower is better. For accuracy it is the
+/// error rate.</param>
+/// <param name="Seeds">Number of seeds with which its training succeeded.</param>
+/// <param name="IsTied">Whether the arm may be the best.</param>
+/// <param name="IsJudged">Whether the arm can be chosen: false if it was dropped, diverged with some seeds, or has under half as
+/// many seeds as another arm.</param>
+/// <param name="DroppedAtSeeds">Its number of finished seeds when successive halving dropped it; null if it was not
+/// dropped.</param>
+/// <param name="BehindBest">Its loss − the loss of the judged arm with the lowest mean, mean over common seeds; null for that arm
 /// and for arms not judged.</param>
-/// <param name="Interval">Of that difference, at the level that decided, corrected for the number of arms: it covers 0 just where
-/// the arm is not called worse than that one; null below two seeds.</param>
-/// <param name="PValue">One-sided, not corrected: how likely chance alone puts it so far behind; null below two seeds.</param>
-/// <param name="IsConstant">Whether that difference is the same with every seed, as far as the criterion can tell: then its
-/// resolution counts as the spread.</param>
-/// <param name="Diverged">With how many seeds its training diverged: see <see cref="DivergedArms"/>.</param>
+/// <param name="Interval">Interval of that difference at the level of the decision, corrected for the number of arms. It covers 0
+/// exactly when the arm is not called worse than the best. Null below two seeds.</param>
+/// <param name="PValue">One-sided, uncorrected probability that chance alone puts the arm this far behind; null below two
+/// seeds.</param>
+/// <param name="IsConstant">Whether that difference is the same with every seed within the criterion's resolution; the resolution
+/// then serves as the spread.</param>
+/// <param name="Diverged">Number of seeds with which its training diverged; see <see cref="DivergedArms"/>.</param>
 public sealed record RankedArm(
     Arm Arm,
     double MeanLoss,

@@ -1,13 +1,13 @@
 namespace Temper.Domain.Studies;
 
-/// <summary>Means that compare although arms lack different seeds.</summary>
+/// <summary>Means that are comparable even if arms lack different seeds.</summary>
 internal static class SeedAdjusted
 {
     private const int Rounds = 100;
 
     /// <summary>
-    /// What each arm's mean would be with every seed, losses taken as μ_arm + σ_seed, by least squares: an arm that has only easy seeds
-    /// does not look better for it. An arm with every seed has its plain mean.
+    /// Estimates each arm's mean over all seeds. It fits the losses as μ_arm + σ_seed by least squares, so that an arm that has
+    /// only easy seeds does not look better. An arm with every seed keeps its plain mean.
     /// </summary>
     public static IReadOnlyDictionary<int, double> Means(IReadOnlyCollection<ArmLosses> arms)
     {

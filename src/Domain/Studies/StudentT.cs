@@ -6,7 +6,7 @@ namespace Temper.Domain.Studies;
 public static class StudentT
 {
     /// <returns>P(T > t).</returns>
-    /// <remarks>Abramowitz and Stegun 26.7.3 and 26.7.4: finite sums, exact but for rounding. Tails below 1e-16 come out as 0.</remarks>
+    /// <remarks>Abramowitz and Stegun 26.7.3 and 26.7.4: finite sums, exact up to rounding. Tails below 1e-16 become 0.</remarks>
     public static double Tail(double t, int degrees)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(degrees, 1);
@@ -53,13 +53,14 @@ public static class StudentT
         return (low + high) / 2;
     }
 
-    /// <summary>How likely a test that asks for t above <paramref name="critical"/> finds a true difference of so many standard
-    /// errors.</summary>
+    /// <summary>
+    /// The probability that a test finds a true difference when it requires t above <paramref name="critical"/>.
+    /// </summary>
     /// <param name="shift">The true difference, in standard errors.</param>
     /// <returns>P(T' > critical) of the noncentral t distribution, to about three digits.</returns>
     public static double Power(double critical, int degrees, double shift)
     {
-        // ∫ f(s)·Φ(shift − critical·s) ds, f the density of the estimated standard error over the true one, but for its constant.
+        // ∫ f(s)·Φ(shift − critical·s) ds. f is the density of estimated / true standard error, without its constant.
         const int Steps = 4000;
         var width = 8 / Math.Sqrt(2.0 * degrees);
         double from = Math.Max(0, 1 - width),

@@ -1,21 +1,24 @@
 namespace Temper.Domain.Studies;
 
-/// <summary>What a study is to have besides. At least one field is required.</summary>
+/// <summary>What to add to a study. At least one field is required.</summary>
 public sealed record StudyExtension
 {
-    /// <summary>More ε; those that are there already change nothing.</summary>
+    /// <summary>Additional ε. The study ignores an ε that it already has.</summary>
     public IReadOnlyList<double>? Epsilons { get; init; }
 
-    /// <summary>More seeds: a list, of which those that are there already change nothing, or how many more after the largest.</summary>
+    /// <summary>
+    /// Additional seeds: a list, of which the study ignores the seeds that it already has, or a number of seeds after the
+    /// largest.
+    /// </summary>
     public IReadOnlyList<long>? Seeds { get; init; }
 
-    /// <summary>How many more seeds, where they were not listed.</summary>
+    /// <summary>Number of additional seeds, when they are not listed.</summary>
     internal int? SeedCount { get; init; }
 
-    /// <summary>In place of the study's budget.</summary>
+    /// <summary>Replaces the study's budget.</summary>
     public StudyBudget? Budget { get; init; }
 
-    /// <returns>The study with what this adds, seeds of its own at the end.</returns>
+    /// <returns>The study with these additions; the added ε and seeds come last.</returns>
     public StudySpec Widen(StudySpec study)
     {
         var largest = study.Seeds!.Max();
@@ -28,6 +31,6 @@ public sealed record StudyExtension
         };
     }
 
-    /// <summary>This with so many more seeds.</summary>
+    /// <summary>Returns this extension with a number of additional seeds.</summary>
     public StudyExtension With(int? seedCount) => this with { SeedCount = seedCount };
 }

@@ -2,12 +2,12 @@ using Temper.Domain.Jobs;
 
 namespace Temper.Domain.Studies;
 
-/// <summary>A job of a study that has succeeded, in figures.</summary>
+/// <summary>The figures of a succeeded job of a study.</summary>
 /// <param name="Arm">Number of its arm.</param>
-/// <param name="TrainAccuracy">Of the last epoch, against the labels it was trained on.</param>
+/// <param name="TrainAccuracy">Training accuracy of the last epoch, against the labels it was trained on.</param>
 /// <param name="BestEpoch">The epoch with the lowest validation loss.</param>
-/// <param name="ValidationImages">Of the validation split; null when its logits were too large to keep.</param>
-/// <param name="TestImages">Of the test set; null as above.</param>
+/// <param name="ValidationImages">Images of the validation split; null when its logits were too large to keep.</param>
+/// <param name="TestImages">Images of the test set; null when its logits were too large to keep.</param>
 public sealed record StudyJob(
     Guid Id,
     int Arm,
@@ -19,11 +19,12 @@ public sealed record StudyJob(
     int? TestImages = null
 )
 {
-    /// <summary>Over-fitting: accuracy on what it was trained on − accuracy on the test set.</summary>
+    /// <summary>Over-fitting: training accuracy − test accuracy.</summary>
     public double TrainTestGap => TrainAccuracy - Scores.Test.Accuracy;
 }
 
-/// <summary>An arm as the study keeps it.</summary>
-/// <param name="Number">From 0, in the order they came.</param>
-/// <param name="DroppedAtSeeds">After how many seeds successive halving dropped it; null while it runs.</param>
+/// <summary>An arm with its number in the study.</summary>
+/// <param name="Number">From 0, in the order in which the arms were added.</param>
+/// <param name="DroppedAtSeeds">Its number of finished seeds when successive halving dropped it; null if it is not
+/// dropped.</param>
 public sealed record StudyArm(int Number, Arm Arm, int? DroppedAtSeeds);

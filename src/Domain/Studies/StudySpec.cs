@@ -3,15 +3,15 @@ using Temper.Domain.Smoothing;
 
 namespace Temper.Domain.Studies;
 
-/// <summary>A grid of jobs that answers one question: which ε to train with. Only `job` is required.</summary>
+/// <summary>A grid of jobs that finds the ε to train with. Only `job` is required.</summary>
 public sealed record StudySpec
 {
     public const int DefaultSeeds = 3;
 
-    /// <summary>What all jobs have in common: a job spec, whose `epsilon`, where given, the grid replaces.</summary>
+    /// <summary>The job spec that all jobs share. The grid replaces its `epsilon` if it has one.</summary>
     public required JobSpec Job { get; init; }
 
-    /// <summary>Label smoothing ε, at least one, each once.</summary>
+    /// <summary>Values of label smoothing ε: at least one, all different.</summary>
     public IReadOnlyList<double> Epsilons { get; init; } = [0, 0.02, 0.05, 0.1, 0.2, 0.3];
 
     /// <summary>Conventions to compare; that of `job` when absent.</summary>
@@ -21,32 +21,34 @@ public sealed record StudySpec
     public IReadOnlyList<double>? LearningRates { get; init; }
 
     /// <summary>
-    /// Shares of wrong training labels; that of `job` when absent. Not a choice but a condition: each gets an answer of
-    /// its own.
+    /// Shares of wrong training labels; that of `job` when absent. The study does not choose among them: it gives a separate
+    /// answer for each share.
     /// </summary>
     public IReadOnlyList<double>? LabelNoise { get; init; }
 
     /// <summary>Models to compare; that of `job` when absent.</summary>
     public IReadOnlyList<ModelName>? Models { get; init; }
 
-    /// <summary>Each arm of the grid is trained once with each; a count n stands for n of them from `job.seed` on. 3 when absent.</summary>
+    /// <summary>
+    /// Each arm is trained once with each seed. A count n means n seeds from `job.seed` on. 3 seeds when absent.
+    /// </summary>
     public IReadOnlyList<long>? Seeds { get; init; }
 
-    /// <summary>The figure of the validation split to choose by.</summary>
+    /// <summary>The figure of the validation split by which the study chooses.</summary>
     public Criterion Criterion { get; init; } = Criterion.NllAfterTemperature;
 
-    /// <summary>Stop clearly worse arms early: see `docs/studies.md`.</summary>
+    /// <summary>Whether to stop clearly worse arms early; see `docs/studies.md`.</summary>
     public bool SuccessiveHalving { get; init; }
 
-    /// <summary>What the study may cost; without a bound when absent.</summary>
+    /// <summary>Limits on the cost of the study; none when absent.</summary>
     public StudyBudget? Budget { get; init; }
 
-    /// <summary>For people.</summary>
+    /// <summary>A name for display.</summary>
     public string? Name { get; init; }
 
     /// <summary>
-    /// The grid: every combination, labels' noise slowest and ε fastest. Without smoothing both conventions are the
-    /// same, so ε = 0 is there once.
+    /// The grid: every combination, with label noise as the slowest axis and ε as the fastest. Without smoothing both conventions
+    /// are the same, so the grid has ε = 0 in one convention only.
     /// </summary>
     public IReadOnlyList<Arm> Arms() =>
         [
@@ -59,14 +61,14 @@ public sealed record StudySpec
             select new Arm(epsilon, smoothing, rate, model, noise),
         ];
 
-    /// <summary>How many arms the grid has, also where they are too many to be listed.</summary>
+    /// <summary>The number of arms in the grid, computed without listing them.</summary>
     public long CountArms() =>
         ((long)Epsilons.Count * Conventions.Count - (Epsilons.Contains(0) ? Conventions.Count - 1 : 0))
         * (LearningRates?.Count ?? 1)
         * (LabelNoise?.Count ?? 1)
         * (Models?.Count ?? 1);
 
-    /// <summary>Seed after seed, so that whole comparisons are there early.</summary>
+    /// <summary>All jobs, ordered by seed and then by arm, so that complete comparisons are available early.</summary>
     public IEnumerable<(Arm Arm, JobSpec Spec)> Jobs() =>
         from seed in Seeds!
         from arm in Arms()
@@ -75,13 +77,15 @@ public sealed record StudySpec
     private IReadOnlyList<SmoothingConvention> Conventions => Smoothing ?? [Job.Smoothing];
 }
 
-/// <summary>What a study may cost.</summary>
+/// <summary>Limits on the cost of a study.</summary>
 public sealed record StudyBudget
 {
-    /// <summary>A grid of more jobs is refused.</summary>
+    /// <summary>Largest number of jobs; the API refuses a larger grid.</summary>
     public int? MaxJobs { get; init; }
 
-    /// <summary>Of training, over all its jobs: when they are used up, the jobs that have not ended are cancelled.</summary>
+    /// <summary>
+    /// Minutes of training over all its jobs. When they are used up, the jobs that have not ended are cancelled.
+    /// </summary>
     public double? MaxMinutes { get; init; }
 }
 
@@ -99,10 +103,10 @@ public sealed record Arm(double Epsilon, SmoothingConvention Smoothing, double L
             LabelNoise = LabelNoise,
         };
 
-    /// <summary>How it is called where only what differs within the study matters.</summary>
+    /// <summary>A name for the arm from its ε and the other axes that differ within the study.</summary>
     public string Label(StudySpec study) => string.Join(", ", [FormattableString.Invariant($"ε = {Epsilon}"), .. BesideEpsilon(study)]);
 
-    /// <summary>The same without its ε: what arms share that differ in nothing else.</summary>
+    /// <summary>The parts of the label without ε; arms that differ only in ε share them.</summary>
     public IReadOnlyList<string> BesideEpsilon(StudySpec study)
     {
         var parts = new List<string>();

@@ -2,22 +2,22 @@ using Temper.Domain.Jobs;
 
 namespace Temper.Domain.Studies;
 
-/// <summary>What one field of a study's spec may hold, as <see cref="JobSpecRule"/> says it of a job's.</summary>
+/// <summary>The rule for one field of a study's spec, like <see cref="JobSpecRule"/> for a job's.</summary>
 /// <param name="Field">The field's path in JSON.</param>
 /// <param name="Allowed">Completes the sentence "must be …".</param>
-/// <param name="Holds">Whether a spec keeps the rule.</param>
+/// <param name="Holds">Whether a spec satisfies the rule.</param>
 public sealed record StudySpecRule(string Field, string Allowed, Func<StudySpec, bool> Holds)
 {
     public const int MostJobs = 10_000;
 
-    /// <summary>Every pair of them is compared.</summary>
+    /// <summary>Limited because a study compares every pair of arms.</summary>
     public const int MostArms = 200;
 
     public const int MostSeeds = 1000;
 
     private const int MostValues = 100;
 
-    /// <summary>The rules a spec breaks; jobs have rules of their own.</summary>
+    /// <summary>The rules that a spec breaks; <see cref="JobSpecRule"/> checks its jobs.</summary>
     public static IEnumerable<StudySpecRule> BrokenBy(StudySpec spec) => All.Where(rule => !rule.Holds(spec));
 
     /// <summary>The fields of a grid, and the field of a job that each replaces.</summary>

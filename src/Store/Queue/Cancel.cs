@@ -3,16 +3,16 @@ namespace Temper.Store.Queue;
 public sealed partial class JobQueue
 {
     /// <summary>
-    /// queued, paused → cancelled at once; a running job is marked, and its worker, woken by the notice, stops it. It
-    /// replaces a request to pause.
+    /// Moves a queued or paused job to cancelled at once. A running job is marked; the notice wakes its worker, which stops
+    /// it. A request to cancel replaces a request to pause.
     /// </summary>
-    /// <returns>False: it is in no state that allows this, or does not exist. Read it to see which.</returns>
+    /// <returns>False when the job's state does not allow this or the job does not exist; read the job to see which.</returns>
     public Task<bool> CancelAsync(Guid id, CancellationToken cancellationToken) => CommandAsync(Cancel("id = @id"), id, cancellationToken);
 
     /// <inheritdoc cref="CancelAsync"/>
-    /// <param name="which">Condition for the jobs.</param>
-    /// <param name="because">Why, where it is not its user, as SQL; a running job carries it to its end. A stop asked for before
-    /// keeps its own.</param>
+    /// <param name="which">SQL condition that selects the jobs.</param>
+    /// <param name="because">The reason as an SQL expression; null when the user cancels. A running job keeps it until its
+    /// attempt ends. With a reason, a job that was already asked to cancel is not changed.</param>
     internal static string Cancel(string which, string? because = null) =>
         $"""
             UPDATE jobs

@@ -7,12 +7,13 @@ namespace Temper.Store.Queue;
 public sealed partial class JobQueue
 {
     /// <summary>
-    /// Takes the first waiting job that this worker's device can run, under a new attempt. SKIP LOCKED lets claimers pass
-    /// each other, so each job goes to one worker.
+    /// Claims the first queued job that this worker's device can run, under a new attempt. With SKIP LOCKED, concurrent claims
+    /// do not wait for each other, and each job goes to one worker.
     /// </summary>
-    /// <param name="worker">Must have sent a heartbeat: jobs refer to its row.</param>
-    /// <param name="hasCuda">Whether jobs that ask for `cuda` can run here.</param>
-    /// <returns>Null when nothing is waiting, or what was is not for this build: then it is given back, counted.</returns>
+    /// <param name="worker">Must have sent a heartbeat, because jobs refer to its row.</param>
+    /// <param name="hasCuda">Whether the worker can run jobs that ask for `cuda`.</param>
+    /// <returns>Null when no such job is queued, or when this build cannot read the job's spec. In the second case the job is
+    /// given back and a failure is counted.</returns>
     public async Task<ClaimedJob?> ClaimAsync(Guid worker, bool hasCuda, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
@@ -39,7 +40,7 @@ public sealed partial class JobQueue
         }
         catch (JsonException e)
         {
-            // An API of a newer build may know a model or an optimizer that this worker does not.
+            // The API may be a newer build that knows a model or an optimizer that this worker does not know.
             await EndAsync(GiveBack, id, attempt, $"a worker could not read its spec: {e.Message}", null, cancellationToken);
             return null;
         }

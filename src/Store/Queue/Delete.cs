@@ -3,12 +3,12 @@ namespace Temper.Store.Queue;
 public sealed partial class JobQueue
 {
     /// <summary>
-    /// Deletes a job that is not running, with its epochs, attempts, checkpoint and model. Its study keeps the time of its attempts, which
-    /// the budget has paid for.
+    /// Deletes a job that is not running, with its epochs, attempts, checkpoint and model. Its study keeps the time of its
+    /// attempts, which counts towards the budget.
     /// </summary>
     /// <inheritdoc cref="CancelAsync"/>
     public Task<bool> DeleteAsync(Guid id, CancellationToken cancellationToken) =>
-        // The study is locked before the job, as settling does: the other way round the two could wait for each other.
+        // The statement locks the study before the job, as settling does. The opposite order could deadlock with settling.
         CommandAsync(
             $"""
             WITH study AS MATERIALIZED (SELECT id FROM studies WHERE id = (SELECT study_id FROM jobs WHERE id = @id) FOR UPDATE),
@@ -26,10 +26,10 @@ public sealed partial class JobQueue
         );
 
     /// <summary>
-    /// As SQL: the seconds of all attempts of a job that have ended, 0 without any. Where retention has removed the attempts,
-    /// those of the last one.
+    /// SQL expression for the total seconds of a job's ended attempts, 0 without any. If retention has removed the attempts of a
+    /// succeeded or failed job, it gives the seconds of the last attempt.
     /// </summary>
-    /// <param name="job">The name of the row of jobs.</param>
+    /// <param name="job">Name or alias of the jobs table in the query.</param>
     internal static string SecondsOf(string job) =>
         $"""
             coalesce((SELECT sum(extract(epoch FROM past.ended_at - past.claimed_at)) FROM attempts past WHERE past.job_id = {job}.id),

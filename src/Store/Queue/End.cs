@@ -4,7 +4,10 @@ namespace Temper.Store.Queue;
 
 public sealed partial class JobQueue
 {
-    /// <summary>What a failed attempt leads to: its user's stop request, failed when the attempts are used up, else the queue.</summary>
+    /// <summary>
+    /// The state after a failed attempt: cancelled if requested, failed when the attempts are used up, paused if requested,
+    /// otherwise queued.
+    /// </summary>
     private const string AfterFailure = """
         CASE WHEN stop_requested = 'cancel' THEN 'cancelled'
              WHEN failures + 1 >= (spec->>'maxAttempts')::int THEN 'failed'
@@ -12,30 +15,33 @@ public sealed partial class JobQueue
              ELSE 'queued' END
         """;
 
-    /// <summary>What follows where nothing went wrong: its user's stop request, as it stands now, or the queue.</summary>
+    /// <summary>The state after an attempt that stopped without error: cancelled or paused if requested, else queued.</summary>
     private const string AfterStop = "CASE stop_requested WHEN 'cancel' THEN 'cancelled' WHEN 'pause' THEN 'paused' ELSE 'queued' END";
 
-    /// <summary>1 s, 2 s, 4 s … up to a minute, spread by ±25 % so that jobs that fell together do not rise together.</summary>
+    /// <summary>1 s, 2 s, 4 s … up to a minute; ±25 % jitter keeps jobs that failed together from retrying together.</summary>
     private const string Backoff = "least(power(2, failures), 60) * (0.75 + random() / 2)";
 
-    /// <summary>A worker's first death is hardly the job's doing; a job that brings down one after another waits.</summary>
+    /// <summary>
+    /// 0 s, 1 s, 3 s … with the same jitter. The job rarely causes the first loss of a worker, so it does not wait then; a job
+    /// that kills several workers waits.
+    /// </summary>
     private const string BackoffAfterLoss = "least(power(2, failures) - 1, 60) * (0.75 + random() / 2)";
 
-    /// <summary>Of a job that was stopped, and of the attempt that the stop ended.</summary>
+    /// <summary>The reason recorded for a stopped job and for the attempt that the stop ended.</summary>
     private const string ReasonOfStop = "coalesce(stopped_because, next || ' while running')";
 
     /// <summary>
-    /// The one statement that ends attempts: locks the jobs' rows, moves them on, and writes the attempts into the history,
-    /// all or nothing. Parameters: `reason`, `error_output`, and what the arguments name.
+    /// Builds the statement that ends attempts. It locks the jobs' rows, sets their next state, and inserts the attempts into the
+    /// history, all or nothing. Its parameters are `reason`, `error_output` and those that the arguments name.
     /// </summary>
-    /// <param name="which">Condition for the jobs.</param>
-    /// <param name="next">The state that follows, from the job's row.</param>
-    /// <param name="outcome">The attempt's outcome, where no stop request of its user ended it.</param>
-    /// <param name="counted">1 for a failure, 0 for none.</param>
-    /// <param name="delaySeconds">When it may be claimed again, from the job's row.</param>
+    /// <param name="which">SQL condition that selects the jobs.</param>
+    /// <param name="next">SQL expression over the job's row: the job's next state.</param>
+    /// <param name="outcome">SQL expression: the attempt's outcome.</param>
+    /// <param name="counted">1 to count a failure, otherwise 0.</param>
+    /// <param name="delaySeconds">SQL expression over the job's row: seconds until the job may be claimed again.</param>
     /// <param name="set">More columns to set.</param>
-    /// <param name="also">More parts of the statement, from `ended (id)`.</param>
-    /// <param name="reason">The attempt's reason, from the job's row.</param>
+    /// <param name="also">More common table expressions; they may read `ended (id)`.</param>
+    /// <param name="reason">SQL expression over the job's row: the attempt's reason.</param>
     private static string End(
         string which,
         string next,
@@ -67,7 +73,7 @@ public sealed partial class JobQueue
             FROM held JOIN ended USING (id) JOIN workers ON workers.id = held.worker_id
             """;
 
-    /// <summary>Every statement that ends attempts, with the methods that run it; docs/end-attempts.sql shows them in full.</summary>
+    /// <summary>The statements that end attempts, with the method that runs each; docs/end-attempts.sql prints them.</summary>
     internal static IReadOnlyList<(string Name, string Sql)> EndStatements =>
         [
             (nameof(SucceedAsync), Succeed),

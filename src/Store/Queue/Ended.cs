@@ -2,19 +2,21 @@ using NpgsqlTypes;
 
 namespace Temper.Store.Queue;
 
-/// <param name="Outcome">The attempt's outcome as its history says; `gone` where its job was deleted.</param>
-/// <param name="Reason">Null where the history has none.</param>
+/// <param name="Outcome">The attempt's outcome from the history; `gone` when its job was deleted.</param>
+/// <param name="Reason">Null when the history has no reason.</param>
 public sealed record EndedAttempt(Guid Job, int Attempt, string Outcome, string? Reason);
 
 public sealed partial class JobQueue
 {
-    /// <summary>Of these attempts those that are over: that another worker took away, or that ended some seconds ago.</summary>
+    /// <summary>
+    /// Selects the attempts that are over: those of rescued jobs at once, the others five seconds after they ended.
+    /// </summary>
     public async Task<IReadOnlyList<EndedAttempt>> EndedAsync(
         IReadOnlyList<(Guid Job, int Attempt)> attempts,
         CancellationToken cancellationToken
     )
     {
-        // One statement, so that no attempt is taken for ended between two looks.
+        // One statement reads both tables, so that an attempt does not seem ended because of a change between two reads.
         await using var command = database.CreateCommand(
             """
             SELECT held.id, held.attempt, coalesce(attempts.outcome, 'gone'), attempts.reason
@@ -37,7 +39,7 @@ public sealed partial class JobQueue
         return ended;
     }
 
-    /// <returns>How the attempt ended; null while it has not.</returns>
+    /// <returns>How the attempt ended; null before its end.</returns>
     public async Task<EndedAttempt?> OutcomeAsync(Guid job, int attempt, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand("SELECT outcome, reason FROM attempts WHERE job_id = $1 AND attempt = $2");
@@ -49,7 +51,7 @@ public sealed partial class JobQueue
             : null;
     }
 
-    /// <returns>The workers that gave a sign of life within the last five seconds.</returns>
+    /// <returns>The workers that sent a heartbeat within the last five seconds.</returns>
     public async Task<IReadOnlyCollection<Guid>> LivingWorkersAsync(CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(

@@ -43,8 +43,8 @@ public sealed partial class JobQueue
         counted: 1
     );
 
-    /// <summary>running → succeeded, with the model in the same statement. A stop that came too late is void.</summary>
-    /// <returns>False: the job is no longer held.</returns>
+    /// <summary>Moves a job from running to succeeded, stores its model in the same statement, drops a stop request.</summary>
+    /// <returns>False when the worker no longer holds the job.</returns>
     public Task<bool> SucceedAsync(ClaimedJob job, JobResult result, TrainedModel model, CancellationToken cancellationToken) =>
         EndAsync(
             Succeed,
@@ -69,7 +69,9 @@ public sealed partial class JobQueue
             ]
         );
 
-    /// <summary>running → failed, for an error that another attempt would only repeat; → cancelled where that was asked for.</summary>
+    /// <summary>
+    /// Moves a job from running to failed, for an error that another attempt would repeat; to cancelled if a cancel is pending.
+    /// </summary>
     /// <inheritdoc cref="SucceedAsync"/>
     public Task<bool> FailAsync(ClaimedJob job, string reason, CancellationToken cancellationToken) =>
         EndAsync(Fail, job.Id, job.Attempt, reason, errorOutput: null, cancellationToken);

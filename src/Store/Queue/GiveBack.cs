@@ -16,20 +16,20 @@ public sealed partial class JobQueue
         );
 
     /// <summary>
-    /// Ends an attempt that was stopped while all was well: running → cancelled or paused, where its user has asked for that by now, or
-    /// → queued at once. No failure is counted.
+    /// Ends an attempt that was stopped without an error. The job moves from running to cancelled or paused if a stop request is
+    /// pending, otherwise to queued without a delay. No failure is counted.
     /// </summary>
-    /// <param name="reason">Why, where it was not its user.</param>
-    /// <returns>False: the job is no longer held.</returns>
+    /// <param name="reason">The reason that is recorded when no stop request is pending.</param>
+    /// <returns>False when the worker no longer holds the job.</returns>
     public Task<bool> HandBackAsync(ClaimedJob job, string reason, CancellationToken cancellationToken) =>
         EndAsync(HandBack, job.Id, job.Attempt, reason, errorOutput: null, cancellationToken);
 
     /// <summary>
-    /// Ends a failed attempt: running → queued, with backoff; → failed when the attempts are used up; or cancelled or
-    /// paused, where its user asked for that.
+    /// Ends a failed attempt. The job moves from running to queued with a backoff, to failed when its attempts are used up,
+    /// or to cancelled or paused when a stop request is pending.
     /// </summary>
-    /// <param name="errorOutput">The last lines of the runner's standard error, where it has anything to do with it.</param>
-    /// <returns>False: the job is no longer held.</returns>
+    /// <param name="errorOutput">The last lines of the runner's standard error; null when it did not cause the failure.</param>
+    /// <returns>False when the worker no longer holds the job.</returns>
     public Task<bool> GiveBackAsync(ClaimedJob job, string reason, string? errorOutput, CancellationToken cancellationToken) =>
         EndAsync(GiveBack, job.Id, job.Attempt, reason, errorOutput, cancellationToken);
 }

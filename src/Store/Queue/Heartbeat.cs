@@ -4,8 +4,8 @@ using Temper.Domain.Serialization;
 
 namespace Temper.Store.Queue;
 
-/// <summary>A worker as it registers itself.</summary>
-/// <param name="PresenceKey">The advisory lock that its presence connection holds.</param>
+/// <summary>What a worker registers about itself.</summary>
+/// <param name="PresenceKey">Key of the advisory lock that the worker's presence connection holds.</param>
 public sealed record WorkerIdentity(Guid Id, string Name, long PresenceKey, string Device, int Slots)
 {
     public static WorkerIdentity Create(string device, int slots)
@@ -16,7 +16,7 @@ public sealed record WorkerIdentity(Guid Id, string Name, long PresenceKey, stri
     }
 }
 
-/// <summary>A job that a worker believes to hold, and how far it has come; null before it has said so.</summary>
+/// <summary>A job that a worker believes it holds, and its progress; null before the first report of progress.</summary>
 public sealed record HeldJob(ClaimedJob Job, TrainingProgress? Progress);
 
 public sealed partial class JobQueue
@@ -24,13 +24,13 @@ public sealed partial class JobQueue
     private const int TimeoutSeconds = 5;
 
     /// <summary>
-    /// One statement a second per worker, whatever the number of jobs: renews the worker's row (and makes it, the first
-    /// time), writes the progress of its jobs, and reads back which are its own. A job that the table says is this worker's
-    /// but the worker does not know of goes back: its claim was answered into a broken connection.
+    /// Each worker runs this one statement every second, whatever its number of jobs. It inserts or renews the worker's row,
+    /// writes the progress of its jobs, and reads which jobs the worker owns. If the worker does not know a job that it owns,
+    /// the answer to its claim was lost with the connection; after ten seconds the job is handed back.
     /// </summary>
-    /// <param name="suspendedReason">Why it takes no jobs for now; null when it does.</param>
-    /// <param name="heldNow">Asked when the answer is there: a claim may have been answered while the heartbeat was under way.</param>
-    /// <returns>For each attempt still held, what its user asked of it. An attempt that is missing was lost.</returns>
+    /// <param name="suspendedReason">Why the worker takes no jobs for now; null when it takes jobs.</param>
+    /// <param name="heldNow">Gives the jobs held after the statement ran: a claim may be answered during the heartbeat.</param>
+    /// <returns>The stop request of each attempt still held, null without one. An attempt that is missing was lost.</returns>
     public async Task<IReadOnlyDictionary<(Guid Job, int Attempt), StopRequest?>> HeartbeatAsync(
         WorkerIdentity worker,
         IReadOnlyCollection<HeldJob> jobs,
@@ -54,7 +54,7 @@ public sealed partial class JobQueue
             SELECT id, attempt, stop_requested, claimed_at < clock_timestamp() - interval '10 seconds' FROM jobs WHERE worker_id = @worker
             """
         );
-        // Over a connection that hangs, no sign of life would come through until long after the lease.
+        // Without this limit, a connection that hangs would block all heartbeats until long after the lease.
         command.CommandTimeout = TimeoutSeconds;
         command.Parameters.AddWithValue("worker", worker.Id);
         command.Parameters.AddWithValue("name", worker.Name);

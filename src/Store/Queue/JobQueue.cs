@@ -6,34 +6,37 @@ using Temper.Domain.Jobs;
 namespace Temper.Store.Queue;
 
 /// <summary>
-/// The jobs table as the queue, one file per operation. A worker's write names the attempt it was claimed under and
-/// touches nothing when that attempt is over: <c>false</c> then means "this job is no longer yours, write nothing more".
+/// The jobs table serves as the queue; each operation has its own file. Every write of a worker names the attempt under which
+/// it claimed the job. When that attempt is over, the write changes nothing and returns <c>false</c>: the worker no longer
+/// owns the job and must write nothing more.
 /// </summary>
 public sealed partial class JobQueue(NpgsqlDataSource database)
 {
-    /// <summary>Workers listen here. A notification only shortens a wait; what the table says is the truth.</summary>
+    /// <summary>Workers listen on this channel. A notification only shortens a wait; the table decides.</summary>
     public const string Channel = "temper_jobs";
 
-    /// <summary>A job may be waiting to be claimed.</summary>
+    /// <summary>The notice that a job may be ready to claim.</summary>
     public const string QueuedNotice = "queued";
 
     private const string Held = "id = @id AND attempt = @attempt AND state = 'running'";
 
-    /// <summary>In a RETURNING clause: the notice goes out with the change, or neither does.</summary>
+    /// <summary>For a RETURNING clause: the notice and the change commit together or not at all.</summary>
     internal const string NotifyQueued = $"CASE state WHEN 'queued' THEN pg_notify('{Channel}', '{QueuedNotice}') END";
 
     private const string NotifyStop = $"CASE state WHEN 'running' THEN pg_notify('{Channel}', stop_requested || ' ' || id) END";
 
     private const int LongestText = 4000;
 
-    /// <returns>Whether a notice is about a running job that its user wants stopped: "cancel ID" or "pause ID".</returns>
+    /// <returns>Whether a notice asks to stop a running job: "cancel ID" or "pause ID".</returns>
     public static bool IsStopNotice(string notice, out Guid job, out StopRequest request)
     {
         (job, request) = (default, default);
         return notice.Split(' ') is [var word, var id] && Enum.TryParse(word, ignoreCase: true, out request) && Guid.TryParse(id, out job);
     }
 
-    /// <summary>It may quote what a crashing process wrote: PostgreSQL takes no NUL in a text, and no half of a character.</summary>
+    /// <summary>
+    /// The text may quote the output of a crashed process. PostgreSQL rejects a NUL and half of a surrogate pair in a text.
+    /// </summary>
     private static NpgsqlParameter Text(string name, string? text, bool keepEnd = false)
     {
         text = text?.Replace("\0", "");
@@ -45,7 +48,7 @@ public sealed partial class JobQueue(NpgsqlDataSource database)
     private static NpgsqlParameter Bytes(string name, byte[]? value) =>
         new(name, NpgsqlDbType.Bytea) { Value = (object?)value ?? DBNull.Value };
 
-    /// <summary>One guarded statement that returns a row when it had an effect.</summary>
+    /// <summary>Runs one guarded statement, which returns a row when it had an effect.</summary>
     private async Task<bool> CommandAsync(string sql, Guid id, CancellationToken cancellationToken, params NpgsqlParameter[] parameters)
     {
         await using var command = database.CreateCommand(sql);
@@ -74,6 +77,6 @@ public sealed partial class JobQueue(NpgsqlDataSource database)
     }
 }
 
-/// <summary>A job as its owner holds it; <paramref name="Attempt"/> is the fencing token of every write.</summary>
-/// <param name="Study">The study whose job it is; null for a job of its own.</param>
+/// <summary>A job that a worker owns; <paramref name="Attempt"/> is the fencing token of every write.</summary>
+/// <param name="Study">The study that the job belongs to; null outside a study.</param>
 public sealed record ClaimedJob(Guid Id, int Attempt, JobSpec Spec, Guid? Study = null);

@@ -5,8 +5,8 @@ public sealed partial class JobQueue
     private static readonly string HandBackAll = EndStopped("worker_id = @worker AND state = 'running'");
 
     /// <summary>
-    /// Takes a worker that shut down off the list; a job that it still owns, because its claim was broken off, goes
-    /// back.
+    /// Removes the row of a worker that shut down. A job that the worker still owns, because its claim was interrupted, is
+    /// handed back.
     /// </summary>
     public async Task LeaveAsync(Guid worker, CancellationToken cancellationToken)
     {
@@ -22,7 +22,7 @@ public sealed partial class JobQueue
         await leave.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    /// <summary>Takes workers off the list that owned no job and gave no sign of life for an hour.</summary>
+    /// <summary>Removes the rows of workers that own no job and sent no heartbeat for an hour.</summary>
     public async Task ForgetDeadWorkersAsync(CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(

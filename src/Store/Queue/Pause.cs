@@ -2,11 +2,15 @@ namespace Temper.Store.Queue;
 
 public sealed partial class JobQueue
 {
-    /// <summary>queued → paused at once; a running job is marked, and its worker makes a checkpoint and stops it.</summary>
+    /// <summary>
+    /// Moves a queued job to paused at once. A running job is marked; its worker makes a checkpoint and stops the job.
+    /// </summary>
     /// <inheritdoc cref="CancelAsync"/>
     public Task<bool> PauseAsync(Guid id, CancellationToken cancellationToken) => CommandAsync(Pause("id = @id"), id, cancellationToken);
 
-    /// <summary>paused → queued, where its age and priority put it; a request to pause a running job is withdrawn.</summary>
+    /// <summary>
+    /// Moves a paused job to queued, in its order by priority and age. Withdraws the request to pause a running job.
+    /// </summary>
     /// <inheritdoc cref="CancelAsync"/>
     public Task<bool> ResumeAsync(Guid id, CancellationToken cancellationToken) => CommandAsync(Resume("id = @id"), id, cancellationToken);
 

@@ -4,7 +4,7 @@ namespace Temper.Store.Queue;
 
 public sealed partial class JobQueue
 {
-    /// <summary>Says whether retention leaves the job alone.</summary>
+    /// <summary>Sets whether retention spares the job.</summary>
     /// <returns>False when there is no such job.</returns>
     public Task<bool> PinAsync(Guid id, bool pinned, CancellationToken cancellationToken) =>
         CommandAsync(

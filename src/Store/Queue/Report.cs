@@ -6,9 +6,9 @@ namespace Temper.Store.Queue;
 
 public sealed partial class JobQueue
 {
-    /// <summary>Notes that the attempt has its data on the device and begins its first optimizer step.</summary>
-    /// <param name="note">What a reader should know of this attempt; null for nothing.</param>
-    /// <returns>False: the job is no longer held.</returns>
+    /// <summary>Records that the attempt has its data on the device and begins its first optimizer step.</summary>
+    /// <param name="note">A note about this attempt for the reader; null without one.</param>
+    /// <returns>False when the worker no longer holds the job.</returns>
     public Task<bool> ReportTrainingStartedAsync(ClaimedJob job, string? note, CancellationToken cancellationToken) =>
         WriteAsync(
             $"UPDATE jobs SET training_started_at = clock_timestamp(), attempt_note = @note WHERE {Held}",
@@ -19,13 +19,13 @@ public sealed partial class JobQueue
         );
 
     /// <summary>
-    /// Stores what a training has to say, all or nothing: the metrics of epochs, and the checkpoint that replaces the last
-    /// one. The job's row is written first, which locks it: an insert guarded only by its own WHERE could commit beside a rescue
-    /// that took the job away in the meantime. Rows are keyed by epoch, so an attempt that trains an epoch again replaces its row.
+    /// Stores the metrics of epochs and a checkpoint that replaces the previous one, all or nothing. The statement first
+    /// updates the job's row and thereby locks it: an insert guarded only by its own WHERE could commit although a concurrent
+    /// rescue took the job away. Rows are keyed by epoch, so an attempt that trains an epoch again replaces its row.
     /// </summary>
-    /// <param name="epochs">Those that ended since the last report.</param>
-    /// <param name="checkpoint">Made after the last of them; null to keep the one there is.</param>
-    /// <returns>False: the job is no longer held and nothing was written.</returns>
+    /// <param name="epochs">The epochs that ended since the last report.</param>
+    /// <param name="checkpoint">Made after the last of these epochs; null to keep the stored one.</param>
+    /// <returns>False when the worker no longer holds the job; then nothing was written.</returns>
     public Task<bool> ReportAsync(
         ClaimedJob job,
         IReadOnlyList<EpochMetrics> epochs,
@@ -73,8 +73,8 @@ public sealed partial class JobQueue
     }
 
     /// <summary>
-    /// Frees the space of checkpoints that were replaced. PostgreSQL's autovacuum looks once a minute, and by then a job may have
-    /// replaced ten of them. It passes by where another vacuum is at work.
+    /// Frees the space of replaced checkpoints. PostgreSQL's autovacuum runs once a minute, and a job may replace ten
+    /// checkpoints in that time. The call does nothing while another vacuum of the table runs.
     /// </summary>
     public async Task VacuumCheckpointsAsync(CancellationToken cancellationToken)
     {
@@ -82,7 +82,7 @@ public sealed partial class JobQueue
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    /// <returns>The checkpoint to go on from; null when the job has none: it begins.</returns>
+    /// <returns>The checkpoint to resume from; null when the job has none and starts from the beginning.</returns>
     public async Task<byte[]?> ReadCheckpointAsync(ClaimedJob job, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand("SELECT data FROM checkpoints WHERE job_id = $1");

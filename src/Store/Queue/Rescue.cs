@@ -2,10 +2,10 @@ using Npgsql;
 
 namespace Temper.Store.Queue;
 
-/// <summary>What one look at the database says of a worker that owns running jobs; times are the database's.</summary>
-/// <param name="Present">Its presence lock is held.</param>
-/// <param name="HeartbeatAt">Its last heartbeat.</param>
-/// <param name="SeenAt">When this look was taken.</param>
+/// <summary>One observation of a worker that owns running jobs, or of the watcher; times are the database's.</summary>
+/// <param name="Present">Whether the worker's presence lock is held.</param>
+/// <param name="HeartbeatAt">Time of its last heartbeat.</param>
+/// <param name="SeenAt">Time of this observation.</param>
 public sealed record WorkerSighting(Guid Worker, bool Present, DateTimeOffset HeartbeatAt, DateTimeOffset SeenAt)
 {
     public TimeSpan HeartbeatAge => SeenAt - HeartbeatAt;
@@ -21,7 +21,10 @@ public sealed partial class JobQueue
         BackoffAfterLoss
     );
 
-    /// <summary>Takes, without waiting, the lock that tells others this worker lives. Released when the connection ends.</summary>
+    /// <summary>
+    /// Takes, without waiting, the lock that shows other workers that this one is alive. PostgreSQL releases it when the
+    /// connection ends.
+    /// </summary>
     public static async Task<bool> TryTakePresenceAsync(
         NpgsqlConnection connection,
         WorkerIdentity worker,
@@ -36,8 +39,8 @@ public sealed partial class JobQueue
     }
 
     /// <summary>
-    /// Looks at every worker that owns a running job, and at the one that looks. The presence locks are read, never tried:
-    /// trying would take the lock of a worker that is just reconnecting.
+    /// Observes every worker that owns a running job, and the watcher itself. The query reads pg_locks and never tries a
+    /// presence lock: a try could take the lock of a worker that is reconnecting.
     /// </summary>
     public static async Task<IReadOnlyList<WorkerSighting>> WatchAsync(
         NpgsqlConnection connection,
@@ -75,10 +78,10 @@ public sealed partial class JobQueue
     }
 
     /// <summary>
-    /// Ends the running attempts of a worker that is lost, as a failure of each; nothing if a heartbeat arrived since it was
-    /// last seen. A heartbeat under way at the same moment may come too late: fencing keeps that harmless.
+    /// Ends the running attempts of a lost worker and counts a failure for each. Does nothing if a heartbeat arrived since the
+    /// observation. A concurrent heartbeat may commit after the rescue; fencing makes that harmless.
     /// </summary>
-    /// <returns>The jobs taken away.</returns>
+    /// <returns>The jobs taken from the worker.</returns>
     public async Task<IReadOnlyList<Guid>> RescueAsync(WorkerSighting lost, string reason, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand($"{Rescue} RETURNING job_id");

@@ -4,13 +4,13 @@ namespace Temper.Store.Queue;
 
 public sealed partial class JobQueue
 {
-    /// <summary>As SQL: what queues a job that is over once more, with all its attempts before it.</summary>
+    /// <summary>SQL assignments that queue a finished job again, with its full number of attempts.</summary>
     internal const string Again =
         "state = 'queued', failures = 0, finished_at = NULL, reason = NULL, progress = NULL, run_at = clock_timestamp()";
 
-    /// <summary>failed, cancelled → queued, with all its attempts before it again.</summary>
-    /// <param name="fresh">Epochs and checkpoint are deleted, and it begins anew; otherwise it goes on from its checkpoint, if it
-    /// has one.</param>
+    /// <summary>Moves a failed or cancelled job to queued, with its full number of attempts.</summary>
+    /// <param name="fresh">Deletes the epochs and the checkpoint, so that the job starts from the beginning. Otherwise the job
+    /// resumes from its checkpoint if it has one.</param>
     /// <inheritdoc cref="CancelAsync"/>
     public Task<bool> RetryAsync(Guid id, bool fresh, CancellationToken cancellationToken) =>
         CommandAsync(

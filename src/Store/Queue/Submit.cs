@@ -9,22 +9,22 @@ namespace Temper.Store.Queue;
 
 public sealed partial class JobQueue
 {
-    /// <summary>All columns of a job's row, which EF Core's model lists.</summary>
+    /// <summary>All columns of the jobs table, from EF Core's model.</summary>
     private static string? columns;
 
-    /// <summary>Puts a job in the queue, within the caller's transaction where <paramref name="db"/> has one open.</summary>
-    /// <param name="spec">Checked: it breaks no <see cref="JobSpecRule"/>.</param>
-    /// <param name="reproduces">The job whose spec it is, which may have been deleted by now; null for a job of its own.</param>
-    /// <returns>The stored job, durable once the transaction is.</returns>
+    /// <summary>Puts a job in the queue, within the caller's transaction if <paramref name="db"/> has one open.</summary>
+    /// <param name="spec">The caller has checked that it breaks no <see cref="JobSpecRule"/>.</param>
+    /// <param name="reproduces">The job that this one repeats, which may have been deleted; null when it repeats none.</param>
+    /// <returns>The stored job, durable once the transaction commits.</returns>
     public static async Task<JobRow> SubmitAsync(TemperDb db, JobSpec spec, CancellationToken cancellationToken, Guid? reproduces = null) =>
         (await InsertAsync(db, spec, null, reproduces, cancellationToken))!;
 
     /// <summary>
-    /// Puts a job in the queue unless one with this key is there already. Of several that come at once the unique index
-    /// lets one through; the others wait for it, and find it.
+    /// Puts a job in the queue unless a job with this key exists. If several calls run at the same time, the unique index
+    /// lets one of them insert; the others wait for it and return its job.
     /// </summary>
-    /// <param name="key">The submitter's own name for this submission.</param>
-    /// <returns>The job with this key, whose spec may be another's; whether it was there already.</returns>
+    /// <param name="key">The submitter's idempotency key for this submission.</param>
+    /// <returns>The job with this key, whose spec may differ from <paramref name="spec"/>; whether it existed before.</returns>
     public static async Task<(JobRow Job, bool WasThere)> SubmitOnceAsync(
         TemperDb db,
         JobSpec spec,
@@ -33,7 +33,7 @@ public sealed partial class JobQueue
         Guid? reproduces = null
     )
     {
-        while (true) // the job that was there may be deleted before it is read
+        while (true) // the existing job may be deleted before it is read
         {
             if (await FindByKeyAsync(db, key, cancellationToken) is { } earlier)
                 return (earlier, true);
@@ -46,7 +46,7 @@ public sealed partial class JobQueue
     public static Task<JobRow?> FindByKeyAsync(TemperDb db, string key, CancellationToken cancellationToken) =>
         db.Jobs.AsNoTracking().Include(job => job.Worker).SingleOrDefaultAsync(job => job.IdempotencyKey == key, cancellationToken);
 
-    /// <returns>How many jobs wait to be claimed, counted up to <paramref name="most"/>.</returns>
+    /// <returns>The number of queued jobs, counted up to <paramref name="most"/>.</returns>
     public async Task<int> CountQueuedAsync(int most, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
@@ -57,10 +57,10 @@ public sealed partial class JobQueue
     }
 
     /// <summary>
-    /// Job and notice are one statement: a caller who is told of a failure must not find the job stored, but where the
-    /// answer was lost on the way.
+    /// One statement stores the job and sends the notice, so that a reported failure means that no job was stored. The
+    /// exception is an answer lost with the connection.
     /// </summary>
-    /// <returns>Null when there is a job with this key.</returns>
+    /// <returns>Null when a job with this key exists.</returns>
     private static async Task<JobRow?> InsertAsync(
         TemperDb db,
         JobSpec spec,
@@ -69,7 +69,7 @@ public sealed partial class JobQueue
         CancellationToken cancellationToken
     )
     {
-        // Columns by name: a statement prepared with * is refused once another build has added one.
+        // The statement names its columns: PostgreSQL rejects a statement prepared with * once another build has added a column.
         columns ??= string.Join(
             ", ",
             db.Model.FindEntityType(typeof(JobRow))!.GetProperties().Select(property => property.GetColumnName())
@@ -82,7 +82,7 @@ public sealed partial class JobQueue
             """;
         NpgsqlParameter[] parameters =
         [
-            new("id", Guid.CreateVersion7()), // they grow with time, which keeps their index compact
+            new("id", Guid.CreateVersion7()), // version 7 ids grow with time, which keeps the index compact
             new("spec", Json.Write(spec)),
             new("key", NpgsqlDbType.Text) { Value = (object?)key ?? DBNull.Value },
             new("reproduces", NpgsqlDbType.Uuid) { Value = (object?)reproduces ?? DBNull.Value },

@@ -17,9 +17,11 @@ public sealed class ArmRow
     public ModelName Model { get; init; }
     public double LabelNoise { get; init; }
 
-    /// <summary>After how many seeds successive halving dropped it; null while it is in the race.</summary>
+    /// <summary>The number of its finished seeds when successive halving dropped the arm; null while it is not dropped.</summary>
     public int? DroppedAtSeeds { get; init; }
 
-    /// <summary>With how many seeds successive halving last compared it: each number of seeds is looked at once.</summary>
+    /// <summary>
+    /// The number of seeds at which successive halving last compared the arm. It compares arms once at each number of seeds.
+    /// </summary>
     public int ComparedAtSeeds { get; init; }
 }

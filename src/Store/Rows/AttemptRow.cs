@@ -2,29 +2,29 @@ using Temper.Domain.Jobs;
 
 namespace Temper.Store.Rows;
 
-/// <summary>An attempt that is over; the one under way is in the job's own row.</summary>
+/// <summary>An attempt that is over. The job's own row holds the current attempt.</summary>
 public sealed class AttemptRow
 {
     public Guid JobId { get; init; }
     public int Attempt { get; init; }
 
-    /// <summary>The worker's name: its row does not outlive it.</summary>
+    /// <summary>The worker's name; the worker's row is deleted some time after the worker ends.</summary>
     public required string Worker { get; init; }
 
     public DateTimeOffset ClaimedAt { get; init; }
 
-    /// <summary>Null when it never came to its first optimizer step.</summary>
+    /// <summary>Null when the attempt ended before its first optimizer step.</summary>
     public DateTimeOffset? TrainingStartedAt { get; init; }
 
     public DateTimeOffset EndedAt { get; init; }
     public AttemptOutcome Outcome { get; init; }
 
-    /// <summary>Null when it succeeded.</summary>
+    /// <summary>Why the attempt ended; null when it succeeded.</summary>
     public string? Reason { get; init; }
 
-    /// <summary>What a reader should know of it beside how it ended; null where there is nothing to say.</summary>
+    /// <summary>A note for the reader besides the outcome and the reason; null without one.</summary>
     public string? Note { get; init; }
 
-    /// <summary>The last lines of its runner's standard error; null where the runner is not to blame.</summary>
+    /// <summary>The last lines of the runner's standard error; null when the runner did not cause the end.</summary>
     public string? ErrorOutput { get; init; }
 }

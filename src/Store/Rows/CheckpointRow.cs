@@ -1,10 +1,10 @@
 namespace Temper.Store.Rows;
 
-/// <summary>Where the training of a job that has not succeeded yet can go on from: the last one only.</summary>
+/// <summary>The last checkpoint of a job that has not succeeded; the next attempt resumes the training from it.</summary>
 public sealed class CheckpointRow
 {
     public Guid JobId { get; init; }
 
-    /// <summary>The runner's own format.</summary>
+    /// <summary>Bytes in the runner's format.</summary>
     public required byte[] Data { get; init; }
 }

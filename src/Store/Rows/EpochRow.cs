@@ -6,7 +6,7 @@ public sealed class EpochRow
     public Guid JobId { get; init; }
     public int Epoch { get; init; }
 
-    /// <summary>The attempt that reported it: an attempt that trains an epoch again replaces its row.</summary>
+    /// <summary>The attempt that reported the epoch. An attempt that trains an epoch again replaces its row.</summary>
     public int Attempt { get; init; }
 
     public double TrainLoss { get; init; }

@@ -1,11 +1,14 @@
 namespace Temper.Store.Rows;
 
-/// <summary>What a succeeded job left behind; see <see cref="Domain.Jobs.TrainedModel"/>. The logits' columns are null together.</summary>
+/// <summary>
+/// The model of a succeeded job; see <see cref="Domain.Jobs.TrainedModel"/>. The columns from Classes to TestLabels are all null
+/// or all set.
+/// </summary>
 public sealed class ModelRow
 {
     public Guid JobId { get; init; }
 
-    /// <summary>Null once retention has removed them.</summary>
+    /// <summary>Null after retention has removed the weights.</summary>
     public byte[]? Weights { get; init; }
 
     public int? Classes { get; init; }

@@ -27,7 +27,7 @@ internal static class ScoreColumns
         .. OfSplit.Select(column => ($"test_{column.Name}", (Func<Scores, double>)(scores => column.Of(scores.Test)))),
     ];
 
-    /// <param name="at">A column's value, by its place in <see cref="All"/>.</param>
+    /// <param name="at">Gives a column's value by its index in <see cref="All"/>.</param>
     public static Scores Read(Func<int, double> at) => new(at(0), ReadSplit(at, 1), ReadSplit(at, 1 + OfSplit.Length));
 
     private static SplitScores ReadSplit(Func<int, double> at, int first) =>

@@ -1,22 +1,22 @@
 namespace Temper.Store.Rows;
 
 /// <summary>
-/// The figures of a succeeded job by which studies compare. <see cref="Temper.Domain.Jobs.Scores"/> says what they mean.
+/// The figures of a succeeded job by which studies compare jobs. <see cref="Temper.Domain.Jobs.Scores"/> explains them.
 /// </summary>
 public sealed class ScoresRow
 {
     public Guid JobId { get; init; }
 
-    /// <summary>Of the last epoch, against the labels it was trained on.</summary>
+    /// <summary>Training accuracy of the last epoch, against the labels it was trained on.</summary>
     public double TrainAccuracy { get; init; }
 
     /// <summary>The epoch with the lowest validation loss.</summary>
     public int BestEpoch { get; init; }
 
-    /// <summary>Images of the validation split; null where its logits were too large to keep.</summary>
+    /// <summary>Number of images in the validation split; null when its logits were too large to keep.</summary>
     public int? ValidationImages { get; init; }
 
-    /// <summary>Images of the test set; null as above.</summary>
+    /// <summary>Number of images in the test set; null when its logits were too large to keep.</summary>
     public int? TestImages { get; init; }
 
     public double Temperature { get; init; }

@@ -2,29 +2,29 @@ using Temper.Domain.Studies;
 
 namespace Temper.Store.Rows;
 
-/// <summary>A study: a grid of jobs. Its state is that of its jobs.</summary>
+/// <summary>A study: a grid of jobs. It has no state of its own; its jobs have states.</summary>
 public sealed class StudyRow
 {
     public Guid Id { get; init; }
 
-    /// <summary>Order of submission: lists page by it.</summary>
+    /// <summary>Order of submission. Lists page by it.</summary>
     public long Sequence { get; init; }
 
-    /// <summary>As it stands, extensions included.</summary>
+    /// <summary>The current spec, with all extensions.</summary>
     public required StudySpec Spec { get; init; }
 
-    /// <summary>As it was submitted: what a repeated submission is compared with.</summary>
+    /// <summary>The spec as submitted. A repeated submission is compared with it.</summary>
     public required StudySpec Submitted { get; init; }
 
-    /// <summary>The submitter's own name for this submission, so that sending it twice makes one study; null when it gave none.</summary>
+    /// <summary>The submitter's idempotency key: two submissions with one key make one study. Null without one.</summary>
     public string? IdempotencyKey { get; init; }
 
-    /// <summary>Whether retention leaves it and its jobs alone.</summary>
+    /// <summary>Whether retention spares the study and its jobs.</summary>
     public bool Pinned { get; init; }
 
     public DateTimeOffset CreatedAt { get; init; }
 
-    /// <summary>Training time of the attempts of jobs that were deleted: they were trained for all that.</summary>
+    /// <summary>Seconds of the attempts of deleted jobs, which still count towards the budget.</summary>
     public double DeletedSeconds { get; init; }
 
     public List<ArmRow> Arms { get; init; } = [];

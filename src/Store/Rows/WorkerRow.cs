@@ -2,34 +2,34 @@ using System.Linq.Expressions;
 
 namespace Temper.Store.Rows;
 
-/// <summary>A worker process that is alive, or was when it last wrote.</summary>
+/// <summary>A worker process that sends heartbeats, or that stopped sending them and is not yet removed.</summary>
 public sealed class WorkerRow
 {
-    /// <summary>A heartbeat older than this, three times its interval, makes a worker silent.</summary>
+    /// <summary>A worker is silent when its last heartbeat is older than this, three times the heartbeat interval.</summary>
     public const int SilentAfterSeconds = 3;
 
-    /// <summary>By the database's clock, within a query.</summary>
+    /// <summary>For use in a query, which evaluates it with the database's clock.</summary>
     public static Expression<Func<WorkerRow, bool>> IsAlive { get; } =
         worker => worker.HeartbeatAt > DateTimeOffset.UtcNow.AddSeconds(-SilentAfterSeconds);
 
     public Guid Id { get; init; }
 
-    /// <summary>Host and process id, for people.</summary>
+    /// <summary>Host name and process id, for display.</summary>
     public required string Name { get; init; }
 
-    /// <summary>The advisory lock it holds while its presence connection lives.</summary>
+    /// <summary>Key of the advisory lock that the worker holds while its presence connection is open.</summary>
     public long PresenceKey { get; init; }
 
-    /// <summary>What its runners train on: `cpu` or `cuda`.</summary>
+    /// <summary>The device its runners train on: `cpu` or `cuda`.</summary>
     public required string Device { get; init; }
 
-    /// <summary>Jobs it runs at once.</summary>
+    /// <summary>Number of jobs that it runs at the same time.</summary>
     public int Slots { get; init; }
 
     public DateTimeOffset StartedAt { get; init; }
     public DateTimeOffset HeartbeatAt { get; init; }
 
-    /// <summary>Why it takes no jobs for now; null when it does.</summary>
+    /// <summary>Why the worker takes no jobs for now; null when it takes jobs.</summary>
     public string? SuspendedReason { get; init; }
 
     public List<JobRow> Jobs { get; init; } = [];

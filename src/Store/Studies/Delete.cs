@@ -4,13 +4,16 @@ namespace Temper.Store.Studies;
 
 public sealed partial class StudyQueue
 {
-    /// <summary>Deletes a study of which nothing is running, with all its jobs and what they left.</summary>
-    /// <returns>False while jobs of it run; null when there is no such study.</returns>
+    /// <summary>Deletes a study that has no running job, with all its jobs and their results.</summary>
+    /// <returns>False while one of its jobs runs; null when there is no such study.</returns>
     public Task<bool?> DeleteAsync(Guid id, CancellationToken cancellationToken) =>
         DeleteAsync(id, "state <> 'running'", "true", [], cancellationToken);
 
-    /// <summary>Deletes a study whose jobs have all ended longer ago, and that is not pinned.</summary>
-    /// <inheritdoc cref="DeleteAsync(Guid, CancellationToken)"/>
+    /// <summary>
+    /// Deletes a study that is older than <paramref name="age"/> if all its jobs ended longer ago than that and neither the study
+    /// nor a job is pinned.
+    /// </summary>
+    /// <returns>False when the study does not qualify; null when there is no such study.</returns>
     internal Task<bool?> DeleteExpiredAsync(Guid id, TimeSpan age, CancellationToken cancellationToken) =>
         DeleteAsync(
             id,
@@ -20,8 +23,8 @@ public sealed partial class StudyQueue
             cancellationToken
         );
 
-    /// <param name="jobs">Condition for its jobs: unless all hold it, nothing is deleted.</param>
-    /// <param name="study">Condition for the study itself, the same.</param>
+    /// <param name="jobs">SQL condition on the jobs: nothing is deleted unless every job meets it.</param>
+    /// <param name="study">SQL condition on the study: nothing is deleted unless the study meets it.</param>
     private async Task<bool?> DeleteAsync(
         Guid id,
         string jobs,
@@ -34,7 +37,7 @@ public sealed partial class StudyQueue
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         if (await LockAsync(connection, id, cancellationToken) is null)
             return null;
-        // The foreign key holds the arms, and so the study, as long as a job is left.
+        // The jobs go first: their foreign key to the arms prevents the deletion of the study while a job is left.
         await ExecuteAsync(
             connection,
             $"DELETE FROM jobs WHERE id = ANY (ARRAY(SELECT id FROM jobs WHERE study_id = @id ORDER BY id FOR UPDATE)) AND {jobs}",

@@ -9,11 +9,11 @@ namespace Temper.Store.Studies;
 public sealed partial class StudyQueue
 {
     /// <summary>
-    /// Adds what a larger grid has and the stored one lacks: arms and jobs. Dropped arms get no new jobs. Jobs that were cancelled
-    /// for want of minutes are queued again where the budget has some now.
+    /// Adds the arms and jobs of a larger grid that the stored one lacks. Dropped arms get no new jobs. Jobs that were cancelled
+    /// because the minutes were used up are queued again if the budget now has minutes left.
     /// </summary>
-    /// <param name="widen">From the study as it stands, which nobody else changes meanwhile, to what it shall be; null to leave it.</param>
-    /// <returns>How many jobs were added; null when there is no such study.</returns>
+    /// <param name="widen">Maps the current spec, whose row is locked, to the wider one; null leaves the study unchanged.</param>
+    /// <returns>The number of jobs added; null when there is no such study.</returns>
     public async Task<int?> ExtendAsync(Guid id, Func<StudySpec, StudySpec?> widen, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
@@ -30,7 +30,7 @@ public sealed partial class StudyQueue
             .. wider.Arms().Where(arm => !there.Contains(arm)).Select((arm, i) => new StudyArm(known.Count + i, arm, null)),
         ];
         var running = known.Where(arm => arm.DroppedAtSeeds is null).Concat(added).ToDictionary(arm => arm.Arm, arm => arm.Number);
-        // What was there and is not, its user has deleted.
+        // An existing arm does not get jobs for seeds of the old spec: if such a job is missing, the user has deleted it.
         var jobs = wider
             .Jobs()
             .Where(job => running.ContainsKey(job.Arm) && !(there.Contains(job.Arm) && spec.Seeds!.Contains(job.Spec.Seed)))
@@ -60,8 +60,8 @@ public sealed partial class StudyQueue
     }
 
     /// <summary>
-    /// What the old budget had no minutes for waits again, with all its attempts; a running job is not stopped after
-    /// all.
+    /// Queues the jobs that the old budget cancelled, with their full number of attempts. Withdraws the budget's request to
+    /// stop a running job.
     /// </summary>
     private const string AgainWithinBudget = $"""
         UPDATE jobs

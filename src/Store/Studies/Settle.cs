@@ -12,8 +12,8 @@ public sealed partial class StudyQueue
     private const string DroppedArm = "'its study dropped this arm as clearly worse'";
 
     /// <summary>
-    /// To be called when a job of the study has ended: drops the arms that halving finds clearly worse, and cancels what is left when
-    /// the budget is used up. It does nothing while another call settles the same study.
+    /// Call it when a job of the study has ended. It drops the arms that successive halving finds clearly worse, and cancels the
+    /// remaining jobs when the budget is used up. It does nothing while another transaction holds the study's row.
     /// </summary>
     public async Task SettleAsync(Guid id, CancellationToken cancellationToken)
     {
@@ -21,7 +21,7 @@ public sealed partial class StudyQueue
             return;
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        // Who holds the study changes it. A later end looks again, and so does the minutely job.
+        // Another transaction is changing the study. The next end of a job and the minutely job settle it again.
         if (await LockAsync(connection, id, cancellationToken, "SKIP LOCKED") is not { } current)
             return;
         if (current.SuccessiveHalving)
@@ -31,7 +31,7 @@ public sealed partial class StudyQueue
         await transaction.CommitAsync(cancellationToken);
     }
 
-    /// <returns>The studies that <see cref="SettleAsync"/> may have something to do for.</returns>
+    /// <returns>The studies that <see cref="SettleAsync"/> may change.</returns>
     public async Task<IReadOnlyList<Guid>> ToSettleAsync(CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
@@ -64,8 +64,8 @@ public sealed partial class StudyQueue
         var open = await OpenArmsAsync(connection, id, cancellationToken);
         foreach (var condition in arms.GroupBy(arm => arm.Arm.LabelNoise))
         {
-            // An arm that has lost seeds for good, to failures or its user, would hold all others up; one that diverged beats
-            // none by its survivors.
+            // Two kinds of arms are left out. An arm that lacks seeds and has no open jobs would block the comparison of all
+            // others. An arm that diverged must not win by the seeds that did not diverge.
             ArmLosses[] left =
             [
                 .. condition
@@ -102,7 +102,8 @@ public sealed partial class StudyQueue
         }
     }
 
-    /// <returns>Whether arms under this share of label noise were never compared with so many seeds, which they are from now on.</returns>
+    /// <summary>Records that the arms with this share of label noise are compared at this number of seeds.</summary>
+    /// <returns>False when they were compared at this number or a larger one before.</returns>
     private static async Task<bool> IsFirstLookAsync(
         NpgsqlConnection connection,
         Guid id,
@@ -130,7 +131,7 @@ public sealed partial class StudyQueue
         return await command.ExecuteNonQueryAsync(cancellationToken) > 0;
     }
 
-    /// <summary>Arms with jobs that are not over.</summary>
+    /// <summary>The arms that have queued, running or paused jobs.</summary>
     private static async Task<HashSet<int>> OpenArmsAsync(NpgsqlConnection connection, Guid id, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
@@ -145,7 +146,7 @@ public sealed partial class StudyQueue
         return open;
     }
 
-    /// <summary>Of every attempt that has ended, failed ones and those of deleted jobs included.</summary>
+    /// <summary>Minutes of all ended attempts, including failed ones and those of deleted jobs.</summary>
     private static async Task<double> MinutesAsync(NpgsqlConnection connection, Guid id, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(

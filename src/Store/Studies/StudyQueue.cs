@@ -6,36 +6,41 @@ using Temper.Store.Queue;
 
 namespace Temper.Store.Studies;
 
-/// <summary>What is done to studies as a whole, one file per operation; their jobs are ordinary jobs of <see cref="JobQueue"/>.</summary>
+/// <summary>
+/// The operations on whole studies, one file each. The jobs of a study are ordinary jobs of <see cref="JobQueue"/>.
+/// </summary>
 public sealed partial class StudyQueue(NpgsqlDataSource database)
 {
     /// <summary>
-    /// Ten thousand jobs, and their models when they are deleted, take more than the few seconds that other statements
-    /// may.
+    /// Timeout. A statement over ten thousand jobs, or one that deletes their models, takes longer than the few seconds that
+    /// other statements may take.
     /// </summary>
     private const int CommandSeconds = 300;
 
     /// <summary>
-    /// The jobs of a study that are not over, locked in the order of their ids as everywhere: two statements over several jobs must
-    /// not wait for each other. An array is made once; a plan with IN may look for ten thousand jobs ten thousand times.
+    /// Selects the queued, running and paused jobs of a study. It locks them in the order of their ids, as every statement over
+    /// several jobs does, so that two of these cannot deadlock. PostgreSQL builds the array once; with IN, the plan may search
+    /// ten thousand jobs ten thousand times.
     /// </summary>
     private const string OfStudy =
         "id = ANY (ARRAY(SELECT id FROM jobs WHERE study_id = @id AND state IN ('queued', 'running', 'paused') ORDER BY id FOR UPDATE))";
 
-    /// <summary>Each job that is not over, as <see cref="JobQueue.CancelAsync"/> does one.</summary>
+    /// <summary>Cancels each queued, running or paused job as <see cref="JobQueue.CancelAsync"/> does.</summary>
     public Task CancelAsync(Guid id, CancellationToken cancellationToken) => CommandAsync(JobQueue.Cancel(OfStudy), id, cancellationToken);
 
-    /// <summary>Each job that waits or runs, as <see cref="JobQueue.PauseAsync"/> does one.</summary>
+    /// <summary>Pauses each queued or running job as <see cref="JobQueue.PauseAsync"/> does.</summary>
     public Task PauseAsync(Guid id, CancellationToken cancellationToken) => CommandAsync(JobQueue.Pause(OfStudy), id, cancellationToken);
 
-    /// <summary>Each paused job, as <see cref="JobQueue.ResumeAsync"/> does one.</summary>
+    /// <summary>Resumes each job as <see cref="JobQueue.ResumeAsync"/> does.</summary>
     public Task ResumeAsync(Guid id, CancellationToken cancellationToken) => CommandAsync(JobQueue.Resume(OfStudy), id, cancellationToken);
 
-    /// <summary>Says whether retention leaves the study and its jobs alone.</summary>
+    /// <summary>Sets whether retention spares the study and its jobs.</summary>
     public Task PinAsync(Guid id, bool pinned, CancellationToken cancellationToken) =>
         CommandAsync($"UPDATE studies SET pinned = {pinned} WHERE id = @id", id, cancellationToken);
 
-    /// <summary>Each failed job, as <see cref="JobQueue.RetryAsync"/> does one, but not those of arms that halving dropped.</summary>
+    /// <summary>
+    /// Retries each failed job as <see cref="JobQueue.RetryAsync"/> does, except jobs of arms that successive halving dropped.
+    /// </summary>
     public Task RetryAsync(Guid id, CancellationToken cancellationToken) =>
         CommandAsync(
             $"""
@@ -57,8 +62,9 @@ public sealed partial class StudyQueue(NpgsqlDataSource database)
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    /// <returns>The study's spec, its row locked until the transaction ends; null when there is no such study, or with SKIP
-    /// LOCKED when another holds it.</returns>
+    /// <summary>Locks the study's row until the transaction ends.</summary>
+    /// <returns>The study's spec; null when there is no such study or, with SKIP LOCKED, when another transaction holds the
+    /// row.</returns>
     private static async Task<StudySpec?> LockAsync(
         NpgsqlConnection connection,
         Guid id,
@@ -83,7 +89,7 @@ public sealed partial class StudyQueue(NpgsqlDataSource database)
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    /// <summary>Arms and jobs as columns, for the statements that store them.</summary>
+    /// <summary>The arms and jobs as one array per column, for the statements that store them.</summary>
     private static NpgsqlParameter[] Arrays(IReadOnlyList<StudyArm> arms, IReadOnlyList<(int Arm, Domain.Jobs.JobSpec Spec)> jobs) =>
         [
             new("arms", arms.Select(arm => arm.Number).ToArray()),
@@ -98,7 +104,7 @@ public sealed partial class StudyQueue(NpgsqlDataSource database)
             new("specs", NpgsqlDbType.Array | NpgsqlDbType.Jsonb) { Value = jobs.Select(job => Json.Write(job.Spec)).ToArray() },
         ];
 
-    /// <summary>Parts of a statement that store them for each row of `study (id)`.</summary>
+    /// <summary>Common table expressions that insert the arms and jobs for each row of `study (id)`.</summary>
     private const string InsertArmsAndJobs = """
         new_arms AS (
             INSERT INTO arms (study_id, arm, epsilon, smoothing, learning_rate, model, label_noise)

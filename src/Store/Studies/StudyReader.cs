@@ -9,7 +9,7 @@ using Temper.Store.Rows;
 
 namespace Temper.Store.Studies;
 
-/// <summary>A study with what its jobs came to so far, arm by arm.</summary>
+/// <summary>A study with the results of its jobs so far, by arm.</summary>
 public sealed record StudyState(
     Guid Id,
     long Sequence,
@@ -19,12 +19,12 @@ public sealed record StudyState(
     IReadOnlyList<ArmState> Arms
 );
 
-/// <summary>An arm and its jobs, counted and averaged.</summary>
-/// <param name="Jobs">How many jobs are in each state.</param>
-/// <param name="Scored">Jobs that the figures are of.</param>
-/// <param name="Figures">Mean and standard deviation over seeds, by the names of <see cref="StudyReader.Figures"/>; the deviation
-/// is null below two, each NaN where a value is not finite or the deviation beyond 1e140.</param>
-/// <param name="SecondsPerJob">Of all attempts, mean over the jobs that succeeded; null without any.</param>
+/// <summary>An arm with the counts and the mean figures of its jobs.</summary>
+/// <param name="Jobs">Number of jobs in each state.</param>
+/// <param name="Scored">Number of jobs that have scores.</param>
+/// <param name="Figures">Mean and standard deviation over seeds, by the names of <see cref="StudyReader.Figures"/>. The
+/// deviation is null below two jobs. The mean is NaN if a value is not finite or reaches 1e304, the deviation at 1e140.</param>
+/// <param name="SecondsPerJob">Seconds of all attempts of a job, mean over the succeeded jobs; null without any.</param>
 public sealed record ArmState(
     StudyArm Arm,
     IReadOnlyDictionary<JobState, int> Jobs,
@@ -33,9 +33,9 @@ public sealed record ArmState(
     double? SecondsPerJob
 );
 
-/// <summary>A study as lists show it.</summary>
-/// <param name="Dropped">Cancelled jobs of arms that successive halving dropped.</param>
-/// <param name="Spec">Null where this build cannot read it.</param>
+/// <summary>One study in a list.</summary>
+/// <param name="Dropped">Number of cancelled jobs in arms that successive halving dropped.</param>
+/// <param name="Spec">Null when this build cannot read it.</param>
 public sealed record StudySummary(
     Guid Id,
     long Sequence,
@@ -45,8 +45,8 @@ public sealed record StudySummary(
     int Dropped
 );
 
-/// <summary>What an epoch gave, as a mean over the seeds of an arm; see <see cref="EpochMetrics"/> for the meanings.</summary>
-/// <param name="Seeds">Jobs that the means are over.</param>
+/// <summary>The metrics of an epoch as means over the seeds of an arm; <see cref="EpochMetrics"/> explains each.</summary>
+/// <param name="Seeds">Number of jobs in the means.</param>
 public sealed record MeanEpoch(
     int Epoch,
     int Seeds,
@@ -58,15 +58,15 @@ public sealed record MeanEpoch(
     double SignedGap
 );
 
-/// <summary>How long jobs took.</summary>
-/// <param name="SecondsPerEpoch">The median.</param>
-/// <param name="Jobs">How many it is of.</param>
+/// <summary>How long earlier jobs took.</summary>
+/// <param name="SecondsPerEpoch">Median over the jobs.</param>
+/// <param name="Jobs">Number of jobs in the median.</param>
 public sealed record EarlierTimes(double SecondsPerEpoch, int Jobs);
 
-/// <summary>Reads studies, each answer by one statement.</summary>
+/// <summary>Reads studies; each answer takes one statement.</summary>
 public sealed class StudyReader(NpgsqlDataSource database)
 {
-    /// <summary>What a study's rows show, and where it comes from.</summary>
+    /// <summary>The figures that a study shows for each arm, by name, with the SQL expression of each.</summary>
     public static IReadOnlyDictionary<string, string> Figures { get; } =
         new Dictionary<string, string>
         {
@@ -93,7 +93,7 @@ public sealed class StudyReader(NpgsqlDataSource database)
 
     private const int ArmColumnCount = 7;
 
-    /// <summary>Millions of epochs take more than the few seconds that other statements may.</summary>
+    /// <summary>Timeout. Reading millions of epochs takes longer than the few seconds that other statements may take.</summary>
     private const int CurvesSeconds = 60;
 
     private static readonly string[] CurveFigures =
@@ -116,8 +116,8 @@ public sealed class StudyReader(NpgsqlDataSource database)
     );
 
     /// <summary>
-    /// PostgreSQL's own avg squares its values, and squares or sums beyond float8 are an error of the whole statement:
-    /// here they come to NaN.
+    /// PostgreSQL's avg squares its values, and a square or sum beyond the range of float8 fails the whole statement. This
+    /// expression gives NaN instead.
     /// </summary>
     private static string Mean(string sql) => $"sum({Below("1e304", sql)}) / nullif(count({sql}), 0)";
 
@@ -160,7 +160,7 @@ public sealed class StudyReader(NpgsqlDataSource database)
         return study;
     }
 
-    /// <returns>The jobs that have succeeded and have scores; none where there is no such study.</returns>
+    /// <returns>The succeeded jobs that have scores; empty when there is no such study.</returns>
     public async Task<IReadOnlyList<StudyJob>> JobsAsync(Guid id, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
@@ -196,7 +196,7 @@ public sealed class StudyReader(NpgsqlDataSource database)
         return jobs;
     }
 
-    /// <returns>The jobs that have failed, counted by arm and reason.</returns>
+    /// <returns>The number of failed jobs by arm and reason.</returns>
     public async Task<IReadOnlyList<FailedJobs>> FailedAsync(Guid id, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
@@ -223,8 +223,8 @@ public sealed class StudyReader(NpgsqlDataSource database)
         return failed;
     }
 
-    /// <param name="epochs">Those to give: a long training has more than anyone can look at.</param>
-    /// <returns>Of the jobs that have succeeded, by number of their arm, in the order of epochs.</returns>
+    /// <param name="epochs">The epochs to return: a long training has more than a chart can show.</param>
+    /// <returns>Means over the succeeded jobs, by the number of the arm, in the order of epochs.</returns>
     public async Task<ILookup<int, MeanEpoch>> CurvesAsync(Guid id, int[] epochs, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
@@ -258,7 +258,7 @@ public sealed class StudyReader(NpgsqlDataSource database)
         return means.ToLookup(mean => mean.Arm, mean => mean.Epoch);
     }
 
-    /// <param name="before">Only studies older than this place in the order; null for the newest.</param>
+    /// <param name="before">Returns only studies with a smaller sequence number; null starts at the newest.</param>
     /// <returns>Newest first.</returns>
     public async Task<IReadOnlyList<StudySummary>> ListAsync(long? before, int limit, CancellationToken cancellationToken)
     {
@@ -303,10 +303,10 @@ public sealed class StudyReader(NpgsqlDataSource database)
     }
 
     /// <summary>
-    /// Of jobs like this one that have succeeded, the latest 50 on each kind of device: the median seconds an epoch, all
-    /// attempts counted.
+    /// The median seconds per epoch, over all attempts, of the latest 50 succeeded jobs like this one on each kind of device. It
+    /// considers the latest 1,000 succeeded jobs on the data set; alike means the same model, batch size and widths.
     /// </summary>
-    /// <returns>By kind of device, `cpu` or `cuda`.</returns>
+    /// <returns>The times by kind of device, `cpu` or `cuda`.</returns>
     public async Task<IReadOnlyDictionary<string, EarlierTimes>> TimesAsync(JobSpec spec, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(

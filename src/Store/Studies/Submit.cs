@@ -7,17 +7,18 @@ namespace Temper.Store.Studies;
 
 public sealed partial class StudyQueue
 {
-    /// <summary>Stores a study and queues all its jobs, in one statement: all of it is there or nothing.</summary>
-    /// <param name="spec">Checked, its seeds listed.</param>
-    /// <param name="key">The submitter's own name for this submission; null when it gave none.</param>
-    /// <returns>The study with this key as it was submitted, which may be another's spec; whether it was there already.</returns>
+    /// <summary>Stores a study and queues all its jobs in one statement, all or nothing.</summary>
+    /// <param name="spec">The caller has checked it and listed its seeds.</param>
+    /// <param name="key">The submitter's idempotency key for this submission; null without one.</param>
+    /// <returns>The study with this key and the spec submitted with it, which may differ from <paramref name="spec"/>; whether it
+    /// existed before.</returns>
     public async Task<(Guid Id, StudySpec Spec, bool WasThere)> SubmitAsync(
         StudySpec spec,
         string? key,
         CancellationToken cancellationToken
     )
     {
-        while (true) // the study that was there may be deleted before it is read
+        while (true) // the existing study may be deleted before it is read
         {
             if (key is not null && await FindByKeyAsync(key, cancellationToken) is { } earlier)
                 return (earlier.Id, earlier.Spec, true);
