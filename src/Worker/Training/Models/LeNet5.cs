@@ -5,8 +5,9 @@ namespace Temper.Worker.Training.Models;
 /// units.
 /// </summary>
 /// <remarks>
-/// LeCun et al. 1998, "Gradient-based learning applied to document recognition", figure 2, whose images are 32×32: smaller ones
-/// get a border. It had tanh, average pooling with weights, radial basis units at the end and a sparse second convolution.
+/// LeCun et al. 1998, "Gradient-based learning applied to document recognition", figure 2. Its images are 32×32; smaller ones get
+/// a border here. The original has tanh, average pooling with weights, radial basis units at the end and a sparse second
+/// convolution.
 /// </remarks>
 internal sealed class LeNet5 : Module<Tensor, Tensor>
 {
