@@ -5,7 +5,7 @@ namespace Temper.Kernels;
 public static unsafe partial class Fused
 {
     /// <summary>A batch normalization and, in the same pass, the addition of a residual and relu.</summary>
-    /// <param name="images_NCHW">Fast when channels last, on the CPU, with a number of channels that fits the vector registers.</param>
+    /// <param name="images_NCHW">Fast if channels last, on the CPU, with a number of channels that fits the registers.</param>
     /// <param name="norm">In training it normalizes by the batch's statistics and updates the running ones.</param>
     /// <param name="residual_NCHW">The residual, of the images' shape; null for none.</param>
     public static Tensor BatchNorm(Tensor images_NCHW, BatchNorm2d norm, Tensor? residual_NCHW = null, bool relu = false)

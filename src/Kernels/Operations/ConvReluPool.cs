@@ -8,7 +8,7 @@ public static unsafe partial class Fused
     /// relu(max_pool2d(conv(images), 2)) in one pass, for a 3×3 convolution with stride 1 and padding 1. It equals
     /// max_pool2d(relu(conv(images)), 2), because relu and the maximum commute.
     /// </summary>
-    /// <param name="images_NCHW">Fast when channels last, on the CPU, with a number of channels that fits the vector registers.</param>
+    /// <param name="images_NCHW">Fast if channels last, on the CPU, with a number of channels that fits the registers.</param>
     /// <param name="conv">A convolution with a bias.</param>
     /// <param name="flatten">Whether the result is rows of C·H·W values, as linear layers expect, instead of images.</param>
     /// <returns>N×(out)×⌊H/2⌋×⌊W/2⌋, or N×(out·⌊H/2⌋·⌊W/2⌋).</returns>

@@ -8,7 +8,7 @@ public static unsafe partial class Fused
     /// A block of a residual network, relu(norm2(conv2(relu(norm1(conv1(x))))) + shortcut), in as few passes over memory as its
     /// two normalizations allow. Separate operations would take six passes.
     /// </summary>
-    /// <param name="images_NCHW">Fast when channels last, on the CPU, with a number of channels that fits the vector registers.</param>
+    /// <param name="images_NCHW">Fast if channels last, on the CPU, with a number of channels that fits the registers.</param>
     /// <param name="shortcut_NCHW">The shortcut to add; null for the images themselves.</param>
     /// <remarks>He et al. 2016, arXiv:1512.03385, figure 2.</remarks>
     public static Tensor ResidualBlock(

@@ -51,8 +51,8 @@ public abstract unsafe class FusedOptimizer : IDisposable
     /// <summary>
     /// Scales all gradients by one factor, so that their joint 2-norm is at most <paramref name="largestNorm"/>.
     /// </summary>
-    /// <remarks>Like torch.nn.utils.clip_grad_norm_, but the norm stays on the device: reading it would make the host wait in every
-    /// step.</remarks>
+    /// <remarks>Like torch.nn.utils.clip_grad_norm_, but the norm stays on the device: reading it would make the host wait
+    /// in every step.</remarks>
     public void ClipGradients(double largestNorm)
     {
         using var noGraph = torch.no_grad();
