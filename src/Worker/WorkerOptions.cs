@@ -16,7 +16,7 @@ public sealed class WorkerOptions
     /// <summary>CPU threads per runner, at least 1. Default: the machine's cores divided by the slots.</summary>
     public int? Threads { get; init; }
 
-    /// <summary>How long a connected worker may be silent before another one takes its jobs. At least 5, default 30.</summary>
+    /// <summary>How long a connected worker may send no heartbeat before others take its jobs. At least 5, default 30.</summary>
     public double LeaseSeconds { get; init; } = 30;
 
     /// <summary>

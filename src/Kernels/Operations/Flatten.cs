@@ -4,7 +4,7 @@ namespace Temper.Kernels;
 
 public static unsafe partial class Fused
 {
-    /// <summary>Images as rows of C·H·W values in the order C, H, W, which linear layers expect.</summary>
+    /// <summary>Flattens images to rows of C·H·W values in the order C, H, W, which linear layers expect.</summary>
     /// <returns>images_NCHW.flatten(1): N×(C·H·W).</returns>
     public static Tensor Flatten(Tensor images_NCHW)
     {

@@ -4,7 +4,7 @@ namespace Temper.Kernels;
 
 public static unsafe partial class Fused
 {
-    /// <summary>A linear layer, and relu in the same pass if asked for: relu(rows·Wᵀ + b).</summary>
+    /// <summary>A linear layer, with relu in the same pass if `relu` is true: relu(rows·Wᵀ + b).</summary>
     /// <param name="rows_NI">Fast when contiguous and on the CPU.</param>
     /// <returns>N×(outputs).</returns>
     public static Tensor Linear(Tensor rows_NI, Linear linear, bool relu = false)

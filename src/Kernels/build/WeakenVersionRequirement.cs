@@ -115,7 +115,7 @@ public class WeakenVersionRequirement : Task
     {
         public string File,
             Version;
-        public ushort Index; // by which symbols refer to it
+        public ushort Index; // symbols refer to the version by this index
         public int FlagsAt;
     }
 

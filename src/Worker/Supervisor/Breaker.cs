@@ -7,7 +7,7 @@ namespace Temper.Worker.Supervisor;
 /// failure suspends it again, for twice as long.
 /// </summary>
 /// <param name="mostJobs">How many different jobs must fail in a row to suspend the worker.</param>
-/// <param name="probeAfter">How long until the first probe.</param>
+/// <param name="probeAfter">Time from the suspension to the first probe.</param>
 internal sealed class Breaker(int mostJobs, TimeSpan probeAfter, TimeProvider time)
 {
     private const int MostDoublings = 5;

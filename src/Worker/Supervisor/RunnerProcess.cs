@@ -116,8 +116,8 @@ internal sealed class RunnerProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>The next message.</summary>
-    /// <exception cref="RunnerFailedException">The runner ended, or wrote something that is no message.</exception>
+    /// <summary>Reads the next message.</summary>
+    /// <exception cref="RunnerFailedException">The runner ended, or wrote something that is not a message.</exception>
     public async Task<RunnerMessage> ReadAsync()
     {
         RunnerMessage? message;

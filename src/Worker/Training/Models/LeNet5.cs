@@ -1,7 +1,7 @@
 namespace Temper.Worker.Training.Models;
 
 /// <summary>
-/// LeNet-5 as it is built today: conv 6 and conv 16, each 5×5 with relu and 2×2 maximum pooling, then 120, 84 and K
+/// LeNet-5 in its usual form today: conv 6 and conv 16, each 5×5 with relu and 2×2 maximum pooling, then 120, 84 and K
 /// units.
 /// </summary>
 /// <remarks>
