@@ -4,8 +4,8 @@ namespace Temper.Kernels;
 
 internal static class ConvolutionFit
 {
-    /// <summary>The sizes of a convolution over these images when our kernels may compute it: 3×3, stride 1, padding 1.</summary>
-    /// <returns>Null when libtorch has to. The lanes are still to be chosen.</returns>
+    /// <summary>The sizes of a convolution that our kernels can compute: 3×3, stride 1, padding 1, channels last.</summary>
+    /// <returns>Null if libtorch has to compute it. The caller still has to set the lanes.</returns>
     public static ConvolutionSizes? Of(Tensor images_NCHW, Conv2d conv)
     {
         if (!KernelLibrary.IsLoaded || !ImageLayout.Fits(images_NCHW))

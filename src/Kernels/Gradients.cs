@@ -5,8 +5,10 @@ namespace Temper.Kernels;
 public static class Gradients
 {
     /// <summary>Computes the gradients of a loss with respect to every parameter that it depends on: loss.backward().</summary>
-    /// <param name="loss">One element.</param>
-    /// <remarks>With our operations in the graph this is to be called instead: what failed in them is thrown here.</remarks>
+    /// <param name="loss">A tensor with one element.</param>
+    /// <remarks>
+    /// Call it instead of backward() if the graph has our operations: it throws the exceptions of their backward passes.
+    /// </remarks>
     public static void Compute(Tensor loss)
     {
         BackwardPass.Failure = null;
@@ -17,7 +19,7 @@ public static class Gradients
         finally
         {
             BackwardPass.ReleaseLastGradients();
-            // Before libtorch's own exception, which may be what followed from it.
+            // Throw this instead of libtorch's own exception, which may be a consequence of it.
             if (BackwardPass.Failure is { } failure)
                 ExceptionDispatchInfo.Throw(failure);
         }

@@ -2,11 +2,11 @@ namespace Temper.Kernels;
 
 /// <summary>
 /// A differentiable operation of ours. Its backward pass throws nothing, because an exception that crosses libtorch's autograd
-/// engine ends the process: what goes wrong there is kept, and <see cref="Gradients.Compute"/> throws it.
+/// engine ends the process. It stores the exception instead, and <see cref="Gradients.Compute"/> throws it.
 /// </summary>
 /// <remarks>
-/// The gradient of a <see cref="Parameter"/> is added to its grad directly and does not pass through autograd. So hooks on a parameter are
-/// not called, torch.autograd.grad gives nothing for one, and a gradient of a gradient is refused.
+/// The backward pass adds the gradient of a <see cref="Parameter"/> to its grad directly, without autograd. So autograd does not
+/// call hooks on a parameter, torch.autograd.grad gives nothing for one, and a gradient of a gradient throws.
 /// </remarks>
 /// <typeparam name="T">The operation itself.</typeparam>
 internal abstract class KernelFunction<T> : autograd.SingleTensorFunction<T>
@@ -19,7 +19,7 @@ internal abstract class KernelFunction<T> : autograd.SingleTensorFunction<T>
     public sealed override Tensor forward(autograd.AutogradContext context, params object[] vars)
     {
         context.save_data(Arguments, vars);
-        context.set_materialize_grads(false); // it would allocate, outside our try
+        context.set_materialize_grads(false); // materializing would allocate outside our try block
         return Forward(context, vars);
     }
 
@@ -29,7 +29,7 @@ internal abstract class KernelFunction<T> : autograd.SingleTensorFunction<T>
         try
         {
             BackwardPass.ReleaseLastGradients();
-            // After a failure the rest of the pass computes nothing; the failed operation gave no gradients.
+            // After a failure the other operations compute nothing, because the failed one gave no gradients.
             if (BackwardPass.Failure is not null || grad_output.IsInvalid)
                 return NoGradients();
             if (torch.is_grad_enabled())
@@ -40,7 +40,7 @@ internal abstract class KernelFunction<T> : autograd.SingleTensorFunction<T>
             {
                 if (gradients[i] is not { } gradient)
                     continue;
-                // Through autograd libtorch would copy a parameter's gradient, because we hold a reference to it.
+                // Autograd would copy a parameter's gradient, because we hold a reference to it; so add it directly.
                 if (arguments[i] is Parameter parameter)
                 {
                     Accumulate(parameter, gradient);
@@ -51,7 +51,7 @@ internal abstract class KernelFunction<T> : autograd.SingleTensorFunction<T>
                     gradient.DetachFromDisposeScope();
                 }
             }
-            // libtorch takes references of its own when this returns, so ours are released before the next operation.
+            // libtorch takes its own references when this returns; the next operation releases ours.
             BackwardPass.LastGradients = gradients;
             return [.. gradients.Select(gradient => gradient!)];
         }
@@ -70,7 +70,7 @@ internal abstract class KernelFunction<T> : autograd.SingleTensorFunction<T>
 
     protected abstract Tensor Forward(autograd.AutogradContext context, object[] arguments);
 
-    /// <returns>For each argument of the forward pass its gradient; null for those that have none.</returns>
+    /// <returns>The gradient of each argument of the forward pass; null for an argument without one.</returns>
     protected abstract Tensor?[] Backward(autograd.AutogradContext context, List<Tensor> saved, Tensor gradient);
 
     private static void Accumulate(Parameter parameter, Tensor gradient)
@@ -85,14 +85,18 @@ internal abstract class KernelFunction<T> : autograd.SingleTensorFunction<T>
     }
 }
 
-/// <summary>What backward passes leave behind. On the CPU autograd runs them on the thread that asks for the gradients.</summary>
+/// <summary>
+/// State of the backward passes, per thread: on the CPU autograd runs them on the thread that asks for the gradients.
+/// </summary>
 internal static class BackwardPass
 {
-    /// <summary>The first exception that a backward pass met since <see cref="Gradients.Compute"/> began.</summary>
+    /// <summary>The first exception of a backward pass since <see cref="Gradients.Compute"/> began.</summary>
     [ThreadStatic]
     public static Exception? Failure;
 
-    /// <summary>What the last backward pass returned. In the step's dispose scope they would all stay until the step ends.</summary>
+    /// <summary>
+    /// The last backward pass's gradients. The next pass frees them; a step's dispose scope would keep all until the step ends.
+    /// </summary>
     [ThreadStatic]
     public static Tensor?[]? LastGradients;
 

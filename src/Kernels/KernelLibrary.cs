@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Temper.Kernels;
 
 /// <summary>
-/// The native library of kernels, libtemper_kernels.so. Where it is missing, every operation is libtorch's own, and slower. Where the
-/// processor has no AVX2, so are convolutions, normalizations and linear layers.
+/// The native library of kernels, libtemper_kernels.so. If it is missing, libtorch computes every operation, more slowly. If the
+/// processor has no AVX2, libtorch computes convolutions, normalizations and linear layers.
 /// </summary>
 public static unsafe class KernelLibrary
 {
@@ -19,18 +19,18 @@ public static unsafe class KernelLibrary
         : NativeKernels.tk_lanes() == 16 ? "avx512 kernels"
         : "avx2 kernels";
 
-    /// <summary>Whether the library is there. Whether a kernel fits a tensor is another question, which each operation asks.</summary>
+    /// <summary>Whether the library is loaded. Each operation checks separately whether a kernel fits its tensors.</summary>
     internal static bool IsLoaded => Missing.Value is null;
 
     internal static void UseThreads(int threads)
     {
-        // One pool of threads: that of the OpenMP runtime that libtorch needs and has loaded. Without it a kernel uses one thread.
+        // Share the thread pool of the OpenMP runtime that libtorch has loaded. Without that runtime a kernel uses one thread.
         if (IsLoaded)
             NativeKernels.tk_set_threads(Libtorch.FindExport("GOMP_parallel"), threads);
     }
 
     /// <summary>
-    /// For tests and measurements: kernels with at most so many floats in a register. Below 8 there are none for
+    /// For tests and measurements: limits kernels to this many floats per register. Below 8 there are no kernels for
     /// convolutions, normalizations and linear layers.
     /// </summary>
     public static void LimitLanes(int lanes)
@@ -41,7 +41,7 @@ public static unsafe class KernelLibrary
 
     private static string? Load()
     {
-        Libtorch.Load(); // what is wrong there is not a want of kernels
+        Libtorch.Load(); // outside the try: its errors do not mean that kernels are missing
         try
         {
             NativeKernels.tk_set_threads(Libtorch.FindExport("GOMP_parallel"), torch.get_num_threads());
@@ -55,9 +55,9 @@ public static unsafe class KernelLibrary
         }
     }
 
-    /// <param name="status">What a kernel returned.</param>
-    /// <param name="used">The tensors whose memory it used. They must not be finalized before it returned.</param>
-    /// <exception cref="OutOfMemoryException">It could not allocate its scratch memory.</exception>
+    /// <param name="status">The status that a kernel returned.</param>
+    /// <param name="used">The tensors whose memory the kernel used. Passing them keeps them alive until it has returned.</param>
+    /// <exception cref="OutOfMemoryException">The kernel could not allocate its scratch memory.</exception>
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal static void Check(int status, params ReadOnlySpan<Tensor?> used)
     {

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace Temper.Kernels;
 
-/// <summary>Loads libtorch, and makes the settings that hold for the whole process. See docs/libtorch.md.</summary>
+/// <summary>Loads libtorch and applies its process-wide settings. See docs/libtorch.md.</summary>
 public static unsafe partial class Libtorch
 {
     private static readonly Lazy<nint> TorchCpu = new(LoadLibraries);
@@ -14,13 +14,15 @@ public static unsafe partial class Libtorch
         + $"{torch.NormalizeNuGetVersion(torch.__version__)}, {KernelLibrary.Description}";
 
     /// <summary>
-    /// Loads libtorch. It must be called before TorchSharp is first used: when TorchSharp cannot load its libraries by itself,
-    /// it copies all of them into a folder beside the program.
+    /// Loads libtorch. Call it before TorchSharp is first used: when TorchSharp cannot load its libraries by itself, it copies
+    /// all of them into a folder beside the program.
     /// </summary>
     /// <exception cref="DllNotFoundException">The libraries are missing, or this system is too old for them.</exception>
     public static void Load() => _ = TorchCpu.Value;
 
-    /// <summary>CPU threads that one operation may use, of libtorch and of the kernels. By default as many as there are cores.</summary>
+    /// <summary>
+    /// Sets how many CPU threads an operation of libtorch or a kernel may use. The default is the number of cores.
+    /// </summary>
     public static void UseThreads(int threads)
     {
         Load();
@@ -29,16 +31,16 @@ public static unsafe partial class Libtorch
     }
 
     /// <summary>
-    /// Prefers GPU algorithms that give the same bits each time, where libtorch has the choice. On the CPU they do anyway.
-    /// cuBLAS also needs CUBLAS_WORKSPACE_CONFIG=:4096:8 in the environment before the process starts.
+    /// Makes libtorch prefer GPU algorithms that give the same bits each time, where it has the choice. On the CPU they always
+    /// do. cuBLAS also needs CUBLAS_WORKSPACE_CONFIG=:4096:8 in the environment before the process starts.
     /// </summary>
-    /// <remarks>TorchSharp has no such call, so these are the methods of at::Context under the names that libtorch_cpu exports.</remarks>
+    /// <remarks>TorchSharp has no such call, so this calls the methods of at::Context by their names in libtorch_cpu.</remarks>
     public static void UseDeterministicAlgorithms()
     {
         var context = ((delegate* unmanaged<nint>)Export("_ZN2at13globalContextEv"))();
-        // First, because otherwise every new tensor would be filled with NaN.
+        // Set this first, because otherwise libtorch would fill every new tensor with NaN.
         Set("_ZN2at7Context39setDeterministicFillUninitializedMemoryEb", false);
-        // Where no deterministic algorithm exists, a warning and not an error.
+        // Without a deterministic algorithm libtorch gives a warning, not an error.
         ((delegate* unmanaged<nint, byte, byte, void>)Export("_ZN2at7Context26setDeterministicAlgorithmsEbb"))(context, 1, 1);
         Set("_ZN2at7Context21setDeterministicCuDNNEb", true);
         Set("_ZN2at7Context17setBenchmarkCuDNNEb", false);
@@ -47,8 +49,9 @@ public static unsafe partial class Libtorch
     }
 
     /// <summary>
-    /// Keeps freed memory in the process. By default glibc gets each large tensor from the kernel and gives it back when it is freed,
-    /// so that every training step faults the same pages in again. Keeping them makes a step on the CPU about 1.6 times as fast.
+    /// Keeps freed memory in the process. By default glibc gets the memory of each large tensor from the operating system and
+    /// returns it when the tensor is freed, so every training step faults the same pages in again. Keeping the memory makes a
+    /// step on the CPU about 1.6 times as fast.
     /// </summary>
     public static void KeepFreedMemory()
     {
@@ -59,10 +62,10 @@ public static unsafe partial class Libtorch
             throw new InvalidOperationException("mallopt refused the thresholds.");
     }
 
-    /// <summary>Gives freed memory back to the system.</summary>
+    /// <summary>Returns freed memory to the operating system.</summary>
     public static void ReleaseFreedMemory() => _ = malloc_trim(0);
 
-    /// <summary>The address of a function that libtorch_cpu or a library behind it exports.</summary>
+    /// <summary>The address of a function that libtorch_cpu or one of its dependencies exports.</summary>
     internal static nint Export(string name) => NativeLibrary.GetExport(TorchCpu.Value, name);
 
     /// <returns>The address; 0 when no library exports such a function.</returns>
@@ -71,14 +74,16 @@ public static unsafe partial class Libtorch
     private static nint LoadLibraries()
     {
         var (folder, libTorchSharp) = Location();
-        // In this order: each then finds the ones it needs already loaded.
+        // In this order, because each library then finds its dependencies already loaded.
         NativeLibrary.Load(Path.Combine(folder, "libtorch.so"));
         NativeLibrary.Load(libTorchSharp);
         torch.InitializeDeviceType(DeviceType.CPU);
         return NativeLibrary.Load(Path.Combine(folder, "libtorch_cpu.so"));
     }
 
-    /// <summary>Beside a published program; otherwise where the build found them, in NuGet's folder.</summary>
+    /// <summary>
+    /// Finds the libraries: beside a published program, otherwise in NuGet's folder, where the build found them.
+    /// </summary>
     private static (string Folder, string LibTorchSharp) Location()
     {
         const string libTorchSharp = "libLibTorchSharp.so";

@@ -37,7 +37,7 @@ internal static unsafe partial class NativeKernels
         public double Eps,
             Momentum;
 
-        /// <param name="statistics">Room for what the backward pass needs, 4×C; null in inference.</param>
+        /// <param name="statistics">Buffer for the values that the backward pass needs, 4×C; null in inference.</param>
         public static Norm Of(BatchNorm2d norm, Tensor? statistics) =>
             new()
             {
@@ -84,10 +84,10 @@ internal static unsafe partial class NativeKernels
     }
 
     /// <summary>
-    /// The address of a tensor's first element. TorchSharp's own <see cref="Tensor.bytes"/> is this call behind a check
-    /// that the tensor is contiguous.
+    /// The address of a tensor's first element. TorchSharp's <see cref="Tensor.bytes"/> makes the same call after a check that
+    /// the tensor is contiguous.
     /// </summary>
-    /// <exception cref="InvalidOperationException">It has elements but no memory.</exception>
+    /// <exception cref="InvalidOperationException">The tensor has elements but no memory.</exception>
     internal static float* Floats(Tensor? tensor)
     {
         if (tensor is null)
@@ -101,8 +101,8 @@ internal static unsafe partial class NativeKernels
     [LibraryImport("LibTorchSharp"), SuppressGCTransition]
     private static partial nint THSTensor_data(nint tensor);
 
-    // Without SuppressGCTransition: with it the library would be loaded when a method that calls it is compiled, before that
-    // method asks whether it is there.
+    // Without SuppressGCTransition. With it, the runtime would load the library when it compiles a calling method, before that
+    // method checks whether the library is there.
     [LibraryImport(Library)]
     internal static partial void tk_set_threads(nint parallel, int threads);
 

@@ -3,7 +3,7 @@ using Temper.Worker;
 using Temper.Worker.Runner;
 using Temper.Worker.Supervisor;
 
-// `Temper.Worker` is the worker; `Temper.Worker runner --slot=0 --threads=2` is what it starts for each of its slots.
+// `Temper.Worker` starts the worker. The worker starts `Temper.Worker runner --slot=0 --threads=2` for each of its slots.
 var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { Args = args, ContentRootPath = AppContext.BaseDirectory });
 var options = WorkerOptions.From(builder.Configuration);
 

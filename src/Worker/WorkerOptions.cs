@@ -3,48 +3,55 @@ using Temper.Store.Retention;
 namespace Temper.Worker;
 
 /// <summary>
-/// Settings of a worker: section `Worker`, in the environment `Worker__Slots` and so on; folders by TEMPER_HOME and
-/// TEMPER_DATA.
+/// Settings of a worker, from the configuration section `Worker` (in the environment: `Worker__Slots` and so on).
+/// TEMPER_HOME and TEMPER_DATA set the folders.
 /// </summary>
 public sealed class WorkerOptions
 {
-    /// <summary>Jobs to run at once, each in a runner process of its own. 1 to 64, default 1; on a GPU node, the number of GPUs.</summary>
+    /// <summary>
+    /// Jobs that run at once, each in its own runner. 1 to 64, default 1. On a GPU node, set the number of GPUs.
+    /// </summary>
     public int Slots { get; init; } = 1;
 
-    /// <summary>CPU threads per runner. Default: the machine's cores shared evenly among the slots.</summary>
+    /// <summary>CPU threads per runner, at least 1. Default: the machine's cores divided by the slots.</summary>
     public int? Threads { get; init; }
 
-    /// <summary>How long a worker that keeps its connection may stay silent before its jobs are taken away. Default 30.</summary>
+    /// <summary>How long a connected worker may send no heartbeat before others take its jobs. At least 5, default 30.</summary>
     public double LeaseSeconds { get; init; } = 30;
 
-    /// <summary>How often a running epoch is checkpointed; each epoch's end is as well. Default 30.</summary>
+    /// <summary>
+    /// Interval between checkpoints within an epoch. 1 to 86400, default 30. The runner also makes one at the end of an epoch,
+    /// unless the last one is under 5 s old.
+    /// </summary>
     public double CheckpointSeconds { get; init; } = 30;
 
-    /// <summary>How long a runner may give no sign of life before it is killed, the attempt counted. Default 120.</summary>
+    /// <summary>How long a runner may be silent before it is killed and the attempt counts. 2 to 86400, default 120.</summary>
     public double HangSeconds { get; init; } = 120;
 
-    /// <summary>How many different jobs must fail in a row until the worker takes no more for a while. Default 3.</summary>
+    /// <summary>How many different jobs must fail in a row before the worker suspends itself. At least 2, default 3.</summary>
     public int BreakerJobs { get; init; } = 3;
 
-    /// <summary>How long it then waits until it tries a fresh runner; doubled each time, five times at most. Default 30.</summary>
+    /// <summary>First wait of a suspended worker before it tries a fresh runner; doubles up to five times. Default 30.</summary>
     public double ProbeSeconds { get; init; } = 30;
 
     /// <summary>
-    /// A base URL tried before the public mirrors, for networks that do not reach them; files at
+    /// A base URL that the runner tries before the public mirrors, for networks that do not reach those. It serves
     /// {Mirror}/{dataset}/{file}.
     /// </summary>
     public string? Mirror { get; init; }
 
-    /// <summary>How long a mirror may send nothing before the next one is tried. Default 30.</summary>
+    /// <summary>
+    /// How long a mirror may be silent before the runner tries the next one. Above 0, at most 3600, default 30.
+    /// </summary>
     public double DownloadStallSeconds { get; init; } = 30;
 
-    /// <summary>Npgsql connection string, with its password; from `ConnectionStrings__Temper`. Runners have none.</summary>
+    /// <summary>Npgsql connection string with its password, from `ConnectionStrings__Temper`. Runners do not get it.</summary>
     public string? ConnectionString { get; init; }
 
-    /// <summary>State of this installation; downloaded data sets are kept in its `data` folder.</summary>
+    /// <summary>Folder with the state of this installation. Its `data` folder keeps downloaded data sets.</summary>
     public required string Home { get; init; }
 
-    /// <summary>A folder of data sets that is read first, as {DataFolder}/{dataset}/{file}; null when there is none.</summary>
+    /// <summary>A folder of data sets that the runner reads first: {DataFolder}/{dataset}/{file}. Null for none.</summary>
     public string? DataFolder { get; init; }
 
     public RetentionOptions Retention { get; init; } = new();
@@ -55,7 +62,9 @@ public sealed class WorkerOptions
 
     public TimeSpan HangLimit => TimeSpan.FromSeconds(HangSeconds);
 
-    /// <summary>How long a runner may take until it is ready; a cold GPU takes much longer than a training step.</summary>
+    /// <summary>
+    /// How long a runner may take until it is ready. At least 120 s, because a cold GPU takes much longer than a training step.
+    /// </summary>
     public TimeSpan StartLimit => TimeSpan.FromSeconds(Math.Max(HangSeconds, 120));
 
     public TimeSpan ProbeInterval => TimeSpan.FromSeconds(ProbeSeconds);

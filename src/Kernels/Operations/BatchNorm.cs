@@ -4,17 +4,17 @@ namespace Temper.Kernels;
 
 public static unsafe partial class Fused
 {
-    /// <summary>A batch normalization with what commonly follows it, the addition of a residual and then relu, in one pass.</summary>
-    /// <param name="images_NCHW">Fast when channels last, on the CPU, and of a number of channels that fits the vector registers.</param>
-    /// <param name="norm">In training it normalizes by the batch's statistics and moves its running ones.</param>
-    /// <param name="residual_NCHW">Of the images' shape; null for none.</param>
+    /// <summary>A batch normalization and, in the same pass, the addition of a residual and relu.</summary>
+    /// <param name="images_NCHW">Fast if channels last, on the CPU, with a number of channels that fits the registers.</param>
+    /// <param name="norm">In training it normalizes by the batch's statistics and updates the running ones.</param>
+    /// <param name="residual_NCHW">The residual, of the images' shape; null for none.</param>
     public static Tensor BatchNorm(Tensor images_NCHW, BatchNorm2d norm, Tensor? residual_NCHW = null, bool relu = false)
     {
         if (!FitsBatchNorm(images_NCHW, norm, residual_NCHW, out var rows))
             return PlainBatchNorm(images_NCHW, norm, residual_NCHW, relu);
         if (norm.training)
             return TrainBatchNorm(images_NCHW, norm, residual_NCHW, relu, rows);
-        // A graph through the running statistics is libtorch's business.
+        // libtorch has to build a graph through the running statistics; the kernels cannot.
         return torch.is_grad_enabled()
             ? PlainBatchNorm(images_NCHW, norm, residual_NCHW, relu)
             : InferBatchNorm(images_NCHW, norm, residual_NCHW, relu, rows);
@@ -45,7 +45,7 @@ public static unsafe partial class Fused
             && (residual_NCHW is null || (ImageLayout.Fits(residual_NCHW) && residual_NCHW.shape.SequenceEqual(size)));
     }
 
-    /// <summary>Whether the kernels can do this normalization of so many channels.</summary>
+    /// <summary>Whether the kernels can compute this normalization with this number of channels.</summary>
     private static bool FitsNorm(BatchNorm2d norm, long channels) =>
         norm.affine
         && norm.track_running_stats
@@ -55,7 +55,7 @@ public static unsafe partial class Fused
     private static Tensor TrainBatchNorm(Tensor images, BatchNorm2d norm, Tensor? residual, bool relu, in RowSizes rows)
     {
         norm.num_batches_tracked?.add_(1);
-        // TorchSharp takes a null among the arguments for one that is no tensor.
+        // TorchSharp treats a null argument as one that is not a tensor.
         return BatchNormFunction.apply(images, norm.weight, norm.bias!, residual!, norm, relu, rows);
     }
 
@@ -91,7 +91,7 @@ public static unsafe partial class Fused
                 residual
             );
             GC.KeepAlive(norm);
-            // The output itself would keep this node alive.
+            // Save a detached output, because the output itself would keep this node alive.
             context.save_for_backward(relu ? [images, statistics, output.detach()] : [images, statistics]);
             context.save_data(Sizes, arguments[6]);
             context.save_data(HasResidual, residual is not null);

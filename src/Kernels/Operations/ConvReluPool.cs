@@ -5,11 +5,11 @@ namespace Temper.Kernels;
 public static unsafe partial class Fused
 {
     /// <summary>
-    /// relu(max_pool2d(conv(images), 2)) in one pass, for a 3×3 convolution with stride 1 and padding 1. relu and the
-    /// maximum commute.
+    /// relu(max_pool2d(conv(images), 2)) in one pass, for a 3×3 convolution with stride 1 and padding 1. It equals
+    /// max_pool2d(relu(conv(images)), 2), because relu and the maximum commute.
     /// </summary>
-    /// <param name="images_NCHW">Fast when channels last, on the CPU, and of a number of channels that fits the vector registers.</param>
-    /// <param name="conv">With a bias.</param>
+    /// <param name="images_NCHW">Fast if channels last, on the CPU, with a number of channels that fits the registers.</param>
+    /// <param name="conv">A convolution with a bias.</param>
     /// <param name="flatten">Whether the result is rows of C·H·W values, as linear layers expect, instead of images.</param>
     /// <returns>N×(out)×⌊H/2⌋×⌊W/2⌋, or N×(out·⌊H/2⌋·⌊W/2⌋).</returns>
     public static Tensor ConvReluPool(Tensor images_NCHW, Conv2d conv, bool flatten = false)
@@ -19,7 +19,7 @@ public static unsafe partial class Fused
         sizes.Lanes = tk_conv_pool_lanes(sizes);
         var isDifferentiated =
             torch.is_grad_enabled() && (images_NCHW.requires_grad || conv.weight.requires_grad || conv.bias!.requires_grad);
-        // With one channel the kernel has no gradient of the images.
+        // With one channel the kernel does not compute the gradient of the images.
         if (sizes.Lanes == 0 || (sizes.InChannels == 1 && isDifferentiated && images_NCHW.requires_grad))
             return PlainConvReluPool(images_NCHW, conv, flatten);
         return isDifferentiated
@@ -33,7 +33,7 @@ public static unsafe partial class Fused
         return flatten ? Flatten(pooled) : pooled;
     }
 
-    /// <param name="positions">Receives which pixel of its window each output came from.</param>
+    /// <param name="positions">Receives the position, in its window, of the pixel that each output came from.</param>
     private static Tensor ConvReluPool(
         Tensor images,
         Tensor weight,

@@ -5,8 +5,8 @@ namespace Temper.Kernels;
 public static unsafe partial class Fused
 {
     /// <summary>A convolution, by our kernels when it is 3×3 with stride 1, padding 1 and no bias.</summary>
-    /// <param name="images_NCHW">Fast when channels last, on the CPU, and of a number of channels that fits the vector registers.</param>
-    /// <param name="conv">Any; what the kernels do not compute, libtorch does.</param>
+    /// <param name="images_NCHW">Fast if channels last, on the CPU, with a number of channels that fits the registers.</param>
+    /// <param name="conv">Any convolution; libtorch computes those that the kernels cannot.</param>
     /// <returns>conv.forward(images_NCHW).</returns>
     public static Tensor Convolution(Tensor images_NCHW, Conv2d conv)
     {

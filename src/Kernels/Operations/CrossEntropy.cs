@@ -12,7 +12,7 @@ public static unsafe partial class Fused
     /// <param name="labels_N">Int64, 0 to K − 1.</param>
     /// <param name="smoothing">ε, 0 to 1.</param>
     /// <returns>A tensor without dimensions.</returns>
-    /// <exception cref="IndexOutOfRangeException">On the CPU: a label is no class.</exception>
+    /// <exception cref="IndexOutOfRangeException">A label is not a class. Thrown only on the CPU.</exception>
     /// <remarks>Szegedy et al. 2016, arXiv:1512.00567. The same as PyTorch's CrossEntropyLoss(label_smoothing=ε).</remarks>
     public static Tensor CrossEntropy(Tensor logits_NK, Tensor labels_N, double smoothing)
     {
@@ -24,7 +24,7 @@ public static unsafe partial class Fused
     }
 
     /// <summary>
-    /// Of how many rows the label is the class with the largest logit, the first of equal ones. On a GPU it waits for
+    /// Number of rows whose label is the class with the largest logit; of equal logits the first counts. On a GPU it waits for
     /// the logits.
     /// </summary>
     /// <param name="logits_NK">Float32.</param>

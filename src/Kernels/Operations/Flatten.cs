@@ -4,11 +4,11 @@ namespace Temper.Kernels;
 
 public static unsafe partial class Fused
 {
-    /// <summary>Images as rows of C·H·W values in the order C, H, W, which linear layers expect.</summary>
+    /// <summary>Flattens images to rows of C·H·W values in the order C, H, W, which linear layers expect.</summary>
     /// <returns>images_NCHW.flatten(1): N×(C·H·W).</returns>
     public static Tensor Flatten(Tensor images_NCHW)
     {
-        // What lies N, C, H, W anyway is flattened by a view.
+        // A view flattens images that are already N, C, H, W in memory.
         if (!KernelLibrary.IsLoaded || images_NCHW.is_contiguous() || !ImageLayout.Fits(images_NCHW))
             return images_NCHW.flatten(1);
         return torch.is_grad_enabled() && images_NCHW.requires_grad ? FlattenFunction.apply(images_NCHW) : FlatRows(images_NCHW);

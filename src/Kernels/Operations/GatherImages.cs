@@ -4,13 +4,13 @@ namespace Temper.Kernels;
 
 public static unsafe partial class Fused
 {
-    /// <summary>Of many images some, normalized.</summary>
+    /// <summary>Gathers some of the images, normalized.</summary>
     /// <param name="pixels_NHWC">uint8, contiguous.</param>
     /// <param name="indices_N">Int64, each from 0 to below the number of images.</param>
     /// <param name="mean">In pixel units.</param>
     /// <param name="deviation">In pixel units, above 0.</param>
     /// <returns>(pixel − mean) / deviation as float32, N×C×H×W, channels last.</returns>
-    /// <exception cref="IndexOutOfRangeException">On the CPU: an index is of no image.</exception>
+    /// <exception cref="IndexOutOfRangeException">An index is out of range. Thrown only on the CPU.</exception>
     public static Tensor GatherImages(Tensor pixels_NHWC, Tensor indices_N, double mean, double deviation)
     {
         if (

@@ -4,7 +4,7 @@ namespace Temper.Kernels;
 
 public static unsafe partial class Fused
 {
-    /// <summary>A linear layer, and relu in the same pass if asked for: relu(rows·Wᵀ + b).</summary>
+    /// <summary>A linear layer, with relu in the same pass if `relu` is true: relu(rows·Wᵀ + b).</summary>
     /// <param name="rows_NI">Fast when contiguous and on the CPU.</param>
     /// <returns>N×(outputs).</returns>
     public static Tensor Linear(Tensor rows_NI, Linear linear, bool relu = false)
@@ -14,7 +14,7 @@ public static unsafe partial class Fused
         var isDifferentiated =
             torch.is_grad_enabled() && (rows_NI.requires_grad || linear.weight.requires_grad || linear.bias?.requires_grad == true);
         return isDifferentiated
-            // TorchSharp takes a null for an argument that is no tensor.
+            // TorchSharp treats a null argument as one that is not a tensor.
             ? LinearFunction.apply(rows_NI, linear.weight, linear.bias!, sizes, relu)
             : Linear(rows_NI, linear.weight, linear.bias, sizes, relu);
     }
@@ -71,7 +71,7 @@ public static unsafe partial class Fused
                 (bool)arguments[4]
             );
             var output = Linear(rows, weight, bias, sizes, relu);
-            // The output itself would keep this node alive.
+            // Save a detached output, because the output itself would keep this node alive.
             context.save_for_backward(relu ? [rows, weight, output.detach()] : [rows, weight]);
             context.save_data(Sizes, arguments[3]);
             context.save_data(HasBias, bias is not null);

@@ -5,11 +5,11 @@ namespace Temper.Kernels;
 public static unsafe partial class Fused
 {
     /// <summary>
-    /// A block of a residual network, relu(norm2(conv2(relu(norm1(conv1(x))))) + shortcut), in as few passes over memory as its two
-    /// normalizations allow. Without it each of the six operations is a pass of its own.
+    /// A block of a residual network, relu(norm2(conv2(relu(norm1(conv1(x))))) + shortcut), in as few passes over memory as its
+    /// two normalizations allow. Separate operations would take six passes.
     /// </summary>
-    /// <param name="images_NCHW">Fast when channels last, on the CPU, and of a number of channels that fits the vector registers.</param>
-    /// <param name="shortcut_NCHW">What is added; null for the images themselves.</param>
+    /// <param name="images_NCHW">Fast if channels last, on the CPU, with a number of channels that fits the registers.</param>
+    /// <param name="shortcut_NCHW">The shortcut to add; null for the images themselves.</param>
     /// <remarks>He et al. 2016, arXiv:1512.03385, figure 2.</remarks>
     public static Tensor ResidualBlock(
         Tensor images_NCHW,
@@ -20,7 +20,7 @@ public static unsafe partial class Fused
         Tensor? shortcut_NCHW = null
     )
     {
-        // A first convolution with a stride, or to other channels, is done beforehand, and the block begins behind it.
+        // If the first convolution has a stride or changes the channels, compute it beforehand and begin the block after it.
         var isWhole = shortcut_NCHW is null;
         var begin = isWhole ? images_NCHW : Convolution(images_NCHW, conv1);
         if (!FitsBlock(begin, isWhole ? conv1 : null, norm1, conv2, norm2, shortcut_NCHW, out var sizes))
@@ -32,7 +32,7 @@ public static unsafe partial class Fused
         {
             norm1.num_batches_tracked?.add_(1);
             norm2.num_batches_tracked?.add_(1);
-            // TorchSharp takes a null among the arguments for one that is no tensor.
+            // TorchSharp treats a null argument as one that is not a tensor.
             return ResidualBlockFunction.apply(
                 begin,
                 shortcut_NCHW!,
@@ -62,7 +62,7 @@ public static unsafe partial class Fused
             begin,
             shortcut_NCHW
         );
-        // The weights and statistics belong to the modules.
+        // Keep the modules alive, because they own the weights and statistics.
         GC.KeepAlive(conv1);
         GC.KeepAlive(norm1);
         GC.KeepAlive(conv2);
@@ -103,7 +103,7 @@ public static unsafe partial class Fused
         };
         if (sizes.Lanes == 0 || !FitsNorm(norm1, channels) || !FitsNorm(norm2, channels) || norm1.training != norm2.training)
             return false;
-        // A graph through the running statistics is libtorch's business.
+        // libtorch has to build a graph through the running statistics; the kernels cannot.
         if (!norm1.training && torch.is_grad_enabled())
             return false;
         return shortcut is null || (ImageLayout.Fits(shortcut) && shortcut.shape.SequenceEqual(begin.shape));
@@ -147,7 +147,7 @@ public static unsafe partial class Fused
             );
             GC.KeepAlive(norm1);
             GC.KeepAlive(norm2);
-            // The output itself would keep this node alive.
+            // Save a detached output, because the output itself would keep this node alive.
             context.save_for_backward([begin, conv1!, statistics1, conv2, statistics2, convolved1!, convolved2, output.detach()]);
             context.save_data(Sizes, arguments[10]);
             return output;

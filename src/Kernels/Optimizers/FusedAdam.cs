@@ -2,7 +2,7 @@ using static Temper.Kernels.NativeKernels;
 
 namespace Temper.Kernels;
 
-/// <summary>Adam with PyTorch's arrangement: weight decay is added to the gradient, and ε to the bias-corrected denominator.</summary>
+/// <summary>Adam in PyTorch's form: it adds weight decay to the gradient, and ε to the bias-corrected denominator.</summary>
 /// <remarks>Kingma and Ba 2015, arXiv:1412.6980, algorithm 1. The bias correction counts the optimizer's steps, also for a
 /// parameter that had no gradient in some of them.</remarks>
 public sealed unsafe class FusedAdam(

@@ -3,8 +3,8 @@ using static Temper.Kernels.NativeKernels;
 namespace Temper.Kernels;
 
 /// <summary>
-/// Changes parameters along their gradients. For parameters on the CPU a step is one kernel, which reads and writes every number
-/// once; for others it is a few of libtorch's operations.
+/// An optimizer that updates parameters by their gradients. For parameters on the CPU a step is one kernel, which reads and
+/// writes every number once; for others it is a few of libtorch's operations.
 /// </summary>
 public abstract unsafe class FusedOptimizer : IDisposable
 {
@@ -16,9 +16,9 @@ public abstract unsafe class FusedOptimizer : IDisposable
     private readonly nint[][] stateAddresses;
     private readonly long[] sizes;
 
-    /// <param name="parameters">Those of a model, where they are to be trained.</param>
+    /// <param name="parameters">A model's parameters, on the device to train on.</param>
     /// <param name="learningRate">Above 0.</param>
-    /// <param name="kinds">How many tensors to keep beside each parameter, of its shape. They begin at zero.</param>
+    /// <param name="kinds">How many state tensors of a parameter's shape to keep for each. They begin at zero.</param>
     private protected FusedOptimizer(IEnumerable<Parameter> parameters, double learningRate, int kinds)
     {
         using var noGraph = torch.no_grad();
@@ -38,19 +38,21 @@ public abstract unsafe class FusedOptimizer : IDisposable
 
     public double LearningRate { get; set; }
 
-    /// <summary>Steps done.</summary>
+    /// <summary>Number of steps done.</summary>
     public long Steps { get; private set; }
 
-    /// <summary>Forgets the gradients of the last step. Writing zeros into them would take a pass over memory.</summary>
+    /// <summary>Removes the gradients of the last step. Writing zeros into them would take a pass over memory.</summary>
     public void DropGradients()
     {
         foreach (var parameter in parameters)
             parameter.grad = null;
     }
 
-    /// <summary>Scales all gradients by the same factor, so that their 2-norm together is at most <paramref name="largestNorm"/>.</summary>
-    /// <remarks>As torch.nn.utils.clip_grad_norm_, but the norm stays on the device: reading it would make the host wait in every
-    /// step.</remarks>
+    /// <summary>
+    /// Scales all gradients by one factor, so that their joint 2-norm is at most <paramref name="largestNorm"/>.
+    /// </summary>
+    /// <remarks>Like torch.nn.utils.clip_grad_norm_, but the norm stays on the device: reading it would make the host wait
+    /// in every step.</remarks>
     public void ClipGradients(double largestNorm)
     {
         using var noGraph = torch.no_grad();
@@ -93,8 +95,8 @@ public abstract unsafe class FusedOptimizer : IDisposable
         );
         for (var kind = 0; kind < states.Length; kind++)
             stateAddresses[kind][at] = (nint)Floats(states[kind][i]);
-        // The kernel writes where autograd does not see it. This raises the parameter's version, so that a graph which still needs
-        // the old values fails instead of using the new ones.
+        // Autograd does not see what the kernel writes. This call raises the parameter's version, so that a graph which still
+        // needs the old values fails instead of using the new ones.
         versions[i].zero_();
     }
 
@@ -111,8 +113,8 @@ public abstract unsafe class FusedOptimizer : IDisposable
         GC.KeepAlive(this);
     }
 
-    /// <param name="count">How many parameters.</param>
-    /// <param name="second">The second kind of state; the first where there is one kind.</param>
+    /// <param name="count">The number of parameters.</param>
+    /// <param name="second">The second kind of state; the first if there is only one kind.</param>
     /// <returns>The kernel's status.</returns>
     private protected abstract int StepByKernel(int count, nint* weights, nint* gradients, nint* first, nint* second, long* sizes);
 
@@ -124,7 +126,7 @@ public abstract unsafe class FusedOptimizer : IDisposable
         && gradient.device_type == DeviceType.CPU
         && gradient.dtype == ScalarType.Float32;
 
-    /// <summary>No element, but the version counter of the parameter.</summary>
+    /// <summary>A view without elements that shares the parameter's version counter.</summary>
     private static Tensor EmptyView(Parameter parameter)
     {
         using var scope = torch.NewDisposeScope();
@@ -132,7 +134,7 @@ public abstract unsafe class FusedOptimizer : IDisposable
         return detached.view(-1).narrow(0, 0, 0).DetachFromDisposeScope();
     }
 
-    /// <summary>Writes all that later steps depend on beside the parameters themselves.</summary>
+    /// <summary>Writes the state that later steps depend on, without the parameters themselves.</summary>
     public void Save(BinaryWriter writer)
     {
         writer.Write(Steps);
@@ -141,9 +143,9 @@ public abstract unsafe class FusedOptimizer : IDisposable
             state.Save(writer);
     }
 
-    /// <summary>Reads what <see cref="Save"/> wrote of the same kind of optimizer over the same parameters.</summary>
-    /// <exception cref="InvalidDataException">It is of other parameters, or of another kind of optimizer.</exception>
-    /// <exception cref="EndOfStreamException">It is cut short.</exception>
+    /// <summary>Reads what <see cref="Save"/> wrote for the same kind of optimizer and the same parameters.</summary>
+    /// <exception cref="InvalidDataException">The data is of other parameters, or of another kind of optimizer.</exception>
+    /// <exception cref="EndOfStreamException">The data is cut short.</exception>
     public void Load(BinaryReader reader)
     {
         Steps = reader.ReadInt64();

@@ -3,8 +3,8 @@ using static Temper.Kernels.NativeKernels;
 namespace Temper.Kernels;
 
 /// <summary>
-/// Stochastic gradient descent with momentum, in PyTorch's arrangement: b = μ·b + g, and a step along b, or along g +
-/// μ·b (Nesterov).
+/// Stochastic gradient descent with momentum, in PyTorch's form: b = μ·b + g, and a step along b, or along g + μ·b
+/// (Nesterov).
 /// </summary>
 /// <remarks>b begins at zero, which equals PyTorch's b = g in the first step because there is no dampening.</remarks>
 public sealed unsafe class FusedSgd(

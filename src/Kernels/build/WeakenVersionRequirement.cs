@@ -7,11 +7,13 @@ using Microsoft.Build.Framework;
 using Microsoft.Build.Utilities;
 
 /// <summary>
-/// Copies a shared library so that it loads beside an older version of a library that it needs. The loader refuses a library that
-/// requires a symbol version which the other one lacks, even when nothing of that version is ever used. In the copy such a
-/// requirement carries the flag VER_FLG_WEAK, by which the loader skips it. docs/libtorch.md says why this is safe.
+/// Copies a shared library so that it loads with an older version of a library that it needs. The loader refuses a library that
+/// requires a symbol version which the other one lacks, even if it uses no symbol of that version. The copy marks such a
+/// requirement with the flag VER_FLG_WEAK, so the loader skips it. docs/libtorch.md says why this is safe.
 /// </summary>
-/// <remarks>The file formats are those of elf(5), and of the Linux Standard Base, "Symbol Versioning". 64-bit, little-endian.</remarks>
+/// <remarks>
+/// elf(5) and the Linux Standard Base, "Symbol Versioning", specify the formats. It reads 64-bit, little-endian files.
+/// </remarks>
 public class WeakenVersionRequirement : Task
 {
     private const uint DynamicSymbols = 11,
@@ -25,19 +27,19 @@ public class WeakenVersionRequirement : Task
     [Required]
     public string Source { get; set; }
 
-    /// <summary>Where the copy goes.</summary>
+    /// <summary>The path of the copy.</summary>
     [Required]
     public string Copy { get; set; }
 
-    /// <summary>The library that lacks versions, by the name that the source asks for, such as libstdc++.so.6.</summary>
+    /// <summary>The name of the library that may lack versions, as the source requires it, such as libstdc++.so.6.</summary>
     [Required]
     public string Needed { get; set; }
 
-    /// <summary>Where that library may lie on this system.</summary>
+    /// <summary>Folders that may have that library on this system.</summary>
     [Required]
     public string[] Folders { get; set; }
 
-    /// <summary>The copy when one was necessary, otherwise the source.</summary>
+    /// <summary>The copy if one was necessary, otherwise the source.</summary>
     [Output]
     public string Library { get; set; }
 
@@ -46,7 +48,7 @@ public class WeakenVersionRequirement : Task
         Library = Source;
         var present = Folders.Select(folder => Path.Combine(folder, Needed)).FirstOrDefault(File.Exists);
         if (present == null)
-            return Without(); // the loader looks elsewhere than we do
+            return Without(); // the loader looks in other folders
         var file = File.ReadAllBytes(Source);
         var sections = Sections(file).ToArray();
         var offered = File.ReadAllText(present, Encoding.GetEncoding("latin1"));
@@ -75,9 +77,9 @@ public class WeakenVersionRequirement : Task
         }
         Library = Copy;
         if (File.Exists(Copy) && File.ReadAllBytes(Copy).SequenceEqual(file))
-            return true; // a running program may have it open
+            return true; // do not rewrite it: a running program may have it open
         Directory.CreateDirectory(Path.GetDirectoryName(Copy));
-        // A program that starts now must find the old file or the new one.
+        // Replace it at once, so that a program that starts now finds either the old or the new file.
         File.WriteAllBytes(Copy + ".new", file);
         if (File.Exists(Copy))
             File.Replace(Copy + ".new", Copy, null);
@@ -93,7 +95,7 @@ public class WeakenVersionRequirement : Task
         return true;
     }
 
-    /// <summary>Removes the copy that an earlier build may have left, on an older system.</summary>
+    /// <summary>Removes the copy that an earlier build on an older system may have left.</summary>
     private bool Without()
     {
         if (File.Exists(Copy))
@@ -113,7 +115,7 @@ public class WeakenVersionRequirement : Task
     {
         public string File,
             Version;
-        public ushort Index; // by which symbols refer to it
+        public ushort Index; // symbols refer to the version by this index
         public int FlagsAt;
     }
 
@@ -161,7 +163,7 @@ public class WeakenVersionRequirement : Task
         }
     }
 
-    /// <summary>The symbols of one version that a relocation refers to: those that the loader looks up.</summary>
+    /// <summary>The symbols of one version that relocations refer to. The loader looks up only these.</summary>
     private static IEnumerable<string> UsedSymbols(byte[] file, Section[] sections, ushort version)
     {
         var symbols = sections.Single(section => section.Type == DynamicSymbols);

@@ -14,7 +14,7 @@ const temper::batch_norm_kernels& kernels_of(const tk_rows& r) {
   return *temper::kernels_of(r.lanes, [](auto set) { return &decltype(set)::batch_norm; });
 }
 
-// A kernel's two sums per channel over all rows.
+// Runs a kernel over all rows and returns its two sums per channel.
 template <class Kernel>
 channel_sums sum_rows(const tk_rows& r, const Kernel& kernel) {
   const int64_t parts = temper::parts_of(r.rows);

@@ -6,8 +6,8 @@
 
 namespace {
 
-// Rows whose values are summed in float32 before they are added to a double: few enough to keep the precision, many enough to
-// make the doubles cheap.
+// Number of rows to sum in float32 before the sum is added to a double: few enough to keep the precision, many enough to make the
+// additions of doubles cheap.
 constexpr int64_t run = 256;
 
 inline vec let_through(const float* output, const float* output_grad, int64_t at) {
@@ -15,7 +15,7 @@ inline vec let_through(const float* output, const float* output_grad, int64_t at
   return output ? (load(output + at) <= vec{} ? vec{} : g) : g; // as in PyTorch, a NaN passes
 }
 
-// Sums two values of every row, channel by channel. Four rows at a time, so that an addition need not wait for the one before it.
+// Sums two values of every row, per channel. It sums four rows in parallel, so that an addition does not wait for the one before.
 template <class Pair>
 inline void add_up(int64_t channels, int64_t first, int64_t last, double* one, double* other, const Pair& pair) {
   for (int64_t start = first; start < last; start += run) {

@@ -1,4 +1,4 @@
-// Batch normalization's figures per channel, from sums that several parts have made.
+// Batch normalization's statistics and gradients per channel, from the sums of several parts.
 #pragma once
 #include "temper_kernels.h"
 
@@ -8,7 +8,7 @@
 
 namespace temper {
 
-// What a forward pass leaves for its backward pass, for each channel.
+// The values per channel that a forward pass stores for its backward pass.
 struct statistics {
   float *mean, *inverse, *scale, *offset; // inverse: 1 / √(variance + eps)
   statistics(const float* p, int64_t channels) : mean(const_cast<float*>(p)), inverse(mean + channels), scale(mean + 2 * channels), offset(mean + 3 * channels) {}
@@ -30,7 +30,7 @@ struct channel_sums {
   }
 };
 
-// Mean and variance from the parts' Σ(x − shift) and Σ(x − shift)². Moves the running statistics.
+// Computes the statistics from the parts' Σ(x − shift) and Σ(x − shift)², and updates the running mean and variance.
 inline void finish_statistics(const channel_sums& sums, const float* shift, int64_t rows, const tk_norm& norm) {
   const statistics s(norm.statistics, sums.channels);
   for (int64_t c = 0; c < sums.channels; c++) {
@@ -47,7 +47,7 @@ inline void finish_statistics(const channel_sums& sums, const float* shift, int6
   }
 }
 
-// From Σg and Σg·(x − mean): the gradients of weight and bias, and the factors that make the input's gradient of x and g.
+// Computes, from Σg and Σg·(x − mean), the gradients of weight and bias, and the factors of the input's gradient for `propagate`.
 inline void finish_gradients(const channel_sums& sums, const float* kept, int64_t rows, float* weight_grad, float* bias_grad, float* slope, float* offset) {
   const statistics s(kept, sums.channels);
   for (int64_t c = 0; c < sums.channels; c++) {
@@ -61,7 +61,7 @@ inline void finish_gradients(const channel_sums& sums, const float* kept, int64_
   }
 }
 
-// scale·x + offset by the running statistics.
+// Computes the factors of scale·x + offset from the running statistics.
 inline void running_factors(int64_t channels, const tk_norm& norm, float* scale, float* offset) {
   for (int64_t c = 0; c < channels; c++) {
     scale[c] = norm.weight[c] / std::sqrt(norm.running_var[c] + static_cast<float>(norm.eps));

@@ -6,8 +6,8 @@ using temper::conv_shape;
 
 namespace {
 
-// Calls body(tile's index, its first pixel's offset in [image][height][width][channels], whether it has a second row, and a second
-// column) for every tile of a group. The last row or column of an odd size has tiles of which half lies outside.
+// Calls body(tile's index, its first pixel's offset in [image][height][width][channels], whether it has a second row, and a
+// second column) for every tile of a group. For an odd size, half of each last tile is outside the image.
 template <class Body>
 void for_outputs(const conv_shape& s, const tile_group& group, int64_t channels, const Body& body) {
   int64_t tile = 0;

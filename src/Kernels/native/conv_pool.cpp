@@ -24,7 +24,7 @@ conv_pool_shape shape_of(const tk_convolution& c) {
   return s;
 }
 
-// [out][3][3] to [3][3][out].
+// Reorders weights from [out][3][3] to [3][3][out].
 float* taps_first(const conv_pool_shape& s, const float* weight) {
   float* turned = scratch<1>(taps * s.out_channels);
   for (int64_t o = 0; o < s.out_channels; o++)
@@ -32,7 +32,7 @@ float* taps_first(const conv_pool_shape& s, const float* weight) {
   return turned;
 }
 
-// [out][in][3][3] to [in / lanes][out][3][3][lanes].
+// Reorders weights from [out][in][3][3] to [in / lanes][out][3][3][lanes].
 float* in_blocks(const conv_pool_shape& s, int64_t lanes, const float* weight) {
   float* turned = scratch<1>(taps * s.in_channels * s.out_channels);
   for_ranges(s.out_channels, [&](int64_t, int64_t first, int64_t last) {
@@ -43,7 +43,7 @@ float* in_blocks(const conv_pool_shape& s, int64_t lanes, const float* weight) {
   return turned;
 }
 
-// Adds up what the parts found for each filter, and lays it out as the weights are, [out][in][3][3].
+// Adds up the parts' gradients of each filter and writes them in the layout of the weights, [out][in][3][3].
 void collect(const conv_pool_shape& s, int64_t lanes, int64_t parts, const float* sums, float* weight_grad) {
   const int64_t numbers = taps * s.in_channels * s.out_channels;
   for_ranges(s.out_channels, [&](int64_t, int64_t first, int64_t last) {
@@ -103,7 +103,7 @@ tk_status tk_conv_pool_backward(const tk_convolution* c, const float* input, con
     std::fill_n(filter_sums, parts * (numbers + s.out_channels), 0.f);
     for_ranges(c->images, parts, [&](int64_t part, int64_t first, int64_t last) {
       float *own_filters = filter_sums + part * numbers, *own_bias = bias_sums + part * s.out_channels;
-      constexpr int64_t chunk = 8; // whose gradients stay in the cache between their transposition and their use
+      constexpr int64_t chunk = 8; // images whose gradients stay in the cache between transposition and use
       for (int64_t n = first; n < last; n += chunk) {
         const int64_t images = std::min(chunk, last - n);
         const float* gradients = output_grad + n * pooled;

@@ -9,7 +9,7 @@ using temper::STOPPED;
 
 namespace {
 
-// By intrinsics, because GCC 12 converts bytes one by one.
+// These use intrinsics, because GCC 12 converts bytes one by one.
 inline ivec load_positions(const uint8_t* p) {
 #if KERNEL_LANES == 16
   return ivec(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
@@ -27,7 +27,7 @@ inline void store_positions(uint8_t* p, ivec v) {
 }
 inline ivec same(int32_t x) { return x - ivec{}; }
 
-// relu of a window's maximum, and its position. As in PyTorch a NaN is the maximum, and relu lets it through.
+// Returns relu of a window's maximum, and stores its position. As in PyTorch, a NaN is the maximum, and relu passes it.
 inline vec pool(const vec (&window)[4], vec bias, uint8_t* positions) {
   vec best = window[0];
   ivec position = {};
@@ -51,7 +51,7 @@ inline void for_windows(const conv_pool_shape& s, float* padded, int64_t row, in
     for (int64_t w = 0; w < s.pooled_width(); w++) body(window++, padded + 2 * h * row + 2 * w * depth);
 }
 
-// ---- one input channel: everything in one pass, the filters of some output channels in registers
+// ---- one input channel: everything in one pass, with the filters of some output channels in registers
 
 void forward_one(const conv_pool_shape& s, const float* input, const float* filters, const float* bias, float* output, uint8_t* positions, int64_t first, int64_t last) {
   const padded_block padding(s, 1);
@@ -134,8 +134,8 @@ void forward(const conv_pool_shape& s, const float* input, const float* transfor
 
 // ---- many input channels, backward
 
-// The gradients that reach one image's convolution, listed for each output channel: its value, and where in a padded block the
-// 3×3 patch begins that it belongs to.
+// The gradients that reach one image's convolution, listed for each output channel. An entry is the gradient's value and the
+// offset of its 3×3 patch in a padded block.
 struct channel_lists {
   float* values;    // [out][windows]
   int32_t* patches; // [out][windows]
@@ -149,7 +149,7 @@ struct channel_lists {
       int32_t* patch = patches + c * windows;
       int64_t count = 0;
       for (int64_t window = 0; window < windows; window++) {
-        // Always written and only sometimes kept: a branch would be mispredicted.
+        // Write always and count only what is kept, because a branch would be mispredicted.
         const uint8_t position = positions[window * s.out_channels + c];
         value[count] = output_grad[window * s.out_channels + c];
         patch[count] = corners[window] + begin[position & 3];
@@ -182,7 +182,7 @@ void add_filter_gradient(const conv_pool_shape& s, const channel_lists& lists, c
   }
 }
 
-// Bit c tells whether the window's maximum in channel c was at the position, for 32 channels.
+// Bit c tells whether the window's maximum in channel c is at the position, for 32 channels.
 inline uint32_t channels_at(const uint8_t* positions, int position) {
   const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(positions));
   return static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, _mm256_set1_epi8(static_cast<char>(position)))));
@@ -192,10 +192,10 @@ inline uint32_t channels_at(const uint8_t* positions, int position) {
 struct window_lists {
   struct entry {
     float value;
-    int32_t filter; // where the channel's filter begins in a block of filters
+    int32_t filter; // offset of the channel's filter in a block of filters
   };
   entry* entries;
-  int32_t* ends; // [windows][4], each the end of a list in `entries`, where the next begins
+  int32_t* ends; // [windows][4]: the end of each list in `entries`, where the next list begins
 
   void gather(const conv_pool_shape& s, const uint8_t* positions, const float* output_grad) {
     int32_t count = 0;
@@ -213,7 +213,7 @@ struct window_lists {
   }
 };
 
-// Adds filters, each times its channel's gradient, to the 4×4 pixels under a window, of which they cover 3×3.
+// Adds filters, each times its channel's gradient, to the 3×3 pixels that they cover of the 4×4 under a window.
 template <int Position>
 inline void add_filters(vec (&pixels)[16], const window_lists::entry* entry, const window_lists::entry* end, const float* filters) {
   for (; entry < end; entry++) {
@@ -226,7 +226,7 @@ inline void add_filters(vec (&pixels)[16], const window_lists::entry* entry, con
   }
 }
 
-// One block of input channels of the input's gradient.
+// Adds the input's gradient for one block of input channels.
 void add_input_gradient(const conv_pool_shape& s, const window_lists& lists, const float* filters, float* padded, int64_t row) {
   const auto* entry = lists.entries;
   for_windows(s, padded, row, lanes, [&](int64_t window, float* to) {
@@ -264,7 +264,7 @@ void backward(const conv_pool_shape& s, const float* input, const float* filters
   by_channel.patches = reinterpret_cast<int32_t*>(by_channel.values + most);
   window_lists by_window{reinterpret_cast<window_lists::entry*>(by_channel.values + 2 * most), reinterpret_cast<int32_t*>(by_channel.values + 4 * most)};
   by_channel.counts = by_window.ends + aligned(4 * s.windows());
-  int32_t* corners = by_channel.counts + aligned(s.out_channels); // where each window's pixels begin in a padded block
+  int32_t* corners = by_channel.counts + aligned(s.out_channels); // offset of each window's pixels in a padded block
   for_windows(s, padded, padding.row, lanes, [&](int64_t window, const float* begin) { corners[window] = static_cast<int32_t>(begin - padded); });
   padding.clear(padded);
 

@@ -15,7 +15,7 @@ namespace {
 
 constexpr int64_t taps = 9, winograd = 16;
 
-// Ranges of channels, in multiples of the lanes.
+// Calls body(first, last) for ranges of channels, in multiples of the lanes.
 template <class Body>
 void for_channels(int64_t channels, int64_t lanes, const Body& body) {
   for_ranges(channels / lanes, [&](int64_t, int64_t first, int64_t last) { body(first * lanes, last * lanes); });

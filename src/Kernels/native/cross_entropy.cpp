@@ -1,6 +1,6 @@
-// Cross-entropy with label smoothing in one pass over the logits each way. libtorch makes it of some thirty operations, whose
-// overhead exceeds their work at the size of a training batch. For a row it is (1 − ε)(lse − x_label) + ε/K·Σ (lse − x), where
-// lse = log Σ exp x.
+// Cross-entropy with label smoothing, in one pass over the logits forward and one backward. libtorch uses some thirty operations,
+// whose overhead exceeds their work at the size of a training batch. For a row the loss is
+// (1 − ε)(lse − x_label) + ε/K·Σ (lse − x), where lse = log Σ exp x.
 #include "guard.h"
 #include "threads.h"
 
@@ -12,12 +12,12 @@ using temper::for_ranges;
 
 namespace {
 
-// With fewer logits a second thread costs more than it saves.
+// Number of logits from which more than one thread saves time.
 constexpr int64_t worth_sharing = 1 << 15;
 
 int64_t parts_of(int64_t rows, int64_t classes) { return rows * classes < worth_sharing ? 1 : temper::parts_of(rows); }
 
-// One row's loss; its probabilities unless they are null.
+// Returns one row's loss, and writes its probabilities unless they are null.
 double row_loss(const float* logits, int64_t classes, int64_t label, double smoothing, float* probabilities) {
   float largest = -std::numeric_limits<float>::infinity(), exps = 0;
   double all = 0;
@@ -30,7 +30,7 @@ double row_loss(const float* logits, int64_t classes, int64_t label, double smoo
   if (probabilities)
     for (int64_t k = 0; k < classes; k++) probabilities[k] /= exps;
   const double lse = double(largest) + std::log(double(exps));
-  return (1 - smoothing) * (lse - logits[label]) + (smoothing == 0 ? 0 : smoothing * (lse - all / classes)); // ε = 0 must not make 0·∞
+  return (1 - smoothing) * (lse - logits[label]) + (smoothing == 0 ? 0 : smoothing * (lse - all / classes)); // ε = 0 must not give 0·∞
 }
 
 } // namespace

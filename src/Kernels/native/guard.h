@@ -1,4 +1,4 @@
-// The edge of the C ABI: what a body throws becomes a status.
+// Converts an exception of a body to a status, for the functions of the C ABI.
 #pragma once
 #include "temper_kernels.h"
 
@@ -11,7 +11,7 @@ tk_status guarded(const Body& body) noexcept {
   try {
     body();
     return TK_OK;
-  } catch (const std::bad_alloc&) { // the only exception that a kernel can meet
+  } catch (const std::bad_alloc&) { // the only exception that a kernel can throw
     return TK_OUT_OF_MEMORY;
   }
 }

@@ -1,7 +1,7 @@
-// The kernels that are compiled once per instruction set, and the choice between them at run time.
-// The files that are compiled for AVX-512 include this header. They must not export inline functions of other libraries: the linker
-// keeps one copy of such a function, which could be the one compiled for AVX-512. Optimized builds inline the few of <algorithm> and
-// <memory> that they use, and a test reads the library for others.
+// The kernels that are compiled once per instruction set, and the choice between them at run time. The files that are compiled
+// for AVX-512 include this header. They must not export inline functions of other libraries: the linker keeps one copy of such a
+// function, which could be the one compiled for AVX-512. Optimized builds inline the few of <algorithm> and <memory> that these
+// files use, and a test searches the library for others.
 #pragma once
 #include "batch_norm_kernels.h"
 #include "conv_kernels.h"
@@ -27,16 +27,16 @@ template <> const batch_norm_kernels kernels<16>::batch_norm;
 template <> const matrix_kernels kernels<8>::matrices;
 template <> const matrix_kernels kernels<16>::matrices;
 
-// Floats in the widest register that this processor has and tk_limit_lanes allows; 0 when there are no kernels for it.
+// Floats in the widest register that this processor has and tk_limit_lanes allows; 0 if there are no kernels for it.
 int64_t lanes();
 
-// The widest of them that divides `channels`; 0 when none does.
+// The largest number of lanes, 16 or 8 and at most lanes(), that divides `channels`; 0 if none does.
 inline int64_t lanes_for(int64_t channels) {
   const auto most = lanes();
   return most == 16 && channels % 16 == 0 ? 16 : most >= 8 && channels % 8 == 0 ? 8 : 0;
 }
 
-// table(kernels<lanes>()). The lanes are chosen once, before a forward pass, and its backward pass uses the same kernels.
+// Returns table(kernels<lanes>()). The caller chooses the lanes once, before a forward pass; the backward pass uses the same.
 template <class Table>
 auto kernels_of(int64_t lanes, const Table& table) -> decltype(table(kernels<8>())) {
 #if defined(__x86_64__)

@@ -14,8 +14,8 @@ namespace {
 
 void multiply(const matrix_kernels& k, const product_shape& s, const matrix& left, const matrix& right, const epilogue& end, float* product) {
   const int64_t panels = (s.columns + k.panel - 1) / k.panel;
-  // Where there are many panels, a few ranges for each thread: one that is held up then does fewer. In a range each row of the left
-  // matrix is read once for all its panels.
+  // With many panels, make a few ranges for each thread, so that a delayed thread does fewer. For all panels of a range, each row
+  // of the left matrix is read once.
   const int64_t ranges = std::clamp(panels / 4, std::min(panels, temper::thread_count()), 4 * temper::thread_count());
   temper::for_ranges(panels, ranges, [&](int64_t, int64_t first, int64_t last) {
     if (first < last) k.multiply(s, left, right, end, product, first * k.panel, std::min(s.columns, last * k.panel));

@@ -1,7 +1,8 @@
 // Compiled once per instruction set, with KERNEL_LANES floats in a register.
 //
-// The right matrix is copied in panels of a few columns, so that what is multiplied lies together: a panel's rows are read in order,
-// each once for every few rows of the left matrix, whose sums stay in registers. Goto & van de Geijn 2008, doi:10.1145/1356052.1356053.
+// The kernel copies the right matrix in panels of a few columns, so that their values are contiguous. It reads a panel's rows in
+// order, each once for every few rows of the left matrix, whose sums stay in registers. Goto & van de Geijn 2008,
+// doi:10.1145/1356052.1356053.
 #include "instruction_sets.h"
 #include "scratch.h"
 #include "simd.h"
@@ -14,12 +15,12 @@ using temper::product_shape;
 
 namespace {
 
-constexpr int tile_rows = lanes == 16 ? 12 : 6; // with two registers a row, the sums leave a few registers for the factors
+constexpr int tile_rows = lanes == 16 ? 12 : 6; // with two registers per row, the sums leave a few registers for the factors
 constexpr int64_t panel_columns = 2 * lanes;
-constexpr int64_t block = 256;                // of the depth: a panel of it fits the first-level cache
-constexpr int64_t group_floats = 32 * 1024;   // of panels that are kept at once: a part of the second-level cache
+constexpr int64_t block = 256;                // depth of a panel, which fits the first-level cache
+constexpr int64_t group_floats = 32 * 1024;   // floats of the panels in use at once, a part of the second-level cache
 
-// Copies `columns` of the right matrix, at most a panel's; the panel's others become zero.
+// Copies `columns` columns of the right matrix to a panel. The panel's other columns become zero.
 void pack(const matrix& right, int64_t depth, int64_t columns, float* panel) {
   if (right.column == 1 && columns == panel_columns) {
     for (int64_t k = 0; k < depth; k++)
@@ -59,7 +60,7 @@ void multiply_rows(int64_t rows, const matrix& left, const float* panel, int64_t
   else if constexpr (Rows > 1) multiply_rows<Rows - 1>(rows, left, panel, depth, product, apart, add, end);
 }
 
-// Fewer columns than a panel has: by way of a buffer of whole rows.
+// Multiplies fewer columns than a panel has, with a buffer of whole rows.
 void multiply_edge(int64_t rows, int64_t columns, const matrix& left, const float* panel, int64_t depth, float* product, int64_t apart, bool add, const epilogue& end) {
   float buffer[tile_rows * panel_columns] = {}, bias[panel_columns] = {};
   if (end.bias) std::copy_n(end.bias, columns, bias);

@@ -4,7 +4,7 @@
 
 namespace temper {
 
-// A matrix anywhere in memory: element (i, j) is values[i·row + j·column].
+// A matrix with any strides: element (i, j) is values[i·row + j·column].
 struct matrix {
   const float* values;
   int64_t row, column;
@@ -14,16 +14,17 @@ struct product_shape {
   int64_t rows, columns, depth;
 };
 
-// What happens to each value of the product before it is stored: the column's bias is added unless bias is null, then relu.
+// The last operations on each value of the product: adding the column's bias unless `bias` is null, then relu if `relu` is true.
 struct epilogue {
   const float* bias;
   bool relu;
 };
 
 struct matrix_kernels {
-  // The columns of left·right from `first`, a multiple of the panel's width, up to `last`. The product's rows lie `columns` apart.
+  // Computes the columns of left·right from `first`, a multiple of `panel`, up to `last`. The product has rows of `columns`
+  // floats.
   void (*multiply)(const product_shape&, const matrix& left, const matrix& right, const epilogue&, float* product, int64_t first, int64_t last);
-  int64_t panel; // columns that are multiplied at once
+  int64_t panel; // number of columns to multiply at once
 };
 
 } // namespace temper

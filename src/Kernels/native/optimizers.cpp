@@ -1,5 +1,5 @@
-// An optimizer's step in one pass over each parameter with its gradient and state. It is bound by memory, so each value is read and
-// written once.
+// An optimizer's step in one pass over each parameter with its gradient and state. Memory bandwidth limits its speed, so it reads
+// and writes each value once.
 #include "guard.h"
 #include "threads.h"
 #include "vectorized.h"
@@ -9,7 +9,7 @@
 
 namespace {
 
-// Values that make another thread worth its while: half a megabyte of weight, gradient and two states.
+// Least number of values for another thread: half a megabyte of weight, gradient and two states.
 constexpr int64_t grain = 32768;
 
 struct adam_rates { float learning_rate, beta1, beta2, complement1, complement2, root2, eps, weight_decay; };

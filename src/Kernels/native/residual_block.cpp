@@ -1,5 +1,6 @@
-// A residual block in as few passes over memory as its two normalizations allow: each needs figures of the whole batch before the next
-// step can begin. Within a step what one operation gives the next stays in the cache, because images are worked on one after another.
+// A residual block in as few passes over memory as its two normalizations allow. Each normalization needs statistics of the whole
+// batch before the next step can begin. Within a step, results between operations stay in the cache, because each thread
+// processes a few images at a time.
 #include "channel_statistics.h"
 #include "guard.h"
 #include "instruction_sets.h"
@@ -32,7 +33,7 @@ struct block {
         shape{b.height, b.width, b.channels, b.channels}, images(b.images), channels(b.channels), pixels(b.height * b.width), size(pixels * channels), rows(images * pixels), lanes(b.lanes),
         filters(winograd * channels * channels) {}
 
-  // Images that are worked on at once: what they take between two operations stays in the second-level cache.
+  // Number of images to process at once. Their results between two operations fit the second-level cache.
   int64_t chunk() const { return std::max<int64_t>(1, 16384 / size); }
 
   void transform(const float* weight, bool rotated, float* transformed) const {
@@ -63,7 +64,8 @@ tk_status tk_block_train(const tk_block* sizes, const float* input, const float*
     const int64_t parts = temper::parts_with_sums(b.images, 2 * b.channels);
     float *filters = scratch<1>(b.filters), *shift = scratch<2>(b.channels);
     const channel_sums sums{reinterpret_cast<double*>(scratch<3>(2 * channel_sums::size(parts, b.channels))), parts, b.channels};
-    // The running mean is near the batch's after some steps, and sums of differences from it lose less precision than sums of the values.
+    // After some steps the running mean is near the batch's. Sums of differences from it lose less precision than sums of the
+    // values.
     const auto begin_sums = [&](const tk_norm& norm) {
       for (int64_t c = 0; c < b.channels; c++) shift[c] = std::isfinite(norm.running_mean[c]) ? norm.running_mean[c] : 0;
       sums.clear();
@@ -99,7 +101,7 @@ tk_status tk_block_infer(const tk_block* sizes, const float* input, const float*
     const block b(*sizes);
     float *filters1 = scratch<1>(2 * b.filters), *filters2 = filters1 + b.filters;
     float* factors = scratch<2>(4 * b.channels);
-    const statistics f(factors, b.channels); // used for four rows of factors: of norm1 and of norm2
+    const statistics f(factors, b.channels); // here it holds scale and offset of norm1, then those of norm2
     temper::running_factors(b.channels, *norm1, f.mean, f.inverse);
     temper::running_factors(b.channels, *norm2, f.scale, f.offset);
     if (conv1_weight) b.transform(conv1_weight, false, filters1);
@@ -130,7 +132,7 @@ tk_status tk_block_backward(const tk_block* sizes, const float* input, const flo
     float *slope = scratch<2>(2 * b.channels), *offset = slope + b.channels;
     auto* sums = reinterpret_cast<double*>(scratch<3>(2 * channel_sums::size(most, b.channels)));
 
-    // norm2's sums over the batch.
+    // Compute norm2's sums over the batch.
     const channel_sums sums2{sums, row_parts, b.channels};
     sums2.clear();
     for_ranges(b.rows, row_parts, [&](int64_t part, int64_t from, int64_t last) {
@@ -138,7 +140,7 @@ tk_status tk_block_backward(const tk_block* sizes, const float* input, const flo
     });
     finish_gradients(sums2, statistics2, b.rows, to.norm2_weight, to.norm2_bias, slope, offset);
 
-    // Through norm2 and conv2, and norm1's sums over the batch.
+    // Propagate through norm2 and conv2, and compute norm1's sums over the batch.
     const channel_sums sums1{sums, parts, b.channels};
     sums1.clear();
     std::fill_n(filter_sums, parts * b.filters, 0.f);
@@ -155,7 +157,7 @@ tk_status tk_block_backward(const tk_block* sizes, const float* input, const flo
     b.collect(filter_sums, parts, to.conv2_weight);
     finish_gradients(sums1, statistics1, b.rows, to.norm1_weight, to.norm1_bias, slope, offset);
 
-    // Through norm1 and conv1.
+    // Propagate through norm1 and conv1.
     if (conv1_weight) {
       std::fill_n(filter_sums, parts * b.filters, 0.f);
       b.transform(conv1_weight, true, filters);

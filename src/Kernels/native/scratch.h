@@ -1,4 +1,4 @@
-// Memory of the calling thread that is kept from call to call, so that a training step allocates nothing.
+// Memory of the calling thread that it keeps from call to call, so that a training step allocates nothing.
 #pragma once
 #include <cstdint>
 #include <cstdlib>
@@ -9,14 +9,14 @@ namespace {
 
 constexpr int64_t aligned(int64_t floats) { return (floats + 15) / 16 * 16; }
 
-// The floats that a slot of this thread holds.
+// The size of a slot of this thread, in floats.
 template <int Slot>
 int64_t& scratch_size() {
   thread_local int64_t size = 0;
   return size;
 }
 
-// Aligned to a cache line. Slot tells apart what one thread needs at the same time: 0 belongs to the kernels.
+// Returns memory aligned to a cache line. Buffers that one thread uses at the same time have different slots; 0 is the kernels'.
 template <int Slot>
 float* scratch(int64_t floats) {
   struct release { void operator()(float* p) const { std::free(p); } };

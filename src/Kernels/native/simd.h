@@ -1,5 +1,5 @@
-// Registers of KERNEL_LANES floats, for the files that are compiled once per instruction set. These are GCC's vector types:
-// + - * and comparisons work lane by lane, a comparison gives −1 or 0, and `mask ? a : b` selects.
+// Vectors of KERNEL_LANES floats, for the files that are compiled once per instruction set. They are GCC's vector types: + - *
+// and comparisons work lane by lane, a comparison gives −1 or 0, and `mask ? a : b` selects.
 #pragma once
 #include <cstdint>
 

@@ -18,7 +18,7 @@ struct parts_under_way {
   std::atomic<int64_t> next{0};
   std::atomic<bool> out_of_memory{false};
 
-  // The runtime may give fewer threads than were asked for, so each takes parts until none is left.
+  // The runtime may start fewer threads than requested, so each thread takes parts until none is left.
   void work() noexcept {
     for (int64_t part; (part = next.fetch_add(1, std::memory_order_relaxed)) < parts;) {
       try {

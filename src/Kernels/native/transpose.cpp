@@ -1,10 +1,10 @@
-// libtorch transposes element by element, which takes several times as long as the memory does.
+// Transposes in registers, because libtorch transposes element by element and takes several times as long as the memory access.
 #include "transpose.h"
 #include "instruction_sets.h"
 
 namespace {
 
-// to[c][r] = from[r][c], except for what lies both in the first done_rows and in the first done_columns.
+// to[c][r] = from[r][c], except for elements that are both in the first done_rows and in the first done_columns.
 void transpose_rest(const float* from, int64_t rows, int64_t columns, int64_t done_rows, int64_t done_columns, float* to) {
   for (int64_t c = 0; c < columns; c++)
     for (int64_t r = c < done_columns ? done_rows : 0; r < rows; r++) to[c * rows + r] = from[r * columns + c];
@@ -15,7 +15,7 @@ typedef float eight __attribute__((vector_size(32)));
 typedef float loose_eight __attribute__((vector_size(32), aligned(4), may_alias));
 typedef int32_t places __attribute__((vector_size(32)));
 
-// Tiles of 8×8 in registers: pairs change places, then fours, then halves.
+// Transposes tiles of 8×8 in registers, by shuffles of single values, then of pairs, then of halves.
 __attribute__((target("avx2"))) void transpose_avx2(const float* from, int64_t rows, int64_t columns, float* to) {
   const int64_t whole_rows = rows / 8 * 8, whole_columns = columns / 8 * 8;
   for (int64_t c = 0; c < whole_columns; c += 8)

@@ -1,4 +1,4 @@
-// For loops that the compiler vectorizes by itself: such a function is compiled for each instruction set, and the loader chooses.
+// Marks functions with loops that the compiler vectorizes: it compiles one for each instruction set, and the loader chooses.
 #pragma once
 
 #if defined(__x86_64__)

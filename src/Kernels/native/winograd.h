@@ -1,7 +1,7 @@
-// Convolution 3×3 with padding 1 by Winograd's minimal filtering F(2×2, 3×3): tiles of 4×4 pixels and the filters are
-// transformed, multiplied as 16 matrices, and transformed back to tiles of 2×2. It takes 16 products where the definition has 36,
-// and is equal to it in real arithmetic. Lavin & Gray 2016, arXiv:1509.09308.
-// For the files that are compiled once per instruction set.
+// Convolution 3×3 with padding 1 by Winograd's minimal filtering F(2×2, 3×3). It transforms tiles of 4×4 pixels and the filters,
+// multiplies them as 16 matrices, and transforms the products back to tiles of 2×2. It takes 16 multiplications per tile and
+// filter, the definition takes 36; both give equal results in real arithmetic. Lavin & Gray 2016, arXiv:1509.09308. This header
+// is for the files that are compiled once per instruction set.
 #pragma once
 #include "conv_kernels.h"
 #include "scratch.h"
@@ -12,11 +12,11 @@
 
 namespace {
 
-constexpr int taps = 9;      // of a 3×3 filter
+constexpr int taps = 9;      // values of a 3×3 filter
 constexpr int winograd = 16; // values of a 4×4 tile
 
-// One image's block of `depth` channels with a border of zeros: [H+3][W+3][depth]. The third extra row and column exist because
-// the last tile of an odd size reaches beyond the border.
+// One image's block of `depth` channels with a border of zeros: [H+3][W+3][depth]. It has a third extra row and column, because
+// for an odd size the last tile reaches beyond the border.
 struct padded_block {
   int64_t height, width, depth, row;
   explicit padded_block(const temper::conv_shape& s, int64_t depth = lanes) : height(s.height), width(s.width), depth(depth), row((s.width + 3) * depth) {}
@@ -24,7 +24,7 @@ struct padded_block {
   int64_t size() const { return aligned((height + 3) * row); }
   void clear(float* block) const { std::memset(block, 0, size() * sizeof(float)); }
 
-  // Copies the block of channels that begins at `channel`; the border stays zero once it was cleared.
+  // Copies the block of channels that begins at `channel`. It does not write to the border, so a cleared border stays zero.
   void fill(float* block, const float* image, int64_t channels, int64_t channel) const {
     for (int64_t h = 0; h < height; h++) {
       float* to = block + (h + 1) * row + depth;
@@ -39,7 +39,7 @@ struct padded_block {
   }
 };
 
-// B'dB of a 4×4 tile. The 16 results lie `apart` floats from each other.
+// Computes B'dB of a 4×4 tile. The 16 results are `apart` floats from each other.
 inline void transform_input(const float* tile, int64_t row, float* to, int64_t apart) {
   vec d[4][4];
 #pragma GCC unroll 4
@@ -56,7 +56,7 @@ inline void transform_input(const float* tile, int64_t row, float* to, int64_t a
   }
 }
 
-// GgG' of the filters of the output channels from `first` up to `last`, both multiples of the lanes.
+// Computes GgG' of the filters of the output channels from `first` up to `last`, both multiples of the lanes.
 inline void transform_filters(const temper::conv_shape& s, const temper::filters& f, float* transformed, int64_t first, int64_t last) {
   const int64_t apart = s.in_channels * s.out_channels;
   for (int64_t i = 0; i < s.in_channels; i++)
@@ -79,8 +79,9 @@ inline void transform_filters(const temper::conv_shape& s, const temper::filters
     }
 }
 
-// product[i][j] = Σ_k left[i][k]·right[k][j] for `Rows` rows and `Columns` registers, whose sums stay in registers. Transposed:
-// left lies [k][i], and the sums are added to what is there. `apart` is the length of left's rows, `width` that of the others.
+// product[i][j] = Σ_k left[i][k]·right[k][j] for `Rows` rows and `Columns` registers; the sums stay in registers. If Transposed,
+// left has the layout [k][i], and the sums are added to `product`. `apart` is the length of left's rows, `width` that of the
+// other rows.
 template <int Rows, int Columns, bool Transposed = false>
 inline void multiply_tile(const float* left, const float* right, float* product, int64_t depth, int64_t apart, int64_t width) {
   vec sum[Rows][Columns];
@@ -122,7 +123,7 @@ void multiply(int64_t rows, const float* left, const float* right, float* produc
 
 // product[i][j] = Σ_k left[i][k]·right[k][j]. `width` is a multiple of the lanes.
 inline void multiply(int64_t rows, const float* left, const float* right, float* product, int64_t depth, int64_t width) {
-  // As many sums as there are registers, less those for the factors.
+  // Use as many sums as there are registers, less those for the factors.
   if constexpr (lanes == 16) {
     if (width % 64 == 0) multiply<6, 4>(rows, left, right, product, depth, width);
     else if (width % 32 == 0) multiply<12, 2>(rows, left, right, product, depth, width);
@@ -146,11 +147,12 @@ inline void multiply_add(int64_t depth, const float* left, const float* right, f
   else multiply_add<2 * rows, 1>(depth, left, right, product, height, width);
 }
 
-// Blocks of channels of one image with borders of zeros. They are kept from call to call, so that only another shape clears them.
+// Returns blocks of channels of one image with borders of zeros. It keeps them from call to call and clears them for another
+// shape.
 inline float* padded_blocks(const padded_block& padding, int64_t blocks) {
   thread_local int64_t height = 0, width = 0, cleared = 0;
   thread_local const float* memory = nullptr;
-  if (scratch_size<4>() < padding.size() * blocks) memory = nullptr; // new memory may lie where the old lay
+  if (scratch_size<4>() < padding.size() * blocks) memory = nullptr; // new memory may have the address of the old
   float* padded = scratch<4>(padding.size() * blocks);
   if (padded != memory || padding.height != height || padding.width != width || cleared < blocks) {
     std::memset(padded, 0, padding.size() * blocks * sizeof(float));
@@ -159,23 +161,23 @@ inline float* padded_blocks(const padded_block& padding, int64_t blocks) {
   return padded;
 }
 
-// Some tiles of the images, which are worked on together: rows of tiles of one image, or the whole of several small ones.
+// A group of tiles to process together: rows of tiles of one image, or all tiles of several small images.
 struct tile_group {
   int64_t image, images, top, rows, columns;
   int64_t tiles() const { return images * rows * columns; }
 };
 
-// Calls body(group, tiles, in_apart, products, out_apart) for all tiles of the images from `first` up to `last`. It is given the
-// group's tiles in Winograd's domain, [16][tile][in], and room for as many tiles of the output's channels.
+// Calls body(group, tiles, in_apart, products, out_apart) for all tiles of the images from `first` up to `last`. `tiles` has the
+// group's tiles in Winograd's domain, [16][tile][in]; `products` is a buffer for as many tiles of the output's channels.
 template <class Body>
 void for_tiles(const temper::conv_shape& s, int64_t tile_rows, int64_t tile_columns, const float* input, int64_t first, int64_t last, const Body& body) {
   if (first >= last) return;
-  // What is multiplied together stays in the second-level cache.
+  // Tiles per group, so that the factors of a product stay in the second-level cache.
   constexpr int64_t enough = 64;
   const int64_t rows = std::min(tile_rows, std::max<int64_t>(1, enough / std::max<int64_t>(1, tile_columns)));
   const int64_t images = rows == tile_rows ? std::clamp<int64_t>(enough / std::max<int64_t>(1, tile_rows * tile_columns), 1, last - first) : 1;
   const int64_t most = images * rows * tile_columns, blocks = s.in_channels / lanes;
-  // One line more than needed: 16 streams at a distance of a power of two would share one set of the first-level cache.
+  // Add one cache line: 16 streams at a distance of a power of two would share one set of the first-level cache.
   const int64_t in_apart = aligned(most * s.in_channels) + 16, out_apart = aligned(most * s.out_channels) + 16;
   const padded_block padding(s);
   float* padded = padded_blocks(padding, blocks);
@@ -198,7 +200,7 @@ void for_tiles(const temper::conv_shape& s, int64_t tile_rows, int64_t tile_colu
   }
 }
 
-// The convolution up to the last transformation: finish(group, products, apart) is given the products of a group of tiles.
+// Computes the convolution up to the last transformation. It calls finish(group, products, apart) with each group's products.
 template <class Finish>
 void convolve(const temper::conv_shape& s, int64_t tile_rows, int64_t tile_columns, const float* input, const float* transformed, int64_t first, int64_t last, const Finish& finish) {
   for_tiles(s, tile_rows, tile_columns, input, first, last, [&](const tile_group& group, const float* tiles, int64_t in_apart, float* products, int64_t out_apart) {
@@ -208,7 +210,7 @@ void convolve(const temper::conv_shape& s, int64_t tile_rows, int64_t tile_colum
   });
 }
 
-// A'mA of 16 values that lie `apart`: the tile's four pixels, row by row.
+// Computes A'mA of 16 values that are `apart` floats from each other: the tile's four pixels, row by row.
 inline void transform_output(const float* from, int64_t apart, vec (&y)[4]) {
   vec rows[2][4];
 #pragma GCC unroll 4
@@ -220,7 +222,7 @@ inline void transform_output(const float* from, int64_t apart, vec (&y)[4]) {
   for (int i = 0; i < 2; i++) y[2 * i] = rows[i][0] + rows[i][1] + rows[i][2], y[2 * i + 1] = rows[i][1] - rows[i][2] - rows[i][3];
 }
 
-// AyA' of a tile's four gradients. The 16 results lie `apart`.
+// Computes AyA' of a tile's four gradients. The 16 results are `apart` floats from each other.
 inline void transform_gradient(const vec (&y)[4], float* to, int64_t apart) {
   const vec rows[4][2] = {{y[0], y[1]}, {y[0] + y[2], y[1] + y[3]}, {y[0] - y[2], y[1] - y[3]}, {-y[2], -y[3]}};
 #pragma GCC unroll 4
@@ -232,8 +234,8 @@ inline void transform_gradient(const vec (&y)[4], float* to, int64_t apart) {
   }
 }
 
-// G'uG: the gradient of the filters of the output channels from `first` up to `last`, both multiples of the lanes, from the sums
-// of their gradients in Winograd's domain.
+// Computes G'uG, the gradient of the filters of the output channels from `first` up to `last`, both multiples of the lanes, from
+// the sums of their gradients in Winograd's domain.
 inline void collect_filter_gradients(const temper::conv_shape& s, const float* sums, int64_t parts, float* weight_grad, int64_t first, int64_t last) {
   const int64_t apart = s.in_channels * s.out_channels;
   const auto fold = [](vec u0, vec u1, vec u2, vec u3, vec (&w)[3]) { w[0] = u0 + (u1 + u2) / 2, w[1] = (u1 - u2) / 2, w[2] = (u1 + u2) / 2 + u3; };

@@ -1,6 +1,6 @@
 namespace Temper.Worker.Datasets;
 
-/// <summary>Reads what is unpacked, but no more than a limit: a small file may unpack to terabytes.</summary>
+/// <summary>Limits how many bytes a reader unpacks, because a small file may unpack to terabytes.</summary>
 internal sealed class BoundedStream(Stream inner, long limit, CancellationToken stop) : Stream
 {
     private long sum;
@@ -15,8 +15,8 @@ internal sealed class BoundedStream(Stream inner, long limit, CancellationToken 
         set => throw new NotSupportedException();
     }
 
-    /// <exception cref="InvalidDataException">There is more than the limit.</exception>
-    /// <exception cref="OperationCanceledException">Stopped.</exception>
+    /// <exception cref="InvalidDataException">The content exceeds the limit.</exception>
+    /// <exception cref="OperationCanceledException">The caller asked for a stop.</exception>
     public override int Read(Span<byte> buffer)
     {
         stop.ThrowIfCancellationRequested();

@@ -4,16 +4,17 @@ using Temper.Domain.Datasets;
 namespace Temper.Worker.Datasets;
 
 /// <summary>
-/// CIFAR-10 and CIFAR-100. Their binary version is a gzip-packed tar of files of records, each one or two labels and 3×32×32 bytes; the
-/// Python version, which torchvision downloads, has pickles of the same.
+/// CIFAR-10 and CIFAR-100. The binary version is a gzip-packed tar of files of records; a record is one or two labels and 3×32×32
+/// bytes. The Python version, which torchvision downloads, has the same data as pickles.
 /// </summary>
 /// <remarks>https://www.cs.toronto.edu/~kriz/cifar.html</remarks>
-/// <param name="archive">The binary version.</param>
-/// <param name="pythonMd5">Of the Python version, which only a user's folder has.</param>
+/// <param name="archive">The archive of the binary version.</param>
+/// <param name="pythonMd5">MD5 of the Python version's archive, which only a user's folder has.</param>
 /// <param name="labels">
-/// The bytes before the pixels, as the Python version calls them; the last one counts, before it CIFAR-100 has a coarse one.
+/// The labels before the pixels, by their names in the Python version. The last one is the class; CIFAR-100 has a coarse label
+/// first.
 /// </param>
-/// <param name="tell">Told how far a download is.</param>
+/// <param name="tell">Called with the progress of a download.</param>
 internal sealed class CifarDataset(
     string name,
     PublishedFile archive,
@@ -38,7 +39,7 @@ internal sealed class CifarDataset(
             "cifar10",
             Archive("cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530"),
             "c58f30108f718f92721af3b95e74349a",
-            [Authors, "https://storage.googleapis.com/s4tf-hosted-binaries/datasets/CIFAR10/"], // the second is Swift for TensorFlow's
+            [Authors, "https://storage.googleapis.com/s4tf-hosted-binaries/datasets/CIFAR10/"], // second: Swift for TensorFlow
             [.. Enumerable.Range(1, 5).Select(i => $"data_batch_{i}.bin")],
             ["test_batch.bin"],
             ["labels"],
@@ -73,8 +74,10 @@ internal sealed class CifarDataset(
         return new(card, Images(path, unpacked, trainFiles), Images(path, unpacked, testFiles), notes);
     }
 
-    /// <summary>The files that are wanted, whatever folder of the archive they lie in; nothing is written to the disk.</summary>
-    /// <param name="isPython">The Python version: its files are turned into those of the other, whose names end with .bin.</param>
+    /// <summary>Unpacks the required files in memory, from any folder of the archive.</summary>
+    /// <param name="isPython">
+    /// Whether the archive is the Python version. Its files are converted to the binary version's, whose names end with .bin.
+    /// </param>
     private Dictionary<string, byte[]> Unpack(string path, bool isPython, CancellationToken stop)
     {
         var files = new Dictionary<string, byte[]>();
@@ -95,10 +98,10 @@ internal sealed class CifarDataset(
                 entry.DataStream.ReadExactly(bytes);
                 files[entryName] = isPython ? CifarPickle.ToRecords(bytes, labels, card.Channels * card.Height * card.Width) : bytes;
             }
-            bounded.CopyTo(Stream.Null); // to the end, which has the checksum
+            bounded.CopyTo(Stream.Null); // read to the end, where the checksum is
             return files;
         }
-        // Of a broken archive the reader complains in many ways.
+        // The reader throws many kinds of exceptions for a broken archive.
         catch (Exception e)
             when (e
                     is EndOfStreamException

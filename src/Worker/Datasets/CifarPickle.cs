@@ -1,11 +1,13 @@
 namespace Temper.Worker.Datasets;
 
-/// <summary>A file of CIFAR's Python version: a pickled dictionary of `data`, N×3072 bytes, and lists of labels.</summary>
+/// <summary>
+/// Reads a file of CIFAR's Python version: a pickled dictionary with `data`, N×3072 bytes, and lists of labels.
+/// </summary>
 internal static class CifarPickle
 {
-    /// <param name="labels">The lists' names, in the order of the binary version.</param>
-    /// <returns>The same file of the binary version: records of labels and pixels.</returns>
-    /// <exception cref="InvalidDataException">It is something else.</exception>
+    /// <param name="labels">The names of the label lists, in the order of the binary version.</param>
+    /// <returns>The same file in the binary version: records of labels and pixels.</returns>
+    /// <exception cref="InvalidDataException">The bytes are not such a file.</exception>
     public static byte[] ToRecords(byte[] pickle, IReadOnlyList<string> labels, int pixels)
     {
         if (Pickle.Read(pickle) is not Dictionary<string, object?> file)

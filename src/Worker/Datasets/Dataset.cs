@@ -5,8 +5,8 @@ namespace Temper.Worker.Datasets;
 
 /// <summary>A data set in memory, as bytes.</summary>
 /// <param name="Train">Images to train on and to validate with.</param>
-/// <param name="Test">Images for the end of a job.</param>
-/// <param name="Notes">What a reader of results should know of these files.</param>
+/// <param name="Test">Images to test on at the end of a job.</param>
+/// <param name="Notes">Notes on these files for readers of results.</param>
 internal sealed record Dataset(DatasetCard Card, LabelledImages Train, LabelledImages Test, IReadOnlyList<string> Notes)
 {
     private readonly Lazy<string> sha256 = new(() =>
@@ -17,14 +17,14 @@ internal sealed record Dataset(DatasetCard Card, LabelledImages Train, LabelledI
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     });
 
-    /// <summary>Over all pixels and labels, lower-case hex.</summary>
+    /// <summary>SHA-256 of all pixels and labels, lower-case hex.</summary>
     public string Sha256 => sha256.Value;
 }
 
 /// <summary>N images with their labels.</summary>
 /// <param name="Pixels">N×C×H×W, 0 to 255.</param>
 /// <param name="Labels">N class indices.</param>
-/// <param name="Blends">For each image how its label was drawn, where that is known; else null.</param>
+/// <param name="Blends">How the label of each image was drawn; null if unknown.</param>
 internal sealed record LabelledImages(byte[] Pixels, byte[] Labels, IReadOnlyList<Blend>? Blends = null)
 {
     public int Count => Labels.Length;
@@ -32,7 +32,7 @@ internal sealed record LabelledImages(byte[] Pixels, byte[] Labels, IReadOnlyLis
 
 /// <summary>An image's true label distribution: <paramref name="First"/> with probability <paramref name="Weight"/>, else
 /// <paramref name="Second"/>.</summary>
-/// <param name="Weight">0.5 to 1; 1 for a plain image, whose label is certain.</param>
+/// <param name="Weight">0.5 to 1; 1 for an unblended image, whose label is certain.</param>
 internal readonly record struct Blend(byte First, byte Second, double Weight)
 {
     public double ProbabilityOf(int label) =>

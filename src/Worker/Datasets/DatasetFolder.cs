@@ -1,12 +1,12 @@
 namespace Temper.Worker.Datasets;
 
 /// <summary>
-/// Where the files of a data set are found: in the user's data folder, else in the cache, else on a mirror. A set is taken whole from
-/// one place.
+/// Finds the files of a data set: in the user's data folder, else in the cache, else on a mirror. All files of a set come from
+/// one of these places.
 /// </summary>
 /// <param name="mirrors">Base URLs, tried in order.</param>
 /// <param name="files">Every file of the set.</param>
-/// <param name="tell">Told how far a download is.</param>
+/// <param name="tell">Called with the progress of a download.</param>
 internal sealed class DatasetFolder(
     string dataset,
     IReadOnlyList<Uri> mirrors,
@@ -18,14 +18,16 @@ internal sealed class DatasetFolder(
     private readonly string cache = Path.Combine(options.Home, "data", dataset);
     private readonly string? own = options.DataFolder is null ? null : Path.Combine(options.DataFolder, dataset);
 
-    /// <summary>Looks where the set is now, but not into its files.</summary>
-    /// <returns>A file for each of the set's; null where some have to be downloaded.</returns>
-    /// <exception cref="DatasetUnavailableException">The user's folder has a part of the set.</exception>
+    /// <summary>Finds where the set is now, without reading its files.</summary>
+    /// <returns>The set's files; null if some have to be downloaded.</returns>
+    /// <exception cref="DatasetUnavailableException">The user's folder has only a part of the set.</exception>
     public IReadOnlyList<FoundFile>? Locate() => LocateOwn() ?? LocateCached();
 
-    /// <summary>Downloads what is not here. The user's own files are taken as they are; others are what was published.</summary>
-    /// <returns>A file for each of the set's.</returns>
-    /// <exception cref="DatasetUnavailableException">A file is neither here nor to be had.</exception>
+    /// <summary>
+    /// Downloads missing files. It accepts the user's own files unchecked; other files must match the published MD5.
+    /// </summary>
+    /// <returns>The set's files.</returns>
+    /// <exception cref="DatasetUnavailableException">A file is neither on this machine nor can it be downloaded.</exception>
     public IReadOnlyList<FoundFile> Fetch(CancellationToken stop)
     {
         if (LocateOwn() is { } found)
@@ -45,7 +47,7 @@ internal sealed class DatasetFolder(
         FoundFile?[] found = [.. files.Select(file => file.FindIn(own))];
         if (Whole(found) is { } whole)
             return whole;
-        // Where TEMPER_DATA is the folder of the downloads, a part of a set is a download that was broken off.
+        // If TEMPER_DATA is the download folder, a part of a set is an incomplete download.
         if (found.All(one => one is null) || own == cache)
             return null;
         var here = found.OfType<FoundFile>().Select(one => Path.GetFileName(one.Path));
@@ -72,6 +74,6 @@ internal sealed class DatasetFolder(
 
     private string CachePath(PublishedFile file) => Path.Combine(cache, file.Name);
 
-    /// <returns>Null where one is missing.</returns>
+    /// <returns>Null if a file is missing.</returns>
     private static FoundFile[]? Whole(FoundFile?[] found) => found.All(one => one is not null) ? [.. found.OfType<FoundFile>()] : null;
 }

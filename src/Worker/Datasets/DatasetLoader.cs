@@ -3,28 +3,31 @@ using Temper.Worker.Datasets.Digits;
 namespace Temper.Worker.Datasets;
 
 /// <summary>
-/// Loads data sets by name and keeps the last one, as long as its files stay as they were: a runner's next job is often on the same.
+/// Loads data sets by name. It keeps the last one while its files do not change, because a runner's next job often uses the same
+/// set.
 /// </summary>
-/// <param name="tell">Told how far a download is.</param>
+/// <param name="tell">Called with the progress of a download.</param>
 internal sealed class DatasetLoader(WorkerOptions options, Action<string> tell)
 {
     private Loaded? last;
 
-    /// <exception cref="DatasetUnavailableException">The files are neither here nor to be had.</exception>
-    /// <exception cref="InvalidDataException">A file is not what it should be.</exception>
+    /// <exception cref="DatasetUnavailableException">
+    /// The files are neither on this machine nor can they be downloaded.
+    /// </exception>
+    /// <exception cref="InvalidDataException">A file has the wrong format or is damaged.</exception>
     public Dataset Load(string name, CancellationToken stop)
     {
         var published = Published(name);
         if (last?.Dataset.Card.Name == name && (published is null || published.Folder.Locate()?.SequenceEqual(last.Files) == true))
             return last.Dataset;
-        last = null; // Two sets at once could be too much for the machine.
-        // Sizes and times are taken before the files are read, so that what changes during that is read again for the next job.
+        last = null; // Two sets at once could exceed the machine's memory.
+        // Fetch notes sizes and times before Read reads the files, so the next job reads a file again that changes meanwhile.
         var files = published?.Folder.Fetch(stop) ?? [];
         last = new(published?.Read(files, stop) ?? DigitsDataset.Draw(), files);
         return last.Dataset;
     }
 
-    /// <returns>Null for the set that is drawn.</returns>
+    /// <returns>Null for the set that Temper draws itself.</returns>
     private PublishedDataset? Published(string name) =>
         name switch
         {

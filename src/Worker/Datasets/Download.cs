@@ -4,17 +4,17 @@ using System.Text;
 namespace Temper.Worker.Datasets;
 
 /// <summary>
-/// Fetches a file from the first mirror that has the right one. What has come stays, and the next try goes on from
-/// there.
+/// Downloads a file from the first mirror that has the right one. An interrupted download keeps its part of the file, and the
+/// next try resumes from there.
 /// </summary>
 internal static class Download
 {
     /// <param name="sources">URLs, tried in order.</param>
-    /// <param name="path">Written as a whole or not at all, by one runner at a time; others wait for it.</param>
-    /// <param name="stall">How long a mirror may send nothing.</param>
-    /// <param name="isRight">Whether the file at that path is the one wanted.</param>
-    /// <param name="tell">Told about once a second how far it is.</param>
-    /// <returns>Null on success, else why each mirror failed.</returns>
+    /// <param name="path">The file to write, completely or not at all. One runner writes it; others wait.</param>
+    /// <param name="stall">How long a mirror may send nothing before the next one is tried.</param>
+    /// <param name="isRight">Tells whether the file at a path is the right one.</param>
+    /// <param name="tell">Called about once a second with the progress.</param>
+    /// <returns>Null on success, otherwise why each mirror failed.</returns>
     public static string? ToFile(
         IReadOnlyList<Uri> sources,
         string path,
@@ -45,14 +45,14 @@ internal static class Download
             catch (Exception e) when (e is HttpRequestException or IOException or TimeoutException or InvalidDataException)
             {
                 if (e is InvalidDataException)
-                    File.Delete(part); // too large: nothing to go on from
+                    File.Delete(part); // too large, so there is nothing to resume from
                 errors.Add($"{source}: {e.Message}");
             }
         }
         return string.Join("; ", errors);
     }
 
-    /// <summary>What an earlier try left may be of another file than the mirror has now: then it is fetched from its beginning.</summary>
+    /// <summary>Fetches a file. If a resumed file is wrong, it starts over, because the mirror's file may have changed.</summary>
     private static bool TryFetch(Fetch fetch, string part, Func<string, bool> isRight)
     {
         while (true)
@@ -73,7 +73,7 @@ internal static class Download
             File.Delete(part);
     }
 
-    /// <summary>Mirrors may pack the same content differently, so a part goes on only from where it came from.</summary>
+    /// <summary>The path of a mirror's part. Mirrors may pack the same content differently, so each has its own part.</summary>
     internal static string PartOf(string path, Uri source) =>
         $"{path}.{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(source.AbsoluteUri)))[..8]}.part";
 }

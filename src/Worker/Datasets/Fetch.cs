@@ -4,9 +4,11 @@ using System.Net.Http.Headers;
 
 namespace Temper.Worker.Datasets;
 
-/// <summary>One mirror's file on its way into a part, from where the part ends. Blocking, as all work on the training thread is.</summary>
+/// <summary>
+/// Downloads one mirror's file into a part, from where the part ends. It blocks, like all work on the training thread.
+/// </summary>
 /// <param name="stall">How long the mirror may send nothing.</param>
-/// <param name="tell">Told about once a second how far it is.</param>
+/// <param name="tell">Called about once a second with the progress.</param>
 internal sealed class Fetch(Uri source, string part, TimeSpan stall, Action<string> tell, CancellationToken stop)
 {
     private const long LargestFile = 256L << 20;
@@ -22,11 +24,11 @@ internal sealed class Fetch(Uri source, string part, TimeSpan stall, Action<stri
 
     private long Done => File.Exists(part) ? new FileInfo(part).Length : 0;
 
-    /// <summary>A connection that breaks is made again, as long as each brings something.</summary>
-    /// <exception cref="HttpRequestException">The mirror does not have it.</exception>
+    /// <summary>Downloads the file. It reconnects after a broken connection that brought data, up to 20 connections.</summary>
+    /// <exception cref="HttpRequestException">The mirror does not have the file.</exception>
     /// <exception cref="IOException">The connection broke.</exception>
-    /// <exception cref="TimeoutException">The mirror sends nothing.</exception>
-    /// <exception cref="InvalidDataException">It is larger than any data set.</exception>
+    /// <exception cref="TimeoutException">The mirror sent nothing for the stall time.</exception>
+    /// <exception cref="InvalidDataException">The file is larger than any data set.</exception>
     public void Run()
     {
         for (var connection = 1; ; connection++)
@@ -66,18 +68,18 @@ internal sealed class Fetch(Uri source, string part, TimeSpan stall, Action<stri
         if (done > 0 && response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)
         {
             if (response.Content.Headers.ContentRange?.Length == done)
-                return; // all of it is here
+                return; // the part is complete
             File.Delete(part);
             Receive(silent);
             return;
         }
         response.EnsureSuccessStatusCode();
         if (response.StatusCode != HttpStatusCode.PartialContent)
-            done = 0; // this mirror only sends the whole
-        // A blocking read looks at no token, but it ends when what it reads from does.
+            done = 0; // this mirror ignores ranges and sends the whole file
+        // A blocking read does not check the token, but it ends when the response is disposed.
         using var cut = silent.Token.Register(response.Dispose);
         using var body = response.Content.ReadAsStream(stop);
-        // Without a buffer, so that all that has come is in the part at any moment.
+        // Without a buffer, so that the part always has all received bytes.
         using var file = new FileStream(
             part,
             done > 0 ? FileMode.Append : FileMode.Create,
@@ -102,7 +104,7 @@ internal sealed class Fetch(Uri source, string part, TimeSpan stall, Action<stri
             if (Stopwatch.GetElapsedTime(lastLine).TotalSeconds >= 1)
                 Tell(done, size);
         }
-        // A response that was disposed of, or a connection that broke, may read like the end.
+        // A disposed response or a broken connection may look like the end of the file.
         silent.Token.ThrowIfCancellationRequested();
         if (done < size)
             throw new IOException($"ended after {done} of {size} bytes");

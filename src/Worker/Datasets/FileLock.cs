@@ -2,18 +2,18 @@ using System.Diagnostics;
 
 namespace Temper.Worker.Datasets;
 
-/// <summary>Lets one process at a time do something; the system gives the turn up when its process dies.</summary>
+/// <summary>A lock between processes. The system releases it when its process dies.</summary>
 internal static class FileLock
 {
-    /// <summary>Linux' EWOULDBLOCK: another process has the lock.</summary>
+    /// <summary>Linux's EWOULDBLOCK: another process holds the lock.</summary>
     private const int WouldBlock = 11;
 
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
 
-    /// <param name="path">Made, and deleted in the end.</param>
-    /// <param name="waits">Called about once a second while another has the turn.</param>
-    /// <returns>To be disposed when the next may have it.</returns>
-    /// <exception cref="IOException">The file cannot be made.</exception>
+    /// <param name="path">The lock file. It is created, and deleted when the lock is released.</param>
+    /// <param name="waits">Called about once a second while another process holds the lock.</param>
+    /// <returns>The lock. Dispose it to release it.</returns>
+    /// <exception cref="IOException">The lock file cannot be created.</exception>
     public static FileStream Take(string path, Action waits, CancellationToken stop)
     {
         long? told = null;

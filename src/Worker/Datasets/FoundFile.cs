@@ -1,14 +1,14 @@
 namespace Temper.Worker.Datasets;
 
-/// <summary>A file of a data set that is here. Another size or time means that it was replaced.</summary>
-/// <param name="WrittenAt">UTC.</param>
+/// <summary>A data set's file on this machine. Another size or time means that someone replaced it.</summary>
+/// <param name="WrittenAt">Time of the last write, UTC.</param>
 internal sealed record FoundFile(string Path, long Length, DateTime WrittenAt)
 {
-    /// <returns>Null where there is none.</returns>
+    /// <returns>Null if there is no such file.</returns>
     public static FoundFile? At(string path)
     {
         var file = new FileInfo(path);
-        // Of a link the size and time of what it leads to count.
+        // For a link, use the size and time of its target.
         if (file.Exists && file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo target)
             file = target;
         return file.Exists ? new(path, file.Length, file.LastWriteTimeUtc) : null;

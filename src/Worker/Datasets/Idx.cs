@@ -4,21 +4,25 @@ using System.Security.Cryptography;
 namespace Temper.Worker.Datasets;
 
 /// <summary>
-/// Reads IDX files of unsigned bytes, packed by gzip or not: 0, 0, type 8, number of dimensions, each dimension as big-endian int32,
-/// data.
+/// Reads IDX files of unsigned bytes, packed by gzip or not. Such a file has 0, 0, type 8, number of dimensions, each dimension
+/// as big-endian int32, and the data.
 /// </summary>
 internal static class Idx
 {
-    /// <summary>Far above every published set, far below what would hurt: 200,000 images of 28×28.</summary>
+    /// <summary>
+    /// Largest accepted content, 200,000 images of 28×28: far above every published set, but harmless in memory.
+    /// </summary>
     private const int LargestContent = 200_000 * 28 * 28;
 
     private const int LargestHeader = 16;
 
-    /// <summary>Reads and checks one file; sizes are checked before anything is unpacked into memory.</summary>
-    /// <param name="imageShape">The sizes after the first: [28, 28] for images, [] for labels.</param>
-    /// <param name="contentMd5">Of the unpacked file, lower-case hex.</param>
+    /// <summary>Reads and checks one file. It checks the sizes before it unpacks data into memory.</summary>
+    /// <param name="imageShape">The dimensions after the first: [28, 28] for images, [] for labels.</param>
+    /// <param name="contentMd5">MD5 of the unpacked file, lower-case hex.</param>
     /// <param name="isPacked">Whether the file is a gzip file.</param>
-    /// <exception cref="InvalidDataException">Not such a file, or a damaged one; the message names it and what is wrong.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The file has another format or is damaged. The message names the file and the defect.
+    /// </exception>
     public static byte[] Read(string path, ReadOnlySpan<int> imageShape, out string contentMd5, out bool isPacked)
     {
         try
@@ -49,7 +53,7 @@ internal static class Idx
     }
 
     /// <summary>MD5 of the unpacked file, lower-case hex.</summary>
-    /// <exception cref="InvalidDataException">It is damaged, or unpacks to more than any data set has.</exception>
+    /// <exception cref="InvalidDataException">The file is damaged, or unpacks to more than any data set has.</exception>
     public static string ContentMd5(string path, CancellationToken stop)
     {
         using var file = new UnpackedFile(path);

@@ -3,7 +3,7 @@ using Temper.Domain.Datasets;
 namespace Temper.Worker.Datasets;
 
 /// <summary>Data sets in MNIST's file format.</summary>
-/// <param name="tell">Told how far a download is.</param>
+/// <param name="tell">Called with the progress of a download.</param>
 internal sealed class IdxDataset(PublishedFiles published, WorkerOptions options, Action<string> tell)
     : PublishedDataset(new(published.Dataset, published.Mirrors, published.Files, options, tell))
 {
@@ -14,7 +14,7 @@ internal sealed class IdxDataset(PublishedFiles published, WorkerOptions options
     {
         var notes = new List<string>();
         int[] imageShape = [card.Height, card.Width];
-        // In the order in which a set's files are listed.
+        // In the order of the set's files: images and labels to train on, then to test on.
         var parts = files.Select((file, i) => Read(file.Path, published.Files[i], i % 2 == 0 ? imageShape : [], notes, stop)).ToArray();
         return new(card, Images(files[0], parts[0], files[1], parts[1]), Images(files[2], parts[2], files[3], parts[3]), notes);
     }
@@ -37,7 +37,7 @@ internal sealed class IdxDataset(PublishedFiles published, WorkerOptions options
     {
         stop.ThrowIfCancellationRequested();
         var data = Idx.Read(path, shape, out var contentMd5, out var isPacked);
-        // The user's own folder is the user's word: taken, but the result says when it is not the published file.
+        // A file from the user's folder is accepted, but the result notes if it is not the published file.
         if (file.HashOf == HashOf.File && !isPacked)
             notes.Add($"{path} is unpacked: whether it is the published {card.Name} file is not known.");
         else if ((file.HashOf == HashOf.Content ? contentMd5 : PublishedFile.Md5Of(path)) != file.Md5)

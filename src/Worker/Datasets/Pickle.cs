@@ -4,13 +4,15 @@ using System.Text;
 namespace Temper.Worker.Datasets;
 
 /// <summary>
-/// Reads Python pickles of plain data: dictionaries, lists, tuples, numbers, byte strings, and NumPy arrays of unsigned bytes. What
-/// else a pickle may ask for, above all to import and call something, is refused.
+/// Reads Python pickles of plain data: dictionaries, lists, tuples, numbers, byte strings, and NumPy arrays of unsigned bytes. It
+/// refuses everything else that a pickle may ask for, above all to import and call something.
 /// </summary>
 /// <remarks>https://github.com/python/cpython/blob/main/Lib/pickletools.py has every opcode.</remarks>
 internal sealed class Pickle
 {
-    /// <summary>A published file takes fewer than a million. Each may make an object, which is larger than its opcode.</summary>
+    /// <summary>
+    /// Most opcodes of a file; a published file has fewer than a million. Limited because an opcode may create a larger object.
+    /// </summary>
     private const int MostSteps = 2_000_000;
 
     private readonly byte[] bytes;
@@ -22,10 +24,10 @@ internal sealed class Pickle
     private Pickle(byte[] bytes) => this.bytes = bytes;
 
     /// <returns>
-    /// Dictionary&lt;string, object?&gt;, List&lt;object?&gt;, object?[] for a tuple, int, bool, string, byte[] for a byte string (in a
-    /// dictionary's keys a string), <see cref="ByteArray"/>, or null.
+    /// Dictionary&lt;string, object?&gt;, List&lt;object?&gt;, object?[] for a tuple, int, bool, string, byte[] for a byte string
+    /// (in a dictionary's keys a string), <see cref="ByteArray"/>, or null.
     /// </returns>
-    /// <exception cref="InvalidDataException">It is no pickle, or one of other things.</exception>
+    /// <exception cref="InvalidDataException">The bytes are not a pickle, or a pickle of other data.</exception>
     public static object? Read(byte[] bytes)
     {
         try
@@ -167,7 +169,7 @@ internal sealed class Pickle
             _ => throw new InvalidDataException($"it asks for {name}, which is refused"),
         };
 
-    /// <summary>The only two calls there are: an empty array, and the type of unsigned bytes.</summary>
+    /// <summary>Performs the only two accepted calls: an empty array, and the type of unsigned bytes.</summary>
     private static object Made(object?[] callAndArguments) =>
         (callAndArguments[0], (object?[])callAndArguments[1]!) switch
         {
@@ -179,7 +181,7 @@ internal sealed class Pickle
     private static void Build(object? state, object? target)
     {
         if (target is Numpy.UnsignedByte)
-            return; // byte order and the like
+            return; // ignore the byte order and similar details of the type
         if (
             target is not ByteArray array
             || state is not object?[] parts

@@ -2,14 +2,14 @@ using System.Security.Cryptography;
 
 namespace Temper.Worker.Datasets;
 
-/// <param name="Md5">Lower-case hex. It guards against broken and wrong files; the authors publish nothing stronger.</param>
-/// <param name="HashOf">What the hash is taken over.</param>
+/// <param name="Md5">MD5, lower-case hex. It detects damaged and wrong files; the authors publish no stronger hash.</param>
+/// <param name="HashOf">What the hash covers.</param>
 internal sealed record PublishedFile(string Name, string Md5, HashOf HashOf)
 {
-    /// <summary>As what a user may have it, the published name first.</summary>
+    /// <summary>Names that a user's copy may have, the published name first.</summary>
     public IReadOnlyList<string> Names { get; init; } = [Name];
 
-    /// <returns>Null where the folder has it under none of its names.</returns>
+    /// <returns>Null if the folder has none of the names.</returns>
     public FoundFile? FindIn(string folder) =>
         Names.Select(name => FoundFile.At(Path.Combine(folder, name))).FirstOrDefault(file => file is not null);
 
@@ -38,6 +38,6 @@ internal enum HashOf
     /// <summary>The file as downloaded.</summary>
     File,
 
-    /// <summary>What it unpacks to.</summary>
+    /// <summary>The unpacked content.</summary>
     Content,
 }

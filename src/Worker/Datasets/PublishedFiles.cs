@@ -17,7 +17,7 @@ internal sealed record PublishedFiles(
         Of(
             "mnist",
             ["https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"],
-            // Mirrors pack the same bytes anew, so it is the unpacked content that identifies MNIST.
+            // Mirrors pack the same content differently, so the hash covers the unpacked content.
             HashOf.Content,
             "6bbc9ace898e44ae57da46a324031adb",
             "a25bea736e30d166cdddb491f175f624",
@@ -67,7 +67,7 @@ internal sealed record PublishedFiles(
             Of("t10k-labels-idx1-ubyte", testLabels, hashOf)
         );
 
-    /// <summary>Unpacked they are also called train-images.idx3-ubyte and so on.</summary>
+    /// <summary>An unpacked file may also have a name such as train-images.idx3-ubyte.</summary>
     private static PublishedFile Of(string name, string md5, HashOf hashOf) =>
         new($"{name}.gz", md5, hashOf) { Names = [$"{name}.gz", name, name.Replace("-idx", ".idx", StringComparison.Ordinal)] };
 }

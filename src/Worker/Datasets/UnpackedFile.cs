@@ -5,10 +5,12 @@ using System.IO.Hashing;
 namespace Temper.Worker.Datasets;
 
 /// <summary>
-/// The content of a file, packed by gzip or not. Of a packed one it checks what GZipStream lets pass: that the end is there and
-/// nothing follows it.
+/// The content of a file, packed by gzip or not. For a packed file it checks what GZipStream does not check: that the file is
+/// complete and that nothing follows its end.
 /// </summary>
-/// <remarks>RFC 1952: the last 8 bytes are the CRC-32 and the length modulo 2³² of what was packed. One member only.</remarks>
+/// <remarks>
+/// RFC 1952: the last 8 bytes are the CRC-32 and the length modulo 2³² of the content. It accepts only one gzip member.
+/// </remarks>
 internal sealed class UnpackedFile : Stream
 {
     private const int TrailerLength = 8;

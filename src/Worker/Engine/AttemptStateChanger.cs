@@ -4,9 +4,9 @@ using Hangfire.States;
 namespace Temper.Worker.Engine;
 
 /// <summary>
-/// Changes the states of attempts' jobs for Hangfire's worker, and gives up sooner. An attempt that cannot be noted as Processing goes
-/// back, instead of waiting up to 45 s; and an end that cannot be noted is left to the sweep, instead of being replaced by a failure that
-/// never happened.
+/// Changes the states of attempts' Hangfire jobs, and gives up sooner than Hangfire does. If Hangfire cannot store Processing,
+/// the attempt goes back to the queue instead of waiting up to 45 s. If Hangfire cannot store the final state, the sweep stores
+/// it later; Hangfire would store a failure that never happened.
 /// </summary>
 internal sealed class AttemptStateChanger(ILogger log) : IBackgroundJobStateChanger
 {
@@ -14,7 +14,7 @@ internal sealed class AttemptStateChanger(ILogger log) : IBackgroundJobStateChan
 
     public IState? ChangeState(StateChangeContext context)
     {
-        // Hangfire's word for a state that it could not set ten times, past every filter.
+        // Hangfire sets Failed without filters after it could not set another state in ten tries.
         if (context is { DisableFilters: true, NewState: FailedState })
             return null;
         try

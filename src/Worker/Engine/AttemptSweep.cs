@@ -8,8 +8,8 @@ using Temper.Store.Queue;
 namespace Temper.Worker.Engine;
 
 /// <summary>
-/// Tells Hangfire how those attempts ended whose own worker could not: it died, or its attempt was taken away. Hangfire's jobs name
-/// their attempt in their arguments, and the history of attempts says how it ended.
+/// Tells Hangfire how an attempt ended when the attempt's worker could not: the worker died, or another worker took the job. The
+/// arguments of the Hangfire job name the attempt, and the attempts table has its outcome.
 /// </summary>
 internal sealed class AttemptSweep(JobQueue queue, WorkerIdentity worker, ILogger log) : IBackgroundProcess
 {
@@ -20,17 +20,17 @@ internal sealed class AttemptSweep(JobQueue queue, WorkerIdentity worker, ILogge
     private readonly AutoResetEvent wake = new(false);
     private HashSet<string> silentServers = [];
 
-    /// <summary>Something ended that its worker will not tell.</summary>
+    /// <summary>Runs the sweep now, because an attempt ended that its worker will not report.</summary>
     public void Wake() => wake.Set();
 
-    /// <summary>A server's name that says which worker's it is; Hangfire adds its process and a number.</summary>
+    /// <summary>A server name with the worker's id. Hangfire appends its process and a number.</summary>
     public static string ServerName(WorkerIdentity worker) => $"{Environment.MachineName}:{worker.Id:N}";
 
     public void Execute(BackgroundProcessContext context)
     {
         var woken = WaitHandle.WaitAny([context.StoppingToken.WaitHandle, wake], Interval) == 1;
         context.StoppingToken.ThrowIfCancellationRequested();
-        // Looked at at the interval only: a server must look dead at two looks.
+        // Only at the interval, because a server must look dead in two checks that far apart.
         if (!woken)
             RemoveDeadServers(context.Storage);
         Sweep(context.Storage);
@@ -49,7 +49,7 @@ internal sealed class AttemptSweep(JobQueue queue, WorkerIdentity worker, ILogge
         {
             try
             {
-                // From Processing only: if its worker told it in between, that stands.
+                // From Processing only, so that a state which the worker reported in between is kept.
                 if (
                     !client.ChangeState(
                         processing[(ended.Job, ended.Attempt)],
@@ -79,8 +79,9 @@ internal sealed class AttemptSweep(JobQueue queue, WorkerIdentity worker, ILogge
     }
 
     /// <summary>
-    /// Hangfire would show a killed worker's server for minutes. After an outage every worker looks dead at first, so one must look so at
-    /// two looks, and the one that looks must be alive by the same measure. A server that is removed while it lives announces itself anew.
+    /// Removes the servers of dead workers, which Hangfire would show for minutes. After an outage every worker looks dead at
+    /// first. So a server must look dead in two checks, and the checking worker must look alive. A live server that was removed
+    /// registers again.
     /// </summary>
     private void RemoveDeadServers(JobStorage storage)
     {

@@ -11,18 +11,19 @@ using Temper.Worker.Slots;
 namespace Temper.Worker.Engine;
 
 /// <summary>
-/// What Hangfire takes out of the queue of attempts on this worker: a free slot claims a job of the table, and only then its job of
-/// Hangfire's is made. So the table keeps the order, and a claim that Hangfire does not carry out goes back to it.
+/// The queue from which Hangfire fetches attempts on this worker. A free slot claims a job from the jobs table, and only then
+/// this class creates the Hangfire job. So the jobs table sets the order, and a claim that Hangfire does not carry out goes back
+/// to it.
 /// </summary>
 internal sealed class ClaimingQueue(NpgsqlDataSource database, SlotPool slots, JobNotifier notifier, ILogger log) : AttemptQueue(database)
 {
-    /// <summary>What a missed notification costs at most.</summary>
+    /// <summary>The longest delay that a missed notification causes.</summary>
     private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
 
-    /// <summary>Claims and hand-backs go round while Hangfire's tables refuse what the jobs table takes.</summary>
+    /// <summary>Longest wait between claims while Hangfire's tables refuse them; each costs a hand-back.</summary>
     private static readonly TimeSpan LongestRetryDelay = TimeSpan.FromSeconds(30);
 
-    /// <summary>A job of Hangfire's that was made but not begun, because its worker died, is gone after this.</summary>
+    /// <summary>Hangfire removes a job after this time if its worker died between creating and starting it.</summary>
     private static readonly TimeSpan OrphansKept = TimeSpan.FromMinutes(10);
 
     private readonly ConcurrentDictionary<(Guid Job, int Attempt), FetchedAttempt> fetched = new();
@@ -30,7 +31,7 @@ internal sealed class ClaimingQueue(NpgsqlDataSource database, SlotPool slots, J
     /// <summary>The storage that this queue is part of.</summary>
     public required Func<JobStorage> Storage { private get; init; }
 
-    /// <summary>Called on a thread of Hangfire's, which has nothing else to do.</summary>
+    /// <summary>Blocks the calling thread of Hangfire, which has no other work, until an attempt is claimed.</summary>
     public override IFetchedJob Dequeue(string[] queues, CancellationToken stopping)
     {
         var slot = slots.Borrow(stopping);
@@ -61,17 +62,18 @@ internal sealed class ClaimingQueue(NpgsqlDataSource database, SlotPool slots, J
         void Wait(TimeSpan time) => stopping.WaitHandle.WaitOne(time);
     }
 
-    /// <summary>An attempt that was taken out under this number and not begun; null for any other.</summary>
+    /// <summary>Begins a fetched attempt.</summary>
+    /// <returns>Null when this worker did not fetch the attempt, or when it has already begun.</returns>
     public FetchedAttempt? Begin(Guid job, int attempt) => fetched.TryGetValue((job, attempt), out var one) && one.TryBegin() ? one : null;
 
-    /// <summary>The slot is free for the next.</summary>
+    /// <summary>Removes the attempt and frees its slot.</summary>
     public void End(FetchedAttempt one)
     {
         fetched.TryRemove((one.Attempt.Job.Id, one.Attempt.Job.Attempt), out _);
         slots.Return(one.Slot);
     }
 
-    /// <returns>Null when Hangfire's tables refused it: then it went back.</returns>
+    /// <returns>Null when Hangfire's tables refused the attempt; it is then handed back.</returns>
     private FetchedAttempt? TryHandOver(ISlot slot, Attempt attempt)
     {
         try
@@ -93,7 +95,7 @@ internal sealed class ClaimingQueue(NpgsqlDataSource database, SlotPool slots, J
         }
     }
 
-    /// <summary>The attempt's job of Hangfire's, in the state in which Hangfire's worker takes it up. No filter sees its making.</summary>
+    /// <summary>Creates the attempt's Hangfire job in state Enqueued, which Hangfire's worker expects. No filter runs.</summary>
     private string Create(Attempt attempt)
     {
         var job = attempt.Job;
@@ -114,7 +116,7 @@ internal sealed class ClaimingQueue(NpgsqlDataSource database, SlotPool slots, J
         return id;
     }
 
-    /// <summary>Hangfire gave it up before it began.</summary>
+    /// <summary>Hands back an attempt that Hangfire gave up before it began.</summary>
     internal void HandBack(FetchedAttempt one)
     {
         const string reason = "Hangfire did not start it";
@@ -129,7 +131,7 @@ internal sealed class ClaimingQueue(NpgsqlDataSource database, SlotPool slots, J
         Tell(one, new("handed_back", reason));
     }
 
-    /// <summary>Gives the attempt's job of Hangfire's its last state. Where that fails, the sweep does it.</summary>
+    /// <summary>Sets the final state of the attempt's Hangfire job. If that fails, the sweep does it later.</summary>
     internal void Tell(FetchedAttempt one, AttemptResult result)
     {
         try

@@ -10,11 +10,11 @@ namespace Temper.Worker.Engine;
 
 /// <summary>
 /// Hangfire's server on this worker: a pool of threads for attempts, another for ordinary jobs, and the schedulers of
-/// those.
+/// ordinary jobs.
 /// </summary>
 internal static class EngineServer
 {
-    /// <summary>For Hangfire's statements, which are small.</summary>
+    /// <summary>Timeout of Hangfire's SQL statements, which are small.</summary>
     public const int CommandSeconds = 10;
 
     /// <summary>Threads for ordinary jobs.</summary>
@@ -24,17 +24,17 @@ internal static class EngineServer
         CleanUp = "clean-up",
         RemoveExpired = "remove-expired";
 
-    /// <summary>Each slot has a thread that trains, and one that tells Hangfire how the attempt before ended, or claims the next.</summary>
+    /// <summary>Two per slot: one trains, the other reports how the last attempt ended or claims the next.</summary>
     private static int TrainingThreads(int slots) => 2 * slots;
 
-    /// <summary>Connections that Hangfire may use at once: one for each thread, and its own processes.</summary>
+    /// <summary>Connections that Hangfire may use at once: one for each thread, and 10 for its own processes.</summary>
     public static int Connections(int slots) => TrainingThreads(slots) + OrdinaryThreads + 10;
 
-    /// <summary>Hangfire's settings that hold for the process.</summary>
+    /// <summary>Applies Hangfire's process-wide settings.</summary>
     public static void Configure(ILoggerFactory loggers)
     {
         GlobalConfiguration.Configuration.UseLogProvider(new AspNetCoreLogProvider(loggers));
-        // Writes two parameters for each job; our messages have one culture.
+        // This filter writes two parameters for each job, and our messages have one culture.
         foreach (var filter in GlobalJobFilters.Filters.Where(filter => filter.Instance is CaptureCultureAttribute).ToList())
             GlobalJobFilters.Filters.Remove(filter.Instance);
     }
@@ -76,19 +76,19 @@ internal static class EngineServer
                 ServerTimeout = TimeSpan.FromMinutes(5),
                 ServerCheckInterval = TimeSpan.FromSeconds(30),
                 CancellationCheckInterval = TimeSpan.FromSeconds(15),
-                // After an outage the next attempt begins soon; Hangfire's own delay grows to minutes.
+                // Hangfire's own delay grows to minutes; this one lets an attempt begin soon after an outage.
                 RetryDelay = _ => TimeSpan.FromSeconds(1),
                 RestartDelay = TimeSpan.FromSeconds(1),
                 StopTimeout = TimeSpan.Zero,
-                // Attempts end by their own rules, sooner than this.
+                // The worker ends its attempts sooner than this.
                 ShutdownTimeout = TimeSpan.FromMinutes(1),
             }
         );
     }
 
     /// <summary>
-    /// What runs every minute or every hour on one of the workers. Each worker stores these jobs at its start and every five minutes;
-    /// the last one that does so decides.
+    /// Stores the jobs that run every minute or every hour on one of the workers. Each worker does this at its start and every
+    /// five minutes; the last call overwrites the earlier ones.
     /// </summary>
     public static void AddRecurringJobs(JobStorage storage)
     {

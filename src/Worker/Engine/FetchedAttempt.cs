@@ -4,8 +4,8 @@ using Temper.Worker.Slots;
 namespace Temper.Worker.Engine;
 
 /// <summary>
-/// A claimed attempt on its way through Hangfire, with the slot that is to carry it out. It is begun once, or handed back: Hangfire
-/// disposes of it in every case, also after it ran.
+/// A claimed attempt that Hangfire holds, with the slot that will carry it out. Either it begins once, or <see cref="Dispose"/>
+/// hands it back. Hangfire disposes of it in every case, also after it ran.
 /// </summary>
 internal sealed class FetchedAttempt(ClaimingQueue queue, ISlot slot, Attempt attempt, string jobId) : IFetchedJob
 {
@@ -19,10 +19,10 @@ internal sealed class FetchedAttempt(ClaimingQueue queue, ISlot slot, Attempt at
 
     public bool TryBegin() => Interlocked.Exchange(ref begun, 1) == 0;
 
-    /// <summary>The jobs table knows when it is over.</summary>
+    /// <summary>Does nothing: the jobs table records when the attempt is over.</summary>
     public void RemoveFromQueue() { }
 
-    /// <summary>The jobs table decides whether it runs again.</summary>
+    /// <summary>Does nothing: the jobs table decides whether the job runs again.</summary>
     public void Requeue() { }
 
     public void Dispose()

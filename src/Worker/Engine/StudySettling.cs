@@ -6,8 +6,8 @@ using Temper.Store.Engine;
 namespace Temper.Worker.Engine;
 
 /// <summary>
-/// Has studies settled after the ends of their jobs, once for all ends within a short time. A minutely job sees to what
-/// is lost here.
+/// Enqueues a job that settles a study after jobs of the study ended, once for all that end within a short time. If that is
+/// lost, a job that runs every minute settles the study.
 /// </summary>
 internal sealed class StudySettling(JobStorage storage, ILogger log)
 {
@@ -17,7 +17,7 @@ internal sealed class StudySettling(JobStorage storage, ILogger log)
     private readonly HashSet<Guid> waiting = [];
     private Task enqueued = Task.CompletedTask;
 
-    /// <summary>A job of the study has ended.</summary>
+    /// <summary>Records that a job of the study has ended.</summary>
     public void JobEnded(Guid study)
     {
         lock (gate)
@@ -38,7 +38,7 @@ internal sealed class StudySettling(JobStorage storage, ILogger log)
     {
         await Task.Delay(Together);
         lock (gate)
-            waiting.Remove(study); // an end from here on is enqueued once more
+            waiting.Remove(study); // a job that ends after this enqueues another settling
         try
         {
             new BackgroundJobClient(storage).Create(

@@ -22,13 +22,15 @@ internal sealed class TrainingJob(ClaimingQueue queue, JobQueue jobs, Cancellati
         {
             queue.End(fetched);
         }
-        // Told here, because Hangfire would first note that the method succeeded.
+        // Set the final state here, because Hangfire would first store that the method succeeded.
         if (result != AttemptResult.Succeeded)
             queue.Tell(fetched, result);
         return result;
     }
 
-    /// <summary>What the row decided, where its user asked for two things one after the other.</summary>
+    /// <summary>
+    /// Reads the stored outcome. It may differ from the slot's if the user asked for both a pause and a cancel.
+    /// </summary>
     private async Task<AttemptResult?> HistoryAsync(Guid job, int attempt)
     {
         try

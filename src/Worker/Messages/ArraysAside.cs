@@ -5,7 +5,8 @@ using Temper.Domain.Serialization;
 namespace Temper.Worker.Messages;
 
 /// <summary>
-/// Keeps the byte arrays of a message out of its JSON, which would make text of them: there, each is its index in <see cref="Items"/>.
+/// Keeps the byte arrays of a message out of its JSON, which would encode them as text. The JSON has an array's index in
+/// <see cref="Items"/> instead.
 /// </summary>
 internal sealed class ArraysAside : JsonConverter<byte[]>
 {
@@ -13,7 +14,7 @@ internal sealed class ArraysAside : JsonConverter<byte[]>
 
     public List<byte[]> Items { get; } = [];
 
-    /// <summary>To write or read one message with.</summary>
+    /// <summary>The options to write or read one message with.</summary>
     public JsonSerializerOptions Options { get; }
 
     public override void Write(Utf8JsonWriter writer, byte[] value, JsonSerializerOptions options)

@@ -5,16 +5,16 @@ using System.Text.Json;
 namespace Temper.Worker.Messages;
 
 /// <summary>
-/// What goes through the pipes between supervisor and runner. On the pipe a message is a header of int32 (a mark, the length of the
-/// JSON, the number of arrays, the length of each array), then the JSON, then the arrays. The byte arrays of a message, such as
-/// weights, travel as they are; in the JSON each is a number, its index among the arrays.
+/// A message between supervisor and runner. On the pipe a message is a header of int32 (a mark, the length of the JSON, the
+/// number of arrays, the length of each array), then the JSON, then the arrays. The byte arrays of a message, such as weights,
+/// are sent as raw bytes; the JSON has the index of each.
 /// </summary>
 internal abstract record PipeMessage
 {
-    /// <summary>Every message begins with it, so that what something else writes on the pipe is noticed at once.</summary>
+    /// <summary>Every message begins with this mark, so that the reader notices foreign output on the pipe at once.</summary>
     internal const int Mark = 0x5AE9_B37C;
 
-    /// <summary>So many bytes of a message at a time count as a sign of life.</summary>
+    /// <summary>Bytes of a piece of a message. Each piece that moves counts as a sign of life.</summary>
     internal const int PieceBytes = 1 << 20;
 }
 
@@ -39,12 +39,12 @@ internal sealed class MessageWriter<T>(Stream pipe, Action? moved = null)
                 moved?.Invoke();
             }
         pipe.Flush();
-        arrays.Items.Clear(); // they may be a hundred megabytes
+        arrays.Items.Clear(); // the arrays may be a hundred megabytes
     }
 }
 
 /// <summary>Reads what <see cref="MessageWriter{T}"/> wrote, one message at a time.</summary>
-/// <param name="moved">Called whenever a piece of a message has come.</param>
+/// <param name="moved">Called whenever a piece of a message has arrived.</param>
 internal sealed class MessageReader<T>(Stream pipe, Action? moved = null)
     where T : PipeMessage
 {
@@ -55,8 +55,8 @@ internal sealed class MessageReader<T>(Stream pipe, Action? moved = null)
     private readonly ArraysAside arrays = new();
 
     /// <returns>Null at the end of the pipe.</returns>
-    /// <exception cref="InvalidDataException">There is something else on the pipe.</exception>
-    /// <exception cref="EndOfStreamException">It ends within a message.</exception>
+    /// <exception cref="InvalidDataException">The pipe has something other than a message.</exception>
+    /// <exception cref="EndOfStreamException">The pipe ends within a message.</exception>
     public async Task<T?> ReadAsync()
     {
         var mark = new byte[sizeof(int)];
@@ -92,7 +92,7 @@ internal sealed class MessageReader<T>(Stream pipe, Action? moved = null)
         {
             return JsonSerializer.Deserialize<T>(json, arrays.Options) ?? throw new JsonException("null");
         }
-        catch (Exception e) when (e is JsonException or NotSupportedException) // the latter: an object of no known kind
+        catch (Exception e) when (e is JsonException or NotSupportedException) // or: an object of unknown type
         {
             throw new InvalidDataException(Encoding.UTF8.GetString(json.AsSpan(0, Math.Min(json.Length, 200))), e);
         }

@@ -12,8 +12,8 @@ using Temper.Worker.Training;
 namespace Temper.Worker.Runner;
 
 /// <summary>
-/// The runner process: loads libtorch once, then trains one job after another as its supervisor tells it. It is a process
-/// of its own because a crash, an exhausted GPU or a poisoned CUDA context must cost one attempt and not the worker.
+/// The runner process: it loads libtorch once, then trains the jobs that its supervisor sends, one after another. It is a
+/// separate process so that a crash, an exhausted GPU or a broken CUDA context ends one attempt and not the worker.
 /// </summary>
 internal sealed class RunnerProgram
 {
@@ -33,11 +33,11 @@ internal sealed class RunnerProgram
             new(options, what => Send(new Loading(what)))
         );
 
-    /// <param name="slot">Which of the worker's slots this serves; on a machine with several GPUs, which of them it takes.</param>
+    /// <param name="slot">The slot that this runner serves, from 0. With several GPUs it also selects the GPU.</param>
     /// <param name="threads">CPU threads for libtorch.</param>
     public static int Start(int slot, int threads, WorkerOptions options)
     {
-        // The supervisor decides when a runner ends, also when a signal reaches the whole process group.
+        // Ignore signals to the whole process group: the supervisor decides when a runner ends.
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => signal.Cancel = true);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => signal.Cancel = true);
 
@@ -47,8 +47,8 @@ internal sealed class RunnerProgram
     }
 
     /// <summary>
-    /// Whatever else prints, native libraries included, must not mix with the protocol: from here on it goes to standard
-    /// error.
+    /// Keeps standard output for the protocol. All other output, including that of native libraries, goes to standard error
+    /// from here on.
     /// </summary>
     private static FileStream TakeStandardOutput()
     {
@@ -79,7 +79,7 @@ internal sealed class RunnerProgram
         while (jobs.Take() is var job)
         {
             Send(Run(job, job.Spec.Device == DeviceName.Cpu ? torch.CPU : device));
-            // What a large job needed is of no use to a waiting machine.
+            // An idle runner does not need the memory of its last job.
             if (jobs.Count == 0)
                 Libtorch.ReleaseFreedMemory();
         }
@@ -148,7 +148,7 @@ internal sealed class RunnerProgram
         }
     }
 
-    /// <summary>Runs beside the training thread, so that a stop arrives in the middle of an epoch.</summary>
+    /// <summary>Runs concurrently with the training thread, so that a stop command takes effect within an epoch.</summary>
     private async Task ReadCommandsAsync()
     {
         try
@@ -167,8 +167,8 @@ internal sealed class RunnerProgram
         }
         finally
         {
-            // The supervisor is gone: nobody would hear of this training. Not an orderly exit, which would run libtorch's
-            // destructors under the feet of the training thread.
+            // The supervisor is gone, so nobody would receive this training's result. Kill the process: an orderly exit would run
+            // libtorch's destructors while the training thread uses libtorch.
             Process.GetCurrentProcess().Kill();
         }
     }
@@ -177,14 +177,14 @@ internal sealed class RunnerProgram
     {
         lock (sending)
             messages.Write(message);
-        // Arrays of megabytes go to the oldest generation, which may grow by more than a hundred before it is collected by itself.
+        // Large arrays are in the oldest generation, which may grow by more than 100 MB before the collector runs by itself.
         if (message is Checkpointed or EpochDone { Checkpoint: not null })
             GC.Collect();
     }
 
     /// <summary>
-    /// A first training starts thread pools, compiles code, chooses kernels and, on a GPU, creates the context: pay for it
-    /// before a job waits, with a whole job on blank images.
+    /// Runs a whole job on blank images. A first training starts thread pools, compiles code, chooses kernels and, on a GPU,
+    /// creates the context; this does it before a job waits.
     /// </summary>
     private static void WarmUp(Device device)
     {

@@ -11,13 +11,13 @@ internal sealed class Attempt(ClaimedJob job)
 
     public ClaimedJob Job { get; } = job;
 
-    /// <summary>The runner's latest word; null before the first.</summary>
+    /// <summary>The latest progress that the runner reported; null before the first report.</summary>
     public TrainingProgress? Progress { get; set; }
 
-    /// <summary>Completes when somebody asks for a stop; the first reason stands.</summary>
+    /// <summary>Completes when someone asks for a stop; the first reason is kept.</summary>
     public Task<StopReason> StopAsked => stop.Task;
 
-    /// <summary>Cancelled when a stop is asked for after which no checkpoint is wanted, also while another is under way.</summary>
+    /// <summary>Cancelled on a stop that needs no checkpoint, even after an earlier stop that needs one.</summary>
     public CancellationToken Abandoned => abandoned.Token;
 
     public void AskToStop(StopReason reason)

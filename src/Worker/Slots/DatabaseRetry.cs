@@ -10,7 +10,9 @@ internal static class DatabaseRetry
 {
     public static readonly TimeSpan Delay = TimeSpan.FromSeconds(1);
 
-    /// <returns>A policy that retries without end while the database cannot be reached. Other errors of the database are thrown.</returns>
+    /// <returns>
+    /// A policy that retries endlessly while the database is unreachable. It does not retry other database errors.
+    /// </returns>
     public static ResiliencePipeline Create(ILogger log) =>
         new ResiliencePipelineBuilder()
             .AddRetry(

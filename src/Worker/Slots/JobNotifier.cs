@@ -1,8 +1,8 @@
 namespace Temper.Worker.Slots;
 
 /// <summary>
-/// Wakes the threads that wait for work. A thread that takes <see cref="NextNotice"/> before it looks for work misses no
-/// notice.
+/// Wakes the threads that wait for work. A thread misses no notice if it reads <see cref="NextNotice"/> before it looks for
+/// work.
 /// </summary>
 internal sealed class JobNotifier
 {

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace Temper.Worker.Slots;
 
-/// <summary>The worker's slots. A slot is lent to a claim, and comes back when the attempt is over.</summary>
+/// <summary>The worker's slots. A claim borrows a slot, which returns to the pool when the attempt is over.</summary>
 internal sealed class SlotPool : IAsyncDisposable
 {
     private readonly ISlot[] slots;
@@ -15,17 +15,17 @@ internal sealed class SlotPool : IAsyncDisposable
             free.Add(slot);
     }
 
-    /// <summary>What the slots hold now.</summary>
+    /// <summary>The attempts that the slots hold now.</summary>
     public IEnumerable<Attempt> Attempts => slots.Select(slot => slot.Attempt).OfType<Attempt>();
 
     /// <summary>Waits until a slot is free.</summary>
-    /// <exception cref="OperationCanceledException">It is time to stop.</exception>
+    /// <exception cref="OperationCanceledException">The worker is stopping.</exception>
     public ISlot Borrow(CancellationToken stopping) => free.Take(stopping);
 
-    /// <summary>To be called once for each slot that was borrowed.</summary>
+    /// <summary>Call it once for each borrowed slot.</summary>
     public void Return(ISlot slot) => free.Add(slot);
 
-    /// <summary>Waits until every slot has come back. None can be borrowed after that.</summary>
+    /// <summary>Waits until every slot has returned. No slot can be borrowed after that.</summary>
     public async Task DrainAsync()
     {
         for (var i = 0; i < slots.Length; i++)

@@ -1,23 +1,23 @@
 namespace Temper.Worker.Slots;
 
-/// <summary>Why a worker stops an attempt before its own end.</summary>
+/// <summary>Why a worker stops an attempt before it ends by itself.</summary>
 internal enum StopReason
 {
-    /// <summary>Its user asked for that.</summary>
+    /// <summary>The user cancelled the job.</summary>
     Cancelled,
 
-    /// <summary>Its user asked for that.</summary>
+    /// <summary>The user paused the job.</summary>
     Paused,
 
-    /// <summary>It ran longer than its spec allows.</summary>
+    /// <summary>The attempt ran longer than its spec allows.</summary>
     TimedOut,
 
-    /// <summary>The worker shuts down: the job goes back to the queue, nothing counted.</summary>
+    /// <summary>The worker shuts down. The job goes back to the queue, and the attempt does not count.</summary>
     ShuttingDown,
 
-    /// <summary>The job was taken away from this worker: write nothing more.</summary>
+    /// <summary>This worker no longer holds the job and must write nothing more.</summary>
     Lost,
 
-    /// <summary>The database took a report for wrong.</summary>
+    /// <summary>The database refused a report.</summary>
     ReportRefused,
 }

@@ -1,12 +1,13 @@
 namespace Temper.Worker.Supervisor;
 
 /// <summary>
-/// Keeps a sick worker from eating the queue: when its runners failed several different jobs in a row, it takes no more,
-/// and says why. From time to time it tries a fresh runner on a training of blank images; when that passes it takes jobs
-/// again, on trial: until one succeeds, the next failure suspends it once more, for twice as long.
+/// A circuit breaker that keeps a broken worker from failing every job in the queue. When the worker's runners have failed
+/// several different jobs in a row, the breaker suspends the worker and gives the reason. From time to time the worker probes: it
+/// has a fresh runner train on blank images. If the probe passes, the worker takes jobs on trial: until one succeeds, the next
+/// failure suspends it again, for twice as long.
 /// </summary>
-/// <param name="mostJobs">Different jobs in a row whose failure suspends the worker.</param>
-/// <param name="probeAfter">How long until the first probe.</param>
+/// <param name="mostJobs">How many different jobs must fail in a row to suspend the worker.</param>
+/// <param name="probeAfter">Time from the suspension to the first probe.</param>
 internal sealed class Breaker(int mostJobs, TimeSpan probeAfter, TimeProvider time)
 {
     private const int MostDoublings = 5;
@@ -37,7 +38,7 @@ internal sealed class Breaker(int mostJobs, TimeSpan probeAfter, TimeProvider ti
         lock (gate)
         {
             failedJobs.Add(job);
-            // What other slots had under way when it was suspended tells nothing new.
+            // While the worker is suspended, failures of jobs that other slots still ran add nothing new.
             if (reason is not null || !(onTrial || failedJobs.Count >= mostJobs))
                 return;
             reason = onTrial
@@ -58,7 +59,7 @@ internal sealed class Breaker(int mostJobs, TimeSpan probeAfter, TimeProvider ti
         }
     }
 
-    /// <returns>Whether the caller is to try a fresh runner now. Of several slots that ask, one.</returns>
+    /// <returns>True if the caller must try a fresh runner now. Only one of several slots gets true.</returns>
     public bool TryBeginProbe()
     {
         lock (gate)

@@ -3,20 +3,20 @@ using Temper.Store.Queue;
 namespace Temper.Worker.Supervisor;
 
 /// <summary>
-/// Decides which workers are lost, from sightings on one unbroken connection. Silence must be watched for a while on a
-/// connection that was up all the time, while the watcher's own heartbeats were stored: after a restart or an outage of the
-/// database everyone looks silent at first, and on a full disk nobody can say that it lives. Only the database's clock is read.
+/// Decides which workers are lost, from sightings on one unbroken connection. A worker must look lost for a while on that
+/// connection, while the watcher's own heartbeats are stored. The reasons: after a restart or an outage of the database every
+/// worker looks silent at first, and on a full disk no heartbeat is stored. Only the database's clock is used.
 /// </summary>
 internal sealed class LostWorkers(Guid watcher, TimeSpan lease)
 {
-    /// <summary>How long a worker must look lost before it counts as lost. Healthy ones reconnect within a second or two.</summary>
+    /// <summary>How long a worker must look lost to count as lost. Healthy ones reconnect within a second or two.</summary>
     public static readonly TimeSpan Watched = TimeSpan.FromSeconds(3);
 
     private readonly Dictionary<Guid, DateTimeOffset> absentSince = [];
     private readonly Dictionary<Guid, DateTimeOffset> silentSince = [];
 
     /// <param name="sightings">The watcher, and every worker that owns a running job.</param>
-    /// <returns>Those that are lost, with the reason.</returns>
+    /// <returns>The lost workers, each with the reason.</returns>
     public IReadOnlyList<(WorkerSighting Worker, string Reason)> Judge(IReadOnlyList<WorkerSighting> sightings)
     {
         if (sightings.SingleOrDefault(sighting => sighting.Worker == watcher) is not { } self || self.HeartbeatAge > Watched)

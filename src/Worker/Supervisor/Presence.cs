@@ -8,14 +8,14 @@ using Temper.Worker.Slots;
 namespace Temper.Worker.Supervisor;
 
 /// <summary>
-/// The worker's connection of its own. It holds the presence lock, hears notices, and watches for workers that are lost:
-/// all three want one session that lives as long as the worker does.
+/// Keeps the worker's dedicated database connection. On it, the worker holds the presence lock, receives notices, and watches
+/// for lost workers; all three need one session that lives as long as the worker does.
 /// </summary>
 internal sealed class Presence(WorkerIdentity worker, JobQueue queue, JobNotifier notifier, WorkerOptions options, ILogger log)
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(500);
 
-    // A peer that vanished without a word is noticed within about 8 s, on both ends.
+    // With these settings both ends notice within about 8 s that the other is gone.
     private readonly string connectionString = new NpgsqlConnectionStringBuilder(Database.WithTimeout(options.ConnectionString!))
     {
         Pooling = false,
@@ -27,10 +27,10 @@ internal sealed class Presence(WorkerIdentity worker, JobQueue queue, JobNotifie
             + "tcp_keepalives_interval=1 -c tcp_keepalives_count=3",
     }.ToString();
 
-    /// <summary>Called with the id of a running job that its user wants stopped, and how.</summary>
+    /// <summary>Called with the id of a running job that its user wants to stop, and whether to pause or cancel it.</summary>
     public required Action<Guid, StopRequest> OnStop { get; init; }
 
-    /// <summary>Called when jobs were taken from a lost worker.</summary>
+    /// <summary>Called after this worker took jobs from a lost worker.</summary>
     public Action OnRescue { private get; init; } = () => { };
 
     public async Task RunAsync(CancellationToken stopping)
@@ -57,12 +57,12 @@ internal sealed class Presence(WorkerIdentity worker, JobQueue queue, JobNotifie
         await connection.OpenAsync(stopping);
         await using (var listen = new NpgsqlCommand($"LISTEN {JobQueue.Channel}", connection))
             await listen.ExecuteNonQueryAsync(stopping);
-        notifier.Notify(); // for what was submitted while nobody listened
+        notifier.Notify(); // jobs may have been submitted before LISTEN
 
         var (present, lost) = (false, new LostWorkers(worker.Id, options.Lease));
         while (true)
         {
-            // After a reconnect the old session may still hold the lock for a moment; it tells the same.
+            // After a reconnect the old session may still hold the lock for a moment; it also shows that this worker is present.
             present = present || await JobQueue.TryTakePresenceAsync(connection, worker, stopping);
             var judged = lost.Judge(await JobQueue.WatchAsync(connection, worker.Id, stopping));
             try
@@ -72,20 +72,20 @@ internal sealed class Presence(WorkerIdentity worker, JobQueue queue, JobNotifie
             }
             catch (NpgsqlException e)
             {
-                // On another connection: this one, and with it the presence, stays. The next look tries again.
+                // The rescue uses another connection, so this one keeps the presence lock. The next check tries again.
                 log.LogWarning("A rescue failed: {Reason}", e.Message);
             }
             await ListenForAsync(connection, Tick, stopping);
         }
     }
 
-    /// <summary>Notices arrive while it waits; each ends a wait, not the listening.</summary>
+    /// <summary>Receives notices for this time. Each notice ends one wait, so the loop waits again.</summary>
     private static async Task ListenForAsync(NpgsqlConnection connection, TimeSpan time, CancellationToken stopping)
     {
         var start = Stopwatch.GetTimestamp();
         while (true)
         {
-            // In whole milliseconds, rounded up: Npgsql drops fractions, and takes a wait of 0 for one without end.
+            // Round up to whole milliseconds: Npgsql drops fractions, and waits without end for 0.
             var left = (int)Math.Ceiling((time - Stopwatch.GetElapsedTime(start)).TotalMilliseconds);
             if (left <= 0)
                 return;

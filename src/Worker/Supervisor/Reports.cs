@@ -7,8 +7,8 @@ using Temper.Worker.Slots;
 namespace Temper.Worker.Supervisor;
 
 /// <summary>
-/// What a training has said and the database has not stored yet. A writer of its own stores it, so that training goes on
-/// while the database is away; of the checkpoints only the latest waits, so the buffer is bounded.
+/// Buffers the reports of a training until the database has stored them. A separate task writes them, so that training goes
+/// on during an outage of the database. The buffer keeps only the latest checkpoint, so its size is bounded.
 /// </summary>
 internal sealed class Reports
 {
@@ -30,7 +30,9 @@ internal sealed class Reports
         writing = WriteAllAsync();
     }
 
-    /// <summary>Completed while more fits in; who waits for it before reading on leaves the rest in the runner's pipe.</summary>
+    /// <summary>
+    /// Completed while the buffer has room. A caller that awaits it before it reads on leaves the rest in the runner's pipe.
+    /// </summary>
     public Task Room
     {
         get
@@ -40,17 +42,17 @@ internal sealed class Reports
         }
     }
 
-    /// <param name="note">What a reader should know of this attempt; null for nothing.</param>
+    /// <param name="note">A note for readers of the job about this attempt; null for none.</param>
     public void AddTrainingStarted(string? note) => Add(batch => batch with { TrainingStarted = true, Note = note });
 
-    /// <param name="checkpoint">Made after the epoch; null where none was.</param>
+    /// <param name="checkpoint">The checkpoint made after the epoch; null if there is none.</param>
     public void AddEpoch(EpochMetrics epoch, byte[]? checkpoint) =>
         Add(batch => batch with { Epochs = [.. batch.Epochs, epoch], Checkpoint = checkpoint ?? batch.Checkpoint });
 
     public void AddCheckpoint(byte[] checkpoint) => Add(batch => batch with { Checkpoint = checkpoint });
 
-    /// <summary>Waits until all is stored, or the job is lost.</summary>
-    /// <returns>Null, or why the database refused it.</returns>
+    /// <summary>Waits until all reports are stored, or the job is lost.</summary>
+    /// <returns>Null, or why the database refused a report.</returns>
     public Task<string?> CloseAsync()
     {
         Add(batch => batch with { IsLast = true });
@@ -105,7 +107,7 @@ internal sealed class Reports
         }
     }
 
-    /// <returns>False: the job is no longer held.</returns>
+    /// <returns>False if this worker no longer holds the job.</returns>
     private async Task<bool> WriteAsync(Batch batch)
     {
         var job = attempt.Job;
@@ -128,7 +130,7 @@ internal sealed class Reports
         }
         catch (NpgsqlException e)
         {
-            log.LogDebug("The checkpoints' table was not vacuumed: {Reason}", e.Message); // the next one does it
+            log.LogDebug("The checkpoints' table was not vacuumed: {Reason}", e.Message); // the next checkpoint tries again
         }
     }
 

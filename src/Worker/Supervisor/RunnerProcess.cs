@@ -3,12 +3,15 @@ using Temper.Worker.Messages;
 
 namespace Temper.Worker.Supervisor;
 
-/// <summary>A runner as its supervisor sees it: a process, two pipes, and the last lines it wrote on standard error.</summary>
+/// <summary>The supervisor's side of a runner: its process, two pipes, and its last lines on standard error.</summary>
 internal sealed class RunnerProcess : IAsyncDisposable
 {
     private const int KeptErrorLines = 20;
 
-    /// <summary>A process that a driver holds in the kernel does not even die: it is left behind, and its slot goes on.</summary>
+    /// <summary>
+    /// Longest wait for a killed process. A process that a driver blocks in the kernel does not exit: the worker leaves it
+    /// behind, and its slot goes on.
+    /// </summary>
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(10);
 
     private readonly Process process;
@@ -24,15 +27,15 @@ internal sealed class RunnerProcess : IAsyncDisposable
         messages = new(process.StandardOutput.BaseStream, NoteSign);
     }
 
-    /// <summary>What it said when it was ready.</summary>
+    /// <summary>The runner's first message.</summary>
     public Ready Ready { get; private set; } = null!;
 
     public bool HasExited => process.HasExited;
 
-    /// <summary>How long ago it last sent or took a piece of a message. What it writes on standard error is no sign of progress.</summary>
+    /// <summary>Time since the runner last sent or took a piece of a message. Output on standard error does not count.</summary>
     public TimeSpan Silence => Stopwatch.GetElapsedTime(Volatile.Read(ref lastSign));
 
-    /// <summary>The last lines it wrote on standard error about its job; null without any. Whole once it has ended.</summary>
+    /// <summary>The last lines on standard error about the job; null without any. Complete once the process has ended.</summary>
     public string? ErrorOutput
     {
         get
@@ -43,7 +46,7 @@ internal sealed class RunnerProcess : IAsyncDisposable
     }
 
     /// <summary>Starts a runner and waits until libtorch is loaded and warm.</summary>
-    /// <exception cref="RunnerFailedException">It ended, or said something else.</exception>
+    /// <exception cref="RunnerFailedException">The runner ended, sent another message, or was not ready in time.</exception>
     public static async Task<RunnerProcess> StartAsync(int slot, WorkerOptions options, ILogger log, CancellationToken cancellationToken)
     {
         var start = new ProcessStartInfo(Environment.ProcessPath!)
@@ -55,17 +58,17 @@ internal sealed class RunnerProcess : IAsyncDisposable
             {
                 ["TEMPER_HOME"] = options.Home,
                 ["TEMPER_DATA"] = options.DataFolder,
-                // Without it cuBLAS may add up in another order each time.
+                // Without this setting cuBLAS may sum in another order each time.
                 ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8",
             },
         };
-        // Started as `dotnet Temper.Worker.dll` or as Temper.Worker itself.
+        // The worker may run as `dotnet Temper.Worker.dll` or as Temper.Worker itself.
         if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet")
             start.ArgumentList.Add(typeof(RunnerProcess).Assembly.Location);
         foreach (var argument in new[] { "runner", $"--slot={slot}", $"--threads={options.ThreadsPerRunner}" })
             start.ArgumentList.Add(argument);
 
-        // It has no business with the database.
+        // The runner must not have the database's password.
         foreach (
             var secret in start
                 .Environment.Keys.Where(name => name.StartsWith("ConnectionStrings", StringComparison.OrdinalIgnoreCase))
@@ -98,14 +101,14 @@ internal sealed class RunnerProcess : IAsyncDisposable
     /// <exception cref="RunnerFailedException">The runner is gone.</exception>
     public async Task SendAsync(RunnerCommand command)
     {
-        // What it says from now on is about this command's job.
+        // The runner's output from now on is about this command's job.
         if (command is Train)
             lock (lastErrors)
                 lastErrors.Clear();
         NoteSign();
         try
         {
-            await Task.Run(() => commands.Write(command)); // a runner that hangs reads nothing
+            await Task.Run(() => commands.Write(command)); // a hung runner reads nothing, so the write may block
         }
         catch (IOException e)
         {
@@ -113,8 +116,8 @@ internal sealed class RunnerProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>The next message.</summary>
-    /// <exception cref="RunnerFailedException">The runner ended, or wrote something that is no message.</exception>
+    /// <summary>Reads the next message.</summary>
+    /// <exception cref="RunnerFailedException">The runner ended, or wrote something that is not a message.</exception>
     public async Task<RunnerMessage> ReadAsync()
     {
         RunnerMessage? message;
@@ -133,7 +136,7 @@ internal sealed class RunnerProcess : IAsyncDisposable
         return message ?? throw new RunnerFailedException(await DescribeEndAsync());
     }
 
-    /// <summary>Ends the process, whatever it is doing, and takes in the rest of its error output.</summary>
+    /// <summary>Kills the process, and reads the rest of its error output.</summary>
     public async Task EndAsync()
     {
         process.Kill();
@@ -147,10 +150,10 @@ internal sealed class RunnerProcess : IAsyncDisposable
         process.Dispose();
     }
 
-    /// <summary>Its output ended, so it is about to exit, if it has not.</summary>
+    /// <summary>Ends a runner whose output ended, and describes how it exited.</summary>
     private async Task<string> DescribeEndAsync()
     {
-        await EndAsync(); // A process that closed its pipes but lingers is of no use either.
+        await EndAsync(); // Also a process that closed its pipes but has not exited.
         if (!process.HasExited)
             return "The runner closed its pipe and cannot be ended.";
         return process.ExitCode > 128

@@ -6,7 +6,7 @@ using Temper.Worker.Slots;
 
 namespace Temper.Worker.Supervisor;
 
-/// <summary>A place for one job at a time, with a warm runner: claims a job, has its runner train it, and records how it ended.</summary>
+/// <summary>Runs one job at a time on a warm runner: it claims a job, has the runner train it, and records the outcome.</summary>
 internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Breaker breaker, WorkerOptions options, ILogger log) : ISlot
 {
     private readonly ResiliencePipeline retry = DatabaseRetry.Create(log);
@@ -17,16 +17,16 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
 
     public bool HasFailed { get; private set; }
 
-    /// <summary>A runner started beforehand, to be used first.</summary>
+    /// <summary>A runner that is already started; the slot uses it first.</summary>
     public RunnerProcess? Runner
     {
         init => runner = value;
     }
 
-    /// <summary>Called when a job of a study has ended here.</summary>
+    /// <summary>Called with a study's id when one of its jobs has ended in this slot.</summary>
     public Action<Guid> OnStudyJobEnded { private get; init; } = _ => { };
 
-    /// <summary>Looks once for a job. A suspended worker tries a fresh runner instead, when it is time for that.</summary>
+    /// <summary>Looks once for a job. If the worker is suspended, it tries a fresh runner instead, when a probe is due.</summary>
     public async Task<Attempt?> TryClaimAsync(CancellationToken stopping)
     {
         HasFailed = false;
@@ -38,7 +38,7 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
                 return null;
             }
             var ready = (await HealthyRunnerAsync(stopping)).Ready;
-            // From here on heartbeats know of it, and a stop reaches it.
+            // From here on heartbeats include the attempt, and a stop request reaches it.
             return Attempt = await queue.ClaimAsync(worker.Id, ready.HasCuda, stopping) is { } job ? new(job) : null;
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -85,7 +85,7 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
         catch (Exception e)
         {
             log.LogError(e, "Slot {Slot} failed", number);
-            // The runner may be at this job still; the next job gets another.
+            // The runner may still be training this job, so the next job gets another runner.
             await DropRunnerAsync();
             await GiveBackAsync(job, $"its worker failed: {e.Message}");
             return new("failed", $"its worker failed: {e.Message}");
@@ -115,7 +115,10 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
         }
     }
 
-    /// <summary>A runner that starts has trained on blank images: the device and libtorch work.</summary>
+    /// <summary>
+    /// Starts a fresh runner if a probe is due. The start includes a training on blank images, so it shows that the device and
+    /// libtorch work.
+    /// </summary>
     private async Task ProbeAsync(CancellationToken stopping)
     {
         if (!breaker.TryBeginProbe())
@@ -141,7 +144,10 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
             : ending;
     }
 
-    /// <summary>A runner that failed in good order, such as for want of a data set, tells nothing of the worker's health.</summary>
+    /// <summary>
+    /// Tells the breaker the outcome, except an orderly failure, such as for want of a data set: that says nothing of the
+    /// worker's health.
+    /// </summary>
     private void Judge(ClaimedJob job, TrainingOutcome ending, bool runnerIsSound)
     {
         if (ending is TrainingOutcome.Succeeded)
@@ -153,7 +159,7 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
             log.LogError("The worker takes no jobs for now: {Reason}", reason);
     }
 
-    /// <returns>How it ended, for Hangfire.</returns>
+    /// <returns>The outcome, for Hangfire.</returns>
     private async Task<AttemptResult> RecordAsync(ClaimedJob job, TrainingOutcome ending)
     {
         var none = CancellationToken.None;
@@ -235,7 +241,7 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
         }
         catch (RunnerFailedException e)
         {
-            // One that died on the way, of a full memory for instance, does not speak for the next.
+            // Try once more: a runner may die while it starts, for instance for lack of memory, and the next may not.
             log.LogWarning("Slot {Slot}'s runner did not start, trying once more: {Reason}", number, e.Message);
             return runner ??= await RunnerProcess.StartAsync(number, options, log, cancellationToken);
         }

@@ -3,34 +3,34 @@ using Temper.Worker.Slots;
 
 namespace Temper.Worker.Supervisor;
 
-/// <summary>One attempt on a runner, from the command to train until its ending, whatever the runner may do.</summary>
-/// <param name="hangAfter">How long the runner may give no sign of life, unless it says that its work may take longer.</param>
+/// <summary>Runs one attempt on a runner until the attempt ends, even if the runner crashes or hangs.</summary>
+/// <param name="hangAfter">How long the runner may be silent, unless it says that its work may take longer.</param>
 internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports reports, TimeSpan hangAfter, ILogger log)
 {
     /// <summary>
-    /// A step of the CNN is far shorter. A runner that takes longer to stop is killed, be it stuck or at a long step of
-    /// a deep model.
+    /// How long the runner may take to stop when nobody needs a checkpoint. A step of the CNN is far shorter. The supervisor
+    /// kills a runner that takes longer, whether it is stuck or in a long step of a deep model.
     /// </summary>
     private static readonly TimeSpan StopGrace = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>Where the job will go on later, its checkpoint is worth waiting for, after the end of the step under way.</summary>
+    /// <summary>How long to wait for the checkpoint of a job that will resume later, after the end of the current step.</summary>
     private static readonly TimeSpan CheckpointGrace = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan LongestStep = TimeSpan.FromMinutes(1);
 
-    /// <summary>This process may have been the one that stood still: what the runner said meanwhile is about to arrive.</summary>
+    /// <summary>Last wait before the runner counts as hung: messages may arrive if this process was suspended.</summary>
     private static readonly TimeSpan LastChance = TimeSpan.FromSeconds(1);
 
     private Task commanded = Task.CompletedTask;
     private TimeSpan quiet;
 
-    /// <summary>How long the runner may give no sign of life: the worker's limit, or what the runner said its work may take.</summary>
+    /// <summary>How long the runner may be silent: the worker's limit, or the runner's own if that is longer.</summary>
     private TimeSpan LongestSilence => quiet > hangAfter ? quiet : hangAfter;
 
-    /// <summary>Whether the runner ended this job in good order and can take another.</summary>
+    /// <summary>Whether the runner ended this job in an orderly way and can take another.</summary>
     public bool RunnerIsSound { get; private set; }
 
-    /// <param name="checkpoint">To go on from; null to begin.</param>
+    /// <param name="checkpoint">The checkpoint to resume from; null to start anew.</param>
     public async Task<TrainingOutcome> RunAsync(byte[]? checkpoint)
     {
         try
@@ -48,7 +48,7 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
         catch (RunnerFailedException e)
         {
             await runner.EndAsync();
-            // Killed together with this worker, it did not fail by itself.
+            // If a stop was asked for, the runner did not fail by itself: for instance both processes were killed.
             return attempt.StopAsked.IsCompletedSuccessfully
                 ? new TrainingOutcome.Stopped(await attempt.StopAsked)
                 : new TrainingOutcome.Failed(e.Message, WorthRetrying: true, runner.ErrorOutput);
@@ -61,7 +61,7 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
         return await runner.ReadAsync();
     }
 
-    /// <exception cref="RunnerFailedException">No sign of life for too long.</exception>
+    /// <exception cref="RunnerFailedException">The runner was silent for too long.</exception>
     private async Task<bool> StopIsAskedBeforeAsync(Task message)
     {
         while (!message.IsCompleted && !attempt.StopAsked.IsCompleted)
@@ -77,7 +77,7 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
         return !message.IsCompleted;
     }
 
-    /// <returns>Whether neither came within the time.</returns>
+    /// <returns>True if neither task completed within the time.</returns>
     private static async Task<bool> FirstOfAsync(Task one, Task other, TimeSpan time)
     {
         using var enough = new CancellationTokenSource();
@@ -138,7 +138,7 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
         }
     }
 
-    /// <summary>Asks the runner to stop, takes what it still has to say, and kills it when it does not stop in time.</summary>
+    /// <summary>Asks the runner to stop, handles its remaining messages, and kills it if it does not stop in time.</summary>
     private async Task<TrainingOutcome> StopAsync(Task<RunnerMessage> message)
     {
         var reason = await attempt.StopAsked;
@@ -150,7 +150,7 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
             await runner.SendAsync(new Stop()).WaitAsync(grace.Token);
             while (true)
             {
-                // A training that ended at this very moment has ended; unless the job is no longer ours to end.
+                // If the training ended just before the stop, its outcome counts, unless this worker has lost the job.
                 if (Handle(await message.WaitAsync(grace.Token)) is { } ending)
                     return reason == StopReason.Lost ? new TrainingOutcome.Stopped(reason) : await SettleAsync(ending);
                 message = runner.ReadAsync();
@@ -163,13 +163,13 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
         }
     }
 
-    /// <summary>As the runner told it last.</summary>
+    /// <summary>Duration of a step by the latest progress: at most a minute, and zero before the first progress.</summary>
     private TimeSpan StepTime() =>
         attempt.Progress is { ImagesPerSecond: > 0 } progress
             ? TimeSpan.FromSeconds(Math.Min(attempt.Job.Spec.BatchSize / progress.ImagesPerSecond, LongestStep.TotalSeconds))
             : TimeSpan.Zero;
 
-    /// <summary>A failure comes with what the runner wrote about it; a spoiled one is ended first, so that all of it is there.</summary>
+    /// <summary>Adds the runner's error output to a failure, after ending an unsound runner to make it complete.</summary>
     private async Task<TrainingOutcome> SettleAsync(TrainingOutcome ending)
     {
         if (!RunnerIsSound)

@@ -10,7 +10,7 @@ using Temper.Worker.Slots;
 namespace Temper.Worker.Supervisor;
 
 /// <summary>
-/// The worker: registers itself, runs Hangfire's server over its slots, and hands their jobs back when it is told to
+/// The worker: it registers itself, runs Hangfire's server over its slots, and hands their jobs back when it is told to
 /// stop. It never loads libtorch.
 /// </summary>
 internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions options, ILoggerFactory loggers, ILogger<WorkerService> log)
@@ -35,7 +35,7 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         }
         catch (Exception e) when (!stopping.IsCancellationRequested)
         {
-            // The host stops; whoever watches this process must see that it did not end by itself.
+            // The host stops. The exit code must show whoever supervises this process that the worker failed.
             log.LogCritical(e, "The worker failed");
             Environment.ExitCode = 1;
             throw;
@@ -44,7 +44,7 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
 
     private async Task WorkAsync(CancellationToken stopping)
     {
-        // At once: the runner loads libtorch while the database is asked for its schema.
+        // Start the runner first: it loads libtorch while the worker waits for the database and migrates it.
         var starting = StartFirstRunnerAsync(stopping);
         await Migrator.MigrateWhenUpAsync(database, log, stopping);
         var first = await starting;
@@ -71,7 +71,7 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         var sweep = new AttemptSweep(queue, worker, log);
         var presence = new Presence(worker, queue, notifier, options, log)
         {
-            // A stale attempt at the same job stops as well: it has nothing to gain.
+            // This also stops a stale attempt at the same job, whose result nobody would store.
             OnStop = (id, request) =>
             {
                 foreach (var attempt in slots.Attempts)
@@ -81,7 +81,7 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
             OnRescue = sweep.Wake,
         };
 
-        // Registered before the first claim, because jobs refer to the worker's row.
+        // Register the worker before the first claim, because jobs refer to its row.
         await DatabaseRetry.Create(log).ExecuteAsync(async cancellation => await BeatAsync(worker, slots, cancellation), stopping);
         log.LogInformation(
             "Worker {Worker} is ready: slots {Slots}, device {Device}, {Threads} threads each, {Libraries}",
@@ -94,7 +94,7 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         if (first.Ready.NoKernels is { } reason && !first.Ready.HasCuda)
             log.LogWarning("Training is several times slower than it could be, because {Reason}", reason);
 
-        // Heartbeats go on until the last slot has handed its job back, and presence until nothing is left to lose.
+        // Heartbeats go on until the last slot has handed its job back, and presence until the worker has left.
         using var slotsDone = new CancellationTokenSource();
         using var left = new CancellationTokenSource();
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stopping);
@@ -119,7 +119,7 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         await left.CancelAsync();
         await present;
 
-        // Nothing of a job depends on what follows, and a wait for one of Hangfire's locks cannot be cancelled.
+        // No job depends on the rest, and a wait for one of Hangfire's locks cannot be cancelled, so limit the time.
         using var enough = new CancellationTokenSource(HangfireGrace);
         try
         {
@@ -134,8 +134,8 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
     }
 
     /// <summary>
-    /// Again and again: Hangfire disables a recurring job that it could not enqueue five times, and an operator may
-    /// remove one.
+    /// Stores the recurring jobs periodically, because Hangfire disables a recurring job that it could not enqueue five times,
+    /// and an operator may remove one.
     /// </summary>
     private async Task AddRecurringJobsAsync(JobStorage storage, CancellationToken stopping)
     {
@@ -153,7 +153,7 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         }
     }
 
-    /// <summary>It tells what this machine trains on. As long as none starts, the worker offers nothing and says why.</summary>
+    /// <summary>Starts the runner that tells the worker's device. Until one starts, the worker takes no jobs.</summary>
     private async Task<RunnerProcess> StartFirstRunnerAsync(CancellationToken stopping)
     {
         while (true)
@@ -170,7 +170,7 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         }
     }
 
-    /// <summary>A worker with one of its loops gone would look alive and do only half of its work.</summary>
+    /// <summary>Stops the worker when one of its loops fails, because it would look alive and do only half of its work.</summary>
     private static async Task OrEndAllAsync(Task loop, CancellationTokenSource ending)
     {
         try
@@ -214,7 +214,7 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         );
         foreach (var attempt in attempts)
         {
-            // An attempt that ended during this call is missing too; by then nobody waits for its stop.
+            // An attempt that ended during this call is missing too; stopping it then has no effect.
             if (!held.TryGetValue((attempt.Job.Id, attempt.Job.Attempt), out var request))
                 attempt.AskToStop(StopReason.Lost);
             else if (request is not null)

@@ -3,19 +3,21 @@ using Temper.Domain.Jobs;
 
 namespace Temper.Worker.Training;
 
-/// <summary>Random changes to a batch, decided by seed, epoch and step, so that a resumed run draws the same.</summary>
+/// <summary>Random changes to a batch. Seed, epoch and step determine them, so a resumed run draws the same ones.</summary>
 internal static class Augmentation
 {
-    /// <summary>He et al. 2016, arXiv:1512.03385, section 4.2.</summary>
+    /// <summary>
+    /// Width of the border that padding adds before the crop, in pixels: He et al. 2016, arXiv:1512.03385, section 4.2.
+    /// </summary>
     private const int CropBorder = 4;
 
-    /// <summary>As on MNIST in Sabour et al. 2017, arXiv:1710.09829, section 5.</summary>
+    /// <summary>Largest shift in pixels, as for MNIST in Sabour et al. 2017, arXiv:1710.09829, section 5.</summary>
     private const int ShiftBorder = 2;
 
     private const ulong Stream = 1UL << 40;
 
-    /// <param name="black">What a black pixel is in normalized images.</param>
-    /// <returns>The batch as it is to be trained on, of the same shape and layout.</returns>
+    /// <param name="black">The value of a black pixel in normalized images.</param>
+    /// <returns>The batch to train on, of the same shape and layout.</returns>
     public static Tensor Apply(JobSpec spec, Tensor images_NCHW, double black, int epoch, int step)
     {
         if (spec.Augmentation == AugmentationName.None)
@@ -45,7 +47,7 @@ internal static class Augmentation
         );
     }
 
-    /// <returns>Of each image the pixels at its rows and columns, channels last.</returns>
+    /// <returns>For each image, the pixels at its rows and columns: N×C×H×W, channels last.</returns>
     private static Tensor Crop(Tensor images_NCHW, Tensor rows_NH, Tensor columns_NW)
     {
         var image = torch.arange(images_NCHW.shape[0], int64, images_NCHW.device).view(-1, 1, 1);

@@ -2,7 +2,9 @@ using System.Security.Cryptography;
 
 namespace Temper.Worker.Training;
 
-/// <summary>Which build of ours trained: a hash over our own files beside this program, the native library included.</summary>
+/// <summary>
+/// Identifies the build of Temper that trained: a hash of Temper's files beside this program, with the native library.
+/// </summary>
 internal static class Build
 {
     private static readonly Lazy<string> Hash = new(() =>

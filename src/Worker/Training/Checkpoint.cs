@@ -1,17 +1,17 @@
 namespace Temper.Worker.Training;
 
 /// <summary>
-/// Where a training stands between two optimizer steps. Split, label noise and the order of images follow from the spec's
-/// seed, so weights, optimizer state and the epoch's running sums are all there is to keep: a run that goes on from here
-/// gives the bits of one that never stopped.
+/// The state of a training between two optimizer steps. Split, label noise and the order of images follow from the spec's
+/// seed, so a checkpoint stores only the weights, the optimizer's state and the epoch's running sums. A run that resumes from it
+/// gives the same bits as a run that never stopped.
 /// </summary>
-/// <param name="Epoch">The epoch under way, from 1; one past the last when all are done.</param>
-/// <param name="Steps">Optimizer steps done in it.</param>
-/// <param name="LossSum">Σ of the smoothed loss over the images trained on in it.</param>
-/// <param name="HitSum">Σ of top-1 hits over them.</param>
+/// <param name="Epoch">The current epoch, from 1; one past the last when all are done.</param>
+/// <param name="Steps">Optimizer steps done in the current epoch.</param>
+/// <param name="LossSum">Sum of the smoothed loss over the images trained on in the current epoch.</param>
+/// <param name="HitSum">Sum of top-1 hits over the same images.</param>
 internal readonly record struct Checkpoint(int Epoch, int Steps, double LossSum, long HitSum)
 {
-    /// <summary>To be raised when the layout changes: a checkpoint of another layout is not read.</summary>
+    /// <summary>Raise this when the layout changes: Temper does not read a checkpoint of another layout.</summary>
     private const byte Version = 2;
 
     public static Checkpoint Start { get; } = new(1, 0, 0, 0);
@@ -31,12 +31,12 @@ internal readonly record struct Checkpoint(int Epoch, int Steps, double LossSum,
         return bytes.ToArray();
     }
 
-    /// <summary>Begins to read a checkpoint: first the model is restored, then its optimizer.</summary>
-    /// <returns>Null for a checkpoint that another build wrote.</returns>
-    /// <exception cref="InvalidDataException">It is damaged.</exception>
+    /// <summary>Opens a checkpoint. The caller restores first the model, then its optimizer.</summary>
+    /// <returns>Null for a checkpoint with another layout version, which another build wrote.</returns>
+    /// <exception cref="InvalidDataException">The checkpoint is damaged.</exception>
     public static CheckpointReader? Open(byte[] saved) => saved is [] or [Version, ..] ? new(saved) : null;
 
-    /// <exception cref="EndOfStreamException">It is cut short.</exception>
+    /// <exception cref="EndOfStreamException">The checkpoint is cut short.</exception>
     internal static Checkpoint ReadStanding(BinaryReader reader)
     {
         _ = reader.ReadByte(); // the version

@@ -1,11 +1,11 @@
 namespace Temper.Worker.Training;
 
-/// <summary>A checkpoint that is being read, in the order in which it was written.</summary>
+/// <summary>Reads a checkpoint, in the order in which it was written.</summary>
 internal sealed class CheckpointReader
 {
     private readonly BinaryReader reader;
 
-    /// <exception cref="InvalidDataException">It is cut short, or no training can stand there.</exception>
+    /// <exception cref="InvalidDataException">The checkpoint is cut short, or its epoch or step is out of range.</exception>
     public CheckpointReader(byte[] saved)
     {
         reader = new(new MemoryStream(saved));
@@ -14,15 +14,15 @@ internal sealed class CheckpointReader
             throw Damaged(null);
     }
 
-    /// <summary>Where the training stood.</summary>
+    /// <summary>The epoch, step and sums of the checkpoint.</summary>
     public Checkpoint Standing { get; private set; }
 
-    /// <param name="model">On the CPU. On another device TorchSharp would put other tensors in the place of its parameters.</param>
-    /// <exception cref="InvalidDataException">It is damaged, or of another model.</exception>
+    /// <param name="model">On the CPU. On another device TorchSharp would replace the tensors of its parameters.</param>
+    /// <exception cref="InvalidDataException">The checkpoint is damaged, or of another model.</exception>
     public void Restore(Module<Tensor, Tensor> model) => Read(() => model.load(reader));
 
-    /// <param name="optimizer">Over the parameters of the restored model, on any device.</param>
-    /// <exception cref="InvalidDataException">It is damaged, or of another optimizer.</exception>
+    /// <param name="optimizer">The optimizer of the restored model's parameters, on any device.</param>
+    /// <exception cref="InvalidDataException">The checkpoint is damaged, or of another optimizer.</exception>
     public void Restore(FusedOptimizer optimizer)
     {
         Read(() => optimizer.Load(reader));
@@ -30,7 +30,7 @@ internal sealed class CheckpointReader
             throw Damaged(null);
     }
 
-    /// <summary>What is wrong with the bytes shows in any of many exceptions of TorchSharp's reader.</summary>
+    /// <summary>Translates exceptions, because TorchSharp's reader throws many kinds for damaged bytes.</summary>
     private static void Read(Action read)
     {
         try

@@ -1,8 +1,8 @@
 namespace Temper.Worker.Training;
 
 /// <summary>
-/// Sums over the images that an epoch has trained on. On a GPU they stay there, because reading one makes the host wait
-/// for the step.
+/// Sums over the images that an epoch has trained on. On a GPU the sums stay on the device, because reading one makes the
+/// host wait for the step.
 /// </summary>
 internal sealed class EpochSums : IDisposable
 {
@@ -11,7 +11,7 @@ internal sealed class EpochSums : IDisposable
     private double loss;
     private long hits;
 
-    /// <param name="from">What the epoch's earlier steps have come to.</param>
+    /// <param name="from">The sums of the epoch's earlier steps.</param>
     public EpochSums(Checkpoint from, Device device)
     {
         (loss, hits) = (from.LossSum, from.HitSum);
@@ -21,13 +21,13 @@ internal sealed class EpochSums : IDisposable
         hitsOnDevice = torch.tensor([hits], [1]).to(device).DetachFromDisposeScope();
     }
 
-    /// <summary>Σ of the smoothed loss.</summary>
+    /// <summary>Sum of the smoothed loss.</summary>
     public double Loss => lossOnDevice?.ToDouble() ?? loss;
 
-    /// <summary>How often the largest logit was the label's.</summary>
+    /// <summary>Number of images whose largest logit was the label's.</summary>
     public long Hits => hitsOnDevice?.ToInt64() ?? hits;
 
-    /// <param name="meanLoss_">Averaged over the batch; no dimensions.</param>
+    /// <param name="meanLoss_">The loss averaged over the batch, a tensor without dimensions.</param>
     public void Add(Tensor meanLoss_, Tensor logits_NK, Tensor labels_N)
     {
         var images = labels_N.shape[0];

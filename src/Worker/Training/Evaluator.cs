@@ -4,10 +4,10 @@ namespace Temper.Worker.Training;
 
 internal static class Evaluator
 {
-    /// <summary>Large enough to fill the device; small enough that a deep model stops soon.</summary>
+    /// <summary>Images per batch: enough to use the whole device, few enough that a deep model stops soon.</summary>
     public const int BatchSize = 250;
 
-    /// <summary>Runs the model without a graph over the images at <paramref name="indices"/>.</summary>
+    /// <summary>Runs the model over the images at <paramref name="indices"/>, without an autograd graph.</summary>
     /// <param name="afterBatch">Called after each batch.</param>
     /// <returns>Logits, N×K row-major.</returns>
     public static float[] Logits(

@@ -4,7 +4,7 @@ namespace Temper.Worker.Training;
 
 internal static class LearningRate
 {
-    /// <summary>The rate of one epoch, from 1.</summary>
+    /// <summary>The learning rate of one epoch; epochs count from 1.</summary>
     public static double Of(JobSpec spec, int epoch) =>
         spec.LearningRate
         * Warmth(spec, epoch)
@@ -18,6 +18,6 @@ internal static class LearningRate
             _ => 1,
         };
 
-    /// <summary>Rises in equal steps, so that the first epoch after the warm-up is the first at 1.</summary>
+    /// <summary>The warm-up factor. It rises in equal steps and is 1 from the first epoch after the warm-up.</summary>
     private static double Warmth(JobSpec spec, int epoch) => Math.Min(1, epoch / (spec.WarmupEpochs + 1.0));
 }

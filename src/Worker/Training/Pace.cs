@@ -2,16 +2,18 @@ using System.Diagnostics;
 
 namespace Temper.Worker.Training;
 
-/// <summary>Measures steps and batches of evaluations: when to report next, and how long the next ones may take.</summary>
+/// <summary>
+/// Measures the duration of steps and evaluation batches. It tells when to report, and how long the next ones may take.
+/// </summary>
 internal sealed class Pace(int batchSize)
 {
     /// <summary>
-    /// How long work may take of which nothing is known: reading data, a first step, a checkpoint, scores and weights. The longest step
-    /// that a spec can ask for takes 40 s on two cores.
+    /// How long work of unknown duration may take: reading data, a first step, a checkpoint, scores and weights. The longest step
+    /// that a spec allows takes 40 s on two cores.
     /// </summary>
     public const double UnmeasuredSeconds = 300;
 
-    /// <summary>Other programs may take most of the machine from one step to the next.</summary>
+    /// <summary>Factor on measured durations, because other programs may suddenly use most of the machine.</summary>
     private const double Margin = 5;
 
     private static readonly TimeSpan ReportInterval = TimeSpan.FromMilliseconds(500);
@@ -21,14 +23,14 @@ internal sealed class Pace(int batchSize)
     private long? lastReport;
     private TimeSpan longest;
 
-    /// <summary>How long a step, or a batch of an evaluation, may take by those since the last report.</summary>
+    /// <summary>How long the next step or evaluation batch may take, estimated from those before the last report.</summary>
     public double QuietSeconds { get; private set; } = UnmeasuredSeconds;
 
-    /// <summary>Called before the first of several steps or batches.</summary>
+    /// <summary>Call it before the first of several steps or batches.</summary>
     public void Begin() => lastPiece = Stopwatch.GetTimestamp();
 
-    /// <summary>Called after each step and each batch.</summary>
-    /// <returns>Whether something is to be told now, at first after one step; then the next time is that much later.</returns>
+    /// <summary>Call it after each step and each batch.</summary>
+    /// <returns>True if a report is due: after the first step, then at the interval. True restarts the interval.</returns>
     public bool ReportIsDue()
     {
         var now = Stopwatch.GetTimestamp();

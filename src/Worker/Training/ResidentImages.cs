@@ -3,15 +3,15 @@ using Temper.Worker.Datasets;
 namespace Temper.Worker.Training;
 
 /// <summary>
-/// Images and labels on the training device for the length of a job, so that a batch is one gather. They lie there as bytes,
-/// a quarter of what their normalized values would take; each batch is normalized anew, to the same values.
+/// Images and labels on the training device for the duration of a job, so that a batch is one gather. The device holds pixels
+/// as bytes, which take a quarter of the memory of normalized values. Each batch is normalized anew, to the same values.
 /// </summary>
 internal sealed class ResidentImages : IDisposable
 {
     private readonly Tensor pixels_NHWC;
     private readonly Normalization normalization;
 
-    /// <param name="labels">N labels, which may differ from the images' own where noise was added.</param>
+    /// <param name="labels">N labels, which differ from the images' own labels where noise was added.</param>
     public ResidentImages(Dataset dataset, LabelledImages images, long[] labels, Normalization normalization, Device device)
     {
         using var scope = NewDisposeScope();
@@ -26,10 +26,10 @@ internal sealed class ResidentImages : IDisposable
         this.normalization = normalization;
     }
 
-    /// <summary>N int64.</summary>
+    /// <summary>N labels as int64.</summary>
     public Tensor Labels { get; }
 
-    /// <summary>What a black pixel is in a batch.</summary>
+    /// <summary>The value of a black pixel in a batch.</summary>
     public double Black => -normalization.Mean / normalization.Deviation;
 
     /// <returns>The images at these indices, N×C×H×W: float32, normalized, channels last.</returns>
@@ -45,7 +45,7 @@ internal sealed class ResidentImages : IDisposable
 /// <summary>Mean and standard deviation of the training images' pixels, in pixel units.</summary>
 internal readonly record struct Normalization(double Mean, double Deviation)
 {
-    /// <summary>Summed in integers, so it is exact and the same everywhere.</summary>
+    /// <summary>Sums integers, so the sums are exact and the same on every machine.</summary>
     public static Normalization Of(LabelledImages images)
     {
         long sum = 0,
@@ -57,7 +57,7 @@ internal readonly record struct Normalization(double Mean, double Deviation)
         }
         double n = images.Pixels.Length,
             mean = sum / n;
-        // A set of constant images has no spread to divide by.
+        // Constant images have a deviation of 0, by which nothing can be divided.
         return new(mean, Math.Max(Math.Sqrt(squares / n - mean * mean), 1e-6));
     }
 }

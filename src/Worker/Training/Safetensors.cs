@@ -5,11 +5,13 @@ using System.Text.Json;
 
 namespace Temper.Worker.Training;
 
-/// <summary>Writes a model's parameters in the safetensors format: the header's length, a JSON header, then the numbers.</summary>
+/// <summary>
+/// Writes a model's parameters in the safetensors format: the header's length, a JSON header, then the numbers.
+/// </summary>
 /// <remarks>https://github.com/huggingface/safetensors#format</remarks>
 internal static class Safetensors
 {
-    /// <param name="metadata">What a reader needs to know to use the weights.</param>
+    /// <param name="metadata">What a reader needs to use the weights.</param>
     public static byte[] Write(Module model, Dictionary<string, string> metadata)
     {
         var header = new Dictionary<string, object> { ["__metadata__"] = metadata };
@@ -25,7 +27,7 @@ internal static class Safetensors
                 data_offsets = new[] { start, data.Length },
             };
         }
-        // Padded with spaces, so that the numbers start at a multiple of 8.
+        // Spaces pad the header, so that the numbers start at a multiple of 8.
         var json = JsonSerializer.SerializeToUtf8Bytes(header);
         var padded = (json.Length + 7) / 8 * 8;
         var file = new byte[8 + padded + data.Length];
@@ -36,7 +38,7 @@ internal static class Safetensors
         return file;
     }
 
-    /// <summary>SHA-256 over the model's numbers in the same order, lower-case hex.</summary>
+    /// <summary>SHA-256 of the model's numbers in the same order, lower-case hex.</summary>
     public static string Sha256(Module model)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -45,7 +47,9 @@ internal static class Safetensors
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    /// <summary>Parameters and buffers, row-major; of float32 all that count, while TorchSharp also counts batches.</summary>
+    /// <summary>
+    /// The float32 parameters and buffers, row-major. It skips TorchSharp's counters of batches, which are integers.
+    /// </summary>
     private static IEnumerable<(string Name, long[] Shape, float[] Values)> Numbers(Module model)
     {
         foreach (var (name, tensor) in model.state_dict().Where(entry => entry.Value.dtype == float32))

@@ -3,7 +3,7 @@ using Temper.Domain.Jobs;
 
 namespace Temper.Worker.Training;
 
-/// <summary>Which images train and which validate, and in what order they are trained on: all decided by the spec's seed.</summary>
+/// <summary>The split into training and validation images, and the order of training. The spec's seed determines both.</summary>
 internal sealed class Split
 {
     private const ulong SplitStream = 1,
@@ -14,10 +14,10 @@ internal sealed class Split
 
     private Split(long seed, long[] training, long[] validation) => (this.seed, Training, Validation) = (seed, training, validation);
 
-    /// <summary>Indices into the training images.</summary>
+    /// <summary>Indices, into the data set's training images, of those to train on.</summary>
     public long[] Training { get; }
 
-    /// <summary>Indices kept out of training.</summary>
+    /// <summary>Indices, into the data set's training images, of those to validate with.</summary>
     public long[] Validation { get; }
 
     public static Split Of(JobSpec spec, int images)
@@ -26,13 +26,13 @@ internal sealed class Split
         for (var i = 0; i < images; i++)
             indices[i] = i;
         new SplitMix64(spec.Seed, SplitStream).Shuffle<long>(indices);
-        // At least one image on each side, also of the smallest set.
+        // Keep at least one image on each side, even for the smallest set.
         var validation = Math.Clamp((int)Math.Round(images * spec.ValidationFraction), 1, images - 1);
         return new(spec.Seed, indices[validation..], indices[..validation]);
     }
 
     /// <summary>
-    /// The training indices in the order of one epoch. It depends on seed and epoch alone, so a run can resume at any
+    /// The training indices in the order of one epoch. The order depends only on seed and epoch, so a run can resume at any
     /// epoch.
     /// </summary>
     public long[] Order(int epoch)
@@ -42,8 +42,8 @@ internal sealed class Split
         return order;
     }
 
-    /// <summary>Replaces a share of the training labels by a uniformly drawn other class; validation labels stay.</summary>
-    /// <param name="labels">Labels of all images, changed in place.</param>
+    /// <summary>Replaces a share of the training labels by another class, drawn uniformly. Validation labels stay.</summary>
+    /// <param name="labels">Labels of all images; changed in place.</param>
     public void AddNoise(long[] labels, double share, int classes)
     {
         var random = new SplitMix64(seed, NoiseStream);

@@ -9,14 +9,14 @@ using Temper.Worker.Training.Models;
 namespace Temper.Worker.Training;
 
 /// <summary>
-/// One job from its spec to its result. Suffixes name shapes: N images of a batch, C channels, H height, W width,
-/// K classes.
+/// Trains one job, from its spec to its result. Suffixes of names give shapes: N images of a batch, C channels, H height,
+/// W width, K classes.
 /// </summary>
 internal sealed class TrainingLoop
 {
     /// <summary>
-    /// An epoch that ends sooner after the last checkpoint makes none: on the smallest sets it would cost more than training
-    /// those seconds again.
+    /// The end of an epoch makes no checkpoint if the last one is younger than this. On the smallest sets a checkpoint would cost
+    /// more than training those seconds again.
     /// </summary>
     private static readonly TimeSpan LeastCheckpointGap = TimeSpan.FromSeconds(5);
 
@@ -56,12 +56,14 @@ internal sealed class TrainingLoop
         pace = new(spec.BatchSize);
     }
 
-    /// <param name="saved">The checkpoint to go on from; null to begin.</param>
-    /// <param name="checkpointInterval">How often to make one while an epoch runs.</param>
-    /// <param name="report">Called on this thread: when the first step begins, then progress, checkpoints and each epoch.</param>
-    /// <param name="stop">Looked at between steps and between batches of an evaluation; then a last checkpoint is made.</param>
-    /// <exception cref="OperationCanceledException">Stopped.</exception>
-    /// <exception cref="TrainingDivergedException">The loss is no longer finite.</exception>
+    /// <param name="saved">The checkpoint to resume from; null to start anew.</param>
+    /// <param name="checkpointInterval">Interval between checkpoints within an epoch.</param>
+    /// <param name="report">
+    /// Called on this thread when the first step begins, then with progress, checkpoints and each epoch.
+    /// </param>
+    /// <param name="stop">Checked between steps and between evaluation batches. A stop first makes a last checkpoint.</param>
+    /// <exception cref="OperationCanceledException">The caller asked for a stop.</exception>
+    /// <exception cref="TrainingDivergedException">The loss, a logit or a weight is not finite.</exception>
     public static Finished Run(
         JobSpec spec,
         Dataset dataset,
@@ -127,7 +129,7 @@ internal sealed class TrainingLoop
                 standing = new(epoch + 1, 0, 0, 0);
                 report(new EpochDone(metrics, CheckpointDue(LeastCheckpointGap) ? Save(standing, model, optimizer) : null));
             }
-            // Gone on from after the last epoch, the validation logits are still to be had.
+            // A run that resumes after the last epoch still has to compute the validation logits.
             return Test(model, normalization, validation ?? Validate(spec.Epochs));
         }
         catch (OperationCanceledException)
@@ -140,7 +142,7 @@ internal sealed class TrainingLoop
             Evaluator.Label(Logits(model, images, split.Validation), validationLabels, dataset.Card.Classes, epoch);
     }
 
-    /// <returns>Where it stands: at the epoch's last step, or before it when told to stop.</returns>
+    /// <returns>The state after the epoch's last step, or earlier after a stop.</returns>
     private Checkpoint TrainEpoch(Module<Tensor, Tensor> model, FusedOptimizer optimizer, ResidentImages images, Checkpoint from)
     {
         using var epochScope = NewDisposeScope();
@@ -176,7 +178,7 @@ internal sealed class TrainingLoop
 
             if (!pace.ReportIsDue())
                 continue;
-            RequireFinite(sums.Loss, epoch); // not after each step: on a GPU the host would wait for it
+            RequireFinite(sums.Loss, epoch); // not after each step, because on a GPU the host would wait for the sum
             report(new Progressed(ProgressAt(from, step, steps, Stopwatch.GetElapsedTime(epochStart).TotalSeconds), pace.QuietSeconds));
         }
         return StandingAfter(steps);
@@ -184,7 +186,9 @@ internal sealed class TrainingLoop
         Checkpoint StandingAfter(int done) => new(epoch, done, sums.Loss, sums.Hits);
     }
 
-    /// <summary>An evaluation makes no progress that a user sees, but a supervisor must not take it for a hang.</summary>
+    /// <summary>
+    /// Evaluates, and reports signs of life: an evaluation reports no progress, but the supervisor must not treat it as hung.
+    /// </summary>
     private float[] Logits(Module<Tensor, Tensor> model, ResidentImages images, long[] indices)
     {
         pace.Begin();
@@ -202,7 +206,9 @@ internal sealed class TrainingLoop
         );
     }
 
-    /// <exception cref="TrainingDivergedException">There is something in it that is not finite: nothing could go on from there.</exception>
+    /// <exception cref="TrainingDivergedException">
+    /// The loss or a weight is not finite, so no training could resume from there.
+    /// </exception>
     private byte[] Save(Checkpoint standing, Module<Tensor, Tensor> model, FusedOptimizer optimizer)
     {
         report(new Alive(Pace.UnmeasuredSeconds));
@@ -224,7 +230,7 @@ internal sealed class TrainingLoop
             throw new TrainingDivergedException(epoch);
     }
 
-    /// <returns>Whether a checkpoint is to be made now; then the next one is that much later.</returns>
+    /// <returns>True if a checkpoint is due. True restarts the interval.</returns>
     private bool CheckpointDue(TimeSpan interval)
     {
         if (Stopwatch.GetElapsedTime(lastCheckpoint) < interval)
@@ -241,7 +247,7 @@ internal sealed class TrainingLoop
         return new(from.Epoch, spec.Epochs, step, steps, imagesPerSecond, imagesLeft / imagesPerSecond);
     }
 
-    /// <summary>The test set is loaded and touched here, once.</summary>
+    /// <summary>Loads the test set, only here and once, and evaluates the model on it.</summary>
     private Finished Test(Module<Tensor, Tensor> model, Normalization normalization, LabelledLogits validation)
     {
         using var images = new ResidentImages(dataset, dataset.Test, Widen(dataset.Test.Labels), normalization, device);
@@ -281,13 +287,15 @@ internal sealed class TrainingLoop
             yield return note;
     }
 
-    /// <summary>Of the class predicted for each test image, where the data set knows how its labels were drawn.</summary>
+    /// <summary>
+    /// The true probability of each test image's predicted class; null if the data set does not know how its labels were drawn.
+    /// </summary>
     private double[]? TrueProbabilities(LabelledLogits test) =>
         dataset.Test.Blends is not { } blends
             ? null
             : [.. Predictions.Of(test).Predicted.Select((predicted, i) => blends[i].ProbabilityOf(predicted))];
 
-    /// <summary>What somebody needs to feed images to the weights elsewhere.</summary>
+    /// <summary>What another program needs to apply the weights to images.</summary>
     private Dictionary<string, string> Metadata(Normalization normalization) =>
         new()
         {

@@ -3,8 +3,8 @@ using Temper.Domain;
 namespace Temper.Worker.Datasets.Digits;
 
 /// <summary>
-/// Draws one digit as a person might, varied by the generator it is given. Only +, −, ×, ÷ and √ are used, which IEEE 754
-/// rounds the same everywhere, so the pixels are the same on every machine.
+/// Draws one digit like handwriting, varied by the given generator. It uses only +, −, ×, ÷ and √, which IEEE 754 rounds the
+/// same everywhere, so the pixels are the same on every machine.
 /// </summary>
 internal static class DigitPainter
 {
@@ -13,7 +13,7 @@ internal static class DigitPainter
     private const double BoxPixels = 20;
     private const int PiecesPerCurve = 6;
 
-    /// <param name="ink">Size×Size, row-major, receives 0 (paper) to 1 (ink).</param>
+    /// <param name="ink">Receives the image: Size×Size, row-major, from 0 (paper) to 1 (ink).</param>
     public static void Draw(int digit, SplitMix64 random, Span<double> ink)
     {
         ink.Clear();
@@ -43,7 +43,7 @@ internal static class DigitPainter
         }
     }
 
-    /// <summary>Inks each pixel by its distance to the line: full inside the pen's width, fading over one pixel.</summary>
+    /// <summary>Sets each pixel by its distance to the line: full ink inside the pen's width, fading over one pixel.</summary>
     private static void DrawLine(double x0, double y0, double x1, double y1, double thickness, Span<double> ink)
     {
         double reach = thickness / 2 + 0.5,
@@ -68,7 +68,7 @@ internal static class DigitPainter
         }
     }
 
-    /// <summary>What makes two people's digits differ: pen, size, slant, place, and how steadily they draw.</summary>
+    /// <summary>The properties of one handwriting: thickness of the pen, size, slant, turn, position and tremor.</summary>
     private readonly record struct Hand(double Thickness, double Width, double Height, double Slant, double Turn, double X, double Y)
     {
         private const double Tremor = 0.07;

@@ -1,8 +1,8 @@
 namespace Temper.Worker.Datasets.Digits;
 
 /// <summary>
-/// The skeletons of the ten digits in a unit box, y downwards. A stroke is a chain of quadratic Bézier curves: start, then
-/// control and end of each, as x y pairs. A straight piece has its control point on the line.
+/// The skeletons of the ten digits in a unit box, y downwards. A stroke is a chain of quadratic Bézier curves: its start, then
+/// the control point and the end of each curve, as x y pairs. A straight piece has its control point on the line.
 /// </summary>
 internal static class DigitStrokes
 {

@@ -4,9 +4,10 @@ using Temper.Domain.Datasets;
 namespace Temper.Worker.Datasets.Digits;
 
 /// <summary>
-/// A data set that needs no download, is small enough to over-fit within 20 epochs, and whose label uncertainty is known:
-/// a share of the images are blends of two digits whose label was drawn by the blend's weight. What a perfectly
-/// calibrated classifier would say of each image is kept beside it. docs/decisions/0010-digits.md has the figures it was tuned to.
+/// A drawn data set: it needs no download, is small enough to over-fit within 20 epochs, and has known label uncertainty. A share
+/// of the images are blends of two digits; the blend's weight is the probability of the first one's label. Each image comes with
+/// this true label distribution, which a perfectly calibrated classifier would predict. docs/decisions/0010-digits.md has the
+/// figures that the set was tuned to.
 /// </summary>
 internal static class DigitsDataset
 {
@@ -15,13 +16,13 @@ internal static class DigitsDataset
     /// <summary>Share of images that are blends.</summary>
     private const double BlendShare = 0.45;
 
-    /// <summary>Largest change that noise makes to a pixel, as a share of full ink.</summary>
+    /// <summary>Largest change of a pixel by noise, as a share of full ink.</summary>
     private const double PixelNoise = 0.25;
 
     private const ulong TrainStream = 1UL << 32,
         TestStream = 2UL << 32;
 
-    /// <param name="seed">0 is the data set that jobs train on; others exist for tests.</param>
+    /// <param name="seed">0 gives the data set that jobs train on; tests use other seeds.</param>
     public static Dataset Draw(long seed = 0)
     {
         var card = DatasetCatalog.Find(Name)!;
@@ -34,7 +35,7 @@ internal static class DigitsDataset
         var (pixels, labels, blends) = (new byte[count * size], new byte[count], new Blend[count]);
         for (var i = 0; i < count; i++)
         {
-            // A sequence of its own for each image: one image does not depend on how many there are.
+            // Each image has its own random sequence, so it does not depend on the number of images.
             var random = new SplitMix64(seed, stream + (ulong)i);
             blends[i] = DrawBlend(random);
             labels[i] = random.NextDouble() < blends[i].Weight ? blends[i].First : blends[i].Second;

@@ -1,12 +1,13 @@
 namespace Temper.Worker.Training.Models;
 
 /// <summary>
-/// LeNet-5 as it is built today: conv 6 and conv 16, each 5×5 with relu and 2×2 maximum pooling, then 120, 84 and K
+/// LeNet-5 in its usual form today: conv 6 and conv 16, each 5×5 with relu and 2×2 maximum pooling, then 120, 84 and K
 /// units.
 /// </summary>
 /// <remarks>
-/// LeCun et al. 1998, "Gradient-based learning applied to document recognition", figure 2, whose images are 32×32: smaller ones
-/// get a border. It had tanh, average pooling with weights, radial basis units at the end and a sparse second convolution.
+/// LeCun et al. 1998, "Gradient-based learning applied to document recognition", figure 2. Its images are 32×32; smaller ones get
+/// a border here. The original has tanh, average pooling with weights, radial basis units at the end and a sparse second
+/// convolution.
 /// </remarks>
 internal sealed class LeNet5 : Module<Tensor, Tensor>
 {

@@ -9,7 +9,7 @@ internal static class ModelFactory
 
     private static readonly int[] UsualWidths = [1200, 1200];
 
-    /// <summary>A model for the data set's images, its weights drawn from libtorch's seeded CPU generator.</summary>
+    /// <summary>Creates a model for the data set's images. libtorch's seeded CPU generator draws its weights.</summary>
     public static Module<Tensor, Tensor> Create(JobSpec spec, DatasetCard dataset) =>
         spec.Model switch
         {

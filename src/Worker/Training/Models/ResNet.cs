@@ -13,7 +13,7 @@ internal sealed class ResNet : Module<Tensor, Tensor>
     private readonly ModuleList<Block> blocks;
     private readonly Linear fc;
 
-    /// <param name="depth">20, 56 and so on: 6n + 2.</param>
+    /// <param name="depth">Number of layers, 6n + 2, such as 20 or 56.</param>
     /// <param name="width">Channels of the first stage; 16 in the paper.</param>
     public ResNet(int depth, int width, int channels, int classes)
         : base(nameof(ResNet))
@@ -39,7 +39,7 @@ internal sealed class ResNet : Module<Tensor, Tensor>
         return Fused.Linear(functional.adaptive_avg_pool2d(x, 1).flatten(1), fc);
     }
 
-    /// <summary>3×3, without a bias, which the normalization after it would take away.</summary>
+    /// <summary>A 3×3 convolution without a bias, because the normalization after it would cancel one.</summary>
     private static Conv2d Convolution(long from, long to, long stride)
     {
         var conv = Conv2d(from, to, 3, stride: stride, padding: 1, bias: false);
@@ -47,7 +47,7 @@ internal sealed class ResNet : Module<Tensor, Tensor>
         return conv;
     }
 
-    /// <summary>Two convolutions, and the input added to what they give.</summary>
+    /// <summary>Two convolutions, to whose output the shortcut adds the input.</summary>
     internal sealed class Block : Module<Tensor, Tensor>
     {
         private readonly Conv2d conv1;
@@ -70,7 +70,7 @@ internal sealed class ResNet : Module<Tensor, Tensor>
 
         public override Tensor forward(Tensor x) => Fused.ResidualBlock(x, conv1, norm1, conv2, norm2, stride == 1 ? null : Shortcut(x));
 
-        /// <summary>Every other pixel, and channels of zeros, where the block has fewer of the ones and more of the others.</summary>
+        /// <summary>Every other pixel of the input, with channels of zeros added up to the block's number.</summary>
         private Tensor Shortcut(Tensor x) =>
             functional.pad(functional.max_pool2d(x, 1, stride: stride), [0, 0, 0, 0, moreChannels / 2, moreChannels - moreChannels / 2]);
     }
