@@ -3,7 +3,7 @@ using static Microsoft.Playwright.Assertions;
 
 namespace Temper.Browser;
 
-/// <summary>The page as a person uses it, in Debian's Chromium.</summary>
+/// <summary>Tests the page as a person uses it, in Debian's Chromium.</summary>
 public sealed class SwaggerUiTests : IAsyncLifetime
 {
     private TestDatabase database = null!;
@@ -18,7 +18,7 @@ public sealed class SwaggerUiTests : IAsyncLifetime
             new()
             {
                 ExecutablePath = "/usr/bin/chromium",
-                // No sandbox, because tests may run as root. No business of the browser's own with the network.
+                // No sandbox, because tests may run as root. The other options stop the browser's own network traffic.
                 Args =
                 [
                     "--no-sandbox",
@@ -81,7 +81,7 @@ public sealed class SwaggerUiTests : IAsyncLifetime
         return page;
     }
 
-    /// <summary>Opens POST /jobs, presses "Try it out" and then "Execute", the body left as the page offers it.</summary>
+    /// <summary>Opens POST /jobs, presses "Try it out" and then "Execute", and leaves the body as the page offers it.</summary>
     private static async Task<ILocator> TryPostJobsAsync(IPage page)
     {
         var operation = page.Locator(".opblock-post").Filter(new() { HasText = "Submit a job" });

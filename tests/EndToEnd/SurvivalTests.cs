@@ -253,7 +253,7 @@ public class SurvivalTests : EndToEndTest
         );
         Assert.Empty((await Api.GetAsync("/workers"))["items"]!.AsArray());
 
-        Assert.Equal(1, await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints")); // made when the worker was told to stop
+        Assert.Equal(1, await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints")); // made at the worker's shutdown
 
         await StartWorkerAsync();
         job = await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(60));
