@@ -5,8 +5,8 @@ using Hangfire.PostgreSql.Factories;
 namespace Temper.Bench;
 
 /// <summary>
-/// Hangfire.PostgreSql with its own queue and its default settings, except a poll interval of one second. Its job returns at
-/// once.
+/// Hangfire.PostgreSql with its own queue and default settings, except that it polls every second and does not prepare the
+/// schema. Its job returns at once.
 /// </summary>
 internal sealed class StockHangfire : IDisposable
 {

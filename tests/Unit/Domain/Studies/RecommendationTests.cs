@@ -418,7 +418,7 @@ public class RecommendationTests
                 .Findings.Single(finding => finding.StartsWith("Under-fitting", StringComparison.Ordinal));
 
         Assert.EndsWith(conclusion, UnderFitting(jobs));
-        Assert.DoesNotContain(conclusion, UnderFitting([.. jobs.Where(job => job.Seed == 0)])); // one seed cannot tell
+        Assert.DoesNotContain(conclusion, UnderFitting([.. jobs.Where(job => job.Seed == 0)])); // one seed is not enough
     }
 
     [Fact]

@@ -23,7 +23,9 @@ public sealed class ResNetTests : IDisposable
         Assert.Contains("blocks.3.norm2.running_var", model.state_dict().Keys);
     }
 
-    /// <summary>As base64 in one line, which may have 256 MiB.</summary>
+    /// <summary>
+    /// The weights take at most 250 MiB even as base64. The pipe carries them as bytes and accepts arrays of up to 1 GiB.
+    /// </summary>
     [Fact]
     public void Weights_OfTheWidestNetwork_FitTheRunnersPipe()
     {
