@@ -1,6 +1,6 @@
 namespace Temper.Bench;
 
-/// <summary>What a data set's jobs give over ε and seeds, as a table.</summary>
+/// <summary>Trains a data set's jobs over ε and seeds, and prints the results as a table.</summary>
 internal static class Accuracy
 {
     private sealed record Run(double Epsilon, int Seed, double Accuracy, double Loss, double Ece, double SignedGap, double Minutes);
@@ -45,7 +45,7 @@ internal static class Accuracy
             }
         );
         JsonNode job;
-        // Slowly: each look takes a little from the training.
+        // Polls slowly, because each request takes a little time from the training.
         do
         {
             await Task.Delay(TimeSpan.FromSeconds(1));

@@ -10,8 +10,8 @@ using Temper.Domain.Serialization;
 namespace Temper.Bench;
 
 /// <summary>
-/// What scripts and dashboards poll: requests per second beside <see cref="MinimalApi"/>, latency under load, and pages
-/// of a long list.
+/// Measures the routes that scripts and dashboards poll: requests per second beside <see cref="MinimalApi"/>, latency under load,
+/// and pages of a long list.
 /// </summary>
 internal static class ApiRates
 {
@@ -22,7 +22,7 @@ internal static class ApiRates
 
     private static readonly string Requests = Path.Combine(TemperProcess.Repository, "bench", "api", "requests.lua");
 
-    /// <param name="onlyRates">On a tenth of the jobs.</param>
+    /// <param name="onlyRates">Measures only the rates, on a tenth of the jobs.</param>
     public static async Task RunAsync(bool quick, bool onlyRates)
     {
         var (jobs, epochs, rounds, seconds) =
@@ -35,7 +35,7 @@ internal static class ApiRates
         );
         await using var database = await TestDatabase.CreateAsync();
         var settings = new NpgsqlConnectionStringBuilder(database.ConnectionString);
-        settings.Remove("Maximum Pool Size"); // the tests' own
+        settings.Remove("Maximum Pool Size"); // the limit of the tests
         var connectionString = settings.ToString();
         var ids = await StoreAsync(database, jobs, epochs);
 
@@ -60,7 +60,7 @@ internal static class ApiRates
     /// <summary>One route, with the files of requests that wrk reads.</summary>
     private sealed record Read(string Route, string Plain, string Known)
     {
-        /// <summary>Checks that both give the same answer, and that the API knows its own ETag again.</summary>
+        /// <summary>Checks that both servers give the same answer, and that the API answers 304 to its own ETag.</summary>
         public static async Task<Read> PrepareAsync(
             string folder,
             string route,
@@ -112,14 +112,14 @@ internal static class ApiRates
         foreach (var read in reads)
         {
             var (full, least, known) = (new List<double>(), new List<double>(), new List<double>());
-            for (var round = -1; round < rounds; round++) // the first one warms up
+            for (var round = -1; round < rounds; round++) // the first round warms up
             {
                 var figures = (
                     await LoadAsync(api.Http, read.Plain, seconds),
                     await LoadAsync(minimal.Http, read.Plain, seconds),
                     await LoadAsync(api.Http, read.Known, seconds)
                 );
-                // wrk takes a full answer for as good as a 304.
+                // wrk does not distinguish a full answer from a 304.
                 if (figures.Item3.Bytes > LargestNotModified)
                     throw new InvalidOperationException($"{figures.Item3.Bytes:F0} bytes an answer: they were not 304.");
                 if (round < 0)
@@ -148,7 +148,7 @@ internal static class ApiRates
         foreach (var (name, file) in new[] { ("", read.Plain), (", 304", read.Known) })
         {
             var full = await LoadAsync(api.Http, file, seconds);
-            // A connection asks once in rest + latency.
+            // A connection sends one request in each period of rest + latency.
             var loaded = await LoadAsync(api.Http, file, 5 * seconds, rest: 1000.0 * Connections / (0.7 * full.Rate) - full.Median / 4);
             Console.WriteLine(
                 $"| GET /jobs/{{id}}{read.Route}{name} | {full.Rate:F0} | {loaded.Rate:F0} ({loaded.Rate / full.Rate:P0}) | "
@@ -205,13 +205,13 @@ internal static class ApiRates
         Console.WriteLine();
     }
 
-    /// <summary>Jobs that have succeeded, with all their epochs.</summary>
+    /// <summary>Stores jobs that have succeeded, with all their epochs.</summary>
     private static async Task<IReadOnlyList<Guid>> StoreAsync(TestDatabase database, int jobs, int epochs)
     {
         var clock = Stopwatch.StartNew();
         var ids = Enumerable.Range(0, jobs).Select(_ => Guid.CreateVersion7()).Order().ToList();
         await using var connection = await database.DataSource.OpenConnectionAsync();
-        // Each epoch's job is there: no need to look 100 million times.
+        // The job of each epoch exists, so PostgreSQL need not check it 100 million times.
         await ExecuteAsync(connection, "SET session_replication_role = replica");
         await using (
             var copy = await connection.BeginBinaryImportAsync(
@@ -286,7 +286,7 @@ internal static class ApiRates
     }
 }
 
-/// <summary><see cref="MinimalApi"/> in a process of its own, with the same garbage collector as the API.</summary>
+/// <summary><see cref="MinimalApi"/> in its own process, with the same garbage collector as the API.</summary>
 internal sealed class MinimalProcess : IAsyncDisposable
 {
     private readonly Process process;

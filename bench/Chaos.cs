@@ -4,12 +4,12 @@ using Temper.Harness.Chaos;
 
 namespace Temper.Bench;
 
-/// <summary>Jobs while everything fails all the time; see tests/Harness/Chaos.</summary>
+/// <summary>Runs jobs while faults hit every part of the service; see tests/Harness/Chaos.</summary>
 internal static class Chaos
 {
     private const int Interrupted = 130;
 
-    /// <returns>1 when a rule was broken.</returns>
+    /// <returns>0 when every rule was kept, 1 when a rule was broken, 130 when the run was interrupted.</returns>
     public static async Task<int> RunAsync(IReadOnlyDictionary<string, double> settings)
     {
         var seed = (long)settings.GetValueOrDefault("--seed", 1);
@@ -27,7 +27,7 @@ internal static class Chaos
         };
         Console.Error.WriteLine($"Schedule, events and the output of every process: {options.LogFolder}");
 
-        // Whoever stops it wants its processes and its database gone as well.
+        // A signal also ends the run's processes and its database.
         using var stop = new CancellationTokenSource();
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
@@ -53,7 +53,7 @@ internal static class Chaos
         }
     }
 
-    /// <summary>`--name value` pairs; null when they are not.</summary>
+    /// <summary>Parses `--name value` pairs; null when the arguments are not such pairs.</summary>
     public static Dictionary<string, double>? Settings(string[] arguments)
     {
         string[] known = ["--seed", "--minutes", "--faults", "--jobs", "--workers", "--fuzz"];

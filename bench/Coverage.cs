@@ -3,7 +3,9 @@ using Temper.Domain.Calibration;
 
 namespace Temper.Bench;
 
-/// <summary>How often 95 % intervals cover a known truth, and how often the consistency test rejects a calibrated model.</summary>
+/// <summary>
+/// Measures how often 95 % intervals cover a known truth, and how often the consistency test rejects a calibrated model.
+/// </summary>
 internal static class Coverage
 {
     private const int Resamples = 1000;

@@ -15,8 +15,8 @@ using Temper.Worker.Supervisor;
 namespace Temper.Bench;
 
 /// <summary>
-/// A worker of so many slots without the training: claim, Hangfire's job, success with a result and a model of 64 bytes. Statements,
-/// presence, heartbeat, Hangfire's server and its settings are those of production.
+/// A worker with a given number of slots but without the training: claim, Hangfire's job, success with a result and a model of 64
+/// bytes. Statements, presence, heartbeat, Hangfire's server and its settings are those of production.
 /// </summary>
 internal sealed class EngineQueue : IAsyncDisposable
 {
@@ -73,7 +73,7 @@ internal sealed class EngineQueue : IAsyncDisposable
         );
     }
 
-    /// <summary>Jobs as submissions leave them, in one statement.</summary>
+    /// <summary>Stores jobs as submissions do, in one statement.</summary>
     public static async Task FillAsync(TestDatabase database, int jobs, bool priorities = false)
     {
         await using var command = database.DataSource.CreateCommand(

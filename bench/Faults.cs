@@ -2,14 +2,16 @@ using Npgsql;
 
 namespace Temper.Bench;
 
-/// <summary>What each kind of fault costs a job, in time and in attempts, and how soon Hangfire's tables tell the same.</summary>
+/// <summary>
+/// Measures what each kind of fault costs a job, in time and in attempts, and how soon Hangfire's tables show it.
+/// </summary>
 internal static class Faults
 {
     public static readonly string[] Parts = ["waiting", "windows", "outages", "restarts", "stalls"];
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
-    /// <param name="only">One of <see cref="Parts"/>; all when null.</param>
+    /// <param name="only">One of <see cref="Parts"/>; all of them when null.</param>
     public static async Task RunAsync(bool quick, string? only)
     {
         Console.WriteLine($"# What a fault costs\n\n{Machine.Describe()}\n");
@@ -40,7 +42,7 @@ internal static class Faults
             var id = await fleet.SubmitAndAwaitTrainingAsync(Fleet.LongJob);
             while (await database.ScalarAsync<long>("SELECT count(*) FROM jobs WHERE state = 'queued'") < 200)
                 await fleet.Api.SubmitAsync(Fleet.ShortJob);
-            await Task.Delay(random.Next(1000)); // any phase of heartbeats and looks
+            await Task.Delay(random.Next(1000)); // so that the kill hits any phase of heartbeats and watches
             var killed = await fleet.KillAsync(await fleet.OwnerAsync(id));
             elsewhere.Add((await fleet.ClaimedAgainAsync(id) - killed).TotalSeconds);
             told.Add((await ToldAsync(database, id) - killed).TotalSeconds);
@@ -58,7 +60,7 @@ internal static class Faults
         await WindowAsync(home, deaths, "hangfire.state", "Hangfire's job made, not enqueued");
     }
 
-    /// <summary>The worker has claimed, and its next statement in that table of Hangfire's waits for a lock when it dies.</summary>
+    /// <summary>Kills the worker after its claim, while its next statement on that table of Hangfire waits for a lock.</summary>
     private static async Task WindowAsync(string home, int deaths, string table, string window)
     {
         await using var database = await TestDatabase.CreateAsync();
@@ -141,7 +143,10 @@ internal static class Faults
         Row("database back → first step of a job submitted then", started);
     }
 
-    /// <summary>After a restart of PostgreSQL the API answers 503 for each connection that it had open.</summary>
+    /// <summary>
+    /// Repeats a request until it succeeds: after a restart of PostgreSQL the API answers 503 for each connection that it had
+    /// open.
+    /// </summary>
     private static async Task<T> OnceItAnswersAsync<T>(Func<Task<T>> ask)
     {
         T answer = default!;
@@ -204,8 +209,8 @@ internal static class Faults
     private static async Task<Guid[]> TwoTrainingAsync(Fleet fleet) =>
         [await fleet.SubmitAndAwaitTrainingAsync(Fleet.LongJob), await fleet.SubmitAndAwaitTrainingAsync(Fleet.LongJob)];
 
-    /// <summary>Cancels the jobs once each has trained on.</summary>
-    /// <returns>How many attempts each has taken.</returns>
+    /// <summary>Cancels each job after it has trained another epoch.</summary>
+    /// <returns>The number of attempts of each job.</returns>
     private static async Task<List<int>> EndAsync(Fleet fleet, Guid[] running)
     {
         var attempts = new List<int>();
@@ -217,7 +222,7 @@ internal static class Faults
         return attempts;
     }
 
-    /// <returns>When Hangfire's job of the first attempt was in a final state.</returns>
+    /// <returns>The time at which Hangfire's job of the first attempt was in a final state.</returns>
     private static async Task<DateTimeOffset> ToldAsync(TestDatabase database, Guid id)
     {
         var over = $"SELECT count(*) FROM hangfire.job WHERE arguments->>0 = '\"{id}\"' AND arguments->>1 = '1' AND statename = 'Deleted'";

@@ -1,11 +1,11 @@
 namespace Temper.Bench;
 
-/// <summary>An API and workers over one database, each a process of its own.</summary>
+/// <summary>An API and workers on one database, each in its own process.</summary>
 internal sealed class Fleet(string connectionString, string home, ApiProcess api) : IAsyncDisposable
 {
     private readonly List<WorkerProcess> workers = [];
 
-    /// <summary>A job that trains longer than any measurement takes, and that no waiting job comes before.</summary>
+    /// <summary>A job that trains longer than any measurement takes and has priority over all waiting jobs.</summary>
     public static object LongJob =>
         new
         {
@@ -15,7 +15,7 @@ internal sealed class Fleet(string connectionString, string home, ApiProcess api
             priority = 10,
         };
 
-    /// <summary>A job of about a second.</summary>
+    /// <summary>A job that trains for about a second.</summary>
     public static object ShortJob =>
         new
         {
@@ -34,7 +34,7 @@ internal sealed class Fleet(string connectionString, string home, ApiProcess api
         return fleet;
     }
 
-    /// <param name="through">How it reaches the database; null for directly.</param>
+    /// <param name="through">The connection string of the worker's way to the database; null for the direct one.</param>
     public async Task<WorkerProcess> AddWorkerAsync(string? through = null, params (string Name, string Value)[] environment)
     {
         var worker = await WorkerProcess.StartOfOneThreadAsync(through ?? connectionString, home, environment);
@@ -48,8 +48,8 @@ internal sealed class Fleet(string connectionString, string home, ApiProcess api
         return workers.Single(worker => name.EndsWith($":{worker.Id}", StringComparison.Ordinal));
     }
 
-    /// <summary>kill -9.</summary>
-    /// <returns>When it was killed.</returns>
+    /// <summary>Kills a worker with SIGKILL.</summary>
+    /// <returns>The time of the kill.</returns>
     public async Task<DateTimeOffset> KillAsync(WorkerProcess worker)
     {
         var killed = DateTimeOffset.UtcNow;
@@ -58,7 +58,7 @@ internal sealed class Fleet(string connectionString, string home, ApiProcess api
         return killed;
     }
 
-    /// <returns>The job's id, once an optimizer step was made.</returns>
+    /// <returns>The job's id, after its first optimizer step.</returns>
     public async Task<Guid> SubmitAndAwaitTrainingAsync(object spec)
     {
         var id = await api.SubmitAsync(spec);
@@ -66,7 +66,9 @@ internal sealed class Fleet(string connectionString, string home, ApiProcess api
         return id;
     }
 
-    /// <summary>Gives each worker, all of one slot, a job at the same time. After it every runner has read the data.</summary>
+    /// <summary>
+    /// Gives each worker a job at the same time; each worker has one slot. Afterwards every runner has read the data.
+    /// </summary>
     public async Task WarmUpAsync()
     {
         var jobs = new List<Guid>();
@@ -76,17 +78,17 @@ internal sealed class Fleet(string connectionString, string home, ApiProcess api
             await CancelAsync(job);
     }
 
-    /// <returns>When the job was claimed for the second time.</returns>
+    /// <returns>The time of the job's second claim.</returns>
     public async Task<DateTimeOffset> ClaimedAgainAsync(Guid job)
     {
         var again = await Eventually.ValueAsync(() => api.JobAsync(job), job => job["attempt"]!.GetValue<int>() == 2);
         return Time(again, "claimedAt");
     }
 
-    /// <summary>Written with the database's clock, which is this machine's.</summary>
+    /// <summary>A time from the database's clock, which is this machine's clock.</summary>
     public static DateTimeOffset Time(JsonNode job, string field) => job[field]!.GetValue<DateTimeOffset>();
 
-    /// <returns>How many attempts the job has taken, once it has trained an epoch more than now.</returns>
+    /// <returns>The number of the job's attempts, after it has trained another epoch.</returns>
     public async Task<int> AttemptsOnceItGoesOnAsync(Guid job)
     {
         var epochs = await EpochsAsync(job);

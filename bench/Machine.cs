@@ -4,7 +4,7 @@ namespace Temper.Bench;
 
 internal static class Machine
 {
-    /// <summary>One line for the head of a record.</summary>
+    /// <summary>Describes this machine in one line, for the head of a record.</summary>
     public static string Describe()
     {
         var cpu = File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name"))?.Split(':')[1].Trim();

@@ -11,8 +11,8 @@ using Temper.Store;
 namespace Temper.Bench;
 
 /// <summary>
-/// The same two answers from the same records by two statements of Npgsql, and nothing else: no keys, no limits, no outages
-/// told, no ETags. What the API is slower than this is what those cost.
+/// Gives the same two answers from the same records by two statements of Npgsql, without keys, limits, outage messages or ETags.
+/// The difference between the API's rate and this one is the cost of those.
 /// </summary>
 internal static class MinimalApi
 {

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Temper.Bench;
 
 /// <summary>
-/// What Temper is measured beside, each in a process of its own: the PyTorch scripts of bench/training/peer.py, and
-/// loops in TorchSharp.
+/// The programs with which Temper is compared, each in its own process: the PyTorch scripts of bench/training/peer.py, and loops
+/// in TorchSharp.
 /// </summary>
 internal static class Peers
 {
@@ -18,14 +18,14 @@ internal static class Peers
             "mnist"
         );
 
-    /// <returns>The figure that it prints: images per second, or GFLOP/s.</returns>
+    /// <returns>The figure that the script prints: images per second, or GFLOP/s.</returns>
     public static async Task<double> RunAsync(params string[] arguments) =>
         double.Parse(await PythonAsync([Script, .. arguments]), CultureInfo.InvariantCulture);
 
     /// <inheritdoc cref="RunAsync"/>
     public static Task<double> RunTorchSharpAsync(params string[] arguments) => OwnProcessAsync(["torchsharp", .. arguments]);
 
-    /// <summary>A part of this program in a process of its own.</summary>
+    /// <summary>Runs a part of this program in its own process.</summary>
     public static async Task<double> OwnProcessAsync(params string[] arguments) =>
         double.Parse(await Programs.OutputAsync(new(Environment.ProcessPath!, arguments)), CultureInfo.InvariantCulture);
 

@@ -1,6 +1,6 @@
 using Temper.Bench;
 
-// Started by the run script of each benchmark's folder, which also starts PostgreSQL.
+// The run script in each benchmark's folder starts PostgreSQL and this program.
 switch (args)
 {
     case ["start", .. var rest]:

@@ -4,8 +4,8 @@ namespace Temper.Bench;
 
 internal static class Programs
 {
-    /// <returns>What it printed.</returns>
-    /// <exception cref="InvalidOperationException">It failed.</exception>
+    /// <returns>The program's standard output, trimmed.</returns>
+    /// <exception cref="InvalidOperationException">The program's exit code is not 0.</exception>
     public static async Task<string> OutputAsync(ProcessStartInfo start)
     {
         start.RedirectStandardOutput = true;

@@ -1,9 +1,11 @@
 namespace Temper.Bench;
 
-/// <summary>MNIST by the networks of published rows on label smoothing, through the service, beside what was published.</summary>
+/// <summary>
+/// Trains MNIST through the service with the networks of published results on label smoothing, and prints both results.
+/// </summary>
 internal static class Published
 {
-    /// <param name="Error">Percent, as published; a dash where the source gives no such row.</param>
+    /// <param name="Error">The published error in percent; a dash where the source gives no such result.</param>
     private sealed record Row(string Network, double Epsilon, string Error);
 
     private sealed record Run(double ErrorPercent, double Ece, double SignedGap, double Temperature, double EceAfter);

@@ -6,14 +6,14 @@ using Temper.Store;
 namespace Temper.Bench;
 
 /// <summary>
-/// The control plane without training: how soon a job is claimed and started, in which order, how many a second, and
-/// what one costs.
+/// Measures the control plane without training: how soon a job is claimed and started, in which order, how many jobs per second,
+/// and what one job costs.
 /// </summary>
 internal static class QueueRates
 {
     private static readonly int[] SlotCounts = [1, 4, 16];
 
-    /// <summary>Spent from before the workers start until after the last end.</summary>
+    /// <summary>Resources spent from before the workers start until after the last job ends.</summary>
     private sealed record Cost(double WalBytes, double ServerCpuSeconds, double WorkersCpuSeconds);
 
     private sealed record Drain(int Jobs, double Seconds, Cost Cost);
@@ -213,7 +213,8 @@ internal static class QueueRates
             }
         );
 
-    /// <param name="start">Starts what drains, given what to call at each begin and each end; returns how to end it.</param>
+    /// <param name="start">Starts a worker that drains the queue, given what to call at each begin and each end of a job; returns
+    /// how to end the worker.</param>
     private static async Task<Drain> DrainAsync(TestDatabase database, int jobs, Func<Action, Action, Func<ValueTask>> start)
     {
         var before = await SpentAsync(database);
@@ -265,7 +266,7 @@ internal static class QueueRates
 
     private static string Slots(int count) => $"{count} slot{(count == 1 ? "" : "s")}";
 
-    /// <summary>Tests keep their pools small.</summary>
+    /// <summary>The connection string with a larger pool, because the tests keep their pools small.</summary>
     private static string Pooled(TestDatabase database) =>
         new NpgsqlConnectionStringBuilder(database.ConnectionString) { MaxPoolSize = 60 }.ToString();
 }

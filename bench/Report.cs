@@ -8,7 +8,7 @@ using Temper.Store.Queue;
 
 namespace Temper.Bench;
 
-/// <summary>How long `GET /jobs/{id}/calibration` takes for 10,000 test images, through the API.</summary>
+/// <summary>Measures how long `GET /jobs/{id}/calibration` takes for 10,000 test images, through the API.</summary>
 internal static class Report
 {
     public static async Task RunAsync(int rounds)
@@ -42,7 +42,7 @@ internal static class Report
         PrintEpochFigures();
     }
 
-    /// <summary>What each epoch pays for its figures, evaluation by the model left out.</summary>
+    /// <summary>Prints the time that each epoch spends on its figures, without the evaluation by the model.</summary>
     private static void PrintEpochFigures()
     {
         var logits = Draw(6_000, 10, 8);
@@ -71,7 +71,7 @@ internal static class Report
         await response.Content.ReadAsByteArrayAsync();
     }
 
-    /// <summary>A succeeded job whose labels were drawn from its model's own probabilities.</summary>
+    /// <summary>Stores a succeeded job with labels drawn from its model's own probabilities.</summary>
     private static async Task<Guid> StoreAsync(TestDatabase database, int classes, double sharpness)
     {
         await using var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(database.DataSource).Options);

@@ -7,7 +7,10 @@ using Temper.Store.Queue;
 
 namespace Temper.Bench;
 
-/// <summary>What 64 clients that want much at once leave to others: latency of the list beside reports, memory beside downloads.</summary>
+/// <summary>
+/// Measures how 64 clients with large requests affect others: the latency of the list during reports, and the memory during
+/// downloads.
+/// </summary>
 internal static class SlowClients
 {
     private const int Clients = 64,

@@ -6,10 +6,10 @@ using System.Text.RegularExpressions;
 
 namespace Temper.Bench;
 
-/// <summary>How long a submitted job waits until it trains, while a worker sits idle and warm.</summary>
+/// <summary>Measures how long a submitted job waits until it trains, on an idle, warm worker.</summary>
 internal static class StartLatency
 {
-    /// <summary>Small enough to finish at once, on a set whose loading is paid by the first job.</summary>
+    /// <summary>Small enough to finish at once; only the first job must load its data set.</summary>
     private static readonly object Spec = new
     {
         dataset = "digits",
@@ -57,7 +57,7 @@ internal static class StartLatency
         Directory.Delete(home, recursive: true);
     }
 
-    /// <summary>Jobs that all wait for two workers: how long a slot is idle between two of them.</summary>
+    /// <summary>Measures how long a slot is idle between two jobs while many jobs wait for two workers.</summary>
     private static async Task TogetherAsync(int jobs)
     {
         await using var database = await TestDatabase.CreateAsync();
@@ -91,7 +91,7 @@ internal static class StartLatency
         Directory.Delete(home, recursive: true);
     }
 
-    /// <summary>A study whose jobs are stored in one request.</summary>
+    /// <summary>Measures a study whose jobs are stored in one request.</summary>
     private static async Task StudyAsync(int jobs)
     {
         await using var database = await TestDatabase.CreateAsync();
@@ -110,7 +110,7 @@ internal static class StartLatency
             if (!response.IsSuccessStatusCode)
                 throw new InvalidOperationException(await response.Content.ReadAsStringAsync());
             if (i > 0)
-                seconds.Add(clock.Elapsed.TotalSeconds); // the first warms the API up
+                seconds.Add(clock.Elapsed.TotalSeconds); // the first request warms the API up
             await database.ExecuteAsync("TRUNCATE studies, jobs CASCADE");
         }
         Console.WriteLine(
@@ -131,14 +131,14 @@ internal static class StartLatency
         using var response = await api.Http.PostAsJsonAsync("/jobs", Spec);
         var answered = DateTimeOffset.UtcNow;
         var id = (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetGuid();
-        // Polling would take the core that the first step needs.
+        // Polling would use the core that the first step needs.
         await Task.Delay(TimeSpan.FromSeconds(2));
         var job = await api.FinishedJobAsync(id, TimeSpan.FromSeconds(60));
         var dataMs = double.Parse(
             Regex.Match(worker.Output, $"{id} attempt 1 trains, data loaded in ([0-9.]+) ms").Groups[1].Value,
             CultureInfo.InvariantCulture
         );
-        // Written with the database's clock, which is this machine's.
+        // The times are from the database's clock, which is this machine's clock.
         DateTimeOffset At(string field) => job[field]!.GetValue<DateTimeOffset>();
         return new(
             (At("trainingStartedAt") - answered).TotalMilliseconds,

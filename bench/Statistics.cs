@@ -6,7 +6,7 @@ internal static class Statistics
 {
     public static double Median(this IEnumerable<double> values) => values.Quantile(0.5);
 
-    /// <summary>Between the two nearest values, in proportion.</summary>
+    /// <summary>The quantile, interpolated linearly between the two nearest values.</summary>
     public static double Quantile(this IEnumerable<double> values, double share)
     {
         var ordered = values.Order().ToList();
@@ -15,14 +15,14 @@ internal static class Statistics
         return below + (above - below) * (place - (int)place);
     }
 
-    /// <summary>Median (lowest–highest).</summary>
+    /// <summary>Formats the values as median (lowest–highest).</summary>
     public static string Spread(this IEnumerable<double> values, string format)
     {
         var list = values.ToList();
         return $"{list.Median().ToString(format)} ({list.Min().ToString(format)}–{list.Max().ToString(format)})";
     }
 
-    /// <summary>Mean ± the 95 % interval's half width, by Student's t.</summary>
+    /// <summary>The mean and the half width of its 95 % interval, by Student's t.</summary>
     public static (double Mean, double HalfWidth) Interval(this IReadOnlyList<double> values)
     {
         var mean = values.Average();

@@ -5,8 +5,8 @@ using Hangfire.PostgreSql.Factories;
 namespace Temper.Bench;
 
 /// <summary>
-/// Hangfire.PostgreSql with its own queue and its own settings but for a poll interval of a second; a job that returns
-/// at once.
+/// Hangfire.PostgreSql with its own queue and default settings, except that it polls every second and does not prepare the
+/// schema. Its job returns at once.
 /// </summary>
 internal sealed class StockHangfire : IDisposable
 {
@@ -25,7 +25,7 @@ internal sealed class StockHangfire : IDisposable
             server = new(new BackgroundJobServerOptions { WorkerCount = workers, ServerName = "stock" }, storage);
     }
 
-    /// <summary>Through its client, which has no statement for many.</summary>
+    /// <summary>Enqueues a job through Hangfire's client, which has no statement for many jobs.</summary>
     public void Submit() => new BackgroundJobClient(storage).Enqueue(() => Run());
 
     public static void Run()

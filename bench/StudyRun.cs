@@ -2,7 +2,7 @@ using System.Net.Http.Json;
 
 namespace Temper.Bench;
 
-/// <summary>Studies through the service: what they recommend, and what their rows say.</summary>
+/// <summary>Runs studies through the service and prints their recommendations and rows.</summary>
 internal static class StudyRun
 {
     private static readonly string[] Figures =
@@ -103,7 +103,7 @@ internal static class StudyRun
         );
     }
 
-    /// <summary>Mean ± half of its 95 % interval.</summary>
+    /// <summary>Formats the mean ± half of its 95 % interval.</summary>
     private static string Show(JsonNode? figure)
     {
         if (figure?["mean"] is not { } mean)

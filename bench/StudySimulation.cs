@@ -3,7 +3,7 @@ using Temper.Domain.Studies;
 
 namespace Temper.Bench;
 
-/// <summary>How often a study's statistics are wrong, on simulated studies whose truth is known.</summary>
+/// <summary>Measures how often a study's statistics are wrong, on simulated studies with known truth.</summary>
 internal static class StudySimulation
 {
     private const int Arms = 6;
@@ -92,7 +92,9 @@ internal static class StudySimulation
         Console.WriteLine($"{clock.Elapsed.TotalSeconds:F0} s.");
     }
 
-    /// <summary>Arm 2 is best; how much worse the others are, in units of the scatter.</summary>
+    /// <summary>
+    /// Cases in which arm 2 is best. The values say how much worse the other arms are, in units of the scatter.
+    /// </summary>
     private static readonly (string Name, Func<int, double[]> Means)[] Truths =
     [
         ("the others a little worse (1 standard error)", seeds => Others(_ => SimulatedStudies.StandardErrors(1, seeds))),

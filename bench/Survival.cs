@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace Temper.Bench;
 
 /// <summary>
-/// What a death costs: how soon a job runs elsewhere, whether it ends with the same bits, and what being ready for it
-/// takes.
+/// Measures what a death costs: how soon a job runs elsewhere, whether it ends with the same bits, and what the checkpoints for
+/// it cost.
 /// </summary>
 internal static class Survival
 {
@@ -21,7 +21,9 @@ internal static class Survival
         Directory.Delete(home, recursive: true);
     }
 
-    /// <summary>Three workers, one long job; its worker is killed at a random moment, and the job is waited for elsewhere.</summary>
+    /// <summary>
+    /// Kills the worker of a long job, one of three workers, at a random moment and waits until another worker claims the job.
+    /// </summary>
     private static async Task RescuesAsync(string home, int deaths)
     {
         await using var database = await TestDatabase.CreateAsync();
@@ -30,7 +32,7 @@ internal static class Survival
         for (var i = 0; i < deaths; i++)
         {
             var id = await fleet.SubmitAndAwaitTrainingAsync(Fleet.LongJob);
-            await Task.Delay(random.Next(500, 2500)); // any phase of heartbeats and looks
+            await Task.Delay(random.Next(500, 2500)); // so that the kill hits any phase of heartbeats and watches
             var killed = await fleet.KillAsync(await fleet.OwnerAsync(id));
             waits.Add((await fleet.ClaimedAgainAsync(id) - killed).TotalSeconds);
             await fleet.CancelAsync(id);
@@ -48,7 +50,10 @@ internal static class Survival
         );
     }
 
-    /// <summary>One job, its runner killed at a random moment of its life, against the same job left alone.</summary>
+    /// <summary>
+    /// Kills the runner of a job at a random moment of the job's life, and compares the result with that of the same job without
+    /// a kill.
+    /// </summary>
     private static async Task ResumesAsync(string home, int resumes)
     {
         await using var database = await TestDatabase.CreateAsync();
@@ -80,7 +85,7 @@ internal static class Survival
                 await TemperProcess.SignalAsync(runner, "KILL");
             var job = await api.FinishedJobAsync(id, TimeSpan.FromMinutes(2));
             if (job["attempt"]!.GetValue<int>() == 1)
-                continue; // over before the kill
+                continue; // the job ended before the kill
             hit++;
             if (await database.ScalarAsync<long>($"SELECT count(DISTINCT attempt) FROM epochs WHERE job_id = '{id}'") > 1)
                 goneOn++;
@@ -95,7 +100,7 @@ internal static class Survival
         );
     }
 
-    /// <summary>Every epoch's metrics but those that are times.</summary>
+    /// <summary>Every epoch's metrics without the fields that measure time.</summary>
     private static async Task<JsonNode> FiguresAsync(ApiProcess api, JsonNode job)
     {
         var metrics = await api.GetAsync($"/jobs/{job["id"]}/metrics");
@@ -105,13 +110,16 @@ internal static class Survival
         return metrics;
     }
 
-    /// <summary>MNIST with a checkpoint a second against one an epoch, interleaved: the difference is the price of those more.</summary>
+    /// <summary>
+    /// Trains MNIST with a checkpoint every second and with one every epoch, interleaved. The difference is the price of the
+    /// additional checkpoints.
+    /// </summary>
     private static async Task CheckpointsAsync(string home, int pairs)
     {
         await using var database = await TestDatabase.CreateAsync();
         await using var api = await ApiProcess.StartAsync(database.ConnectionString);
         var (prices, shares) = (new List<double>(), new List<double>());
-        await TrainAsync("86400"); // caches are warm after it
+        await TrainAsync("86400"); // warms the caches
         for (var i = 0; i < pairs; i++)
         {
             var (few, many) =

@@ -6,7 +6,7 @@ using Temper.Store.Queue;
 namespace Temper.Bench;
 
 /// <summary>
-/// How far the tables grow beyond what lives in them while jobs train: by the writes of a worker with four slots,
+/// Measures how far the tables grow beyond their live data while jobs train, with the writes of a worker of four slots but
 /// without the training.
 /// </summary>
 internal static class TableGrowth

@@ -6,8 +6,8 @@ using TorchSharp.Modules;
 namespace Temper.Bench;
 
 /// <summary>
-/// Training loops in TorchSharp alone, without kernels of ours: the tutorial CNN on MNIST as TorchSharp's examples write it, with a
-/// DataLoader, and a residual network with what a careful user would add.
+/// Training loops in TorchSharp alone, without this project's kernels: the tutorial CNN on MNIST as TorchSharp's examples write
+/// it, with a DataLoader, and a residual network with the improvements that a careful user would add.
 /// </summary>
 internal static class TorchSharpPeer
 {
@@ -89,7 +89,7 @@ internal static class TorchSharpPeer
         return steps * BatchSize / clock.Elapsed.TotalSeconds;
     }
 
-    /// <summary>As TorchSharp's torchvision has it: one tensor for each image, normalized when it is asked for.</summary>
+    /// <summary>Follows TorchSharp's torchvision: one tensor for each image, normalized when the loader requests it.</summary>
     private sealed class Mnist : torch.utils.data.Dataset
     {
         private readonly List<Tensor> images = [],
@@ -137,7 +137,7 @@ internal static class TorchSharpPeer
         }
     }
 
-    /// <summary>The same network as Temper's, of TorchSharp's own modules.</summary>
+    /// <summary>The same network as Temper's, built from TorchSharp's own modules.</summary>
     private sealed class PlainResNet : Module<Tensor, Tensor>
     {
         private readonly Conv2d conv = Conv2d(3, 16, 3, padding: 1, bias: false);

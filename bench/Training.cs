@@ -4,14 +4,13 @@ using System.Runtime.InteropServices;
 namespace Temper.Bench;
 
 /// <summary>
-/// How fast the tutorial CNN trains on MNIST beside PyTorch, what the service adds to the loop, and whether the fused
+/// Measures how fast the tutorial CNN trains on MNIST beside PyTorch, what the service adds to the loop, and whether the fused
 /// kernels change the results.
 /// </summary>
 internal static class Training
 {
     /// <summary>
-    /// Of a training step, per image, as the definition has it: three times the forward pass, less the first layer's
-    /// input gradient.
+    /// MFLOP of a training step per image by the definition: three times the forward pass, less the first layer's input gradient.
     /// </summary>
     private const double DenseMflop = 25.0;
 
@@ -19,7 +18,7 @@ internal static class Training
 
     public static IReadOnlyList<string> Parts { get; } = ["rates", "job", "memory", "jobs", "cold", "evaluation", "resnets", "results"];
 
-    /// <param name="only">The part to run; null for all.</param>
+    /// <param name="only">The part to run; all parts when null.</param>
     public static async Task RunAsync(bool quick, string? only)
     {
         bool Runs(string part) => only is null || only == part;
@@ -102,7 +101,7 @@ internal static class Training
                 () => Peers.RunTorchSharpAsync("stock", folder, count, sharp.Threads, sharp.Workers)
             ),
         ];
-        await TrainAsync(api); // reads the data
+        await TrainAsync(api); // makes the runner read the data
         var rates = contenders.Select(_ => new List<double>()).ToArray();
         for (var round = 0; round < rounds; round++)
         for (var i = 0; i < contenders.Length; i++)
@@ -137,7 +136,7 @@ internal static class Training
                 epochs = Epochs,
             }
         );
-        // Slowly: each look takes a little from the training.
+        // Polls slowly, because each request takes a little time from the training.
         while (!(await api.JobAsync(id))["isTerminal"]!.GetValue<bool>())
             await Task.Delay(1000);
         return Epochs
@@ -149,7 +148,7 @@ internal static class Training
     private static void PrintArithmetic(double imagesPerSecond, double sgemm)
     {
         var alive = AliveShare();
-        // Each window's gradient of the first layer is multiplied at its four positions, three of them by zero.
+        // The gradient of each window of the first layer is multiplied at the window's four positions, at three of them by zero.
         var forward = 28 * 28 * 9 * 32 + 16 * 49.0 * 32 * 64 + 3136 * 128 + 128 * 10;
         var backward = 14 * 14 * 32 * 4 * 9 + 7 * 7 * 64 * alive * 9 * 32 * 2 + 2 * (3136 * 128 + 128 * 10.0);
         var done = 2 * (forward + backward) / 1e6;
@@ -163,7 +162,7 @@ internal static class Training
         );
     }
 
-    /// <summary>Of the second layer's windows after an epoch, those whose maximum is above 0.</summary>
+    /// <summary>The share of the second layer's windows whose maximum is above 0 after an epoch.</summary>
     private static double AliveShare()
     {
         using var scope = NewDisposeScope();

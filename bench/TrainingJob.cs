@@ -3,7 +3,7 @@ using System.Net.Http.Json;
 
 namespace Temper.Bench;
 
-/// <summary>A whole job through the service beside the loop alone, and a runner's cold start.</summary>
+/// <summary>Measures a whole job through the service beside the loop alone, and a worker's cold start.</summary>
 internal static class TrainingJob
 {
     private const int Epochs = 5;
@@ -13,7 +13,7 @@ internal static class TrainingJob
         var (extra, shares) = (new List<double>(), new List<Shares>());
         for (var round = 0; round < rounds; round++)
         {
-            // The same training, evaluation and test in this process: no checkpoints, no reports, no database.
+            // Runs the same training, evaluation and test in this process, without checkpoints, reports and database.
             var bare = Stopwatch.StartNew();
             TrainingResults.Train(seed: round, Epochs);
             bare.Stop();
@@ -64,7 +64,7 @@ internal static class TrainingJob
         );
         var id = JsonNode.Parse(await response.Content.ReadAsStringAsync())!["id"]!.GetValue<Guid>();
         var job = await FinishedAsync(api, id);
-        // Written with the database's clock, which is this machine's.
+        // The times are from the database's clock, which is this machine's clock.
         DateTimeOffset At(string field) => job[field]!.GetValue<DateTimeOffset>();
         var epochs = (await api.GetAsync($"/jobs/{id}/metrics"))["items"]!.AsArray();
         var seconds = epochs.Sum(epoch => epoch!["seconds"]!.GetValue<double>());
@@ -78,7 +78,7 @@ internal static class TrainingJob
         );
     }
 
-    /// <summary>A worker is started for a job that waits: .NET, libtorch, its warm-up, the data.</summary>
+    /// <summary>Starts a worker for a job that waits: .NET, libtorch, its warm-up, the data.</summary>
     public static async Task ColdStartAsync(TestDatabase database, ApiProcess api, string home, int times)
     {
         var (ready, seconds) = (new List<double>(), new List<double>());
@@ -109,7 +109,7 @@ internal static class TrainingJob
     {
         while (true)
         {
-            await Task.Delay(1000); // each look takes a little from the training
+            await Task.Delay(1000); // each request takes a little time from the training
             if (await api.JobAsync(id) is var job && job["isTerminal"]!.GetValue<bool>())
                 return job;
         }

@@ -4,7 +4,7 @@ using Temper.Worker.Training;
 
 namespace Temper.Bench;
 
-/// <summary>What training takes of memory: a runner on MNIST, a residual network, and many jobs in one process.</summary>
+/// <summary>Measures the memory of training: a runner on MNIST, a residual network, and many jobs in one process.</summary>
 internal static class TrainingMemory
 {
     public static async Task MnistAsync(ApiProcess api, WorkerProcess worker, int epochs)
@@ -47,7 +47,7 @@ internal static class TrainingMemory
         Console.WriteLine(Status(Environment.ProcessId, "VmHWM"));
     }
 
-    /// <summary>Small jobs of two models in turns, one after another in this process, as in a runner.</summary>
+    /// <summary>Runs small jobs of two models in turns, one after another in this process, as in a runner.</summary>
     public static void ManyJobs(int jobs)
     {
         var digits = DigitsDataset.Draw();

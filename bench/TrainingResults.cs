@@ -8,7 +8,7 @@ using Temper.Worker.Training.Models;
 
 namespace Temper.Bench;
 
-/// <summary>Trainings in this process: do the fused kernels change what comes out, and how fast is evaluation?</summary>
+/// <summary>Trains in this process, to show whether the fused kernels change the results and how fast evaluation is.</summary>
 internal static class TrainingResults
 {
     private static readonly Dataset Mnist = new DatasetLoader(
@@ -16,7 +16,7 @@ internal static class TrainingResults
         _ => { }
     ).Load("mnist", CancellationToken.None);
 
-    /// <param name="losses">Given the training loss of each epoch.</param>
+    /// <param name="losses">Receives the training loss of each epoch.</param>
     public static Finished Train(int seed, int epochs, List<double>? losses = null) =>
         TrainingLoop.Run(
             new JobSpec
@@ -38,7 +38,7 @@ internal static class TrainingResults
             CancellationToken.None
         );
 
-    /// <returns>N×1×28×28, normalized; the caller's scope disposes of it.</returns>
+    /// <returns>Test images, N×1×28×28, normalized; the caller's scope disposes of them.</returns>
     public static Tensor TestImages(int count)
     {
         using var images = new ResidentImages(Mnist, Mnist.Test, new long[Mnist.Test.Count], Normalization.Of(Mnist.Train), torch.CPU);
@@ -74,7 +74,9 @@ internal static class TrainingResults
         );
     }
 
-    /// <summary>The residual networks on images of CIFAR's size, random ones: their rate does not depend on what they show.</summary>
+    /// <summary>
+    /// Measures the residual networks on random images of CIFAR's size. The rate does not depend on the images' content.
+    /// </summary>
     public static async Task ResNetsAsync(int rounds, int batches)
     {
         Console.WriteLine(
@@ -140,7 +142,7 @@ internal static class TrainingResults
         return rate;
     }
 
-    /// <summary>The fused kernels against libtorch's own operations, seed by seed.</summary>
+    /// <summary>Compares the fused kernels with libtorch's own operations, seed by seed.</summary>
     public static void Compare(int seeds)
     {
         const int epochs = 2;

@@ -1,8 +1,8 @@
 namespace Temper.EndToEnd;
 
 /// <summary>
-/// Tests that take every core, or the port of ./run: they run when nothing else does. The others mostly wait, so two
-/// classes run at once.
+/// Tests that use every core or the port of ./run, and therefore run alone. The other tests mostly wait, so two classes of them
+/// run at once.
 /// </summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
 public sealed class AloneCollection

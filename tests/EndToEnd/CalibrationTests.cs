@@ -4,7 +4,7 @@ using Temper.Worker.Datasets.Digits;
 
 namespace Temper.EndToEnd;
 
-/// <summary>What the service says of models it really trained, checked from outside.</summary>
+/// <summary>Checks from outside what the service reports about models that it has trained.</summary>
 [Collection(AloneCollection.Name)]
 public class CalibrationTests : EndToEndTest
 {
@@ -66,7 +66,7 @@ public class CalibrationTests : EndToEndTest
             Assert.InRange(Value(result["testAccuracy"]), 0.985, 1);
             Assert.Empty(result["notes"]!.AsArray());
         }
-        // The optimum of the smoothed loss on a nearly certain set lies ε(A − 1/K) ≈ 0.09 below its accuracy.
+        // On a nearly certain set the confidence at the optimum of the smoothed loss lies ε(A − 1/K) ≈ 0.09 below the accuracy A.
         Assert.InRange(Value(smoothed["testSignedGap"]), -0.15, -0.05);
         Assert.True(
             Value(smoothed["testEce"]) > 5 * Value(plain["testEce"]),
@@ -86,7 +86,7 @@ public class CalibrationTests : EndToEndTest
         var test = Path.Combine(Environment.GetEnvironmentVariable("TEMPER_DATA")!, "mnist", "t10k-images-idx3-ubyte.gz");
         await AssertPyTorchAgreesAsync(id, report, Idx.Read(test, [28, 28], out _, out _));
 
-        // The next one who asks for the same is told beforehand.
+        // The service warns the next user who asks for the same spec.
         var checkedSpec = await PostAsync(
             "/jobs?validateOnly=true",
             new
@@ -116,7 +116,7 @@ public class CalibrationTests : EndToEndTest
             await (await System.Net.Http.Json.HttpClientJsonExtensions.PostAsJsonAsync(Api.Http, path, body)).Content.ReadAsStringAsync()
         )!;
 
-    /// <summary>Downloads weights and logits as a user would, and has PyTorch and NumPy say the same.</summary>
+    /// <summary>Downloads weights and logits as a user would, and compares them with what PyTorch and NumPy compute.</summary>
     private async Task AssertPyTorchAgreesAsync(Guid id, JsonNode report, byte[] pixels)
     {
         var (model, logits, images) = (

@@ -77,11 +77,11 @@ public class CancelTests : EndToEndTest
         Assert.InRange(await CancelAsync(id), TimeSpan.Zero, Promised);
     }
 
-    /// <returns>From the request to the end that is stored, with the database's clock, which is this machine's.</returns>
+    /// <returns>The time from the request to the stored end. The database's clock is this machine's clock.</returns>
     private async Task<TimeSpan> CancelAsync(Guid id)
     {
         var start = DateTimeOffset.UtcNow;
-        // 200 rather than 202 when the worker was faster than the answer.
+        // The API answers 200 rather than 202 when the worker was faster than the answer.
         Assert.True((await Api.Http.PostAsync($"/jobs/{id}/cancel", null)).IsSuccessStatusCode);
         var job = await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(10));
         Assert.Equal("cancelled", State(job));

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Temper.EndToEnd;
 
-/// <summary>Workers whose clocks are hours apart, by faking the time of day of each process.</summary>
+/// <summary>Tests workers with clocks hours apart. A preloaded library shifts the time of day of each process.</summary>
 public class ClockTests : EndToEndTest
 {
     [Fact]
@@ -25,7 +25,7 @@ public class ClockTests : EndToEndTest
         var slow = await StartWorkerAsync(null, ClockAt(-7));
         Assert.True(Shift(fast) > TimeSpan.FromHours(4) && Shift(slow) < TimeSpan.FromHours(-6), "The clocks are not faked.");
 
-        await Task.Delay(TimeSpan.FromSeconds(5)); // long enough for a rescue, were one due
+        await Task.Delay(TimeSpan.FromSeconds(5)); // long enough for a rescue if one were due
         Assert.Equal(["under way"], await OutcomesAsync(id));
 
         var killed = Stopwatch.GetTimestamp();
@@ -38,12 +38,12 @@ public class ClockTests : EndToEndTest
         Assert.Equal(["lost", "under way"], await OutcomesAsync(id));
     }
 
-    /// <summary>How far a worker's log is from this process's clock.</summary>
+    /// <summary>The difference between the time in a worker's log and this process's clock.</summary>
     private static TimeSpan Shift(WorkerProcess worker)
     {
         var line = worker.Output.Split('\n').Last(text => text.Contains("is ready"));
         var shift = TimeSpan.Parse(line[..8]) - DateTime.Now.TimeOfDay;
-        // Only the time of day is logged.
+        // The log has only the time of day.
         return shift > TimeSpan.FromHours(12) ? shift - TimeSpan.FromDays(1)
             : shift < TimeSpan.FromHours(-12) ? shift + TimeSpan.FromDays(1)
             : shift;

@@ -1,6 +1,6 @@
 namespace Temper.EndToEnd;
 
-/// <summary>A database, an API and a home of its own for each test; workers as the test needs them.</summary>
+/// <summary>Gives each test its own database, API and home folder, and starts workers as the test needs them.</summary>
 public abstract class EndToEndTest : IAsyncLifetime
 {
     private readonly List<WorkerProcess> workers = [];
@@ -11,7 +11,7 @@ public abstract class EndToEndTest : IAsyncLifetime
 
     protected string Home { get; } = Directory.CreateTempSubdirectory("temper-test-").FullName;
 
-    /// <summary>A job that would train for the better part of an hour.</summary>
+    /// <summary>A job that would train for most of an hour.</summary>
     protected static object LongSpec =>
         new
         {
@@ -44,7 +44,7 @@ public abstract class EndToEndTest : IAsyncLifetime
 
     protected async Task<JsonArray> MetricsAsync(Guid id) => (await Api.GetAsync($"/jobs/{id}/metrics"))["items"]!.AsArray();
 
-    /// <summary>Waits until the job has reported that many epochs.</summary>
+    /// <summary>Waits until the job has reported at least that many epochs.</summary>
     protected Task EpochsAsync(Guid id, int count) =>
         Eventually.TrueAsync(async () => (await MetricsAsync(id)).Count >= count, TimeSpan.FromSeconds(60));
 

@@ -7,7 +7,7 @@ using Temper.Store.Engine;
 
 namespace Temper.EndToEnd;
 
-/// <summary>What Hangfire knows of attempts, read from its tables as its dashboard does.</summary>
+/// <summary>Tests what Hangfire records of attempts, read from its tables as its dashboard does.</summary>
 public sealed class HangfireTests : EndToEndTest
 {
     [Fact]
@@ -32,7 +32,7 @@ public sealed class HangfireTests : EndToEndTest
         await Api.FinishedJobAsync(crashed, TimeSpan.FromSeconds(30));
         var handedBack = await RunningAsync();
         await worker.SignalAsync("TERM");
-        await worker.SignalAsync("TERM"); // a second one does no harm
+        await worker.SignalAsync("TERM"); // a second signal does no harm
         await worker.WaitForExitAsync(TimeSpan.FromSeconds(15));
 
         Assert.Equal("Succeeded", (await HangfireAsync(succeeded)).State);
@@ -76,7 +76,9 @@ public sealed class HangfireTests : EndToEndTest
         Assert.False(other.HasExited);
     }
 
-    /// <summary>Hangfire takes the server for gone and starts another in the same process, beside the training of the old one.</summary>
+    /// <summary>
+    /// Hangfire considers its server dead and starts another in the same process, beside the training of the old one.
+    /// </summary>
     [Fact]
     public async Task Training_WhoseServerHangfireRestarts_GoesOnAndIsToldOfInTheEnd()
     {
@@ -119,7 +121,10 @@ public sealed class HangfireTests : EndToEndTest
         Assert.False(worker.HasExited);
     }
 
-    /// <summary>Hangfire's tables refuse what the jobs table takes: claims go back, uncounted, and nothing is lost.</summary>
+    /// <summary>
+    /// Hangfire's tables refuse writes that the jobs table accepts: the claims go back without counting as failures, and no job
+    /// is lost.
+    /// </summary>
     [Fact]
     public async Task Claims_WhileHangfiresTablesRefuse_GoBackUncountedAndRunAfterwards()
     {
@@ -187,7 +192,7 @@ public sealed class HangfireTests : EndToEndTest
         }
     }
 
-    /// <summary>They are promised every minute.</summary>
+    /// <summary>The recurring jobs are documented to run every minute.</summary>
     [Fact]
     public async Task RecurringJobs_OfTwoWorkers_RunOnceAMinute()
     {
@@ -224,7 +229,9 @@ public sealed class HangfireTests : EndToEndTest
             );
     }
 
-    /// <summary>A job waits and another runs while Hangfire's tables are not there, as after a restore of Temper's own.</summary>
+    /// <summary>
+    /// One job waits and another runs while Hangfire's tables are missing, as after a restore of Temper's own tables.
+    /// </summary>
     [Fact]
     public async Task Database_WithoutHangfiresTables_GetsThemAndKeepsItsJobs()
     {
@@ -259,7 +266,9 @@ public sealed class HangfireTests : EndToEndTest
         Assert.Contains("began anew", attempts[1]!["note"]!.GetValue<string>());
     }
 
-    /// <summary>Hangfire's own removal of what has expired: each server does it when it starts, and every five minutes.</summary>
+    /// <summary>
+    /// Runs Hangfire's own removal of expired rows. Each server does it when it starts, and every five minutes.
+    /// </summary>
     private async Task ExpireAsync()
     {
         var trainings = new AttemptQueue(Database.DataSource);
@@ -283,7 +292,7 @@ public sealed class HangfireTests : EndToEndTest
         return id;
     }
 
-    /// <returns>The state of the attempt's job of Hangfire's and its reason, once its worker has told Hangfire.</returns>
+    /// <returns>The state and reason of Hangfire's job for the attempt, or `none` if Hangfire has no such job.</returns>
     private async Task<(string State, string? Reason)> HangfireAsync(Guid id, int attempt = 1)
     {
         await using var command = Database.DataSource.CreateCommand(

@@ -5,7 +5,7 @@ namespace Temper.EndToEnd;
 
 public sealed class KernelLibraryTests : EndToEndTest
 {
-    /// <summary>As it is built where there is no compiler.</summary>
+    /// <summary>A worker as it is built on a machine without a compiler.</summary>
     [Fact]
     public async Task Worker_WithoutTheKernelLibrary_TrainsAllTheSameAndSaysOnceWhyItIsSlow()
     {

@@ -33,7 +33,7 @@ public class ManyJobsTests : EndToEndTest
             await Database.ScalarAsync<long>("SELECT count(*) FROM jobs WHERE state = 'succeeded' AND attempt = 1 AND failures = 0")
         );
         Assert.Equal(200, await Database.ScalarAsync<long>("SELECT count(*) FROM epochs WHERE epoch = 1 AND attempt = 1"));
-        // Two workers claim at nearly the same time now and then; beyond that no job goes before one of higher priority.
+        // Two workers now and then claim at nearly the same time; apart from that no job starts before one of higher priority.
         Assert.Equal(
             0,
             await Database.ScalarAsync<long>(

@@ -3,7 +3,10 @@ using System.Net.Http.Json;
 
 namespace Temper.EndToEnd;
 
-/// <summary>The database goes away, or cannot store: training goes on, nothing healthy is run again, all recovers by itself.</summary>
+/// <summary>
+/// Tests what happens when the database is unavailable or cannot store: training goes on, no healthy job runs again, and
+/// everything recovers by itself.
+/// </summary>
 public class OutageTests : EndToEndTest
 {
     private static readonly (string, string) ShortLease = ("Worker__LeaseSeconds", "5");
@@ -47,7 +50,7 @@ public class OutageTests : EndToEndTest
         proxy.Cut();
 
         await worker.SignalAsync("TERM");
-        await worker.WaitForExitAsync(TimeSpan.FromSeconds(12)); // 10, and what a busy machine adds
+        await worker.WaitForExitAsync(TimeSpan.FromSeconds(12)); // the limit of 10 s, plus 2 s for a busy machine
 
         await StartWorkerAsync();
         Assert.Equal("succeeded", State(await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(60))));
@@ -85,8 +88,8 @@ public class OutageTests : EndToEndTest
         );
         Assert.NotNull(response.Headers.RetryAfter);
         await Eventually.TrueAsync(async () => (await api.Http.GetAsync("/health/ready")).StatusCode == HttpStatusCode.ServiceUnavailable);
-        Assert.True(await api.AnswersAsync($"/jobs/{id}")); // what can be read is read
-        await Task.Delay(TimeSpan.FromSeconds(10)); // full for longer than a lease
+        Assert.True(await api.AnswersAsync($"/jobs/{id}")); // reads still work
+        await Task.Delay(TimeSpan.FromSeconds(10)); // the disk is full for longer than a lease
         await SmallDisk.EmptyAsync(database);
 
         await Eventually.TrueAsync(() => api.AnswersAsync("/health/ready"));
@@ -102,7 +105,7 @@ public class OutageTests : EndToEndTest
                 .Take(before + 3)
                 .Select(epoch => epoch!["epoch"]!.GetValue<int>())
                 .Last()
-        ); // none is missing
+        ); // no epoch is missing
         var job = await api.JobAsync(id);
         Assert.Equal((1, 0), (job["attempt"]!.GetValue<int>(), job["failures"]!.GetValue<int>()));
     }

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Temper.EndToEnd;
 
-/// <summary>What a newcomer types.</summary>
+/// <summary>Tests the commands that a new user types.</summary>
 [Collection(AloneCollection.Name)]
 public sealed class RunScriptTests : IAsyncLifetime
 {
@@ -16,7 +16,7 @@ public sealed class RunScriptTests : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
-        // Also after a failure: whatever still runs is told to stop, and takes with it what it started.
+        // Also after a failed test: stops every script that still runs, which stops the processes that it started.
         foreach (var process in started.Where(process => !process.HasExited))
         {
             await TemperProcess.SignalAsync(process.Id, "TERM");
@@ -84,7 +84,9 @@ public sealed class RunScriptTests : IAsyncLifetime
         Assert.Equal(2, run.ExitCode);
     }
 
-    /// <summary>Everything that ./run started carries its home in the environment, but for PostgreSQL.</summary>
+    /// <summary>
+    /// The processes that ./run started, except PostgreSQL: each has the test's TEMPER_HOME in its environment.
+    /// </summary>
     private Process[] Ours() => [.. Process.GetProcesses().Where(process => EnvironmentOf(process).Contains($"TEMPER_HOME={home}"))];
 
     private static bool IsWorker(Process process)
@@ -97,7 +99,7 @@ public sealed class RunScriptTests : IAsyncLifetime
         }
         catch (IOException)
         {
-            return false; // gone meanwhile: the script's own short commands come and go
+            return false; // the process has ended; the script runs short commands
         }
     }
 
@@ -133,7 +135,7 @@ public sealed class RunScriptTests : IAsyncLifetime
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return ""; // gone meanwhile, or not ours to see
+            return ""; // the process has ended, or this user may not read it
         }
     }
 }

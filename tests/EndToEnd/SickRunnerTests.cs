@@ -1,6 +1,6 @@
 namespace Temper.EndToEnd;
 
-/// <summary>Runners that crash, hang or talk nonsense cost an attempt and not the worker.</summary>
+/// <summary>Tests that a runner that crashes, hangs or writes nonsense costs one attempt and does not end the worker.</summary>
 public class SickRunnerTests : EndToEndTest
 {
     private static readonly object Spec = new
@@ -30,8 +30,8 @@ public class SickRunnerTests : EndToEndTest
     }
 
     /// <summary>
-    /// A step, a batch of an evaluation, or a model of a hundred megabytes on its way take longer than the worker's
-    /// limit.
+    /// A training step, a batch of an evaluation, or the transfer of a model of a hundred megabytes takes longer than the
+    /// worker's limit.
     /// </summary>
     [Theory]
     [InlineData("""{ "model": "mlp", "widths": [2048, 2048, 2048, 2048], "batchSize": 32 }""")]
@@ -75,7 +75,7 @@ public class SickRunnerTests : EndToEndTest
         await EpochsAsync(id, 1);
         var runner = Assert.Single(worker.Runners());
 
-        // Not what anyone prints, which goes to standard error, but the protocol's own descriptor.
+        // Writes to the descriptor of the protocol. Printed text would go to standard error instead.
         File.WriteAllText(ProtocolPipe(worker.Id, runner), "\n\0garbage{]\n");
 
         var job = await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(60));
@@ -112,17 +112,17 @@ public class SickRunnerTests : EndToEndTest
         }
         var next = await Api.SubmitAsync(Spec);
 
-        await Eventually.TrueAsync(async () => await WorkerStateAsync() == "suspended"); // the next heartbeat says so
+        await Eventually.TrueAsync(async () => await WorkerStateAsync() == "suspended"); // the next heartbeat reports it
         Assert.Contains(
             "2 different jobs failed in a row",
             (await Api.GetAsync("/workers"))["items"]![0]!["suspendedReason"]!.GetValue<string>()
         );
         Assert.Equal("queued", State(await Api.JobAsync(next)));
-        Assert.Equal("succeeded", State(await Api.FinishedJobAsync(next, TimeSpan.FromSeconds(60)))); // a probe has passed
+        Assert.Equal("succeeded", State(await Api.FinishedJobAsync(next, TimeSpan.FromSeconds(60)))); // a probe has succeeded
         await Eventually.TrueAsync(async () => await WorkerStateAsync() == "alive");
     }
 
-    /// <returns>To be preloaded, and the file that makes a runner crash once.</returns>
+    /// <returns>The library to preload, and the file whose existence makes a runner crash once.</returns>
     private async Task<(string Library, string Crash)> CompileCrashAsync()
     {
         var library = Path.Combine(Home, "crash.so");
@@ -140,7 +140,7 @@ public class SickRunnerTests : EndToEndTest
 
     private async Task<string> WorkerStateAsync() => (await Api.GetAsync("/workers"))["items"]![0]!["state"]!.GetValue<string>();
 
-    /// <summary>The pipe that leads to the worker and is none of the three standard ones.</summary>
+    /// <summary>The runner's pipe to the worker that is none of its three standard streams.</summary>
     private static string ProtocolPipe(int worker, int runner)
     {
         var standard = Enumerable.Range(0, 3).Select(fd => TargetOf($"/proc/{runner}/fd/{fd}")).ToArray();
@@ -163,7 +163,7 @@ public class SickRunnerTests : EndToEndTest
         }
         catch (IOException)
         {
-            return null; // closed meanwhile
+            return null; // the descriptor was closed meanwhile
         }
     }
 }

@@ -2,12 +2,15 @@ using System.Net.Http.Json;
 
 namespace Temper.EndToEnd;
 
-/// <summary>Whole studies on real data, by one POST, and what they recommend beside an analysis of the same numbers by hand.</summary>
+/// <summary>
+/// Runs whole studies on real data by one POST each, and compares what they recommend with an analysis of the same numbers by
+/// hand.
+/// </summary>
 public class StudyTests : EndToEndTest
 {
     private sealed record Trained(double Epsilon, double LabelNoise, long Seed, double Ece, double TestAccuracy);
 
-    /// <summary>The networks are small so that the grid takes a minute: on MNIST they show what the CNN shows.</summary>
+    /// <summary>The networks are small so that the grid takes a minute; on MNIST they show the same effect as the CNN.</summary>
     [MnistFact]
     public async Task Mnist_DefaultGrid_NeverRecommendsMuchSmoothingByEce()
     {
@@ -30,7 +33,8 @@ public class StudyTests : EndToEndTest
 
         var trained = await TrainedAsync(study);
         Assert.All(trained.Where(job => job.Epsilon >= 0.1), job => Assert.InRange(job.Ece, 0.03, 0.4));
-        // By hand: seed by seed, every ε from 0.1 on is further from calibrated than ε = 0, and by much the same amount.
+        // The analysis by hand: for every seed, each ε from 0.1 on is further from calibrated than ε = 0, by about the same
+        // amount.
         foreach (var epsilon in new[] { 0.1, 0.2, 0.3 })
             Assert.True(PairedT(trained, epsilon, 0) > 10, $"t of ε = {epsilon}");
 
@@ -71,7 +75,8 @@ public class StudyTests : EndToEndTest
         var (clean, noisy) = (recommendation["byLabelNoise"]![0]!, recommendation["byLabelNoise"]![1]!);
         Assert.Equal((0, 0.4), (clean["labelNoise"]!.GetValue<double>(), noisy["labelNoise"]!.GetValue<double>()));
 
-        // Its labels are uncertain by construction, so no network is calibrated as it comes: smoothing or temperature mends it.
+        // The labels of digits are uncertain by construction, so no network is calibrated before smoothing or temperature
+        // scaling.
         var plain = Row(shown, 0, 0);
         var chosen = Row(shown, clean["epsilon"]!.GetValue<double>(), 0);
         Assert.True(Mean(chosen, "eceAfterTemperature") < Mean(plain, "ece") + 0.01, $"{chosen} {plain}");
@@ -120,7 +125,7 @@ public class StudyTests : EndToEndTest
     public async Task Study_WithHalvingAndABudget_IsSettledByItsWorker()
     {
         await StartWorkersAsync(1);
-        // At ε = 0.9 one epoch leaves next to no confidence: clearly the worse one after two seeds.
+        // At ε = 0.9 one epoch leaves almost no confidence, so this arm is clearly worse after two seeds.
         var halved = await SubmitAsync(
             new
             {
@@ -153,8 +158,8 @@ public class StudyTests : EndToEndTest
     }
 
     /// <summary>
-    /// While work was waiting, each slot took its next job at once: in a second at most it polls, and notices come
-    /// sooner.
+    /// Checks that each slot claimed its next job at once while jobs were waiting: a slot polls within a second, and
+    /// notifications come sooner.
     /// </summary>
     private async Task AssertNoIdleSlotAsync(Guid study)
     {
@@ -200,7 +205,7 @@ public class StudyTests : EndToEndTest
         return id;
     }
 
-    /// <summary>As the jobs themselves say it: validation ECE of the last epoch, test accuracy of the result.</summary>
+    /// <summary>The values that the jobs report: validation ECE of the last epoch, test accuracy of the result.</summary>
     private async Task<IReadOnlyList<Trained>> TrainedAsync(Guid study)
     {
         var trained = new List<Trained>();
@@ -220,7 +225,7 @@ public class StudyTests : EndToEndTest
         return trained;
     }
 
-    /// <summary>Of the differences in ECE, seed by seed.</summary>
+    /// <summary>The t statistic of the differences in ECE, paired by seed.</summary>
     private static double PairedT(IReadOnlyList<Trained> trained, double epsilon, double other)
     {
         double Ece(double of, long seed) => trained.Single(job => job.Epsilon == of && job.Seed == seed).Ece;

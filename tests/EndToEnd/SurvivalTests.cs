@@ -1,6 +1,6 @@
 namespace Temper.EndToEnd;
 
-/// <summary>Real kills of real processes.</summary>
+/// <summary>Tests that kill, stop and starve real processes.</summary>
 public class SurvivalTests : EndToEndTest
 {
     private static readonly object Spec = new
@@ -209,7 +209,7 @@ public class SurvivalTests : EndToEndTest
         Assert.Contains($"TEMPER_HOME={Home}", File.ReadAllText($"/proc/{runner}/environ"));
         var id = await Api.SubmitAsync(Spec);
 
-        // As a native library would.
+        // A native library may write to standard output like this.
         File.WriteAllText($"/proc/{runner}/fd/1", "onednn_verbose,info\n{}\n");
 
         Assert.Equal("succeeded", State(await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(60))));
@@ -253,7 +253,7 @@ public class SurvivalTests : EndToEndTest
         );
         Assert.Empty((await Api.GetAsync("/workers"))["items"]!.AsArray());
 
-        Assert.Equal(1, await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints")); // made when it was told to stop
+        Assert.Equal(1, await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints")); // made at the worker's shutdown
 
         await StartWorkerAsync();
         job = await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(60));
@@ -311,7 +311,7 @@ public class SurvivalTests : EndToEndTest
             }
         );
         await EpochsAsync(id, 1);
-        await StartWorkerAsync(); // one that would rescue it
+        await StartWorkerAsync(); // a second worker that could rescue the job
 
         for (var i = 0; i < 4; i++)
         {

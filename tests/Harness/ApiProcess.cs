@@ -14,8 +14,9 @@ public sealed class ApiProcess : TemperProcess
 
     public HttpClient Http { get; }
 
-    /// <param name="environment">Added to what it needs to run, or in place of it.</param>
-    /// <param name="address">Where it will be found; a free port of this machine when absent.</param>
+    /// <param name="environment">Variables added to those that the API needs to run; a variable of the same name replaces the
+    /// needed one.</param>
+    /// <param name="address">The address that the API listens on; a free port of this machine when absent.</param>
     public static async Task<ApiProcess> StartAsync(
         string connectionString,
         IReadOnlyDictionary<string, string?>? environment = null,
@@ -29,7 +30,7 @@ public sealed class ApiProcess : TemperProcess
         return api;
     }
 
-    /// <summary>Without waiting until it serves.</summary>
+    /// <summary>Starts the API without waiting until it serves.</summary>
     public static ApiProcess Start(string connectionString, IReadOnlyDictionary<string, string?>? environment = null, Uri? address = null)
     {
         address ??= new Uri($"http://127.0.0.1:{FreePort()}");
@@ -68,7 +69,7 @@ public sealed class ApiProcess : TemperProcess
 
     public Task<JsonNode> JobAsync(Guid id) => GetAsync($"/jobs/{id}");
 
-    /// <summary>Polls until the job is over.</summary>
+    /// <summary>Polls until the job has ended.</summary>
     public async Task<JsonNode> FinishedJobAsync(Guid id, TimeSpan limit)
     {
         JsonNode job = null!;

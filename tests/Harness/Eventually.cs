@@ -7,8 +7,8 @@ public static class Eventually
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(20);
 
-    /// <returns>The first value that is as wanted.</returns>
-    /// <exception cref="TimeoutException">None came in time.</exception>
+    /// <returns>The first value that <paramref name="wanted"/> accepts.</returns>
+    /// <exception cref="TimeoutException">No such value came in time.</exception>
     public static async Task<T> ValueAsync<T>(Func<Task<T>> get, Func<T, bool> wanted, TimeSpan? limit = null)
     {
         T value = default!;
@@ -16,7 +16,7 @@ public static class Eventually
         return value;
     }
 
-    /// <exception cref="TimeoutException">It did not become true in time.</exception>
+    /// <exception cref="TimeoutException">The condition did not become true in time.</exception>
     public static async Task TrueAsync(Func<Task<bool>> condition, TimeSpan? limit = null, string? what = null)
     {
         var start = Stopwatch.GetTimestamp();

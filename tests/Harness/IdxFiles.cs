@@ -7,7 +7,7 @@ namespace Temper.Harness;
 /// <summary>Makes files in MNIST's format.</summary>
 public static class IdxFiles
 {
-    /// <summary>A folder with a small data set of that name, for TEMPER_DATA: jobs on it take milliseconds.</summary>
+    /// <summary>Writes a folder for TEMPER_DATA with a small data set of that name. Jobs on it take milliseconds.</summary>
     public static string WriteFolder(string folder, string dataset, int train, int test)
     {
         var files = Directory.CreateDirectory(Path.Combine(folder, dataset)).FullName;

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Temper.Harness;
 
-/// <summary>A PostgreSQL for one test alone, which may therefore restart and crash it; deleted at the end.</summary>
+/// <summary>A PostgreSQL server for one test alone, which may therefore restart and crash it. It is deleted at the end.</summary>
 public sealed class PostgresServer : IAsyncDisposable
 {
     private readonly string home = Directory.CreateTempSubdirectory("temper-postgres-").FullName;
@@ -26,10 +26,10 @@ public sealed class PostgresServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Its clients are cut off; what they had not committed is undone.</summary>
+    /// <summary>Restarts the server. It cuts its clients off and rolls back their open transactions.</summary>
     public Task RestartAsync() => ScriptAsync("restart", "fast");
 
-    /// <summary>Every process of it ends at once; it recovers from its log when it starts again.</summary>
+    /// <summary>Ends every process of the server at once. The server recovers from its log when it starts again.</summary>
     public Task CrashAsync() => ScriptAsync("restart", "immediate");
 
     public async ValueTask DisposeAsync()

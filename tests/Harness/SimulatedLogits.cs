@@ -4,8 +4,9 @@ using Temper.Domain.Calibration;
 namespace Temper.Harness;
 
 /// <summary>
-/// A classifier whose truth is known: images are of 64 equally likely kinds, each with its own class probabilities
-/// softmax(z), and the model says softmax(sharpness·z). At sharpness 1 it is perfectly calibrated, above it over-confident.
+/// A classifier with known true probabilities. Images are of 64 equally likely kinds, each with its own class probabilities
+/// softmax(z), and the model predicts softmax(sharpness·z). At sharpness 1 the model is perfectly calibrated, above 1 it is
+/// over-confident.
 /// </summary>
 public static class SimulatedLogits
 {
@@ -14,7 +15,7 @@ public static class SimulatedLogits
 
     private static readonly float[] TrueLogits = DrawTrueLogits();
 
-    /// <summary>What the metrics are over all images there could be.</summary>
+    /// <summary>The exact metrics, over all possible images.</summary>
     public static (double Accuracy, double Nll, double SignedGap) Truth(double sharpness)
     {
         var kinds = Enumerable.Range(0, Kinds).ToArray();

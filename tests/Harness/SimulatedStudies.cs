@@ -3,39 +3,39 @@ using Temper.Domain.Studies;
 
 namespace Temper.Harness;
 
-/// <summary>How the losses of a study's arms scatter from seed to seed.</summary>
+/// <summary>How the losses of a study's arms vary from seed to seed.</summary>
 public enum Scatter
 {
-    /// <summary>All arms alike.</summary>
+    /// <summary>All arms have the same scatter.</summary>
     Even,
 
-    /// <summary>The last arm five times as much as the others.</summary>
+    /// <summary>The last arm has five times the scatter of the others.</summary>
     OneWildArm,
 
-    /// <summary>In proportion to 1, 2 … K.</summary>
+    /// <summary>The scatter is in proportion to 1, 2 … K.</summary>
     Growing,
 
-    /// <summary>Neighbours share most of it, as ε that are close together do.</summary>
+    /// <summary>Neighbouring arms share most of their scatter, as values of ε that are close together do.</summary>
     Related,
 
-    /// <summary>Student's t with 3 degrees of freedom: now and then a seed that fails.</summary>
+    /// <summary>The scatter has Student's t distribution with 3 degrees of freedom: now and then a seed fails.</summary>
     HeavyTails,
 }
 
 /// <summary>
-/// Studies whose truth is known: the mean loss of each arm is given, each seed adds something of its own to all arms,
-/// and each job its scatter.
+/// Studies with known truth: the mean loss of each arm is given, each seed adds the same random offset to all arms, and each job
+/// adds its own scatter.
 /// </summary>
-/// <param name="Means">By arm, in units of the scatter; arm 0 has the least smoothing.</param>
+/// <param name="Means">Mean loss by arm, in units of the scatter; arm 0 has the least smoothing.</param>
 public sealed record SimulatedStudies(double[] Means, int Seeds, Scatter Scatter)
 {
     /// <summary>
-    /// How far arms are apart that are so many standard errors of their mean difference apart, where the scatter is
-    /// even.
+    /// The difference between two arms that equals <paramref name="count"/> standard errors of their mean difference, with even
+    /// scatter.
     /// </summary>
     public static double StandardErrors(double count, int seeds) => count * Math.Sqrt(2.0 / seeds);
 
-    /// <summary>Every arm with every seed.</summary>
+    /// <summary>The losses of every arm with every seed.</summary>
     public ArmLosses[] Draw(long draw)
     {
         var random = new SplitMix64(draw, 77);
@@ -64,8 +64,9 @@ public sealed record SimulatedStudies(double[] Means, int Seeds, Scatter Scatter
     /// <summary>The arm that a study recommends: the least smoothing among the tied.</summary>
     public static int Recommended(ArmComparison comparison) => comparison.Tied.Min();
 
-    /// <summary>The same study with successive halving, as if seed after seed had finished.</summary>
-    /// <returns>What it recommends, and the share of the jobs that it did not train.</returns>
+    /// <summary>Runs the same study with successive halving, as if the seeds finished one after another.</summary>
+    /// <returns>The recommended arm, whether a difference exists, and the share of the jobs that the study did not
+    /// train.</returns>
     public static (int Recommended, bool DifferenceExists, double Saved) WithHalving(ArmLosses[] full)
     {
         var (left, known, seeds, trained) = (full.ToList(), new Dictionary<int, Dictionary<long, double>>(), full[0].BySeed.Count, 0);
@@ -81,7 +82,7 @@ public sealed record SimulatedStudies(double[] Means, int Seeds, Scatter Scatter
             var losers = Race.Losers([.. left.Select(arm => new ArmLosses(arm.Arm, known[arm.Arm]))], full.Length);
             left.RemoveAll(arm => losers.Contains(arm.Arm));
         }
-        // As a recommendation judges: what was dropped is beaten, and tells of the scatter.
+        // As in a recommendation: dropped arms are beaten, and their losses still count towards the scatter.
         var comparison = new ArmComparison(known.Select(arm => new ArmLosses(arm.Key, arm.Value)), full.Length);
         var tied = comparison.Tied.Intersect(left.Select(arm => arm.Arm)).ToList();
         return (
@@ -91,7 +92,7 @@ public sealed record SimulatedStudies(double[] Means, int Seeds, Scatter Scatter
         );
     }
 
-    /// <summary>The share of draws, done on all cores, of which something holds.</summary>
+    /// <summary>The share of draws for which <paramref name="holds"/> is true, computed on all cores.</summary>
     public double Share(int draws, Func<ArmLosses[], bool> holds)
     {
         var count = 0;
@@ -109,7 +110,7 @@ public sealed record SimulatedStudies(double[] Means, int Seeds, Scatter Scatter
 
     private static double Square(double x) => x * x;
 
-    /// <summary>A draw of the standard normal distribution; Box and Muller 1958.</summary>
+    /// <summary>Draws from the standard normal distribution; Box and Muller 1958.</summary>
     public static double Normal(SplitMix64 random) =>
         Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
 }

@@ -3,14 +3,16 @@ using Npgsql;
 
 namespace Temper.Harness;
 
-/// <summary>A disk of a few megabytes that a database can fill: a tmpfs, which only root may mount, as a tablespace.</summary>
+/// <summary>
+/// A disk of a few megabytes that a database can fill. It is a tmpfs, which only root may mount, used as a tablespace.
+/// </summary>
 public sealed class SmallDisk : IAsyncDisposable
 {
     private readonly string folder = Directory.CreateTempSubdirectory("temper-disk-").FullName;
 
     private SmallDisk() { }
 
-    /// <summary>Whether this process may mount one, for the server's user.</summary>
+    /// <summary>Whether this process may mount a tmpfs.</summary>
     public static bool IsPossible => Environment.UserName == "root" && Run("unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt");
 
     private string Name => Path.GetFileName(folder).Replace('-', '_').ToLowerInvariant();
@@ -26,7 +28,7 @@ public sealed class SmallDisk : IAsyncDisposable
 
     public Task<TestDatabase> CreateDatabaseAsync() => TestDatabase.CreateAsync(tablespace: Name);
 
-    /// <summary>To the last page.</summary>
+    /// <summary>Fills the disk to the last page.</summary>
     public async Task FillAsync(TestDatabase database)
     {
         await database.ExecuteAsync("CREATE TABLE IF NOT EXISTS filler (data text)");

@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace Temper.Harness;
 
-/// <summary>Stands between a process and its database, to take the connection away and give it back.</summary>
+/// <summary>A proxy between a process and its database that can break and restore the connection.</summary>
 public sealed class TcpProxy : IDisposable
 {
     private readonly TcpListener listener = new(IPAddress.Loopback, 0);
@@ -21,11 +21,11 @@ public sealed class TcpProxy : IDisposable
         _ = AcceptAsync();
     }
 
-    /// <summary>The same database by way of this proxy.</summary>
+    /// <summary>Connects to the same database through this proxy.</summary>
     public string ConnectionString =>
         new NpgsqlConnectionStringBuilder(target.ConnectionString) { Port = ((IPEndPoint)listener.LocalEndpoint).Port }.ToString();
 
-    /// <summary>Breaks every connection, and each new one until <see cref="Mend"/>.</summary>
+    /// <summary>Breaks every connection, and each new one until <see cref="Mend"/> is called.</summary>
     public void Cut()
     {
         cut = true;
@@ -33,7 +33,9 @@ public sealed class TcpProxy : IDisposable
             client.Close();
     }
 
-    /// <summary>Keeps every connection and lets nothing through, as a network does that drops packets, until <see cref="Mend"/>.</summary>
+    /// <summary>
+    /// Keeps every connection open but forwards nothing until <see cref="Mend"/> is called, as a network does that drops packets.
+    /// </summary>
     public void Silence() => silence = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public void Mend()
@@ -94,7 +96,7 @@ public sealed class TcpProxy : IDisposable
             }
             catch (Exception e) when (e is SocketException or IOException or ObjectDisposedException or InvalidOperationException)
             {
-                // One side broke: so does the other.
+                // One side broke, so the other is closed too.
             }
             finally
             {

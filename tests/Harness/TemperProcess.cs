@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Temper.Harness;
 
-/// <summary>The API or a worker as its own process, from the build beside these tests.</summary>
+/// <summary>The API or a worker in its own process, from the build beside these tests.</summary>
 public class TemperProcess : IAsyncDisposable
 {
     private readonly Process process;
@@ -11,7 +11,7 @@ public class TemperProcess : IAsyncDisposable
     private volatile bool disposed;
 
     /// <param name="project">Api or Worker.</param>
-    /// <param name="folder">Where its program lies; null for where the build has put it.</param>
+    /// <param name="folder">The folder of the program; the build's output folder when null.</param>
     protected TemperProcess(string project, IReadOnlyDictionary<string, string?> environment, string? folder = null)
     {
         var start = new ProcessStartInfo(Path.Combine(folder ?? BuildOf(project), $"Temper.{project}"))
@@ -31,7 +31,7 @@ public class TemperProcess : IAsyncDisposable
         process.BeginErrorReadLine();
     }
 
-    /// <summary>The folder that a project's build fills.</summary>
+    /// <summary>The output folder of a project's build.</summary>
     public static string BuildOf(string project) => Path.Combine(Repository, "src", project, "bin", Configuration, "net10.0");
 
     /// <summary>The folder with Service.sln.</summary>
@@ -43,7 +43,7 @@ public class TemperProcess : IAsyncDisposable
 
     public int ExitCode => process.ExitCode;
 
-    /// <summary>What it printed so far.</summary>
+    /// <summary>What the process has printed so far.</summary>
     public string Output
     {
         get
@@ -53,7 +53,7 @@ public class TemperProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>kill -9.</summary>
+    /// <summary>Kills the process with SIGKILL.</summary>
     public Task KillAsync()
     {
         process.Kill();
@@ -81,7 +81,7 @@ public class TemperProcess : IAsyncDisposable
     {
         if (!process.HasExited)
         {
-            await SignalAsync("CONT"); // a stopped process cannot be told to end
+            await SignalAsync("CONT"); // a stopped process does not handle TERM
             await SignalAsync("TERM");
             try
             {

@@ -3,7 +3,7 @@ using Temper.Store;
 
 namespace Temper.Harness;
 
-/// <summary>A database of its own on the private PostgreSQL that ./test starts, dropped at the end.</summary>
+/// <summary>A database for one test on the private PostgreSQL that ./test starts. It is dropped at the end.</summary>
 public sealed class TestDatabase : IAsyncDisposable
 {
     private static readonly Lazy<Task<string>> Template = new(CreateTemplateAsync);
@@ -18,12 +18,12 @@ public sealed class TestDatabase : IAsyncDisposable
 
     public NpgsqlDataSource DataSource { get; }
 
-    /// <summary>With the current schema, copied from a migrated template.</summary>
-    /// <param name="tablespace">Where its tables lie; the server's own place when null.</param>
+    /// <summary>Creates a database with the current schema, copied from a migrated template.</summary>
+    /// <param name="tablespace">The tablespace of its tables; the server's default when null.</param>
     public static async Task<TestDatabase> CreateAsync(string? tablespace = null) =>
         new(await CreateNamedAsync($"TEMPLATE {await Template.Value}{(tablespace is null ? "" : $" TABLESPACE {tablespace}")}"));
 
-    /// <summary>Without any table.</summary>
+    /// <summary>Creates a database without any table.</summary>
     public static async Task<TestDatabase> CreateEmptyAsync() => new(await CreateNamedAsync(""));
 
     public async Task<T> ScalarAsync<T>(string sql)

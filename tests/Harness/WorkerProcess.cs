@@ -9,8 +9,8 @@ public sealed class WorkerProcess : TemperProcess
         : base("Worker", environment, folder) { }
 
     /// <param name="home">Its TEMPER_HOME.</param>
-    /// <param name="environment">Added to what it needs to run.</param>
-    /// <param name="folder">Where its program lies; null for where the build has put it.</param>
+    /// <param name="environment">Variables added to those that the worker needs to run.</param>
+    /// <param name="folder">The folder of the program; the build's output folder when null.</param>
     public static async Task<WorkerProcess> StartAsync(
         string connectionString,
         string home,
@@ -30,8 +30,8 @@ public sealed class WorkerProcess : TemperProcess
     }
 
     /// <summary>
-    /// With one thread unless told otherwise: two workers with two each on two cores wait for each other at every
-    /// barrier.
+    /// Starts a worker with one thread unless told otherwise: two workers with two threads each on two cores wait for each other
+    /// at every barrier.
     /// </summary>
     public static Task<WorkerProcess> StartOfOneThreadAsync(
         string connectionString,
@@ -45,7 +45,7 @@ public sealed class WorkerProcess : TemperProcess
         return StartAsync(connectionString, home, variables);
     }
 
-    /// <summary>Without waiting until it is ready.</summary>
+    /// <summary>Starts a worker without waiting until it is ready.</summary>
     public static WorkerProcess Start(
         string connectionString,
         string home,
@@ -78,7 +78,7 @@ public sealed class WorkerProcess : TemperProcess
                     }
                     catch (Exception e) when (e is IOException or UnauthorizedAccessException)
                     {
-                        return false; // gone meanwhile, or not ours to see
+                        return false; // the process has ended, or this user may not read it
                     }
                 }),
         ];

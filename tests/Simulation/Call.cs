@@ -3,8 +3,8 @@ using Temper.Store.Queue;
 
 namespace Temper.Simulation;
 
-/// <summary>What a statement does, for the invariant checker and the log.</summary>
-/// <param name="Worker">Who sent it; of a rescue, from whom.</param>
+/// <summary>A statement as the invariant checker and the log see it.</summary>
+/// <param name="Worker">The worker that sent the statement; for a rescue, the worker that loses its jobs.</param>
 internal readonly record struct Statement(
     Deed Deed,
     Guid Worker = default,
@@ -46,23 +46,23 @@ internal enum Deed
     Delete,
 }
 
-/// <summary>What a caller hears.</summary>
-/// <param name="Came">False: the connection broke, and the statement took effect or did not.</param>
+/// <summary>The answer that the caller receives.</summary>
+/// <param name="Came">False when the connection broke; the statement may or may not have taken effect.</param>
 internal readonly record struct Answer<T>(bool Came, T? Value);
 
-/// <summary>How a message fares on its way.</summary>
-/// <param name="ThereSeconds">Until it reaches the server; infinite when it never does.</param>
-/// <param name="BackSeconds">Until the answer is back; infinite when it is lost.</param>
-/// <param name="BreaksAfterSeconds">When the caller's end of the connection breaks; infinite when it holds.</param>
+/// <summary>The delays and losses of one message.</summary>
+/// <param name="ThereSeconds">Seconds until the request reaches the server; infinite when it never does.</param>
+/// <param name="BackSeconds">Seconds that the answer takes on its way back; infinite when it is lost.</param>
+/// <param name="BreaksAfterSeconds">Seconds until the caller's end of the connection breaks; infinite when it holds.</param>
 internal readonly record struct Fate(double ThereSeconds, double BackSeconds, double BreaksAfterSeconds);
 
 /// <summary>
-/// One statement, from its sending to its answer. Each of the two ways may take long or fail, and the server may go down
+/// One statement, from its sending to its answer. The request and the answer can each be slow or lost, and the server may go down
 /// in between.
 /// </summary>
 internal sealed class Call<T>(World world, Process caller, Session? session, Statement what, Func<TwinQueue, T> statement) : Pending(caller)
 {
-    /// <summary>A heartbeat's own; others wait longer than a schedule lasts.</summary>
+    /// <summary>The timeout of a heartbeat. Other statements wait longer than a schedule lasts.</summary>
     private const double HeartbeatTimeoutSeconds = 5;
 
     private readonly int life = world.Server.Lives;
@@ -88,7 +88,7 @@ internal sealed class Call<T>(World world, Process caller, Session? session, Sta
         return this;
     }
 
-    /// <summary>First the request arrives, then the answer.</summary>
+    /// <summary>The first call executes the request at the server; the second delivers the answer.</summary>
     public override void Happen()
     {
         if (isExecuted)

@@ -1,6 +1,6 @@
 namespace Temper.Simulation;
 
-/// <summary>The faults of workers and of the database, and for each whether it may cost a job.</summary>
+/// <summary>The faults of workers and of the database. Each fault tells <see cref="Health"/> whether it may cost a job.</summary>
 internal sealed class FaultInjector(World world)
 {
     private readonly Simulation simulation = world.Simulation;
@@ -36,14 +36,16 @@ internal sealed class FaultInjector(World world)
             worker.Continue();
     }
 
-    /// <summary>Within its lease, often only just.</summary>
+    /// <summary>Stops the worker for at least 2 s less than its lease, in half the cases for exactly 2 s less.</summary>
     private void BriefStall(SimulatedWorker worker)
     {
         var longest = world.Lease.TotalSeconds - 2;
         Stall(worker, simulation.Chance(0.5) ? simulation.Between(0.1, longest) : TimeSpan.FromSeconds(longest), worker.Health.Fault);
     }
 
-    /// <summary>Beyond it, often about as long as it takes the others to act.</summary>
+    /// <summary>
+    /// Stops the worker for between 2 s less and 14 s more than its lease, often about as long as the other workers take to act.
+    /// </summary>
     private void LongStall(SimulatedWorker worker)
     {
         var lease = world.Lease.TotalSeconds;
@@ -80,7 +82,7 @@ internal sealed class FaultInjector(World world)
             simulation.After(simulation.Between(0.1, 5), world.StartWorker);
     }
 
-    /// <summary>By the server's end, or by the worker's.</summary>
+    /// <summary>Either the server or the worker ends the connection.</summary>
     private void DropPresence(SimulatedWorker worker)
     {
         if (worker.Session is not { } session)
@@ -93,7 +95,10 @@ internal sealed class FaultInjector(World world)
             Break(session);
     }
 
-    /// <summary>The client's end is gone; a keepalive finds out within about 8 s. Until then the lock stays with it.</summary>
+    /// <summary>
+    /// Breaks the client's end of the connection. The server keeps the session's lock until its keepalive notices, within about 8
+    /// s.
+    /// </summary>
     public void Break(Session session)
     {
         session.IsBroken = true;
@@ -121,7 +126,7 @@ internal sealed class FaultInjector(World world)
 
     private void Outage(SimulatedWorker _) => TakeDown(simulation.Between(1, 12));
 
-    /// <summary>It comes up, and goes down again before everybody is back.</summary>
+    /// <summary>Restarts the database, then takes it down again before every client has reconnected.</summary>
     private void Flap(SimulatedWorker worker)
     {
         Restart(worker);
@@ -149,7 +154,7 @@ internal sealed class FaultInjector(World world)
         );
     }
 
-    /// <summary>Reads are answered, writes are refused.</summary>
+    /// <summary>The server answers reads and refuses writes.</summary>
     private void FullDisk(SimulatedWorker _)
     {
         if (world.Server.IsFull || world.FaultSchedule.IsOver)
@@ -163,14 +168,14 @@ internal sealed class FaultInjector(World world)
         simulation.After(time, () => world.Server.IsFull = false);
     }
 
-    /// <summary>Hangfire takes its server for gone, and starts another in the same process.</summary>
+    /// <summary>Hangfire considers its server dead and starts another in the same process.</summary>
     private void RestartEngine(SimulatedWorker worker)
     {
         Log($"Hangfire restarts its server on {worker}");
         worker.Resume(worker.Engine.Restart);
     }
 
-    /// <summary>Hangfire's tables are locked or refuse, the jobs table is not.</summary>
+    /// <summary>Hangfire's tables are locked or refuse writes; the jobs table works.</summary>
     private void RefuseEngine(SimulatedWorker _)
     {
         if (world.Server.Engine.Refuse || world.FaultSchedule.IsOver)
@@ -181,7 +186,7 @@ internal sealed class FaultInjector(World world)
         simulation.After(time, () => world.Server.Engine.Refuse = false);
     }
 
-    /// <summary>An operator has Hangfire run what it ran before, here or on another worker.</summary>
+    /// <summary>An operator makes Hangfire run its jobs again, on the same or another worker.</summary>
     private void HandOverAgain(SimulatedWorker worker)
     {
         foreach (

@@ -1,8 +1,8 @@
 namespace Temper.Simulation;
 
 /// <summary>
-/// Which faults occur and how often, drawn for each schedule: some see nothing but restarts of the database, others see every kind.
-/// After a while the faults end.
+/// Draws which faults occur and how often, for each schedule: some schedules have only restarts of the database, others have
+/// every kind. The faults end after a while.
 /// </summary>
 internal sealed class FaultSchedule
 {
@@ -36,7 +36,7 @@ internal sealed class FaultSchedule
         endsAt = simulation.Between(3, 25);
         var all = world.FaultInjector.Kinds;
         random.Shuffle<Action<SimulatedWorker>>(all);
-        // Most often two kinds, because most bugs need a pair of faults.
+        // Most schedules have two kinds, because most bugs need a pair of faults.
         kinds = all[
             ..(
                 random.NextInt32(8) switch
@@ -50,16 +50,16 @@ internal sealed class FaultSchedule
             )
         ];
 
-        // It is 0 in most schedules: what is promised for one fault at a time can be checked only where no other kind occurs.
+        // The result is 0 in most schedules: a promise about one fault at a time can be checked only where no other kind occurs.
         double SometimesUpTo(double most) => random.NextInt32(4) > 0 ? 0 : random.NextDouble() * most;
     }
 
     public bool IsOver { get; private set; }
 
-    /// <summary>How often a runner crashes, at each half epoch.</summary>
+    /// <summary>The probability that a runner crashes, at each half epoch.</summary>
     public double RunnerFailures { get; private set; }
 
-    /// <summary>When the faults are over and every message that was sent before has arrived.</summary>
+    /// <summary>The time at which the faults are over and every message sent before has arrived.</summary>
     public TimeSpan QuietFrom => endsAt > lastArrival ? endsAt : lastArrival;
 
     public bool NothingIsUnderWay => simulation.Now >= lastArrival;
@@ -80,12 +80,12 @@ internal sealed class FaultSchedule
         if ((kind -= loss) < 0)
         {
             health?.Fault(TimeSpan.FromSeconds(1));
-            // The request, or its answer.
+            // Either the request or its answer is lost.
             return new(simulation.Chance(0.5) ? double.PositiveInfinity : 0.001, double.PositiveInfinity, random.NextDouble(0.01, 1));
         }
         if ((kind -= lateness) < 0)
         {
-            // The caller gives up, and the server carries it out all the same.
+            // The caller gives up, and the server still executes the statement.
             health?.Fault(TimeSpan.FromSeconds(1));
             return new(Late(8), double.PositiveInfinity, random.NextDouble(0.01, 1));
         }
@@ -99,7 +99,7 @@ internal sealed class FaultSchedule
         return new(random.NextDouble(0, longest), random.NextDouble(0, longest), double.PositiveInfinity);
     }
 
-    /// <summary>Strikes at the most harmful moment: when a change is committed and its sender does not know it yet.</summary>
+    /// <summary>Causes a fault at the most harmful moment: a change is committed and its sender does not know it yet.</summary>
     public void AfterChange(Process sender)
     {
         if (kinds.Length > 0 && sender is SimulatedWorker worker && simulation.Chance(strikeAfterChange))
@@ -116,7 +116,7 @@ internal sealed class FaultSchedule
         simulation.After(NextGap(), StrikeAnybody);
     }
 
-    /// <summary>A second fault often follows within 4 s.</summary>
+    /// <summary>Causes a fault. A second one often follows within 4 s.</summary>
     private void Strike(SimulatedWorker worker)
     {
         if (IsOver || !worker.IsAlive)
@@ -136,7 +136,7 @@ internal sealed class FaultSchedule
         simulation.Log("the faults end");
     }
 
-    /// <returns>How many seconds a message takes that the end of the schedule must wait for.</returns>
+    /// <returns>The seconds that a message takes. The schedule does not count as quiet before the message has arrived.</returns>
     private double Late(double most, double after = 0)
     {
         var seconds = simulation.Random.NextDouble(0.5, most);

@@ -4,12 +4,15 @@ using Temper.Harness.Model;
 namespace Temper.Simulation;
 
 /// <summary>
-/// Looks at every job after every statement and compares it with what it knew before. It holds the promises of
-/// docs/lifecycle.md, in terms of who did what, and knows nothing of how the queue keeps them.
+/// Compares every job after every statement with its state before. The checker states the promises of docs/lifecycle.md in terms
+/// of which worker did what, and does not depend on how the queue keeps them.
 /// </summary>
 internal sealed class InvariantChecker(World world)
 {
-    /// <summary>A dead worker's connection is noticed within 8 s, then watched for 3 s; a late claim may come before.</summary>
+    /// <summary>
+    /// The server notices a dead worker's connection within 8 s, and the workers then watch the dead worker for 3 s. A late claim
+    /// may arrive before.
+    /// </summary>
     private static readonly TimeSpan RescuedWithin = TimeSpan.FromSeconds(15);
 
     private readonly List<SeenJob> jobs = [];
@@ -20,7 +23,7 @@ internal sealed class InvariantChecker(World world)
     /// <summary>How often each kind of statement changed a job, by <see cref="Deed"/>.</summary>
     public long[] Changing { get; } = new long[Enum.GetValues<Deed>().Length];
 
-    /// <summary>How often it changed none.</summary>
+    /// <summary>How often each kind of statement changed no job, by <see cref="Deed"/>.</summary>
     public long[] Idle { get; } = new long[Enum.GetValues<Deed>().Length];
 
     private Simulation Simulation => world.Simulation;
@@ -29,7 +32,7 @@ internal sealed class InvariantChecker(World world)
 
     public void Acknowledge(Guid job) => acknowledged.Add(job);
 
-    /// <param name="answer">What the statement was answered.</param>
+    /// <param name="answer">The answer to the statement.</param>
     /// <returns>Whether a job changed.</returns>
     public bool Saw(Statement statement, object? answer)
     {
@@ -66,7 +69,9 @@ internal sealed class InvariantChecker(World world)
         return changed;
     }
 
-    /// <summary>Seen outside of a statement, in a process that would swallow an exception.</summary>
+    /// <summary>
+    /// A promise broken outside of a statement, in a process that would swallow an exception; null if there is none.
+    /// </summary>
     public string? Broken { get; private set; }
 
     public void Begins(SimulatedSlot slot)
@@ -114,7 +119,7 @@ internal sealed class InvariantChecker(World world)
         return differs;
     }
 
-    /// <summary>Who may move a job from where to where.</summary>
+    /// <summary>Checks which statement may move a job from which state to which.</summary>
     private void CheckMove(SeenJob before, TwinJob row, Statement statement)
     {
         var named = before.Id == statement.Job;
@@ -178,7 +183,9 @@ internal sealed class InvariantChecker(World world)
         Promise(!worksOnIt || worker.Health.MayLose, "a healthy worker keeps the job that it works on");
     }
 
-    /// <summary>Epochs and checkpoints come from reports of the attempt that holds the job, and go with a fresh retry.</summary>
+    /// <summary>
+    /// Epochs and checkpoints come only from reports of the attempt that holds the job. A fresh retry removes them.
+    /// </summary>
     private void CheckWrites(SeenJob before, TwinJob row, Statement statement)
     {
         if (statement is { Deed: Deed.Retry, Fresh: true })
@@ -200,10 +207,7 @@ internal sealed class InvariantChecker(World world)
         }
     }
 
-    /// <summary>
-    /// Failures are counted for crashes, errors and lost workers, and for nothing else; an attempt that ended is in the
-    /// history.
-    /// </summary>
+    /// <summary>Only crashes, errors and lost workers count as failures. Every attempt that ended is in the history.</summary>
     private void CheckCounts(SeenJob before, TwinJob row, Statement statement)
     {
         var counted = statement.Deed is Deed.GiveBack or Deed.Fail or Deed.Rescue ? 1 : 0;

@@ -6,11 +6,13 @@ internal delegate TwinQueue MakeQueue(Func<DateTimeOffset> clock, Func<double> r
 
 internal delegate SimulatedWorker MakeWorker(World world, Guid id, int slots);
 
-/// <summary>A way to get the protocol wrong: a queue or a worker with one rule changed. See <see cref="PlantedBugs"/>.</summary>
-/// <param name="CaughtWithin">So many schedules show it.</param>
+/// <summary>
+/// A deliberate error in the protocol: a queue or a worker with one rule changed. See <see cref="PlantedBugs"/>.
+/// </summary>
+/// <param name="CaughtWithin">The number of schedules within which the simulation must catch the bug.</param>
 internal sealed record PlantedBug(int CaughtWithin, MakeQueue? Queue = null, MakeWorker? Worker = null)
 {
-    /// <summary>The protocol as it is.</summary>
+    /// <summary>The correct protocol.</summary>
     public static PlantedBug None { get; } = new(0);
 
     public TwinQueue NewQueue(Simulation simulation) =>

@@ -5,7 +5,7 @@ using Temper.Worker.Supervisor;
 
 namespace Temper.Simulation;
 
-/// <summary>What the simulation must catch: mistakes that were easy to make, one changed rule each.</summary>
+/// <summary>The bugs that the simulation must catch: likely mistakes, each of which changes one rule.</summary>
 internal static class PlantedBugs
 {
     public static IReadOnlyDictionary<string, PlantedBug> All { get; } =
@@ -80,7 +80,7 @@ internal static class PlantedBugs
             ),
         };
 
-    // In the queue
+    // Bugs in the queue
 
     private sealed class UnfencedReport(Func<DateTimeOffset> clock, Func<double> random) : TwinQueue(clock, random)
     {
@@ -226,7 +226,7 @@ internal static class PlantedBugs
         }
     }
 
-    // In the worker
+    // Bugs in the worker
 
     private sealed class ClaimsInTwoSteps(World world, Guid id, int slots) : SimulatedWorker(world, id, slots)
     {

@@ -4,7 +4,7 @@ using Temper.Bench;
 
 namespace Temper.Simulation;
 
-/// <summary>For bench/model/run; tests do not come this way.</summary>
+/// <summary>The entry point of bench/model/run; the tests do not use it.</summary>
 internal static class Program
 {
     public static int Main(string[] args)
@@ -31,7 +31,7 @@ internal static class Program
     private static int Record(long count)
     {
         const int Sample = 20_000;
-        Schedules.Run(PlantedBug.None, 2_000); // compiles everything
+        Schedules.Run(PlantedBug.None, 2_000); // so that the JIT compiles everything before the measurement
         var clock = Stopwatch.StartNew();
         var tally = Schedules.Run(PlantedBug.None, count);
         var seconds = clock.Elapsed.TotalSeconds;

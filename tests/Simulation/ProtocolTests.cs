@@ -1,6 +1,6 @@
 namespace Temper.Simulation;
 
-/// <summary>The protocol of claim, lease and fence under injected faults; docs/protocol.md.</summary>
+/// <summary>Tests the protocol of claim, lease and fence under injected faults; see docs/protocol.md.</summary>
 public class ProtocolTests
 {
     private const int Count = 100_000;

@@ -3,7 +3,7 @@ namespace Temper.Simulation;
 /// <summary>Runs schedules 1, 2, 3 … on every core.</summary>
 internal static class Schedules
 {
-    /// <summary>What ran, up to the first violation if there was one.</summary>
+    /// <summary>What the run covered, up to the first violation if there was one.</summary>
     internal sealed record Tally(long Count, long Events, TimeSpan Simulated, long[] Changing, long[] Idle, Violation? First);
 
     internal sealed record Violation(long Seed, string Promise)
@@ -24,7 +24,7 @@ internal static class Schedules
                 var world = new World(seed, bug);
                 var promise = BrokenPromise(world);
                 if (promise is not null)
-                    loop.Break(); // those before it run on: one of them may be the first
+                    loop.Break(); // schedules of lower seeds still run: one of them may be the first violation
                 lock (gate)
                 {
                     tally = tally with
@@ -46,7 +46,7 @@ internal static class Schedules
         return tally;
     }
 
-    /// <returns>In how many of the first schedules a promise is broken.</returns>
+    /// <returns>The number of the first <paramref name="count"/> schedules in which a promise is broken.</returns>
     public static int CountBroken(PlantedBug bug, long count)
     {
         var broken = 0;
@@ -62,7 +62,7 @@ internal static class Schedules
         return broken;
     }
 
-    /// <summary>What happens in one schedule, line by line; the last line is the broken promise, if one is.</summary>
+    /// <summary>The log of one schedule, line by line; if a promise is broken, the last line names it.</summary>
     public static IReadOnlyList<string> Trace(PlantedBug bug, long seed)
     {
         var lines = new List<string>();

@@ -3,7 +3,7 @@ using Temper.Harness.Model;
 
 namespace Temper.Simulation;
 
-/// <summary>A job as it stood after the last statement, and what its user was last told that it would do.</summary>
+/// <summary>A job's state after the last statement, and the stop request that its user was last told would be obeyed.</summary>
 internal sealed class SeenJob(TwinJob row)
 {
     public Guid Id { get; } = row.Id;

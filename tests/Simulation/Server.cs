@@ -3,8 +3,8 @@ using Temper.Harness.Model;
 namespace Temper.Simulation;
 
 /// <summary>
-/// PostgreSQL as its clients meet it: statements one at a time, sessions with their locks, and outages. What was
-/// committed stays.
+/// PostgreSQL as its clients see it: it executes statements one at a time, holds the locks of sessions, and has outages.
+/// Committed changes persist.
 /// </summary>
 internal sealed class Server(Simulation simulation, TwinQueue queue)
 {
@@ -17,17 +17,17 @@ internal sealed class Server(Simulation simulation, TwinQueue queue)
 
     public bool IsUp { get; private set; } = true;
 
-    /// <summary>Its disk is full: it answers, and stores nothing.</summary>
+    /// <summary>The disk is full: the server answers reads and refuses writes.</summary>
     public bool IsFull { get; set; }
 
-    /// <summary>Until everybody is over the last time that it was down, or full; see <see cref="Health"/>.</summary>
+    /// <summary>When the effects of the last outage or full disk are over; see <see cref="Health"/>.</summary>
     public TimeSpan FaultUntil { get; set; }
 
     public TimeSpan WasFullUntil { get; set; }
 
     public bool HasFault => FaultUntil > simulation.Now;
 
-    /// <summary>How often it went down: a connection belongs to one life of the server.</summary>
+    /// <summary>How often the server went down. A connection ends when this number changes.</summary>
     public int Lives { get; private set; }
 
     public IReadOnlyList<Session> Sessions => sessions;
@@ -49,7 +49,7 @@ internal sealed class Server(Simulation simulation, TwinQueue queue)
         return session;
     }
 
-    /// <summary>The server's end: what the session had locked is free.</summary>
+    /// <summary>Closes the session at the server, which releases the session's locks.</summary>
     public void Close(Session session)
     {
         session.IsOpen = false;
@@ -70,9 +70,9 @@ internal sealed class Session(SimulatedWorker worker)
 {
     public SimulatedWorker Worker { get; } = worker;
 
-    /// <summary>The server still has it; false also where the client has not noticed yet.</summary>
+    /// <summary>Whether the server still has the session. It can be false before the client notices.</summary>
     public bool IsOpen { get; set; } = true;
 
-    /// <summary>The client's end broke; the server may take a while to notice.</summary>
+    /// <summary>Whether the client's end broke. The server may take a while to notice.</summary>
     public bool IsBroken { get; set; }
 }

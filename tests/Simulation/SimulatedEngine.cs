@@ -1,6 +1,8 @@
 namespace Temper.Simulation;
 
-/// <summary>src/Worker/Engine, and of Hangfire its worker threads: what they take out, begin, and tell Hangfire's tables.</summary>
+/// <summary>
+/// Simulates src/Worker/Engine and Hangfire's worker threads: what they fetch, begin, and write to Hangfire's tables.
+/// </summary>
 internal sealed class SimulatedEngine
 {
     private const int MostTries = 10;
@@ -24,7 +26,7 @@ internal sealed class SimulatedEngine
         free = [.. worker.Slots];
     }
 
-    /// <summary>Returns when the worker stops and every slot has come back.</summary>
+    /// <summary>Returns when the worker is stopping and every slot is free.</summary>
     public async Task RunAsync()
     {
         _ = SweepAsync();
@@ -33,7 +35,7 @@ internal sealed class SimulatedEngine
             await returned.WaitAsync(PollInterval);
     }
 
-    /// <summary>Hangfire took its server for gone, and starts another beside the trainings of the old.</summary>
+    /// <summary>Hangfire considers its server dead and starts another beside the trainings of the old one.</summary>
     public void Restart()
     {
         servers++;
@@ -42,7 +44,7 @@ internal sealed class SimulatedEngine
             StartServer();
     }
 
-    /// <summary>Hangfire runs a job that it ran before: an operator put it back.</summary>
+    /// <summary>Hangfire runs again a job that it ran before, because an operator requeued it.</summary>
     public void HandOverAgain(Guid job, int attempt)
     {
         if (fetched.Find(one => one.Attempt.Id == job && one.Attempt.Number == attempt) is { } fetch && worker.Begins(fetch))
@@ -57,7 +59,7 @@ internal sealed class SimulatedEngine
             _ = WorkAsync(servers);
     }
 
-    /// <summary>A thread of Hangfire's, Worker.Execute again and again.</summary>
+    /// <summary>One of Hangfire's threads, which calls Worker.Execute in a loop.</summary>
     private async Task WorkAsync(int server)
     {
         bool IsStopping() => worker.IsStopping || server != servers;
@@ -82,7 +84,7 @@ internal sealed class SimulatedEngine
         End(fetch);
     }
 
-    /// <summary>ClaimingQueue.Dequeue</summary>
+    /// <summary>Simulates ClaimingQueue.Dequeue.</summary>
     private async Task<SimulatedFetch?> FetchAsync(Func<bool> isStopping)
     {
         while (free.Count == 0)
@@ -97,7 +99,7 @@ internal sealed class SimulatedEngine
         {
             var seen = worker.Notifier.Count;
             var claim = await worker.ClaimAsync();
-            // A stop breaks off a claim under way, and nobody hears whether it was too late for that.
+            // A stop cancels a claim in progress, and the worker does not learn whether the claim took effect.
             if (isStopping() && simulation.Chance(0.5))
                 break;
             if (!claim.Came)
@@ -151,7 +153,7 @@ internal sealed class SimulatedEngine
         returned.Raise();
     }
 
-    /// <summary>Sets the state of the attempt's job in Hangfire's tables, from the state before.</summary>
+    /// <summary>Sets the state of the attempt's job in Hangfire's tables.</summary>
     private async Task<bool> TellAsync(SimulatedFetch fetch, EngineState state)
     {
         var key = (fetch.Attempt.Id, fetch.Attempt.Number);
@@ -160,7 +162,7 @@ internal sealed class SimulatedEngine
         ).Came;
     }
 
-    /// <summary>AttemptSweep.cs</summary>
+    /// <summary>Simulates AttemptSweep.cs.</summary>
     private async Task SweepAsync()
     {
         while (!worker.IsStopping)
@@ -181,7 +183,7 @@ internal sealed class SimulatedEngine
     }
 }
 
-/// <summary>FetchedAttempt.cs</summary>
+/// <summary>Simulates FetchedAttempt.cs.</summary>
 internal sealed class SimulatedFetch(SimulatedSlot slot, SimulatedAttempt attempt)
 {
     public SimulatedSlot Slot => slot;
@@ -203,7 +205,7 @@ internal sealed class EngineTables
 {
     private readonly Dictionary<(Guid Job, int Attempt), EngineState> jobs = [];
 
-    /// <summary>They refuse what the jobs table takes.</summary>
+    /// <summary>Hangfire's tables refuse writes while the jobs table accepts them.</summary>
     public bool Refuse { get; set; }
 
     public bool Set((Guid, int) attempt, EngineState state)

@@ -2,7 +2,7 @@ using Temper.Store.Queue;
 
 namespace Temper.Simulation;
 
-/// <summary>Presence.cs: holds the lock on a connection of its own, and watches for workers that are lost.</summary>
+/// <summary>Simulates Presence.cs: holds the presence lock on its own connection and watches for lost workers.</summary>
 internal sealed class SimulatedPresence(SimulatedWorker worker)
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(500);
@@ -19,7 +19,7 @@ internal sealed class SimulatedPresence(SimulatedWorker worker)
             if (await OpenAsync() is { } session)
             {
                 Session = session;
-                worker.Notifier.Raise(); // for what was submitted while nobody listened
+                worker.Notifier.Raise(); // a job may have been submitted while this worker did not listen
                 await HoldAsync(session);
                 Session = null;
                 if (worker.StaysPresent)
@@ -31,7 +31,7 @@ internal sealed class SimulatedPresence(SimulatedWorker worker)
         }
     }
 
-    /// <summary>To connect is to be answered once.</summary>
+    /// <summary>A connection counts as open after its first answer.</summary>
     private async Task<Session?> OpenAsync()
     {
         var opened = await worker.Ask(Deed.Watch, _ => world.Server.Open(worker));
@@ -40,7 +40,7 @@ internal sealed class SimulatedPresence(SimulatedWorker worker)
         return opened.Came ? opened.Value : null;
     }
 
-    /// <summary>Returns when the connection broke, or a rescue's: then all is begun anew.</summary>
+    /// <summary>Returns when this connection or that of a rescue breaks; the caller then starts anew.</summary>
     private async Task HoldAsync(Session session)
     {
         var (present, lost, forgotten) = (false, worker.NewWatch(), worker.Simulation.Now);

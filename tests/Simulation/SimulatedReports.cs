@@ -2,7 +2,9 @@ using Temper.Worker.Slots;
 
 namespace Temper.Simulation;
 
-/// <summary>Reports.cs: what a training has said and the database has not stored yet, and the writer that stores it.</summary>
+/// <summary>
+/// Simulates Reports.cs: the training's reports that the database has not stored yet, and the writer that stores them.
+/// </summary>
 internal sealed class SimulatedReports
 {
     private readonly SimulatedWorker worker;
@@ -39,7 +41,7 @@ internal sealed class SimulatedReports
         changed.Raise();
     }
 
-    /// <summary>Waits until all is stored, or the job is lost.</summary>
+    /// <summary>Waits until every report is stored or the job is lost.</summary>
     public Task CloseAsync()
     {
         isLast = true;
@@ -67,7 +69,7 @@ internal sealed class SimulatedReports
         }
     }
 
-    /// <returns>False: the job is no longer held.</returns>
+    /// <returns>False when the attempt no longer holds the job.</returns>
     private async Task<bool> WriteAsync(bool started, List<int> ended, int? made)
     {
         if (

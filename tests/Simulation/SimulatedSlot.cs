@@ -4,8 +4,8 @@ using Temper.Worker.Slots;
 namespace Temper.Simulation;
 
 /// <summary>
-/// Slot.cs and its runner. A training is so many half epochs, and a checkpoint is how many of them are done: one may be made
-/// in the middle of an epoch or at its end.
+/// Simulates Slot.cs and its runner. A training is a number of half epochs, and a checkpoint is the number of those that are
+/// done. The runner may make one in the middle of an epoch or at its end.
 /// </summary>
 internal sealed class SimulatedSlot(SimulatedWorker worker)
 {
@@ -14,7 +14,7 @@ internal sealed class SimulatedSlot(SimulatedWorker worker)
 
     public SimulatedAttempt? Attempt { get; set; }
 
-    /// <summary>Whether the attempt is being carried out; before that it is on its way through Hangfire.</summary>
+    /// <summary>Whether the slot executes the attempt; before that Hangfire is still handing it over.</summary>
     public bool IsTraining { get; private set; }
 
     public async Task CarryOutAsync(SimulatedAttempt attempt)
@@ -45,7 +45,7 @@ internal sealed class SimulatedSlot(SimulatedWorker worker)
         return ending;
     }
 
-    /// <summary>TrainingRun.cs, and what its runner says.</summary>
+    /// <summary>Simulates TrainingRun.cs and the messages of its runner.</summary>
     private async Task<Outcome> RunAsync(SimulatedAttempt attempt, SimulatedReports reports, int halvesDone)
     {
         var halves = 2 * world.EpochsOf[attempt.Id];
@@ -68,7 +68,7 @@ internal sealed class SimulatedSlot(SimulatedWorker worker)
         return attempt.Stop == StopReason.Lost ? Outcome.Lost : Outcome.Succeeded;
     }
 
-    /// <summary>A runner that obeys the stop makes a last checkpoint; one that does not is killed.</summary>
+    /// <summary>A runner that obeys the stop makes a last checkpoint; the worker kills one that does not.</summary>
     private async Task<Outcome> StopAsync(SimulatedReports reports, StopReason stop, int halvesDone)
     {
         await worker.Delay(simulation.Between(0, stop is StopReason.Paused or StopReason.ShuttingDown ? 5 : 0.5));
@@ -112,7 +112,7 @@ internal sealed class SimulatedAttempt(Process worker, Guid id, int number)
 
     public Signal StopSignal { get; } = new(worker);
 
-    /// <summary>The first reason stands.</summary>
+    /// <summary>The first reason for which the attempt was asked to stop; later ones are ignored.</summary>
     public StopReason? Stop { get; private set; }
 
     public void AskToStop(StopReason reason)

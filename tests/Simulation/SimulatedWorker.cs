@@ -7,8 +7,9 @@ using Temper.Worker.Supervisor;
 namespace Temper.Simulation;
 
 /// <summary>
-/// src/Worker in the simulated world, loop for loop and wait for wait: this is WorkerService.cs, beside it are Engine, Presence, Slot
-/// and Reports. Who is lost is judged by the real <see cref="LostWorkers"/>. A planted bug overrides a method.
+/// src/Worker in the simulated world, with the same loops and waits. This class is WorkerService.cs; Engine, Presence, Slot and
+/// Reports have classes of their own. The real <see cref="LostWorkers"/> decides which workers are lost. A planted bug overrides
+/// a method.
 /// </summary>
 internal class SimulatedWorker : Process
 {
@@ -37,7 +38,7 @@ internal class SimulatedWorker : Process
 
     public Health Health { get; }
 
-    /// <summary>Of this machine's clock, up to hours: the protocol must not read it.</summary>
+    /// <summary>The error of this machine's clock, up to hours. The protocol must not read that clock.</summary>
     public TimeSpan ClockError { get; }
 
     public IReadOnlyList<SimulatedSlot> Slots { get; }
@@ -49,7 +50,7 @@ internal class SimulatedWorker : Process
     /// <summary>Wakes slots that wait for work.</summary>
     public Signal Notifier { get; }
 
-    /// <summary>Ends waits that a stop cuts short.</summary>
+    /// <summary>Ends the waits that a stop cuts short.</summary>
     public Signal StopSignal { get; }
 
     public bool IsStopping { get; private set; }
@@ -75,7 +76,7 @@ internal class SimulatedWorker : Process
             World.FaultInjector.Break(session);
     }
 
-    /// <summary>A notice that came on the presence connection.</summary>
+    /// <summary>Handles a notification from the presence connection.</summary>
     public void Hear(Session on, (Guid Job, StopRequest Request)? stop)
     {
         if (on != Session)
@@ -94,7 +95,8 @@ internal class SimulatedWorker : Process
     {
         while (!await BeatAsync())
             await Delay(RetryDelay);
-        // Heartbeats go on until the last slot has handed its job back, and presence until nothing is left to lose.
+        // The worker sends heartbeats until the last slot has handed its job back, and stays present until it has no job left to
+        // lose.
         var (beating, present) = (KeepBeatingAsync(), presence.RunAsync());
         await engine.RunAsync();
         slotsDone = true;
@@ -161,7 +163,7 @@ internal class SimulatedWorker : Process
             await Ask(Deed.DeleteWorker, queue => queue.DeleteWorker(Id));
     }
 
-    // What it asks of the database
+    // Statements to the database
 
     public Call<T> Ask<T>(Deed deed, Func<TwinQueue, T> statement, (Guid Id, int Attempt) job = default, Session? session = null) =>
         new Call<T>(World, this, session, new(deed, Id, job.Id, job.Attempt), statement).Send();
@@ -176,7 +178,7 @@ internal class SimulatedWorker : Process
             }
         );
 
-    /// <summary>DatabaseRetry.cs: what it has to tell is not dropped because no answer comes.</summary>
+    /// <summary>Simulates DatabaseRetry.cs: sends the statement again until an answer comes.</summary>
     public async Task<T?> UntilAnsweredAsync<T>(Deed deed, SimulatedAttempt attempt, Func<TwinQueue, T> statement)
     {
         while (true)
@@ -188,7 +190,7 @@ internal class SimulatedWorker : Process
         }
     }
 
-    // What a planted bug changes
+    // Rules that a planted bug changes
 
     public virtual bool StaysPresent => !hasLeft;
 
@@ -204,32 +206,34 @@ internal class SimulatedWorker : Process
     public virtual async Task<Answer<(Guid Id, int Attempt)?>> ClaimAsync() =>
         await Ask(Deed.Claim, queue => queue.Claim(Id, hasCuda: true));
 
-    /// <returns>Null: no answer came.</returns>
+    /// <returns>Null when no answer came.</returns>
     public virtual async Task<bool?> ReportAsync(SimulatedAttempt attempt, IReadOnlyList<int> epochs, int? checkpoint) =>
         await Ask(Deed.Report, queue => queue.Report(attempt.Id, attempt.Number, epochs, checkpoint), (attempt.Id, attempt.Number))
             is { Came: true } stored
             ? stored.Value
             : null;
 
-    /// <summary>Hangfire started another server in this process, beside what the threads of the old one took out.</summary>
+    /// <summary>
+    /// Called when Hangfire has started another server in this process, beside the claims that the old server's threads fetched.
+    /// </summary>
     public virtual void RestartedServer(IReadOnlyList<SimulatedFetch> fetched) { }
 
-    /// <summary>Hangfire's side of a claim was begun before, or is over.</summary>
+    /// <summary>Whether the engine may begin the claim; false if it began or ended the claim before.</summary>
     public virtual bool Begins(SimulatedFetch fetch) => !fetch.IsBegun;
 
-    /// <summary>Hangfire has disposed of its side of a claim: is the claim to go back?</summary>
+    /// <summary>Whether the worker hands the claim back after Hangfire has disposed of it.</summary>
     public virtual bool GoesBack(SimulatedFetch fetch) => !fetch.IsBegun;
 
-    /// <summary>The slot is freed by the thread that began the attempt.</summary>
+    /// <summary>Whether the disposal frees the slot; by default the thread that began the attempt frees it.</summary>
     public virtual bool FreesSlotAtDisposal => false;
 
-    /// <summary>Hangfire's record says that the attempt runs: is it over in truth?</summary>
+    /// <summary>Whether an attempt that Hangfire records as running is over.</summary>
     public virtual bool IsOver(TwinQueue queue, Guid job, int attempt) =>
         queue.Find(job) is not { State: JobState.Running } row || row.Attempt != attempt;
 
     protected virtual bool GivesBackUnknown(OwnedJob job) => job.IsOld;
 
-    /// <summary>Asked again when the answer is there: a claim may have been answered while the heartbeat was under way.</summary>
+    /// <summary>Reads the current attempts again after the heartbeat: the answer to a claim may have come meanwhile.</summary>
     protected virtual bool Knows(List<SimulatedAttempt> before, OwnedJob job) =>
         before.Exists(attempt => attempt.Is(job)) || AttemptsNow().Exists(attempt => attempt.Is(job));
 }

@@ -4,8 +4,8 @@ using Temper.Domain;
 namespace Temper.Simulation;
 
 /// <summary>
-/// A clock that only events move, and the agenda of events. All that happens is drawn from the seed, so a seed is a schedule
-/// and replays to the last detail. One thread: an event runs to its end before the next begins.
+/// A clock that only events advance, and the agenda of events. The seed determines every random draw, so a seed identifies a
+/// schedule and replays it exactly. There is one thread: an event runs to its end before the next begins.
 /// </summary>
 internal sealed class Simulation(long seed, Action<string>? log = null)
 {
@@ -16,12 +16,12 @@ internal sealed class Simulation(long seed, Action<string>? log = null)
 
     public TimeSpan Now { get; private set; }
 
-    /// <summary>The database's clock. Nobody else's is read by the protocol.</summary>
+    /// <summary>The database's clock, the only one that the protocol reads.</summary>
     public DateTimeOffset DatabaseTime => Start + Now;
 
     public SplitMix64 Random { get; } = new(seed, 0);
 
-    /// <summary>Events so far.</summary>
+    /// <summary>Number of events so far.</summary>
     public int Events { get; private set; }
 
     public bool IsLogged => log is not null;
@@ -32,7 +32,7 @@ internal sealed class Simulation(long seed, Action<string>? log = null)
 
     public void After(TimeSpan delay, Action what) => After(delay, new Deed(what));
 
-    /// <returns>False: nothing is left to happen.</returns>
+    /// <returns>False when no event is left.</returns>
     public bool Step()
     {
         if (!agenda.TryDequeue(out var next, out var at))
@@ -54,13 +54,13 @@ internal sealed class Simulation(long seed, Action<string>? log = null)
     }
 }
 
-/// <summary>Something on the agenda.</summary>
+/// <summary>An event on the agenda.</summary>
 internal abstract class Happening
 {
     public abstract void Happen();
 }
 
-/// <summary>A process of the simulated world. What it waits for reaches it while it lives and is not stopped.</summary>
+/// <summary>A process of the simulated world. It continues from a wait only while it is alive and not stopped.</summary>
 internal class Process(Simulation simulation)
 {
     private readonly List<Action> held = [];
@@ -69,7 +69,7 @@ internal class Process(Simulation simulation)
 
     public bool IsAlive { get; private set; } = true;
 
-    /// <summary>SIGSTOP.</summary>
+    /// <summary>Whether it is stopped, as by SIGSTOP.</summary>
     public bool IsStopped { get; private set; }
 
     public void Resume(Action continuation)
@@ -84,7 +84,9 @@ internal class Process(Simulation simulation)
 
     public void Stop() => IsStopped = true;
 
-    /// <summary>Everything that fell due meanwhile happens now, in any order: its threads race.</summary>
+    /// <summary>
+    /// Runs every continuation that became due meanwhile, in random order, because the threads of a real process race.
+    /// </summary>
     public void Continue()
     {
         if (!IsStopped)
@@ -97,13 +99,13 @@ internal class Process(Simulation simulation)
             Resume(continuation);
     }
 
-    /// <summary>kill -9: whatever it was about to do, it does not.</summary>
+    /// <summary>Kills the process as kill -9 does: none of its continuations runs any more.</summary>
     public virtual void Kill() => IsAlive = false;
 
     public Signal.Wait Delay(TimeSpan time) => new Signal(this).WaitAsync(time);
 }
 
-/// <summary>What an `await` waits for: completed by an event, it resumes its process.</summary>
+/// <summary>The object of an `await`: an event completes it, and it then resumes its process.</summary>
 internal abstract class Pending(Process process) : Happening, ICriticalNotifyCompletion
 {
     private Action? continuation;
@@ -119,12 +121,12 @@ internal abstract class Pending(Process process) : Happening, ICriticalNotifyCom
     protected void Complete() => Process.Resume(continuation!);
 }
 
-/// <summary>Wakes all who wait for it, or for a time to pass.</summary>
+/// <summary>Wakes every waiter when it is raised; a waiter also wakes when its time limit passes.</summary>
 internal sealed class Signal(Process process)
 {
     private readonly List<Wait> waiting = [];
 
-    /// <summary>How often it was raised. A process that reads it before it looks for work misses nothing.</summary>
+    /// <summary>How often the signal was raised. A process that reads this before it looks for work misses no signal.</summary>
     public int Count { get; private set; }
 
     public void Raise()

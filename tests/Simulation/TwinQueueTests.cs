@@ -2,7 +2,7 @@ using Temper.Harness.Model;
 
 namespace Temper.Simulation;
 
-/// <summary>The twin by itself; Integration plays the same scenarios on PostgreSQL beside it.</summary>
+/// <summary>Tests the twin by itself; the integration tests play the same scenarios on PostgreSQL beside it.</summary>
 public class TwinQueueTests
 {
     public static TheoryData<string> Names => [.. Scenarios.All.Keys];

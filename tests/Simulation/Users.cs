@@ -1,6 +1,6 @@
 namespace Temper.Simulation;
 
-/// <summary>They submit jobs and change their minds at any moment.</summary>
+/// <summary>Users who submit jobs and may send a command about a job at any moment.</summary>
 internal sealed class Users(World world)
 {
     private static readonly Deed[] Verbs = [Deed.Cancel, Deed.Pause, Deed.Resume, Deed.Resume, Deed.Retry, Deed.Retry, Deed.Delete];
@@ -11,7 +11,7 @@ internal sealed class Users(World world)
     private readonly bool areFickle = world.Simulation.Chance(0.5);
     private int toSubmit;
 
-    /// <summary>They have nothing more to ask for.</summary>
+    /// <summary>Whether the users have no further requests.</summary>
     public bool AreDone => toSubmit == 0 && (!areFickle || world.FaultSchedule.IsOver);
 
     public void Start(int jobs)

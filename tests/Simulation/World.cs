@@ -3,21 +3,21 @@ using Temper.Domain.Jobs;
 namespace Temper.Simulation;
 
 /// <summary>
-/// One schedule: jobs, workers, users and a database, with the faults of its seed. The faults end after a while;
-/// from then on every job must come to its end in bounded time.
+/// One schedule: jobs, workers, users and a database, with the faults of its seed. The faults end after a while; from then on
+/// every job must end in bounded time.
 /// </summary>
 internal sealed class World
 {
     /// <summary>
-    /// An hour in service, looked at every minute. With <see cref="Lease"/> the only times that are shorter here, so
-    /// that a schedule is over sooner.
+    /// In service this is an hour, checked every minute. This and <see cref="Lease"/> are the only times that are shorter here,
+    /// so that a schedule ends sooner.
     /// </summary>
     public static readonly TimeSpan ForgottenAfter = TimeSpan.FromSeconds(10),
         ForgetInterval = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// What is left when the faults end: at most three jobs of four epochs one after another, lease, backoff, and a
-    /// claim nobody knows of.
+    /// Limit on the work left when the faults end: at most three jobs of four epochs one after another, the lease, the backoff,
+    /// and a claim that no worker knows of.
     /// </summary>
     public static readonly TimeSpan SettledWithin = TimeSpan.FromSeconds(120);
 
@@ -44,7 +44,9 @@ internal sealed class World
 
     public Simulation Simulation { get; }
 
-    /// <summary>30 s in service. Some are longer, some shorter than the 10 s after which a claim that nobody knows of goes back.</summary>
+    /// <summary>
+    /// 30 s in service. Here it is longer or shorter than the 10 s after which a claim that no worker knows of goes back.
+    /// </summary>
     public TimeSpan Lease { get; }
 
     public Server Server { get; }
@@ -62,7 +64,7 @@ internal sealed class World
     /// <exception cref="ViolationException">The protocol broke a promise.</exception>
     public void Run()
     {
-        // What is awaited goes on where its event happens, and nowhere else.
+        // A continuation runs where its event happens, and nowhere else.
         var surroundings = SynchronizationContext.Current;
         SynchronizationContext.SetSynchronizationContext(null);
         try
@@ -111,7 +113,7 @@ internal sealed class World
 
     public SimulatedWorker WorkerOf(Guid id) => workers[id.ToByteArray()[4] - 1];
 
-    /// <summary>Jobs A, B …; workers w1, w2 ….</summary>
+    /// <summary>Names jobs A, B … and workers w1, w2 ….</summary>
     public static string Name(Guid id) =>
         id == default ? ""
         : id.ToByteArray() is var bytes && bytes[0] > 0 ? $"{(char)('A' + bytes[0] - 1)}"
@@ -124,10 +126,10 @@ internal sealed class World
         foreach (var job in Server.Queue.Jobs)
             if (!job.State.IsFinal() && job.State != JobState.Paused)
                 return false;
-        return Server.Engine.Processing().Length == 0; // Hangfire knows of every end
+        return Server.Engine.Processing().Length == 0; // Hangfire has recorded every end
     }
 
-    /// <summary>Notices go to every open session, each in its own time.</summary>
+    /// <summary>Sends a notification to every open session, each with its own delay.</summary>
     private void Hear((Guid, StopRequest)? stop)
     {
         foreach (var session in Server.Sessions)

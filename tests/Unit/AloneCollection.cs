@@ -1,8 +1,8 @@
 namespace Temper.Unit;
 
 /// <summary>
-/// One at a time and beside nothing else: libtorch's random generator belongs to the process, and so do the counts of
-/// tensors and the memory that some tests look at.
+/// Tests that run one at a time and beside no others: libtorch's random generator belongs to the process, and so do the tensor
+/// counts and the memory that some tests measure.
 /// </summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
 public sealed class AloneCollection

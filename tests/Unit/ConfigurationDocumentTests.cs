@@ -8,13 +8,16 @@ using Temper.Worker;
 
 namespace Temper.Unit;
 
-/// <summary>docs/configuration.md lists the settings of a worker as the code has them.</summary>
+/// <summary>Tests that docs/configuration.md lists the settings of a worker as the code has them.</summary>
 public sealed class ConfigurationDocumentTests
 {
     private const string None = "none",
         HomeFolder = ".temper";
 
-    /// <summary>Keys of the properties of WorkerOptions that are not in the section `Worker`; null for a section of its own.</summary>
+    /// <summary>
+    /// Keys of the properties of WorkerOptions that are outside the section `Worker`; null for a property that is a section
+    /// itself.
+    /// </summary>
     private static readonly Dictionary<string, string?> OtherKeys = new()
     {
         [nameof(WorkerOptions.ConnectionString)] = "ConnectionStrings:Temper",
@@ -25,7 +28,7 @@ public sealed class ConfigurationDocumentTests
 
     private static readonly Type[] Numbers = [typeof(int), typeof(int?), typeof(double), typeof(double?)];
 
-    /// <summary>The table under the heading "Worker".</summary>
+    /// <summary>The rows of the table under the heading "Worker".</summary>
     private static Row[] Table { get; } = Read(File.ReadAllText(Path.Combine(TemperProcess.Repository, "docs", "configuration.md")));
 
     public static TheoryData<string> KeysOfNumbers =>
@@ -46,7 +49,7 @@ public sealed class ConfigurationDocumentTests
         Assert.All(Table, row => Assert.Equal($"{row.Key} {defaults[row.Key]}", $"{row.Key} {row.Default}"));
     }
 
-    /// <summary>WorkerOptions.From repeats the defaults of its properties.</summary>
+    /// <summary>WorkerOptions.From repeats the default values of the properties.</summary>
     [Fact]
     public void From_NoSettings_HasTheDefaultsOfANewInstance() =>
         Assert.Equal(Defaults(new WorkerOptions { Home = Path.GetFullPath(HomeFolder) }), Defaults(From(new())));
@@ -74,7 +77,7 @@ public sealed class ConfigurationDocumentTests
     private static IEnumerable<PropertyInfo> Settable(Type options) =>
         options.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(property => property.SetMethod is { IsPublic: true });
 
-    /// <summary>By key, as the table writes them.</summary>
+    /// <summary>The default values by key, written as in the table.</summary>
     private static Dictionary<string, string> Defaults(WorkerOptions options) =>
         Settings().ToDictionary(setting => setting.Key, setting => Default(setting.Property, options));
 
@@ -105,7 +108,7 @@ public sealed class ConfigurationDocumentTests
         }
     }
 
-    /// <summary>Values at a range's bounds.</summary>
+    /// <summary>Values just inside and just outside the bounds of a range.</summary>
     private static (double[] Accepted, double[] Refused) Bounds(string range)
     {
         if (Regex.Match(range, @"^(\d+) to (\d+)$") is { Success: true } closed)

@@ -1,16 +1,20 @@
 namespace Temper.Harness.Chaos;
 
-/// <summary>The API at one address, with a way to the database of its own: it is started there again when it was killed.</summary>
+/// <summary>
+/// The API at one address, with its own proxy to the database. After a kill the API starts again at the same address.
+/// </summary>
 public sealed class ApiSeat : IAsyncDisposable
 {
-    /// <summary>A port below those that outgoing connections are given, so that it is free at each start.</summary>
+    /// <summary>The ports lie below those of outgoing connections, so that the port is free at each start.</summary>
     private const int FirstPort = 12000,
         Ports = 8000;
 
-    /// <summary>Connections that were made to the process before it died may fail a moment later.</summary>
+    /// <summary>Connections that were opened before the process died may fail a moment later.</summary>
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(2);
 
-    /// <summary>A server that has just started, and connections of a pool that broke one after another.</summary>
+    /// <summary>
+    /// Time for a server that has just started, and for the broken connections of a pool, which fail one after another.
+    /// </summary>
     private static readonly TimeSpan DatabaseMargin = TimeSpan.FromSeconds(5);
 
     private readonly Lock gate = new();
@@ -33,7 +37,7 @@ public sealed class ApiSeat : IAsyncDisposable
 
     public TcpProxy Proxy { get; }
 
-    /// <summary>Kills it and starts it again.</summary>
+    /// <summary>Kills the API and starts it again.</summary>
     public async Task KillAsync()
     {
         ApiProcess old;
@@ -60,10 +64,10 @@ public sealed class ApiSeat : IAsyncDisposable
         await ReplaceAsync(running);
     }
 
-    /// <summary>Whether it was down at some moment of that time: then a connection may have broken.</summary>
+    /// <summary>Whether the API was down at some moment of that time; a connection may then have broken.</summary>
     public bool WasDown(DateTime from, DateTime until) => down.Touch(from, until);
 
-    /// <summary>When the database was away from the API: then it may answer 503.</summary>
+    /// <summary>The times at which the API could not reach the database; it may then answer 503.</summary>
     public Spans DatabaseAway { get; } = new(DatabaseMargin);
 
     public async Task UpAsync(TimeSpan limit)

@@ -1,8 +1,8 @@
 namespace Temper.Harness.Chaos;
 
 /// <summary>
-/// Triggers that write down every state a job enters and every epoch that is stored, in the transactions that do so. Times
-/// are taken under the job's row lock, so they are in the order of what happened.
+/// Triggers that record every state a job enters and every epoch that is stored, in the same transactions. They take the times
+/// under the job's row lock, so the times are in the order of the events.
 /// </summary>
 public static class Audit
 {
@@ -26,7 +26,9 @@ public static class Audit
             """
         );
 
-    /// <summary>Everything that the tables tell of broken rules. Jobs of the chaos have a key that begins with `chaos-`.</summary>
+    /// <summary>
+    /// Reports every broken rule that the tables show. The jobs of a chaos run have a key that begins with `chaos-`.
+    /// </summary>
     public static async Task CheckAsync(ChaosDatabase database, Violations violations)
     {
         await ReportAsync(
@@ -41,7 +43,8 @@ public static class Audit
             Rule.AttemptClaimedTwice,
             "SELECT job, 'attempt ' || attempt FROM chaos_states WHERE state = 'running' GROUP BY job, attempt HAVING count(*) > 1"
         );
-        // By what the writer's transaction saw, and by the order of times, which a write without a lock would break.
+        // The query checks what the writer's transaction saw, and the order of the times, which a write without a lock would
+        // break.
         await ReportAsync(
             Rule.WriteByAnAttemptThatDidNotHoldTheJob,
             """

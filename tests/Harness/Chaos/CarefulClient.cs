@@ -4,7 +4,10 @@ using System.Text.Json.Nodes;
 
 namespace Temper.Harness.Chaos;
 
-/// <summary>A user's script as the documentation asks for it: every submission has a key and is sent again until it is answered.</summary>
+/// <summary>
+/// A user's script that follows the documentation: every submission has a key, and the client sends it again until it is
+/// answered.
+/// </summary>
 public sealed class CarefulClient(Uri api, Violations violations)
 {
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(20),
@@ -15,7 +18,7 @@ public sealed class CarefulClient(Uri api, Violations violations)
 
     public int Retries { get; private set; }
 
-    /// <returns>Null when it was refused, which is a violation.</returns>
+    /// <returns>Null when the API refused the submission, which is a violation.</returns>
     public async Task<Guid?> SubmitAsync(JsonObject spec, string key)
     {
         var (status, body) = await SendAsync(() =>
@@ -39,7 +42,7 @@ public sealed class CarefulClient(Uri api, Violations violations)
             : throw new InvalidOperationException($"GET {path}: {(int)status} {body}");
     }
 
-    /// <summary>Sends it again on what passes: a broken connection, no answer, 429 and 503.</summary>
+    /// <summary>Sends the request again after a temporary failure: a broken connection, a missing answer, 429 or 503.</summary>
     private async Task<(HttpStatusCode Status, string Body)> SendAsync(Func<HttpRequestMessage> request)
     {
         for (var start = DateTime.UtcNow; ; Retries++)
@@ -58,7 +61,7 @@ public sealed class CarefulClient(Uri api, Violations violations)
             catch (Exception e)
                 when (e is HttpRequestException or TaskCanceledException or IOException && DateTime.UtcNow - start < LongestEffort)
             {
-                // The API is being started again, or the database is slow to answer.
+                // The API is restarting, or the database is slow to answer.
             }
             await Task.Delay(wait);
         }

@@ -3,7 +3,9 @@ using Npgsql;
 
 namespace Temper.Harness.Chaos;
 
-/// <summary>The chaos's own way to the database, past every proxy: for what it observes, not for what it does as a user.</summary>
+/// <summary>
+/// A connection to the database past every proxy, for what the chaos run observes, not for what it does as a user.
+/// </summary>
 public sealed class ChaosDatabase : IAsyncDisposable
 {
     private const string Name = "chaos";
@@ -23,7 +25,7 @@ public sealed class ChaosDatabase : IAsyncDisposable
     public Task<long> CountAsync(string sql, params object[] parameters) =>
         AskAsync(async command => (long)(await command.ExecuteScalarAsync())!, sql, parameters);
 
-    /// <summary>Every row as a text, its columns beside each other.</summary>
+    /// <summary>Every row as a text, its columns separated by spaces.</summary>
     public Task<IReadOnlyList<string>> RowsAsync(string sql, params object[] parameters) =>
         AskAsync(
             async command =>
@@ -38,7 +40,7 @@ public sealed class ChaosDatabase : IAsyncDisposable
             parameters
         );
 
-    /// <summary>Process ids of the workers that hold a job of the chaos; empty when the database does not answer now.</summary>
+    /// <summary>Process ids of the workers that hold a job of the chaos run; empty when the database does not answer.</summary>
     public async Task<IReadOnlySet<int>> TrainingProcessesAsync()
     {
         try
@@ -59,7 +61,7 @@ public sealed class ChaosDatabase : IAsyncDisposable
     }
 
     /// <summary>Ends backends that serve the API and the workers.</summary>
-    /// <returns>How many.</returns>
+    /// <returns>The number of backends that it ended.</returns>
     public async Task<int> TerminateBackendsAsync(int target)
     {
         var pids = await RowsAsync(
@@ -71,7 +73,10 @@ public sealed class ChaosDatabase : IAsyncDisposable
         return (int)await CountAsync("SELECT count(*) FROM unnest($1) AS pid WHERE pg_terminate_backend(pid)", chosen);
     }
 
-    /// <summary>A statement that writes one of Hangfire's jobs waits, unless the lock goes with a restart of the database.</summary>
+    /// <summary>
+    /// Locks Hangfire's tables of jobs and states, so that statements on them wait. A restart of the database ends the lock
+    /// early.
+    /// </summary>
     public async Task LockHangfireAsync(TimeSpan time)
     {
         try
@@ -87,7 +92,9 @@ public sealed class ChaosDatabase : IAsyncDisposable
 
     public ValueTask DisposeAsync() => database.DisposeAsync();
 
-    /// <summary>The database restarts now and then: every question is one that can be asked again.</summary>
+    /// <summary>
+    /// Repeats a failed statement, because the database restarts now and then. Callers pass only statements that may run twice.
+    /// </summary>
     private async Task<T> AskAsync<T>(Func<NpgsqlCommand, Task<T>> ask, string sql, params object[] parameters)
     {
         var start = Stopwatch.GetTimestamp();

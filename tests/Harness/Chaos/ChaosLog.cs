@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Temper.Harness.Chaos;
 
-/// <summary>What happened when, in a file, and the output of each process in one of its own.</summary>
+/// <summary>A file with the events and their times, and one file with the output of each process.</summary>
 public sealed class ChaosLog : IDisposable
 {
     private readonly Stopwatch clock = Stopwatch.StartNew();

@@ -1,9 +1,9 @@
 namespace Temper.Harness.Chaos;
 
-/// <summary>How much chaos.</summary>
+/// <summary>The options of a chaos run.</summary>
 public sealed record ChaosOptions
 {
-    /// <summary>Decides every fault and every job.</summary>
+    /// <summary>Determines every fault and every job.</summary>
     public long Seed { get; init; } = 1;
 
     public int Faults { get; init; } = 320;
@@ -13,21 +13,25 @@ public sealed record ChaosOptions
 
     public int Workers { get; init; } = 3;
 
-    /// <summary>Distinct specs among the jobs.</summary>
+    /// <summary>Number of distinct specs among the jobs.</summary>
     public int Specs { get; init; } = 12;
 
-    /// <summary>Jobs to submit at least; more when the queue would run empty before the faults end.</summary>
+    /// <summary>
+    /// Least number of jobs to submit; the run submits more when the queue would run empty before the faults end.
+    /// </summary>
     public int LeastJobs { get; init; } = 300;
 
-    /// <summary>Images to train on: with four epochs of them a job takes a second or two when nothing disturbs it.</summary>
+    /// <summary>
+    /// Number of training images: with four epochs of 800 a job takes a second or two when nothing disturbs it.
+    /// </summary>
     public int TrainImages { get; init; } = 800;
 
-    /// <summary>How long random requests are sent at most; they end with the faults.</summary>
+    /// <summary>How long the run sends random requests at most; it stops them when the faults end.</summary>
     public TimeSpan Fuzzing { get; init; } = TimeSpan.FromMinutes(6);
 
-    /// <summary>How long after the last fault every job must be over.</summary>
+    /// <summary>Time limit after the last fault within which every job must end.</summary>
     public TimeSpan DrainLimit { get; init; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>Schedule, faults as they came, violations and the output of every process are kept here.</summary>
+    /// <summary>The folder for the schedule, the log of faults and violations, and the output of every process.</summary>
     public required string LogFolder { get; init; }
 }

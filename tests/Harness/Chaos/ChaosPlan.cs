@@ -4,20 +4,22 @@ using Temper.Domain;
 namespace Temper.Harness.Chaos;
 
 /// <summary>
-/// The faults and jobs of a run, a pure function of its seed: the same seed gives the same schedule again. What the
-/// processes are doing when a fault comes is not: their timing is the machine's.
+/// The faults and jobs of a run, a pure function of its seed. The seed does not determine what the processes are doing when a
+/// fault comes: their timing depends on the machine.
 /// </summary>
 public sealed class ChaosPlan
 {
     private const ulong FaultStream = 0xFA,
         JobStream = 0x10B0000;
 
-    /// <summary>Beyond the lease of 5 s and the 3 s that it is watched, with time for another worker to take the job up again.</summary>
+    /// <summary>
+    /// Longer than the lease of 5 s plus the 3 s for which a silent worker is watched, with time for another worker to claim the
+    /// job.
+    /// </summary>
     private const double BeyondLeaseSeconds = 12;
 
     /// <summary>
-    /// How often each kind is in a deck. Faults are dealt from shuffled decks, so that a short run meets every kind as
-    /// well.
+    /// How often each kind is in a deck. The plan deals faults from shuffled decks, so that a short run also meets every kind.
     /// </summary>
     private static readonly (FaultKind Kind, int Cards)[] Deck =
     [
@@ -50,10 +52,10 @@ public sealed class ChaosPlan
 
     public IReadOnlyList<Fault> Faults { get; }
 
-    /// <summary>Every job is one of these.</summary>
+    /// <summary>The specs from which every job takes one.</summary>
     public IReadOnlyList<JsonObject> Specs { get; }
 
-    /// <summary>Which of the specs the n-th job has.</summary>
+    /// <summary>The index of the n-th job's spec.</summary>
     public int SpecOf(int job) => new SplitMix64(options.Seed, JobStream + (ulong)job).NextInt32(Specs.Count);
 
     private static JsonObject Spec(int i) =>
@@ -64,7 +66,7 @@ public sealed class ChaosPlan
             ["epochs"] = 4,
             ["batchSize"] = 32,
             ["seed"] = i,
-            // Momentum and noise are part of what an attempt that goes on must find again.
+            // A resumed attempt must restore momentum and label noise as well.
             ["optimizer"] = i % 2 == 0 ? "adam" : "sgd",
             ["labelNoise"] = i % 3 == 0 ? 0.1 : 0,
             ["device"] = "cpu",

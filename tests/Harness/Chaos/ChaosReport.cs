@@ -2,7 +2,7 @@ using Temper.Harness.Fuzz;
 
 namespace Temper.Harness.Chaos;
 
-/// <summary>What came of a run, as counts and as Markdown.</summary>
+/// <summary>The results of a run, as counts and as Markdown.</summary>
 public sealed record ChaosReport(int Delivered, int Jobs, string Markdown, IReadOnlyList<(Rule Rule, string What)> Violations)
 {
     internal static async Task<ChaosReport> OfAsync(
@@ -47,7 +47,7 @@ public sealed record ChaosReport(int Delivered, int Jobs, string Markdown, IRead
                 "SELECT attempt::text, count(*)::text FROM jobs WHERE idempotency_key LIKE 'chaos-%' GROUP BY attempt ORDER BY attempt"
             )
         );
-        // The reason of a rescue may name a number of seconds, that of a crash may quote the runner.
+        // The reason of a rescue may name a number of seconds, and the reason of a crash may quote the runner.
         Table(
             text,
             "why an attempt ended early",

@@ -4,8 +4,8 @@ using Temper.Harness.Fuzz;
 namespace Temper.Harness.Chaos;
 
 /// <summary>
-/// Submits training jobs while workers, runners, the API, the database and the connections between them fail all the time,
-/// and checks afterwards that nobody who submitted a job could tell.
+/// Submits training jobs while workers, runners, the API, the database and the connections between them keep failing, and checks
+/// afterwards that no submitter could notice it.
 /// </summary>
 public static class ChaosRun
 {
@@ -43,7 +43,7 @@ public static class ChaosRun
         }
         finally
         {
-            // Whatever happens: nobody starts anything more on a stage that is being cleared.
+            // In every case the loops must end first, so that none of them starts a process while the stage is cleared.
             await ending.CancelAsync();
             await Task.WhenAll(looks, faults, fuzzing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
@@ -64,7 +64,7 @@ public static class ChaosRun
         }
     }
 
-    /// <returns>False: some jobs were not over in time.</returns>
+    /// <returns>False when some jobs had not ended in time.</returns>
     private static async Task<bool> DrainAsync(ChaosStage stage, TimeSpan limit, CancellationToken stop)
     {
         for (var clock = Stopwatch.StartNew(); clock.Elapsed < limit; await Task.Delay(LookInterval, stop))

@@ -1,6 +1,6 @@
 namespace Temper.Harness.Chaos;
 
-/// <summary>Everything that runs, and each of the things that can go wrong with it.</summary>
+/// <summary>All processes of a run, and the faults that can hit them.</summary>
 public sealed class ChaosStage : IAsyncDisposable
 {
     private readonly string home = Directory.CreateTempSubdirectory("temper-chaos-").FullName;
@@ -18,7 +18,7 @@ public sealed class ChaosStage : IAsyncDisposable
 
     public IReadOnlyList<WorkerSeat> Seats => seats;
 
-    /// <summary>With one worker; the others come with <see cref="FillSeatsAsync"/>.</summary>
+    /// <summary>Sets the stage up with one worker; <see cref="FillSeatsAsync"/> adds the others.</summary>
     public static async Task<ChaosStage> SetUpAsync(ChaosOptions options, ChaosLog log, Violations violations)
     {
         var stage = new ChaosStage(log, violations);
@@ -52,7 +52,7 @@ public sealed class ChaosStage : IAsyncDisposable
         );
     }
 
-    /// <returns>False: there was nothing that it could hit.</returns>
+    /// <returns>False when the fault found nothing to hit.</returns>
     public async Task<bool> BringAboutAsync(Fault fault)
     {
         switch (fault.Kind)
@@ -95,7 +95,9 @@ public sealed class ChaosStage : IAsyncDisposable
         }
     }
 
-    /// <summary>On a slow machine a worker takes long to start: faults that only hit starting ones would show nothing.</summary>
+    /// <summary>
+    /// A worker takes long to start on a slow machine, and faults that hit only starting workers would show nothing.
+    /// </summary>
     public bool MostWorkersAreReady => 2 * seats.Count(seat => seat.IsReady) > seats.Count;
 
     public async Task LookAfterAsync()
@@ -105,7 +107,7 @@ public sealed class ChaosStage : IAsyncDisposable
             await seat.LookAfterAsync();
     }
 
-    /// <summary>Ends the workers: only then all that they logged can be counted.</summary>
+    /// <summary>Ends the workers, because only then can everything that they logged be counted.</summary>
     public Task CloseSeatsAsync() => Task.WhenAll(seats.Select(seat => seat.DisposeAsync().AsTask()));
 
     public async ValueTask DisposeAsync()
@@ -135,7 +137,7 @@ public sealed class ChaosStage : IAsyncDisposable
     private async Task<bool> OnSeatAsync(Fault fault, Func<WorkerSeat, bool> fits, Func<WorkerSeat, Task> bringAbout)
     {
         var inTurn = Enumerable.Range(fault.Target, seats.Count).Select(i => seats[i % seats.Count]).ToArray();
-        // An idle worker has little to lose, one that still starts even less.
+        // Prefers workers that train, then those that are ready: an idle worker has little to lose, and a starting one even less.
         var training = await Database.TrainingProcessesAsync();
         if (
             inTurn

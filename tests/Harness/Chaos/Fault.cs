@@ -6,15 +6,15 @@ public enum FaultKind
     RunnerKilled,
     ApiKilled,
 
-    /// <summary>Stopped for less than its lease: it keeps its job.</summary>
+    /// <summary>The worker is stopped for less than its lease and keeps its job.</summary>
     WorkerStalled,
 
-    /// <summary>Stopped until its job was taken away, then let go on.</summary>
+    /// <summary>The worker is stopped until its job was taken away, then continues.</summary>
     WorkerStalledBeyondLease,
 
     RunnerStalled,
 
-    /// <summary>SIGTERM: it hands its job back and leaves.</summary>
+    /// <summary>The worker receives SIGTERM, hands its job back and exits.</summary>
     WorkerToldToStop,
 
     DatabaseRestarted,
@@ -23,18 +23,18 @@ public enum FaultKind
     BackendsTerminated,
     ApiCutOff,
 
-    /// <summary>Hangfire's tables are locked, the jobs table is not.</summary>
+    /// <summary>Hangfire's tables are locked; the jobs table is not.</summary>
     HangfireLocked,
 
-    /// <summary>Somebody requeues and deletes on Hangfire's dashboard what Hangfire runs and ran.</summary>
+    /// <summary>An operator requeues and deletes Hangfire's jobs on its dashboard.</summary>
     OperatorMeddles,
 }
 
-/// <summary>One thing that goes wrong.</summary>
-/// <param name="At">From the start of the faults.</param>
-/// <param name="Target">Which worker or backend, counted from 0 and modulo their number: of those that train a job, else of those
-/// that it can hit at all, the next one from there on.</param>
-/// <param name="Lasts">Of stalls and cuts; zero for what happens at once.</param>
+/// <summary>One fault.</summary>
+/// <param name="At">Time since the start of the faults.</param>
+/// <param name="Target">Index of the worker or backend, from 0, modulo their number. The fault hits the next worker from there
+/// that trains a job, else the next one that it can hit at all.</param>
+/// <param name="Lasts">Duration of a stall, cut or lock; zero for a fault without a duration.</param>
 public sealed record Fault(int Number, TimeSpan At, FaultKind Kind, int Target, TimeSpan Lasts)
 {
     public override string ToString() =>

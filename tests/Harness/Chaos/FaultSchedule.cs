@@ -1,19 +1,23 @@
 namespace Temper.Harness.Chaos;
 
-/// <summary>Brings about every fault of a plan at its time. The plan's clock stands still while most workers are only starting.</summary>
+/// <summary>
+/// Causes every fault of a plan at its time. The plan's clock pauses while no majority of the workers is ready.
+/// </summary>
 public sealed class FaultSchedule(ChaosPlan plan, ChaosStage stage, ChaosLog log)
 {
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
 
     private readonly List<Fault> missed = [];
 
-    /// <summary>Faults that came when there was nothing to hit, such as a runner's kill while no worker had one.</summary>
+    /// <summary>Faults that found nothing to hit, such as a kill of a runner while no worker had one.</summary>
     public IReadOnlyList<Fault> Missed => missed;
 
-    /// <summary>When the first and the last one came.</summary>
+    /// <summary>The times of the first and the last fault.</summary>
     public (DateTimeOffset First, DateTimeOffset Last) Came { get; private set; }
 
-    /// <summary>Until the last one is over: whatever was stopped goes on, whatever was cut is mended.</summary>
+    /// <summary>
+    /// Returns when the last fault is over: every stopped process continues, and every cut connection is restored.
+    /// </summary>
     public async Task RunAsync(CancellationToken stop)
     {
         var (under, last) = (new List<Task>(), TimeSpan.Zero);

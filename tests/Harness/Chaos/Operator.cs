@@ -2,12 +2,12 @@ using Npgsql;
 
 namespace Temper.Harness.Chaos;
 
-/// <summary>An operator who takes Hangfire's dashboard for the place to requeue and delete trainings.</summary>
+/// <summary>An operator who uses Hangfire's dashboard to requeue and delete trainings.</summary>
 internal static class Operator
 {
     private const int Jobs = 5;
 
-    /// <returns>False: Hangfire has no job of an attempt, or nobody answers.</returns>
+    /// <returns>False when Hangfire has no job of an attempt, or when the API or the database does not answer.</returns>
     public static async Task<bool> MeddleAsync(ChaosDatabase database, Uri api, Violations violations)
     {
         try
@@ -28,11 +28,11 @@ internal static class Operator
         }
         catch (Exception e) when (e is HttpRequestException or TaskCanceledException or NpgsqlException)
         {
-            return false; // another fault came before
+            return false; // another fault happened first
         }
     }
 
-    /// <summary>Waits until Hangfire tells the truth of every attempt.</summary>
+    /// <summary>Waits until Hangfire shows no attempt as processing or without expiry, and reports those that remain.</summary>
     public static async Task CheckAsync(ChaosDatabase database, Violations violations)
     {
         const string wrong = """

@@ -2,14 +2,14 @@ using System.Text.Json.Nodes;
 
 namespace Temper.Harness.Chaos;
 
-/// <summary>What each spec gives when nothing disturbs it, to hold every other run of it against.</summary>
+/// <summary>The outcome of each spec without disturbance, with which every other run of the spec is compared.</summary>
 public sealed class Outcomes
 {
     private readonly JsonNode[] undisturbed;
 
     private Outcomes(JsonNode[] undisturbed) => this.undisturbed = undisturbed;
 
-    /// <summary>Seconds from claim to end, of each spec.</summary>
+    /// <summary>Seconds from claim to end, for each spec.</summary>
     public IReadOnlyList<double> Seconds { get; private init; } = [];
 
     /// <summary>Trains every spec once, one after another.</summary>
@@ -24,7 +24,7 @@ public sealed class Outcomes
         await Eventually.TrueAsync(
             async () =>
             {
-                await Task.Delay(TimeSpan.FromMilliseconds(200)); // a look takes a little from the training
+                await Task.Delay(TimeSpan.FromMilliseconds(200)); // each query takes a little time from the training
                 return await database.CountAsync("SELECT count(*) FROM jobs WHERE finished_at IS NULL") == 0;
             },
             TimeSpan.FromSeconds(20 * ids.Count)
@@ -40,7 +40,7 @@ public sealed class Outcomes
         };
     }
 
-    /// <returns>Null when the job gave the same as the undisturbed one; else both.</returns>
+    /// <returns>Null when the job has the same outcome as the undisturbed one; otherwise a text with both outcomes.</returns>
     public async Task<string?> DifferenceAsync(Guid id, int spec, CarefulClient client)
     {
         var outcome = await OfAsync(id, client);
@@ -49,7 +49,7 @@ public sealed class Outcomes
             : $"spec {spec}\n  undisturbed {undisturbed[spec].ToJsonString()}\n  in chaos    {outcome.ToJsonString()}";
     }
 
-    /// <summary>The result and the metrics of every epoch, without what tells of time.</summary>
+    /// <summary>The result and the metrics of every epoch, without the fields that measure time.</summary>
     private static async Task<JsonNode> OfAsync(Guid id, CarefulClient client)
     {
         var metrics = (await client.GetAsync($"/jobs/{id}/metrics"))["items"]!.AsArray();

@@ -1,13 +1,13 @@
 namespace Temper.Harness.Chaos;
 
-/// <summary>Times during which something was away.</summary>
-/// <param name="margin">What may still show before and after each.</param>
+/// <summary>Times during which something was unavailable.</summary>
+/// <param name="margin">How long before and after each span its effects may show.</param>
 public sealed class Spans(TimeSpan margin)
 {
     private readonly Lock gate = new();
     private readonly List<Span> spans = [];
 
-    /// <returns>Ends the span when it is disposed.</returns>
+    /// <returns>An object that ends the span when it is disposed.</returns>
     public IDisposable Open()
     {
         var span = new Span();
@@ -16,7 +16,7 @@ public sealed class Spans(TimeSpan margin)
         return span;
     }
 
-    /// <summary>Whether one of them covers some moment of that time.</summary>
+    /// <summary>Whether a span covers some moment of that time.</summary>
     public bool Touch(DateTime from, DateTime until)
     {
         lock (gate)

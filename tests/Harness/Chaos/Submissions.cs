@@ -1,14 +1,14 @@
 namespace Temper.Harness.Chaos;
 
-/// <summary>Keeps jobs waiting as long as faults go on, and remembers which were acknowledged.</summary>
+/// <summary>Keeps jobs waiting in the queue as long as faults go on, and records which were acknowledged.</summary>
 public sealed class Submissions(ChaosPlan plan, ChaosDatabase database, CarefulClient client, Violations violations)
 {
-    /// <summary>Every so many-th is sent once more, as a script does that missed the answer.</summary>
+    /// <summary>One submission in this many is sent once more, as a script does that missed the answer.</summary>
     private const int SentTwiceEach = 5;
 
     private readonly List<Guid> acknowledged = [];
 
-    /// <summary>By number; the n-th job has the n-th key.</summary>
+    /// <summary>The ids of the jobs by number; the n-th job has the n-th key.</summary>
     public IReadOnlyList<Guid> Acknowledged => acknowledged;
 
     public async Task SubmitAsync(int atLeast, int waiting, Task faults, CancellationToken stop)
@@ -27,7 +27,7 @@ public sealed class Submissions(ChaosPlan plan, ChaosDatabase database, CarefulC
         var (number, key) = (acknowledged.Count, $"chaos-{acknowledged.Count}");
         if (await client.SubmitAsync(plan.Specs[plan.SpecOf(number)], key) is not { } id)
         {
-            await Task.Delay(TimeSpan.FromSeconds(1)); // reported; the next try is another
+            await Task.Delay(TimeSpan.FromSeconds(1)); // the client has reported the violation; the next try has the same key
             return;
         }
         acknowledged.Add(id);
@@ -35,7 +35,7 @@ public sealed class Submissions(ChaosPlan plan, ChaosDatabase database, CarefulC
             violations.Add(Rule.JobDoubled, $"{key} is {id} and {again}");
     }
 
-    /// <summary>Every acknowledged job is there, once, and succeeded with the outcome that its spec has.</summary>
+    /// <summary>Checks that every acknowledged job exists once and succeeded with the outcome of its spec.</summary>
     public async Task CheckAsync(Outcomes outcomes)
     {
         var rows = await database.CountAsync("SELECT count(*) FROM jobs WHERE idempotency_key LIKE 'chaos-%'");

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace Temper.Harness.Chaos;
 
-/// <summary>What must never happen, whatever goes wrong.</summary>
+/// <summary>The rules that no fault may break.</summary>
 public enum Rule
 {
     AcknowledgedJobMissing,
@@ -18,11 +18,13 @@ public enum Rule
     ServerError,
     ConnectionBrokenWhileTheApiWasUp,
 
-    /// <summary>It shows an attempt as running that is over, keeps one for ever, or ran one that an operator put back.</summary>
+    /// <summary>
+    /// Hangfire shows an ended attempt as running, keeps one for ever, or carried out an operator's command on one.
+    /// </summary>
     HangfireDisagrees,
 }
 
-/// <summary>Every rule with what broke it; safe to use from all sides at once.</summary>
+/// <summary>The violations found, each with its rule; thread-safe.</summary>
 public sealed class Violations(ChaosLog log)
 {
     private readonly ConcurrentQueue<(Rule Rule, string What)> found = new();

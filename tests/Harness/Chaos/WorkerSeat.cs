@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace Temper.Harness.Chaos;
 
-/// <summary>A place for one worker, with a way to the database of its own: when its worker ends, another takes the seat.</summary>
+/// <summary>A place for one worker, with its own proxy to the database. When its worker ends, another replaces it.</summary>
 public sealed partial class WorkerSeat : IAsyncDisposable
 {
     private static readonly TimeSpan LongestLeave = TimeSpan.FromSeconds(40);
@@ -47,13 +47,13 @@ public sealed partial class WorkerSeat : IAsyncDisposable
 
     public bool IsReady => !IsEnding && Worker.IsReady;
 
-    /// <summary>Its runner's process id; null when it has none now.</summary>
+    /// <summary>The process id of the worker's runner; null when it has none.</summary>
     public int? Runner =>
         IsEnding ? null
         : Worker.Runners() is [var runner, ..] ? runner
         : null;
 
-    /// <summary>Reports that workers of this seat did not write because their job was no longer theirs.</summary>
+    /// <summary>Number of reports that workers of this seat did not write because their job was no longer theirs.</summary>
     public int StaleWritesRefused { get; private set; }
 
     public int WorkersStarted { get; private set; }
@@ -93,7 +93,7 @@ public sealed partial class WorkerSeat : IAsyncDisposable
         IsStalled = false;
     }
 
-    /// <summary>A worker that ended although nobody ended it is replaced too, and reported.</summary>
+    /// <summary>Replaces a worker that ended by itself, and reports it as a violation.</summary>
     public async Task LookAfterAsync()
     {
         var worker = Worker;
@@ -123,7 +123,7 @@ public sealed partial class WorkerSeat : IAsyncDisposable
     internal static string LastLines(string output) =>
         string.Join('\n', output.TrimEnd().Split('\n').TakeLast(25).Select(line => line.Length <= 500 ? line : line[..500] + "…"));
 
-    /// <summary>Marks the worker as ended by us.</summary>
+    /// <summary>Marks the worker as one that this seat ends.</summary>
     private WorkerProcess Doom()
     {
         lock (gate)
@@ -138,7 +138,7 @@ public sealed partial class WorkerSeat : IAsyncDisposable
         lock (gate)
         {
             if (Worker != worker)
-                return; // another fault was faster
+                return; // another fault replaced the worker first
             Worker = Start();
         }
         await RetireAsync(worker);

@@ -2,9 +2,9 @@ using System.Text;
 
 namespace Temper.Harness.Fuzz;
 
-/// <summary>A request as it is sent; its text is enough to send it again.</summary>
-/// <param name="Target">Path and query as they go over the wire.</param>
-/// <param name="Small">It is a valid submission of a job that trains for a moment.</param>
+/// <summary>A request as it is sent. Its text contains all that is needed to send it again.</summary>
+/// <param name="Target">Path and query exactly as the client sends them.</param>
+/// <param name="Small">Whether the request is a valid submission of a job that trains for a moment.</param>
 public sealed record FuzzRequest(
     Operation Operation,
     string Method,
@@ -17,7 +17,7 @@ public sealed record FuzzRequest(
 {
     public HttpRequestMessage Message(Uri api)
     {
-        // As it is: Uri would tidy up what is to be sent untidy.
+        // The option keeps Uri from normalizing a target that is malformed on purpose.
         var uri = new Uri(
             $"http://{api.Authority}{Target}",
             new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }

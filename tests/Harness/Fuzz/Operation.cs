@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace Temper.Harness.Fuzz;
 
 /// <summary>One operation of the API's OpenAPI document.</summary>
-/// <param name="Path">With its parameters in braces.</param>
+/// <param name="Path">The path, with its parameters in braces.</param>
 public sealed record Operation(
     string Method,
     string Path,
@@ -12,7 +12,7 @@ public sealed record Operation(
     bool TakesBody
 )
 {
-    /// <summary>Every operation, and so every route that is added later.</summary>
+    /// <summary>Every operation of the document, so that the fuzzer also covers routes that are added later.</summary>
     public static IReadOnlyList<Operation> All(JsonNode document) =>
         [
             .. document["paths"]!
@@ -31,8 +31,8 @@ public sealed record Operation(
         ];
 
     /// <summary>
-    /// Whether it can change only the job that its path names, or make a new one: all else a fuzzer must leave alone
-    /// beside others' jobs.
+    /// Whether the operation can change only the job that its path names, or create a new one. A fuzzer must not send other
+    /// operations beside the jobs of others.
     /// </summary>
     public bool TouchesOnlyItsOwn => Method is "GET" or "HEAD" || Path.Contains("{id}") || (Method, Path) == ("POST", "/jobs");
 

@@ -3,7 +3,9 @@ using Temper.Domain;
 
 namespace Temper.Harness.Fuzz;
 
-/// <summary>Makes requests: each of the operations in turn, one with a body more often, everything about them drawn.</summary>
+/// <summary>
+/// Makes requests: it takes the operations in turn, those with a body more often, and draws everything else at random.
+/// </summary>
 internal sealed partial class RequestMaker(IReadOnlyList<Operation> operations, SplitMix64 random)
 {
     private static readonly string[] Methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "BREW"];
@@ -54,7 +56,7 @@ internal sealed partial class RequestMaker(IReadOnlyList<Operation> operations, 
     ];
     private int turn;
 
-    /// <param name="ids">Jobs of the fuzzer's own: never another's.</param>
+    /// <param name="ids">Ids of the fuzzer's own jobs, never of another's.</param>
     public FuzzRequest Next(IReadOnlyList<Guid> ids)
     {
         var operation = turns[turn++ % turns.Length];
@@ -69,7 +71,7 @@ internal sealed partial class RequestMaker(IReadOnlyList<Operation> operations, 
                 Small: true
             );
 
-        // Another method on the same path, unless that is an operation too: those have their own turn.
+        // Uses another method on the same path, unless that is an operation too, because each operation has its own turn.
         var method =
             Chance(0.1)
             && Methods[random.NextInt32(Methods.Length)] is var other
@@ -106,7 +108,7 @@ internal sealed partial class RequestMaker(IReadOnlyList<Operation> operations, 
         if (pairs.Count > 0 && Chance(0.05))
             pairs.Add(pairs[0]);
         if (Chance(0.02))
-            pairs.Add("%zz=%"); // no proper escape
+            pairs.Add("%zz=%"); // an invalid percent escape
         return pairs.Count == 0 ? "" : $"?{string.Join('&', pairs)}";
     }
 
@@ -130,14 +132,14 @@ internal sealed partial class RequestMaker(IReadOnlyList<Operation> operations, 
             }
         );
 
-    /// <summary>Its own kind of key: never one of another's jobs.</summary>
+    /// <summary>A key of the fuzzer's own kind, never the key of another's job.</summary>
     private string Key() => $"fuzz-{random.NextInt32(1000)}";
 
     private bool Chance(double share) => random.NextDouble() < share;
 
     private static string Escape(string text) => Uri.EscapeDataString(text.Length <= 2000 ? text : text[..2000]);
 
-    /// <summary>What the client lets through: it will not send a header with a line break or beyond Latin-1.</summary>
+    /// <summary>Removes what the client does not send in a header: line breaks, NUL and characters beyond Latin-1.</summary>
     private static string Line(string text) => new([.. text.Where(c => c is not ('\r' or '\n' or '\0') && c < 256)]);
 
     [GeneratedRegex(@"\{[^}]*\}")]

@@ -8,8 +8,8 @@ using Temper.Harness.Chaos;
 namespace Temper.Harness.Fuzz;
 
 /// <summary>
-/// Sends random requests to every operation that the API documents. Whatever comes in, the API answers, and not with a
-/// server error: only 503, with Retry-After, and only while the database is away. It changes no job but its own.
+/// Sends random requests to every operation that the API documents. The API must answer each, and never with a server error
+/// except 503 with Retry-After while the database is unavailable. The fuzzer changes only its own jobs.
 /// </summary>
 public sealed class RouteFuzzer : IAsyncDisposable
 {
@@ -41,7 +41,7 @@ public sealed class RouteFuzzer : IAsyncDisposable
         maker = new([.. operations.Where(operation => operation.TouchesOnlyItsOwn)], new SplitMix64(seed, Stream));
     }
 
-    /// <summary>Requests that were answered, of every operation.</summary>
+    /// <summary>The number of answered requests by operation.</summary>
     public IReadOnlyDictionary<string, int> Answered =>
         answers.GroupBy(answer => answer.Key.Operation).ToDictionary(group => group.Key, group => group.Sum(answer => answer.Value));
 
@@ -51,7 +51,7 @@ public sealed class RouteFuzzer : IAsyncDisposable
         return new(seed, Operation.All(JsonNode.Parse(await http.GetStringAsync("/swagger/v1/swagger.json"))!), api, violations);
     }
 
-    /// <summary>Until the time is up or <paramref name="end"/> comes.</summary>
+    /// <summary>Sends requests until the time is up or <paramref name="end"/> completes.</summary>
     public async Task RunAsync(TimeSpan time, Task end)
     {
         using var timer = new CancellationTokenSource(time);
@@ -69,7 +69,10 @@ public sealed class RouteFuzzer : IAsyncDisposable
         }
     }
 
-    /// <summary>Cancels its jobs that still wait or run, also those whose 202 was lost: all that are not the chaos's.</summary>
+    /// <summary>
+    /// Cancels the fuzzer's jobs that still wait or run, including those whose 202 was lost: all jobs without a key of the chaos
+    /// run.
+    /// </summary>
     public async Task CancelLeftoversAsync(ChaosDatabase database)
     {
         foreach (
@@ -101,7 +104,7 @@ public sealed class RouteFuzzer : IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
-    /// <returns>False: there was no answer.</returns>
+    /// <returns>False when no answer came.</returns>
     private async Task<bool> SendAsync(FuzzRequest request)
     {
         var sent = DateTime.UtcNow;

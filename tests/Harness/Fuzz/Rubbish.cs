@@ -2,7 +2,7 @@ using Temper.Domain;
 
 namespace Temper.Harness.Fuzz;
 
-/// <summary>Values that nobody expects.</summary>
+/// <summary>Unexpected values for parameters, headers and JSON fields.</summary>
 internal static class Rubbish
 {
     private static readonly string[] Texts =
@@ -101,7 +101,7 @@ internal static class Rubbish
         "2026-01-01T00:00:00Z",
     ];
 
-    /// <summary>JSON values as texts, because a parser would not keep some of them as they are.</summary>
+    /// <summary>JSON values as texts, because a parser would change some of them.</summary>
     private static readonly string[] JsonValues =
     [
         "null",

@@ -3,7 +3,7 @@ using Temper.Domain;
 
 namespace Temper.Harness.Fuzz;
 
-/// <summary>Bodies for POST: valid specs, and what becomes of them when fields, text or bytes are broken.</summary>
+/// <summary>Bodies for POST: valid specs, and specs with broken fields, text or bytes.</summary>
 internal static class SpecBodies
 {
     private static readonly string[] Fields =
@@ -36,7 +36,9 @@ internal static class SpecBodies
         "\\ud800",
     ];
 
-    /// <summary>Trains for a moment, ahead of others, so that routes of a finished job have something to show.</summary>
+    /// <summary>
+    /// A job that trains for a moment, ahead of other jobs, so that the routes of a finished job have data to show.
+    /// </summary>
     public static byte[] Small(SplitMix64 random) =>
         Encoding.UTF8.GetBytes(
             $$"""{"dataset":"mnist","epsilon":0.{{random.NextInt32(9)}},"epochs":1,"device":"cpu","priority":"""
@@ -46,15 +48,15 @@ internal static class SpecBodies
     public static byte[] Broken(SplitMix64 random)
     {
         var text = BrokenFields(random);
-        // Mostly proper JSON: what no parser takes does not reach the fields.
+        // Most bodies stay valid JSON, because the parser rejects others before it reads their fields.
         if (random.NextInt32(3) == 0)
             text = BrokenText(text, random);
         return BrokenBytes(text, random);
     }
 
     /// <summary>
-    /// A mutant may well be valid: then it asks for a device that is not there, waits behind everything, and would run 5
-    /// s at most.
+    /// A mutant may be a valid spec. It then asks for a device that does not exist, waits behind every other job, and would run
+    /// for at most 5 s.
     /// </summary>
     private static string BrokenFields(SplitMix64 random)
     {
@@ -82,7 +84,7 @@ internal static class SpecBodies
                 default:
                     var name = Fields[random.NextInt32(Fields.Length)];
                     if (random.NextInt32(5) > 0)
-                        fields.RemoveAll(field => field.Name == name); // else it is given twice
+                        fields.RemoveAll(field => field.Name == name); // otherwise the field occurs twice
                     fields.Insert(random.NextInt32(fields.Count + 1), (name, Rubbish.JsonValue(random)));
                     break;
             }

@@ -3,12 +3,12 @@ using Temper.Store.Queue;
 
 namespace Temper.Harness.Model;
 
-/// <summary>Where a script is played: on the twin, or on the queue in PostgreSQL.</summary>
+/// <summary>The queue on which a script is played: the twin, or the queue in PostgreSQL.</summary>
 public interface IStage
 {
     Task<Guid> SubmitAsync(int maxAttempts, int priority, bool needsCuda);
 
-    /// <summary>Null: nothing is waiting.</summary>
+    /// <summary>Returns null when no job is waiting.</summary>
     /// <exception cref="ForeignKeyException">The worker has no row.</exception>
     Task<(Guid Id, int Attempt)?> ClaimAsync(WorkerIdentity worker, bool hasCuda);
 
@@ -37,27 +37,29 @@ public interface IStage
 
     Task<IReadOnlyList<Guid>> RescueAsync(WorkerSighting lost, string reason);
 
-    /// <exception cref="ForeignKeyException">It owns a job that was claimed meanwhile.</exception>
+    /// <exception cref="ForeignKeyException">The worker owns a job that it claimed meanwhile.</exception>
     Task LeaveAsync(WorkerIdentity worker);
 
     Task ForgetDeadWorkersAsync();
 
     Task<bool> CommandAsync(JobVerb verb, Guid id, bool fresh);
 
-    /// <summary>Every job there is.</summary>
+    /// <summary>Every job, by id.</summary>
     Task<IReadOnlyDictionary<Guid, JobShape>> ShapesAsync();
 
     Task<IReadOnlyCollection<Guid>> WorkersAsync();
 
-    /// <summary>Time passes. Sightings taken before are told in <paramref name="seen"/>, and returned as they stand on the clock
-    /// then.</summary>
+    /// <summary>
+    /// Lets time pass. Returns the sightings in <paramref name="seen"/>, which were taken before, as they stand on the clock
+    /// afterwards.
+    /// </summary>
     Task<WorkerSighting[]> PassAsync(TimeSpan time, IEnumerable<WorkerSighting> seen);
 }
 
 /// <summary>A job as a script compares it.</summary>
-/// <param name="IsClaimable">Queued, and not waiting for its backoff to end.</param>
-/// <param name="Epochs">As in `1@1 2@3`: epoch 2 was reported by attempt 3.</param>
-/// <param name="Attempts">As in `1 lost, 2 handedback`.</param>
+/// <param name="IsClaimable">Whether the job is queued and its backoff is over.</param>
+/// <param name="Epochs">The stored epochs, for example `1@1 2@3`: attempt 1 reported epoch 1, attempt 3 reported epoch 2.</param>
+/// <param name="Attempts">The ended attempts, for example `1 lost, 2 handedback`.</param>
 public sealed record JobShape(
     JobState State,
     bool IsClaimable,

@@ -3,7 +3,9 @@ using Temper.Domain.Jobs;
 
 namespace Temper.Harness.Model;
 
-/// <summary>Makes a random script line by line from a seed and the state of the twin, and notes which states each operation met.</summary>
+/// <summary>
+/// Makes a random script line by line from a seed and the state of the twin, and records which states each operation met.
+/// </summary>
 public sealed class RandomScript(long seed, TwinStage twin, Script script)
 {
     private const string Jobs = "ABC",
@@ -71,7 +73,7 @@ public sealed class RandomScript(long seed, TwinStage twin, Script script)
 
     private string OfWorker(string operation) => Note(operation) + $" {Pick(Workers)}";
 
-    /// <summary>Each job stands in one of its states, whichever of them the operation reaches.</summary>
+    /// <summary>Records the operation with the state of every job, because the operation may reach any of them.</summary>
     private string Note(string operation)
     {
         foreach (var job in Jobs)
@@ -80,7 +82,7 @@ public sealed class RandomScript(long seed, TwinStage twin, Script script)
         return operation;
     }
 
-    /// <summary>Most of the jobs there are, whoever's they are.</summary>
+    /// <summary>Draws about two thirds of the jobs that have an attempt, whichever worker owns them.</summary>
     private string Known() =>
         string.Concat(
             Jobs.Where(_ => random.NextInt32(3) > 0)

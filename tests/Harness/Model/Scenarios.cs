@@ -1,9 +1,12 @@
 namespace Temper.Harness.Model;
 
-/// <summary>What the queue does, as scripts with their answers. Unit plays them on the twin, Integration on PostgreSQL as well.</summary>
+/// <summary>
+/// The queue's behaviour as scripts with their answers. The simulation's tests play them on the twin, the integration tests on
+/// PostgreSQL as well.
+/// </summary>
 public static class Scenarios
 {
-    /// <summary>By name; a line is `operation => answer`.</summary>
+    /// <summary>The scenarios by name. A line is `operation => answer`.</summary>
     public static IReadOnlyDictionary<string, string> All { get; } =
         new Dictionary<string, string>
         {
@@ -312,7 +315,7 @@ public static class Scenarios
                 """,
         };
 
-    /// <summary>The lines of a scenario with the answer that each is to have.</summary>
+    /// <summary>The lines of a scenario, each with its expected answer.</summary>
     public static IEnumerable<(string Line, string Answer)> Lines(string scenario) =>
         All[scenario].Split('\n', StringSplitOptions.TrimEntries).Select(line => line.Split(" => ")).Select(parts => (parts[0], parts[1]));
 }

@@ -5,8 +5,8 @@ using Temper.Store.Queue;
 namespace Temper.Harness.Model;
 
 /// <summary>
-/// Plays lines such as `claim 1` or `report A#2 1,2 checkpoint 4` on a stage. Jobs are letters, workers digits, and A#2 is
-/// job A under its attempt 2. What a line is answered is text too, so two stages are compared by eye as well as by a test.
+/// Plays lines such as `claim 1` or `report A#2 1,2 checkpoint 4` on a stage. Jobs are letters, workers are digits, and A#2 is
+/// attempt 2 of job A. Answers are text too, so that a reader as well as a test can compare two stages.
 /// </summary>
 public sealed class Script(IStage stage, IReadOnlyList<WorkerIdentity> workers)
 {
@@ -39,7 +39,7 @@ public sealed class Script(IStage stage, IReadOnlyList<WorkerIdentity> workers)
         };
     }
 
-    /// <summary>How every job stands.</summary>
+    /// <summary>The state of every job, one line each.</summary>
     public async Task<string> RowsAsync()
     {
         var shapes = await stage.ShapesAsync();
@@ -155,7 +155,7 @@ public sealed class Script(IStage stage, IReadOnlyList<WorkerIdentity> workers)
 
     private static string Answer(bool effect) => effect ? "yes" : "no";
 
-    /// <summary>In one order, whatever the order in which they came.</summary>
+    /// <summary>Joins the words in sorted order, so that their original order does not matter.</summary>
     private static string List(IEnumerable<string> words) => string.Join(", ", words.Order()) is { Length: > 0 } list ? list : "nothing";
 
     private static int? Number(string[] words, string name) =>

@@ -2,7 +2,7 @@ using Temper.Domain.Jobs;
 
 namespace Temper.Harness.Model;
 
-/// <summary>A row of `jobs`, with what other tables say of it.</summary>
+/// <summary>A row of `jobs`, with the rows of other tables that belong to it.</summary>
 public sealed class TwinJob
 {
     public required Guid Id { get; init; }
@@ -22,10 +22,10 @@ public sealed class TwinJob
     public DateTimeOffset? FinishedAt { get; set; }
     public string? Reason { get; set; }
 
-    /// <summary>Rows of `epochs`, by epoch: which attempt reported it.</summary>
+    /// <summary>Rows of `epochs`, in order of epoch: each epoch with the attempt that reported it.</summary>
     public List<(int Epoch, int Attempt)> Epochs { get; } = [];
 
-    /// <summary>The row of `checkpoints`; what it holds is the runner's affair.</summary>
+    /// <summary>The row of `checkpoints`; the queue does not interpret the value.</summary>
     public int? Checkpoint { get; set; }
 
     /// <summary>Rows of `attempts`, in the order in which they ended.</summary>

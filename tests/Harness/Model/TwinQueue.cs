@@ -4,11 +4,12 @@ using Temper.Store.Queue;
 namespace Temper.Harness.Model;
 
 /// <summary>
-/// The rules of src/Store/Queue in memory, each statement a method, to be laid beside its SQL. Integration runs the same
-/// operations on both and compares every answer and every row. Operations are virtual so that a test can plant a bug in one.
+/// The rules of src/Store/Queue in memory, with one method for each SQL statement, so that a reader can compare them. The
+/// integration tests run the same operations on both and compare every answer and every row. Operations are virtual so that a
+/// test can plant a bug in one.
 /// </summary>
 /// <param name="clock">The database's clock.</param>
-/// <param name="random">Uniform in [0, 1): what spreads the backoff.</param>
+/// <param name="random">Uniform in [0, 1); spreads the backoff.</param>
 public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
 {
     private readonly List<TwinJob> jobs = [];
@@ -18,13 +19,16 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
     /// <summary>In order of submission.</summary>
     public IReadOnlyList<TwinJob> Jobs => jobs;
 
-    /// <summary>Rows of `workers`: the last heartbeat of each.</summary>
+    /// <summary>Rows of `workers`: the last heartbeat of each worker.</summary>
     public IReadOnlyDictionary<Guid, DateTimeOffset> Heartbeats => heartbeats;
 
-    /// <summary>Silent and jobless for so long, a worker is taken off the list.</summary>
+    /// <summary>How long a worker must be silent and without a job before its row is removed.</summary>
     public TimeSpan ForgottenAfter { get; set; } = TimeSpan.FromHours(1);
 
-    /// <summary>pg_notify: null that a job may be waiting, else which running job is to stop, and how.</summary>
+    /// <summary>
+    /// Stands for pg_notify: null says that a job may be waiting; otherwise the value names the running job that is to stop, and
+    /// how.
+    /// </summary>
     public Action<(Guid Job, StopRequest Request)?> Notify { get; set; } = _ => { };
 
     protected DateTimeOffset Now => clock();
@@ -98,7 +102,10 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
         return owned;
     }
 
-    /// <summary>The whole of HeartbeatAsync: a job that the worker does not know of goes back, each in a statement of its own.</summary>
+    /// <summary>
+    /// All of HeartbeatAsync: the heartbeat, then one statement for each job that the worker does not know of, which hands that
+    /// job back.
+    /// </summary>
     public IReadOnlyDictionary<(Guid Id, int Attempt), StopRequest?> Heartbeat(Guid worker, IReadOnlyCollection<(Guid, int)> known)
     {
         var (held, unknown) = (new Dictionary<(Guid, int), StopRequest?>(), new List<OwnedJob>());
@@ -132,7 +139,7 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
         return true;
     }
 
-    /// <summary>INSERT … ON CONFLICT (job_id, epoch) DO UPDATE.</summary>
+    /// <summary>Behaves as INSERT … ON CONFLICT (job_id, epoch) DO UPDATE.</summary>
     protected virtual void Store(TwinJob job, int epoch, int attempt)
     {
         var place = 0;
@@ -233,8 +240,8 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
                 EndStopped(job, "its worker shut down");
     }
 
-    /// <summary>The second.</summary>
-    /// <exception cref="ForeignKeyException">It owns a job.</exception>
+    /// <summary>The second of LeaveAsync's two statements.</summary>
+    /// <exception cref="ForeignKeyException">The worker owns a job.</exception>
     public void DeleteWorker(Guid worker)
     {
         if (Owns(worker))
@@ -316,7 +323,7 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
 
     // End.cs
 
-    /// <summary>The guard of every write of a worker.</summary>
+    /// <summary>The fence of every write by a worker.</summary>
     protected virtual TwinJob? Held(Guid id, int attempt) =>
         Find(id) is { State: JobState.Running } job && job.Attempt == attempt ? job : null;
 
@@ -362,9 +369,9 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
     private static string Word(JobState state) => state.ToString().ToLowerInvariant();
 }
 
-/// <summary>What a heartbeat reads of a job that its worker owns.</summary>
-/// <param name="IsOld">Claimed long enough ago for the answer to have come.</param>
+/// <summary>A running job as a heartbeat reads it for the worker that owns it.</summary>
+/// <param name="IsOld">Whether the claim is old enough that its answer must have arrived.</param>
 public readonly record struct OwnedJob(Guid Id, int Attempt, StopRequest? StopRequested, bool IsOld);
 
-/// <summary>PostgreSQL would refuse the statement.</summary>
+/// <summary>Thrown where PostgreSQL would refuse the statement because of a foreign key.</summary>
 public sealed class ForeignKeyException(string constraint) : Exception(constraint);

@@ -3,7 +3,9 @@ using Temper.Store.Queue;
 
 namespace Temper.Harness.Model;
 
-/// <summary>Each operation takes a millisecond, and each backoff is in the middle of its spread.</summary>
+/// <summary>
+/// The twin as a stage. The clock advances by 1 ms at each reading, and each backoff is in the middle of its spread.
+/// </summary>
 public sealed class TwinStage : IStage
 {
     private readonly HashSet<Guid> present = [];
@@ -16,7 +18,7 @@ public sealed class TwinStage : IStage
     /// <summary>How long a queued job still waits for its backoff to end.</summary>
     public TimeSpan Backoff(Guid? id) => RunAt(id) is { } runAt && runAt > now ? runAt - now : TimeSpan.Zero;
 
-    /// <summary>From when on a queued job may be claimed; null of any other.</summary>
+    /// <summary>The time from which a queued job may be claimed; null for any other job.</summary>
     public DateTimeOffset? RunAt(Guid? id) => id is not null && Queue.Find(id.Value) is { State: JobState.Queued } job ? job.RunAt : null;
 
     public Task<Guid> SubmitAsync(int maxAttempts, int priority, bool needsCuda)

@@ -6,7 +6,7 @@ using Temper.Store.Queue;
 
 namespace Temper.Integration.Api;
 
-/// <summary>The API process of a test class, on a database of its own.</summary>
+/// <summary>The API process of a test class, on its own database.</summary>
 public sealed class ApiFixture : IAsyncLifetime
 {
     public TestDatabase Database { get; private set; } = null!;
@@ -57,7 +57,7 @@ public abstract class ApiTest(ApiFixture fixture) : IClassFixture<ApiFixture>
         return (response, text.Length == 0 ? null : JsonNode.Parse(text));
     }
 
-    /// <param name="known">The If-None-Match header: what the client has already.</param>
+    /// <param name="known">The If-None-Match header: the ETags of what the client already has.</param>
     protected Task<HttpResponseMessage> AskAsync(string path, string known)
     {
         var request = new HttpRequestMessage(HttpMethod.Get, path);
@@ -82,7 +82,7 @@ public abstract class ApiTest(ApiFixture fixture) : IClassFixture<ApiFixture>
     }
 }
 
-/// <summary>Each test sees, and claims, its own jobs only.</summary>
+/// <summary>Clears the tables before each test, so that a test sees and claims only its own jobs.</summary>
 public abstract class OwnJobsTest(ApiFixture fixture) : ApiTest(fixture), IAsyncLifetime
 {
     protected static readonly EpochMetrics Metrics = new(1, 0.7, 0.9, 0.2, 0.95, 0.05, -0.03, 0.001, 1.5, 2400);

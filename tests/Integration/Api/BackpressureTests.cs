@@ -29,7 +29,7 @@ public class BackpressureTests
         Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
         Assert.Equal("application/problem+json", refused.Content.Headers.ContentType?.MediaType);
         Assert.NotNull(refused.Headers.RetryAfter);
-        Assert.Equal(HttpStatusCode.Accepted, (await PostAsync(api, "key")).StatusCode); // it is there already
+        Assert.Equal(HttpStatusCode.Accepted, (await PostAsync(api, "key")).StatusCode); // the job exists already
         Assert.Equal(3, await database.ScalarAsync<long>("SELECT count(*) FROM jobs"));
 
         await database.ExecuteAsync("UPDATE jobs SET state = 'cancelled', finished_at = now() WHERE idempotency_key IS NULL");
@@ -52,7 +52,7 @@ public class BackpressureTests
             answers,
             answer => Assert.Contains(answer.StatusCode, new[] { HttpStatusCode.Accepted, HttpStatusCode.TooManyRequests })
         );
-        // Those stored during a count may count twice for a second.
+        // Jobs stored during a count may count twice for a second.
         Assert.InRange(answers.Count(answer => answer.StatusCode == HttpStatusCode.Accepted), 1, 20);
         await Eventually.TrueAsync(async () =>
             (await PostAsync(api, null)).StatusCode == HttpStatusCode.TooManyRequests && await CountAsync() == 20
@@ -79,7 +79,7 @@ public class BackpressureTests
         Assert.Equal(HttpStatusCode.OK, (await api.Http.GetAsync("/health/live")).StatusCode);
         await transaction.RollbackAsync();
         var answers = await Task.WhenAll(stuck);
-        // On a slow machine some of those that waited for the table have been given up: 503.
+        // On a slow machine the API gives up some of the requests that waited for the table: 503.
         Assert.All(
             answers,
             answer =>

@@ -223,7 +223,7 @@ public class CalibrationTests(ApiFixture fixture) : ApiTest(fixture)
         var advice = answer["advice"]!;
         Assert.Equal((2, 0.96), (advice["earlierJobs"]!.GetValue<int>(), Math.Round(Value(advice, "accuracy"), 12)));
         Assert.Equal(-0.1 * (0.96 - 0.1), Value(advice, "expectedSignedGap"), 1e-12);
-        // Each against its own expectation: −0.1 + 0.1·0.85 = −0.015, and 0.01.
+        // Each job is compared with its own expectation: −0.1 + 0.1·0.85 = −0.015, and 0.01.
         Assert.Equal(-0.0025, Value(advice, "measured", "mean"), 1e-12);
         Assert.Equal(0.025 / Math.Sqrt(2), Value(advice, "measured", "deviation"), 1e-12);
         Assert.Equal(

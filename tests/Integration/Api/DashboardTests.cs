@@ -9,7 +9,7 @@ using Temper.Store.Engine;
 
 namespace Temper.Integration.Api;
 
-/// <summary>Hangfire's dashboard at /hangfire.</summary>
+/// <summary>Tests Hangfire's dashboard at /hangfire.</summary>
 public class DashboardTests(ApiFixture fixture) : ApiTest(fixture)
 {
     private PostgreSqlStorage Storage =>
@@ -29,7 +29,7 @@ public class DashboardTests(ApiFixture fixture) : ApiTest(fixture)
         var policy = Assert.Single(response.Headers.GetValues("Content-Security-Policy"));
         Assert.Contains("default-src 'none'; script-src 'self'", policy);
         Assert.DoesNotContain("unsafe", policy);
-        Assert.Contains("href=\"/\"", await response.Content.ReadAsStringAsync()); // back to the site
+        Assert.Contains("href=\"/\"", await response.Content.ReadAsStringAsync()); // the link back to the site
     }
 
     [Fact]
@@ -52,7 +52,7 @@ public class DashboardTests(ApiFixture fixture) : ApiTest(fixture)
         Assert.Equal("Failed", await StateAsync(id));
     }
 
-    /// <summary>A request that does not come through the dashboard is refused by the job's own filter.</summary>
+    /// <summary>The job's own filter refuses a request that does not come through the dashboard.</summary>
     [Fact]
     public async Task Requeue_OfATrainingBesideTheDashboard_IsRefused()
     {
@@ -143,7 +143,7 @@ public class DashboardTests(ApiFixture fixture) : ApiTest(fixture)
             Assert.Equal(HttpStatusCode.Unauthorized, (await GetAsync("/hangfire", wrong)).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await GetAsync("/hangfire", Basic($"me:{key}"))).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await GetAsync("/hangfire", new("Bearer", key))).StatusCode);
-        Assert.Equal(HttpStatusCode.Unauthorized, (await GetAsync("/jobs", Basic($"me:{key}"))).StatusCode); // for browsers only
+        Assert.Equal(HttpStatusCode.Unauthorized, (await GetAsync("/jobs", Basic($"me:{key}"))).StatusCode); // dashboard only
     }
 
     [Theory]

@@ -28,7 +28,7 @@ public class EntityTagTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal(HttpStatusCode.OK, (await AskAsync(path, "\"other\"")).StatusCode);
     }
 
-    /// <summary>A script that asked for a change must never be told that there is none.</summary>
+    /// <summary>After a script has changed a job, no answer may tell it that nothing changed.</summary>
     [Fact]
     public async Task Get_AfterEachStepOfAJobsLife_IsNever304()
     {
@@ -76,7 +76,7 @@ public class EntityTagTests(ApiFixture fixture) : OwnJobsTest(fixture)
         job = await ClaimAsync();
         await Queue.ReportAsync(job, [Metrics with { Epoch = 2, TrainLoss = 0.5 }], null, default);
         await SeeAsync([0.7, 0.5]);
-        // And a third one begins anew.
+        // A third attempt begins anew.
         await Queue.FailAsync(job, "test", default);
         await Queue.RetryAsync(id, fresh: true, default);
         await SeeAsync([]);
@@ -100,7 +100,7 @@ public class EntityTagTests(ApiFixture fixture) : OwnJobsTest(fixture)
         }
     }
 
-    /// <summary>A dashboard need not be sent a hundred epochs again because the hundred and first has begun.</summary>
+    /// <summary>The start of epoch 101 must not make the API send the first hundred epochs to a dashboard again.</summary>
     [Fact]
     public async Task Get_MetricsWhenOnlyProgressChanged_Is304()
     {
@@ -115,7 +115,7 @@ public class EntityTagTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal(HttpStatusCode.NotModified, (await AskAsync($"/jobs/{id}/metrics", $"{tag}")).StatusCode);
     }
 
-    /// <summary>A poller that moves `since` on and still sends its last tag must get what is new.</summary>
+    /// <summary>A poller that advances `since` but sends its last tag must still receive the new epochs.</summary>
     [Fact]
     public async Task Get_OtherEpochsWithTheTagOfThese_IsNever304()
     {
@@ -141,7 +141,7 @@ public class EntityTagTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal(HttpStatusCode.NotFound, (await AskAsync($"/jobs/{id}{route}", $"{tag}")).StatusCode);
     }
 
-    /// <summary>Requests that arrive together share one look at the database; each must get the answer for its own job.</summary>
+    /// <summary>Requests that arrive together share one query; each must get the answer for its own job.</summary>
     [Fact]
     public async Task Get_ManyAtOnce_AnswersEachForItsOwnJob()
     {

@@ -8,7 +8,9 @@ using Temper.Store.Queue;
 
 namespace Temper.Integration.Api;
 
-/// <summary>Figures at the ends of what a double holds, and rows of another build: no answer fails of them, least of all a list.</summary>
+/// <summary>
+/// Tests figures at the limits of a double, and rows of another build: neither makes an answer fail, least of all a list.
+/// </summary>
 public class ExtremeTests(ApiFixture fixture) : OwnJobsTest(fixture)
 {
     private static readonly JobResult Result = new(0.99, 0.04, 0.01, -0.005, 1, "cpu", 2, "libtorch", "aa", [], "dd", "bb");
@@ -80,13 +82,13 @@ public class ExtremeTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Null(epoch["trainLoss"]);
         Assert.Null(epoch["ece"]);
         Assert.Equal(1e300, epoch["validationLoss"]!.GetValue<double>());
-        // Its accuracy says nothing to the next one's advice.
+        // The next job's advice ignores this job's accuracy.
         var (response, next) = await SendAsync(HttpMethod.Post, "/jobs", """{"dataset":"mnist","epsilon":0.1,"epochs":3}""");
         Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
         Assert.Equal(0, next!["advice"]!["earlierJobs"]!.GetValue<int>());
     }
 
-    /// <param name="worst">A figure of one of four jobs.</param>
+    /// <param name="worst">The figure of one of four jobs.</param>
     [Theory]
     [InlineData(1e300)]
     [InlineData(1.7e308)]
@@ -181,7 +183,7 @@ public class ExtremeTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Contains($"{study!["id"]}", studies["note"]!.GetValue<string>());
     }
 
-    /// <summary>Every answer goes through these options, so a number of any type in any answer is safe when these are.</summary>
+    /// <summary>Every answer is written with these options, so this test covers the numbers of every answer.</summary>
     [Theory]
     [InlineData(double.NaN)]
     [InlineData(double.PositiveInfinity)]
@@ -193,7 +195,7 @@ public class ExtremeTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Null(JsonNode.Parse(json)!["trainLoss"]);
         Assert.Equal(double.NaN, Json.Read<EpochMetrics>(json).TrainLoss);
         Assert.Equal("[null,1]", Json.Write(new double?[] { value, 1 }));
-        // Another kind of number would need a converter of its own.
+        // A property of type float or Half would need its own converter.
         Assert.DoesNotContain(
             typeof(Json)
                 .Assembly.GetTypes()

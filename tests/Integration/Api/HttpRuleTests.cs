@@ -8,7 +8,7 @@ using Temper.Store.Queue;
 
 namespace Temper.Integration.Api;
 
-/// <summary>What holds of every route.</summary>
+/// <summary>Tests the rules that hold for every route.</summary>
 public class HttpRuleTests(ApiFixture fixture) : OwnJobsTest(fixture)
 {
     private static readonly JobResult Result = new(0.99, 0.04, 0.01, -0.005, 3, "cpu", 2, "libtorch", "aa", [], "dd", "bb");
@@ -229,7 +229,7 @@ public class HttpRuleTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal(HttpStatusCode.OK, (await AskAsync(path, $"{one.Headers.ETag}")).StatusCode);
     }
 
-    /// <summary>What does not change the epochs does not change their ETag.</summary>
+    /// <summary>An event that does not change the epochs does not change their ETag.</summary>
     [Fact]
     public async Task Metrics_OfAJobThatIsClaimedAndGivenBack_KeepTheirETag()
     {
@@ -258,7 +258,7 @@ public class HttpRuleTests(ApiFixture fixture) : OwnJobsTest(fixture)
     [Fact]
     public async Task Model_InParts_IsTheWhole()
     {
-        var weights = new byte[700_001]; // several pieces
+        var weights = new byte[700_001]; // the API reads it in several pieces
         Random.Shared.NextBytes(weights);
         var id = await Api.SubmitAsync(Spec);
         Assert.True(await Queue.SucceedAsync(await ClaimAsync(), Result, new(weights, null), default));

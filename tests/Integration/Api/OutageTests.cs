@@ -27,7 +27,7 @@ public class OutageTests
         Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.MediaType);
         Assert.NotNull(response.Headers.RetryAfter);
         Assert.Equal(HttpStatusCode.OK, (await api.Http.GetAsync("/health/live")).StatusCode);
-        // Asked at most once a second.
+        // The API checks the database at most once a second.
         await Eventually.TrueAsync(async () => (await api.Http.GetAsync("/health/ready")).StatusCode == HttpStatusCode.ServiceUnavailable);
 
         proxy.Mend();
@@ -61,13 +61,13 @@ public class OutageTests
                 {
                     var request = new HttpRequestMessage(HttpMethod.Get, $"/jobs/{id}");
                     if (i % 2 == 0)
-                        request.Headers.IfNoneMatch.Add(new("\"known\"")); // those share a look
+                        request.Headers.IfNoneMatch.Add(new("\"known\"")); // these requests share one query
                     await Task.Delay(i * 10);
                     return await api.Http.SendAsync(request);
                 })
         );
         Assert.All(answers, answer => Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode));
-        Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 0, 20); // Npgsql's own limit would be 30
+        Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 0, 20); // the default limit of Npgsql would be 30 s
 
         proxy.Mend();
 

@@ -3,7 +3,7 @@ using System.Net.Http.Json;
 
 namespace Temper.Integration.Api;
 
-/// <summary>Connections that broke while the API was idle cost no request.</summary>
+/// <summary>Tests that connections that broke while the API was idle make no request fail.</summary>
 public class RestartTests
 {
     private static readonly object Spec = new
@@ -13,7 +13,7 @@ public class RestartTests
         epochs = 3,
     };
 
-    /// <summary>Each request comes when all pooled connections have just been broken.</summary>
+    /// <summary>Sends each request just after all pooled connections have broken.</summary>
     [Fact]
     public async Task Request_AfterTheConnectionsBroke_IsAnsweredAllTheSame()
     {
@@ -85,7 +85,7 @@ public class RestartTests
         }
     }
 
-    /// <summary>Fills both pools.</summary>
+    /// <summary>Fills both connection pools.</summary>
     private static Task WarmAsync(ApiProcess api, Guid id) =>
         Task.WhenAll(Enumerable.Range(0, 20).SelectMany(_ => new[] { api.Http.GetAsync("/workers"), api.Http.GetAsync($"/jobs/{id}") }));
 }

@@ -5,10 +5,10 @@ using Temper.Domain.Jobs;
 
 namespace Temper.Integration.Api;
 
-/// <summary>A client that reads or sends slowly delays only itself.</summary>
+/// <summary>Tests that a client that reads or sends slowly delays only itself.</summary>
 public class SlowClientTests(ApiFixture fixture) : OwnJobsTest(fixture)
 {
-    /// <summary>More than the API works for at once; and answers that no socket's buffers take.</summary>
+    /// <summary>More connections than the API serves at once, and answers that are larger than the buffers of a socket.</summary>
     private const int Connections = 66,
         AtOnce = 64,
         Pipelined = 6,
@@ -42,7 +42,7 @@ public class SlowClientTests(ApiFixture fixture) : OwnJobsTest(fixture)
     {
         var id = await Api.SubmitAsync(Spec);
 
-        // The interim answer tells that the API waits for the body.
+        // The interim answer shows that the API waits for the body.
         using var clients = await ClientsAsync(
             "POST /jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 1000\r\nExpect: "
                 + "100-continue\r\n\r\n"
@@ -74,7 +74,7 @@ public class SlowClientTests(ApiFixture fixture) : OwnJobsTest(fixture)
 
     private async Task AssertServedAsync(Guid id)
     {
-        // The answers that nobody reads take their time to be made, on a busy machine.
+        // On a busy machine the API takes a while to make the answers that no client reads.
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         foreach (var path in new[] { "/jobs", $"/jobs/{id}", "/workers", "/studies", "/health/ready" })
             Assert.Equal(HttpStatusCode.OK, (await Http.GetAsync(path, limit.Token)).StatusCode);
@@ -88,7 +88,7 @@ public class SlowClientTests(ApiFixture fixture) : OwnJobsTest(fixture)
         return clients;
     }
 
-    /// <summary>Connections that have sent something and never read what comes.</summary>
+    /// <summary>Connections that have sent a request and never read the answer.</summary>
     private sealed class SlowClients : IDisposable
     {
         private readonly List<Socket> sockets = [];

@@ -107,7 +107,7 @@ public class StudyReportTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal(200, curve.Count);
         Assert.Equal((1, 1000), (curve[0]!["epoch"]!.GetValue<int>(), curve[^1]!["epoch"]!.GetValue<int>()));
         Assert.All(curve, epoch => Assert.Equal(1, epoch!["seeds"]!.GetValue<int>()));
-        Assert.Equal(Curves, (await PageAsync(id)).Page.Descendants("svg").Count()); // a model without scores is in no figure
+        Assert.Equal(Curves, (await PageAsync(id)).Page.Descendants("svg").Count()); // figures leave out a model without scores
     }
 
     [Fact]
@@ -180,7 +180,9 @@ public class StudyReportTests(ApiFixture fixture) : OwnJobsTest(fixture)
         return (response, text, XDocument.Parse(text));
     }
 
-    /// <summary>As workers would: without smoothing a model is over-confident, with it about right.</summary>
+    /// <summary>
+    /// Finishes jobs as workers would. Without smoothing a model is over-confident; with smoothing it is about calibrated.
+    /// </summary>
     private async Task FinishAllAsync(int jobs)
     {
         for (var i = 0; i < jobs; i++)
@@ -211,7 +213,7 @@ public class StudyReportTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal(meanTrainLoss, arm["epochs"]![0]!["trainLoss"]!.GetValue<double>(), 12);
     }
 
-    /// <summary>The bins must give the ECE that the job was scored with.</summary>
+    /// <summary>Checks that the bins give the ECE of the job's scores.</summary>
     private void AssertReliability(JsonNode job)
     {
         var expected = scores[job["job"]!.GetValue<Guid>()];

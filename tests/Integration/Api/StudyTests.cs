@@ -206,7 +206,9 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Null(other!["estimate"]!["minutes"]);
     }
 
-    /// <summary>A job that was rescued once and paused once took three attempts, of which its own row tells the last.</summary>
+    /// <summary>
+    /// A job with one crash and one hand-back takes three attempts; the job's own row describes only the last one.
+    /// </summary>
     [Fact]
     public async Task Estimate_OfJobsWithEarlierAttempts_CountsThemAll()
     {
@@ -238,7 +240,7 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         await SucceedAsync(await ClaimAsync(), 0.1);
         await Database.ExecuteAsync("UPDATE attempts SET claimed_at = ended_at - interval '50 s'");
 
-        // 3 jobs of 100 s, one after the other.
+        // 3 jobs of 100 s, one after another.
         Assert.Equal(300, (await Api.GetAsync($"/studies/{id}"))["progress"]!["secondsLeft"]!.GetValue<double>(), 1);
     }
 
@@ -270,10 +272,10 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
             [("cpu", 2), ("cuda", 1)],
             both["byDevice"]!.AsArray().Select(one => (one!["device"]!.GetValue<string>(), one["slots"]!.GetValue<int>()))
         );
-        // In 100 s two slots do one job each and the third does ten: three slots' 300 s over twelve jobs.
+        // In 100 s two slots finish one job each and the third finishes ten: 300 s of three slots over twelve jobs.
         Assert.Equal(25.0 / 60, both["minutesPerJob"]!.GetValue<double>(), 0.01);
         Assert.Equal((1, 10.0), Of(cuda));
-        Assert.Equal((3, 100.0), Of(cpu)); // a job for the CPU takes that of any worker
+        Assert.Equal((3, 100.0), Of(cpu)); // a job for the CPU may use the slots of any worker
         Assert.All(new[] { both, cuda, cpu }, estimate => Assert.Null(estimate["note"]));
 
         static (int Slots, double Seconds) Of(JsonNode estimate) =>
@@ -420,7 +422,7 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         );
     }
 
-    /// <summary>What is left of an arm that diverged must not drop the others either.</summary>
+    /// <summary>The remaining seeds of a diverged arm must not make halving drop other arms either.</summary>
     [Fact]
     public async Task Halving_WithAnArmThatDiverged_IsNotDecidedByItsSurvivors()
     {
@@ -458,7 +460,7 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         for (var i = 0; i < 8; i++)
         {
             var job = await ClaimAsync();
-            // Of 40 images, one more is right at ε = 0.1 with every seed.
+            // With every seed, ε = 0.1 classifies one more of 40 images correctly.
             var right = (30 + job.Spec.Seed + (job.Spec.Epsilon == 0 ? 0 : 1)) / 40.0;
             var split = new SplitScores(right, 0.2, 0.15, 0.1, 0.1, 0.01, 0.19, 0.01);
             var logits = new StoredLogits(2, new byte[40 * 8], new byte[40 * 4], new byte[8], new byte[4], null);
@@ -527,7 +529,7 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var study = await SubmitAsync(body);
 
         Assert.Equal(jobs, study["progress"]!["jobs"]!.GetValue<int>());
-        // What the service shows can be sent back.
+        // The shown spec can be submitted again.
         Assert.Equal(jobs, (await SubmitAsync(study["spec"]!.ToJsonString()))["progress"]!["jobs"]!.GetValue<int>());
     }
 
@@ -768,7 +770,7 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
             0.3,
             (await Api.GetAsync($"/studies/{id}/recommendation"))["tied"]!.AsArray().Select(epsilon => epsilon!.GetValue<double>())
         );
-        // More seeds are for the arms that are left.
+        // An extension adds seeds only to the arms that are left.
         Assert.Equal(
             14,
             (await SendAsync(HttpMethod.Post, $"/studies/{id}/extend", """{"seeds":1}""")).Body!["progress"]!["jobs"]!.GetValue<int>()
@@ -830,7 +832,7 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
                 (job.Spec.Epsilon == 0.3 ? 0.5 : 0.02) + 0.0001 * ((job.Spec.Seed + (long)(10 * job.Spec.Epsilon)) % 2)
             );
         }
-        // The last one, of ε = 0.3.
+        // The last queued job, which has ε = 0.3.
         var unwanted = (await Api.GetAsync($"/jobs?study={id}&state=queued&limit=1"))["items"]![0]!["id"]!.GetValue<Guid>();
         await studies.SettleAsync(id, default);
         var cancelled = (await Api.GetAsync($"/jobs?study={id}&state=queued&limit=1"))["items"]![0]!["id"]!.GetValue<Guid>();
@@ -951,7 +953,7 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         return (response, JsonNode.Parse(await response.Content.ReadAsStringAsync()));
     }
 
-    /// <summary>Two epochs, the second the better one, and the same figures on validation and test.</summary>
+    /// <summary>Reports two epochs, the second one better, and gives validation and test the same scores.</summary>
     private async Task SucceedAsync(ClaimedJob job, double ece, JobResult? result = null)
     {
         Assert.True(

@@ -30,7 +30,7 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
         Assert.Equal(0.5002880350577578, job["targets"]!["entropy"]!.GetValue<double>(), 1e-12);
 
         var (_, found) = await SendAsync(HttpMethod.Get, response.Headers.Location.OriginalString);
-        job["advice"] = null; // given once
+        job["advice"] = null; // only the submission's answer has advice
         Assert.True(JsonNode.DeepEquals(job, found), found!.ToJsonString());
     }
 
@@ -71,7 +71,7 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
     public static TheoryData<string, string, string> WrongSpecs =>
         new()
         {
-            // what is wrong, the field that the answer must name, the body
+            // the error, the field that the answer must name, the body
             { "no fields", "dataset", "{}" },
             { "dataset missing", "dataset", """{"epsilon":0.1,"epochs":3}""" },
             { "epsilon missing", "epsilon", """{"dataset":"mnist","epochs":3}""" },

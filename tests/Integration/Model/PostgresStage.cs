@@ -8,8 +8,9 @@ using Temper.Store.Queue;
 namespace Temper.Integration.Model;
 
 /// <summary>
-/// The real queue. Time stands still but for <see cref="PassAsync"/>, which moves the tables' timestamps back; what the queue
-/// says of a backoff is compared first (<see cref="BackoffSecondsAsync"/>) and then set to what the script is to see.
+/// The real queue as a stage. A script's time passes only in <see cref="PassAsync"/>, which moves the tables' timestamps back. A
+/// test compares the queue's backoff with the twin's (<see cref="BackoffSecondsAsync"/>), then sets the time from which the job
+/// may run to what the script expects.
 /// </summary>
 internal sealed class PostgresStage(NpgsqlDataSource database, NpgsqlConnection presence) : IStage
 {
@@ -148,7 +149,7 @@ internal sealed class PostgresStage(NpgsqlDataSource database, NpgsqlConnection 
         return [.. seen.Select(sighting => sighting with { HeartbeatAt = sighting.HeartbeatAt - time })];
     }
 
-    /// <returns>How long after the end of its last attempt a job may be claimed again.</returns>
+    /// <returns>The seconds from the end of the job's last attempt until it may be claimed again.</returns>
     public async Task<double> BackoffSecondsAsync(Guid id)
     {
         await using var command = database.CreateCommand(
@@ -159,7 +160,7 @@ internal sealed class PostgresStage(NpgsqlDataSource database, NpgsqlConnection 
         return (double)(await command.ExecuteScalarAsync())!;
     }
 
-    /// <summary>However long the test itself takes, this job waits, or does not.</summary>
+    /// <summary>Makes the job wait, or not wait, however long the test itself takes.</summary>
     public async Task PinAsync(Guid id, bool waits)
     {
         await using var command = database.CreateCommand("UPDATE jobs SET run_at = clock_timestamp() + $2 WHERE id = $1");

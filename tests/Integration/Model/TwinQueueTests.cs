@@ -3,7 +3,7 @@ using Temper.Harness.Model;
 
 namespace Temper.Integration.Model;
 
-/// <summary>The twin of the queue's rules says what PostgreSQL says: every answer, and every job after every operation.</summary>
+/// <summary>Tests that the twin and PostgreSQL agree: on every answer, and on every job after every operation.</summary>
 public class TwinQueueTests
 {
     private const string Jobs = "ABC";
@@ -25,7 +25,7 @@ public class TwinQueueTests
     [Fact]
     public async Task RandomScripts_Hundreds_MeetEveryOperationInEveryState()
     {
-        // Three at a time: most of it is waiting for answers.
+        // Three scripts run at a time, because they mostly wait for answers.
         await Task.WhenAll(
             Enumerable
                 .Range(0, 3)
@@ -55,13 +55,13 @@ public class TwinQueueTests
     private static async Task OnADatabaseAsync(Func<Func<SideBySide>, Task> play)
     {
         await using var database = await TestDatabase.CreateAsync();
-        // Nothing here is to outlive a crash of the server.
+        // The data need not survive a crash of the server.
         await using var source = NpgsqlDataSource.Create($"{database.ConnectionString};Options=-c synchronous_commit=off");
         await using var presence = await source.OpenConnectionAsync();
         await play(() => new SideBySide(source, presence));
     }
 
-    /// <summary>Plays each line on both, and compares.</summary>
+    /// <summary>Plays each line on the twin and on PostgreSQL, and compares the answers and rows.</summary>
     private sealed class SideBySide
     {
         private readonly PostgresStage postgres;
@@ -94,8 +94,7 @@ public class TwinQueueTests
         }
 
         /// <summary>
-        /// A backoff that has just begun is compared; from then on the script's clock, not the test's, tells whether it
-        /// is over.
+        /// Compares a backoff that has just begun. From then on the script's clock, not the test's, decides whether it is over.
         /// </summary>
         private async Task PinAsync(char job, DateTimeOffset? runAtBefore, bool timePassed)
         {

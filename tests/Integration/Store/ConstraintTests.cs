@@ -3,7 +3,7 @@ using Temper.Integration.Store.Queue;
 
 namespace Temper.Integration.Store;
 
-/// <summary>The table itself refuses rows that contradict themselves, whoever writes them.</summary>
+/// <summary>Tests that the table's constraints refuse rows that contradict themselves, whoever writes them.</summary>
 public class ConstraintTests : QueueTest
 {
     [Theory]

@@ -6,7 +6,7 @@ using Temper.Store.Studies;
 
 namespace Temper.Integration.Store;
 
-/// <summary>What retention removes, and what it must leave.</summary>
+/// <summary>Tests what retention removes and what it keeps.</summary>
 public class RetentionTests : QueueTest
 {
     private static readonly RetentionOptions Nothing = new() { CheckpointDays = null };
@@ -24,7 +24,7 @@ public class RetentionTests : QueueTest
 
     public static TheoryData<string> Kinds => [.. AllKinds.Keys];
 
-    /// <summary>The settings under which a kind is removed after 10 days, and a count of what is left of it.</summary>
+    /// <summary>For each kind, the settings that remove it after 10 days, and a query that counts the remaining rows.</summary>
     private static readonly Dictionary<string, (RetentionOptions Options, string Left)> AllKinds = new()
     {
         ["checkpoints"] = (new() { CheckpointDays = 10 }, "SELECT count(*) FROM checkpoints"),
@@ -43,7 +43,7 @@ public class RetentionTests : QueueTest
             await SucceededAsync();
         for (var i = 0; i < 3; i++)
             await CancelledAsync();
-        // Of each three one is young and one is pinned.
+        // Of each three jobs one is young and one is pinned.
         await Database.ExecuteAsync("UPDATE jobs SET finished_at = finished_at - interval '11 days' WHERE sequence IN (1, 3, 4, 6)");
         foreach (var sequence in new[] { 3, 6 })
             Assert.True(
@@ -54,7 +54,7 @@ public class RetentionTests : QueueTest
         var removed = await new Removal(Database.DataSource, AllKinds[kind].Options).RunAsync(default);
 
         var after = await CountsAsync();
-        // The cancelled job keeps its epochs as long as the checkpoint that it may be retried from.
+        // The cancelled job keeps its epochs as long as it keeps the checkpoint from which a retry may continue.
         long Gone(string other) => kind == "epochs" ? 1 : before[other] / 3;
         var concerned = kind == "jobs" ? [.. AllKinds.Keys] : new[] { kind };
         foreach (var other in AllKinds.Keys)
@@ -76,7 +76,7 @@ public class RetentionTests : QueueTest
         Assert.Equal(before.Select(count => count.Key == "checkpoints" ? 0 : count.Value), (await CountsAsync()).Values);
     }
 
-    /// <summary>What a study still needs goes with the study, and never before its last job has ended.</summary>
+    /// <summary>Retention removes the data of a study's jobs only after the study's last job has ended.</summary>
     [Fact]
     public async Task Run_WhileAStudyHasAJobLeft_LeavesAllOfIt()
     {
@@ -99,7 +99,7 @@ public class RetentionTests : QueueTest
         Assert.Equal(before, await CountsAsync());
 
         await SucceedNextAsync();
-        await new Removal(Database.DataSource, everything).RunAsync(default); // its last job is young
+        await new Removal(Database.DataSource, everything).RunAsync(default); // the study's last job is young
         Assert.Equal(2, (await CountsAsync())["logits"]);
 
         await Database.ExecuteAsync("UPDATE jobs SET finished_at = finished_at - interval '11 days'");
@@ -113,7 +113,7 @@ public class RetentionTests : QueueTest
         var counted = await Database.ScalarAsync<string>(images);
         await new Removal(Database.DataSource, everything with { JobDays = null }).RunAsync(default);
         var left = await CountsAsync();
-        // A recommendation needs the numbers of images, and a budget the time of all attempts.
+        // A recommendation needs the numbers of images, and a budget needs the time of all attempts.
         Assert.Equal((0, 0, 2), (left["logits"], left["epochs"], left["attempts"]));
         Assert.Equal("2 1, 2 1", counted);
         Assert.Equal(counted, await Database.ScalarAsync<string>(images));
@@ -139,7 +139,7 @@ public class RetentionTests : QueueTest
         Assert.Equal(1, await Database.ScalarAsync<long>("SELECT count(*) FROM studies"));
     }
 
-    /// <summary>A user retries a job at the moment at which retention looks for it.</summary>
+    /// <summary>A user retries a job while retention selects jobs.</summary>
     [Fact]
     public async Task Run_BesideARetry_LeavesThatJobAndDoesNotWait()
     {

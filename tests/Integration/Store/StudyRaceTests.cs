@@ -8,7 +8,7 @@ using Temper.Store.Studies;
 
 namespace Temper.Integration.Store;
 
-/// <summary>What is done to a study while its jobs end.</summary>
+/// <summary>Tests operations on a study while its jobs end.</summary>
 public class StudyRaceTests : QueueTest
 {
     [Fact]
@@ -34,8 +34,8 @@ public class StudyRaceTests : QueueTest
     }
 
     /// <summary>
-    /// The first look drops the wild arm; without it the pool is narrower, and a second look at the same seeds would drop
-    /// another. How often a study is settled must not decide how often it is wrong.
+    /// The first evaluation drops the arm with the extreme losses. Without that arm the pooled spread is smaller, and a second
+    /// evaluation of the same seeds would drop another arm. The number of evaluations must not change the error rate.
     /// </summary>
     [Fact]
     public async Task Settle_ManyTimesWithTheSameSeeds_LooksOnce()
@@ -75,7 +75,7 @@ public class StudyRaceTests : QueueTest
         }
         ArmLosses Of(int arm) =>
             new(arm, losses[arm].Select((loss, seed) => (loss, seed)).ToDictionary(one => (long)one.seed, one => one.loss));
-        Assert.Equal([2], Race.Losers([Of(0), Of(1), Of(2)], 3)); // what the test rests on
+        Assert.Equal([2], Race.Losers([Of(0), Of(1), Of(2)], 3)); // the test depends on this
         Assert.Equal([1], Race.Losers([Of(0), Of(1)], 3));
 
         for (var i = 0; i < 3; i++)
@@ -123,7 +123,7 @@ public class StudyRaceTests : QueueTest
             WatchedAsync(async () =>
             {
                 for (long seed = 4; seed < 4 + Rounds; seed++)
-                    await Task.WhenAll(ExtendAsync(seed), ExtendAsync(seed)); // the same twice at once
+                    await Task.WhenAll(ExtendAsync(seed), ExtendAsync(seed)); // the same extension twice at once
             }),
             WatchedAsync(async () =>
             {
@@ -140,7 +140,7 @@ public class StudyRaceTests : QueueTest
 
         Assert.Empty(failures);
         Assert.Equal(0L, await CountAsync("state NOT IN ('succeeded', 'cancelled')"));
-        // An arm that was not dropped has every seed, once.
+        // An arm that was not dropped has every seed exactly once.
         Assert.Equal(
             (long)(4 + Rounds),
             await Database.ScalarAsync<long>(
@@ -186,8 +186,10 @@ public class StudyRaceTests : QueueTest
             Seeds = [.. Enumerable.Range(0, seeds).Select(seed => (long)seed)],
         };
 
-    /// <summary>ε = 0.3 is far worse than the others, which differ by less than their seeds.</summary>
-    /// <returns>False when the job was taken away meanwhile.</returns>
+    /// <summary>
+    /// Succeeds with losses by which ε = 0.3 is far worse than the others, which differ by less than their seeds.
+    /// </summary>
+    /// <returns>False when the attempt no longer holds the job.</returns>
     private async Task<bool> SucceedAsync(ClaimedJob job)
     {
         var ece = (job.Spec.Epsilon == 0.3 ? 0.5 : 0.02) + 0.0001 * ((7 * job.Spec.Seed + (long)(10 * job.Spec.Epsilon)) % 5);

@@ -6,7 +6,9 @@ using Temper.Worker.Supervisor;
 
 namespace Temper.Integration.Worker;
 
-/// <summary>What waits while the database is away is bounded, complete and stored in one go.</summary>
+/// <summary>
+/// Tests that the reports that wait while the database is unavailable are bounded and complete, and are stored together.
+/// </summary>
 public class ReportsTests : QueueTest
 {
     [Fact]
@@ -46,7 +48,7 @@ public class ReportsTests : QueueTest
         proxy.Cut();
         var reports = new Reports(new Attempt(job), new JobQueue(database), NullLogger.Instance);
 
-        // Some are taken by the writer, which tries them in vain; a thousand more fit.
+        // The writer takes some epochs and fails to store them; a thousand more fit.
         var epoch = 0;
         while (reports.Room.IsCompleted)
             reports.AddEpoch(Metrics with { Epoch = ++epoch }, null);

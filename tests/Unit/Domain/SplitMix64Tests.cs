@@ -7,7 +7,8 @@ public class SplitMix64Tests
     [Fact]
     public void NextUInt64_OfASeedAndStream_StaysWhatItAlwaysWas()
     {
-        // Results are reproduced from these numbers, so a change here changes every result. Computed by a second implementation.
+        // Reproduced results depend on these numbers, so a change here changes every result. A second implementation computed
+        // them.
         var random = new SplitMix64(42, 7);
 
         ulong[] expected = [0x3A2CC4384EF877F7, 0x584EA09C5C418A5D, 0x7344487F4005E993];
@@ -27,7 +28,7 @@ public class SplitMix64Tests
         for (var i = 0; i < 100_000; i++)
             counts[(int)(random.NextDouble() * 20)]++;
 
-        // χ² with 19 degrees of freedom: above 43.8 once in a thousand seeds.
+        // χ² with 19 degrees of freedom exceeds 43.8 once in a thousand seeds.
         Assert.InRange(counts.Sum(count => (count - 5000.0) * (count - 5000.0) / 5000), 0, 43.8);
     }
 
@@ -44,7 +45,7 @@ public class SplitMix64Tests
         }
 
         Assert.Equal(6, counts.Count);
-        // χ² with 5 degrees of freedom: above 20.5 once in a thousand seeds.
+        // χ² with 5 degrees of freedom exceeds 20.5 once in a thousand seeds.
         Assert.InRange(counts.Values.Sum(count => (count - 10_000.0) * (count - 10_000.0) / 10_000), 0, 20.5);
     }
 }

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Temper.Unit.Fixtures;
 
-/// <summary>Reads what make_fixtures.py wrote, and computes the inputs it used.</summary>
+/// <summary>Reads the files that make_fixtures.py wrote, and computes the inputs that it used.</summary>
 internal static class Fixture
 {
     private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web);
@@ -10,7 +10,7 @@ internal static class Fixture
     public static T[] Read<T>(string file) =>
         JsonSerializer.Deserialize<T[]>(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Fixtures", file)), Options)!;
 
-    /// <summary>`values` of make_fixtures.py: numbers in [−0.5, 0.5) from an integer hash.</summary>
+    /// <summary>Computes the same as `values` of make_fixtures.py: numbers in [−0.5, 0.5) from an integer hash.</summary>
     public static double[] Values(long count, long salt)
     {
         var values = new double[count];

@@ -36,12 +36,12 @@ public sealed class BatchNormTests : KernelTest
         AssertClose(expected.RunningVariance, actual.RunningVariance);
         AssertClose(expected.Inferred, actual.Inferred);
         Assert.Equal(1, actual.Batches);
-        // Sums of many terms are rounded in another order, which shows that the kernels made them.
+        // The kernels sum in another order, so different rounding shows that they ran.
         if (expected.Output.Length > 1000)
             Assert.Equal(@case.Input[1] % 8 == 0 && HasKernels, !expected.InputGradient.SequenceEqual(actual.InputGradient));
     }
 
-    /// <summary>Far from zero, sums of the squares of the values would lose the variance.</summary>
+    /// <summary>Far from zero, a variance computed from sums of squares would lose its digits.</summary>
     [Fact]
     public void Normalization_OfValuesFarFromZero_KeepsTheirVariance()
     {
@@ -82,7 +82,9 @@ public sealed class BatchNormTests : KernelTest
         Assert.Equal(values.Select(float.IsNaN), output.Select(float.IsNaN));
     }
 
-    /// <summary>What does not fit is left to libtorch: another number of channels, no running statistics, a graph in inference.</summary>
+    /// <summary>
+    /// libtorch handles what the kernels do not support: another number of channels, no running statistics, a graph in inference.
+    /// </summary>
     [Fact]
     public void Normalization_ThatTheKernelsDoNotTake_IsLibtorchs()
     {

@@ -28,7 +28,7 @@ public sealed class ConvReluPoolTests : KernelTest
                 new([19, 16, 6, 6], 32), // Winograd
                 new([2, 8, 6, 6], 32),
                 new([2, 3, 8, 8], 32),
-                new([2, 32, 8, 8], 20), // only for some kernels, or for none
+                new([2, 32, 8, 8], 20), // supported by some kernels or by none
             ];
             var data = new TheoryData<int, Sizes, bool>();
             foreach (var lanes in new[] { Avx2, Avx512 })
@@ -65,12 +65,12 @@ public sealed class ConvReluPoolTests : KernelTest
         AssertClose(expected.InputGradient, actual.InputGradient);
         AssertClose(expected.WeightGradient, actual.WeightGradient);
         AssertClose(expected.BiasGradient, actual.BiasGradient);
-        // Sums of many terms are rounded in another order, which shows that the kernels made them.
+        // The kernels sum in another order, so different rounding shows that they ran.
         if (values.Input.Length > 2000)
             Assert.Equal(sizes.FitKernelsOf(lanes) && HasKernels, !expected.WeightGradient.SequenceEqual(actual.WeightGradient));
     }
 
-    /// <summary>With ties in windows, and windows whose maximum is exactly 0.</summary>
+    /// <summary>Whole numbers give ties in windows, and windows whose maximum is exactly 0.</summary>
     [Theory]
     [MemberData(nameof(Cases))]
     public void Block_OfWholeNumbers_EqualsThePlainOneToTheBit(int lanes, Sizes sizes, bool flatten)
@@ -114,7 +114,7 @@ public sealed class ConvReluPoolTests : KernelTest
         Assert.Equal(expected.Output.Select(float.IsNaN), actual.Output.Select(float.IsNaN));
     }
 
-    /// <summary>The kernel for one channel has no gradient of the images, so libtorch computes it.</summary>
+    /// <summary>The kernel for one channel does not compute the gradient of the images, so libtorch computes it.</summary>
     [Fact]
     public void Block_OfOneChannelWhoseGradientIsAskedFor_GivesIt()
     {
@@ -183,7 +183,7 @@ public sealed class ConvReluPoolTests : KernelTest
     /// <param name="Slopes">The gradient of the output.</param>
     private sealed record Numbers(float[] Input, float[] Weights, float[] Bias, float[] Slopes);
 
-    /// <param name="InputGradient">Empty where it was not asked for.</param>
+    /// <param name="InputGradient">Empty if it was not requested.</param>
     private sealed record Results(float[] Output, float[] InputGradient, float[] WeightGradient, float[] BiasGradient);
 
     private static Numbers Draw(Sizes sizes, Func<long, int, float[]> draw)

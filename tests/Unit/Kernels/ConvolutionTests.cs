@@ -27,7 +27,7 @@ public sealed class ConvolutionTests : KernelTest
                 new([21, 16, 4, 4], 16),
                 new([2, 3, 8, 8], 16),
                 new([2, 16, 8, 8], 16, Bias: true),
-                new([2, 16, 8, 8], 32, Stride: 2), // libtorch's
+                new([2, 16, 8, 8], 32, Stride: 2), // computed by libtorch
             ];
             var data = new TheoryData<int, Sizes>();
             foreach (var lanes in new[] { Avx2, Avx512 })
@@ -46,7 +46,7 @@ public sealed class ConvolutionTests : KernelTest
         AssertClose(expected.Output, actual.Output);
         AssertClose(expected.InputGradient, actual.InputGradient);
         AssertClose(expected.WeightGradient, actual.WeightGradient);
-        // Sums of many terms are rounded in another order, which shows that the kernels made them.
+        // The kernels sum in another order, so different rounding shows that they ran.
         if (expected.Output.Length > 1000)
             Assert.Equal(sizes.FitKernels && HasKernels, !expected.Output.SequenceEqual(actual.Output));
     }
@@ -90,8 +90,8 @@ public sealed class ConvolutionTests : KernelTest
 
         var (plain, kernels) = (Nan(Plain), Nan(Avx512));
 
-        Assert.Equal(9, plain.Count); // of each channel the pixels around it
-        Assert.Superset(plain, kernels); // Winograd's tiles are 2×2
+        Assert.Equal(9, plain.Count); // in each channel the pixels around it
+        Assert.Superset(plain, kernels); // Winograd's tiles are 2×2, so whole tiles become NaN
         Assert.True(kernels.Count <= 16);
 
         HashSet<int> Nan(int lanes)

@@ -33,7 +33,7 @@ public sealed class CrossEntropyTests : KernelTest
 
     private static void AssertClose(Case c, SmoothingConvention convention, float[] logits, double loss, double[] gradient)
     {
-        // The grid's ε may lie beyond the other convention's range.
+        // The ε of the grid may lie outside the range of the other convention.
         if (c.Epsilon > LabelSmoothing.Largest(convention, c.Classes))
             return;
         var (actualLoss, actualGradient) = LossOf(logits, c.Labels, c.Classes, LabelSmoothing.Of(convention, c.Epsilon, c.Classes));
@@ -66,7 +66,7 @@ public sealed class CrossEntropyTests : KernelTest
     [InlineData(1, 2, 0.0, 1)]
     [InlineData(7, 10, 0.1, 1)]
     [InlineData(128, 10, 0.3, 2)]
-    [InlineData(1001, 100, 0.1, 1)] // enough to be shared among threads
+    [InlineData(1001, 100, 0.1, 1)] // large enough for the kernel to use several threads
     [InlineData(1001, 100, 0.1, 2)]
     [InlineData(1001, 100, 0.1, 3)]
     [InlineData(33, 3, 1.0, 2)]
@@ -77,7 +77,7 @@ public sealed class CrossEntropyTests : KernelTest
         var labels_N = torch.tensor(Enumerable.Range(0, rows).Select(row => (long)(7 * row % classes)).ToArray(), [rows]);
 
         var (loss, gradient) = Both(Fused.CrossEntropy);
-        Assert.Equal(gradient, Both(Fused.CrossEntropy).Gradient); // to the bit, on as many threads
+        Assert.Equal(gradient, Both(Fused.CrossEntropy).Gradient); // equal to the bit on the same number of threads
         var (expected, expectedGradient) = Both(
             (logits, labels, smoothing) => functional.cross_entropy(logits, labels, label_smoothing: smoothing)
         );
@@ -120,7 +120,7 @@ public sealed class CrossEntropyTests : KernelTest
         Assert.Contains($"Label {label} of row 1", error.Message);
     }
 
-    /// <summary>Other types and layouts are libtorch's business.</summary>
+    /// <summary>libtorch computes other types and layouts.</summary>
     [Fact]
     public void CrossEntropy_ThatTheKernelDoesNotTake_IsLibtorchs()
     {

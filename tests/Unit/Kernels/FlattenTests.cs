@@ -26,7 +26,7 @@ public sealed class FlattenTests : KernelTest
         }
     }
 
-    /// <summary>Nothing is rounded, so the two are equal to the bit.</summary>
+    /// <summary>The operation does not round, so both results are equal to the bit.</summary>
     [Theory]
     [MemberData(nameof(Cases))]
     public void Flatten_ImagesThatAreChannelsLast_EqualsThatOfOtherImages(int lanes, long[] shape)

@@ -14,7 +14,7 @@ public sealed class FusedOptimizerTests : KernelTest
             var cases = new TheoryData<string, ScalarType>();
             foreach (var name in new[] { "adam", "adam with weight decay", "sgd", "sgd with momentum", "sgd nesterov" })
             foreach (var type in new[] { ScalarType.Float32, ScalarType.Float64 })
-                cases.Add(name, type); // by the kernel; by libtorch's operations
+                cases.Add(name, type); // the kernel computes float32, libtorch's operations float64
             return cases;
         }
     }
@@ -46,7 +46,7 @@ public sealed class FusedOptimizerTests : KernelTest
         }
     }
 
-    /// <summary>Enough values to be shared among threads, and gradients in another layout than their weights.</summary>
+    /// <summary>Uses enough values for several threads, and gradients in another layout than their weights.</summary>
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
@@ -90,7 +90,7 @@ public sealed class FusedOptimizerTests : KernelTest
         Assert.Null(weights[0].grad);
     }
 
-    /// <summary>The kernel writes past autograd, which must learn of it all the same.</summary>
+    /// <summary>The kernel writes without autograd, but autograd must still notice the change.</summary>
     [Fact]
     public void Step_WhileAGraphNeedsTheOldWeights_MakesItsBackwardPassFail()
     {
@@ -149,7 +149,7 @@ public sealed class FusedOptimizerTests : KernelTest
         Assert.ThrowsAny<Exception>(() => second.Load(new BinaryReader(new MemoryStream(saved.ToArray()[..20]))));
     }
 
-    /// <summary>Gradients 3 and 4 have the norm 5 together.</summary>
+    /// <summary>Gradients 3 and 4 have together the norm 5.</summary>
     [Theory]
     [InlineData(1, 0.6, 0.8)]
     [InlineData(10, 3, 4)]
@@ -177,7 +177,7 @@ public sealed class FusedOptimizerTests : KernelTest
             _ => throw new ArgumentOutOfRangeException(nameof(name)),
         };
 
-    /// <summary>d/dw Σ scale·(w − goal)², handed over as the coefficients of a linear loss.</summary>
+    /// <summary>Gives the weights the gradient d/dw Σ scale·(w − goal)², through the coefficients of a linear loss.</summary>
     private static void GiveGradient(Parameter weights, float[] goal, float[] scale)
     {
         var w = Read(weights.to_type(ScalarType.Float32));

@@ -20,7 +20,7 @@ public sealed class GatherImagesTests : KernelTest
             Read(pixels_NHWC.index_select(0, indices_N).to_type(ScalarType.Float32).sub(33.3184).div(78.5675).permute(0, 3, 1, 2)),
             Read(images_NCHW)
         );
-        // What is not contiguous, libtorch gathers.
+        // libtorch gathers images that are not contiguous.
         var strided = Fused.GatherImages(pixels_NHWC.permute(0, 2, 1, 3), indices_N, 33.3184, 78.5675);
         Assert.Equal(Read(images_NCHW.permute(0, 1, 3, 2)), Read(strided));
     }

@@ -3,7 +3,7 @@ namespace Temper.Unit.Kernels;
 [Collection(AloneCollection.Name)]
 public sealed class GradientsTests : KernelTest
 {
-    /// <summary>An exception that crosses libtorch's autograd engine would end this process.</summary>
+    /// <summary>An exception that crossed libtorch's autograd engine would end this process.</summary>
     [Fact]
     public void Compute_OfAnOperationWhoseBackwardPassFails_ThrowsWhatItMet()
     {
@@ -13,11 +13,11 @@ public sealed class GradientsTests : KernelTest
         var error = Assert.Throws<OutOfMemoryException>(() => Gradients.Compute(loss));
 
         Assert.Equal("for a test", error.Message);
-        Gradients.Compute((leaf * 3.0).sum()); // the next one is sound
+        Gradients.Compute((leaf * 3.0).sum()); // the next computation works
         Assert.Equal([3f, 3], Read(leaf.grad));
     }
 
-    /// <summary>The operation behind it is given no gradient then, and there must be nothing that throws on its way.</summary>
+    /// <summary>The operation behind the failing one receives no gradient, and nothing may throw because of that.</summary>
     [Fact]
     public void Compute_OfOperationsBehindOneThatFails_ThrowsWhatItMetAndChangesNoGradient()
     {
@@ -45,7 +45,7 @@ public sealed class GradientsTests : KernelTest
         Assert.Null(linear.weight.grad);
     }
 
-    /// <summary>A saved tensor that was changed is noticed in the backward pass, where nothing may be thrown either.</summary>
+    /// <summary>The backward pass notices that a saved tensor was changed; it must not throw inside the engine either.</summary>
     [Fact]
     public void Compute_AfterASavedTensorWasChanged_Throws()
     {

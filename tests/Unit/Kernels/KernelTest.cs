@@ -1,8 +1,9 @@
 namespace Temper.Unit.Kernels;
 
 /// <summary>
-/// Our operations are held against TorchSharp's own: convolutions, normalizations and linear layers are run with the kernels switched
-/// off, when they fall back on those, and with kernels for registers of 8 and of 16 floats, where this processor has them.
+/// Compares this project's operations with TorchSharp's. Convolutions, normalizations and linear layers run with the kernels
+/// switched off, where they fall back on TorchSharp's operations, and with kernels for registers of 8 and of 16 floats if this
+/// processor has them.
 /// </summary>
 public abstract class KernelTest : IDisposable
 {
@@ -11,7 +12,7 @@ public abstract class KernelTest : IDisposable
         Avx2 = 8,
         Avx512 = 16;
 
-    /// <summary>Relative to the largest value of a result.</summary>
+    /// <summary>Tolerance relative to the largest value of a result.</summary>
     protected const double Tolerance = 5e-6;
 
     private readonly int threads = torch.get_num_threads();
@@ -48,7 +49,7 @@ public abstract class KernelTest : IDisposable
     /// <summary>The same images, laid out N, H, W, C.</summary>
     protected static Tensor ChannelsLast(Tensor images_NCHW) => images_NCHW.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);
 
-    /// <summary>Row-major, whatever the layout.</summary>
+    /// <summary>The values in row-major order, for any layout of the tensor; empty when null.</summary>
     protected static float[] Read(Tensor? tensor) => tensor is null ? [] : tensor.detach().contiguous().data<float>().ToArray();
 
     protected static void AssertClose(float[] expected, float[] actual, double tolerance = Tolerance)

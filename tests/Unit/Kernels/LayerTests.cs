@@ -2,7 +2,9 @@ using Temper.Unit.Fixtures;
 
 namespace Temper.Unit.Kernels;
 
-/// <summary>Layers against PyTorch's own numbers, whichever of our kernels and libtorch's operations computes them.</summary>
+/// <summary>
+/// Compares layers with PyTorch's numbers, whether this project's kernels or libtorch's operations compute them.
+/// </summary>
 [Collection(AloneCollection.Name)]
 public sealed class LayerTests : KernelTest
 {

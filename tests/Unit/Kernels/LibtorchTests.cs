@@ -11,7 +11,7 @@ public sealed class LibtorchTests : KernelTest
 
     private static string Folder => Metadata("LibtorchFolder");
 
-    /// <summary>TorchSharp's library as it comes in its package.</summary>
+    /// <summary>TorchSharp's library as its package contains it.</summary>
     private static string Original =>
         Path.Combine(
             Folder,
@@ -25,8 +25,8 @@ public sealed class LibtorchTests : KernelTest
         Assert.Matches(@"^TorchSharp 0\.107\.0, libtorch 2\.10\.0, (avx512|avx2|no) kernels$", Libtorch.Description);
 
     /// <summary>
-    /// docs/libtorch.md says why the copy is safe: of what Debian 12 lacks, TorchSharp's library names one symbol, which nothing in it
-    /// refers to. A later TorchSharp that needs more must fail here and not at a user's.
+    /// docs/libtorch.md explains why the copy is safe: of the symbols that Debian 12 lacks, TorchSharp's library names one, to
+    /// which nothing in it refers. If a later TorchSharp needs more, this test must fail before a user's machine does.
     /// </summary>
     [Fact]
     public async Task LibTorchSharp_OfWhatDebian12Lacks_NamesOneSymbolThatNothingUses()
@@ -38,9 +38,9 @@ public sealed class LibtorchTests : KernelTest
             .Where(use => int.TryParse(use.Groups[3].Value, out var version) ? version > 30 : int.Parse(use.Groups[4].Value) > 13);
 
         Assert.Equal([Initializer], newer.Select(use => use.Groups[1].Value));
-        Assert.Contains("_ZNSt8ios_baseD2Ev", relocations); // the relocations do name symbols
+        Assert.Contains("_ZNSt8ios_baseD2Ev", relocations); // shows that the relocations name symbols
         Assert.DoesNotContain(Initializer, relocations);
-        // What the symbol stands for, that the streams are set up, libtorch_cpu does.
+        // libtorch_cpu sets up the streams, which is the purpose of the missing symbol.
         Assert.Contains("_ZNSt8ios_base4InitC1Ev", await ReadElfAsync("--dyn-syms", Path.Combine(Folder, "libtorch_cpu.so")));
     }
 
@@ -61,14 +61,16 @@ public sealed class LibtorchTests : KernelTest
             Assert.Equal((0, 2), (Assert.Single(differences).First, differences[0].Second)); // VER_FLG_WEAK
     }
 
-    /// <summary>Half a gigabyte of libraries lies in NuGet's folder, and not beside every program that uses them.</summary>
+    /// <summary>
+    /// The libraries take half a gigabyte. They lie in NuGet's folder, not beside every program that uses them.
+    /// </summary>
     [Fact]
     public void Output_OfABuild_HoldsNoLibtorch() =>
         Assert.Empty(Directory.GetFiles(AppContext.BaseDirectory, "*torch_cpu*", SearchOption.AllDirectories));
 
     /// <summary>
-    /// They are reached by the names that libtorch exports, which a later one could change. On the CPU they change no
-    /// result.
+    /// The code calls these settings by the names that libtorch exports, which a later version could change. On the CPU the
+    /// settings change no result.
     /// </summary>
     [Fact]
     public unsafe void UseDeterministicAlgorithms_ReachesLibtorchsSettings()
@@ -85,14 +87,14 @@ public sealed class LibtorchTests : KernelTest
     }
 
     /// <summary>
-    /// A function that the compiler did not inline is kept once in the library, perhaps as AVX-512 code that other
-    /// processors do not have.
+    /// The linker keeps one copy of a function that the compiler did not inline. That copy might be AVX-512 code, which other
+    /// processors cannot run.
     /// </summary>
     [Fact]
     public async Task KernelsOfOneInstructionSet_ShareNoFunctionWithTheRest()
     {
         if (!HasKernels)
-            return; // not built
+            return; // the kernels were not built
         var objects = Directory.GetFiles(
             Path.Combine(Temper.Harness.TemperProcess.Repository, "src/Kernels/obj/native"),
             "*_kernels.cpp.o",
@@ -115,7 +117,7 @@ public sealed class LibtorchTests : KernelTest
         return output;
     }
 
-    /// <summary>Where this process has a library from.</summary>
+    /// <summary>The path from which this process loaded a library.</summary>
     private static string LoadedFile(string name)
     {
         Libtorch.Load();

@@ -2,7 +2,7 @@ using Temper.Worker.Training.Models;
 
 namespace Temper.Unit.Kernels;
 
-/// <summary>They count the process's tensors and its memory.</summary>
+/// <summary>Tests that count the tensors and measure the memory of the process.</summary>
 [Collection(AloneCollection.Name)]
 public class LifetimeTests
 {
@@ -33,7 +33,7 @@ public class LifetimeTests
             Collect();
 
             Assert.Equal(tensors, Tensor.TotalCount);
-            // A leak of one 25 kB activation a step would be 75 MB.
+            // A leak of one 25 kB activation at each step would be 75 MB.
             Assert.InRange(ResidentBytes() - resident, long.MinValue, 8L << 20);
         }
     }
@@ -52,12 +52,14 @@ public class LifetimeTests
         }
         Collect();
 
-        // TorchSharp 0.107 counts each parameter twice when it is made, and once when it is disposed of.
+        // TorchSharp 0.107 counts each parameter up twice when it is created and down once when it is disposed.
         const int parameters = 8;
         Assert.Equal(before + parameters, Tensor.TotalCount);
     }
 
-    /// <summary>What an operation keeps for its backward pass goes with the step's scope also when there is no backward pass.</summary>
+    /// <summary>
+    /// The step's scope also disposes what an operation keeps for its backward pass when no backward pass runs.
+    /// </summary>
     [Fact]
     public void Graph_ThatIsDropped_ReleasesEveryTensor()
     {
@@ -70,7 +72,7 @@ public class LifetimeTests
         Assert.Equal(before, Tensor.TotalCount);
     }
 
-    /// <summary>A graph without a scope goes when its last tensor is disposed of, as with libtorch's own operations.</summary>
+    /// <summary>As with libtorch's own operations, a graph without a scope is freed when its last tensor is disposed.</summary>
     [Fact]
     public void Graph_WithoutAScope_IsFreedByTheCollector()
     {
@@ -86,8 +88,8 @@ public class LifetimeTests
     }
 
     /// <summary>
-    /// What others forgot, earlier tests or TorchSharp's own constructors, is finalized now and not while this one
-    /// counts.
+    /// Finalizes objects that earlier tests or TorchSharp's constructors did not dispose, so that this does not happen while a
+    /// test counts.
     /// </summary>
     private static void Collect()
     {
@@ -95,6 +97,6 @@ public class LifetimeTests
         GC.WaitForPendingFinalizers();
     }
 
-    /// <summary>Outside the managed heap, whose size the collector decides.</summary>
+    /// <summary>Resident memory outside the managed heap, because the collector decides the heap's size.</summary>
     private static long ResidentBytes() => Environment.WorkingSet - GC.GetGCMemoryInfo().TotalCommittedBytes;
 }

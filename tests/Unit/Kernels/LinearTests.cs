@@ -42,7 +42,7 @@ public sealed class LinearTests : KernelTest
         AssertClose(expected.RowsGradient, actual.RowsGradient);
         AssertClose(expected.WeightGradient, actual.WeightGradient);
         AssertClose(expected.BiasGradient, actual.BiasGradient);
-        // Sums of many terms are rounded in another order, which shows that the kernels made them.
+        // The kernels sum in another order, so different rounding shows that they ran.
         if (@case.Inputs > 1000)
             Assert.Equal(HasKernels, !expected.Output.SequenceEqual(actual.Output));
     }
@@ -57,7 +57,7 @@ public sealed class LinearTests : KernelTest
         Assert.Equal([rows, outputs], Fused.Linear(torch.ones(rows, inputs), linear).shape);
     }
 
-    /// <summary>With outputs of exactly 0, which relu stops.</summary>
+    /// <summary>The outputs include exact zeros, at which relu passes no gradient.</summary>
     [Theory]
     [MemberData(nameof(Cases))]
     public void Linear_OfWholeNumbers_EqualsThePlainOneToTheBit(int lanes, Case @case)

@@ -4,7 +4,7 @@ namespace Temper.Unit.Kernels;
 
 internal static class LoadLibtorch
 {
-    /// <summary>Before any test, because TorchSharp must not try by itself.</summary>
+    /// <summary>Loads libtorch before any test, because TorchSharp must not load it by itself.</summary>
     [ModuleInitializer]
     internal static void Run() => Libtorch.Load();
 }

@@ -4,7 +4,7 @@ namespace Temper.Unit.Kernels;
 public sealed class ResidualBlockTests : KernelTest
 {
     /// <param name="Input">N×C×H×W.</param>
-    /// <param name="Out">Other channels than the input's need a shortcut.</param>
+    /// <param name="Out">Output channels; a number other than the input's needs a shortcut.</param>
     public sealed record Case(long[] Input, long Out, long Stride)
     {
         public bool IsWhole => Stride == 1 && Input[1] == Out;
@@ -44,13 +44,13 @@ public sealed class ResidualBlockTests : KernelTest
 
         foreach (var ((name, one), (_, other)) in expected.Zip(actual))
         {
-            // The gradient of what a normalization is given sums to 0: what is left of it is rounding.
+            // The gradient of a normalization's input sums to 0, so rounding makes up much of it.
             if (name == "input")
                 AssertClose(one, other, 2 * Tolerance);
             else
                 AssertClose(one, other);
         }
-        // Sums of many terms are rounded in another order, which shows that the kernels made them.
+        // The kernels sum in another order, so different rounding shows that they ran.
         if (expected["output"].Length > 1000)
             Assert.Equal(@case.Out % 8 == 0 && HasKernels, !expected["conv2.weight"].SequenceEqual(actual["conv2.weight"]));
         Assert.Equal([1f, 1], actual["batches"]);
@@ -74,7 +74,7 @@ public sealed class ResidualBlockTests : KernelTest
         }
     }
 
-    /// <summary>Images that ask for no gradient: the first layer of a network.</summary>
+    /// <summary>The images need no gradient, as in the first layer of a network.</summary>
     [Fact]
     public void Block_OfImagesWithoutAGradient_HasThoseOfTheWeights()
     {
@@ -95,7 +95,7 @@ public sealed class ResidualBlockTests : KernelTest
         Assert.Equal(Weights(imagesGradient: true), Weights(imagesGradient: false));
     }
 
-    /// <summary>Sums of squares lose their digits far from zero, unless differences from a mean are summed.</summary>
+    /// <summary>Far from zero, sums of squares lose their digits unless differences from a mean are summed.</summary>
     [Theory]
     [InlineData(Avx2)]
     [InlineData(Avx512)]

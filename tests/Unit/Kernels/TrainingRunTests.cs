@@ -42,7 +42,8 @@ public sealed class TrainingRunTests : KernelTest
             Assert.Equal(weights.Name, name);
             Assert.Equal(weights.Norm, Math.Sqrt(values.Sum(v => (double)v * v)), 1e-3);
             var stride = Math.Max(1, values.Length / 16);
-            // Adam turns the sign of a vanishing gradient into a whole step, so single weights agree less than the losses do.
+            // Adam turns the sign of a vanishing gradient into a whole step, so single weights agree less closely than the
+            // losses.
             for (var i = 0; i < weights.Sample.Length; i++)
                 Assert.Equal(weights.Sample[i], values[i * stride], 5e-4);
         }

@@ -5,7 +5,7 @@ namespace Temper.Unit.Structure;
 
 public class EndStatementTests
 {
-    /// <summary>Whoever changes such a statement copies it into the document.</summary>
+    /// <summary>A change of such a statement must be copied into the document.</summary>
     [Fact]
     public void Document_ShowsEachStatementThatEndsAttemptsInFull()
     {

@@ -3,7 +3,7 @@ using Temper.Harness;
 
 namespace Temper.Unit.Structure;
 
-/// <summary>What the folders of a project may know of each other.</summary>
+/// <summary>Tests which folders of a project may depend on each other.</summary>
 public class FolderTests
 {
     [Theory]
@@ -23,7 +23,7 @@ public class FolderTests
 
         Assert.Contains(dependencies.Values, known => known.Length > 0);
 
-        // Takes away, again and again, what depends on nothing that is left. What stays is a cycle, or depends on one.
+        // Repeatedly removes the folders that depend on no remaining folder. A folder that stays is in a cycle or depends on one.
         while (dependencies.Keys.Where(folder => !dependencies[folder].Any(dependencies.ContainsKey)).ToArray() is { Length: > 0 } free)
             foreach (var folder in free)
                 dependencies.Remove(folder);

@@ -4,7 +4,7 @@ namespace Temper.Unit.Structure;
 
 public class LineWidthTests
 {
-    /// <summary>.editorconfig: max_line_length.</summary>
+    /// <summary>The value of max_line_length in .editorconfig.</summary>
     private const int Widest = 140;
 
     [Fact]

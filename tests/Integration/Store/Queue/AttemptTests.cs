@@ -5,7 +5,7 @@ using Temper.Store.Rows;
 
 namespace Temper.Integration.Store.Queue;
 
-/// <summary>Every attempt that ends is in the history once, with its reason.</summary>
+/// <summary>Tests that every ended attempt is in the history once, with its reason.</summary>
 public class AttemptTests : QueueTest
 {
     public static TheoryData<string> Endings => [.. AllEndings.Keys];
@@ -67,7 +67,7 @@ public class AttemptTests : QueueTest
         Assert.Equal(how == "crashed" ? "its last words" : null, attempt.ErrorOutput);
     }
 
-    /// <summary>A note is about one attempt: the next one begins without.</summary>
+    /// <summary>A note belongs to one attempt; the next attempt begins without one.</summary>
     [Fact]
     public async Task End_OfAnAttemptWithANote_KeepsTheNote()
     {

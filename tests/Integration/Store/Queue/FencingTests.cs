@@ -4,7 +4,7 @@ using Temper.Store.Queue;
 
 namespace Temper.Integration.Store.Queue;
 
-/// <summary>A worker that lost its job writes nothing, whichever write it tries.</summary>
+/// <summary>Tests the fence: a worker that lost its job can make none of its writes.</summary>
 public class FencingTests : QueueTest
 {
     public static TheoryData<string> Writes => [.. AllWrites.Keys];

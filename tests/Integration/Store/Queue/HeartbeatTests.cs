@@ -47,7 +47,7 @@ public class HeartbeatTests : QueueTest
     [Fact]
     public async Task Heartbeat_AJobThatTheWorkerDoesNotKnowOf_GoesBackToTheQueue()
     {
-        // Its claim was committed, but the answer never came.
+        // The claim was committed, but its answer never arrived.
         var (old, fresh) = (await SubmitAndClaimAsync(), await SubmitAndClaimAsync());
         await Database.ExecuteAsync($"UPDATE jobs SET claimed_at = claimed_at - interval '11 seconds' WHERE id = '{old.Id}'");
 

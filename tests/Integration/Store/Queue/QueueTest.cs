@@ -6,7 +6,7 @@ using Temper.Store.Rows;
 
 namespace Temper.Integration.Store.Queue;
 
-/// <summary>A database of its own for each test, and the queue on it.</summary>
+/// <summary>Gives each test its own database with a queue on it.</summary>
 public abstract class QueueTest : IAsyncLifetime
 {
     protected static readonly JobSpec Spec = new()

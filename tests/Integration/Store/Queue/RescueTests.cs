@@ -29,7 +29,7 @@ public class RescueTests : QueueTest
     [Fact]
     public async Task Watch_PresenceKeysOfEverySign_AreRecognized()
     {
-        // The lock's 64-bit key is shown as two unsigned halves.
+        // PostgreSQL shows the lock's 64-bit key as two unsigned halves.
         await SubmitAndClaimAsync();
         await using var connection = await Database.DataSource.OpenConnectionAsync();
         foreach (var key in new[] { 1, -1, long.MinValue, long.MaxValue, 0x80000000, -0x80000000 })
@@ -91,7 +91,7 @@ public class RescueTests : QueueTest
     {
         var job = await SubmitAndClaimAsync(Spec with { MaxAttempts = 9 });
         await Queue.RescueAsync(await SightingAsync(), "its worker died", default);
-        job = await ClaimAsync(); // no wait: nothing says that the job brought the worker down
+        job = await ClaimAsync(); // no wait: the first loss is no evidence against the job
 
         await Queue.RescueAsync(await SightingAsync(), "its worker died", default);
 

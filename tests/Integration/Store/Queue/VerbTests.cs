@@ -2,10 +2,10 @@ using Temper.Domain.Jobs;
 
 namespace Temper.Integration.Store.Queue;
 
-/// <summary>Pause, resume, retry and delete; and every verb in every state.</summary>
+/// <summary>Tests pause, resume, retry and delete, and every verb in every state.</summary>
 public class VerbTests : QueueTest
 {
-    /// <summary>Every verb in every state, running ones also while a stop is asked for.</summary>
+    /// <summary>Every verb in every state; running jobs also with each stop request.</summary>
     public static TheoryData<JobVerb, JobState, StopRequest?> Cases()
     {
         var cases = new TheoryData<JobVerb, JobState, StopRequest?>();
@@ -122,9 +122,9 @@ public class VerbTests : QueueTest
         );
         var again = await ClaimAsync();
         Assert.Equal(2, again.Attempt);
-        Assert.False(await Queue.ReportAsync(job, [Metrics with { Epoch = 2 }], null, default)); // the first attempt is over for good
+        Assert.False(await Queue.ReportAsync(job, [Metrics with { Epoch = 2 }], null, default)); // the first attempt stays fenced
         await Queue.GiveBackAsync(again, "it crashed", null, default);
-        Assert.Equal(JobState.Failed, (await JobAsync(job.Id)).State); // its attempts were before it again: one
+        Assert.Equal(JobState.Failed, (await JobAsync(job.Id)).State); // maxAttempts of 1 applies again
     }
 
     [Fact]
@@ -144,7 +144,9 @@ public class VerbTests : QueueTest
         Assert.Equal(1, await Database.ScalarAsync<long>("SELECT count(*) FROM jobs"));
     }
 
-    /// <summary>A verb, and what a worker or a watcher does to the same running job at the same moment.</summary>
+    /// <summary>
+    /// Every pair of a verb and an operation of a worker or watcher that ends the attempt of the same running job.
+    /// </summary>
     public static TheoryData<JobVerb, string> Races()
     {
         var races = new TheoryData<JobVerb, string>();
@@ -154,12 +156,14 @@ public class VerbTests : QueueTest
         return races;
     }
 
-    /// <summary>Two connections: what one has done and not committed, the other waits for, and then judges the row anew.</summary>
+    /// <summary>
+    /// Runs on two connections: the second waits for the uncommitted change of the first, then reads the row again.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Races))]
     public async Task Verb_WhileAnEndIsUncommitted_ActsOnWhatTheEndLeft(JobVerb verb, string end)
     {
-        // What acts on a running job waits for the end. Retry and delete see at once that the job runs, and have no effect.
+        // A verb that acts on a running job waits for the end. Retry and delete see that the job runs and return without effect.
         var comesFirst = verb is JobVerb.Retry or JobVerb.Delete;
         var expected = await OutcomeAsync(
             verb,
@@ -191,7 +195,7 @@ public class VerbTests : QueueTest
         Assert.Equal(expected, await OutcomeAsync(verb, end, BehindAsync));
     }
 
-    /// <summary>The row and its history after a race on a running job; before a resume, it is about to pause.</summary>
+    /// <summary>The row and its history after a race on a running job. Before a resume the job is asked to pause.</summary>
     private async Task<string> OutcomeAsync(JobVerb verb, string end, Func<Func<Task>, Func<Task>, Task> race)
     {
         var job = await SubmitAndClaimAsync();
@@ -226,7 +230,9 @@ public class VerbTests : QueueTest
         }
     }
 
-    /// <summary>Holds <paramref name="first"/> back before its commit until <paramref name="second"/> waits for it, or is over.</summary>
+    /// <summary>
+    /// Holds <paramref name="first"/> back before its commit until <paramref name="second"/> waits for it or has completed.
+    /// </summary>
     private async Task BehindAsync(Func<Task> first, Func<Task> second)
     {
         await Database.ExecuteAsync(
@@ -250,7 +256,7 @@ public class VerbTests : QueueTest
         await Database.ExecuteAsync("DROP TRIGGER hold ON jobs");
     }
 
-    /// <summary>A verb that sees at once that it has no effect blocks nowhere.</summary>
+    /// <summary>Also returns when the task is complete, because a verb without effect does not block.</summary>
     private Task WaitUntilBlockedAsync(int sessions, Task orOver) =>
         Eventually.TrueAsync(async () =>
             orOver.IsCompleted
@@ -303,7 +309,7 @@ public class VerbTests : QueueTest
         return id;
     }
 
-    /// <summary>All of it but when it may run, which a second resume renews.</summary>
+    /// <summary>The row without `run_at`, which a second resume renews.</summary>
     private Task<string> RowAsync(Guid id) =>
         Database.ScalarAsync<string>($"SELECT coalesce((SELECT (to_jsonb(jobs) - 'run_at')::text FROM jobs WHERE id = '{id}'), '')");
 }

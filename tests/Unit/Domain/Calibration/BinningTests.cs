@@ -10,11 +10,11 @@ public class BinningTests
     private sealed record Edges(int Bins, double[] Hits, Values Guo, Values Torchmetrics, Values Netcal);
 
     [Theory]
-    [InlineData(Binning.Guo, 10, new[] { .95, 1.0 }, new[] { 1.0, 0 }, 0.475)] // one shared last bin
+    [InlineData(Binning.Guo, 10, new[] { .95, 1.0 }, new[] { 1.0, 0 }, 0.475)] // both share the last bin
     [InlineData(Binning.Netcal, 10, new[] { .95, 1.0 }, new[] { 1.0, 0 }, 0.475)]
-    [InlineData(Binning.Torchmetrics, 10, new[] { .95, 1.0 }, new[] { 1.0, 0 }, 0.525)] // 1.0 in a bin of its own
+    [InlineData(Binning.Torchmetrics, 10, new[] { .95, 1.0 }, new[] { 1.0, 0 }, 0.525)] // 1.0 has its own bin
     [InlineData(Binning.Guo, 2, new[] { .5, .9 }, new[] { 1.0, 0 }, 0.70)] // right-closed: .5 lies in the first bin
-    [InlineData(Binning.Torchmetrics, 2, new[] { .5, .9 }, new[] { 1.0, 0 }, 0.20)] // left-closed: in the second
+    [InlineData(Binning.Torchmetrics, 2, new[] { .5, .9 }, new[] { 1.0, 0 }, 0.20)] // left-closed: .5 lies in the second bin
     [InlineData(Binning.Netcal, 2, new[] { .5, .9 }, new[] { 1.0, 0 }, 0.20)]
     [InlineData(Binning.Guo, 10, new[] { 0.0, 0.05 }, new[] { 1.0, 0 }, 0.475)] // 0 joins the first bin
     [InlineData(Binning.Guo, 1, new[] { 0.2, 0.4, 0.6, 0.8 }, new[] { 1.0, 1, 0, 0 }, 0.0)] // one bin hides opposite errors
@@ -57,7 +57,7 @@ public class BinningTests
     [Fact]
     public void EqualMass_TiesAcrossACut_ShareTheirHits()
     {
-        // Four equal confidences with one hit, in two bins: half a hit each, whichever order they come in.
+        // Four equal confidences with one hit, in two bins: each bin gets half a hit, in any order of the images.
         var first = BinSums.EqualMass([.5, .5, .5, .5], [1, 0, 0, 0], 2);
         var last = BinSums.EqualMass([.5, .5, .5, .5], [0, 0, 0, 1], 2);
 

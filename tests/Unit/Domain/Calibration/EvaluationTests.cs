@@ -7,7 +7,8 @@ public class EvaluationTests
     [Fact]
     public void Of_KnownLogits_MatchesValuesByHand()
     {
-        // Rows: log-odds of 3:1, right; equal logits, wrong (the first of equals is predicted).
+        // Rows: log-odds of 3:1, classified correctly; equal logits, classified wrongly (the first of equal classes is
+        // predicted).
         var (p, q) = (0.75, 0.5);
         var evaluation = Evaluation.Of(new([(float)Math.Log(3), 0, 2, 2], [0, 1], 2));
 
@@ -34,7 +35,7 @@ public class EvaluationTests
     [Fact]
     public void Of_ConfidentModel_IsNotRoundedToCertainty()
     {
-        // exp(−20) is below float32's resolution at 1, but not float64's.
+        // exp(−20) is below the resolution of float32 at 1, but not below that of float64.
         var evaluation = Evaluation.Of(new([20, 0], [0], 2));
 
         Assert.InRange(evaluation.SignedGap, -2.1e-9, -2.0e-9);

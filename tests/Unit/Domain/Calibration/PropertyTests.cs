@@ -5,12 +5,12 @@ using Temper.Domain.Calibration;
 
 namespace Temper.Unit.Domain.Calibration;
 
-/// <summary>What holds for any logits whatever.</summary>
+/// <summary>Tests properties that hold for any logits.</summary>
 public class PropertyTests
 {
     /// <summary>
-    /// N 1 to 80, K 2 to 6, logits in steps so that ties and confidences on edges are common, scales from flat to
-    /// saturated.
+    /// N from 1 to 80, K from 2 to 6. The logits have few distinct values, so that ties and confidences on bin edges are common;
+    /// the scales reach from flat to saturated.
     /// </summary>
     private static readonly Arbitrary<LabelledLogits> AnyLogits = (
         from n in Gen.Choose(1, 80)

@@ -4,12 +4,14 @@ using Temper.Unit.Fixtures;
 
 namespace Temper.Unit.Domain.Calibration;
 
-/// <summary>Every metric against make_calibration_fixtures.py, which was written from the papers' formulas in NumPy and SciPy.</summary>
+/// <summary>
+/// Compares every metric with make_calibration_fixtures.py, which implements the papers' formulas in NumPy and SciPy.
+/// </summary>
 public class ReferenceTests
 {
     private const double Tolerance = 1e-9;
 
-    /// <summary>The reference and this project sum in different orders before a bandwidth is chosen.</summary>
+    /// <summary>The reference and this project sum in different orders before they choose a bandwidth.</summary>
     private const double SmoothTolerance = 1e-6;
 
     private sealed record Case(
@@ -25,7 +27,7 @@ public class ReferenceTests
         Dictionary<string, JsonElement> After
     )
     {
-        /// <summary>`draw` of make_calibration_fixtures.py.</summary>
+        /// <summary>Computes the same as `draw` of make_calibration_fixtures.py.</summary>
         public LabelledLogits Draw()
         {
             var logits = Array.ConvertAll(
@@ -70,7 +72,7 @@ public class ReferenceTests
         Compare(expected.After, Predictions.Of(logits, expected.Temperature), expected.Bins);
     }
 
-    /// <summary>The report puts each figure where its name says.</summary>
+    /// <summary>Checks that each field of the report holds the metric of its name.</summary>
     [Theory]
     [MemberData(nameof(Cases))]
     public void Assessment_EveryField_IsTheMetricOfItsName(int index)
@@ -170,6 +172,6 @@ public class ReferenceTests
         }
     }
 
-    /// <summary>A root near 0 magnifies rounding: what is under it must agree.</summary>
+    /// <summary>Compares the squares, because a square root near 0 magnifies rounding.</summary>
     private static void NearSquare(double expected, double actual) => Assert.Equal(expected * expected, actual * actual, Tolerance);
 }

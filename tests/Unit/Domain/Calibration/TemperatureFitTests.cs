@@ -7,7 +7,7 @@ public class TemperatureFitTests
     [Fact]
     public void On_TwoClassesKnownShare_FindsTheTemperatureByHand()
     {
-        // Logit gap 4 everywhere, 3 of 4 right: the loss is least where σ(4/T) = ¾, at T = 4 / ln 3.
+        // The logit gap is 4 everywhere and 3 of 4 are correct: the loss is least where σ(4/T) = ¾, at T = 4 / ln 3.
         var fit = TemperatureFit.On(new([4, 0, 4, 0, 4, 0, 4, 0], [0, 0, 0, 1], 2));
 
         Assert.Equal(4 / Math.Log(3), fit.Temperature, 1e-9);
@@ -17,14 +17,14 @@ public class TemperatureFitTests
 
     [Theory]
     [InlineData(new[] { 1f, 0, 0, 1 }, new[] { 0, 1 }, 0.91023922662683744, "half a mistake among them")] // 2σ(−1/T) = ½ at T = 1/ln 3
-    // Expects .095 mistakes, and more likelihood is to be had from no evidence.
+    // The model as trained expects .095 mistakes, which is already less than half a mistake, so T stays 1.
     [InlineData(new[] { 3f, 0, 0, 3 }, new[] { 0, 1 }, 1, "T stays 1")]
-    // Expects half a mistake only below.
+    // The model expects half a mistake only at a temperature below the smallest allowed.
     [InlineData(new[] { 1e-4f, 0, 0, 1e-4f }, new[] { 0, 1 }, TemperatureFit.Smallest, "Every validation image is right")]
     [InlineData(new[] { 300f, 0, 0, 300 }, new[] { 0, 1 }, 1, "Every validation image is right")] // the slope underflows at one bound
-    [InlineData(new[] { 1e30f, 0, 0, 1e30f }, new[] { 0, 1 }, 1, "Every validation image is right")] // and at both
-    [InlineData(new[] { 1f, 1, 1, 0 }, new[] { 0, 0 }, 1, "T stays 1")] // a tie at the top stays one at every T
-    // All wrong: T → ∞.
+    [InlineData(new[] { 1e30f, 0, 0, 1e30f }, new[] { 0, 1 }, 1, "Every validation image is right")] // underflow at both bounds
+    [InlineData(new[] { 1f, 1, 1, 0 }, new[] { 0, 0 }, 1, "T stays 1")] // the tie between the top classes remains at every T
+    // Every image is wrong: T → ∞.
     [InlineData(new[] { 1f, 0, 0, 1 }, new[] { 1, 0 }, TemperatureFit.Largest, "say nothing of the labels, or the contrary")]
     [InlineData(new[] { 1e30f, 0, 0, 1e30f }, new[] { 1, 0 }, TemperatureFit.Largest, "say nothing of the labels, or the contrary")]
     [InlineData(new[] { 3f, 3, -2, -2 }, new[] { 1, 0 }, 1, "all equal")] // nothing to scale
@@ -49,8 +49,8 @@ public class TemperatureFitTests
     }
 
     /// <summary>
-    /// Half a mistake among N is Jeffreys' estimate where none was seen: the more images, the surer the model may
-    /// become.
+    /// Half a mistake among N is Jeffreys' estimate when no mistake was seen: with more images the model may become more
+    /// confident.
     /// </summary>
     [Theory]
     [InlineData(10)]

@@ -3,7 +3,9 @@ using Temper.Harness;
 
 namespace Temper.Unit.Domain.Calibration;
 
-/// <summary>Intervals and the consistency test against simulated truth. bench/coverage is the same at full size.</summary>
+/// <summary>
+/// Tests intervals and the consistency test against simulated truth. bench/coverage does the same at full size.
+/// </summary>
 public class UncertaintyTests
 {
     private const int Trials = 150,
@@ -29,7 +31,7 @@ public class UncertaintyTests
                 gap++;
         }
 
-        // 95 % of 150 is 142.5, with a standard deviation of 2.7. Whether it is 95 % rather than 90 % shows at full size.
+        // 95 % of 150 is 142.5, with a standard deviation of 2.7. Only the full-size run can distinguish 95 % from 90 %.
         Assert.All(new[] { accuracy, nll, gap }, covered => Assert.InRange(covered, 135, Trials - 1));
     }
 
@@ -69,13 +71,14 @@ public class UncertaintyTests
         double[] draws = [.. Enumerable.Range(0, 1001).Select(i => (double)(i * 10 % 1001))];
 
         Assert.Equal(new Interval(25, 975), Interval.Middle95(draws));
-        Assert.Equal(new Interval(0.025, 0.975), Interval.Middle95([0, 1])); // between order statistics
+        Assert.Equal(new Interval(0.025, 0.975), Interval.Middle95([0, 1])); // interpolated between order statistics
     }
 
     [Fact]
     public void PValue_NoDrawAsLargeOrAllOfThem_CountsTheOneSeen()
     {
-        // Over-confident beyond what any draw reaches; and certain and always right, where every draw is the same.
+        // The first model is more over-confident than any draw. The second is certain and always right, so every draw is the
+        // same.
         Assert.Equal(1.0 / 201, PValue(SimulatedLogits.Draw(Images, 3, 0), 0), 1e-12);
         Assert.Equal(1, PValue(new([1000, 0, 1000, 0], [0, 0], 2), 0));
     }
@@ -116,7 +119,8 @@ public class UncertaintyTests
     [Fact]
     public void Report_NoiseFreeReceiptAndBins_AreWhatTheyAreCalled()
     {
-        // Two images at confidence exactly 0.5, an edge of ten bins and not of fifteen; one is right, the truths are 0.5 and 1.
+        // Two images at confidence exactly 0.5, which is an edge of ten bins but not of fifteen. One is classified correctly; the
+        // true probabilities are 0.5 and 1.
         var logits = new LabelledLogits([1, 1, 1, 1], [0, 1], 2);
         var report = CalibrationReport.Of(logits, logits, [0.5, 1], new(Binning.Guo, 10, 0, 0));
 
@@ -181,10 +185,7 @@ public class UncertaintyTests
         Assert.StartsWith(start, verdict.Sentence);
     }
 
-    /// <summary>
-    /// A test of 5 % is one-sided here: what it rejects lies above the limit shown, also where it lies within the middle
-    /// 95 %.
-    /// </summary>
+    /// <summary>The test at 5 % is one-sided: it rejects values above the limit, even those within the middle 95 %.</summary>
     [Fact]
     public void Verdict_OfModelsNearTheLimit_RejectsJustWhatLiesAboveIt()
     {
@@ -208,7 +209,7 @@ public class UncertaintyTests
             if (rejected && ece.Value < ece.Chance.Band.High)
                 within++;
         }
-        Assert.InRange(within, 1, 50); // such stood beside a band that held them
+        Assert.InRange(within, 1, 50); // these are rejected although the band contains them
     }
 
     [Theory]
@@ -219,14 +220,14 @@ public class UncertaintyTests
     [InlineData(1000, 9.5)]
     public void Limit_OfKnownDraws_IsTheLargestThatIsNotRejected(int draws, double? limit)
     {
-        // p = (1 + those at least as large) / (1 + draws) below 5 %.
+        // p = (1 + number of draws at least as large) / (1 + draws), below 5 %.
         Assert.Equal(limit, Chance.Of([.. Enumerable.Range(0, draws).Select(i => i / 100.0)]).Limit);
     }
 
     [Fact]
     public void Verdict_WhoseGapsIntervalCoversNone_SaysWhatMadeItSure()
     {
-        // One error among 2000 at confidence .9999992: a bootstrap often draws none.
+        // One error among 2000 images at confidence .9999992: many bootstrap resamples contain no error.
         var logits = new LabelledLogits(
             [.. Enumerable.Range(0, 2000).SelectMany(_ => new float[] { 14, 0 })],
             [.. Enumerable.Range(0, 2000).Select(i => i < 1 ? 1 : 0)],
@@ -244,7 +245,8 @@ public class UncertaintyTests
     [Fact]
     public void Verdict_ErrorsThatCancelOverTheBins_IsBothWays()
     {
-        // Half the images at confidence 0.6 and always right, half at 0.9 and right half of the time: the mean gap is 0.
+        // Half the images have confidence 0.6 and are always right; half have 0.9 and are right half of the time. The mean gap is
+        // 0.
         var logits = Enumerable.Range(0, 2000).SelectMany(i => new[] { (float)Math.Log(i % 2 == 0 ? 0.6 / 0.4 : 0.9 / 0.1), 0 }).ToArray();
         var labels = Enumerable.Range(0, 2000).Select(i => i % 2 == 0 || i % 4 == 1 ? 0 : 1).ToArray();
 

@@ -10,7 +10,7 @@ public class DivergenceTests
     [InlineData(0.5, 23.02, 10, null)]
     [InlineData(0.5, 23.03, 100, null)]
     [InlineData(0.08, 2.4, 10, "below chance")]
-    [InlineData(0.096, 2.4, 10, null)] // of 2,000 images: as chance alone may have it
+    [InlineData(0.096, 2.4, 10, null)] // with 2,000 images chance alone may give this
     [InlineData(0.02, 4.0, 100, null)]
     public void NoteOn_WorseThanChanceOrAHugeLoss_SaysSo(double accuracy, double loss, int classes, string? expected)
     {
@@ -22,7 +22,9 @@ public class DivergenceTests
             Assert.Contains(expected, note);
     }
 
-    /// <summary>With so much noise the true class is the least likely target: what is learned is below chance.</summary>
+    /// <summary>
+    /// With this much noise the true class is the least likely target, so a model that learns it scores below chance.
+    /// </summary>
     [Theory]
     [InlineData(0.89, true)]
     [InlineData(0.95, false)]

@@ -18,7 +18,7 @@ public class SmoothingAdviceTests
     [Fact]
     public void Of_LabelNoise_IsCountedAsTheSmoothingItIs()
     {
-        // A share 0.4 of others is a uniform smoothing of 4/9; with ε = 0.1 the truth keeps 0.9·5/9 = 0.5.
+        // Label noise of 0.4 equals a uniform smoothing of 4/9; with ε = 0.1 the true class keeps 0.9·5/9 = 0.5.
         var advice = SmoothingAdvice.Of(Tenth, 0.4, [new(0.1, 0.98, -0.44)]);
 
         Assert.Equal(-0.5 * 0.88, advice.ExpectedSignedGap!.Value, 1e-12);

@@ -3,12 +3,15 @@ using Temper.Harness;
 
 namespace Temper.Unit.Domain.Studies;
 
-/// <summary>By hand, and against simulated truth: bench/study-statistics is the same at full size.</summary>
+/// <summary>Tests comparisons by hand and against simulated truth; bench/study-statistics does the same at full size.</summary>
 public class ArmComparisonTests
 {
     private const int Draws = 400;
 
-    /// <summary>Two standard deviations of a share of 5 %, counted from so many draws: what is simulated lies at 4.3 % and below.</summary>
+    /// <summary>
+    /// About two standard deviations of a share of 5 %, estimated from <see cref="Draws"/> draws. The simulated shares are 4.3 %
+    /// or less.
+    /// </summary>
     private const double Slack = 0.02;
 
     [Fact]
@@ -59,7 +62,10 @@ public class ArmComparisonTests
         Assert.Equal((2, 0.5), (comparison.Between(0, 1).Seeds, comparison.Between(0, 1).Mean));
     }
 
-    /// <summary>One image of 400 more with each of three seeds: which way the last bits of the differences fall must not matter.</summary>
+    /// <summary>
+    /// One arm classifies one more of 400 images wrongly with each of three seeds. The rounding of the differences must not
+    /// matter.
+    /// </summary>
     [Fact]
     public void Compare_ErrorRatesThatDifferByOneImageWithEverySeed_ClaimsNothing()
     {
@@ -74,12 +80,14 @@ public class ArmComparisonTests
             Assert.Equal((1.0 / 400, 2), (difference.StandardDeviation!.Value, difference.Degrees));
             Assert.Equal(StudentT.Tail(Math.Sqrt(3), 2), difference.PValue, 1e-9);
             Assert.Equal(1 - difference.PValue, comparison.Between(0, 1).PValue, 1e-9);
-            // And no arm is dropped for it.
+            // Halving drops no arm because of it.
             Assert.Empty(Race.Losers([new(0, BySeed(Rates(0))), new(1, BySeed(Rates(1)))], 2, 1.0 / 400));
         }
     }
 
-    /// <summary>5, 5 and 6 images of 400: their standard deviation is below one image, and yet they differ.</summary>
+    /// <summary>
+    /// The arms differ by 5, 5 and 6 images of 400. The standard deviation is below one image, but the differences are not equal.
+    /// </summary>
     [Fact]
     public void Compare_ErrorRatesThatDifferByAnotherImageWithOneSeed_AreNotConstant()
     {
@@ -119,7 +127,9 @@ public class ArmComparisonTests
         Assert.Equal(0.5, new ArmComparison([Losses(0, 0, 0), Losses(1, 0, 0)]).Between(0, 1).PValue);
     }
 
-    /// <summary>A pair that scatters more than the pool is judged by its own spread, which has no more degrees than the pair.</summary>
+    /// <summary>
+    /// A pair that scatters more than the pool is tested with its own spread, which has only the pair's degrees of freedom.
+    /// </summary>
     [Fact]
     public void Between_APairThatScattersMoreThanThePool_HasItsOwnDegreesOfFreedom()
     {
@@ -219,7 +229,7 @@ public class ArmComparisonTests
             losses => !new ArmComparison(losses).Tied.Contains(0)
         );
 
-        // It is reckoned for one pair; here five others may show the difference as well.
+        // The detectable difference is computed for one pair; here five other arms may show the difference as well.
         Assert.InRange(left, 0.75, 0.99);
     }
 
@@ -230,8 +240,8 @@ public class ArmComparisonTests
 
         var needed = comparison.SeedsToTell(comparison.Between(0, 1) with { Mean = -0.5, StandardDeviation = Math.Sqrt(2) })!.Value;
 
-        // One-sided 2.5 % of two arms' difference either way, 80 %: (1.960 + .842)²·2 / .5² = 62.8 by the normal approximation,
-        // one or two more by t.
+        // One-sided 2.5 %, because two arms may differ either way, and a power of 80 %: (1.960 + .842)²·2 / .5² = 62.8 by the
+        // normal approximation, one or two more by t.
         Assert.InRange(needed, 63, 66);
         Assert.Null(comparison.SeedsToTell(comparison.Between(0, 1) with { Mean = 1e-9 }));
     }

@@ -176,8 +176,8 @@ public class RecommendationTests
     }
 
     /// <summary>
-    /// 59, 60 and 61 of 400 wrong at ε = 0.1, one more of each at ε = 0: by the last bits of the differences this was
-    /// significant.
+    /// 59, 60 and 61 of 400 images are wrong at ε = 0.1, and one more of each at ε = 0. The rounding of the differences once made
+    /// this significant.
     /// </summary>
     [Fact]
     public void Of_ErrorRatesThatDifferByOneImageWithEverySeed_SaysThatTheDifferenceIsConstant()
@@ -214,7 +214,9 @@ public class RecommendationTests
         );
     }
 
-    /// <summary>Between the level at which an arm beats another and the stricter one at which any difference exists.</summary>
+    /// <summary>
+    /// Covers p-values between the level at which an arm beats another and the stricter level at which any difference exists.
+    /// </summary>
     [Fact]
     public void Of_ADifferenceThatIsNotCalledSignificant_HasAnIntervalThatCoversNone()
     {
@@ -343,7 +345,7 @@ public class RecommendationTests
     [Fact]
     public void Of_AnArmWithFewSeeds_NeitherChoosesItNorCallsItTied()
     {
-        // One job of ε = 0 is left of five.
+        // Only one of five jobs of ε = 0 is left.
         var jobs = Jobs(
                 Study,
                 (arm, seed) =>
@@ -363,7 +365,7 @@ public class RecommendationTests
         Assert.Equal(0.1, recommendation.Epsilon);
         Assert.Equal([0.1], recommendation.Tied);
         Assert.EndsWith("Too few jobs have succeeded to judge ε = 0.", recommendation.Sentence);
-        // And with that one alone beside it, nothing has been compared.
+        // With only that arm beside it, nothing has been compared.
         Assert.Equal(
             "Only ε = 0.1 has enough seeds to be judged. Too few jobs have succeeded to judge ε = 0.",
             Assert.Single(Recommendation.Of(Study, Arms(Study), [.. jobs.Where(job => job.Arm != 2)])).Sentence
@@ -374,7 +376,7 @@ public class RecommendationTests
     [Fact]
     public void Of_AnArmDroppedOnEasySeeds_RanksItByWhatTheSeedsAreWorth()
     {
-        // Seeds 0 and 1 are easy; ε = 0.3 has no others and is worse by 0.02.
+        // Seeds 0 and 1 are easy. ε = 0.3 has only these and is worse by 0.02.
         var arms = Arms(Study).Select(arm => arm.Number == 2 ? arm with { DroppedAtSeeds = 2 } : arm).ToList();
         var jobs = Jobs(Study, (arm, seed) => (seed < 2 ? 0.02 : 0.1) + (arm == 2 ? 0.02 : 0.001 * arm) + 0.0001 * Wobble(arm, seed))
             .Where(job => job.Arm != 2 || job.Seed < 2)
@@ -391,7 +393,7 @@ public class RecommendationTests
         Assert.Contains(" Halving dropped ε = 0.3 as clearly worse.", recommendation.Sentence);
     }
 
-    /// <summary>The test figures of these jobs say the opposite of their validation figures.</summary>
+    /// <summary>In these jobs the test figures order the arms the opposite way from the validation figures.</summary>
     [Fact]
     public void Of_TestFiguresThatDisagree_ChoosesByValidation()
     {
@@ -416,7 +418,7 @@ public class RecommendationTests
                 .Findings.Single(finding => finding.StartsWith("Under-fitting", StringComparison.Ordinal));
 
         Assert.EndsWith(conclusion, UnderFitting(jobs));
-        Assert.DoesNotContain(conclusion, UnderFitting([.. jobs.Where(job => job.Seed == 0)])); // one seed cannot tell
+        Assert.DoesNotContain(conclusion, UnderFitting([.. jobs.Where(job => job.Seed == 0)])); // one seed is not enough
     }
 
     [Fact]
@@ -486,7 +488,7 @@ public class RecommendationTests
 
     private static SplitScores Split(double ece) => new(0.95 - ece / 10, 0.2, 0.1, ece, ece, 0.01, 0.19, 0.01);
 
-    /// <summary>Something that looks like chance, from −1 to 1.</summary>
+    /// <summary>A pseudo-random value from −1 to 1.</summary>
     private static double Wobble(int arm, long seed) =>
         Math.Sin(12.9898 * arm + 78.233 * seed + 1) is var x ? 2 * (x * 43758.5453 - Math.Floor(x * 43758.5453)) - 1 : 0;
 }

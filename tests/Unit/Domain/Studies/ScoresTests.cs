@@ -37,7 +37,7 @@ public class ScoresTests
         double Nll(int judged) => Predictions.Of(halves[judged], TemperatureFit.On(halves[1 - judged]).Temperature).Nll;
 
         Assert.Equal((Nll(0) + Nll(1)) / 2, Scores.Validation.NllAfterTemperature, 1e-12);
-        // Fitted on the very images it is judged on it would come out lower.
+        // A temperature fitted on the same images on which it is judged would give a lower value.
         Assert.True(Scores.Validation.NllAfterTemperature > TemperatureFit.On(Validation).NllAfter);
         Assert.True(Scores.Validation.NllAfterTemperature < Scores.Validation.Nll);
         Assert.True(Scores.Validation.EceAfterTemperature < Scores.Validation.Ece);
@@ -46,7 +46,7 @@ public class ScoresTests
     [Fact]
     public void Of_AHalfWithoutAMistake_DoesNotSharpenTheOtherBeyondAllBounds()
     {
-        // Two classes, 40 images, one mistake, and that in the half that is judged by the other's temperature.
+        // Two classes, 40 images, and one mistake, in the half that is judged by the other half's temperature.
         var logits = new LabelledLogits(
             [.. Enumerable.Range(0, 40).SelectMany(_ => new[] { 3f, 0f })],
             [.. Enumerable.Range(0, 40).Select(i => i == 1 ? 1 : 0)],
@@ -58,7 +58,7 @@ public class ScoresTests
         Assert.InRange(scores.Validation.NllAfterTemperature, 0, 2 * scores.Validation.Nll);
     }
 
-    /// <summary>A smoothed model and a plain one that are the same but for a factor of their logits, and never wrong.</summary>
+    /// <summary>A smoothed and a plain model that differ only in a factor of their logits and are never wrong.</summary>
     [Fact]
     public void Of_ValidationWithoutAMistake_ComparesArmsAfterTheReportsTemperature()
     {

@@ -6,7 +6,7 @@ namespace Temper.Unit.Domain.Studies;
 
 public class StudentTTests
 {
-    /// <summary>Printed tables of the t distribution.</summary>
+    /// <summary>The values come from printed tables of the t distribution.</summary>
     [Theory]
     [InlineData(0.025, 1, 12.7062)]
     [InlineData(0.01, 1, 31.8205)]
@@ -34,7 +34,7 @@ public class StudentTTests
             tail => Assert.Throws<ArgumentOutOfRangeException>(() => StudentT.Quantile(tail, 5))
         );
 
-    /// <summary>Drawn: (shift + normal) / √(χ²/ν) above the critical value.</summary>
+    /// <summary>Compares with the share of draws of (shift + normal) / √(χ²/ν) above the critical value.</summary>
     [Theory]
     [InlineData(2.821, 9, 6)]
     [InlineData(6.965, 2, 6)]

@@ -6,7 +6,7 @@ using System.Text;
 namespace Temper.Unit.Worker.Datasets;
 
 /// <summary>
-/// A mirror whose connections end early: each brings half of what is left of the file, and the next may go on from
+/// A mirror whose connections end early. Each delivers half of the rest of the file, and the next request may continue from
 /// there.
 /// </summary>
 internal sealed class BreakingMirror : IDisposable
@@ -23,7 +23,7 @@ internal sealed class BreakingMirror : IDisposable
 
     public string Url => $"http://{listener.LocalEndpoint}/";
 
-    /// <summary>The name asked for, and from which byte on.</summary>
+    /// <summary>The requested file name and the first requested byte.</summary>
     public ConcurrentQueue<(string Name, int From)> Requests { get; } = [];
 
     public void Dispose() => listener.Dispose();

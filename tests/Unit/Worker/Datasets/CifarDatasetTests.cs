@@ -5,7 +5,7 @@ using Temper.Worker.Datasets;
 
 namespace Temper.Unit.Worker.Datasets;
 
-/// <summary>Archives as the authors pack them, but small.</summary>
+/// <summary>Tests with small archives in the authors' format.</summary>
 public sealed class CifarDatasetTests : IDisposable
 {
     private const int Pixels = 3 * 32 * 32;
@@ -33,7 +33,7 @@ public sealed class CifarDatasetTests : IDisposable
         Assert.Equal([9, 9, 9], dataset.Test.Labels);
         Assert.Equal(10 * Pixels, dataset.Train.Pixels.Length);
         Assert.Equal([0, 1, 2], dataset.Train.Pixels[..3]);
-        Assert.Equal([1, 2, 3], dataset.Train.Pixels[Pixels..(Pixels + 3)]); // the second record's
+        Assert.Equal([1, 2, 3], dataset.Train.Pixels[Pixels..(Pixels + 3)]); // pixels of the second record
         Assert.Contains("not the published cifar10 archive", Assert.Single(dataset.Notes));
     }
 
@@ -78,7 +78,7 @@ public sealed class CifarDatasetTests : IDisposable
         Assert.Contains("eb9058c3a382ffc7106e4002c42a8d85", Assert.Single(python.Notes));
     }
 
-    /// <summary>What Python 2 and its NumPy wrote, as the authors' files have it.</summary>
+    /// <summary>A pickle as Python 2 and its NumPy wrote it in the authors' files.</summary>
     private static byte[] PickledRecords(int count, byte coarse, byte fine)
     {
         var pixels = Enumerable.Range(0, count).SelectMany(i => Enumerable.Range(i, Pixels).Select(pixel => (byte)pixel)).ToArray();

@@ -11,7 +11,7 @@ public class DigitsDatasetTests
     [Fact]
     public void Draw_EachTime_GivesTheSameImagesForEver()
     {
-        // Jobs compare over years only if `digits` stays what it is; a change of the generator is a new data set.
+        // Jobs stay comparable over years only if `digits` does not change; a changed generator is a new data set.
         var hash = SHA256.HashData([.. Digits.Train.Pixels, .. Digits.Train.Labels, .. Digits.Test.Pixels, .. Digits.Test.Labels]);
 
         Assert.Equal("7d897d0f9d49255df272c640e019913bbf38b49d9962ac4d9a43c46a8b963226", Convert.ToHexStringLower(hash));

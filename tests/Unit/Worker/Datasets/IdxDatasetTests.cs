@@ -9,7 +9,7 @@ using Temper.Worker.Datasets;
 
 namespace Temper.Unit.Worker.Datasets;
 
-/// <summary>Format-true files of kmnist's layout, served over real HTTP.</summary>
+/// <summary>Tests with files in the format and layout of kmnist, served over real HTTP.</summary>
 public sealed class IdxDatasetTests : IAsyncLifetime
 {
     private static readonly Dictionary<string, byte[]> Files = new()
@@ -89,7 +89,7 @@ public sealed class IdxDatasetTests : IAsyncLifetime
         Assert.Single(mirror.Requests, request => request == (Name, 0));
     }
 
-    /// <summary>What a runner that was killed has left may be of another file than the mirror has now.</summary>
+    /// <summary>The part that a killed runner left may belong to another file than the mirror's current one.</summary>
     [Fact]
     public void Load_APartOfAnotherFile_IsFetchedFromItsBeginning()
     {
@@ -133,7 +133,7 @@ public sealed class IdxDatasetTests : IAsyncLifetime
         Assert.All(dataset.Notes, note => Assert.Contains("is unpacked", note));
     }
 
-    /// <summary>Half of it one's own and half downloaded would be a set that nobody has.</summary>
+    /// <summary>A set of half the user's files and half downloaded files would be no known data set.</summary>
     [Fact]
     public void Load_APartOfTheSetInTheUsersFolder_SaysWhatIsThereAndWhatIsMissing()
     {

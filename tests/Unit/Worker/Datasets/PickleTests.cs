@@ -8,7 +8,7 @@ public class PickleTests
     [Fact]
     public void Read_PlainData_GivesIt()
     {
-        // {'a': [1, 300, -2, None, True], 'b': ('x', u'é')}, then the first list once more by the memo
+        // {'a': [1, 300, -2, None, True], 'b': ('x', u'é')}, then the first list again from the memo
         byte[] pickle =
         [
             0x80,
@@ -37,7 +37,7 @@ public class PickleTests
         Assert.Equal("é", pair[1]);
     }
 
-    /// <summary>A packed file of a few hundred kilobytes could otherwise make tens of gigabytes of objects.</summary>
+    /// <summary>Without the limit a packed file of a few hundred kilobytes could create tens of gigabytes of objects.</summary>
     [Fact]
     public void Read_MillionsOfDictionaries_IsRefused()
     {

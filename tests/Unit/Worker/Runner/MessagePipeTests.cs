@@ -69,7 +69,7 @@ public class MessagePipeTests
             new MessageReader<RunnerMessage>(new MemoryStream(System.Text.Encoding.UTF8.GetBytes(text))).ReadAsync()
         );
 
-    /// <summary>The int32 at each place of the header replaced, and a byte of the JSON.</summary>
+    /// <summary>Replaces the int32 at each place of the header, and a byte of the JSON.</summary>
     [Theory]
     [InlineData(4, -1)]
     [InlineData(4, int.MaxValue)]
@@ -90,7 +90,7 @@ public class MessagePipeTests
     public async Task Read_AnArrayThatDoesNotCome_IsRefused()
     {
         var bytes = Written(new Checkpointed([1, 2, 3]));
-        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(8), 0); // no arrays; the JSON, 4 bytes earlier, has index 0
+        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(8), 0); // no arrays, but the JSON, 4 bytes earlier, has index 0
         byte[] without = [.. bytes[..12], .. bytes[16..]];
 
         await Assert.ThrowsAsync<InvalidDataException>(() => new MessageReader<RunnerMessage>(new MemoryStream(without)).ReadAsync());

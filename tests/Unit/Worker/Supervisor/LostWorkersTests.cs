@@ -14,7 +14,7 @@ public class LostWorkersTests
     [Fact]
     public void Judge_LockGoneAndHeartbeatOld_IsLostAfterThreeSecondsOfWatching()
     {
-        // Dead since 0; watched from 0.5 on.
+        // The worker is dead since 0 and watched from 0.5 on.
         Assert.False(See(at: 0.5, present: false, heartbeat: 0));
         Assert.False(See(at: 3.4, present: false, heartbeat: 0));
         Assert.True(See(at: 3.6, present: false, heartbeat: 0));
@@ -23,7 +23,7 @@ public class LostWorkersTests
     [Fact]
     public void Judge_LockGoneButHeartbeatsGoOn_IsNotLost()
     {
-        // Its presence connection dropped; the worker itself is well.
+        // The worker's presence connection dropped; the worker itself works.
         for (var t = 0.0; t < 20; t += 0.5)
             Assert.False(See(at: t, present: false, heartbeat: t - 1));
     }
@@ -42,7 +42,8 @@ public class LostWorkersTests
     [Fact]
     public void Judge_FirstLookAfterAnOutage_LosesNobody()
     {
-        // A minute's outage: every lock is gone and every heartbeat old, and everyone gets three seconds to come back.
+        // After an outage of a minute every lock is gone and every heartbeat is old. Every worker gets three seconds to come
+        // back.
         Assert.False(See(at: 60, present: false, heartbeat: 0));
         Assert.False(See(at: 61, present: true, heartbeat: 60.9));
     }
@@ -50,7 +51,7 @@ public class LostWorkersTests
     [Fact]
     public void Judge_StalledWithinItsLease_IsNotLost()
     {
-        // SIGSTOP: the connection lives, nothing beats.
+        // After SIGSTOP the connection stays open and no heartbeat comes.
         for (var t = 0.0; t < 30; t += 0.5)
             Assert.False(See(at: t, present: true, heartbeat: 0));
     }
@@ -75,11 +76,11 @@ public class LostWorkersTests
     [Fact]
     public void Judge_WhileTheWatchersOwnHeartbeatsAreNotStored_LosesNobody()
     {
-        // A full disk: connections live, reads are answered, nobody can write that it lives.
+        // On a full disk connections stay open and reads work, but no worker can store a heartbeat.
         for (var t = 0.0; t < 100; t += 0.5)
             Assert.False(See(at: t, present: true, heartbeat: 0, own: Math.Min(t, 1)));
 
-        // Room again: everyone gets three seconds to say so.
+        // The disk has room again. Every worker gets three seconds to store a heartbeat.
         Assert.False(See(at: 100.5, present: true, heartbeat: 0, own: 100.4));
         Assert.False(See(at: 103, present: true, heartbeat: 0, own: 102.4));
         Assert.True(See(at: 103.5, present: true, heartbeat: 0, own: 103.4));

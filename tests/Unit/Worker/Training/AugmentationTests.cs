@@ -21,7 +21,7 @@ public class AugmentationTests
         Augmentation = AugmentationName.CropFlip,
     };
 
-    /// <summary>Every pixel another number above 0, so that each one tells where it came from.</summary>
+    /// <summary>Every pixel has a different number above 0, which identifies the place that it came from.</summary>
     private static readonly float[] Image = [.. Enumerable.Range(1, 2 * Size * Size).Select(i => (float)i)];
 
     [Fact]
@@ -50,7 +50,7 @@ public class AugmentationTests
         Assert.DoesNotContain(seen, one => one.Mirrored);
     }
 
-    /// <summary>The border cannot be told from the image's own black.</summary>
+    /// <summary>The border has the same value as the image's own black.</summary>
     [Fact]
     public void Black_OfNormalizedImages_IsWhatABlackPixelBecomes()
     {

@@ -6,7 +6,10 @@ namespace Temper.Unit.Worker.Training;
 
 public class ModelFactoryTests
 {
-    /// <summary>784·w₁ + w₁ + w₁·w₂ + w₂ + w₂·10 + 10, and what LeNet-5's layers have when each sees all of the one before.</summary>
+    /// <summary>
+    /// An MLP has 784·w₁ + w₁ + w₁·w₂ + w₂ + w₂·10 + 10 parameters. The counts of LeNet-5 are for layers that each see all of the
+    /// previous one.
+    /// </summary>
     [Theory]
     [InlineData("mnist", ModelName.Cnn, null, 421_642)]
     [InlineData("mnist", ModelName.Mlp, null, 2_395_210)]

@@ -9,7 +9,7 @@ public sealed class ResNetTests : IDisposable
 {
     public void Dispose() => KernelLibrary.LimitLanes(16);
 
-    /// <summary>He et al. 2016, table 6: 0.27 M and 0.85 M on CIFAR-10.</summary>
+    /// <summary>He et al. 2016, table 6, gives 0.27 M and 0.85 M on CIFAR-10.</summary>
     [Theory]
     [InlineData(ModelName.Resnet20, null, 269_722)]
     [InlineData(ModelName.Resnet56, null, 853_018)]
@@ -23,7 +23,9 @@ public sealed class ResNetTests : IDisposable
         Assert.Contains("blocks.3.norm2.running_var", model.state_dict().Keys);
     }
 
-    /// <summary>As base64 in one line, which may have 256 MiB.</summary>
+    /// <summary>
+    /// The weights take at most 250 MiB even as base64. The pipe carries them as bytes and accepts arrays of up to 1 GiB.
+    /// </summary>
     [Fact]
     public void Weights_OfTheWidestNetwork_FitTheRunnersPipe()
     {
@@ -33,8 +35,7 @@ public sealed class ResNetTests : IDisposable
     }
 
     /// <summary>
-    /// Kernels and libtorch's own operations round in another order; ten steps with a large rate would show a wrong
-    /// gradient.
+    /// Kernels and libtorch's own operations round in different orders. Ten steps at a large rate would show a wrong gradient.
     /// </summary>
     [Fact]
     public void TenSteps_WithAndWithoutKernels_AgreeToRounding()

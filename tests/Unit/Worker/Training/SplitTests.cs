@@ -70,7 +70,7 @@ public class SplitTests
 
         var counts = split.Training.CountBy(i => labels[i]).ToDictionary();
         Assert.Equal(Enumerable.Range(1, 9).Select(i => (long)i), counts.Keys.Order());
-        // χ² with 8 degrees of freedom: above 26.1 once in a thousand seeds.
+        // χ² with 8 degrees of freedom exceeds 26.1 once in a thousand seeds.
         Assert.InRange(counts.Values.Sum(count => (count - 2000.0) * (count - 2000.0) / 2000), 0, 26.1);
     }
 }

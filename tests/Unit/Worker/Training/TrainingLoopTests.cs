@@ -37,8 +37,8 @@ public class TrainingLoopTests
 
         Assert.IsType<TrainingStarted>(run.Messages[0]);
         Assert.Single(run.Messages.OfType<TrainingStarted>());
-        Assert.Equal(1, run.Messages.OfType<Progressed>().First().Progress.Step); // from here on it is known how long a step takes
-        Assert.Equal(new Alive(Pace.UnmeasuredSeconds), run.Messages[^1]); // scores and weights follow
+        Assert.Equal(1, run.Messages.OfType<Progressed>().First().Progress.Step); // the duration of a step is known from here on
+        Assert.Equal(new Alive(Pace.UnmeasuredSeconds), run.Messages[^1]); // scores and weights come next
         Assert.Equal([1, 2], run.Epochs.Select(epoch => epoch.Epoch));
         Assert.All(run.Epochs, epoch => Assert.Equal(0.001, epoch.LearningRate));
         Assert.Equal(2, run.Result.TrainedEpochs);
@@ -47,8 +47,7 @@ public class TrainingLoopTests
     }
 
     /// <summary>
-    /// The same training, written down once more without the loop: two epochs, each in its own order, with a partial
-    /// last batch.
+    /// Compares with the same training written without the loop: two epochs, each in its own order, with a partial last batch.
     /// </summary>
     [Fact]
     public void Run_TwoEpochs_IsTheTrainingWrittenOutByHand()
@@ -91,7 +90,7 @@ public class TrainingLoopTests
 
             Assert.Equal(540, split.Training.Length); // ten whole batches and one of 40
             Assert.Equal(losses / 540, run.Epochs[epoch - 1].TrainLoss, 1e-3);
-            Assert.Equal(hits / 540.0, run.Epochs[epoch - 1].TrainAccuracy, 0.011); // a rounding apart, a few images may tip over
+            Assert.Equal(hits / 540.0, run.Epochs[epoch - 1].TrainAccuracy, 0.011); // rounding may change a few predictions
         }
     }
 
@@ -106,8 +105,8 @@ public class TrainingLoopTests
     }
 
     /// <summary>
-    /// Stopped after any number of steps and gone on from its checkpoint, perhaps more than once, a run ends with the
-    /// bits of one never touched.
+    /// A run that stops after any number of steps and continues from its checkpoint, perhaps more than once, ends with the same
+    /// bits as an uninterrupted run.
     /// </summary>
     [Theory]
     [InlineData(OptimizerName.Adam, new[] { 1 })]
@@ -133,7 +132,7 @@ public class TrainingLoopTests
         {
             using var stop = new CancellationTokenSource();
             var done = 0;
-            // With no time between checkpoints there is one before every step, so that steps can be counted.
+            // With no time between checkpoints there is one before every step, so the test can count steps.
             Assert.Throws<OperationCanceledException>(() =>
                 TrainingLoop.Run(
                     spec,
@@ -202,7 +201,7 @@ public class TrainingLoopTests
         Assert.Equal(untouched.Finished.Model.Weights, last.Model.Weights);
     }
 
-    /// <summary>The validation after an epoch is long on a large set: a stop that comes in it loses nothing of the epoch.</summary>
+    /// <summary>The validation after an epoch takes long on a large set. A stop during it loses nothing of the epoch.</summary>
     [Fact]
     public void Run_StoppedInAnEvaluation_KeepsTheEpochsSteps()
     {
@@ -246,7 +245,7 @@ public class TrainingLoopTests
             CancellationToken.None
         );
 
-        Assert.Empty(messages.OfType<Checkpointed>()); // no step was left
+        Assert.Empty(messages.OfType<Checkpointed>()); // no training step remained
         Assert.Equal(untouched.Result with { Notes = [] }, last.Result with { Notes = [] });
     }
 
@@ -266,7 +265,7 @@ public class TrainingLoopTests
             message => checkpoint = message is Checkpointed made ? made.Checkpoint : checkpoint,
             CancellationToken.None
         );
-        // The checkpoint before the last step, moved on by hand: one epoch more than there is, no steps.
+        // Makes a checkpoint after the last epoch from the one before the last step: one epoch beyond the last, no steps.
         var messages = new List<RunnerMessage>();
         using var scope = NewDisposeScope();
         using var model = new Cnn(1, 28, 28, 10);
@@ -308,12 +307,12 @@ public class TrainingLoopTests
         Assert.Throws<InvalidDataException>(() => Restore([.. saved, 0], other, otherOptimizer));
         foreach (var length in new[] { 0, 1, 20, 1000, saved.Length - 1 })
             Assert.Throws<InvalidDataException>(() => Restore(saved[..length], other, otherOptimizer));
-        // Where a number or a length is damaged.
+        // Damages one byte at a time, of a number or of a length.
         for (var at = 25; at < 200; at++)
             Assert.Null(Record.Exception(() => Restored(saved, at, other, otherOptimizer)));
     }
 
-    /// <summary>Whatever one damaged byte does, it is told as damage.</summary>
+    /// <summary>Restores with one damaged byte; damage may only cause an InvalidDataException.</summary>
     private static void Restored(byte[] saved, int at, Cnn model, FusedOptimizer optimizer)
     {
         var damaged = saved.ToArray();
@@ -431,8 +430,8 @@ public class TrainingLoopTests
     }
 
     /// <summary>
-    /// With no time between checkpoints one is due before every step: nothing that is not finite is kept, and no step is
-    /// trained on it.
+    /// With no time between checkpoints one is due before every step. The loop keeps no checkpoint that is not finite and trains
+    /// no step on one.
     /// </summary>
     [Fact]
     public void Run_LossThatIsNoNumber_IsNotedAtTheNextCheckpoint()
@@ -471,7 +470,7 @@ public class TrainingLoopTests
         Restore(checkpoint!, model, optimizer);
         using (no_grad())
             model.parameters().First().fill_(float.NaN);
-        var spoiled = new Checkpoint(1, 5, 1, 1).Save(model, optimizer); // as older builds wrote them
+        var spoiled = new Checkpoint(1, 5, 1, 1).Save(model, optimizer); // as older builds wrote it
         using var stop = new CancellationTokenSource();
         var messages = new List<RunnerMessage>();
 
@@ -497,7 +496,7 @@ public class TrainingLoopTests
         Assert.Empty(messages.OfType<Checkpointed>());
     }
 
-    /// <summary>A rate at which the loss explodes, but not beyond what a float can hold.</summary>
+    /// <summary>At this rate the loss explodes but stays within the range of a float.</summary>
     [Fact]
     public void Run_ThatEndsFarFromWhatGuessingGives_SaysSoInItsNotes()
     {
