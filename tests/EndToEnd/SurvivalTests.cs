@@ -152,7 +152,7 @@ public class SurvivalTests : EndToEndTest
         );
         await EpochsAsync(id, 1);
         await Database.ExecuteAsync("INSERT INTO closed VALUES (now())");
-        await Eventually.TrueAsync(() => Task.FromResult(worker.Output.Contains("a report waits: 25006")));
+        await Eventually.TrueAsync(() => Task.FromResult(worker.Output.Contains("trying again: 25006")));
         await Database.ExecuteAsync("DELETE FROM closed");
 
         var job = await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(60));

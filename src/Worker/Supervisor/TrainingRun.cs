@@ -117,11 +117,9 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
                 attempt.Progress = progressed.Progress;
                 return null;
             case EpochDone epoch:
-                quiet = TimeSpan.Zero;
                 reports.AddEpoch(epoch.Metrics, epoch.Checkpoint);
                 return null;
             case Checkpointed made:
-                quiet = TimeSpan.Zero;
                 reports.AddCheckpoint(made.Checkpoint);
                 return null;
             case Finished finished:

@@ -215,7 +215,9 @@ internal sealed class TrainingLoop
         RequireFinite(standing.LossSum, standing.Epoch);
         if (!IsFinite(model))
             throw new TrainingDivergedException(standing.Epoch);
-        return standing.Save(model, optimizer);
+        var saved = standing.Save(model, optimizer);
+        report(new Alive(pace.QuietSeconds)); // the next steps take as long as those before
+        return saved;
     }
 
     private static bool IsFinite(Module model)
