@@ -16,22 +16,7 @@ public class CancelTests : EndToEndTest
         Assert.InRange(took, TimeSpan.Zero, Promised);
         Assert.True((await MetricsAsync(id)).Count >= 2);
         // The runner is free for the next job.
-        Assert.Equal(
-            "succeeded",
-            State(
-                await Api.FinishedJobAsync(
-                    await Api.SubmitAsync(
-                        new
-                        {
-                            dataset = "digits",
-                            epsilon = 0,
-                            epochs = 1,
-                        }
-                    ),
-                    TimeSpan.FromSeconds(30)
-                )
-            )
-        );
+        Assert.Equal("succeeded", State(await TrainShortJobAsync()));
     }
 
     [Fact]
@@ -47,22 +32,7 @@ public class CancelTests : EndToEndTest
 
         Assert.InRange(took, TimeSpan.Zero, Promised);
         await Eventually.TrueAsync(() => Task.FromResult(!Directory.Exists($"/proc/{runner}")));
-        Assert.Equal(
-            "succeeded",
-            State(
-                await Api.FinishedJobAsync(
-                    await Api.SubmitAsync(
-                        new
-                        {
-                            dataset = "digits",
-                            epsilon = 0,
-                            epochs = 1,
-                        }
-                    ),
-                    TimeSpan.FromSeconds(30)
-                )
-            )
-        );
+        Assert.Equal("succeeded", State(await TrainShortJobAsync()));
     }
 
     [Fact]

@@ -42,6 +42,21 @@ public abstract class EndToEndTest : IAsyncLifetime
         return worker;
     }
 
+    /// <summary>Submits a job of one epoch.</summary>
+    /// <returns>The job, when it has ended.</returns>
+    protected async Task<JsonNode> TrainShortJobAsync() =>
+        await Api.FinishedJobAsync(
+            await Api.SubmitAsync(
+                new
+                {
+                    dataset = "digits",
+                    epsilon = 0,
+                    epochs = 1,
+                }
+            ),
+            TimeSpan.FromSeconds(30)
+        );
+
     protected async Task<JsonArray> MetricsAsync(Guid id) => (await Api.GetAsync($"/jobs/{id}/metrics"))["items"]!.AsArray();
 
     /// <summary>Waits until the job has reported at least that many epochs.</summary>

@@ -23,22 +23,7 @@ public class VerbTests : EndToEndTest
 
         await Eventually.TrueAsync(async () => State(await Api.JobAsync(id)) == "paused", TimeSpan.FromSeconds(5));
         // The slot is free for others meanwhile.
-        Assert.Equal(
-            "succeeded",
-            State(
-                await Api.FinishedJobAsync(
-                    await Api.SubmitAsync(
-                        new
-                        {
-                            dataset = "digits",
-                            epsilon = 0,
-                            epochs = 1,
-                        }
-                    ),
-                    TimeSpan.FromSeconds(30)
-                )
-            )
-        );
+        Assert.Equal("succeeded", State(await TrainShortJobAsync()));
         await PostAsync(id, "resume");
         var resumed = await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(60));
         Assert.True(JsonNode.DeepEquals(untouched["result"], resumed["result"]), resumed["result"]!.ToJsonString());

@@ -58,8 +58,7 @@ internal sealed class JobVersions(JobReader reader)
     {
         lock (gate)
         {
-            var round = next;
-            next = null;
+            var round = Waiting();
             isLooking = round is not null;
             return round;
         }

@@ -58,9 +58,6 @@ public sealed partial class JobQueue(NpgsqlDataSource database)
         return await reader.ReadAsync(cancellationToken);
     }
 
-    private Task<bool> WriteAsync(string sql, ClaimedJob job, CancellationToken cancellationToken, params NpgsqlParameter[] parameters) =>
-        WriteAsync(sql, job.Id, job.Attempt, cancellationToken, parameters);
-
     private async Task<bool> WriteAsync(
         string sql,
         Guid id,

@@ -51,7 +51,7 @@ public sealed class Removal(NpgsqlDataSource database, RetentionOptions options)
         await EachAsync(
             "epochs",
             options.EpochDays,
-            "gone AS (DELETE FROM epochs USING due WHERE job_id = due.id) "
+            ", gone AS (DELETE FROM epochs USING due WHERE job_id = due.id) "
                 + "UPDATE jobs SET metrics_version = metrics_version + 1 FROM due WHERE jobs.id = due.id",
             // A job that may still be retried from its checkpoint needs the epochs before it.
             "EXISTS (SELECT FROM epochs WHERE job_id = jobs.id) AND NOT EXISTS (SELECT FROM checkpoints WHERE job_id = jobs.id)"
@@ -81,10 +81,9 @@ public sealed class Removal(NpgsqlDataSource database, RetentionOptions options)
     /// <summary>Removes the data of one batch of jobs. It skips locked jobs, such as a job that its user is retrying.</summary>
     private async Task<int> BatchAsync(string remove, string has, TimeSpan age, CancellationToken cancellationToken)
     {
-        var separator = remove.StartsWith("gone AS", StringComparison.Ordinal) ? "," : "";
         await using var command = database.CreateCommand(
             $"""
-            WITH due AS (SELECT id FROM jobs WHERE {Expired} AND {has} LIMIT @batch FOR UPDATE OF jobs SKIP LOCKED){separator}
+            WITH due AS (SELECT id FROM jobs WHERE {Expired} AND {has} LIMIT @batch FOR UPDATE OF jobs SKIP LOCKED)
             {remove}
             """
         );

@@ -11,7 +11,7 @@ namespace Temper.Worker.Datasets;
 /// <remarks>
 /// RFC 1952: the last 8 bytes are the CRC-32 and the length modulo 2³² of the content. It accepts only one gzip member.
 /// </remarks>
-internal sealed class UnpackedFile : Stream
+internal sealed class UnpackedFile : ForwardStream
 {
     private const int TrailerLength = 8;
 
@@ -40,16 +40,6 @@ internal sealed class UnpackedFile : Stream
 
     public bool IsPacked => packed is not null;
 
-    public override bool CanRead => true;
-    public override bool CanSeek => false;
-    public override bool CanWrite => false;
-    public override long Length => throw new NotSupportedException();
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
     /// <exception cref="InvalidDataException">The file is damaged.</exception>
     public override int Read(Span<byte> buffer)
     {
@@ -71,16 +61,6 @@ internal sealed class UnpackedFile : Stream
             throw Damaged(null);
         return read;
     }
-
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-    public override void Flush() { }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {
