@@ -46,7 +46,6 @@ internal sealed class EngineQueue : IAsyncDisposable
         this.slots = new(Enumerable.Range(0, slots).Select(_ => new EmptySlot(queue, worker, onClaimed, onStarted, onSucceeded)));
         queue.HeartbeatAsync(worker, [], null, default).Wait();
         loops.Add(BeatAsync());
-        var listening = notifier.NextNotice;
         loops.Add(
             new Presence(
                 worker,
@@ -59,7 +58,7 @@ internal sealed class EngineQueue : IAsyncDisposable
                 OnStop = (_, _) => { },
             }.RunAsync(ending.Token)
         );
-        listening.Wait();
+        notifier.Wait(TimeSpan.FromSeconds(10), ending.Token); // the first notice says that it listens
         JobStorage? storage = null;
         var claims = new ClaimingQueue(database, this.slots, notifier, NullLogger.Instance) { Storage = () => storage! };
         storage = EngineStorage.Open(connectionString, claims, EngineServer.Connections(slots), EngineServer.CommandSeconds);

@@ -97,7 +97,6 @@ internal sealed class SimulatedEngine
         free.RemoveAt(0);
         while (!isStopping())
         {
-            var seen = worker.Notifier.Count;
             var claim = await worker.ClaimAsync();
             // A stop cancels a claim in progress, and the worker does not learn whether the claim took effect.
             if (isStopping() && simulation.Chance(0.5))
@@ -106,6 +105,7 @@ internal sealed class SimulatedEngine
                 await worker.StopSignal.WaitAsync(SimulatedWorker.RetryDelay);
             else if (claim.Value is { } job)
             {
+                worker.Notifier.RaiseOne();
                 var attempt = slot.Attempt = new(worker, job.Id, job.Attempt);
                 var fetch = new SimulatedFetch(slot, attempt);
                 if (await TellAsync(fetch, EngineState.Enqueued))
@@ -120,7 +120,7 @@ internal sealed class SimulatedEngine
                     TimeSpan.FromSeconds(Math.Min(Math.Pow(2, refusals - 1), LongestRetryDelay.TotalSeconds))
                 );
             }
-            else if (seen == worker.Notifier.Count)
+            else
                 await worker.Notifier.WaitAsync(PollInterval);
         }
         Return(slot);

@@ -19,7 +19,7 @@ internal sealed class SimulatedPresence(SimulatedWorker worker)
             if (await OpenAsync() is { } session)
             {
                 Session = session;
-                worker.Notifier.Raise(); // a job may have been submitted while this worker did not listen
+                worker.Notifier.RaiseOne(); // a job may have been submitted while this worker did not listen
                 await HoldAsync(session);
                 Session = null;
                 if (worker.StaysPresent)

@@ -82,7 +82,7 @@ internal class SimulatedWorker : Process
         if (on != Session)
             return;
         if (stop is null)
-            Notifier.Raise();
+            Notifier.RaiseOne();
         else
             foreach (var slot in Slots)
                 if (slot.Attempt is { } attempt && attempt.Id == stop.Value.Job)

@@ -126,7 +126,9 @@ internal sealed class Signal(Process process)
 {
     private readonly List<Wait> waiting = [];
 
-    /// <summary>How often the signal was raised. A process that reads this before it looks for work misses no signal.</summary>
+    private bool kept;
+
+    /// <summary>How often the signal was raised for all. A process that reads this before it looks for work misses no signal.</summary>
     public int Count { get; private set; }
 
     public void Raise()
@@ -137,11 +139,24 @@ internal sealed class Signal(Process process)
         waiting.Clear();
     }
 
+    /// <summary>Wakes one waiter, any of them. When none waits, the next wait ends at once.</summary>
+    public void RaiseOne()
+    {
+        waiting.RemoveAll(earlier => earlier.IsOver);
+        if (waiting.Count == 0)
+            kept = true;
+        else
+            waiting[process.Simulation.Random.NextInt32(waiting.Count)].Raise();
+    }
+
     public Wait WaitAsync(TimeSpan atMost)
     {
         var wait = new Wait(process);
         waiting.RemoveAll(earlier => earlier.IsOver);
         waiting.Add(wait);
+        if (kept)
+            wait.Raise();
+        kept = false;
         process.Simulation.After(atMost, wait);
         return wait;
     }

@@ -40,17 +40,20 @@ internal sealed class ClaimingQueue(NpgsqlDataSource database, SlotPool slots, J
             for (var refusals = 0; ; )
             {
                 stopping.ThrowIfCancellationRequested();
-                var notice = notifier.NextNotice;
                 var attempt = slot.TryClaimAsync(stopping).GetAwaiter().GetResult();
-                if (attempt is not null && TryHandOver(slot, attempt) is { } taken)
-                    return taken;
+                if (attempt is not null)
+                {
+                    notifier.Notify();
+                    if (TryHandOver(slot, attempt) is { } taken)
+                        return taken;
+                }
                 refusals = attempt is null ? 0 : refusals + 1;
                 if (slot.HasFailed)
                     Wait(DatabaseRetry.Delay);
                 else if (refusals > 0)
                     Wait(TimeSpan.FromSeconds(Math.Min(Math.Pow(2, refusals - 1), LongestRetryDelay.TotalSeconds)));
                 else
-                    Task.WaitAny([notice, Task.Delay(PollInterval, stopping)]);
+                    notifier.Wait(PollInterval, stopping);
             }
         }
         catch

@@ -1,16 +1,17 @@
 namespace Temper.Worker.Slots;
 
 /// <summary>
-/// Wakes the threads that wait for work. A thread misses no notice if it reads <see cref="NextNotice"/> before it looks for
-/// work.
+/// Wakes one of the threads that wait for work. A notice that comes while none waits is kept for the next wait, so a thread that
+/// looks for work and then waits misses none. A thread that found work notifies in its turn, because there may be more.
 /// </summary>
-internal sealed class JobNotifier
+internal sealed class JobNotifier : IDisposable
 {
-    private TaskCompletionSource next = NewNotice();
+    private readonly AutoResetEvent notice = new(false);
 
-    public Task NextNotice => Volatile.Read(ref next).Task;
+    public void Notify() => notice.Set();
 
-    public void Notify() => Interlocked.Exchange(ref next, NewNotice()).TrySetResult();
+    /// <summary>Blocks until a notice comes, the time is over or the worker stops.</summary>
+    public void Wait(TimeSpan atMost, CancellationToken stopping) => WaitHandle.WaitAny([notice, stopping.WaitHandle], atMost);
 
-    private static TaskCompletionSource NewNotice() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+    public void Dispose() => notice.Dispose();
 }

@@ -24,7 +24,6 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         HangfireGrace = TimeSpan.FromSeconds(2);
 
     private readonly JobQueue queue = new(database);
-    private readonly JobNotifier notifier = new();
     private readonly Breaker breaker = new(options.BreakerJobs, options.ProbeInterval, TimeProvider.System);
 
     protected override async Task ExecuteAsync(CancellationToken stopping)
@@ -51,6 +50,7 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         var worker = WorkerIdentity.Create(first.Ready.HasCuda ? "cuda" : "cpu", options.Slots);
         JobStorage? storage = null;
         StudySettling? settling = null;
+        using var notifier = new JobNotifier();
         await using var slots = new SlotPool(
             Enumerable
                 .Range(0, options.Slots)

@@ -15,6 +15,12 @@ public sealed record FuzzRequest(
     bool Small = false
 )
 {
+    /// <summary>
+    /// Whether a header has a character outside ASCII, which the client sends as Latin-1. Kestrel reads headers as UTF-8: it answers
+    /// 400 and closes the connection before it has read the body, so a client that still sends may see no answer.
+    /// </summary>
+    public bool HasMalformedHeader => Headers.Any(header => !Ascii.IsValid(header.Value));
+
     public HttpRequestMessage Message(Uri api)
     {
         // The option keeps Uri from normalizing a target that is malformed on purpose.

@@ -32,6 +32,7 @@ public sealed class RouteFuzzer : IAsyncDisposable
         Timeout = LongestAnswer,
     };
     private int broken,
+        closed,
         unsendable;
 
     private RouteFuzzer(long seed, IReadOnlyList<Operation> operations, ApiSeat api, Violations violations)
@@ -91,8 +92,8 @@ public sealed class RouteFuzzer : IAsyncDisposable
             .Select(group => $"{group.Sum(answer => answer.Value)} × {group.Key}");
         text.WriteLine(
             $"{answers.Values.Sum()} random requests were answered meanwhile, over {Answered.Count} operations of the OpenAPI "
-                + $"document: {string.Join(", ", statuses)}. {broken} connections broke while the API was being killed; {unsendable} "
-                + "requests the client itself would not send.\n"
+                + $"document: {string.Join(", ", statuses)}. {broken} connections broke while the API was being killed; {closed} "
+                + $"that the API closed on a malformed header; {unsendable} requests the client itself would not send.\n"
         );
         if (left.Count > 0)
             text.WriteLine($"Left out, because they could change others' jobs: {string.Join(", ", left)}.\n");
@@ -123,6 +124,8 @@ public sealed class RouteFuzzer : IAsyncDisposable
         {
             if (api.WasDown(sent, DateTime.UtcNow))
                 Interlocked.Increment(ref broken);
+            else if (request.HasMalformedHeader)
+                Interlocked.Increment(ref closed);
             else
                 violations.Add(Rule.ConnectionBrokenWhileTheApiWasUp, $"{e.Message} {e.InnerException?.Message}\n{request}");
             return false;
