@@ -1,4 +1,5 @@
 using Temper.Store;
+using Temper.Store.Retention;
 using Temper.Worker;
 using Temper.Worker.Runner;
 using Temper.Worker.Supervisor;
@@ -15,6 +16,7 @@ var connectionString =
     ?? throw new InvalidOperationException("Set ConnectionStrings__Temper, such as: Host=127.0.0.1;Username=temper;Database=temper");
 builder.Logging.AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
 builder.Services.AddSingleton(options);
+builder.Services.AddSingleton((builder.Configuration.GetSection("Retention").Get<RetentionOptions>() ?? new()).Checked());
 builder.Services.AddSingleton(Database.Open(connectionString));
 builder.Services.AddHostedService<WorkerService>();
 builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(9));

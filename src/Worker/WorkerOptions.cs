@@ -1,5 +1,3 @@
-using Temper.Store.Retention;
-
 namespace Temper.Worker;
 
 /// <summary>
@@ -31,7 +29,9 @@ public sealed class WorkerOptions
     /// <summary>How many different jobs must fail in a row before the worker suspends itself. At least 2, default 3.</summary>
     public int BreakerJobs { get; init; } = 3;
 
-    /// <summary>First wait of a suspended worker before it tries a fresh runner; doubles up to five times. Default 30.</summary>
+    /// <summary>
+    /// First wait of a suspended worker before it tries a fresh runner; doubles up to five times. 1 to 86400, default 30.
+    /// </summary>
     public double ProbeSeconds { get; init; } = 30;
 
     /// <summary>
@@ -53,8 +53,6 @@ public sealed class WorkerOptions
 
     /// <summary>A folder of data sets that the runner reads first: {DataFolder}/{dataset}/{file}. Null for none.</summary>
     public string? DataFolder { get; init; }
-
-    public RetentionOptions Retention { get; init; } = new();
 
     public int ThreadsPerRunner => Threads ?? Math.Max(1, Environment.ProcessorCount / Slots);
 
@@ -87,7 +85,6 @@ public sealed class WorkerOptions
             Mirror = section["Mirror"],
             DownloadStallSeconds = section.GetValue("DownloadStallSeconds", 30.0),
             ConnectionString = configuration.GetConnectionString("Temper"),
-            Retention = (configuration.GetSection("Retention").Get<RetentionOptions>() ?? new()).Checked(),
             Home = Path.GetFullPath(configuration["TEMPER_HOME"] is { Length: > 0 } home ? home : ".temper"),
             DataFolder = configuration["TEMPER_DATA"] is { Length: > 0 } folder ? Path.GetFullPath(folder) : null,
         };

@@ -290,7 +290,7 @@ public class SurvivalTests : EndToEndTest
         await Eventually.TrueAsync(async () => (await Api.JobAsync(id))["attempt"]!.GetValue<int>() == 2, TimeSpan.FromSeconds(30));
         await stalled.SignalAsync("CONT");
 
-        await Eventually.TrueAsync(() => Task.FromResult(stalled.Output.Contains("lost to a rescue")));
+        await Eventually.TrueAsync(() => Task.FromResult(stalled.Output.Contains("lost: it was taken away")));
         await EpochsAsync(id, 3);
         Assert.Equal((2, 1), await AttemptsAsync(id));
         var owner = (await Api.JobAsync(id))["worker"]!.GetValue<string>();

@@ -23,7 +23,6 @@ public sealed class ConfigurationDocumentTests
         [nameof(WorkerOptions.ConnectionString)] = "ConnectionStrings:Temper",
         [nameof(WorkerOptions.Home)] = "TEMPER_HOME",
         [nameof(WorkerOptions.DataFolder)] = "TEMPER_DATA",
-        [nameof(WorkerOptions.Retention)] = null,
     };
 
     private static readonly Type[] Numbers = [typeof(int), typeof(int?), typeof(double), typeof(double?)];
@@ -44,7 +43,7 @@ public sealed class ConfigurationDocumentTests
     [Fact]
     public void WorkerTable_HasTheDefaultsOfANewInstance()
     {
-        var defaults = Defaults(new WorkerOptions { Home = Path.GetFullPath(HomeFolder) });
+        var defaults = Defaults(new WorkerOptions { Home = Path.GetFullPath(HomeFolder) }, new());
 
         Assert.All(Table, row => Assert.Equal($"{row.Key} {defaults[row.Key]}", $"{row.Key} {row.Default}"));
     }
@@ -52,7 +51,10 @@ public sealed class ConfigurationDocumentTests
     /// <summary>WorkerOptions.From repeats the default values of the properties.</summary>
     [Fact]
     public void From_NoSettings_HasTheDefaultsOfANewInstance() =>
-        Assert.Equal(Defaults(new WorkerOptions { Home = Path.GetFullPath(HomeFolder) }), Defaults(From(new())));
+        Assert.Equal(
+            Defaults(new WorkerOptions { Home = Path.GetFullPath(HomeFolder) }, new()),
+            Defaults(WorkerFrom(new()), RetentionFrom(new()))
+        );
 
     [Theory, MemberData(nameof(KeysOfNumbers))]
     public void WorkerTable_HasTheRangeThatTheCodeChecks(string key)
@@ -78,28 +80,36 @@ public sealed class ConfigurationDocumentTests
         options.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(property => property.SetMethod is { IsPublic: true });
 
     /// <summary>The default values by key, written as in the table.</summary>
-    private static Dictionary<string, string> Defaults(WorkerOptions options) =>
-        Settings().ToDictionary(setting => setting.Key, setting => Default(setting.Property, options));
+    private static Dictionary<string, string> Defaults(WorkerOptions worker, RetentionOptions retention) =>
+        Settings()
+            .ToDictionary(
+                setting => setting.Key,
+                setting => Default(setting.Property, setting.Property.DeclaringType == typeof(RetentionOptions) ? retention : worker)
+            );
 
-    private static string Default(PropertyInfo property, WorkerOptions options)
-    {
-        object owner = property.DeclaringType == typeof(RetentionOptions) ? options.Retention : options;
-        return property.GetValue(owner) switch
+    private static string Default(PropertyInfo property, object options) =>
+        property.GetValue(options) switch
         {
             null => None,
             string home when property.Name == nameof(WorkerOptions.Home) => Path.GetRelativePath(Environment.CurrentDirectory, home),
             var value => Convert.ToString(value, CultureInfo.InvariantCulture)!,
         };
-    }
 
-    private static WorkerOptions From(Dictionary<string, string?> settings) =>
-        WorkerOptions.From(new ConfigurationBuilder().AddInMemoryCollection(settings).Build());
+    private static WorkerOptions WorkerFrom(Dictionary<string, string?> settings) => WorkerOptions.From(Configuration(settings));
+
+    private static RetentionOptions RetentionFrom(Dictionary<string, string?> settings) =>
+        (Configuration(settings).GetSection("Retention").Get<RetentionOptions>() ?? new()).Checked();
+
+    private static IConfiguration Configuration(Dictionary<string, string?> settings) =>
+        new ConfigurationBuilder().AddInMemoryCollection(settings).Build();
 
     private static bool IsAccepted(string key, double value)
     {
         try
         {
-            From(new() { [key] = value.ToString(CultureInfo.InvariantCulture) });
+            var settings = new Dictionary<string, string?> { [key] = value.ToString(CultureInfo.InvariantCulture) };
+            WorkerFrom(settings);
+            RetentionFrom(settings);
             return true;
         }
         catch (InvalidOperationException)

@@ -16,6 +16,9 @@ internal abstract record PipeMessage
 
     /// <summary>Bytes of a piece of a message. Each piece that moves counts as a sign of life.</summary>
     internal const int PieceBytes = 1 << 20;
+
+    /// <summary>A reader refuses a longer array.</summary>
+    internal const int LongestArray = 1 << 30;
 }
 
 /// <summary>Writes messages, one at a time.</summary>
@@ -49,8 +52,7 @@ internal sealed class MessageReader<T>(Stream pipe, Action? moved = null)
     where T : PipeMessage
 {
     private const int LongestJson = 16 << 20,
-        MostArrays = 100,
-        LongestArray = 1 << 30;
+        MostArrays = 100;
 
     private readonly ArraysAside arrays = new();
 
@@ -70,9 +72,9 @@ internal sealed class MessageReader<T>(Stream pipe, Action? moved = null)
         if (lengths[0] is < 0 or > LongestJson || lengths[1] is < 0 or > MostArrays)
             throw new InvalidDataException($"it announces {lengths[0]} bytes of JSON and {lengths[1]} arrays");
         var arrayLengths = await ReadIntsAsync(lengths[1]);
-        if (arrayLengths.FirstOrDefault(length => length is < 0 or > LongestArray) is not 0 and var wrong)
+        if (arrayLengths.FirstOrDefault(length => length is < 0 or > PipeMessage.LongestArray) is not 0 and var wrong)
             throw new InvalidDataException($"it announces an array of {wrong} bytes");
-        if (arrayLengths.Sum(length => (long)length) is > LongestArray and var sum)
+        if (arrayLengths.Sum(length => (long)length) is > PipeMessage.LongestArray and var sum)
             throw new InvalidDataException($"it announces arrays of {sum} bytes");
 
         var json = new byte[lengths[0]];

@@ -162,70 +162,55 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
     /// <returns>The outcome, for Hangfire.</returns>
     private async Task<AttemptResult> RecordAsync(ClaimedJob job, TrainingOutcome ending)
     {
-        var none = CancellationToken.None;
-        var (what, write) = ending switch
-        {
-            TrainingOutcome.Succeeded(var result, var model) => (
-                "succeeded",
-                (Func<Task<bool>>)(() => queue.SucceedAsync(job, result, model, none))
-            ),
-            TrainingOutcome.Failed(var reason, true, var output) => (
-                $"failed: {reason}",
-                () => queue.GiveBackAsync(job, reason, output, none)
-            ),
-            TrainingOutcome.Failed(var reason, false, _) => ($"failed for good: {reason}", () => queue.FailAsync(job, reason, none)),
-            TrainingOutcome.Stopped(StopReason.TimedOut) => (
-                "timed out",
-                () => queue.FailAsync(job, $"ran longer than its timeoutSeconds of {job.Spec.TimeoutSeconds}", none)
-            ),
-            TrainingOutcome.Stopped(StopReason.Cancelled or StopReason.Paused) => (
-                "stopped as was asked",
-                () => queue.HandBackAsync(job, "the request to stop it was withdrawn", none)
-            ),
-            TrainingOutcome.Stopped(StopReason.ShuttingDown) => (
-                "handed back",
-                () => queue.HandBackAsync(job, "its worker shut down", none)
-            ),
-            _ => ("lost to a rescue", () => Task.FromResult(true)),
-        };
+        var (result, write) = EndOf(job, ending);
         bool ours;
-        string? refusal = null;
         try
         {
             ours = await retry.ExecuteAsync(async _ => await write());
         }
         catch (NpgsqlException e)
         {
-            refusal = $"The database refused its end ({what}): {e.Message}";
-            log.LogError("Job {JobId} attempt {Attempt}: {Reason}", job.Id, job.Attempt, refusal);
-            ours = await GiveBackAsync(job, refusal);
+            result = new("failed", $"The database refused its end ({result.Outcome}): {e.Message}");
+            ours = await GiveBackAsync(job, result.Reason!);
         }
+        if (!ours)
+            result = new("lost", "it was no longer ours: nothing written");
         log.LogInformation(
-            "Job {JobId} attempt {Attempt} {What}{Fenced}",
+            "Job {JobId} attempt {Attempt} {Outcome}{Reason}",
             job.Id,
             job.Attempt,
-            what,
-            ours ? "" : ", but it was no longer ours: nothing written"
+            result.Outcome,
+            result.Reason is null ? "" : $": {result.Reason}"
         );
         if (ours && job.Study is { } study)
             OnStudyJobEnded(study);
-        if (!ours)
-            return new("lost", "It was taken away from this worker.");
-        if (refusal is not null)
-            return new("failed", refusal);
-        return ending switch
+        return result;
+    }
+
+    /// <returns>The outcome for Hangfire, and the statement that writes it into the job's row.</returns>
+    private (AttemptResult Result, Func<Task<bool>> Write) EndOf(ClaimedJob job, TrainingOutcome ending)
+    {
+        var none = CancellationToken.None;
+        switch (ending)
         {
-            TrainingOutcome.Succeeded => AttemptResult.Succeeded,
-            TrainingOutcome.Failed failed => new("failed", failed.Reason, failed.ErrorOutput),
-            TrainingOutcome.Stopped(StopReason.TimedOut) => new(
-                "failed",
-                $"It ran longer than its timeoutSeconds of {job.Spec.TimeoutSeconds}."
-            ),
-            TrainingOutcome.Stopped(StopReason.Cancelled) => new("cancelled"),
-            TrainingOutcome.Stopped(StopReason.Paused) => new("paused"),
-            TrainingOutcome.Stopped(StopReason.ShuttingDown) => new("handed_back", "its worker shut down"),
-            _ => new("lost", "It was taken away from this worker."),
-        };
+            case TrainingOutcome.Succeeded(var result, var model):
+                return (AttemptResult.Succeeded, () => queue.SucceedAsync(job, result, model, none));
+            case TrainingOutcome.Failed(var reason, WorthRetrying: true, var output):
+                return (new("failed", reason, output), () => queue.GiveBackAsync(job, reason, output, none));
+            case TrainingOutcome.Failed(var reason, WorthRetrying: false, var output):
+                return (new("failed", reason, output), () => queue.FailAsync(job, reason, none));
+            case TrainingOutcome.Stopped(StopReason.TimedOut):
+                var late = $"ran longer than its timeoutSeconds of {job.Spec.TimeoutSeconds}";
+                return (new("failed", late), () => queue.FailAsync(job, late, none));
+            case TrainingOutcome.Stopped(StopReason.Cancelled or StopReason.Paused):
+                var outcome = ending is TrainingOutcome.Stopped(StopReason.Paused) ? "paused" : "cancelled";
+                return (new(outcome), () => queue.HandBackAsync(job, "the request to stop it was withdrawn", none));
+            case TrainingOutcome.Stopped(StopReason.ShuttingDown):
+                const string shutDown = "its worker shut down";
+                return (new("handed_back", shutDown), () => queue.HandBackAsync(job, shutDown, none));
+            default:
+                return (new("lost", "it was taken away from this worker"), () => Task.FromResult(true));
+        }
     }
 
     private ValueTask<bool> GiveBackAsync(ClaimedJob job, string reason) =>

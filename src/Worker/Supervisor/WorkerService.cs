@@ -4,6 +4,7 @@ using Temper.Domain.Jobs;
 using Temper.Store;
 using Temper.Store.Engine;
 using Temper.Store.Queue;
+using Temper.Store.Retention;
 using Temper.Worker.Engine;
 using Temper.Worker.Slots;
 
@@ -13,8 +14,13 @@ namespace Temper.Worker.Supervisor;
 /// The worker: it registers itself, runs Hangfire's server over its slots, and hands their jobs back when it is told to
 /// stop. It never loads libtorch.
 /// </summary>
-internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions options, ILoggerFactory loggers, ILogger<WorkerService> log)
-    : BackgroundService
+internal sealed class WorkerService(
+    NpgsqlDataSource database,
+    WorkerOptions options,
+    RetentionOptions retention,
+    ILoggerFactory loggers,
+    ILogger<WorkerService> log
+) : BackgroundService
 {
     private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(1);
 
@@ -105,7 +111,7 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
             storage,
             worker,
             new TrainingJob(claims, queue, ending.Token),
-            new Housekeeping(database, options.Retention, log),
+            new Housekeeping(database, retention, log),
             sweep,
             log
         );

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Text.Json.Nodes;
 
 namespace Temper.Integration.Api;
 
@@ -89,6 +90,68 @@ public class BackpressureTests
                 )
         );
         Assert.InRange(answers.Count(answer => answer.StatusCode == HttpStatusCode.TooManyRequests), 1, 100);
+    }
+
+    [Fact]
+    public async Task Requests_OfOneKeyThatWait_LeaveAnotherKeyServed()
+    {
+        const string busy = "the-key-of-a-busy-client",
+            other = "the-key-of-another-client";
+        await using var database = await TestDatabase.CreateAsync();
+        await using var api = await ApiProcess.StartAsync(
+            database.ConnectionString,
+            new Dictionary<string, string?> { ["Api__Keys__0"] = busy, ["Api__Keys__1"] = other }
+        );
+        await using var blocker = await database.DataSource.OpenConnectionAsync();
+        await using var transaction = await blocker.BeginTransactionAsync();
+        await using (var block = new Npgsql.NpgsqlCommand("LOCK TABLE jobs", blocker))
+            await block.ExecuteNonQueryAsync();
+
+        // 48 of these are processed at once and 1,000 wait: a refusal shows that all places of this key are taken.
+        var stuck = Enumerable.Range(0, 1100).Select(_ => GetAsync("/jobs", busy)).ToArray();
+        var refused = await await Task.WhenAny(stuck);
+        var served = await GetAsync("/datasets", other);
+        await transaction.RollbackAsync();
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
+        Assert.Equal(HttpStatusCode.OK, served.StatusCode);
+        await Task.WhenAll(stuck);
+
+        Task<HttpResponseMessage> GetAsync(string path, string key) =>
+            api.Http.SendAsync(new(HttpMethod.Get, path) { Headers = { Authorization = new("Bearer", key) } });
+    }
+
+    [Fact]
+    public async Task StudyRetry_BeyondTheQueueLimit_Is429AndQueuesNothing()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var api = await ApiProcess.StartAsync(
+            database.ConnectionString,
+            new Dictionary<string, string?> { ["Api__MaxQueued"] = "4" }
+        );
+        var submitted = await api.Http.PostAsJsonAsync(
+            "/studies",
+            new
+            {
+                job = new { dataset = "digits", epochs = 1 },
+                epsilons = new[] { 0, 0.1 },
+                seeds = 2,
+            }
+        );
+        var study = JsonNode.Parse(await submitted.Content.ReadAsStringAsync())!["id"]!.GetValue<Guid>();
+        await database.ExecuteAsync("UPDATE jobs SET state = 'failed', finished_at = now(), reason = 'it diverged'");
+        await api.SubmitAsync(Spec);
+
+        var refused = await api.Http.PostAsync($"/studies/{study}/retry", null);
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
+        Assert.NotNull(refused.Headers.RetryAfter);
+        Assert.Equal(1, await database.ScalarAsync<long>("SELECT count(*) FROM jobs WHERE state = 'queued'"));
+
+        await database.ExecuteAsync("UPDATE jobs SET state = 'cancelled', finished_at = now() WHERE state = 'queued'");
+
+        await Eventually.TrueAsync(async () => (await api.Http.PostAsync($"/studies/{study}/retry", null)).IsSuccessStatusCode);
+        Assert.Equal(4, await database.ScalarAsync<long>("SELECT count(*) FROM jobs WHERE state = 'queued'"));
     }
 
     private static Task<HttpResponseMessage> PostAsync(ApiProcess api, string? key)

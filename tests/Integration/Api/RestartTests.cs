@@ -85,6 +85,37 @@ public class RestartTests
         }
     }
 
+    /// <summary>
+    /// A connection that breaks within a submission leaves open whether the job was stored. Only a key makes it safe to submit again.
+    /// </summary>
+    [Fact]
+    public async Task Submission_WhoseConnectionBreaks_IsRepeatedOnlyWithAKey()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var api = await ApiProcess.StartAsync(database.ConnectionString);
+        await database.ExecuteAsync(
+            "CREATE SEQUENCE inserts; CREATE FUNCTION break_the_first() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+                + "IF nextval('inserts') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(5); END IF; "
+                + "RETURN NEW; END $$; "
+                + "CREATE TRIGGER break_the_first BEFORE INSERT ON jobs FOR EACH ROW EXECUTE FUNCTION break_the_first()"
+        );
+
+        var refused = await api.Http.PostAsJsonAsync("/jobs", Spec);
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+        Assert.NotNull(refused.Headers.RetryAfter);
+        Assert.Equal(0, await database.ScalarAsync<long>("SELECT count(*) FROM jobs"));
+
+        await database.ExecuteAsync("ALTER SEQUENCE inserts RESTART");
+        var accepted = await api.Http.SendAsync(
+            new(HttpMethod.Post, "/jobs") { Content = JsonContent.Create(Spec), Headers = { { "Idempotency-Key", "key" } } }
+        );
+
+        Assert.Equal(HttpStatusCode.Accepted, accepted.StatusCode);
+        Assert.Equal(1, await database.ScalarAsync<long>("SELECT count(*) FROM jobs"));
+        Assert.Equal(2, await database.ScalarAsync<long>("SELECT last_value FROM inserts"));
+    }
+
     /// <summary>Fills both connection pools.</summary>
     private static Task WarmAsync(ApiProcess api, Guid id) =>
         Task.WhenAll(Enumerable.Range(0, 20).SelectMany(_ => new[] { api.Http.GetAsync("/workers"), api.Http.GetAsync($"/jobs/{id}") }));
