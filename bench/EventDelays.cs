@@ -49,7 +49,9 @@ internal static class EventDelays
             $"{streams} streams. The writer reports epochs by the store's own statement; the delay is from its commit to the receipt "
                 + $"by each stream that follows the job. {Time.TotalSeconds} s each.\n"
         );
-        Console.WriteLine("| streams follow | epochs/s | events received | median ms | p99 ms | largest ms | reads per epoch | KiB per stream |");
+        Console.WriteLine(
+            "| streams follow | epochs/s | events received | median ms | p99 ms | largest ms | reads per epoch | KiB per stream |"
+        );
         Console.WriteLine("|---|---|---|---|---|---|---|---|");
         await RowAsync($"{Jobs} jobs, {streams / Jobs} streams each", i => $"/jobs/{jobs[i % Jobs].Id}/events", jobs, 20);
         await RowAsync($"{Jobs} jobs, {streams / Jobs} streams each", i => $"/jobs/{jobs[i % Jobs].Id}/events", jobs, 100);

@@ -54,7 +54,9 @@ public sealed class EventStream : IDisposable
         {
             if (line.Length == 0 && data.Length > 0)
                 return new(type, JsonNode.Parse(data)!, id);
-            var (field, value) = line.IndexOf(": ", StringComparison.Ordinal) is >= 0 and var at ? (line[..at], line[(at + 2)..]) : (line, "");
+            var (field, value) = line.IndexOf(": ", StringComparison.Ordinal) is >= 0 and var at
+                ? (line[..at], line[(at + 2)..])
+                : (line, "");
             (type, data, id) = field switch
             {
                 "event" => (value, data, id),

@@ -146,8 +146,8 @@ internal sealed class EventHub(EventReader reader, IHostApplicationLifetime life
         EventScope?[] scopes = [EventScope.All, job is null ? null : new(job, null), study is null ? null : new(null, study)];
         lock (gate)
             foreach (var scope in scopes.OfType<EventScope>())
-                foreach (var subscription in subscriptions.GetValueOrDefault(scope, []))
-                    subscription.Send(one);
+            foreach (var subscription in subscriptions.GetValueOrDefault(scope, []))
+                subscription.Send(one);
     }
 
     private bool WantsStudy(Guid study)

@@ -27,10 +27,7 @@ public class EventOutageTests
 
         await new JobQueue(database.DataSource).PauseAsync(id, default);
         await stream.CommentAsync();
-        Assert.Equal(
-            HttpStatusCode.ServiceUnavailable,
-            (await EventStream.AskAsync(api.Http, $"/jobs/{id}/events", queued.Id)).StatusCode
-        );
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await EventStream.AskAsync(api.Http, $"/jobs/{id}/events", queued.Id)).StatusCode);
 
         proxy.Mend();
 
