@@ -38,6 +38,7 @@ internal static class StudyEndpoints
 
         studies.MapGet("/{id:guid}/recommendation", RecommendAsync).ProducesProblem(StatusCodes.Status404NotFound);
 
+        studies.MapStudyMetrics();
         studies.MapStudyVerbs();
         studies.MapStudyReport();
     }
@@ -116,8 +117,7 @@ internal static class StudyEndpoints
     {
         var errors = new Dictionary<string, string[]>();
         Problems.AddUnknownParameters(request, errors, "format");
-        if (format is not (null or "json" or "csv"))
-            errors["format"] = [$"must be json or csv; got {format}"];
+        Problems.AddUnlessFormat(format, errors);
         if (errors.Count > 0)
             return Problems.Invalid("The query is wrong.", errors);
         if (await reader.FindAsync(id, cancellation) is not { } study)
