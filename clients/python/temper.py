@@ -179,21 +179,25 @@ class Client:
 
     def _events(self, path, deadline):
         """Follows a stream of events to its end, and connects again where it breaks. The server sends a line every 15 s."""
+        end = "study" if path.startswith("/studies/") else "state"  # a study's stream has the states of its jobs too
         last, failures = None, 0
         while True:
             try:
                 headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last} if last else {})}
                 with self._open("GET", path + "/events", headers=headers, deadline=deadline) as stream:
+                    if stream.status == 204:  # it has ended, and its last event was given before
+                        return
                     for kind, data, id in _server_sent(stream):
                         last, failures = id or last, 0
                         data = json.loads(data).get(kind, {})
                         yield kind, data
-                        if data.get("isTerminal") and kind in ("state", "study"):
+                        if kind == end and data["isTerminal"]:
                             return
                         _check(deadline)
             except Problem as problem:
-                # A service without events knows no such route; the job itself may be missing, which the next request tells.
-                if problem.status in (404, 405, 406):
+                # 404: an older service has no such route, or there is no such job, which the next request tells. 429: too many
+                # streams are open.
+                if problem.status in (404, 429):
                     raise _NoEvents() from None
                 raise
             except (OSError, http.client.HTTPException):
@@ -289,7 +293,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 class _NoEvents(Exception):
-    """The service has no route for events."""
+    """The service has no events, or gives no more streams."""
 
 
 class _Epochs:

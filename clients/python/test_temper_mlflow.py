@@ -124,8 +124,8 @@ class ExportTests(unittest.TestCase):
             self.assertEqual(2 * 9 + 4, len(run["metrics"]))
 
     def test_a_long_job_is_logged_in_requests_that_mlflow_accepts(self):
-        names = ["trainLoss", "trainAccuracy", "validationLoss", "validationAccuracy", "ece", "signedGap", "learningRate", "seconds", "imagesPerSecond"]
-        metrics = {"epoch": list(range(1, 1001)), **{name: [0.5] * 1000 for name in names}}
+        names = "trainLoss trainAccuracy validationLoss validationAccuracy ece signedGap learningRate seconds imagesPerSecond"
+        metrics = {"epoch": list(range(1, 1001)), **{name: [0.5] * 1000 for name in names.split()}}
         metrics["trainLoss"][999] = None
         job = {
             "id": "1", "study": "2", "createdAt": "2026-01-15T09:30:00.1234567+00:00", "finishedAt": None, "state": "running",
