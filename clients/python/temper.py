@@ -24,6 +24,7 @@ __all__ = ["Client", "Problem", "TemperError", "Unreachable", "WaitTimeout"]
 
 _POLL_SECONDS = 1.0
 _LONG_POLL_SECONDS = 20
+_HEARTBEAT_SECONDS = 15
 
 
 class TemperError(Exception):
@@ -34,7 +35,7 @@ class Unreachable(TemperError):
     """The service did not answer, also not when asked again. A submission may have been stored."""
 
 
-class WaitTimeout(TemperError, TimeoutError):
+class WaitTimeout(TemperError):
     """The job or study did not end in time. It goes on."""
 
 
@@ -178,21 +179,25 @@ class Client:
         return self._json("GET", path)
 
     def _events(self, path, deadline):
-        """Follows a stream of events to its end, and connects again where it breaks. The server sends a line every 15 s."""
+        """Follows a stream of events to its end, and connects again where it breaks."""
         end = "study" if path.startswith("/studies/") else "state"  # a study's stream has the states of its jobs too
         last, failures = None, 0
         while True:
+            silence = self.timeout if deadline is None else max(0.1, min(self.timeout, deadline - time.monotonic()))
             try:
                 headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last} if last else {})}
-                with self._open("GET", path + "/events", headers=headers, deadline=deadline) as stream:
+                with self._open("GET", path + "/events", headers=headers, deadline=deadline, timeout=silence) as stream:
                     if stream.status == 204:  # it has ended, and its last event was given before
                         return
                     for kind, data, id in _server_sent(stream):
-                        last, failures = id or last, 0
-                        data = json.loads(data).get(kind, {})
-                        yield kind, data
-                        if kind == end and data["isTerminal"]:
-                            return
+                        if kind is not None:
+                            last, failures = id or last, 0
+                            data = json.loads(data).get(kind, {})
+                            yield kind, data
+                            if kind == end and data["isTerminal"]:
+                                return
+                        elif deadline is not None and deadline - time.monotonic() < _HEARTBEAT_SECONDS < silence:
+                            break  # the next heartbeat would come too late: connect again, for no longer than is left
                         _check(deadline)
             except Problem as problem:
                 # 404: an older service has no such route, or there is no such job, which the next request tells. 429: too many
@@ -201,10 +206,10 @@ class Client:
                     raise _NoEvents() from None
                 raise
             except (OSError, http.client.HTTPException):
+                _check(deadline)
                 failures += 1
                 if failures > self.retries:
                     raise Unreachable(f"{self.url}{path}/events breaks off.") from None
-            _check(deadline)
             self._sleep(failures, deadline=deadline)
 
     def _poll(self, path, deadline, epochs):
@@ -254,7 +259,7 @@ class Client:
                 file.write(piece)
         os.replace(part, to)
 
-    def _open(self, method, path, query=None, body=None, headers=None, accept=(), deadline=None):
+    def _open(self, method, path, query=None, body=None, headers=None, accept=(), deadline=None, timeout=None):
         """Sends a request, and again where that may help. Returns the open answer; a status below 300 or in accept."""
         url = self.url + path + ("?" + urllib.parse.urlencode(query) if query else "")
         data = None if body is None else json.dumps(body).encode()
@@ -265,7 +270,7 @@ class Client:
             if self._key:
                 request.add_header("Authorization", f"Bearer {self._key}")
             try:
-                return self._opener.open(request, timeout=self.timeout)
+                return self._opener.open(request, timeout=timeout or self.timeout)
             except urllib.error.HTTPError as error:
                 if error.code in accept:
                     return error
@@ -285,6 +290,7 @@ class Client:
         if deadline is not None:
             seconds = max(0, min(seconds, deadline - time.monotonic()))
         time.sleep(seconds)
+        _check(deadline)
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -315,7 +321,7 @@ class _Epochs:
 
 
 def _server_sent(stream):
-    """Yields (type, data, id) of each event of a text/event-stream; lines that start with a colon are heartbeats."""
+    """Yields (type, data, id) of each event of a text/event-stream; (None, None, None) for a heartbeat, a line ": …"."""
     kind, data, id = "message", [], None
     for line in stream:
         field, _, value = line.decode().rstrip("\r\n").partition(":")
@@ -326,10 +332,12 @@ def _server_sent(stream):
             data.append(value)
         elif field == "id":
             id = value
-        elif not field and not value:
-            if data and line in (b"\n", b"\r\n"):
+        elif line.startswith(b":"):
+            yield None, None, None
+        elif not line.strip():
+            if data:
                 yield kind, "\n".join(data), id
-                kind, data = "message", []
+            kind, data = "message", []
 
 
 def _document(error):

@@ -10,6 +10,7 @@ import os
 import socket
 import tempfile
 import threading
+import time
 import unittest
 import urllib.parse
 import uuid
@@ -118,6 +119,21 @@ class StubTests(unittest.TestCase):
             job = temper.Client(url=url).wait("7", timeout=30, on_epoch=lambda epoch: epochs.append(epoch["epoch"]))
 
         self.assertEqual(("succeeded", [1, 2], [None, "a"]), (job["state"], epochs, asked))
+
+    def test_wait_no_longer_where_nothing_happens(self):
+        def answer(request):
+            start_events(request)
+            request.wfile.write(b": heartbeat\n\n")
+            request.wfile.flush()
+            over.wait(30)
+
+        over = threading.Event()
+        start = time.monotonic()
+        with stub(answer) as url:
+            with self.assertRaises(temper.WaitTimeout):
+                temper.Client(url=url, retries=0).wait("7", timeout=1)
+            over.set()
+        self.assertLess(time.monotonic() - start, 10)
 
     def test_a_service_without_events_is_polled(self):
         asked = []
