@@ -12,7 +12,17 @@ internal static class Common
         new("--json") { Description = "Prints the service's JSON, and nothing else, on standard output.", Recursive = true };
 
     /// <param name="what">`JOB` or `STUDY`.</param>
-    public static Argument<Guid> Id(string what) => new(what) { Description = $"Id of the {what.ToLowerInvariant()}." };
+    public static Argument<Guid> Id(string what) =>
+        new(what)
+        {
+            Description = $"Id of the {what.ToLowerInvariant()}.",
+            CustomParser = given =>
+            {
+                if (!Guid.TryParse(given.Tokens[0].Value, out var id))
+                    given.AddError($"{what} must be an id such as {Guid.Empty}; got {given.Tokens[0].Value}");
+                return id;
+            },
+        };
 
     /// <summary>Makes a command that asks the service once, and shows the answer.</summary>
     /// <param name="ask">Asks the service.</param>

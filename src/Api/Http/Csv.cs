@@ -19,7 +19,7 @@ internal static class Csv
     private static async Task WriteAsync<T>(Stream to, IAsyncEnumerable<T> rows, CancellationToken cancellation)
     {
         var columns = Json.Options.GetTypeInfo(typeof(T)).Properties;
-        await using var csv = new StreamWriter(to, leaveOpen: true) { NewLine = "\n" };
+        await using var csv = new StreamWriter(to, bufferSize: 16 << 10, leaveOpen: true) { NewLine = "\n" };
         await csv.WriteLineAsync(string.Join(',', columns.Select(column => column.Name)));
         await foreach (var row in rows.WithCancellation(cancellation))
             await csv.WriteLineAsync(string.Join(',', columns.Select(column => Field(column, row!))));

@@ -22,7 +22,8 @@ internal interface IWatched
 /// <summary>Shows a job or a study while it runs: drawn over on a terminal, else a line for each change.</summary>
 internal static class Watching
 {
-    private const int BarWidth = 40;
+    /// <summary>Leaves room for the line of a job on a terminal of 80 columns.</summary>
+    private const int BarWidth = 20;
 
     /// <param name="quiet">Shows nothing.</param>
     /// <param name="whenInterrupted">Told on standard error when the user stops watching.</param>

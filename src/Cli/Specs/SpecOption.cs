@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Completions;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -47,12 +48,12 @@ internal sealed record SpecOption(string Field, Option<string[]> Option, Func<IR
                 : isList ? ArgumentArity.OneOrMore
                 : ArgumentArity.ExactlyOne,
             AllowMultipleArgumentsPerToken = isList,
+            CustomParser = given => [.. given.Tokens.Select(token => token.Value)],
             HelpName = one.IsEnum || one == typeof(string) ? "TEXT" : "NUMBER",
         };
         if (one.IsEnum)
             option.CompletionSources.Add(_ =>
-                Enum.GetNames(one)
-                    .Select(name => new System.CommandLine.Completions.CompletionItem(JsonNamingPolicy.CamelCase.ConvertName(name)))
+                Enum.GetNames(one).Select(name => new CompletionItem(JsonNamingPolicy.CamelCase.ConvertName(name)))
             );
         var isText = one.IsEnum || one == typeof(string);
         if (!isText && !isFlag)
@@ -90,13 +91,20 @@ internal sealed record SpecOption(string Field, Option<string[]> Option, Func<IR
 /// <summary>A spec that a command posts: the JSON of a file, with the fields that options set.</summary>
 internal static class SpecFile
 {
-    public static Argument<string?> Argument() =>
-        new("FILE")
+    public static Argument<string?> Argument()
+    {
+        var file = new Argument<string?>("FILE")
         {
-            Description =
-                "A spec as JSON, such as an example of the service's Swagger UI; - reads standard input. Options set fields of it.",
+            Description = "A spec as JSON, such as an example of the service's Swagger UI; - reads standard input. Options set its fields.",
             Arity = ArgumentArity.ZeroOrOne,
         };
+        file.Validators.Add(given =>
+        {
+            foreach (var token in given.Tokens.Where(token => token.Value.StartsWith("--", StringComparison.Ordinal)))
+                given.AddError($"{token.Value} is not an option here.");
+        });
+        return file;
+    }
 
     /// <param name="file">Null gives an empty object.</param>
     /// <exception cref="UsageException">The file cannot be read or is not a JSON object.</exception>
