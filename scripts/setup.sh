@@ -26,7 +26,7 @@ need_packages() {
 }
 
 # libtorch comes with the NuGet packages.
-need_base_packages() { need_packages cmake g++ make postgresql curl jq; }
+need_base_packages() { need_packages cmake g++ make postgresql curl; }
 
 # Restores and builds what is named; one build at a time in one checkout.
 build() {

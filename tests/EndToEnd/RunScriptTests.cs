@@ -36,7 +36,7 @@ public sealed class RunScriptTests : IAsyncLifetime
         Assert.True(once.ExitCode == 0, output);
         Assert.Matches(@"epoch \d/8   step \d+/29   \d+ images/s   \d+ s left", output);
         Assert.Contains("epoch  train loss  validation loss  accuracy     ECE", output);
-        Assert.Matches(@"    8      \d\.\d{4}           \d\.\d{4}    0\.\d{4}  0\.\d{4}", output);
+        Assert.Matches(@"(?m)^ +8 +\d\.\d{4} +\d\.\d{4} +0\.\d{4} +0\.\d{4} ", output);
         Assert.Contains("test: accuracy 0.", output);
 
         var serve = Start("run", "--serve");

@@ -31,7 +31,14 @@ internal sealed class OperationTexts : IOperationFilter
             "Get the metrics of a job's epochs",
             """
             One item for each finished epoch; the list grows while the job trains. The validation figures are against hard labels.
-            A matching If-None-Match is answered with 304.
+            `format=csv` gives the same as CSV. A matching If-None-Match is answered with 304.
+            """
+        ),
+        ["getJobTensorboard"] = (
+            "Download the metrics for TensorBoard",
+            """
+            An event file of scalars, tagged as in the JSON of the metrics; steps are epochs. The figures of the test set are at
+            the last epoch. Save it under the name in `Content-Disposition`, for TensorBoard reads only files with such names.
             """
         ),
         ["getJobAttempts"] = (
@@ -133,6 +140,13 @@ internal sealed class OperationTexts : IOperationFilter
             Its state and progress, and for each ε the means over seeds with 95 % intervals. `format=csv` gives the same as CSV. A
             matching If-None-Match is answered with 304. With `Prefer: wait=20` the answer waits up to 20 s for the end of the
             study, or with an If-None-Match for a change.
+            """
+        ),
+        ["getStudyMetrics"] = (
+            "Get the metrics of all epochs of a study's jobs",
+            """
+            One item for each finished epoch of each job, with the job's ε, seed and other values of the grid. Jobs come in the
+            order of submission. `format=csv` gives the same as CSV. The answer is sent while it is read, however long it is.
             """
         ),
         ["getStudyRecommendation"] = (

@@ -56,6 +56,13 @@ internal static class Problems
         }
     }
 
+    /// <summary>Adds an error unless the query parameter `format` is `json`, `csv` or absent.</summary>
+    public static void AddUnlessFormat(string? format, Dictionary<string, string[]> errors)
+    {
+        if (format is not (null or "json" or "csv"))
+            errors.TryAdd("format", [$"must be json or csv; got {format}"]);
+    }
+
     /// <summary>Refuses the request as a whole. <see cref="Customize"/> adds which part is wrong.</summary>
     public static ProblemHttpResult Refused(int status) => TypedResults.Problem(statusCode: status);
 

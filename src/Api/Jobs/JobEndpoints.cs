@@ -70,8 +70,13 @@ internal static class JobEndpoints
             .ProducesProblem(StatusCodes.Status429TooManyRequests);
 
         jobs.MapGet("/{id:guid}/metrics", MetricsAsync)
+            .Produces<MetricsResponse>(StatusCodes.Status200OK, "application/json", "text/csv")
             .Produces(StatusCodes.Status304NotModified)
             .ProducesValidationProblem()
+            .ProducesProblem(StatusCodes.Status404NotFound);
+
+        jobs.MapGet("/{id:guid}/tensorboard", TensorBoardAsync)
+            .Produces<Stream>(StatusCodes.Status200OK, "application/octet-stream")
             .ProducesProblem(StatusCodes.Status404NotFound);
 
         jobs.MapGet("/{id:guid}/attempts", AttemptsAsync).ProducesProblem(StatusCodes.Status404NotFound);
@@ -169,16 +174,18 @@ internal static class JobEndpoints
         return request.IsKnownAs(EntityTags.Of(version)) ? EntityTags.NotModified : TypedResults.Ok(JobResponse.Of(job));
     }
 
-    private static async Task<Results<Ok<MetricsResponse>, StatusCodeHttpResult, ProblemHttpResult>> MetricsAsync(
+    private static async Task<IResult> MetricsAsync(
         HttpRequest request,
         JobReader reader,
         JobVersions versions,
         Guid id,
-        [FromQuery] string? since
+        [FromQuery, Description("Gives only later epochs; a whole number from 0.")] string? since,
+        [FromQuery, Description("json or csv; json when absent.")] string? format
     )
     {
         var (errors, after) = (new Dictionary<string, string[]>(), 0);
-        Problems.AddUnknownParameters(request, errors, "since");
+        Problems.AddUnknownParameters(request, errors, "since", "format");
+        Problems.AddUnlessFormat(format, errors);
         if (since is not null && !int.TryParse(since, NumberStyles.None, CultureInfo.InvariantCulture, out after))
             errors.TryAdd("since", [$"must be a whole number from 0: only later epochs are given; got {since}"]);
         if (errors.Count > 0)
@@ -191,7 +198,27 @@ internal static class JobEndpoints
             return EntityTags.NotModified;
         var metrics = new MetricsResponse(await reader.MetricsAsync(id, after));
         // The version counts all epochs, but the epochs after `since` may be the same as before. So their content is compared.
-        return after > 0 && request.IsKnownAs(EntityTags.Of(metrics)) ? EntityTags.NotModified : TypedResults.Ok(metrics);
+        if (after > 0 && request.IsKnownAs(EntityTags.Of(metrics)))
+            return EntityTags.NotModified;
+        return format == "csv"
+            ? Csv.Of(metrics.Items.ToAsyncEnumerable(), $"{id}-metrics.csv", request.HttpContext.RequestAborted)
+            : TypedResults.Ok(metrics);
+    }
+
+    private static async Task<Results<PushStreamHttpResult, ProblemHttpResult>> TensorBoardAsync(
+        JobReader reader,
+        Guid id,
+        CancellationToken cancellation
+    )
+    {
+        if (await reader.FindAsync(id) is not var (job, _))
+            return Problems.NoSuchJob(id);
+        var epochs = await reader.MetricsAsync(id, after: 0);
+        return TypedResults.Stream(
+            to => TensorBoardFile.WriteAsync(to, job, epochs, cancellation),
+            "application/octet-stream",
+            TensorBoardFile.NameOf(job)
+        );
     }
 
     private static async Task<Results<Ok<AttemptsResponse>, ProblemHttpResult>> AttemptsAsync(

@@ -120,6 +120,7 @@ public sealed record CheckedSpecResponse(JobSpec Spec, TargetsResponse Targets, 
 public sealed record JobLinks(
     string Self,
     string Metrics,
+    string Tensorboard,
     string Attempts,
     string Events,
     string Cancel,
@@ -136,6 +137,7 @@ public sealed record JobLinks(
         new(
             $"/jobs/{id}",
             $"/jobs/{id}/metrics",
+            $"/jobs/{id}/tensorboard",
             $"/jobs/{id}/attempts",
             $"/jobs/{id}/events",
             $"/jobs/{id}/cancel",

@@ -42,6 +42,7 @@ internal static class StudyEndpoints
 
         studies.MapGet("/{id:guid}/recommendation", RecommendAsync).ProducesProblem(StatusCodes.Status404NotFound);
 
+        studies.MapStudyMetrics();
         studies.MapStudyVerbs();
         studies.MapStudyReport();
     }
@@ -121,8 +122,7 @@ internal static class StudyEndpoints
     {
         var errors = new Dictionary<string, string[]>();
         Problems.AddUnknownParameters(request, errors, "format");
-        if (format is not (null or "json" or "csv"))
-            errors["format"] = [$"must be json or csv; got {format}"];
+        Problems.AddUnlessFormat(format, errors);
         if (errors.Count > 0)
             return Problems.Invalid("The query is wrong.", errors);
         if (Preference.WaitSeconds(prefer) is not { } seconds)

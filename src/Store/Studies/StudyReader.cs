@@ -58,6 +58,10 @@ public sealed record MeanEpoch(
     double SignedGap
 );
 
+/// <summary>A job of a study with the values in which it differs from the study's other jobs.</summary>
+/// <param name="Sequence">Order of submission.</param>
+public sealed record CurveJob(Guid Id, long Sequence, Arm Arm, long Seed);
+
 /// <summary>How long earlier jobs took.</summary>
 /// <param name="SecondsPerEpoch">Median over the jobs.</param>
 /// <param name="Jobs">Number of jobs in the median.</param>
@@ -256,6 +260,33 @@ public sealed class StudyReader(NpgsqlDataSource database)
                 )
             );
         return means.ToLookup(mean => mean.Arm, mean => mean.Epoch);
+    }
+
+    public async Task<bool> ExistsAsync(Guid id, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand("SELECT EXISTS (SELECT FROM studies WHERE id = $1)");
+        command.Parameters.AddWithValue(id);
+        return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    /// <param name="after">Returns only jobs with a larger sequence number; 0 starts at the oldest.</param>
+    /// <returns>Oldest first.</returns>
+    public async Task<IReadOnlyList<CurveJob>> CurveJobsAsync(Guid id, long after, int limit, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(
+            $"""
+            SELECT id, sequence, seed, {ArmColumns} FROM jobs JOIN arms USING (study_id, arm)
+            WHERE study_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3
+            """
+        );
+        command.Parameters.AddWithValue(id);
+        command.Parameters.AddWithValue(after);
+        command.Parameters.AddWithValue(limit);
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        var jobs = new List<CurveJob>();
+        while (await row.ReadAsync(cancellationToken))
+            jobs.Add(new(row.GetGuid(0), row.GetInt64(1), ReadArm(row, 3).Arm, row.GetInt64(2)));
+        return jobs;
     }
 
     /// <param name="before">Returns only studies with a smaller sequence number; null starts at the newest.</param>

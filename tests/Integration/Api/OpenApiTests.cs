@@ -33,9 +33,11 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
                 "GET /jobs/{id}/metrics",
                 "GET /jobs/{id}/model",
                 "GET /jobs/{id}/reproduction",
+                "GET /jobs/{id}/tensorboard",
                 "GET /studies",
                 "GET /studies/{id}",
                 "GET /studies/{id}/events",
+                "GET /studies/{id}/metrics",
                 "GET /studies/{id}/recommendation",
                 "GET /studies/{id}/report",
                 "GET /version",
@@ -150,7 +152,9 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
     }
 
     [Theory]
+    [InlineData("/jobs/{id}/metrics", "MetricsResponse", "text/csv")]
     [InlineData("/studies/{id}", "StudyResponse", "text/csv")]
+    [InlineData("/studies/{id}/metrics", "StudyMetricsResponse", "text/csv")]
     [InlineData("/studies/{id}/report", "StudyReportResponse", "text/html")]
     public async Task Document_OfAnAnswerInTwoFormats_HasBoth(string path, string type, string text)
     {

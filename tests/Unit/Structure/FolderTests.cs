@@ -8,6 +8,7 @@ public class FolderTests
 {
     [Theory]
     [InlineData("Api")]
+    [InlineData("Cli")]
     [InlineData("Domain")]
     [InlineData("Store")]
     [InlineData("Worker")]
@@ -58,6 +59,14 @@ public class FolderTests
     {
         foreach (var other in new[] { "Temper.Store", "Temper.Api", "Temper.Worker", "Microsoft.EntityFrameworkCore", "Npgsql" })
             Assert.False(DependsOn(TypesOf("Domain"), "Temper.Domain", other), other);
+    }
+
+    [Fact]
+    public void Cli_KnowsTheServiceOnlyByHttpAndTheDomain()
+    {
+        Assert.True(DependsOn(TypesOf("Cli"), "Temper.Cli", "Temper.Domain"));
+        foreach (var other in new[] { "Temper.Store", "Temper.Api", "Temper.Worker", "Temper.Kernels", "Npgsql", "Hangfire" })
+            Assert.False(DependsOn(TypesOf("Cli"), "Temper.Cli", other), other);
     }
 
     private static Types TypesOf(string project) => Types.FromFile(Path.Combine(TemperProcess.BuildOf(project), $"Temper.{project}.dll"));

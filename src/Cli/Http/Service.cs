@@ -1,0 +1,119 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Polly;
+using Polly.Retry;
+
+namespace Temper.Cli.Http;
+
+/// <summary>The service that TEMPER_URL names, http://localhost:5080 when it is not set; TEMPER_KEY is the key to it.</summary>
+internal sealed class Service : IDisposable
+{
+    private readonly HttpClient http;
+
+    /// <summary>
+    /// Sends a request up to four times. Every request may be repeated: submissions carry an Idempotency-Key, and the verbs do
+    /// nothing the second time.
+    /// </summary>
+    private readonly ResiliencePipeline<HttpResponseMessage> retries = new ResiliencePipelineBuilder<HttpResponseMessage>()
+        .AddRetry(
+            new RetryStrategyOptions<HttpResponseMessage>
+            {
+                ShouldHandle = new PredicateBuilder<HttpResponseMessage>()
+                    .Handle<HttpRequestException>()
+                    .HandleResult(answer => answer.StatusCode is HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable),
+                MaxRetryAttempts = 3,
+                Delay = TimeSpan.FromSeconds(0.25),
+                BackoffType = DelayBackoffType.Exponential,
+                DelayGenerator = retry => ValueTask.FromResult(retry.Outcome.Result?.Headers.RetryAfter?.Delta),
+            }
+        )
+        .Build();
+
+    /// <exception cref="UsageException">TEMPER_URL is not an http or https address.</exception>
+    public Service()
+    {
+        var url = Environment.GetEnvironmentVariable("TEMPER_URL") is { Length: > 0 } set ? set : "http://localhost:5080";
+        if (!Uri.TryCreate(url.TrimEnd('/') + "/", UriKind.Absolute, out var address) || !address.Scheme.StartsWith("http"))
+            throw new UsageException($"TEMPER_URL must be an address such as http://localhost:5080; it is {url}");
+        // A redirect is not followed: it would send the key to another place.
+        http = new(new SocketsHttpHandler { AllowAutoRedirect = false, ConnectTimeout = TimeSpan.FromSeconds(10) })
+        {
+            BaseAddress = address,
+        };
+        if (Environment.GetEnvironmentVariable("TEMPER_KEY") is { Length: > 0 } key)
+            http.DefaultRequestHeaders.Authorization = new("Bearer", key);
+    }
+
+    public Task<JsonNode> GetAsync(string path, CancellationToken cancellation) => ReadAsync(() => new(HttpMethod.Get, path), cancellation);
+
+    /// <param name="body">Null sends no body.</param>
+    public Task<JsonNode> PostAsync(string path, JsonNode? body, CancellationToken cancellation)
+    {
+        var key = Guid.NewGuid().ToString();
+        return ReadAsync(
+            () =>
+            {
+                var request = new HttpRequestMessage(HttpMethod.Post, path);
+                if (body is null)
+                    return request;
+                request.Headers.Add("Idempotency-Key", key);
+                request.Content = new StringContent(body.ToJsonString(), new MediaTypeHeaderValue("application/json"));
+                return request;
+            },
+            cancellation
+        );
+    }
+
+    /// <summary>Sends a request and returns when the head of the answer has come.</summary>
+    /// <returns>An answer with a status below 400.</returns>
+    /// <exception cref="RefusedException">The service answered 4xx.</exception>
+    /// <exception cref="UnreachableException">No answer came, or a 5xx.</exception>
+    public async Task<HttpResponseMessage> OpenAsync(Func<HttpRequestMessage> request, CancellationToken cancellation)
+    {
+        try
+        {
+            var answer = await retries.ExecuteAsync(
+                async token => await http.SendAsync(request(), HttpCompletionOption.ResponseHeadersRead, token),
+                cancellation
+            );
+            if ((int)answer.StatusCode < 400)
+                return answer;
+            using (answer)
+                throw await ErrorOfAsync(answer, cancellation);
+        }
+        catch (HttpRequestException e)
+        {
+            throw new UnreachableException($"{http.BaseAddress} does not answer: {e.Message}", e);
+        }
+        catch (TaskCanceledException e) when (e.InnerException is TimeoutException)
+        {
+            throw new UnreachableException($"{http.BaseAddress} does not answer in {http.Timeout.TotalSeconds} s.", e);
+        }
+    }
+
+    public void Dispose() => http.Dispose();
+
+    private async Task<JsonNode> ReadAsync(Func<HttpRequestMessage> request, CancellationToken cancellation)
+    {
+        using var answer = await OpenAsync(request, cancellation);
+        try
+        {
+            return JsonNode.Parse(await answer.Content.ReadAsStringAsync(cancellation))!;
+        }
+        catch (Exception e) when (e is JsonException or HttpRequestException)
+        {
+            throw new UnreachableException($"{http.BaseAddress} gave no complete JSON. Is it a Temper service?", e);
+        }
+    }
+
+    private async Task<Exception> ErrorOfAsync(HttpResponseMessage answer, CancellationToken cancellation)
+    {
+        var text = await answer.Content.ReadAsStringAsync(cancellation);
+        var status = (int)answer.StatusCode;
+        return status < 500
+            ? new RefusedException(status, text, answer.ReasonPhrase)
+            : new UnreachableException($"{http.BaseAddress} answers {status}: {new Problem(text, answer.ReasonPhrase).Message}");
+    }
+}

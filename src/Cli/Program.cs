@@ -1,0 +1,62 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using Temper.Cli;
+using Temper.Cli.Http;
+using Temper.Cli.Jobs;
+using Temper.Cli.Output;
+using Temper.Cli.Studies;
+
+var root = new RootCommand("Trains image classifiers with label smoothing on a Temper service.")
+{
+    JobCommands.Submit(),
+    JobCommands.Watch(),
+    JobCommands.List(),
+    JobCommands.Show(),
+    JobCommands.Metrics(),
+    JobCommands.Report(),
+    Verbs.Of("jobs", "cancel", "Cancels a job; a running one ends soon after."),
+    Verbs.Of("jobs", "pause", "Pauses a job; a running one keeps its checkpoint."),
+    Verbs.Of("jobs", "resume", "Queues a paused job again."),
+    Verbs.Of("jobs", "retry", "Queues a failed or cancelled job again."),
+    StudyCommands.Study(),
+    StudyCommands.Recommend(),
+    Downloads.Download(),
+    ServiceCommands.Datasets(),
+    ServiceCommands.Workers(),
+    Common.Json,
+};
+root.HelpName = "temper";
+
+var parsed = root.Parse(args);
+if (parsed.Action is ParseErrorAction wrong)
+{
+    wrong.ShowHelp = false; // it would go to standard output
+    await parsed.InvokeAsync();
+    Terminal.Note("temper --help and temper COMMAND --help show what there is.");
+    return ExitCodes.Usage;
+}
+try
+{
+    return await parsed.InvokeAsync(new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(2) });
+}
+catch (RefusedException e)
+{
+    if (parsed.GetValue(Common.Json))
+        Terminal.WriteLine(e.Document);
+    Terminal.Note(e.Message);
+    return ExitCodes.Refused;
+}
+catch (UnreachableException e)
+{
+    Terminal.Note(e.Message);
+    return ExitCodes.Unreachable;
+}
+catch (UsageException e)
+{
+    Terminal.Note(e.Message);
+    return ExitCodes.Usage;
+}
+catch (OperationCanceledException)
+{
+    return ExitCodes.Interrupted;
+}

@@ -1,0 +1,251 @@
+using Temper.Domain.Jobs;
+using Temper.Integration.Api;
+
+namespace Temper.Integration.Cli;
+
+/// <summary>Runs the command line against a real API; the tests do the work of a worker.</summary>
+public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
+{
+    private static readonly JobResult Result = new(0.99, 0.04, 0.01, -0.005, 1, "cpu", 2, "libtorch", "00", ["a note"]);
+
+    [Fact]
+    public async Task Submit_ByOptionsAndFile_PostsWhatWasGiven()
+    {
+        var file = Path.GetTempFileName();
+        await File.WriteAllTextAsync(file, """{"dataset":"mnist","epsilon":0.3,"epochs":3,"model":"mlp","widths":[64,32]}""");
+
+        var submitted = await RunAsync([
+            "submit",
+            file,
+            "--epsilon",
+            "0.1",
+            "--learning-rate",
+            "3e-3",
+            "--tags",
+            "a",
+            "b",
+            "--name",
+            "ε's",
+            "--json",
+        ]);
+        File.Delete(file);
+
+        Assert.Equal(0, submitted.ExitCode);
+        var spec = (await Api.JobAsync(submitted.Json["id"]!.GetValue<Guid>()))["spec"]!;
+        string[] fields = ["dataset", "epsilon", "epochs", "model", "widths", "learningRate", "tags"];
+        Assert.Equal(
+            "\"mnist\" 0.1 3 \"mlp\" [64,32] 0.003 [\"a\",\"b\"]",
+            string.Join(' ', fields.Select(field => spec[field]!.ToJsonString()))
+        );
+        Assert.Equal("ε's", spec["name"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public async Task Verbs_OfAJob_ChangeItsState()
+    {
+        var id = await Api.SubmitAsync(Spec);
+        foreach (var (verb, state) in new[] { ("pause", "paused"), ("resume", "queued"), ("cancel", "cancelled"), ("retry", "queued") })
+        {
+            Assert.Equal($"Job {id} is {state}.\n", (await RunAsync([verb, $"{id}"])).Output);
+            Assert.Equal(state, (await Api.JobAsync(id))["state"]!.GetValue<string>());
+        }
+    }
+
+    [Fact]
+    public async Task Reads_InJson_AreTheServicesAnswersAndNothingElse()
+    {
+        var id = await Api.SubmitAsync(Spec);
+        var study = (
+            await RunAsync(["study", "submit", "--dataset", "digits", "--epochs", "1", "--epsilons", "0", "0.1", "--seeds", "2", "--json"])
+        ).Json["id"]!;
+        foreach (
+            var (command, path) in new[]
+            {
+                ("list --limit 2", "/jobs?limit=2"),
+                ($"show {id}", $"/jobs/{id}"),
+                ($"metrics {id}", $"/jobs/{id}/metrics"),
+                ("study list", "/studies"),
+                ($"study show {study}", $"/studies/{study}"),
+                ($"study metrics {study}", $"/studies/{study}/metrics"),
+                ($"recommend {study}", $"/studies/{study}/recommendation"),
+                ("datasets", "/datasets"),
+                ("workers", "/workers"),
+            }
+        )
+        {
+            var result = await RunAsync([.. command.Split(' '), "--json"]);
+            Assert.Equal((0, ""), (result.ExitCode, result.Errors));
+            Assert.Equal((await Api.GetAsync(path)).ToJsonString(), result.Json.ToJsonString());
+        }
+        Assert.Equal(4, (await Api.GetAsync($"/studies/{study}"))["progress"]!["jobs"]!.GetValue<int>());
+    }
+
+    [Fact]
+    public async Task Output_InAPipe_IsPlainTextInWholeLines()
+    {
+        var id = await Api.SubmitAsync(
+            new
+            {
+                dataset = "mnist",
+                epsilon = 0.1,
+                epochs = 1,
+                name = new string('n', 200),
+            }
+        );
+        await Queue.ReportAsync(await ClaimAsync(), [Metrics], null, default);
+
+        var list = await RunAsync(["list"]);
+        Assert.Matches($"(?m)^{id}  running  mnist +0.1 +0 +1 .*n{{200}} *$", list.Output);
+        var metrics = await RunAsync(["metrics", $"{id}"]);
+        Assert.Matches(@"(?m)^ +1 +0\.7000 +0\.2000 +0\.9500 +0\.0500 +-0\.0300 +1\.5 *$", metrics.Output);
+        var shown = await RunAsync(["show", $"{id}"]);
+        Assert.Matches("(?m)^spec.epsilon +0.1 *$", shown.Output);
+        foreach (var result in new[] { list, metrics, shown, await RunAsync(["datasets"]), await RunAsync(["workers"]) })
+        {
+            Assert.Equal((0, ""), (result.ExitCode, result.Errors));
+            Assert.DoesNotContain('\u001b', result.Output);
+        }
+        Assert.Equal(await Http.GetStringAsync($"/jobs/{id}/metrics?format=csv"), (await RunAsync(["metrics", $"{id}", "--csv"])).Output);
+    }
+
+    [Fact]
+    public async Task Watch_UntilTheJobSucceeds_ShowsEachEpochAndTheTest()
+    {
+        var id = await Api.SubmitAsync(Spec);
+        var claimed = await ClaimAsync();
+        using var watch = Start("watch", $"{id}");
+        await Queue.ReportAsync(claimed, [Metrics], null, default);
+        await Queue.SucceedAsync(claimed, Result, new([1], null), default);
+
+        var result = await watch.EndAsync();
+
+        Assert.Equal((0, "a note\n"), (result.ExitCode, result.Errors));
+        Assert.Matches(@"(?m)^ +1 +0\.7000 +0\.2000 ", result.Output);
+        Assert.EndsWith("test: accuracy 0.9900, ECE 0.0100, mean confidence 0.0050 below accuracy\n", result.Output);
+        Assert.DoesNotContain('\u001b', result.Output);
+    }
+
+    [Fact]
+    public async Task Watch_AJobThatFails_SaysWhyAndEndsWith1()
+    {
+        var id = await Api.SubmitAsync(Spec);
+        using var watch = Start("watch", $"{id}", "--json");
+        await Queue.FailAsync(await ClaimAsync(), "no such luck", default);
+
+        var result = await watch.EndAsync();
+
+        Assert.Equal((1, ""), (result.ExitCode, result.Errors));
+        Assert.Equal("no such luck", result.Json["reason"]!.GetValue<string>());
+        var again = await RunAsync(["watch", $"{id}"]);
+        Assert.Equal(1, again.ExitCode);
+        Assert.EndsWith("The job has failed: no such luck\n", again.Output);
+    }
+
+    [Fact]
+    public async Task Watch_Interrupted_LeavesTheJobAndSaysSo()
+    {
+        var id = await Api.SubmitAsync(Spec);
+        using var watch = Start("watch", $"{id}");
+        await Eventually.TrueAsync(() => Task.FromResult(watch.Output == "queued\n"));
+        await TemperProcess.SignalAsync(watch.Id, "INT");
+
+        var result = await watch.EndAsync();
+
+        Assert.Equal(130, result.ExitCode);
+        Assert.Equal($"Job {id} goes on. temper watch {id} shows it again, temper cancel {id} ends it.\n", result.Errors);
+        Assert.Equal("queued", (await Api.JobAsync(id))["state"]!.GetValue<string>());
+    }
+
+    [Theory]
+    [InlineData(2, "submit --epochs three", "--epochs must be a whole number from 1 to 10000; got three")]
+    [InlineData(2, "submit --epoch 3", "--epoch is not an option here.")]
+    [InlineData(2, "submit /nonexistent.json", "/nonexistent.json")]
+    [InlineData(2, "show 7", "JOB must be an id such as 0")]
+    [InlineData(2, "frobnicate", "frobnicate")]
+    [InlineData(2, "metrics 01890000-0000-7000-8000-000000000000 --csv --json", "exclude each other")]
+    [InlineData(3, "submit --epsilon 2", "epsilon: must be a number from 0 to 1; got 2")]
+    [InlineData(3, "show 01890000-0000-7000-8000-000000000000", "No such job.")]
+    [InlineData(3, "watch 01890000-0000-7000-8000-000000000000", "No such job.")]
+    [InlineData(3, "download model 01890000-0000-7000-8000-000000000000", "No such job.")]
+    public async Task Errors_OfTheUserAndOfTheService_HaveTheirExitCodes(int code, string command, string message)
+    {
+        var result = await RunAsync(command.Split(' '));
+
+        Assert.Equal((code, ""), (result.ExitCode, result.Output));
+        Assert.Contains(message, result.Errors);
+    }
+
+    [Fact]
+    public async Task Refusal_InJson_IsTheProblem()
+    {
+        var result = await RunAsync(["submit", "--epsilon", "2", "--json"]);
+
+        Assert.Equal(3, result.ExitCode);
+        Assert.Equal(["dataset", "epochs", "epsilon"], result.Json["errors"]!.AsObject().Select(error => error.Key).Order());
+    }
+
+    [Fact]
+    public async Task Service_ThatIsNotThere_Is4AndAWrongAddress2()
+    {
+        using var nobody = TemperCommand.Start(new($"http://127.0.0.1:{ApiProcess.FreePort()}"), null, null, "list");
+        var result = await nobody.EndAsync();
+        Assert.Equal((4, ""), (result.ExitCode, result.Output));
+        Assert.Contains("does not answer", result.Errors);
+
+        using var wrong = TemperCommand.Start(new("ftp://example"), null, null, "list");
+        Assert.Equal(2, (await wrong.EndAsync()).ExitCode);
+    }
+
+    [Fact]
+    public async Task Key_OfTheEnvironment_IsSent()
+    {
+        const string Key = "a key of sixteen characters";
+        await using var api = await ApiProcess.StartAsync(
+            Database.ConnectionString,
+            new Dictionary<string, string?> { ["Api__Keys__0"] = Key }
+        );
+        foreach (var (key, code) in new[] { (Key, 0), ("another key that nobody has", 3) })
+        {
+            using var list = TemperCommand.Start(api.Http.BaseAddress, key, null, "list");
+            Assert.Equal(code, (await list.EndAsync()).ExitCode);
+        }
+    }
+
+    [Fact]
+    public async Task Download_EachFile_SavesWhatTheServiceGivesUnderItsName()
+    {
+        var id = await Api.SubmitAsync(Spec);
+        var claimed = await ClaimAsync();
+        await Queue.ReportAsync(claimed, [Metrics], null, default);
+        await Queue.SucceedAsync(claimed, Result, new([1, 2, 3], null), default);
+        var folder = Directory.CreateTempSubdirectory("temper-test-").FullName;
+
+        using var model = TemperCommand.Start(Api.Http.BaseAddress, null, folder, "download", "model", $"{id}");
+        Assert.Equal($"{id}.safetensors\n", (await model.EndAsync()).Output);
+        Assert.Equal([1, 2, 3], await File.ReadAllBytesAsync(Path.Combine(folder, $"{id}.safetensors")));
+        using var events = TemperCommand.Start(Api.Http.BaseAddress, null, folder, "download", "tensorboard", $"{id}", "-o", folder);
+        var file = (await events.EndAsync()).Output.TrimEnd('\n');
+        Assert.StartsWith(Path.Combine(folder, "events.out.tfevents."), file);
+        Assert.Equal(await Http.GetByteArrayAsync($"/jobs/{id}/tensorboard"), await File.ReadAllBytesAsync(file));
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Theory]
+    [InlineData("wat", "watch")]
+    [InlineData("submit --model ", "resnet20")]
+    [InlineData("study submit --e", "--epsilons")]
+    public async Task Suggest_OfAnUnfinishedCommand_CompletesIt(string line, string expected)
+    {
+        var result = await RunAsync([$"[suggest:{line.Length}]", line]);
+
+        Assert.Contains(expected, result.Output.Split('\n'));
+    }
+
+    private TemperCommand Start(params string[] arguments) => TemperCommand.Start(Api.Http.BaseAddress, null, null, arguments);
+
+    private async Task<CommandResult> RunAsync(string[] arguments)
+    {
+        using var command = Start(arguments);
+        return await command.EndAsync();
+    }
+}
