@@ -7,6 +7,7 @@ using Temper.Api.Engine;
 using Temper.Api.Health;
 using Temper.Api.Http;
 using Temper.Api.Jobs;
+using Temper.Api.Sessions;
 using Temper.Api.Studies;
 using Temper.Api.Version;
 using Temper.Api.Workers;
@@ -50,6 +51,7 @@ builder.Services.AddSingleton(database);
 builder.Services.AddSingleton(new Reconnection(database, polls));
 builder.Services.AddSingleton(keys);
 builder.Services.AddSingleton<Overload>();
+builder.Services.AddSingleton<SignInTries>();
 builder.Services.AddSingleton<JobQueue>();
 builder.Services.AddSingleton(new JobReader(polls));
 builder.Services.AddSingleton<StoredModels>();
@@ -91,6 +93,7 @@ api.MapStudies();
 api.MapDatasets();
 api.MapWorkers();
 api.MapVersion();
+api.MapSession();
 app.MapHealth();
 
 _ = app.Services.GetRequiredService<QueueLimit>(); // a wrong setting ends the process at start

@@ -178,6 +178,22 @@ internal sealed class OperationTexts : IOperationFilter
             "What a job spec's `dataset` may name. Workers download the files when they first need them."
         ),
         ["listWorkers"] = ("List workers", "Each worker with its device, and the jobs that it runs now."),
+        ["getSession"] = (
+            "Get who is signed in",
+            """
+            Whether this API needs a key, and whether the request carries one or comes from a browser that signed in. It needs no
+            key itself.
+            """
+        ),
+        ["signIn"] = (
+            "Sign in with a key",
+            """
+            Sets a cookie that stands for the key in requests of pages of this host, for 12 hours. Scripts of a page cannot read
+            it. A form may name a path in `returnTo`; the answer is then a redirect to it (303). After 10 tries of an address
+            within a minute the answer is a 429.
+            """
+        ),
+        ["signOut"] = ("Sign out", "Deletes the cookie in this browser. Asking again is harmless."),
         ["getVersion"] = ("Get the service's version", "Which build answers, and what it runs on."),
     };
 

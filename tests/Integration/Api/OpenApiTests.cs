@@ -21,6 +21,7 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
         Assert.Equal(
             [
                 "DELETE /jobs/{id}",
+                "DELETE /session",
                 "DELETE /studies/{id}",
                 "GET /datasets",
                 "GET /jobs",
@@ -31,6 +32,7 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
                 "GET /jobs/{id}/metrics",
                 "GET /jobs/{id}/model",
                 "GET /jobs/{id}/reproduction",
+                "GET /session",
                 "GET /studies",
                 "GET /studies/{id}",
                 "GET /studies/{id}/recommendation",
@@ -45,6 +47,7 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
                 "POST /jobs/{id}/resume",
                 "POST /jobs/{id}/retry",
                 "POST /jobs/{id}/unpin",
+                "POST /session",
                 "POST /studies",
                 "POST /studies/{id}/cancel",
                 "POST /studies/{id}/extend",
