@@ -7,12 +7,14 @@ using Temper.Api.Engine;
 using Temper.Api.Health;
 using Temper.Api.Http;
 using Temper.Api.Jobs;
+using Temper.Api.Notifications;
 using Temper.Api.Sessions;
 using Temper.Api.Studies;
 using Temper.Api.Version;
 using Temper.Api.Workers;
 using Temper.Domain.Serialization;
 using Temper.Store;
+using Temper.Store.Notifications;
 using Temper.Store.Queue;
 using Temper.Store.Studies;
 
@@ -50,6 +52,9 @@ ThreadPool.SetMinThreads(Environment.ProcessorCount + 2 * Overload.ReportsAtOnce
 builder.Services.AddSingleton(database);
 builder.Services.AddSingleton(new Reconnection(database, polls));
 builder.Services.AddSingleton(keys);
+builder.Services.AddSingleton(
+    (builder.Configuration.GetSection("Notifications").Get<NotificationOptions>() ?? new()).Checked(forSending: false)
+);
 builder.Services.AddSingleton<Overload>();
 builder.Services.AddSingleton<SignInTries>();
 builder.Services.AddSingleton<JobQueue>();
@@ -90,6 +95,7 @@ var api = app.MapApi();
 api.MapJobs();
 api.MapCalibration();
 api.MapStudies();
+api.MapNotifications();
 api.MapDatasets();
 api.MapWorkers();
 api.MapVersion();

@@ -1,3 +1,4 @@
+using Temper.Store.Notifications;
 using Temper.Store.Retention;
 
 namespace Temper.Worker;
@@ -56,6 +57,8 @@ public sealed class WorkerOptions
 
     public RetentionOptions Retention { get; init; } = new();
 
+    public NotificationOptions Notifications { get; init; } = new();
+
     public int ThreadsPerRunner => Threads ?? Math.Max(1, Environment.ProcessorCount / Slots);
 
     public TimeSpan CheckpointInterval => TimeSpan.FromSeconds(CheckpointSeconds);
@@ -88,6 +91,7 @@ public sealed class WorkerOptions
             DownloadStallSeconds = section.GetValue("DownloadStallSeconds", 30.0),
             ConnectionString = configuration.GetConnectionString("Temper"),
             Retention = (configuration.GetSection("Retention").Get<RetentionOptions>() ?? new()).Checked(),
+            Notifications = (configuration.GetSection("Notifications").Get<NotificationOptions>() ?? new()).Checked(forSending: true),
             Home = Path.GetFullPath(configuration["TEMPER_HOME"] is { Length: > 0 } home ? home : ".temper"),
             DataFolder = configuration["TEMPER_DATA"] is { Length: > 0 } folder ? Path.GetFullPath(folder) : null,
         };

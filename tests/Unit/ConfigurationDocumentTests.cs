@@ -24,6 +24,7 @@ public sealed class ConfigurationDocumentTests
         [nameof(WorkerOptions.Home)] = "TEMPER_HOME",
         [nameof(WorkerOptions.DataFolder)] = "TEMPER_DATA",
         [nameof(WorkerOptions.Retention)] = null,
+        [nameof(WorkerOptions.Notifications)] = null,
     };
 
     private static readonly Type[] Numbers = [typeof(int), typeof(int?), typeof(double), typeof(double?)];

@@ -40,6 +40,13 @@ internal sealed class OperationTexts : IOperationFilter
             attempt carries the last lines that its runner wrote on standard error.
             """
         ),
+        ["getJobNotifications"] = (
+            "Get the notifications of a job's end",
+            """
+            One item for each end of the job, oldest first, when its spec has `notify`; each with its tries: time, status of the
+            answer, error, duration. A job that is retried ends again.
+            """
+        ),
         ["cancelJob"] = (
             "Cancel a job",
             """
@@ -135,6 +142,13 @@ internal sealed class OperationTexts : IOperationFilter
             Everything about the study in one document: its rows, the recommendation, charts of each figure over ε, reliability
             diagrams and learning curves. The HTML page needs no other file. `format=json` gives the numbers. While jobs are left,
             the document covers the finished ones.
+            """
+        ),
+        ["getStudyNotifications"] = (
+            "Get the notifications of a study's end",
+            """
+            One item for each end of the study, oldest first, when its spec has `notify`; each with its tries. A study that is
+            extended or retried ends again. The notifications of its jobs are at the jobs.
             """
         ),
         ["cancelStudy"] = (

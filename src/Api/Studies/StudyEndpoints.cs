@@ -6,6 +6,7 @@ using Temper.Api.Http;
 using Temper.Api.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Domain.Studies;
+using Temper.Store.Notifications;
 using Temper.Store.Studies;
 
 namespace Temper.Api.Studies;
@@ -49,6 +50,7 @@ internal static class StudyEndpoints
         StudyReader reader,
         Estimates estimates,
         QueueLimit limit,
+        NotificationOptions notifications,
         [FromQuery, Description("true: check the study, estimate its cost, answer 200 and store nothing.")] string? validateOnly,
         [FromHeader(Name = "Idempotency-Key")] string? key,
         CancellationToken cancellation
@@ -58,7 +60,7 @@ internal static class StudyEndpoints
             return wrong;
         if (body.Refusal is { } refusal)
             return refusal;
-        if (StudySpecReader.Read(body.Bytes, out var errors) is not { } spec)
+        if (StudySpecReader.Read(body.Bytes, notifications, out var errors) is not { } spec)
             return Problems.Invalid("The study is wrong.", errors);
         var estimate = await estimates.OfAsync(spec, cancellation);
         if (validateOnly == "true")

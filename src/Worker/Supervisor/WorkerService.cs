@@ -3,8 +3,10 @@ using Npgsql;
 using Temper.Domain.Jobs;
 using Temper.Store;
 using Temper.Store.Engine;
+using Temper.Store.Notifications;
 using Temper.Store.Queue;
 using Temper.Worker.Engine;
+using Temper.Worker.Notifications;
 using Temper.Worker.Slots;
 
 namespace Temper.Worker.Supervisor;
@@ -50,14 +52,14 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         var first = await starting;
         var worker = WorkerIdentity.Create(first.Ready.HasCuda ? "cuda" : "cpu", options.Slots);
         JobStorage? storage = null;
-        StudySettling? settling = null;
+        JobEnds? ends = null;
         await using var slots = new SlotPool(
             Enumerable
                 .Range(0, options.Slots)
                 .Select(i => new Slot(i, worker, queue, breaker, options, log)
                 {
                     Runner = i == 0 ? first : null,
-                    OnStudyJobEnded = study => settling!.JobEnded(study),
+                    OnAttemptEnded = job => ends!.Ended(job),
                 })
         );
         var claims = new ClaimingQueue(database, slots, notifier, log) { Storage = () => storage! };
@@ -67,7 +69,8 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
             EngineServer.Connections(options.Slots),
             EngineServer.CommandSeconds
         );
-        settling = new(storage, log);
+        ends = new(storage, notifies: options.Notifications.Allowed.Count > 0, log);
+        using var posting = new Posting(options.Notifications);
         var sweep = new AttemptSweep(queue, worker, log);
         var presence = new Presence(worker, queue, notifier, options, log)
         {
@@ -106,6 +109,7 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
             worker,
             new TrainingJob(claims, queue, ending.Token),
             new Housekeeping(database, options.Retention, log),
+            new Notifying(storage, new NotificationQueue(database), options.Notifications, posting, log),
             sweep,
             log
         );
@@ -123,7 +127,7 @@ internal sealed class WorkerService(NpgsqlDataSource database, WorkerOptions opt
         using var enough = new CancellationTokenSource(HangfireGrace);
         try
         {
-            await settling.FlushAsync().WaitAsync(enough.Token);
+            await ends.FlushAsync().WaitAsync(enough.Token);
             await server.WaitForShutdownAsync(enough.Token);
             server.Dispose();
         }
