@@ -37,7 +37,7 @@ internal static class JobSpecReader
     /// <summary>Adds an error when the settings do not allow the address.</summary>
     public static void CheckNotify(string? address, string field, NotificationOptions notifications, SpecErrors errors)
     {
-        if (address is null || errors.Has(field) || notifications.Allows(address))
+        if (address is null || notifications.Allows(address))
             return;
         var allowed =
             notifications.Allowed.Count == 0 ? "null: the settings allow no address" : $"at {string.Join(" or ", notifications.Allowed)}";

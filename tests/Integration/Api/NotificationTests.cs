@@ -53,9 +53,8 @@ public class NotificationTests(NotifyingApi notifying) : IClassFixture<Notifying
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
         var errors = JsonNode.Parse(await answer.Content.ReadAsStringAsync())!["errors"]!.AsObject();
         Assert.Equal(fields, string.Join(" ", errors.Select(error => error.Key).Order()));
-        Assert.Contains("allow", errors["notify"]![0]!.GetValue<string>() + " allowed");
-        if (json.Contains("evil"))
-            Assert.Contains("at https://hooks.example/temper or http://127.0.0.1:9/", errors["notify"]![0]!.GetValue<string>());
+        if (!json.Contains("\"notify\":7"))
+            Assert.Contains("at https://hooks.example/temper or http://127.0.0.1:9/", errors["notify"]!.ToJsonString());
     }
 
     [Fact]

@@ -225,7 +225,8 @@ public class NotificationTests : QueueTest
         await new StudyQueue(Database.DataSource).SubmitAsync(Study(Anywhere) with { Epsilons = [0] }, null, default);
         await FinishNextAsync();
         await Database.ExecuteAsync(
-            "UPDATE jobs SET finished_at = finished_at - interval '11 days'; UPDATE studies SET created_at = created_at - interval '11 days'"
+            "UPDATE jobs SET finished_at = finished_at - interval '11 days'; "
+                + "UPDATE studies SET created_at = created_at - interval '11 days'"
         );
         await RemoveAsync(left: 2);
         var ids = await Notifications.CollectAsync(default);
