@@ -7,8 +7,10 @@ using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Store;
 using Temper.Store.Engine;
+using Temper.Store.Notifications;
 using Temper.Store.Queue;
 using Temper.Worker.Engine;
+using Temper.Worker.Notifications;
 using Temper.Worker.Slots;
 using Temper.Worker.Supervisor;
 
@@ -67,6 +69,7 @@ internal sealed class EngineQueue : IAsyncDisposable
             worker,
             new Temper.Worker.Engine.TrainingJob(claims, queue, ending.Token),
             new Housekeeping(database, new(), NullLogger.Instance),
+            new Notifying(storage, new NotificationQueue(database), new(), new Posting(new()), NullLogger.Instance),
             new AttemptSweep(queue, worker, NullLogger.Instance),
             NullLogger.Instance
         );

@@ -9,12 +9,15 @@ using Temper.Api.Health;
 using Temper.Api.Http;
 using Temper.Api.Jobs;
 using Temper.Api.Live;
+using Temper.Api.Notifications;
+using Temper.Api.Sessions;
 using Temper.Api.Studies;
 using Temper.Api.Version;
 using Temper.Api.Workers;
 using Temper.Domain.Serialization;
 using Temper.Store;
 using Temper.Store.Events;
+using Temper.Store.Notifications;
 using Temper.Store.Queue;
 using Temper.Store.Studies;
 
@@ -52,7 +55,11 @@ ThreadPool.SetMinThreads(Environment.ProcessorCount + 2 * Overload.ReportsAtOnce
 builder.Services.AddSingleton(database);
 builder.Services.AddSingleton(new Reconnection(database, polls));
 builder.Services.AddSingleton(keys);
+builder.Services.AddSingleton(
+    (builder.Configuration.GetSection("Notifications").Get<NotificationOptions>() ?? new()).Checked(forSending: false)
+);
 builder.Services.AddSingleton<Overload>();
+builder.Services.AddSingleton<SignInTries>();
 builder.Services.AddSingleton<JobQueue>();
 builder.Services.AddSingleton(new JobReader(polls));
 builder.Services.AddSingleton<StoredModels>();
@@ -97,9 +104,11 @@ api.MapJobs();
 api.MapCalibration();
 api.MapStudies();
 api.MapEvents();
+api.MapNotifications();
 api.MapDatasets();
 api.MapWorkers();
 api.MapVersion();
+api.MapSession();
 app.MapHealth();
 
 _ = app.Services.GetRequiredService<QueueLimit>(); // a wrong setting ends the process at start

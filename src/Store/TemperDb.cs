@@ -2,6 +2,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 using Temper.Domain.Jobs;
+using Temper.Domain.Notifications;
 using Temper.Domain.Serialization;
 using Temper.Domain.Smoothing;
 using Temper.Domain.Studies;
@@ -24,6 +25,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
     public DbSet<StudyRow> Studies => Set<StudyRow>();
     public DbSet<ArmRow> Arms => Set<ArmRow>();
     public DbSet<ScoresRow> Scores => Set<ScoresRow>();
+    public DbSet<NotificationRow> Notifications => Set<NotificationRow>();
 
     protected override void OnModelCreating(ModelBuilder model)
     {
@@ -37,6 +39,8 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         model.Entity<ArmRow>(MapArms);
         model.Entity<ScoresRow>(MapScores);
         MapTransactions(model);
+        model.Entity<NotificationRow>(MapNotifications);
+        model.Entity<NotificationAttemptRow>(MapNotificationAttempts);
         foreach (var property in model.Model.GetEntityTypes().SelectMany(entity => entity.GetProperties()))
             property.SetColumnName(SnakeCase(property.Name));
     }
@@ -112,6 +116,8 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         // For the advice on ε.
         jobs.HasIndex(job => new { job.Dataset, job.Sequence }, "ix_jobs_succeeded").HasFilter("state = 'succeeded'");
         jobs.HasIndex(job => job.Tags, "ix_jobs_tags").HasMethod("gin");
+        // For the ends to notify of.
+        jobs.HasIndex(job => job.FinishedAt, "ix_jobs_notify").HasFilter("finished_at IS NOT NULL AND spec->>'notify' IS NOT NULL");
     }
 
     private static void MapEpochs(EntityTypeBuilder<EpochRow> epochs)
@@ -233,6 +239,55 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         scores.ToTable("scores");
         scores.HasKey(row => row.JobId).HasName("pk_scores");
         scores.HasOne<JobRow>().WithOne().HasForeignKey<ScoresRow>(row => row.JobId).HasConstraintName("fk_scores_job");
+    }
+
+    private static void MapNotifications(EntityTypeBuilder<NotificationRow> notifications)
+    {
+        notifications.ToTable(
+            "notifications",
+            table =>
+            {
+                table.HasCheckConstraint("ck_notifications_subject", "num_nulls(job_id, study_id) = 1");
+                table.HasCheckConstraint("ck_notifications_state", $"state IN ({SqlList(Enum.GetValues<NotificationState>())})");
+            }
+        );
+        notifications.HasKey(notification => notification.Id).HasName("pk_notifications");
+        notifications.Property(notification => notification.Id).ValueGeneratedNever();
+        notifications.Property(notification => notification.State).HasConversion(AsWord<NotificationState>());
+        notifications.Property(notification => notification.CreatedAt).HasDefaultValueSql("clock_timestamp()");
+        notifications
+            .HasOne<JobRow>()
+            .WithMany()
+            .HasForeignKey(notification => notification.JobId)
+            .HasConstraintName("fk_notifications_job")
+            .OnDelete(DeleteBehavior.Cascade);
+        notifications
+            .HasOne<StudyRow>()
+            .WithMany()
+            .HasForeignKey(notification => notification.StudyId)
+            .HasConstraintName("fk_notifications_study")
+            .OnDelete(DeleteBehavior.Cascade);
+        // An end has one notification, even when two processes collect it at once.
+        notifications
+            .HasIndex(notification => new { notification.JobId, notification.EndedAt }, "ix_notifications_job")
+            .IsUnique()
+            .HasFilter("job_id IS NOT NULL");
+        notifications
+            .HasIndex(notification => new { notification.StudyId, notification.EndedAt }, "ix_notifications_study")
+            .IsUnique()
+            .HasFilter("study_id IS NOT NULL");
+        notifications.HasIndex(notification => notification.DueAt, "ix_notifications_due").HasFilter("state = 'pending'");
+    }
+
+    private static void MapNotificationAttempts(EntityTypeBuilder<NotificationAttemptRow> attempts)
+    {
+        attempts.ToTable("notification_attempts");
+        attempts.HasKey(attempt => new { attempt.NotificationId, attempt.Attempt }).HasName("pk_notification_attempts");
+        attempts
+            .HasOne<NotificationRow>()
+            .WithMany(notification => notification.History)
+            .HasForeignKey(attempt => attempt.NotificationId)
+            .HasConstraintName("fk_notification_attempts_notification");
     }
 
     /// <summary>Reads an enum's value from its column.</summary>

@@ -1,4 +1,5 @@
 using Temper.Store;
+using Temper.Store.Notifications;
 using Temper.Store.Retention;
 using Temper.Worker;
 using Temper.Worker.Runner;
@@ -17,6 +18,9 @@ var connectionString =
 builder.Logging.AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
 builder.Services.AddSingleton(options);
 builder.Services.AddSingleton((builder.Configuration.GetSection("Retention").Get<RetentionOptions>() ?? new()).Checked());
+builder.Services.AddSingleton(
+    (builder.Configuration.GetSection("Notifications").Get<NotificationOptions>() ?? new()).Checked(forSending: true)
+);
 builder.Services.AddSingleton(Database.Open(connectionString));
 builder.Services.AddHostedService<WorkerService>();
 builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(9));

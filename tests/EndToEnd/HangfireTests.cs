@@ -213,7 +213,7 @@ public sealed class HangfireTests : EndToEndTest
         await Eventually.TrueAsync(async () => await RunsAsync() >= 2, TimeSpan.FromSeconds(150));
         Assert.Equal(0, await Database.ScalarAsync<long>("SELECT count(*) FROM jobs"));
 
-        Assert.Equal(3, await Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.set WHERE key = 'recurring-jobs'"));
+        Assert.Equal(4, await Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.set WHERE key = 'recurring-jobs'"));
         Assert.InRange(
             await Database.ScalarAsync<double>(
                 "SELECT extract(epoch FROM max(createdat) - min(createdat))::float8 FROM hangfire.job WHERE "

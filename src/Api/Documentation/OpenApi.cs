@@ -15,7 +15,8 @@ namespace Temper.Api.Documentation;
 /// <summary>The API's description at /swagger/v1/swagger.json, and Swagger UI at /swagger.</summary>
 internal static class OpenApi
 {
-    private const string KeyScheme = "key";
+    private const string KeyScheme = "key",
+        SessionScheme = "session";
 
     public static void AddOpenApi(this IServiceCollection services, ApiKeys keys)
     {
@@ -47,6 +48,7 @@ internal static class OpenApi
             swagger.SchemaFilter<NullableProperties>();
             swagger.OperationFilter<OperationTexts>();
             swagger.OperationFilter<TextAnswers>();
+            swagger.OperationFilter<OpenOperations>();
             if (!keys.Any)
                 return;
             swagger.AddSecurityDefinition(
@@ -58,7 +60,19 @@ internal static class OpenApi
                     Description = "One of the configured keys.",
                 }
             );
+            swagger.AddSecurityDefinition(
+                SessionScheme,
+                new OpenApiSecurityScheme
+                {
+                    Type = SecuritySchemeType.ApiKey,
+                    In = ParameterLocation.Cookie,
+                    Name = SessionCookie.Name,
+                    Description = "The cookie that `POST /session` sets, for pages of this host.",
+                }
+            );
+            // Either is enough.
             swagger.AddSecurityRequirement(document => new() { [new OpenApiSecuritySchemeReference(KeyScheme, document)] = [] });
+            swagger.AddSecurityRequirement(document => new() { [new OpenApiSecuritySchemeReference(SessionScheme, document)] = [] });
         });
     }
 
@@ -94,6 +108,9 @@ internal static class OpenApi
             ("GET", ["version"]) => "getVersion",
             ("GET", ["events"]) => "streamEvents",
             ("GET", [_, _, "events"]) => $"stream{one}Events",
+            ("GET", ["session"]) => "getSession",
+            ("POST", ["session"]) => "signIn",
+            ("DELETE", ["session"]) => "signOut",
             ("GET", [_]) => $"list{all}",
             ("POST", [_]) => $"submit{one}",
             ("GET", [_, _]) => $"get{one}",
@@ -207,6 +224,16 @@ internal static class OpenApi
         private bool MayBeNull(PropertyInfo property) =>
             Nullable.GetUnderlyingType(property.PropertyType) is not null
             || nullability.Create(property).ReadState == NullabilityState.Nullable;
+    }
+
+    /// <summary>Marks the operations of the sign-in as needing no key.</summary>
+    private sealed class OpenOperations : IOperationFilter
+    {
+        public void Apply(OpenApiOperation operation, OperationFilterContext context)
+        {
+            if ($"/{context.ApiDescription.RelativePath}" == ApiKeys.SessionPath)
+                operation.Security = [];
+        }
     }
 
     /// <summary>

@@ -57,6 +57,13 @@ internal sealed class OperationTexts : IOperationFilter
             after that event. A comment line comes every 15 s. 204: the job has ended, and the client has all its events.
             """
         ),
+        ["getJobNotifications"] = (
+            "Get the notifications of a job's end",
+            """
+            One item for each end of the job, oldest first, when its spec has `notify`; each with its tries: time, status of the
+            answer, error, duration. A job that is retried ends again.
+            """
+        ),
         ["cancelJob"] = (
             "Cancel a job",
             """
@@ -174,6 +181,13 @@ internal sealed class OperationTexts : IOperationFilter
             client has all its events.
             """
         ),
+        ["getStudyNotifications"] = (
+            "Get the notifications of a study's end",
+            """
+            One item for each end of the study, oldest first, when its spec has `notify`; each with its tries. A study that is
+            extended or retried ends again. The notifications of its jobs are at the jobs.
+            """
+        ),
         ["cancelStudy"] = (
             "Cancel a study",
             "Waiting jobs are cancelled at once, and running ones are asked to stop. Succeeded jobs stay. Asking again is harmless."
@@ -222,6 +236,22 @@ internal sealed class OperationTexts : IOperationFilter
             "What a job spec's `dataset` may name. Workers download the files when they first need them."
         ),
         ["listWorkers"] = ("List workers", "Each worker with its device, and the jobs that it runs now."),
+        ["getSession"] = (
+            "Get who is signed in",
+            """
+            Whether this API needs a key, and whether the request carries one or comes from a browser that signed in. It needs no
+            key itself.
+            """
+        ),
+        ["signIn"] = (
+            "Sign in with a key",
+            """
+            Sets a cookie that stands for the key in requests of pages of this host, for 12 hours. Scripts of a page cannot read
+            it. A form may name a path in `returnTo`; the answer is then a redirect to it (303). After 10 tries of an address
+            within a minute the answer is a 429.
+            """
+        ),
+        ["signOut"] = ("Sign out", "Deletes the cookie in this browser. Asking again is harmless."),
         ["getVersion"] = ("Get the service's version", "Which build answers, and what it runs on."),
     };
 

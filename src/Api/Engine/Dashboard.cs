@@ -9,8 +9,8 @@ using Temper.Store.Engine;
 namespace Temper.Api.Engine;
 
 /// <summary>
-/// Hangfire's dashboard at /hangfire, for everyone who has a key. Trainings are read-only there, because the API's verbs control
-/// them. Ordinary jobs can be requeued there.
+/// Hangfire's dashboard at /hangfire, for everyone who has a key or signed in with one. Trainings are read-only there, because the
+/// API's verbs control them. Ordinary jobs can be requeued there.
 /// </summary>
 internal static class Dashboard
 {

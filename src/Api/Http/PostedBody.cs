@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 namespace Temper.Api.Http;
 
 /// <summary>
-/// A request's JSON body as a parameter of its endpoint. It is read before the endpoint's filters: see <see cref="Overload"/>.
+/// A request's body, usually JSON, as a parameter of its endpoint. It is read before the endpoint's filters: see <see cref="Overload"/>.
 /// </summary>
 /// <param name="Bytes">The whole body, without a byte order mark; empty when it is refused.</param>
 /// <param name="Refusal">The refusal, a 413 or 415; null when the body is accepted.</param>
@@ -18,7 +18,10 @@ internal sealed record PostedBody(ReadOnlyMemory<byte> Bytes, ProblemHttpResult?
     /// </summary>
     public const int LargestDropped = 32 << 20;
 
-    public static async ValueTask<PostedBody> BindAsync(HttpContext context)
+    public static ValueTask<PostedBody> BindAsync(HttpContext context) => ReadAsync(context, context.Request.HasJsonContentType());
+
+    /// <param name="isKnownType">Whether the endpoint reads bodies of the request's media type.</param>
+    public static async ValueTask<PostedBody> ReadAsync(HttpContext context, bool isKnownType)
     {
         var request = context.Request;
         var (kept, length) = (new MemoryStream(), 0L);
@@ -26,7 +29,7 @@ internal sealed record PostedBody(ReadOnlyMemory<byte> Bytes, ProblemHttpResult?
         for (int read; (read = await request.Body.ReadAsync(buffer, context.RequestAborted)) > 0; )
             if ((length += read) <= LargestBody)
                 kept.Write(buffer, 0, read);
-        if (!request.HasJsonContentType())
+        if (!isKnownType)
             return new(default, Problems.Refused(StatusCodes.Status415UnsupportedMediaType));
         if (length > LargestBody)
             return new(default, Problems.Refused(StatusCodes.Status413PayloadTooLarge));

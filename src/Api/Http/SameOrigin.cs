@@ -27,7 +27,8 @@ internal static class SameOrigin
 
     private static bool IsSafe(string method) => HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method);
 
-    private static bool IsOurs(HttpRequest request)
+    /// <summary>Whether no browser, or a page of this host, sent the request.</summary>
+    public static bool IsOurs(HttpRequest request)
     {
         if (request.Headers["Sec-Fetch-Site"].ToString() is { Length: > 0 } site)
             return site is "same-origin" or "none";

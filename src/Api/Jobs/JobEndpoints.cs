@@ -10,6 +10,7 @@ using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Store;
 using Temper.Store.Events;
+using Temper.Store.Notifications;
 using Temper.Store.Queue;
 using Temper.Store.Rows;
 
@@ -91,6 +92,7 @@ internal static class JobEndpoints
         PostedBody body,
         TemperDb db,
         QueueLimit limit,
+        NotificationOptions notifications,
         [FromQuery, Description("true: check the spec, answer 200 and store nothing.")] string? validateOnly,
         [FromHeader(Name = "Idempotency-Key")] string? key,
         CancellationToken cancellation
@@ -100,7 +102,7 @@ internal static class JobEndpoints
             return wrong;
         if (body.Refusal is { } refusal)
             return refusal;
-        if (JobSpecReader.Read(body.Bytes, out var errors) is not { } spec)
+        if (JobSpecReader.Read(body.Bytes, notifications, out var errors) is not { } spec)
             return Problems.Invalid("The job spec is wrong.", errors);
         if (validateOnly == "true")
             return TypedResults.Ok(new CheckedSpecResponse(spec, TargetsResponse.Of(spec), await Advice.ForAsync(db, spec, cancellation)));

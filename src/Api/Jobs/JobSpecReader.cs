@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Temper.Api.Http;
 using Temper.Domain.Jobs;
+using Temper.Store.Notifications;
 
 namespace Temper.Api.Jobs;
 
@@ -13,14 +14,16 @@ internal static class JobSpecReader
     private static readonly SpecReader<JobSpec> BaseReader = new("a job spec", Allowed) { NotRequired = ["epsilon"] };
 
     /// <param name="body">UTF-8 JSON.</param>
+    /// <param name="notifications">Says which addresses `notify` may name.</param>
     /// <param name="errors">Messages by field; empty when the spec is valid. An error in the JSON syntax is under the field that
     /// contains it, or under `body`.</param>
     /// <returns>The spec; null when there are errors.</returns>
-    public static JobSpec? Read(ReadOnlyMemory<byte> body, out Dictionary<string, string[]> errors)
+    public static JobSpec? Read(ReadOnlyMemory<byte> body, NotificationOptions notifications, out Dictionary<string, string[]> errors)
     {
         var found = new SpecErrors();
         using var document = found.Parse(body);
         var spec = document is null ? null : Read(document.RootElement, found);
+        CheckNotify(spec?.Notify, "notify", notifications, found);
         errors = found.ByField();
         return found.Any ? null : spec;
     }
@@ -30,6 +33,16 @@ internal static class JobSpecReader
     /// knows the other fields.
     /// </summary>
     public static JobSpec? ReadBase(JsonElement value, SpecErrors errors, string path) => BaseReader.Read(value, errors, path, out _);
+
+    /// <summary>Adds an error when the settings do not allow the address.</summary>
+    public static void CheckNotify(string? address, string field, NotificationOptions notifications, SpecErrors errors)
+    {
+        if (address is null || notifications.Allows(address))
+            return;
+        var allowed =
+            notifications.Allowed.Count == 0 ? "null: the settings allow no address" : $"at {string.Join(" or ", notifications.Allowed)}";
+        errors.Add(field, $"must be {allowed}; got {SpecErrors.Shown(JsonSerializer.SerializeToElement(address))}");
+    }
 
     private static JobSpec? Read(JsonElement root, SpecErrors errors)
     {

@@ -8,6 +8,7 @@ using Temper.Api.Live;
 using Temper.Domain.Serialization;
 using Temper.Domain.Studies;
 using Temper.Store.Events;
+using Temper.Store.Notifications;
 using Temper.Store.Studies;
 
 namespace Temper.Api.Studies;
@@ -54,6 +55,7 @@ internal static class StudyEndpoints
         StudyReader reader,
         Estimates estimates,
         QueueLimit limit,
+        NotificationOptions notifications,
         [FromQuery, Description("true: check the study, estimate its cost, answer 200 and store nothing.")] string? validateOnly,
         [FromHeader(Name = "Idempotency-Key")] string? key,
         CancellationToken cancellation
@@ -63,7 +65,7 @@ internal static class StudyEndpoints
             return wrong;
         if (body.Refusal is { } refusal)
             return refusal;
-        if (StudySpecReader.Read(body.Bytes, out var errors) is not { } spec)
+        if (StudySpecReader.Read(body.Bytes, notifications, out var errors) is not { } spec)
             return Problems.Invalid("The study is wrong.", errors);
         var estimate = await estimates.OfAsync(spec, cancellation);
         if (validateOnly == "true")

@@ -4,6 +4,7 @@ using Temper.Api.Jobs;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Domain.Studies;
+using Temper.Store.Notifications;
 
 namespace Temper.Api.Studies;
 
@@ -28,9 +29,10 @@ internal static class StudySpecReader
     };
 
     /// <param name="body">UTF-8 JSON.</param>
+    /// <param name="notifications">Says which addresses `notify` may name.</param>
     /// <param name="errors">Messages by field; empty when every job of the study is valid.</param>
     /// <returns>The study, with a count of seeds replaced by the list of seeds; null when there are errors.</returns>
-    public static StudySpec? Read(ReadOnlyMemory<byte> body, out Dictionary<string, string[]> errors)
+    public static StudySpec? Read(ReadOnlyMemory<byte> body, NotificationOptions notifications, out Dictionary<string, string[]> errors)
     {
         var found = new SpecErrors();
         using var document = found.Parse(body);
@@ -38,6 +40,8 @@ internal static class StudySpecReader
             document is null || Reader.Read(document.RootElement, found, "", out var given) is not { } read
                 ? null
                 : Check(read, given, found);
+        JobSpecReader.CheckNotify(spec?.Notify, "notify", notifications, found);
+        JobSpecReader.CheckNotify(spec?.Job?.Notify, "job.notify", notifications, found);
         errors = found.ByField();
         return found.Any ? null : spec;
     }

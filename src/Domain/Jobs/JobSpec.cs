@@ -92,6 +92,9 @@ public sealed record JobSpec
     /// <summary>A name for display.</summary>
     public string? Name { get; init; }
 
+    /// <summary>Address to which the service posts the end of the job, signed; nothing is posted when absent.</summary>
+    public string? Notify { get; init; }
+
     /// <summary>Tags by which lists can be filtered.</summary>
     public IReadOnlyList<string> Tags { get; init; } = [];
 

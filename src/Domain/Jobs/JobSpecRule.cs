@@ -1,5 +1,6 @@
 using System.Globalization;
 using Temper.Domain.Datasets;
+using Temper.Domain.Notifications;
 using Temper.Domain.Smoothing;
 
 namespace Temper.Domain.Jobs;
@@ -87,6 +88,7 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
             s => s.TimeoutSeconds is null or (>= 1 and <= 2_592_000)
         ),
         new("name", "null or 1 to 200 characters on one line", s => s.Name is null || IsLine(s.Name, 200)),
+        new("notify", NotifyAddress.Allowed, s => s.Notify is null || NotifyAddress.Read(s.Notify) is not null),
         new(
             "tags",
             "at most 20 different tags, each 1 to 64 characters on one line",

@@ -47,6 +47,12 @@ public sealed record StudySpec
     public string? Name { get; init; }
 
     /// <summary>
+    /// Address to which the service posts the end of the study, signed; nothing is posted when absent. `job.notify` is for the end
+    /// of each job.
+    /// </summary>
+    public string? Notify { get; init; }
+
+    /// <summary>
     /// The grid: every combination, with label noise as the slowest axis and ε as the fastest. Without smoothing both conventions
     /// are the same, so the grid has ε = 0 in one convention only.
     /// </summary>

@@ -1,4 +1,5 @@
 using Temper.Domain.Jobs;
+using Temper.Domain.Notifications;
 
 namespace Temper.Domain.Studies;
 
@@ -63,6 +64,7 @@ public sealed record StudySpecRule(string Field, string Allowed, Func<StudySpec,
             "null or a number above 0, at most 100000000",
             s => s.Budget?.MaxMinutes is null or (> 0 and <= 100_000_000)
         ),
+        new("notify", NotifyAddress.Allowed, s => s.Notify is null || NotifyAddress.Read(s.Notify) is not null),
         new("name", "null or 1 to 200 characters on one line", s => s.Name is null || JobSpecRule.IsLine(s.Name, 200)),
     ];
 

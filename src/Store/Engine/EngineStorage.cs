@@ -12,6 +12,9 @@ public static class EngineStorage
     /// <summary>The queue of ordinary jobs, which Hangfire's own tables hold.</summary>
     public const string Ordinary = "default";
 
+    /// <summary>The queue of notifications, apart from the ordinary jobs, because a receiver may be slow.</summary>
+    public const string Notifications = "notifications";
+
     /// <param name="connectionString">The service's connection string.</param>
     /// <param name="trainings">The queue of attempts, which every process needs. Without it, Hangfire would put attempts into a
     /// table that nobody reads.</param>

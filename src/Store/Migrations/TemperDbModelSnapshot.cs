@@ -380,6 +380,9 @@ namespace Temper.Store.Migrations
                         .IsUnique()
                         .HasFilter("idempotency_key IS NOT NULL");
 
+                    b.HasIndex(new[] { "FinishedAt" }, "ix_jobs_notify")
+                        .HasFilter("finished_at IS NOT NULL AND spec->>'notify' IS NOT NULL");
+
                     b.HasIndex(new[] { "Priority", "Sequence" }, "ix_jobs_queue")
                         .IsDescending(true, false)
                         .HasFilter("state = 'queued'");
@@ -468,6 +471,112 @@ namespace Temper.Store.Migrations
                     b.ToTable("models", null, t =>
                         {
                             t.HasCheckConstraint("ck_models_logits", "num_nulls(classes, validation_logits, validation_labels, test_logits, test_labels) IN (0, 5)");
+                        });
+                });
+
+            modelBuilder.Entity("Temper.Store.Rows.NotificationAttemptRow", b =>
+                {
+                    b.Property<Guid>("NotificationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("notification_id");
+
+                    b.Property<int>("Attempt")
+                        .HasColumnType("integer")
+                        .HasColumnName("attempt");
+
+                    b.Property<string>("Error")
+                        .HasColumnType("text")
+                        .HasColumnName("error");
+
+                    b.Property<double?>("Seconds")
+                        .HasColumnType("double precision")
+                        .HasColumnName("seconds");
+
+                    b.Property<DateTimeOffset>("StartedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("started_at");
+
+                    b.Property<int?>("Status")
+                        .HasColumnType("integer")
+                        .HasColumnName("status");
+
+                    b.HasKey("NotificationId", "Attempt")
+                        .HasName("pk_notification_attempts");
+
+                    b.ToTable("notification_attempts", (string)null);
+                });
+
+            modelBuilder.Entity("Temper.Store.Rows.NotificationRow", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Address")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("address");
+
+                    b.Property<int>("Attempts")
+                        .HasColumnType("integer")
+                        .HasColumnName("attempts");
+
+                    b.Property<string>("Body")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("body");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at")
+                        .HasDefaultValueSql("clock_timestamp()");
+
+                    b.Property<DateTimeOffset>("DueAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("due_at");
+
+                    b.Property<DateTimeOffset>("EndedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ended_at");
+
+                    b.Property<Guid?>("JobId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("job_id");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("state");
+
+                    b.Property<Guid?>("StudyId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("study_id");
+
+                    b.Property<string>("Type")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("type");
+
+                    b.HasKey("Id")
+                        .HasName("pk_notifications");
+
+                    b.HasIndex(new[] { "DueAt" }, "ix_notifications_due")
+                        .HasFilter("state = 'pending'");
+
+                    b.HasIndex(new[] { "JobId", "EndedAt" }, "ix_notifications_job")
+                        .IsUnique()
+                        .HasFilter("job_id IS NOT NULL");
+
+                    b.HasIndex(new[] { "StudyId", "EndedAt" }, "ix_notifications_study")
+                        .IsUnique()
+                        .HasFilter("study_id IS NOT NULL");
+
+                    b.ToTable("notifications", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_notifications_state", "state IN ('pending', 'delivered', 'abandoned')");
+
+                            t.HasCheckConstraint("ck_notifications_subject", "num_nulls(job_id, study_id) = 1");
                         });
                 });
 
@@ -752,6 +861,31 @@ namespace Temper.Store.Migrations
                         .HasConstraintName("fk_models_job");
                 });
 
+            modelBuilder.Entity("Temper.Store.Rows.NotificationAttemptRow", b =>
+                {
+                    b.HasOne("Temper.Store.Rows.NotificationRow", null)
+                        .WithMany("History")
+                        .HasForeignKey("NotificationId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_notification_attempts_notification");
+                });
+
+            modelBuilder.Entity("Temper.Store.Rows.NotificationRow", b =>
+                {
+                    b.HasOne("Temper.Store.Rows.JobRow", null)
+                        .WithMany()
+                        .HasForeignKey("JobId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .HasConstraintName("fk_notifications_job");
+
+                    b.HasOne("Temper.Store.Rows.StudyRow", null)
+                        .WithMany()
+                        .HasForeignKey("StudyId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .HasConstraintName("fk_notifications_study");
+                });
+
             modelBuilder.Entity("Temper.Store.Rows.ScoresRow", b =>
                 {
                     b.HasOne("Temper.Store.Rows.JobRow", null)
@@ -767,6 +901,11 @@ namespace Temper.Store.Migrations
                     b.Navigation("Attempts");
 
                     b.Navigation("Epochs");
+                });
+
+            modelBuilder.Entity("Temper.Store.Rows.NotificationRow", b =>
+                {
+                    b.Navigation("History");
                 });
 
             modelBuilder.Entity("Temper.Store.Rows.StudyRow", b =>

@@ -1,4 +1,5 @@
 using Npgsql;
+using Temper.Store.Notifications;
 using Temper.Store.Studies;
 
 namespace Temper.Store.Retention;
@@ -63,7 +64,12 @@ public sealed class Removal(NpgsqlDataSource database, RetentionOptions options)
             // The budget of a study counts the time of all its attempts.
             "study_id IS NULL AND EXISTS (SELECT FROM attempts WHERE job_id = jobs.id)"
         );
-        await EachAsync("jobs", options.JobDays, "DELETE FROM jobs USING due WHERE jobs.id = due.id", "study_id IS NULL");
+        await EachAsync(
+            "jobs",
+            options.JobDays,
+            "DELETE FROM jobs USING due WHERE jobs.id = due.id",
+            $"study_id IS NULL AND NOT {NotificationQueue.IsOpenJob}"
+        );
         if (options.JobDays is { } days)
             removed["studies"] = await StudiesAsync(TimeSpan.FromDays(days), cancellationToken);
         return removed;

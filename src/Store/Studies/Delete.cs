@@ -1,4 +1,5 @@
 using Npgsql;
+using Temper.Store.Notifications;
 
 namespace Temper.Store.Studies;
 
@@ -11,13 +12,13 @@ public sealed partial class StudyQueue
 
     /// <summary>
     /// Deletes a study that is older than <paramref name="age"/> if all its jobs ended longer ago than that and neither the study
-    /// nor a job is pinned.
+    /// nor a job is pinned, and no notification of them is pending.
     /// </summary>
     /// <returns>False when the study does not qualify; null when there is no such study.</returns>
     internal Task<bool?> DeleteExpiredAsync(Guid id, TimeSpan age, CancellationToken cancellationToken) =>
         DeleteAsync(
             id,
-            "finished_at < now() - @age AND NOT pinned",
+            $"finished_at < now() - @age AND NOT pinned AND NOT {NotificationQueue.IsOpenJob} AND NOT {NotificationQueue.IsOpenStudy}",
             "NOT pinned AND created_at < now() - @age",
             [new("age", age)],
             cancellationToken

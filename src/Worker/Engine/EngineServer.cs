@@ -9,8 +9,8 @@ using Temper.Store.Queue;
 namespace Temper.Worker.Engine;
 
 /// <summary>
-/// Hangfire's server on this worker: a pool of threads for attempts, another for ordinary jobs, and the schedulers of
-/// ordinary jobs.
+/// Hangfire's server on this worker: pools of threads for attempts, for ordinary jobs and for notifications, and the schedulers
+/// of ordinary jobs.
 /// </summary>
 internal static class EngineServer
 {
@@ -20,15 +20,19 @@ internal static class EngineServer
     /// <summary>Threads for ordinary jobs.</summary>
     private const int OrdinaryThreads = 2;
 
+    /// <summary>Threads for notifications, each of which waits for a receiver.</summary>
+    private const int NotificationThreads = 2;
+
     private const string SettleStudies = "settle-studies",
         CleanUp = "clean-up",
-        RemoveExpired = "remove-expired";
+        RemoveExpired = "remove-expired",
+        Notify = "notify";
 
     /// <summary>Two per slot: one trains, the other reports how the last attempt ended or claims the next.</summary>
     private static int TrainingThreads(int slots) => 2 * slots;
 
     /// <summary>Connections that Hangfire may use at once: one for each thread, and 10 for its own processes.</summary>
-    public static int Connections(int slots) => TrainingThreads(slots) + OrdinaryThreads + 10;
+    public static int Connections(int slots) => TrainingThreads(slots) + OrdinaryThreads + NotificationThreads + 10;
 
     /// <summary>Applies Hangfire's process-wide settings.</summary>
     public static void Configure(ILoggerFactory loggers)
@@ -44,11 +48,12 @@ internal static class EngineServer
         WorkerIdentity worker,
         TrainingJob training,
         Housekeeping housekeeping,
+        Notifying notifying,
         AttemptSweep sweep,
         ILogger log
     )
     {
-        var performer = new BackgroundJobPerformer(JobFilterProviders.Providers, new JobTypes(training, housekeeping));
+        var performer = new BackgroundJobPerformer(JobFilterProviders.Providers, new JobTypes(training, housekeeping, notifying));
         return new(
             storage,
             [
@@ -60,14 +65,19 @@ internal static class EngineServer
                     performer,
                     new BackgroundJobStateChanger(JobFilterProviders.Providers)
                 ).UseBackgroundPool(OrdinaryThreads),
+                new Hangfire.Server.Worker(
+                    [EngineStorage.Notifications],
+                    performer,
+                    new BackgroundJobStateChanger(new JobFilterProviderCollection([.. JobFilterProviders.Providers, notifying.Retries]))
+                ).UseBackgroundPool(NotificationThreads),
                 new DelayedJobScheduler(TimeSpan.FromSeconds(5)).UseBackgroundPool(1),
                 new RecurringJobScheduler().UseBackgroundPool(1),
                 sweep.UseBackgroundPool(1),
             ],
             new Dictionary<string, object>
             {
-                ["Queues"] = new[] { EngineStorage.Trainings, EngineStorage.Ordinary },
-                ["WorkerCount"] = worker.Slots + OrdinaryThreads,
+                ["Queues"] = new[] { EngineStorage.Trainings, EngineStorage.Ordinary, EngineStorage.Notifications },
+                ["WorkerCount"] = worker.Slots + OrdinaryThreads + NotificationThreads,
             },
             new BackgroundProcessingServerOptions
             {
@@ -98,6 +108,7 @@ internal static class EngineServer
             Job.FromExpression<Housekeeping>(housekeeping => housekeeping.SettleStudiesAsync()),
             Cron.Minutely()
         );
+        recurring.AddOrUpdate(Notify, Job.FromExpression<INotifying>(notifying => notifying.CollectAsync()), Cron.Minutely());
         recurring.AddOrUpdate(CleanUp, Job.FromExpression<Housekeeping>(housekeeping => housekeeping.CleanUpAsync()), Cron.Minutely());
         recurring.AddOrUpdate(
             RemoveExpired,
@@ -106,11 +117,12 @@ internal static class EngineServer
         );
     }
 
-    private sealed class JobTypes(TrainingJob training, Housekeeping housekeeping) : JobActivator
+    private sealed class JobTypes(TrainingJob training, Housekeeping housekeeping, Notifying notifying) : JobActivator
     {
         public override object ActivateJob(Type jobType) =>
             jobType == typeof(ITraining) ? training
             : jobType == typeof(Housekeeping) ? housekeeping
+            : jobType == typeof(INotifying) ? notifying
             : throw new InvalidOperationException($"This worker does not know jobs of {jobType}.");
     }
 }

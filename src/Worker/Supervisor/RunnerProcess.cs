@@ -6,6 +6,8 @@ namespace Temper.Worker.Supervisor;
 /// <summary>The supervisor's side of a runner: its process, two pipes, and its last lines on standard error.</summary>
 internal sealed class RunnerProcess : IAsyncDisposable
 {
+    private static readonly string[] SecretSections = ["ConnectionStrings", "Notifications"];
+
     private const int KeptErrorLines = 20;
 
     /// <summary>
@@ -68,10 +70,10 @@ internal sealed class RunnerProcess : IAsyncDisposable
         foreach (var argument in new[] { "runner", $"--slot={slot}", $"--threads={options.ThreadsPerRunner}" })
             start.ArgumentList.Add(argument);
 
-        // The runner must not have the database's password.
+        // The runner must not have the database's password, nor the secret that signs notifications.
         foreach (
             var secret in start
-                .Environment.Keys.Where(name => name.StartsWith("ConnectionStrings", StringComparison.OrdinalIgnoreCase))
+                .Environment.Keys.Where(name => SecretSections.Any(section => name.StartsWith(section, StringComparison.OrdinalIgnoreCase)))
                 .ToArray()
         )
             start.Environment.Remove(secret);

@@ -23,8 +23,8 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
         init => runner = value;
     }
 
-    /// <summary>Called with a study's id when one of its jobs has ended in this slot.</summary>
-    public Action<Guid> OnStudyJobEnded { private get; init; } = _ => { };
+    /// <summary>Called when an attempt at a job has ended in this slot.</summary>
+    public Action<ClaimedJob> OnAttemptEnded { private get; init; } = _ => { };
 
     /// <summary>Looks once for a job. If the worker is suspended, it tries a fresh runner instead, when a probe is due.</summary>
     public async Task<Attempt?> TryClaimAsync(CancellationToken stopping)
@@ -182,8 +182,8 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
             result.Outcome,
             result.Reason is null ? "" : $": {result.Reason}"
         );
-        if (ours && job.Study is { } study)
-            OnStudyJobEnded(study);
+        if (ours)
+            OnAttemptEnded(job);
         return result;
     }
 

@@ -3,9 +3,11 @@ using Npgsql;
 using Temper.Domain.Jobs;
 using Temper.Store;
 using Temper.Store.Engine;
+using Temper.Store.Notifications;
 using Temper.Store.Queue;
 using Temper.Store.Retention;
 using Temper.Worker.Engine;
+using Temper.Worker.Notifications;
 using Temper.Worker.Slots;
 
 namespace Temper.Worker.Supervisor;
@@ -18,6 +20,7 @@ internal sealed class WorkerService(
     NpgsqlDataSource database,
     WorkerOptions options,
     RetentionOptions retention,
+    NotificationOptions notifications,
     ILoggerFactory loggers,
     ILogger<WorkerService> log
 ) : BackgroundService
@@ -55,7 +58,7 @@ internal sealed class WorkerService(
         var first = await starting;
         var worker = WorkerIdentity.Create(first.Ready.HasCuda ? "cuda" : "cpu", options.Slots);
         JobStorage? storage = null;
-        StudySettling? settling = null;
+        JobEnds? ends = null;
         using var notifier = new JobNotifier();
         await using var slots = new SlotPool(
             Enumerable
@@ -63,7 +66,7 @@ internal sealed class WorkerService(
                 .Select(i => new Slot(i, worker, queue, breaker, options, log)
                 {
                     Runner = i == 0 ? first : null,
-                    OnStudyJobEnded = study => settling!.JobEnded(study),
+                    OnAttemptEnded = job => ends!.Ended(job),
                 })
         );
         var claims = new ClaimingQueue(database, slots, notifier, log) { Storage = () => storage! };
@@ -73,7 +76,8 @@ internal sealed class WorkerService(
             EngineServer.Connections(options.Slots),
             EngineServer.CommandSeconds
         );
-        settling = new(storage, log);
+        ends = new(storage, notifies: notifications.Allowed.Count > 0, log);
+        using var posting = new Posting(notifications);
         var sweep = new AttemptSweep(queue, worker, log);
         var presence = new Presence(worker, queue, notifier, options, log)
         {
@@ -112,6 +116,7 @@ internal sealed class WorkerService(
             worker,
             new TrainingJob(claims, queue, ending.Token),
             new Housekeeping(database, retention, log),
+            new Notifying(storage, new NotificationQueue(database), notifications, posting, log),
             sweep,
             log
         );
@@ -129,7 +134,7 @@ internal sealed class WorkerService(
         using var enough = new CancellationTokenSource(HangfireGrace);
         try
         {
-            await settling.FlushAsync().WaitAsync(enough.Token);
+            await ends.FlushAsync().WaitAsync(enough.Token);
             await server.WaitForShutdownAsync(enough.Token);
             server.Dispose();
         }

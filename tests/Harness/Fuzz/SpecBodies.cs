@@ -26,6 +26,7 @@ internal static class SpecBodies
         "maxAttempts",
         "timeoutSeconds",
         "name",
+        "notify",
         "tags",
         "Dataset",
         "",

@@ -88,7 +88,9 @@ public abstract class OwnJobsTest(ApiFixture fixture) : ApiTest(fixture), IAsync
     protected static readonly EpochMetrics Metrics = new(1, 0.7, 0.9, 0.2, 0.95, 0.05, -0.03, 0.001, 1.5, 2400);
 
     public async Task InitializeAsync() =>
-        await Database.ExecuteAsync("TRUNCATE studies, arms, jobs, epochs, checkpoints, models, scores, attempts, workers");
+        await Database.ExecuteAsync(
+            "TRUNCATE studies, arms, jobs, epochs, checkpoints, models, scores, attempts, workers, notifications, notification_attempts"
+        );
 
     public Task DisposeAsync() => Task.CompletedTask;
 }

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Http.Headers;
 using System.Text;
 using Hangfire;
 using Hangfire.Common;
@@ -112,38 +111,6 @@ public class DashboardTests(ApiFixture fixture) : ApiTest(fixture)
         Assert.Equal(HttpStatusCode.NoContent, (await PostAsync("jobs/failed/requeue", ("jobs[]", id))).StatusCode);
 
         Assert.Equal("Enqueued", await StateAsync(id));
-    }
-
-    [Fact]
-    public async Task Dashboard_WhereKeysAreSet_NeedsOneAsItsPassword()
-    {
-        const string key = "a-secret-of-some-length";
-        await using var api = await ApiProcess.StartAsync(
-            Database.ConnectionString,
-            new Dictionary<string, string?> { ["Api__Keys__0"] = key }
-        );
-        async Task<HttpResponseMessage> GetAsync(string path, AuthenticationHeaderValue? authorization) =>
-            await api.Http.SendAsync(new(HttpMethod.Get, path) { Headers = { Authorization = authorization } });
-        static AuthenticationHeaderValue Basic(string pair) => new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes(pair)));
-
-        var refused = await GetAsync("/hangfire", null);
-
-        Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
-        Assert.Equal("Basic", Assert.Single(refused.Headers.WwwAuthenticate).Scheme);
-        foreach (
-            var wrong in new AuthenticationHeaderValue[]
-            {
-                Basic("me:wrong"),
-                Basic(key),
-                new("Basic", "%%%"),
-                new("Basic"),
-                new("Bearer", "wrong"),
-            }
-        )
-            Assert.Equal(HttpStatusCode.Unauthorized, (await GetAsync("/hangfire", wrong)).StatusCode);
-        Assert.Equal(HttpStatusCode.OK, (await GetAsync("/hangfire", Basic($"me:{key}"))).StatusCode);
-        Assert.Equal(HttpStatusCode.OK, (await GetAsync("/hangfire", new("Bearer", key))).StatusCode);
-        Assert.Equal(HttpStatusCode.Unauthorized, (await GetAsync("/jobs", Basic($"me:{key}"))).StatusCode); // dashboard only
     }
 
     [Theory]

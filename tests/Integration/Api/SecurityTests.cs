@@ -27,6 +27,8 @@ public class SecurityTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync(api, "/jobs", new("Bearer", Key + "x")));
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(api, "/jobs", new("Bearer", Key)));
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(api, "/jobs", new("Bearer", "another-key-of-some-length")));
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync(api, "/hangfire", new("Bearer", Key)));
+        Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync(api, "/hangfire", null));
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(api, "/health/ready", null));
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(api, "/swagger/v1/swagger.json", null));
     }

@@ -1,0 +1,50 @@
+using System.Text.Encodings.Web;
+
+namespace Temper.Api.Http;
+
+/// <summary>The page that asks a browser for a key, in place of a page that needs one. It has no script.</summary>
+internal static class SignInPage
+{
+    private const string ContentSecurityPolicy =
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+    /// <summary>Whether a browser is about to show the answer as a page of Hangfire's dashboard.</summary>
+    public static bool IsWantedBy(HttpRequest request) =>
+        HttpMethods.IsGet(request.Method)
+        && request.Path.StartsWithSegments(ApiKeys.DashboardPath)
+        && request.GetTypedHeaders().Accept.Any(format => format.MediaType.Equals("text/html", StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>Answers 401 with the page.</summary>
+    /// <param name="returnTo">The path that the browser opens after the sign-in.</param>
+    /// <param name="message">What was wrong with the last try; null at the first.</param>
+    public static Task WriteAsync(HttpContext context, string returnTo, string? message = null)
+    {
+        var response = context.Response;
+        response.StatusCode = StatusCodes.Status401Unauthorized;
+        response.ContentType = "text/html; charset=utf-8";
+        response.Headers.WWWAuthenticate = "Bearer";
+        response.Headers.CacheControl = "no-store";
+        response.Headers.ContentSecurityPolicy = ContentSecurityPolicy;
+        response.Headers.XContentTypeOptions = "nosniff";
+        response.Headers["Referrer-Policy"] = "same-origin";
+        return response.WriteAsync(
+            $$"""
+            <!doctype html>
+            <html lang="en">
+            <meta charset="utf-8">
+            <meta name="viewport" content="width=device-width">
+            <title>Temper: sign in</title>
+            <style>body { font: 1rem system-ui; margin: 4rem auto; max-width: 24rem; padding: 0 1rem }</style>
+            <h1>Sign in to Temper</h1>
+            {{(message is null ? "" : $"<p role=\"alert\">{HtmlEncoder.Default.Encode(message)}</p>")}}
+            <form method="post" action="{{ApiKeys.SessionPath}}">
+              <input type="hidden" name="returnTo" value="{{HtmlEncoder.Default.Encode(returnTo)}}">
+              <label>Key <input name="key" type="password" autocomplete="current-password" required autofocus></label>
+              <button>Sign in</button>
+            </form>
+            </html>
+            """,
+            context.RequestAborted
+        );
+    }
+}

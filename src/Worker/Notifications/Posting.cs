@@ -1,0 +1,129 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
+using Temper.Store.Notifications;
+
+namespace Temper.Worker.Notifications;
+
+/// <summary>
+/// Posts a notification once, signed as Standard Webhooks does (https://www.standardwebhooks.com). It follows no redirect, uses no
+/// proxy, reads no body of an answer, and connects to public addresses only, and to the private networks of the settings.
+/// </summary>
+internal sealed class Posting : IDisposable
+{
+    /// <summary>The longest time from the look-up of the host to the status of the answer.</summary>
+    public static readonly TimeSpan Longest = TimeSpan.FromSeconds(10);
+
+    private readonly NotificationOptions options;
+    private readonly IPNetwork[] privateNetworks;
+    private readonly HttpClient http;
+
+    public Posting(NotificationOptions options)
+    {
+        this.options = options;
+        privateNetworks = [.. options.PrivateNetworks.Select(network => IPNetwork.Parse(network))];
+        http = new(
+            new SocketsHttpHandler
+            {
+                AllowAutoRedirect = false,
+                UseProxy = false,
+                UseCookies = false,
+                ConnectCallback = ConnectAsync,
+                PooledConnectionLifetime = TimeSpan.Zero, // each try looks up and checks the address again
+                MaxResponseHeadersLength = 16, // KiB
+                MaxResponseDrainSize = 0,
+                ActivityHeadersPropagator = null,
+            }
+        )
+        {
+            Timeout = Timeout.InfiniteTimeSpan,
+        };
+    }
+
+    /// <returns>How the try ended. It does not throw for anything that the receiver or the network does.</returns>
+    public async Task<NotificationOutcome> PostAsync(NotificationAttempt attempt)
+    {
+        var start = Stopwatch.GetTimestamp();
+        var (status, error) = await TryAsync(attempt);
+        return new(status, error, Stopwatch.GetElapsedTime(start));
+    }
+
+    public void Dispose() => http.Dispose();
+
+    private async Task<(int? Status, string? Error)> TryAsync(NotificationAttempt attempt)
+    {
+        if (!options.Allows(attempt.Address))
+            return (null, "The settings of the worker do not allow the address.");
+        using var limit = new CancellationTokenSource(Longest);
+        try
+        {
+            using var request = Request(attempt);
+            using var answer = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
+            var status = (int)answer.StatusCode;
+            return status switch
+            {
+                >= 200 and < 300 => (status, null),
+                >= 300 and < 400 => (status, $"The receiver answered {status}. Redirects are not followed."),
+                _ => (status, $"The receiver answered {status}."),
+            };
+        }
+        catch (OperationCanceledException)
+        {
+            return (null, $"The receiver did not answer within {Longest.TotalSeconds} s.");
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException or SocketException)
+        {
+            return (null, e.InnerException is null ? e.Message : $"{e.Message} {e.InnerException.Message}");
+        }
+    }
+
+    private HttpRequestMessage Request(NotificationAttempt attempt)
+    {
+        var id = $"msg_{attempt.Id:N}";
+        var time = DateTimeOffset.UtcNow.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
+        var mac = HMACSHA256.HashData(options.SecretBytes(), Encoding.UTF8.GetBytes($"{id}.{time}.{attempt.Body}"));
+        return new(HttpMethod.Post, attempt.Address)
+        {
+            Content = new StringContent(attempt.Body, Encoding.UTF8, new MediaTypeHeaderValue("application/json")),
+            Headers =
+            {
+                { "webhook-id", id },
+                { "webhook-timestamp", time },
+                { "webhook-signature", $"v1,{Convert.ToBase64String(mac)}" },
+                { "user-agent", "Temper" },
+            },
+        };
+    }
+
+    /// <summary>
+    /// Connects to an address that was just checked, so that a host cannot resolve to one address for the check and to another for
+    /// the connection.
+    /// </summary>
+    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    {
+        var found = await Dns.GetHostAddressesAsync(context.DnsEndPoint.Host, cancellationToken);
+        var allowed = found.Where(IsAllowed).ToArray();
+        if (allowed.Length == 0)
+            throw new HttpRequestException(
+                $"{context.DnsEndPoint.Host} has no public address, and none in Notifications__PrivateNetworks."
+            );
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(allowed, context.DnsEndPoint.Port, cancellationToken);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private bool IsAllowed(IPAddress address) =>
+        PublicAddress.Is(address) || privateNetworks.Any(network => network.Contains(PublicAddress.Plain(address)));
+}

@@ -1,0 +1,319 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+using Hangfire.Common;
+using Hangfire.PostgreSql;
+using Hangfire.States;
+using Temper.Harness.Fuzz;
+using Temper.Store.Engine;
+
+namespace Temper.Integration.Api;
+
+/// <summary>Two API processes on one database: both have the key of alice, the second no longer has the other key.</summary>
+public sealed class KeyedApis : IAsyncLifetime
+{
+    public const string Key = "a-secret-of-some-length",
+        RemovedKey = "another-key-of-some-length";
+
+    public TestDatabase Database { get; private set; } = null!;
+
+    public ApiProcess Api { get; private set; } = null!;
+
+    public ApiProcess Other { get; private set; } = null!;
+
+    /// <summary>Clients that keep no cookies and follow no redirects.</summary>
+    public HttpClient Http { get; private set; } = null!;
+
+    public HttpClient OtherHttp { get; private set; } = null!;
+
+    public async Task InitializeAsync()
+    {
+        Database = await TestDatabase.CreateAsync();
+        Api = await StartAsync(("Api__Keys__alice", Key), ("Api__Keys__0", RemovedKey), ("ASPNETCORE_FORWARDEDHEADERS_ENABLED", "true"));
+        Other = await StartAsync(("Api__Keys__alice", Key));
+        (Http, OtherHttp) = (Client(Api), Client(Other));
+    }
+
+    public async Task DisposeAsync()
+    {
+        await Api.DisposeAsync();
+        await Other.DisposeAsync();
+        await Database.DisposeAsync();
+    }
+
+    private static HttpClient Client(ApiProcess api) =>
+        new(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false }) { BaseAddress = api.Http.BaseAddress };
+
+    private Task<ApiProcess> StartAsync(params (string Name, string Value)[] settings) =>
+        ApiProcess.StartAsync(Database.ConnectionString, settings.ToDictionary(one => one.Name, one => (string?)one.Value));
+}
+
+/// <summary>Tests the sessions of browsers. Each test signs in from an address of its own, because tries are limited.</summary>
+public class SessionTests(KeyedApis apis) : IClassFixture<KeyedApis>
+{
+    private static int addresses;
+
+    private readonly string address = $"203.0.113.{Interlocked.Increment(ref addresses)}";
+
+    [Fact]
+    public async Task Session_OfABrowser_OpensEveryRouteInEveryProcess()
+    {
+        var cookie = await SignInAsync();
+        var operations = Operation.All(await apis.Api.GetAsync("/swagger/v1/swagger.json")).Where(one => one.Path != "/session").ToList();
+        Assert.Contains(operations, one => one.Method == "DELETE");
+
+        foreach (var http in new[] { apis.Http, apis.OtherHttp })
+        foreach (var operation in operations)
+        {
+            Assert.Equal(HttpStatusCode.Unauthorized, (await SendAsync(http, operation, null)).StatusCode);
+            var answer = await SendAsync(http, operation, cookie);
+            Assert.True(
+                answer.StatusCode != HttpStatusCode.Unauthorized && (int)answer.StatusCode < 500,
+                $"{operation}: {answer.StatusCode}"
+            );
+        }
+    }
+
+    [Fact]
+    public async Task SignIn_WithAForm_AnswersWhoItIs()
+    {
+        var answer = await PostAsync(new FormUrlEncodedContent([KeyValuePair.Create("key", KeyedApis.Key)]));
+
+        Assert.Equal("""{"required":true,"signedIn":true,"name":"alice","canOperate":true}""", await answer.Content.ReadAsStringAsync());
+        Assert.Equal("""{"required":true,"signedIn":false,"name":null,"canOperate":false}""", await apis.Http.GetStringAsync("/session"));
+        Assert.Equal("alice", (await SessionAsync(CookieIn(answer)))["name"]!.GetValue<string>());
+        Assert.Null((await SessionAsync(await SignInAsync(KeyedApis.RemovedKey)))["name"]); // its key has only a number
+    }
+
+    [Theory]
+    [InlineData("http", false)]
+    [InlineData("https", true)]
+    public async Task Cookie_IsHiddenFromScriptsAndOtherSites(string scheme, bool secure)
+    {
+        var answer = await PostAsync(JsonContent.Create(new { key = KeyedApis.Key }), ("X-Forwarded-Proto", scheme));
+
+        var cookie = Assert.Single(answer.Headers.GetValues("Set-Cookie"));
+        var flags = cookie.Split("; ").Skip(1).ToArray();
+        Assert.Equal(secure, flags.Contains("secure"));
+        Assert.Equal(["httponly", "max-age=43200", "path=/", "samesite=strict"], flags.Where(flag => flag != "secure").Order());
+        Assert.DoesNotContain(KeyedApis.Key, cookie);
+        Assert.Equal("no-store", answer.Headers.CacheControl!.ToString());
+    }
+
+    /// <summary>Computes the cookie as docs/decisions/0040-browser-session.md says, with ends before and after now.</summary>
+    [Theory]
+    [InlineData(-1, false)]
+    [InlineData(60, true)]
+    public async Task Cookie_CountsUntilItsEndOnly(int secondsLeft, bool counts)
+    {
+        var secret = Rfc2898DeriveBytes.Pbkdf2(KeyedApis.Key, "temper session"u8, 200_000, HashAlgorithmName.SHA256, 32);
+        var ends = DateTimeOffset.UtcNow.AddSeconds(secondsLeft).ToUnixTimeSeconds().ToString();
+        var mac = Convert.ToBase64String(HMACSHA256.HashData(secret, Encoding.ASCII.GetBytes(ends)));
+        var cookie = $"{ends}.{mac.TrimEnd('=').Replace('+', '-').Replace('/', '_')}";
+
+        Assert.Equal(counts, (await SessionAsync(cookie))["signedIn"]!.GetValue<bool>());
+        Assert.False((await SessionAsync("9" + cookie))["signedIn"]!.GetValue<bool>()); // another end under the same MAC
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(".")]
+    [InlineData("1.2.3")]
+    [InlineData("99999999999.AAAA")]
+    public async Task Cookie_ThatNoSignInMade_IsRefused(string cookie) =>
+        Assert.Equal(HttpStatusCode.Unauthorized, (await GetAsync(apis.Http, "/jobs", cookie)).StatusCode);
+
+    [Fact]
+    public async Task Session_EndsWithItsKey()
+    {
+        var cookie = await SignInAsync(KeyedApis.RemovedKey);
+
+        Assert.Equal(HttpStatusCode.OK, (await GetAsync(apis.Http, "/jobs", cookie)).StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await GetAsync(apis.OtherHttp, "/jobs", cookie)).StatusCode);
+    }
+
+    [Fact]
+    public async Task SignOut_DeletesTheCookie()
+    {
+        var answer = await apis.Http.DeleteAsync("/session");
+
+        Assert.Equal(HttpStatusCode.NoContent, answer.StatusCode);
+        Assert.StartsWith("temper_session=; expires=Thu, 01 Jan 1970", Assert.Single(answer.Headers.GetValues("Set-Cookie")));
+    }
+
+    [Theory]
+    [InlineData("POST", "cross-site", HttpStatusCode.Forbidden)]
+    [InlineData("POST", "same-site", HttpStatusCode.Forbidden)]
+    [InlineData("POST", "same-origin", HttpStatusCode.NotFound)]
+    [InlineData("GET", "same-site", HttpStatusCode.Unauthorized)]
+    [InlineData("GET", "same-origin", HttpStatusCode.NotFound)]
+    public async Task Request_ByCookie_CountsForPagesOfThisHostOnly(string method, string site, HttpStatusCode expected)
+    {
+        var path = $"/jobs/{Guid.NewGuid()}{(method == "POST" ? "/cancel" : "")}";
+        var request = Request(new(method), path, await SignInAsync());
+        request.Headers.Add("Sec-Fetch-Site", site);
+
+        Assert.Equal(expected, (await apis.Http.SendAsync(request)).StatusCode);
+    }
+
+    /// <summary>A key that the request names itself is the one that counts.</summary>
+    [Fact]
+    public async Task Request_WithAWrongKeyBesideTheCookie_IsRefused()
+    {
+        var request = Request(HttpMethod.Get, "/jobs", await SignInAsync());
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", "wrong");
+
+        Assert.Equal(HttpStatusCode.Unauthorized, (await apis.Http.SendAsync(request)).StatusCode);
+    }
+
+    [Fact]
+    public async Task SignIn_WithAWrongKey_Is401AndAfterTenTries429()
+    {
+        const string wrong = "a-wrong-secret-of-some-length";
+        for (var i = 0; i < 10; i++)
+        {
+            var refused = await PostAsync(JsonContent.Create(new { key = wrong }));
+            Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
+            Assert.Equal("application/problem+json", refused.Content.Headers.ContentType?.MediaType);
+            Assert.False(refused.Headers.Contains("Set-Cookie"));
+        }
+
+        var limited = await PostAsync(JsonContent.Create(new { key = KeyedApis.Key }));
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, limited.StatusCode);
+        Assert.InRange(limited.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 60);
+        Assert.Contains($"{address} tried to sign in with a wrong key", apis.Api.Output);
+        Assert.DoesNotContain(wrong, apis.Api.Output);
+        Assert.DoesNotContain(KeyedApis.Key, apis.Api.Output);
+    }
+
+    [Theory]
+    [InlineData("""{"kee":"a"}""", "key", "kee")]
+    [InlineData("""{"key":1}""", "key")]
+    [InlineData("""{"key":"a","returnTo":"https://evil.example"}""", "returnTo")]
+    [InlineData("""{"key":"a","returnTo":"//evil.example"}""", "returnTo")]
+    public async Task SignIn_ThatCannotBeRead_NamesEachField(string json, params string[] fields)
+    {
+        var answer = await PostAsync(new StringContent(json, Encoding.UTF8, "application/json"));
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        var errors = JsonNode.Parse(await answer.Content.ReadAsStringAsync())!["errors"]!.AsObject();
+        Assert.Equal(fields.Order(), errors.Select(error => error.Key).Order());
+    }
+
+    [Fact]
+    public async Task Dashboard_WithoutASession_AsksABrowserForAKeyAndReturns()
+    {
+        var page = Request(HttpMethod.Get, "/hangfire/servers", null);
+        page.Headers.Accept.ParseAdd("text/html,*/*;q=0.8");
+
+        var asked = await apis.Http.SendAsync(page);
+
+        Assert.Equal(HttpStatusCode.Unauthorized, asked.StatusCode);
+        Assert.Contains("name=\"returnTo\" value=\"/hangfire/servers\"", await asked.Content.ReadAsStringAsync());
+        var wrong = await PostFormAsync("a-wrong-secret-of-some-length");
+        Assert.Equal(HttpStatusCode.Unauthorized, wrong.StatusCode);
+        Assert.Contains("The key is wrong.", await wrong.Content.ReadAsStringAsync());
+        var right = await PostFormAsync(KeyedApis.Key);
+        Assert.Equal((HttpStatusCode.SeeOther, "/hangfire/servers"), (right.StatusCode, right.Headers.Location!.OriginalString));
+        Assert.Equal(HttpStatusCode.OK, (await GetAsync(apis.Http, "/hangfire/servers", CookieIn(right))).StatusCode);
+    }
+
+    [Fact]
+    public async Task Dashboard_ByCookie_RequeuesOrdinaryJobsForPagesOfThisHostOnly()
+    {
+        var id = FailedJob();
+        var cookie = await SignInAsync();
+
+        foreach (var (site, expected) in new[] { ("cross-site", HttpStatusCode.Forbidden), ("same-origin", HttpStatusCode.NoContent) })
+        {
+            var request = Request(HttpMethod.Post, "/hangfire/jobs/failed/requeue", cookie);
+            request.Content = new FormUrlEncodedContent([KeyValuePair.Create("jobs[]", id)]);
+            request.Headers.Add("Sec-Fetch-Site", site);
+            Assert.Equal(expected, (await apis.Http.SendAsync(request)).StatusCode);
+        }
+
+        Assert.Equal("Enqueued", await apis.Database.ScalarAsync<string>($"SELECT statename FROM hangfire.job WHERE id = {id}"));
+    }
+
+    [Fact]
+    public async Task Document_ListsBothWaysToShowAKey()
+    {
+        var document = await apis.Api.GetAsync("/swagger/v1/swagger.json");
+
+        var schemes = document["components"]!["securitySchemes"]!;
+        Assert.Equal("bearer", schemes["key"]!["scheme"]!.GetValue<string>());
+        Assert.Equal("cookie", schemes["session"]!["in"]!.GetValue<string>());
+        Assert.Equal(["key", "session"], document["security"]!.AsArray().Select(one => one!.AsObject().Single().Key));
+    }
+
+    private async Task<string> SignInAsync(string key = KeyedApis.Key)
+    {
+        var answer = await PostAsync(JsonContent.Create(new { key }));
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        return CookieIn(answer);
+    }
+
+    private Task<HttpResponseMessage> PostAsync(HttpContent content, params (string Name, string Value)[] headers)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, "/session") { Content = content };
+        request.Headers.Add("X-Forwarded-For", address);
+        foreach (var (name, value) in headers)
+            request.Headers.Add(name, value);
+        return apis.Http.SendAsync(request);
+    }
+
+    private Task<HttpResponseMessage> PostFormAsync(string key)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, "/session")
+        {
+            Content = new FormUrlEncodedContent([KeyValuePair.Create("key", key), KeyValuePair.Create("returnTo", "/hangfire/servers")]),
+        };
+        request.Headers.Add("X-Forwarded-For", address);
+        return apis.Http.SendAsync(request);
+    }
+
+    private static string CookieIn(HttpResponseMessage answer) =>
+        Assert.Single(answer.Headers.GetValues("Set-Cookie")).Split(';')[0]["temper_session=".Length..];
+
+    private async Task<JsonNode> SessionAsync(string cookie) =>
+        JsonNode.Parse(await (await GetAsync(apis.Http, "/session", cookie)).Content.ReadAsStringAsync())!;
+
+    private static Task<HttpResponseMessage> GetAsync(HttpClient http, string path, string cookie) =>
+        http.SendAsync(Request(HttpMethod.Get, path, cookie));
+
+    private static Task<HttpResponseMessage> SendAsync(HttpClient http, Operation operation, string? cookie)
+    {
+        var request = Request(new(operation.Method), operation.Path.Replace("{id}", Guid.NewGuid().ToString()), cookie);
+        if (operation.TakesBody)
+            request.Content = new StringContent("{}", Encoding.UTF8, "application/json");
+        return http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+    }
+
+    private static HttpRequestMessage Request(HttpMethod method, string path, string? cookie)
+    {
+        var request = new HttpRequestMessage(method, path);
+        if (cookie is not null)
+            request.Headers.Add("Cookie", $"temper_session={cookie}");
+        return request;
+    }
+
+    private string FailedJob()
+    {
+        PostgreSqlStorage storage = EngineStorage.Open(apis.Database.ConnectionString, new(apis.Database.DataSource), 4, 10);
+        using var connection = storage.GetConnection();
+        var id = connection.CreateExpiredJob(
+            Job.FromExpression<Housekeeping>(housekeeping => housekeeping.SettleStudiesAsync()),
+            new Dictionary<string, string>(),
+            DateTime.UtcNow,
+            TimeSpan.FromHours(1)
+        );
+        using var transaction = connection.CreateWriteTransaction();
+        transaction.SetJobState(id, new FailedState(new InvalidOperationException("It failed.")));
+        transaction.Commit();
+        return id;
+    }
+}
