@@ -1,13 +1,14 @@
 namespace Temper.EndToEnd;
 
-/// <summary>Gives each test its own database, API and home folder, and starts workers as the test needs them.</summary>
+/// <summary>Gives each test an empty database with an API, and a home folder. Starts workers as the test needs them.</summary>
 public abstract class EndToEndTest : IAsyncLifetime
 {
     private readonly List<WorkerProcess> workers = [];
+    private ServedDatabase served = null!;
 
-    protected TestDatabase Database { get; private set; } = null!;
+    protected TestDatabase Database => served.Database;
 
-    protected ApiProcess Api { get; private set; } = null!;
+    protected ApiProcess Api => served.Api;
 
     protected string Home { get; } = Directory.CreateTempSubdirectory("temper-test-").FullName;
 
@@ -20,17 +21,12 @@ public abstract class EndToEndTest : IAsyncLifetime
             epochs = 5000,
         };
 
-    public async Task InitializeAsync()
-    {
-        Database = await TestDatabase.CreateAsync();
-        Api = await ApiProcess.StartAsync(Database.ConnectionString);
-    }
+    public async Task InitializeAsync() => served = await ServedDatabase.TakeAsync();
 
     public async Task DisposeAsync()
     {
         await Task.WhenAll(workers.Select(worker => worker.DisposeAsync().AsTask()));
-        await Api.DisposeAsync();
-        await Database.DisposeAsync();
+        await served.GiveBackAsync();
         Directory.Delete(Home, recursive: true);
     }
 

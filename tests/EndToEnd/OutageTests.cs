@@ -43,7 +43,7 @@ public class OutageTests : EndToEndTest
             {
                 dataset = "digits",
                 epsilon = 0.1,
-                epochs = 14,
+                epochs = 8,
             }
         );
         await EpochsAsync(id, 1);

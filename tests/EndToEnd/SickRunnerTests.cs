@@ -7,7 +7,7 @@ public class SickRunnerTests : EndToEndTest
     {
         dataset = "digits",
         epsilon = 0.1,
-        epochs = 8,
+        epochs = 5,
     };
 
     [Fact]
@@ -38,7 +38,7 @@ public class SickRunnerTests : EndToEndTest
     [InlineData("""{ "model": "resnet56", "width": 96, "batchSize": 8, "optimizer": "sgd", "learningRate": 0.01 }""")]
     public async Task Runner_WhoseModelIsLarge_IsNotTakenForHung(string model)
     {
-        var data = IdxFiles.WriteFolder(Path.Combine(Home, "own"), "kmnist", 40, 20);
+        var data = IdxFiles.WriteFolder(Path.Combine(Home, "own"), "kmnist", 20, 20);
         await StartWorkerAsync(null, ("Worker__HangSeconds", "2"), ("TEMPER_DATA", data));
         var spec = JsonNode.Parse(model)!;
         (spec["dataset"], spec["epsilon"], spec["epochs"]) = ("kmnist", 0.1, 1);

@@ -7,7 +7,7 @@ public class SurvivalTests : EndToEndTest
     {
         dataset = "digits",
         epsilon = 0.1,
-        epochs = 12,
+        epochs = 6,
     };
 
     [Fact]
@@ -22,7 +22,7 @@ public class SurvivalTests : EndToEndTest
         var job = await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(60));
         Assert.Equal("succeeded", State(job));
         Assert.Equal((2, 1), (job["attempt"]!.GetValue<int>(), job["failures"]!.GetValue<int>()));
-        Assert.Equal(Enumerable.Range(1, 12), (await MetricsAsync(id)).Select(epoch => epoch!["epoch"]!.GetValue<int>()));
+        Assert.Equal(Enumerable.Range(1, 6), (await MetricsAsync(id)).Select(epoch => epoch!["epoch"]!.GetValue<int>()));
         Assert.False(worker.HasExited);
     }
 
@@ -33,13 +33,13 @@ public class SurvivalTests : EndToEndTest
         {
             dataset = "digits",
             epsilon = 0.1,
-            epochs = 16,
+            epochs = 8,
             seed = 3,
         };
         var doomed = await StartWorkerAsync(null, ("Worker__CheckpointSeconds", "1"));
         var id = await Api.SubmitAsync(spec);
         await Eventually.TrueAsync(
-            async () => await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints") == 1 && (await MetricsAsync(id)).Count >= 4,
+            async () => await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints") == 1 && (await MetricsAsync(id)).Count >= 2,
             TimeSpan.FromSeconds(60)
         );
         await doomed.KillAsync();
@@ -53,7 +53,7 @@ public class SurvivalTests : EndToEndTest
             await Database.ScalarAsync<long>($"SELECT count(*) FROM epochs WHERE job_id = '{id}' AND attempt = 1") > 0,
             "It began anew."
         );
-        Assert.Equal(16, (await MetricsAsync(id)).Count);
+        Assert.Equal(8, (await MetricsAsync(id)).Count);
         Assert.Equal(0, await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints"));
     }
 
@@ -232,7 +232,7 @@ public class SurvivalTests : EndToEndTest
         var job = await Api.FinishedJobAsync(id, TimeSpan.FromSeconds(60));
         Assert.Equal("succeeded", State(job));
         Assert.Equal((2, 1), (job["attempt"]!.GetValue<int>(), job["failures"]!.GetValue<int>()));
-        Assert.Equal(12, (await MetricsAsync(id)).Count);
+        Assert.Equal(6, (await MetricsAsync(id)).Count);
     }
 
     [Fact]

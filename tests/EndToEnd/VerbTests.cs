@@ -11,7 +11,7 @@ public class VerbTests : EndToEndTest
         {
             dataset = "digits",
             epsilon = 0.1,
-            epochs = 8,
+            epochs = 5,
             seed = 3,
         };
         await StartWorkerAsync();
@@ -40,7 +40,7 @@ public class VerbTests : EndToEndTest
             {
                 dataset = "digits",
                 epsilon = 0.1,
-                epochs = 12,
+                epochs = 8,
                 seed = 3,
             }
         );
@@ -60,7 +60,7 @@ public class VerbTests : EndToEndTest
             attempts,
             await Database.ScalarAsync<int[]>($"SELECT array_agg(DISTINCT attempt ORDER BY attempt) FROM epochs WHERE job_id = '{id}'")
         );
-        Assert.Equal(12, (await MetricsAsync(id)).Count);
+        Assert.Equal(8, (await MetricsAsync(id)).Count);
     }
 
     private async Task PostAsync(Guid id, string verb)

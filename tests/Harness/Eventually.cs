@@ -5,8 +5,6 @@ namespace Temper.Harness;
 /// <summary>Waits for something that another process will make true.</summary>
 public static class Eventually
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(20);
-
     /// <returns>The first value that <paramref name="wanted"/> accepts.</returns>
     /// <exception cref="TimeoutException">No such value came in time.</exception>
     public static async Task<T> ValueAsync<T>(Func<Task<T>> get, Func<T, bool> wanted, TimeSpan? limit = null)
@@ -22,9 +20,11 @@ public static class Eventually
         var start = Stopwatch.GetTimestamp();
         while (!await condition())
         {
-            if (Stopwatch.GetElapsedTime(start) > (limit ?? TimeSpan.FromSeconds(30)))
+            var waited = Stopwatch.GetElapsedTime(start);
+            if (waited > (limit ?? TimeSpan.FromSeconds(30)))
                 throw new TimeoutException(what ?? "It did not become true in time.");
-            await Task.Delay(Interval);
+            // The pause grows with the time waited so far: each look takes CPU time from what the test waits for.
+            await Task.Delay(TimeSpan.FromMilliseconds(Math.Clamp(waited.TotalMilliseconds / 20, 20, 200)));
         }
     }
 }

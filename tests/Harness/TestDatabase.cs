@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Npgsql;
 using Temper.Store;
 
@@ -6,7 +7,12 @@ namespace Temper.Harness;
 /// <summary>A database for one test on the private PostgreSQL that ./test starts. It is dropped at the end.</summary>
 public sealed class TestDatabase : IAsyncDisposable
 {
-    private static readonly Lazy<Task<string>> Template = new(CreateTemplateAsync);
+    private static readonly Lazy<Task<Schema>> Template = new(CreateTemplateAsync);
+    private static readonly ConcurrentBag<TestDatabase> Free = [];
+
+    private const string CountObjects =
+        "SELECT sum(n)::bigint FROM (SELECT count(*) FROM pg_class UNION ALL SELECT count(*) FROM pg_constraint "
+        + "UNION ALL SELECT count(*) FROM pg_proc UNION ALL SELECT count(*) FROM pg_trigger) counts (n)";
 
     private TestDatabase(string name)
     {
@@ -21,7 +27,37 @@ public sealed class TestDatabase : IAsyncDisposable
     /// <summary>Creates a database with the current schema, copied from a migrated template.</summary>
     /// <param name="tablespace">The tablespace of its tables; the server's default when null.</param>
     public static async Task<TestDatabase> CreateAsync(string? tablespace = null) =>
-        new(await CreateNamedAsync($"TEMPLATE {await Template.Value}{(tablespace is null ? "" : $" TABLESPACE {tablespace}")}"));
+        new(await CreateNamedAsync($"TEMPLATE {(await Template.Value).Name}{(tablespace is null ? "" : $" TABLESPACE {tablespace}")}"));
+
+    /// <returns>A database with the current schema and empty tables, which an earlier test may have given back.</returns>
+    public static async Task<TestDatabase> TakeAsync() => Free.TryTake(out var free) ? free : await CreateAsync();
+
+    /// <summary>Keeps it for the next test, unless this one changed the schema: then it drops it.</summary>
+    public async Task GiveBackAsync()
+    {
+        if (await EmptyAsync())
+            Free.Add(this);
+        else
+            await DisposeAsync();
+    }
+
+    /// <summary>Deletes all rows.</summary>
+    /// <returns>False if tables, constraints, functions or triggers were added or removed.</returns>
+    public async Task<bool> EmptyAsync()
+    {
+        await ExecuteAsync(
+            """
+            DO $$ BEGIN
+                SET LOCAL session_replication_role = replica; -- no triggers, foreign keys included
+                EXECUTE (
+                    SELECT string_agg(format('DELETE FROM %I.%I', schemaname, tablename), ';') FROM pg_tables
+                    WHERE schemaname IN ('public', 'hangfire') AND tablename NOT IN ('__EFMigrationsHistory', 'schema')
+                );
+            END $$
+            """
+        );
+        return await ScalarAsync<long>(CountObjects) == (await Template.Value).Objects;
+    }
 
     /// <summary>Creates a database without any table.</summary>
     public static async Task<TestDatabase> CreateEmptyAsync() => new(await CreateNamedAsync(""));
@@ -45,13 +81,19 @@ public sealed class TestDatabase : IAsyncDisposable
         await OnServerAsync($"DROP DATABASE {name} WITH (FORCE)");
     }
 
-    private static async Task<string> CreateTemplateAsync()
+    private static async Task<Schema> CreateTemplateAsync()
     {
         var name = await CreateNamedAsync("");
         await using var database = NpgsqlDataSource.Create(ServerWith(name) + ";Pooling=false");
         await Migrator.MigrateAsync(database, CancellationToken.None);
-        AppDomain.CurrentDomain.ProcessExit += (_, _) => OnServerAsync($"DROP DATABASE IF EXISTS {name} WITH (FORCE)").Wait();
-        return name;
+        AppDomain.CurrentDomain.ProcessExit += (_, _) =>
+        {
+            foreach (var free in Free)
+                free.DisposeAsync().AsTask().Wait();
+            OnServerAsync($"DROP DATABASE IF EXISTS {name} WITH (FORCE)").Wait();
+        };
+        await using var count = database.CreateCommand(CountObjects);
+        return new(name, (long)(await count.ExecuteScalarAsync())!);
     }
 
     private static async Task<string> CreateNamedAsync(string options)
@@ -78,4 +120,7 @@ public sealed class TestDatabase : IAsyncDisposable
             // Many small pools share one server.
             MaxPoolSize = 10,
         }.ToString();
+
+    /// <param name="Objects">Tables, indexes, constraints, functions and triggers.</param>
+    private sealed record Schema(string Name, long Objects);
 }

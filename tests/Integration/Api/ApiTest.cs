@@ -6,27 +6,24 @@ using Temper.Store.Queue;
 
 namespace Temper.Integration.Api;
 
-/// <summary>The API process of a test class, on its own database.</summary>
+/// <summary>A test class's API and database.</summary>
 public sealed class ApiFixture : IAsyncLifetime
 {
-    public TestDatabase Database { get; private set; } = null!;
+    private ServedDatabase served = null!;
 
-    public ApiProcess Api { get; private set; } = null!;
+    public TestDatabase Database => served.Database;
+
+    public ApiProcess Api => served.Api;
 
     public JobQueue Queue { get; private set; } = null!;
 
     public async Task InitializeAsync()
     {
-        Database = await TestDatabase.CreateAsync();
+        served = await ServedDatabase.TakeAsync();
         Queue = new JobQueue(Database.DataSource);
-        Api = await ApiProcess.StartAsync(Database.ConnectionString);
     }
 
-    public async Task DisposeAsync()
-    {
-        await Api.DisposeAsync();
-        await Database.DisposeAsync();
-    }
+    public async Task DisposeAsync() => await served.GiveBackAsync();
 }
 
 public abstract class ApiTest(ApiFixture fixture) : IClassFixture<ApiFixture>

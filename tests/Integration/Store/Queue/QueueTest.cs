@@ -6,7 +6,7 @@ using Temper.Store.Rows;
 
 namespace Temper.Integration.Store.Queue;
 
-/// <summary>Gives each test its own database with a queue on it.</summary>
+/// <summary>Gives each test a database with an empty queue.</summary>
 public abstract class QueueTest : IAsyncLifetime
 {
     protected static readonly JobSpec Spec = new()
@@ -31,12 +31,12 @@ public abstract class QueueTest : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        Database = await TestDatabase.CreateAsync();
+        Database = await TestDatabase.TakeAsync();
         Queue = new JobQueue(Database.DataSource);
         Worker = await RegisterAsync();
     }
 
-    public async Task DisposeAsync() => await Database.DisposeAsync();
+    public async Task DisposeAsync() => await Database.GiveBackAsync();
 
     protected async Task<WorkerIdentity> RegisterAsync()
     {
