@@ -77,7 +77,6 @@ internal static class OpenApi
                 });
             }
         );
-        app.MapGet("/", () => TypedResults.Redirect("/swagger")).ExcludeFromDescription();
     }
 
     /// <summary>

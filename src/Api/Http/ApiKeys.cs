@@ -34,7 +34,6 @@ internal sealed class ApiKeys
         !Any
         || request.Path.StartsWithSegments("/health")
         || request.Path.StartsWithSegments("/swagger")
-        || request.Path == "/"
         || KeyOf(request) is not null;
 
     /// <summary>Identifies the client for limits: by its key, or by its address when it sends no key.</summary>
