@@ -45,7 +45,7 @@ export function fieldsOf(document: OpenApiDocument, name: string, prefix = ""): 
     return {
       path,
       about,
-      allowed: allowed.replace(/\.$/, ""),
+      allowed: allowed.replace(/^null,? or /, "").replace(/\.$/, ""),
       kind: choices.length > 0 ? "choice" : kindOf(shape),
       choices,
       default: shown(shape.default),

@@ -77,7 +77,7 @@ function OneLine({ line, series, x, y }: { line: Line; series: number; x: (value
         <g key={epsilon}>
           <title>{sentence(line.name, { epsilon, mean, seeds })}</title>
           {seeds.filter(isFinite).map((seed, i) => (
-            <circle key={i} class="seed" cx={x(epsilon)} cy={y(seed)} r={2.5} />
+            <circle key={i} class="seed" cx={x(epsilon) + 6} cy={y(seed)} r={2.5} />
           ))}
           {isFinite(mean.interval?.low) && isFinite(mean.interval?.high) && (
             <line class="interval" x1={x(epsilon)} x2={x(epsilon)} y1={y(mean.interval.low)} y2={y(mean.interval.high)} />

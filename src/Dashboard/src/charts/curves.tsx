@@ -1,16 +1,15 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import type { Figure } from "../api/types";
 import { figure } from "../format";
 import { useStore } from "../store";
-import { downsample } from "./downsample";
+import { downsample, type Sample } from "./downsample";
 import { cssColor, hue, scheme } from "./theme";
 
 /** A curve over the epochs 1, 2, …; its figures are by index. */
 export interface Curve {
   name: string;
-  figures: Figure[];
+  figures: Sample[];
   /** Which colour it has. */
   hue: number;
   dashed?: boolean;
@@ -25,7 +24,7 @@ interface Props {
   curves: Curve[];
   zoom: Zoom;
   onZoom: (zoom: Zoom) => void;
-  /** The epoch whose figures are shown; null shows the last one's. */
+  /** The epoch whose figures are shown; null shows the last figure of each curve. */
   hovered: number | null;
   onHover: (epoch: number | null) => void;
 }
@@ -75,7 +74,8 @@ export function Curves(props: Props) {
   }, [plot, props.hovered]);
 
   const epoch = epochs[at];
-  const readout = epoch === undefined ? "no epoch yet" : `epoch ${epoch}: ${curves.map(one => `${one.name} ${figure(one.figures[at])}`).join(", ")}`;
+  const read = ({ figures }: Curve) => figure(props.hovered === null ? figures.findLast(sample => sample !== undefined) : figures[at]);
+  const readout = epoch === undefined ? "no epoch yet" : `epoch ${epoch}: ${curves.map(one => `${one.name} ${read(one)}`).join(", ")}`;
 
   function onKeyDown(event: KeyboardEvent): void {
     const next = keyed(event.key, props, at);
@@ -92,7 +92,7 @@ export function Curves(props: Props) {
           {curves.map(curve => (
             <span key={curve.name}>
               <i class={`swatch s${curve.hue % 6}${curve.dashed ? " dashed" : ""}`} />
-              {curve.name} <output>{epoch === undefined ? "–" : figure(curve.figures[at])}</output>
+              {curve.name} <span class="read">{read(curve)}</span>
             </span>
           ))}
         </span>

@@ -1,15 +1,18 @@
 import type { Figure } from "../api/types";
 
+/** A figure of a curve: null where it is not finite, undefined where there is none. Both are gaps. */
+export type Sample = Figure | undefined;
+
 /**
  * The indices to draw of curves over the same x. Of each bucket it keeps the first and the last index, and for each curve those
  * of the smallest and the largest figure and of the first gap. The same figures always give the same indices.
- * @param curves figures by index; null is a gap.
+ * @param curves figures by index.
  * @param from first index to draw.
  * @param to index after the last one to draw.
  * @param buckets at least 1; indices are shared out evenly.
  * @returns ascending indices. All of them when there are no more than two a bucket.
  */
-export function downsample(curves: readonly (readonly Figure[])[], from: number, to: number, buckets: number): number[] {
+export function downsample(curves: readonly (readonly Sample[])[], from: number, to: number, buckets: number): number[] {
   const count = to - from;
   if (count <= 2 * buckets) return Array.from({ length: Math.max(0, count) }, (_, i) => from + i);
   const kept: number[] = [];
@@ -23,7 +26,7 @@ export function downsample(curves: readonly (readonly Figure[])[], from: number,
   return kept;
 }
 
-function extremes(curve: readonly Figure[], first: number, after: number): number[] {
+function extremes(curve: readonly Sample[], first: number, after: number): number[] {
   let lowest = -1;
   let highest = -1;
   let gap = -1;

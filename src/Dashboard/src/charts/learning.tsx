@@ -1,6 +1,7 @@
 import { useMemo, useState } from "preact/hooks";
-import type { Epoch, Figure } from "../api/types";
+import type { Epoch } from "../api/types";
 import { Curves, type Curve, type Zoom } from "./curves";
+import type { Sample } from "./downsample";
 
 export interface Run {
   name: string;
@@ -66,7 +67,7 @@ function curvesOf({ validation, train }: (typeof charts)[number], runs: Run[], e
   return [curve("validation", validation, 0), ...(train ? [{ ...curve("train", train, 1), dashed: true }] : [])];
 }
 
-function figuresOf(run: Run, metric: Metric, epochs: number[]): Figure[] {
+function figuresOf(run: Run, metric: Metric, epochs: number[]): Sample[] {
   const byEpoch = new Map(run.epochs.map(one => [one.epoch, one[metric]]));
-  return epochs.map(epoch => byEpoch.get(epoch) ?? null);
+  return epochs.map(epoch => byEpoch.get(epoch));
 }

@@ -3,7 +3,7 @@ import { mayPass } from "../api/client";
 import { type LiveEvent, useLive, useThrottled } from "../api/live";
 import { type Resource, useResource } from "../api/resource";
 import type { Items, Job, Page } from "../api/types";
-import { figure, jobName, shortId, signed, summary } from "../format";
+import { figure, jobName, plain, shortId, signed, summary } from "../format";
 import { Ago, Badge, JobProgress, ProblemBox, Table } from "../parts";
 import { go, href, replace } from "../router";
 import { useTitle } from "./title";
@@ -92,7 +92,7 @@ function Filter({ query }: { query: URLSearchParams }) {
 interface TableProps {
   jobs: Job[];
   chosen?: string[];
-  onToggle?: (id: string) => void;
+  onToggle?: ((id: string) => void) | undefined;
 }
 
 export function JobTable({ jobs, chosen = [], onToggle }: TableProps) {
@@ -105,60 +105,81 @@ export function JobTable({ jobs, chosen = [], onToggle }: TableProps) {
       )}
       <th scope="col">Job</th>
       <th scope="col">State</th>
-      <th scope="col" class="number">
-        Accuracy
+      <th scope="col" class="wide">
+        Data set
       </th>
-      <th scope="col" class="number">
-        ECE
+      <th scope="col" class="wide">
+        Model
       </th>
-      <th scope="col" class="number wide">
-        Gap
-      </th>
-      <th scope="col" class="number wide">
-        Submitted
-      </th>
+      <Numeral name="ε" isWide />
+      <Numeral name="Seed" isWide />
+      <Numeral name="Accuracy" />
+      <Numeral name="ECE" />
+      <Numeral name="Gap" isWide />
+      <Numeral name="Submitted" isWide />
     </>
   );
   return (
     <Table label="Jobs" head={head}>
       {jobs.map(job => (
-        <tr key={job.id}>
-          {onToggle && (
-            <td>
-              <input
-                type="checkbox"
-                aria-label={`Compare ${jobName(job)}`}
-                checked={chosen.includes(job.id)}
-                disabled={!chosen.includes(job.id) && chosen.length >= mostCompared}
-                onChange={() => onToggle(job.id)}
-              />
-            </td>
-          )}
-          <td>
-            <a href={`#/jobs/${job.id}`} class={job.spec.name ? "name" : "name id"}>
-              {jobName(job)}
-            </a>
-            <div class="quiet">
-              {summary(job.spec)}
-              {job.study && onToggle && (
-                <>
-                  {" · "}
-                  <a href={`#/studies/${job.study}`}>study {shortId(job.study)}</a>
-                </>
-              )}
-            </div>
-          </td>
-          <td>
-            <Badge state={job.state} /> <JobProgress job={job} />
-          </td>
-          <td class="number">{figure(job.result?.testAccuracy)}</td>
-          <td class="number">{figure(job.result?.testEce)}</td>
-          <td class="number wide">{signed(job.result?.testSignedGap)}</td>
-          <td class="number wide">
-            <Ago time={job.createdAt} />
-          </td>
-        </tr>
+        <Row key={job.id} job={job} isChosen={chosen.includes(job.id)} isFull={chosen.length >= mostCompared} onToggle={onToggle} />
       ))}
     </Table>
+  );
+}
+
+const Numeral = ({ name, isWide = false }: { name: string; isWide?: boolean }) => (
+  <th scope="col" class={isWide ? "number wide" : "number"}>
+    {name}
+  </th>
+);
+
+interface RowProps {
+  job: Job;
+  isChosen: boolean;
+  isFull: boolean;
+  onToggle: TableProps["onToggle"];
+}
+
+function Row({ job, isChosen, isFull, onToggle }: RowProps) {
+  const { id, spec, study, result } = job;
+  return (
+    <tr>
+      {onToggle && (
+        <td>
+          <input
+            type="checkbox"
+            aria-label={`Compare ${jobName(job)}`}
+            checked={isChosen}
+            disabled={isFull && !isChosen}
+            onChange={() => onToggle(id)}
+          />
+        </td>
+      )}
+      <td>
+        <a href={`#/jobs/${id}`} class={spec.name ? "name" : "name id"}>
+          {jobName(job)}
+        </a>{" "}
+        {study && onToggle && (
+          <a class="quiet wide" href={`#/studies/${study}`}>
+            study {shortId(study)}
+          </a>
+        )}
+        <div class="quiet narrow">{summary(spec)}</div>
+      </td>
+      <td>
+        <Badge state={job.state} /> <JobProgress job={job} />
+      </td>
+      <td class="wide">{spec.dataset}</td>
+      <td class="wide">{spec.model}</td>
+      <td class="number wide">{plain(spec.epsilon)}</td>
+      <td class="number wide">{plain(spec.seed)}</td>
+      <td class="number">{figure(result?.testAccuracy)}</td>
+      <td class="number">{figure(result?.testEce)}</td>
+      <td class="number wide">{signed(result?.testSignedGap)}</td>
+      <td class="number wide">
+        <Ago time={job.createdAt} />
+      </td>
+    </tr>
   );
 }

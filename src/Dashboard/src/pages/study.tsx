@@ -104,7 +104,6 @@ function AnswerSection({ answer, noise, isFinal }: { answer: Answer; noise: bool
         {answer.arm && <b>ε = {answer.arm.epsilon}</b>} {answer.sentence}
       </p>
       {answer.moreSeedsNote && <p class="quiet">{answer.moreSeedsNote}</p>}
-      {answer.moreSeeds !== null && <p class="quiet">{answer.moreSeeds} more seeds would probably separate the two lowest tied arms.</p>}
       {answer.arms.length > 0 && (
         <Table label="Arms by mean loss" head={<RankHead />}>
           {answer.arms.map(ranked => (

@@ -149,6 +149,7 @@ interface ControlProps {
 
 function Control({ field, value, errors, onInput }: ControlProps) {
   const id = `field-${field.path}`;
+  const isChoice = field.kind === "choice" || field.kind === "flag";
   const shared = {
     id,
     "aria-describedby": `${id}-help`,
@@ -157,8 +158,16 @@ function Control({ field, value, errors, onInput }: ControlProps) {
   };
   return (
     <div class="field">
-      <label for={id}>{field.path}</label>
-      {field.kind === "choice" || field.kind === "flag" ? (
+      <div class="label">
+        <label for={id}>{field.path}</label>
+        {field.about && (
+          <details>
+            <summary>about</summary>
+            <p>{field.about.replaceAll("`", "")}</p>
+          </details>
+        )}
+      </div>
+      {isChoice ? (
         <select {...shared} value={value}>
           {field.default === "" && <option value="">choose</option>}
           {(field.kind === "flag" ? ["false", "true"] : field.choices).map(choice => (
@@ -174,13 +183,7 @@ function Control({ field, value, errors, onInput }: ControlProps) {
             {error}
           </p>
         ))}
-        {errors.length === 0 && field.kind !== "choice" && field.kind !== "flag" && <p>{field.allowed || field.about}</p>}
-        {field.allowed && (
-          <details>
-            <summary>About {field.path}</summary>
-            <p>{field.about.replaceAll("`", "")}</p>
-          </details>
-        )}
+        {errors.length === 0 && !isChoice && <p>{field.allowed}</p>}
       </div>
     </div>
   );
