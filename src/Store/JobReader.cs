@@ -104,22 +104,24 @@ public sealed class JobReader(NpgsqlDataSource database)
         await using var row = await command.ExecuteReaderAsync();
         var epochs = new List<EpochMetrics>();
         while (await row.ReadAsync())
-            epochs.Add(
-                new(
-                    row.GetInt32(0),
-                    row.GetDouble(1),
-                    row.GetDouble(2),
-                    row.GetDouble(3),
-                    row.GetDouble(4),
-                    row.GetDouble(5),
-                    row.GetDouble(6),
-                    row.GetDouble(7),
-                    row.GetDouble(8),
-                    row.GetDouble(9)
-                )
-            );
+            epochs.Add(ReadEpoch(row, 0));
         return epochs;
     }
+
+    /// <param name="first">The column of the epoch; the metrics follow it.</param>
+    internal static EpochMetrics ReadEpoch(NpgsqlDataReader row, int first) =>
+        new(
+            row.GetInt32(first),
+            row.GetDouble(first + 1),
+            row.GetDouble(first + 2),
+            row.GetDouble(first + 3),
+            row.GetDouble(first + 4),
+            row.GetDouble(first + 5),
+            row.GetDouble(first + 6),
+            row.GetDouble(first + 7),
+            row.GetDouble(first + 8),
+            row.GetDouble(first + 9)
+        );
 
     /// <returns>The versions of the jobs that exist.</returns>
     public async Task<IReadOnlyDictionary<Guid, JobVersion>> VersionsAsync(IReadOnlyCollection<Guid> ids)

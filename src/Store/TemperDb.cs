@@ -36,6 +36,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         model.Entity<StudyRow>(MapStudies);
         model.Entity<ArmRow>(MapArms);
         model.Entity<ScoresRow>(MapScores);
+        MapTransactions(model);
         foreach (var property in model.Model.GetEntityTypes().SelectMany(entity => entity.GetProperties()))
             property.SetColumnName(SnakeCase(property.Name));
     }
@@ -205,6 +206,26 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
                 "ix_arms_grid"
             )
             .IsUnique();
+    }
+
+    /// <summary>The columns that order events; see <see cref="Events.EventReader"/>.</summary>
+    private static void MapTransactions(ModelBuilder model)
+    {
+        const string Type = "xid8",
+            Current = "pg_current_xact_id()";
+        model.Entity<JobRow>(jobs =>
+        {
+            jobs.Property(job => job.StateChanged).HasColumnType(Type).HasDefaultValueSql(Current);
+            jobs.Property(job => job.StateChangedAt).HasDefaultValueSql("clock_timestamp()");
+            jobs.Property(job => job.AttemptChanged).HasColumnType(Type);
+            jobs.HasIndex(job => job.StateChanged, "ix_jobs_state_changed").HasFilter("state_changed IS NOT NULL");
+        });
+        model.Entity<EpochRow>().Property(epoch => epoch.Changed).HasColumnType(Type).HasDefaultValueSql(Current);
+        model.Entity<EpochRow>().HasIndex(epoch => epoch.Changed, "ix_epochs_changed").HasFilter("changed IS NOT NULL");
+        model.Entity<AttemptRow>().Property(attempt => attempt.Changed).HasColumnType(Type).HasDefaultValueSql(Current);
+        model.Entity<AttemptRow>().HasIndex(attempt => attempt.Changed, "ix_attempts_changed").HasFilter("changed IS NOT NULL");
+        model.Entity<StudyRow>().Property(study => study.Changed).HasColumnType(Type).HasDefaultValueSql(Current);
+        model.Entity<StudyRow>().HasIndex(study => study.Changed, "ix_studies_changed").HasFilter("changed IS NOT NULL");
     }
 
     private static void MapScores(EntityTypeBuilder<ScoresRow> scores)

@@ -91,6 +91,8 @@ internal static class OpenApi
         return (operation.HttpMethod, parts) switch
         {
             ("GET", ["version"]) => "getVersion",
+            ("GET", ["events"]) => "streamEvents",
+            ("GET", [_, _, "events"]) => $"stream{one}Events",
             ("GET", [_]) => $"list{all}",
             ("POST", [_]) => $"submit{one}",
             ("GET", [_, _]) => $"get{one}",

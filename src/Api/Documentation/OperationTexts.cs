@@ -23,7 +23,8 @@ internal sealed class OperationTexts : IOperationFilter
             "Get a job",
             """
             The job's spec, state and progress. A job that has succeeded also has its result on the test set. A matching
-            If-None-Match is answered with 304.
+            If-None-Match is answered with 304. With `Prefer: wait=20` the answer waits up to 20 s for the end of the job, or with an
+            If-None-Match for a change.
             """
         ),
         ["getJobMetrics"] = (
@@ -38,6 +39,15 @@ internal sealed class OperationTexts : IOperationFilter
             """
             Which worker tried, when, how the attempt ended and why, oldest first. The last attempt may still run. A failed
             attempt carries the last lines that its runner wrote on standard error.
+            """
+        ),
+        ["streamJobEvents"] = (
+            "Follow a job",
+            """
+            A stream of server-sent events: `state`, `attempt`, `epoch` and `progress`. It begins with what the job is and has so
+            far, and ends after the terminal `state`. The data is JSON: `jobId`, `studyId`, and a member named as the event with
+            what `getJob`, `getJobAttempts` and `getJobMetrics` show of it. With the `id` of an event as Last-Event-ID it continues
+            after that event. A comment line comes every 15 s. 204: the job has ended, and the client has all its events.
             """
         ),
         ["cancelJob"] = (
@@ -119,7 +129,11 @@ internal sealed class OperationTexts : IOperationFilter
         ["listStudies"] = ("List studies", "The newest come first. Pass `next` of a page as `cursor` to get the following page."),
         ["getStudy"] = (
             "Get a study",
-            "Its state and progress, and for each ε the means over seeds with 95 % intervals. `format=csv` gives the same as CSV."
+            """
+            Its state and progress, and for each ε the means over seeds with 95 % intervals. `format=csv` gives the same as CSV. A
+            matching If-None-Match is answered with 304. With `Prefer: wait=20` the answer waits up to 20 s for the end of the
+            study, or with an If-None-Match for a change.
+            """
         ),
         ["getStudyRecommendation"] = (
             "Get what a study recommends",
@@ -135,6 +149,15 @@ internal sealed class OperationTexts : IOperationFilter
             Everything about the study in one document: its rows, the recommendation, charts of each figure over ε, reliability
             diagrams and learning curves. The HTML page needs no other file. `format=json` gives the numbers. While jobs are left,
             the document covers the finished ones.
+            """
+        ),
+        ["streamStudyEvents"] = (
+            "Follow a study",
+            """
+            A stream of server-sent events: those of the study's jobs, as in `streamJobEvents`, and `study` with its state and the
+            number of its jobs in each state. It begins with the states of the jobs and the study, and ends after the terminal
+            `study`. With the `id` of an event as Last-Event-ID it continues after that event. 204: the study has ended, and the
+            client has all its events.
             """
         ),
         ["cancelStudy"] = (
@@ -171,6 +194,13 @@ internal sealed class OperationTexts : IOperationFilter
             """
             Deletes the study with all its jobs, their metrics, logits and models. While a job of it runs, the answer is a 409:
             cancel or pause the study first.
+            """
+        ),
+        ["streamEvents"] = (
+            "Follow all jobs and studies",
+            """
+            A stream of server-sent events: those of `streamJobEvents` and `streamStudyEvents` for every job and study. It begins
+            with what happens next or, with the `id` of an event as Last-Event-ID, after that event. It does not end.
             """
         ),
         ["listDatasets"] = (

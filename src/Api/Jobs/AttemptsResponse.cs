@@ -1,4 +1,5 @@
 using Temper.Domain.Jobs;
+using Temper.Store.Events;
 using Temper.Store.Rows;
 
 namespace Temper.Api.Jobs;
@@ -47,6 +48,19 @@ public sealed record AttemptResponse(
             attempt.EndedAt,
             attempt.Note,
             attempt.ErrorOutput
+        );
+
+    internal static AttemptResponse Of(AttemptChange change) =>
+        new(
+            change.Key.Number,
+            change.Worker,
+            change.Outcome,
+            change.Reason,
+            change.ClaimedAt,
+            change.TrainingStartedAt,
+            change.EndedAt,
+            change.Note,
+            change.ErrorOutput
         );
 
     internal static AttemptResponse UnderWay(JobRow job) =>

@@ -3,11 +3,13 @@ using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
+using Temper.Api.Events;
 using Temper.Api.Http;
 using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Store;
+using Temper.Store.Events;
 using Temper.Store.Queue;
 using Temper.Store.Rows;
 
@@ -61,7 +63,11 @@ internal static class JobEndpoints
 
         jobs.MapGet("/", ListAsync).ProducesValidationProblem();
 
-        jobs.MapGet("/{id:guid}", FindAsync).Produces(StatusCodes.Status304NotModified).ProducesProblem(StatusCodes.Status404NotFound);
+        jobs.MapGet("/{id:guid}", FindAsync)
+            .Produces<JobResponse>()
+            .Produces(StatusCodes.Status304NotModified)
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status429TooManyRequests);
 
         jobs.MapGet("/{id:guid}/metrics", MetricsAsync)
             .Produces(StatusCodes.Status304NotModified)
@@ -131,12 +137,30 @@ internal static class JobEndpoints
         return TypedResults.Ok(JobPage.Of(await reader.ListAsync([.. page.Select(job => job.Id)]), next));
     }
 
-    private static async Task<Results<Ok<JobResponse>, StatusCodeHttpResult, ProblemHttpResult>> FindAsync(
+    private static async Task<IResult> FindAsync(
         HttpRequest request,
         JobReader reader,
         JobVersions versions,
-        Guid id
+        Guid id,
+        [FromHeader(Name = "Prefer"), Description("`wait=20`: the answer may wait up to 20 s, at most 30.")] string? prefer
     )
+    {
+        if (Preference.WaitSeconds(prefer) is not { } seconds)
+            return await FindNowAsync(request, reader, versions, id);
+        var isForChange = request.HasIfNoneMatch();
+        return new Waiting(
+            EventScope.OfJob(id),
+            seconds,
+            async () =>
+            {
+                var answer = await FindNowAsync(request, reader, versions, id);
+                return (answer, isForChange ? answer != EntityTags.NotModified : answer is not Ok<JobResponse> { Value.IsTerminal: false });
+            },
+            one => isForChange || one.Ends(EventScope.OfJob(id))
+        );
+    }
+
+    private static async Task<IResult> FindNowAsync(HttpRequest request, JobReader reader, JobVersions versions, Guid id)
     {
         if (request.HasIfNoneMatch() && await versions.FindAsync(id) is { } known && request.IsKnownAs(EntityTags.Of(known.Job)))
             return EntityTags.NotModified;

@@ -2,10 +2,12 @@ using System.ComponentModel;
 using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
+using Temper.Api.Events;
 using Temper.Api.Http;
 using Temper.Api.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Domain.Studies;
+using Temper.Store.Events;
 using Temper.Store.Studies;
 
 namespace Temper.Api.Studies;
@@ -33,8 +35,10 @@ internal static class StudyEndpoints
         studies
             .MapGet("/{id:guid}", FindAsync)
             .Produces<StudyResponse>(StatusCodes.Status200OK, "application/json", "text/csv")
+            .Produces(StatusCodes.Status304NotModified)
             .ProducesValidationProblem()
-            .ProducesProblem(StatusCodes.Status404NotFound);
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status429TooManyRequests);
 
         studies.MapGet("/{id:guid}/recommendation", RecommendAsync).ProducesProblem(StatusCodes.Status404NotFound);
 
@@ -111,6 +115,7 @@ internal static class StudyEndpoints
         StudyReader reader,
         Guid id,
         [FromQuery, Description("json or csv; json when absent.")] string? format,
+        [FromHeader(Name = "Prefer"), Description("`wait=20`: the answer may wait up to 20 s, at most 30.")] string? prefer,
         CancellationToken cancellation
     )
     {
@@ -120,10 +125,36 @@ internal static class StudyEndpoints
             errors["format"] = [$"must be json or csv; got {format}"];
         if (errors.Count > 0)
             return Problems.Invalid("The query is wrong.", errors);
+        if (Preference.WaitSeconds(prefer) is not { } seconds)
+            return (await FindNowAsync(request, reader, id, format, cancellation)).Answer;
+        var isForChange = request.HasIfNoneMatch();
+        return new Waiting(
+            EventScope.OfStudy(id),
+            seconds,
+            async () =>
+            {
+                var (answer, isTerminal) = await FindNowAsync(request, reader, id, format, cancellation);
+                return (answer, isForChange ? answer != EntityTags.NotModified : isTerminal != false);
+            },
+            one => isForChange ? one.Key?.Kind == EventKind.Study : one.Ends(EventScope.OfStudy(id))
+        );
+    }
+
+    /// <returns>The answer, and whether the study has ended; null when there is no such study.</returns>
+    private static async Task<(IResult Answer, bool? IsTerminal)> FindNowAsync(
+        HttpRequest request,
+        StudyReader reader,
+        Guid id,
+        string? format,
+        CancellationToken cancellation
+    )
+    {
         if (await reader.FindAsync(id, cancellation) is not { } study)
-            return Problems.NoSuchStudy(id);
+            return (Problems.NoSuchStudy(id), null);
         var response = StudyResponse.Of(study);
-        return format == "csv" ? TypedResults.Text(StudyCsv.Write(response), "text/csv") : TypedResults.Ok(response);
+        if (request.IsKnownAs(format == "csv" ? EntityTags.Of(StudyCsv.Write(response)) : EntityTags.Of(response)))
+            return (EntityTags.NotModified, response.IsTerminal);
+        return (format == "csv" ? TypedResults.Text(StudyCsv.Write(response), "text/csv") : TypedResults.Ok(response), response.IsTerminal);
     }
 
     private static async Task<Results<Ok<RecommendationResponse>, ProblemHttpResult>> RecommendAsync(

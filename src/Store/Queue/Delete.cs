@@ -17,7 +17,7 @@ public sealed partial class JobQueue
                 WHERE id = @id AND state <> 'running' AND (study_id IS NULL OR study_id = (SELECT id FROM study))
                 RETURNING id, study_id, state, claimed_at, finished_at),
             kept AS (
-                UPDATE studies SET deleted_seconds = deleted_seconds + {SecondsOf("gone")}
+                UPDATE studies SET deleted_seconds = deleted_seconds + {SecondsOf("gone")}, changed = pg_current_xact_id()
                 FROM gone WHERE studies.id = gone.study_id)
             SELECT FROM gone
             """,

@@ -49,7 +49,8 @@ public sealed partial class JobQueue
                     attempt = excluded.attempt, train_loss = excluded.train_loss, train_accuracy = excluded.train_accuracy,
                     validation_loss = excluded.validation_loss, validation_accuracy = excluded.validation_accuracy,
                     ece = excluded.ece, signed_gap = excluded.signed_gap, learning_rate = excluded.learning_rate,
-                    seconds = excluded.seconds, images_per_second = excluded.images_per_second)
+                    seconds = excluded.seconds, images_per_second = excluded.images_per_second,
+                    changed = excluded.changed)
             SELECT FROM held
             """,
             job.Id,

@@ -27,4 +27,7 @@ public sealed class AttemptRow
 
     /// <summary>The last lines of the runner's standard error; null when the runner did not cause the end.</summary>
     public string? ErrorOutput { get; init; }
+
+    /// <inheritdoc cref="EpochRow.Changed"/>
+    public ulong? Changed { get; init; }
 }

@@ -80,6 +80,21 @@ public sealed class JobRow
     /// <summary>Why the job is in this state; null when the state needs no explanation.</summary>
     public string? Reason { get; init; }
 
+    /// <summary>
+    /// The transaction that last changed state, stop request, reason or attempt, for the order of events; null in rows of an
+    /// older schema. A trigger sets this column and the two below.
+    /// </summary>
+    public ulong? StateChanged { get; init; }
+
+    /// <summary>When <see cref="StateChanged"/> was set; null in rows of an older schema.</summary>
+    public DateTimeOffset? StateChangedAt { get; init; }
+
+    /// <summary>
+    /// The transaction that last changed what is known of the running attempt: its claim, the start of its training and its
+    /// note. Null before the first claim.
+    /// </summary>
+    public ulong? AttemptChanged { get; init; }
+
     /// <summary>Whether retention spares the job.</summary>
     public bool Pinned { get; init; }
 

@@ -27,5 +27,11 @@ public sealed class StudyRow
     /// <summary>Seconds of the attempts of deleted jobs, which still count towards the budget.</summary>
     public double DeletedSeconds { get; init; }
 
+    /// <summary>
+    /// The transaction that stored the study or last deleted one of its jobs, for the order of events; null in rows of an older
+    /// schema.
+    /// </summary>
+    public ulong? Changed { get; init; }
+
     public List<ArmRow> Arms { get; init; } = [];
 }

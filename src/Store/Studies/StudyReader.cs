@@ -262,18 +262,36 @@ public sealed class StudyReader(NpgsqlDataSource database)
     /// <returns>Newest first.</returns>
     public async Task<IReadOnlyList<StudySummary>> ListAsync(long? before, int limit, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand(
-            $"""
+        await using var command = database.CreateCommand(SummariesOf("sequence < $1 ORDER BY sequence DESC LIMIT $2"));
+        command.Parameters.AddWithValue(before ?? long.MaxValue);
+        command.Parameters.AddWithValue(limit);
+        return await SummariesAsync(command, cancellationToken);
+    }
+
+    /// <returns>Those of the studies that exist, newest first.</returns>
+    internal static async Task<IReadOnlyList<StudySummary>> SummariesAsync(
+        NpgsqlConnection connection,
+        Guid[] ids,
+        CancellationToken cancellationToken
+    )
+    {
+        await using var command = new NpgsqlCommand(SummariesOf("id = ANY ($1)"), connection);
+        command.Parameters.AddWithValue(ids);
+        return await SummariesAsync(command, cancellationToken);
+    }
+
+    private static string SummariesOf(string which) =>
+        $"""
             SELECT id, sequence, spec::text, created_at, jobs.*
-            FROM (SELECT * FROM studies WHERE sequence < $1 ORDER BY sequence DESC LIMIT $2) studies
+            FROM (SELECT * FROM studies WHERE {which}) studies
             LEFT JOIN LATERAL (
                 SELECT {CountsSql}, count(*) FILTER (WHERE state = 'cancelled' AND dropped_at_seeds IS NOT NULL)::int
                 FROM jobs JOIN arms USING (study_id, arm) WHERE study_id = studies.id) jobs ON true
             ORDER BY sequence DESC
-            """
-        );
-        command.Parameters.AddWithValue(before ?? long.MaxValue);
-        command.Parameters.AddWithValue(limit);
+            """;
+
+    private static async Task<IReadOnlyList<StudySummary>> SummariesAsync(NpgsqlCommand command, CancellationToken cancellationToken)
+    {
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         var studies = new List<StudySummary>();
         while (await row.ReadAsync(cancellationToken))

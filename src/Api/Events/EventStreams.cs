@@ -1,0 +1,135 @@
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using Temper.Api.Http;
+using Temper.Domain.Jobs;
+using Temper.Store;
+using Temper.Store.Events;
+
+namespace Temper.Api.Events;
+
+/// <summary>
+/// Opens streams. A stream first subscribes, then reads from the database what its client has missed, and then sends the events
+/// of the subscription that this read did not contain.
+/// </summary>
+internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit limit)
+{
+    private static readonly Position Start = new(Snapshot.Empty, null);
+
+    /// <param name="header">Last-Event-ID; null or empty without one.</param>
+    /// <param name="query">The same from the query.</param>
+    public async Task<IResult> OpenAsync(HttpContext context, EventScope scope, string? header, string? query)
+    {
+        var errors = new Dictionary<string, string[]>();
+        Problems.AddUnknownParameters(context.Request, errors, "lastEventId");
+        var (name, text) = string.IsNullOrEmpty(header) ? ("lastEventId", query) : ("last-event-id", header);
+        var after = string.IsNullOrEmpty(text) ? Start : Position.Parse(text);
+        if (after is null)
+            errors.TryAdd(name, ["must be the id of an event of such a stream"]);
+        if (errors.Count > 0)
+            return Problems.Invalid("The request is wrong.", errors);
+
+        var cancellation = context.RequestAborted;
+        if (await IsOverAsync(scope, cancellation) is not { } isOver)
+            return scope.Job is { } job ? Problems.NoSuchJob(job) : Problems.NoSuchStudy(scope.Study!.Value);
+        context.Response.Headers["X-Accel-Buffering"] = "no"; // for nginx, which would keep events back
+        if (HttpMethods.IsHead(context.Request.Method))
+            return TypedResults.Text("", "text/event-stream");
+        if (!limit.TryTake(context))
+            return limit.Refuse(context);
+        var live = await hub.SubscribeAsync(scope, context.Abort, cancellation);
+        context.Response.RegisterForDispose(live);
+        var missed = await MissedAsync(scope, after!, cancellation);
+        // The answer 204 tells an EventSource not to connect again.
+        if (missed is null || (isOver && missed is { Items.Count: 0, HasMore: false }))
+            return TypedResults.NoContent();
+        return TypedResults.ServerSentEvents(EventsAsync(context.Response, scope, missed, isOver ? null : live, cancellation));
+    }
+
+    /// <returns>Whether the job or study has ended; null when there is none.</returns>
+    private async Task<bool?> IsOverAsync(EventScope scope, CancellationToken cancellation)
+    {
+        if (scope.Job is { } job)
+            return (await reader.StateAsync(job, cancellation))?.IsFinal();
+        if (scope.Study is { } study)
+            return await reader.StudyAsync(study, cancellation) is { } found ? StudyStateEvent.Of(found).IsTerminal : null;
+        return false;
+    }
+
+    /// <returns>The first of the changes that the client has missed; null when its job or study is gone.</returns>
+    private async Task<Changes?> MissedAsync(EventScope scope, Position after, CancellationToken cancellation)
+    {
+        // Another server may have given the id, before the database was restored from a dump.
+        if (!after.IsStart && after.Seen.Next > (await reader.NowAsync(cancellation)).Next)
+            after = Start;
+        return scope switch
+        {
+            { Study: { } study } when after.IsStart => await reader.ReadStudyAsync(study, cancellation),
+            { Job: null } when after.IsStart => new([], await reader.NowAsync(cancellation), HasMore: false),
+            _ => await NextAsync(scope, after, cancellation),
+        };
+    }
+
+    private Task<Changes> NextAsync(EventScope scope, Position after, CancellationToken cancellation) =>
+        reader.ReadAsync(scope, after, scope.Job is null ? _ => true : null, cancellation);
+
+    /// <param name="live">Null when the job or study had ended before.</param>
+    private async IAsyncEnumerable<SseItem<byte[]>> EventsAsync(
+        HttpResponse response,
+        EventScope scope,
+        Changes missed,
+        Subscription? live,
+        [EnumeratorCancellation] CancellationToken cancellation
+    )
+    {
+        await BeatAsync(response, cancellation); // sends the headers at once
+        while (true)
+        {
+            foreach (var change in missed.Items)
+            {
+                var one = ServerEvent.Of(change);
+                yield return one.Item!.Value;
+                if (one.Ends(scope))
+                    yield break;
+            }
+            if (!missed.HasMore)
+                break;
+            if (await NextOrNullAsync(scope, missed.End, cancellation) is not { } next)
+                yield break;
+            missed = next;
+        }
+        if (live is null)
+            yield break;
+        await foreach (var one in live.Events.ReadAllAsync(cancellation))
+        {
+            if (one.Item is not { } item)
+            {
+                await BeatAsync(response, cancellation);
+                continue;
+            }
+            if (one.Key is { } key && missed.End.Sees(key.Transaction))
+                continue; // it was among the missed
+            yield return item;
+            if (one.Ends(scope))
+                yield break;
+        }
+    }
+
+    /// <returns>Null when the database does not answer: the stream ends, and its client continues with another.</returns>
+    private async Task<Changes?> NextOrNullAsync(EventScope scope, Snapshot seen, CancellationToken cancellation)
+    {
+        try
+        {
+            return await NextAsync(scope, new(seen, null), cancellation);
+        }
+        catch (Exception e) when (Outage.Behind(e) is not null)
+        {
+            return null;
+        }
+    }
+
+    private static async Task BeatAsync(HttpResponse response, CancellationToken cancellation)
+    {
+        await response.Body.WriteAsync(": heartbeat\n\n"u8.ToArray(), cancellation);
+        await response.Body.FlushAsync(cancellation);
+    }
+}

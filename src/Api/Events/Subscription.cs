@@ -1,0 +1,40 @@
+using System.Threading.Channels;
+using Temper.Store.Events;
+
+namespace Temper.Api.Events;
+
+/// <summary>The events of a scope from the moment of subscription on. Dispose it to end it.</summary>
+/// <param name="abort">Breaks the client's connection.</param>
+/// <param name="end">Removes the subscription from the hub.</param>
+internal sealed class Subscription(EventScope scope, Action abort, Action<Subscription> end) : IDisposable
+{
+    /// <summary>Events that wait for a slow client. When more come, the subscription ends.</summary>
+    private const int Capacity = 1024;
+
+    private readonly Channel<ServerEvent> events = Channel.CreateBounded<ServerEvent>(
+        new BoundedChannelOptions(Capacity) { SingleReader = true }
+    );
+
+    public EventScope Scope => scope;
+
+    /// <summary>Completes when the subscription has ended.</summary>
+    public ChannelReader<ServerEvent> Events => events.Reader;
+
+    public void Send(ServerEvent one)
+    {
+        if (!events.Writer.TryWrite(one))
+            Complete();
+    }
+
+    /// <summary>The client gets the events that wait, and no more.</summary>
+    public void Complete() => events.Writer.TryComplete();
+
+    /// <summary>Breaks the connection of a client that does not read.</summary>
+    public void Abort() => abort();
+
+    public void Dispose()
+    {
+        end(this);
+        Complete();
+    }
+}
