@@ -31,10 +31,7 @@ internal sealed class ApiKeys
 
     /// <summary>Whether the request may pass. Health and documentation need no key: they show nothing about jobs.</summary>
     public bool Allows(HttpRequest request) =>
-        !Any
-        || request.Path.StartsWithSegments("/health")
-        || request.Path.StartsWithSegments("/swagger")
-        || KeyOf(request) is not null;
+        !Any || request.Path.StartsWithSegments("/health") || request.Path.StartsWithSegments("/swagger") || KeyOf(request) is not null;
 
     /// <summary>Identifies the client for limits: by its key, or by its address when it sends no key.</summary>
     public string ClientOf(HttpContext context) =>

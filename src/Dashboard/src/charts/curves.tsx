@@ -69,8 +69,9 @@ export function Curves(props: Props) {
 
   const at = props.hovered === null ? epochs.length - 1 : epochs.indexOf(props.hovered);
   useEffect(() => {
-    if (!plot || props.hovered === null || plot.cursor.event) return;
-    plot.setCursor({ left: plot.valToPos(props.hovered, "x"), top: -10 }, false);
+    // The browser moves the cursor of the chart below the mouse; the others follow.
+    if (!plot || host.current!.matches(":hover")) return;
+    plot.setCursor({ left: props.hovered === null ? -10 : plot.valToPos(props.hovered, "x"), top: -10 }, false);
   }, [plot, props.hovered]);
 
   const epoch = epochs[at];
@@ -165,18 +166,18 @@ function optionsOf(latest: { current: Props }): uPlot.Options {
     width: 300,
     height,
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 20, 0, 0],
     scales: { x: { time: false } },
     axes: [
-      { ...axis, size: 26, gap: 4, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] },
-      { ...axis, size: 52, gap: 6 },
+      { ...axis, size: 20, gap: 3, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] },
+      { ...axis, size: 46, gap: 6 },
     ],
     series: [
       {},
       ...curves.map(curve => ({
         label: curve.name,
         stroke: cssColor(hue(curve.hue)),
-        width: 1.75,
+        width: 1.5,
         ...(curve.dashed ? { dash: [5, 4] } : {}),
         points: { show: (plot: uPlot) => plot.data[0].length <= 40, size: 5, fill: cssColor(hue(curve.hue)) },
       })),
@@ -185,8 +186,8 @@ function optionsOf(latest: { current: Props }): uPlot.Options {
     hooks: {
       setCursor: [
         plot => {
-          const index = plot.cursor.idx;
-          if (plot.cursor.event && index !== null && index !== undefined) latest.current.onHover(plot.data[0][index] ?? null);
+          const { left = -1 } = plot.cursor;
+          if (left >= 0) latest.current.onHover(Math.round(plot.posToVal(left, "x")));
         },
       ],
       setSelect: [

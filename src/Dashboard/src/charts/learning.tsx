@@ -30,7 +30,7 @@ export function LearningCurves({ runs }: { runs: Run[] }) {
     <section>
       <div class="heading">
         <h2>Learning curves</h2>
-        <span class="quiet">{zoom ? `epochs ${zoom[0]} to ${zoom[1]}` : "drag to zoom"}</span>
+        <span class="quiet">{hovered !== null ? `epoch ${hovered}` : zoom ? `epochs ${zoom[0]} to ${zoom[1]}` : "drag to zoom"}</span>
         <button type="button" onClick={() => setZoom(null)} disabled={!zoom}>
           Reset zoom
         </button>

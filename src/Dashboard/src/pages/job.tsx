@@ -129,8 +129,10 @@ function CalibrationSection({ id }: { id: string }) {
       {!value && !problem && <p class="quiet">The report is being computed.</p>}
       {value && (
         <>
-          <Verdict name="As trained" assessment={value.before} />
-          <Verdict name={`After temperature ${figure(value.temperatureFit.temperature, 3)}`} assessment={value.after} />
+          <div class="verdicts">
+            <Verdict name="As trained" assessment={value.before} />
+            <Verdict name={`After temperature ${figure(value.temperatureFit.temperature, 3)}`} assessment={value.after} />
+          </div>
           {value.temperatureFit.note && <p class="quiet">{value.temperatureFit.note}</p>}
           <div class="charts">
             <Reliability title="As trained" bins={value.before.reliability} />
@@ -154,7 +156,7 @@ function Verdict({ name, assessment: { verdict } }: { name: string; assessment: 
 function Errors({ report }: { report: Calibration }) {
   const head = (
     <>
-      <th scope="col">Test set, {report.count} images</th>
+      <th scope="col">{report.count} test images</th>
       <th scope="col" class="number">
         As trained
       </th>

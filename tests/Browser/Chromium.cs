@@ -1,0 +1,25 @@
+using Microsoft.Playwright;
+
+namespace Temper.Browser;
+
+/// <summary>Debian's Chromium.</summary>
+internal static class Chromium
+{
+    public static Task<IBrowser> LaunchAsync(IPlaywright playwright) =>
+        playwright.Chromium.LaunchAsync(
+            new()
+            {
+                ExecutablePath = "/usr/bin/chromium",
+                // No sandbox, because tests may run as root. The browser itself must not use the network.
+                Args =
+                [
+                    "--no-sandbox",
+                    "--disable-gpu",
+                    "--disable-background-networking",
+                    "--disable-component-update",
+                    "--disable-sync",
+                    "--no-first-run",
+                ],
+            }
+        );
+}
