@@ -17,7 +17,7 @@ export function shareOf({ progress, state }: Job): number | null {
   return progress ? (progress.epoch - 1 + progress.step / Math.max(1, progress.steps)) / progress.epochs : null;
 }
 
-export function JobProgress({ job }: { job: Job }) {
+export function JobProgress({ job, isShort = false }: { job: Job; isShort?: boolean }) {
   const share = shareOf(job);
   const { progress } = job;
   if (share === null || job.isTerminal) return null;
@@ -27,7 +27,7 @@ export function JobProgress({ job }: { job: Job }) {
       {progress && (
         <span class="quiet">
           epoch {progress.epoch}/{progress.epochs}
-          {job.state === "running" && progress.secondsLeft !== null && ` · ${duration(progress.secondsLeft)} left`}
+          {!isShort && job.state === "running" && progress.secondsLeft !== null && ` · ${duration(progress.secondsLeft)} left`}
         </span>
       )}
     </span>

@@ -57,7 +57,7 @@ async function send(method: string, path: string, body: unknown): Promise<Respon
       method,
       ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
     });
-    reachable.set(answer.status !== 503);
+    reachable.set(true);
     return answer;
   } catch {
     reachable.set(false);

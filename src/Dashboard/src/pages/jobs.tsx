@@ -113,6 +113,11 @@ export function JobTable({ jobs, chosen = [], onToggle }: TableProps) {
       </th>
       <Numeral name="ε" isWide />
       <Numeral name="Seed" isWide />
+      {onToggle && (
+        <th scope="col" class="wide">
+          Study
+        </th>
+      )}
       <Numeral name="Accuracy" />
       <Numeral name="ECE" />
       <Numeral name="Gap" isWide />
@@ -159,21 +164,27 @@ function Row({ job, isChosen, isFull, onToggle }: RowProps) {
       <td>
         <a href={`#/jobs/${id}`} class={spec.name ? "name" : "name id"}>
           {jobName(job)}
-        </a>{" "}
-        {study && onToggle && (
-          <a class="quiet wide" href={`#/studies/${study}`}>
-            study {shortId(study)}
-          </a>
-        )}
+        </a>
         <div class="quiet narrow">{summary(spec)}</div>
       </td>
       <td>
-        <Badge state={job.state} /> <JobProgress job={job} />
+        <span class="state">
+          <Badge state={job.state} /> <JobProgress job={job} isShort />
+        </span>
       </td>
       <td class="wide">{spec.dataset}</td>
       <td class="wide">{spec.model}</td>
       <td class="number wide">{plain(spec.epsilon)}</td>
       <td class="number wide">{plain(spec.seed)}</td>
+      {onToggle && (
+        <td class="wide">
+          {study && (
+            <a class="id" href={`#/studies/${study}`}>
+              {shortId(study)}
+            </a>
+          )}
+        </td>
+      )}
       <td class="number">{figure(result?.testAccuracy)}</td>
       <td class="number">{figure(result?.testEce)}</td>
       <td class="number wide">{signed(result?.testSignedGap)}</td>

@@ -72,6 +72,12 @@ function Form({ kind, document: rules, earlier }: FormProps) {
   const errors = problem?.errors ?? {};
   const [first, rest] = [form.first.map(path => fields.find(field => field.path === path)!), fields.filter(field => !form.first.includes(field.path))];
 
+  const hasError = rest.some(field => errorsOf(errors, field.path).length > 0);
+  const [isOpen, setOpen] = useState(false);
+  useEffect(() => {
+    if (hasError) setOpen(true); // an error must not stay folded up
+  }, [hasError]);
+
   function set(path: string, value: string): void {
     setRefusal(undefined);
     setValues(before => ({ ...before, [path]: value }));
@@ -98,7 +104,7 @@ function Form({ kind, document: rules, earlier }: FormProps) {
   return (
     <form class="submit" ref={element} onSubmit={onSubmit} noValidate>
       <div class="fields">{first.map(control)}</div>
-      <details open={rest.some(field => errorsOf(errors, field.path).length > 0) || undefined}>
+      <details open={isOpen} onToggle={event => setOpen(event.currentTarget.open)}>
         <summary>{rest.length} more fields</summary>
         <div class="fields">{rest.map(control)}</div>
       </details>
