@@ -8,7 +8,13 @@ const tests = process.argv[2] === "--tests";
 const folder = process.argv[tests ? 3 : 2] ?? "obj";
 await mkdir(folder, { recursive: true });
 if (tests)
-  await build({ entryPoints: ["tests/all.ts"], outfile: join(folder, "tests.mjs"), bundle: true, platform: "node", format: "esm" });
+  await build({
+    entryPoints: ["tests/all.ts"],
+    outfile: join(folder, "tests.mjs"),
+    bundle: true,
+    platform: "node",
+    format: "esm",
+  });
 else {
   await build({
     entryPoints: { dashboard: "src/main.tsx" },

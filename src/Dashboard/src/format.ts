@@ -4,7 +4,11 @@ import type { Arm, Figure, JobSpec } from "./api/types";
 export function figure(value: Figure | undefined, digits = 4): string {
   if (value === undefined) return "–";
   if (value === null) return "not finite";
-  return minus(Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 0.5 * 10 ** -digits) ? value.toExponential(2) : value.toFixed(digits));
+  return minus(
+    Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 0.5 * 10 ** -digits)
+      ? value.toExponential(2)
+      : value.toFixed(digits),
+  );
 }
 
 /** A figure whose sign matters. */
@@ -12,11 +16,11 @@ export const signed = (value: Figure | undefined, digits = 4): string =>
   `${typeof value === "number" && value > 0 ? "+" : ""}${figure(value, digits)}`;
 
 /** A setting as it was written, such as 0.05. */
-export const plain = (value: unknown): string =>
-  value === null || value === undefined ? "none"
-  : Array.isArray(value) ? value.map(plain).join(", ") || "none"
-  : typeof value === "number" ? minus(String(value))
-  : String(value);
+export function plain(value: unknown): string {
+  if (value === null || value === undefined) return "none";
+  if (Array.isArray(value)) return value.map(plain).join(", ") || "none";
+  return typeof value === "number" ? minus(String(value)) : String(value);
+}
 
 export function duration(seconds: number): string {
   if (seconds < 59.5) return `${Math.max(0, Math.round(seconds))} s`;

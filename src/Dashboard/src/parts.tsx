@@ -5,7 +5,9 @@ import type { Job, State, StudyProgress } from "./api/types";
 import { ago, duration } from "./format";
 import { useStore } from "./store";
 
-export const Badge = ({ state }: { state: State | "alive" | "suspended" | "silent" }) => <span class={`badge ${state}`}>{state}</span>;
+export const Badge = ({ state }: { state: State | "alive" | "suspended" | "silent" }) => (
+  <span class={`badge ${state}`}>{state}</span>
+);
 
 export function Bar({ share, label }: { share: number; label: string }) {
   return <progress value={share} max={1} aria-label={label} />;

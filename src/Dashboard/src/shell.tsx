@@ -88,7 +88,11 @@ function useSession(answers: boolean): boolean {
   const [known, setKnown] = useState(false);
   useEffect(() => {
     if (known) return;
-    const ask = () => loadSession().then(() => setKnown(true), () => undefined);
+    const ask = () =>
+      loadSession().then(
+        () => setKnown(true),
+        () => undefined,
+      );
     ask();
     const asking = window.setInterval(ask, 2_000);
     return () => clearInterval(asking);

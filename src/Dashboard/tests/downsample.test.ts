@@ -12,7 +12,10 @@ test("few figures are all kept", () => {
 test("of each bucket the first, the last, the smallest and the largest are kept", () => {
   const kept = downsample([wave], 0, wave.length, 100);
   assert.ok(kept.length <= 400);
-  assert.deepEqual(kept, [...new Set(kept)].sort((a, b) => a - b));
+  assert.deepEqual(
+    kept,
+    [...new Set(kept)].sort((a, b) => a - b),
+  );
   for (let bucket = 0; bucket < 100; bucket++) {
     const all = wave.slice(bucket * 100, (bucket + 1) * 100);
     const shown = kept.filter(i => i >= bucket * 100 && i < (bucket + 1) * 100);

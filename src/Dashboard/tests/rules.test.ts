@@ -45,7 +45,14 @@ test("fields have the document's choices, ranges and defaults", () => {
 });
 
 test("the document has what the form has, as numbers where it can", () => {
-  const values = { "job.dataset": "digits", "job.epochs": "many", epsilons: "0, 0.5 1", seeds: "2", "budget.maxJobs": "9", "job.tags": "a b, c" };
+  const values = {
+    "job.dataset": "digits",
+    "job.epochs": "many",
+    epsilons: "0, 0.5 1",
+    seeds: "2",
+    "budget.maxJobs": "9",
+    "job.tags": "a b, c",
+  };
   assert.deepEqual(documentOf(fields, values), {
     job: { dataset: "digits", epochs: "many", tags: ["a b", "c"] },
     epsilons: [0, 0.5, 1],
@@ -56,7 +63,12 @@ test("the document has what the form has, as numbers where it can", () => {
 });
 
 test("a form for an earlier spec sends that spec", () => {
-  const spec = { job: { dataset: "mnist", epochs: 3, model: "mlp", tags: ["x"] }, epsilons: [0, 0.2], seeds: [0, 1], halving: true };
+  const spec = {
+    job: { dataset: "mnist", epochs: 3, model: "mlp", tags: ["x"] },
+    epsilons: [0, 0.2],
+    seeds: [0, 1],
+    halving: true,
+  };
   assert.deepEqual(documentOf(fields, valuesOf(fields, spec)), spec);
 });
 

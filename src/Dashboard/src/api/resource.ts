@@ -29,7 +29,8 @@ export function useResource<T>(path: string | null): Resource<T> {
       .then(
         value => setAnswer({ path: wanted, value }),
         // An outage leaves what was read before on the page.
-        problem => setAnswer(before => (before?.path === wanted && before.value ? { ...before, problem } : { path: wanted, problem })),
+        problem =>
+          setAnswer(before => (before?.path === wanted && before.value ? { ...before, problem } : { path: wanted, problem })),
       )
       .finally(() => {
         now.underWay = false;

@@ -56,7 +56,12 @@ export function fieldsOf(document: OpenApiDocument, name: string, prefix = ""): 
 
 /** The values of a form for a document, such as the spec of an earlier job. Fields that have their default are left out of it. */
 export function valuesOf(fields: Field[], document: unknown): Values {
-  return Object.fromEntries(fields.map(field => [field.path, shown(at(document, field.path)) || (field.kind === "choice" || field.kind === "flag" ? field.default : "")]));
+  return Object.fromEntries(
+    fields.map(field => [
+      field.path,
+      shown(at(document, field.path)) || (field.kind === "choice" || field.kind === "flag" ? field.default : ""),
+    ]),
+  );
 }
 
 /** The document that the form sends. Empty fields are left out; what is no number is sent as it is, and the API says what is wrong. */
@@ -91,7 +96,10 @@ function valueOf(kind: Field["kind"], text: string): unknown {
     case "countOrNumbers":
       return parts.length === 1 ? number(text) : parts.map(number);
     case "texts":
-      return text.split(",").map(part => part.trim()).filter(Boolean);
+      return text
+        .split(",")
+        .map(part => part.trim())
+        .filter(Boolean);
     default:
       return text;
   }
@@ -99,7 +107,8 @@ function valueOf(kind: Field["kind"], text: string): unknown {
 
 const number = (text: string): number | string => (Number.isFinite(Number(text)) ? Number(text) : text);
 
-const shown = (value: unknown): string => (value === null || value === undefined ? "" : Array.isArray(value) ? value.join(", ") : String(value));
+const shown = (value: unknown): string =>
+  value === null || value === undefined ? "" : Array.isArray(value) ? value.join(", ") : String(value);
 
 const at = (document: unknown, path: string): unknown =>
   path.split(".").reduce<unknown>((owner, name) => (owner as Record<string, unknown> | null | undefined)?.[name], document);

@@ -30,7 +30,9 @@ const box = { left: 50, right: 12, top: 10, bottom: 34 };
 export function ArmChart({ title, note, lines, marked }: Props) {
   const points = lines.flatMap(line => line.points);
   const epsilons = [...new Set(points.map(point => point.epsilon))].sort((a, b) => a - b);
-  const values = points.flatMap(({ mean, seeds }) => [mean.mean, mean.interval?.low, mean.interval?.high, ...seeds]).filter(isFinite);
+  const values = points
+    .flatMap(({ mean, seeds }) => [mean.mean, mean.interval?.low, mean.interval?.high, ...seeds])
+    .filter(isFinite);
   if (values.length === 0) return null;
   const [low, high] = padded(Math.min(...values), Math.max(...values));
   const largest = epsilons.at(-1) || 1;
@@ -68,7 +70,17 @@ export function ArmChart({ title, note, lines, marked }: Props) {
   );
 }
 
-function OneLine({ line, series, x, y }: { line: Line; series: number; x: (value: number) => number; y: (value: number) => number }) {
+function OneLine({
+  line,
+  series,
+  x,
+  y,
+}: {
+  line: Line;
+  series: number;
+  x: (value: number) => number;
+  y: (value: number) => number;
+}) {
   const means = line.points.filter(point => isFinite(point.mean.mean));
   return (
     <g class={`s${series}`}>
@@ -112,7 +124,12 @@ function ticks(low: number, high: number): number[] {
   return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => (first + i) * step);
 }
 
-const shortest = (tick: number, span: number): string => tick.toFixed(Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(span))))).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "").replace("-", "−");
+const shortest = (tick: number, span: number): string =>
+  tick
+    .toFixed(Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(span)))))
+    .replace(/(\.\d*?)0+$/, "$1")
+    .replace(/\.$/, "")
+    .replace("-", "−");
 
 function sentence(name: string, { epsilon, mean, seeds }: Point): string {
   const interval = mean.interval ? ` (${figure(mean.interval.low)} to ${figure(mean.interval.high)})` : "";

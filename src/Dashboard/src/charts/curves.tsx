@@ -75,8 +75,10 @@ export function Curves(props: Props) {
   }, [plot, props.hovered]);
 
   const epoch = epochs[at];
-  const read = ({ figures }: Curve) => figure(props.hovered === null ? figures.findLast(sample => sample !== undefined) : figures[at]);
-  const readout = epoch === undefined ? "no epoch yet" : `epoch ${epoch}: ${curves.map(one => `${one.name} ${read(one)}`).join(", ")}`;
+  const read = ({ figures }: Curve) =>
+    figure(props.hovered === null ? figures.findLast(sample => sample !== undefined) : figures[at]);
+  const readout =
+    epoch === undefined ? "no epoch yet" : `epoch ${epoch}: ${curves.map(one => `${one.name} ${read(one)}`).join(", ")}`;
 
   function onKeyDown(event: KeyboardEvent): void {
     const next = keyed(event.key, props, at);
@@ -121,7 +123,12 @@ function dataOf(epochs: number[], curves: Curve[], zoom: Zoom, buckets: number):
   const from = zoom ? Math.max(0, epochs.findIndex(epoch => epoch >= zoom[0]) - 1) : 0;
   const past = zoom ? epochs.findIndex(epoch => epoch > zoom[1]) : -1;
   const to = past < 0 ? epochs.length : past + 1;
-  const kept = downsample(curves.map(curve => curve.figures), from, to, Math.floor(buckets));
+  const kept = downsample(
+    curves.map(curve => curve.figures),
+    from,
+    to,
+    Math.floor(buckets),
+  );
   return [kept.map(i => epochs[i]!), ...curves.map(curve => kept.map(i => curve.figures[i] ?? null))];
 }
 
@@ -161,7 +168,12 @@ function keyed(key: string, { epochs, zoom, onZoom, onHover }: Props, at: number
 
 function optionsOf(latest: { current: Props }): uPlot.Options {
   const { curves } = latest.current;
-  const axis = { stroke: cssColor("--muted"), grid: { stroke: cssColor("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui" };
+  const axis = {
+    stroke: cssColor("--muted"),
+    grid: { stroke: cssColor("--line"), width: 1 },
+    ticks: { show: false },
+    font: "11px system-ui",
+  };
   return {
     width: 300,
     height,

@@ -24,13 +24,18 @@ export function LearningCurves({ runs }: { runs: Run[] }) {
   const [hovered, setHovered] = useState<number | null>(null);
   const epochs = useMemo(() => epochsOf(runs), [runs]);
   const curves = useMemo(() => charts.map(chart => curvesOf(chart, runs, epochs)), [runs, epochs]);
-  const lost = useMemo(() => runs.some(run => run.epochs.some(one => one.trainLoss === null || one.validationLoss === null)), [runs]);
+  const lost = useMemo(
+    () => runs.some(run => run.epochs.some(one => one.trainLoss === null || one.validationLoss === null)),
+    [runs],
+  );
 
   return (
     <section>
       <div class="heading">
         <h2>Learning curves</h2>
-        <span class="quiet">{hovered !== null ? `epoch ${hovered}` : zoom ? `epochs ${zoom[0]} to ${zoom[1]}` : "drag to zoom"}</span>
+        <span class="quiet">
+          {hovered !== null ? `epoch ${hovered}` : zoom ? `epochs ${zoom[0]} to ${zoom[1]}` : "drag to zoom"}
+        </span>
         <button type="button" onClick={() => setZoom(null)} disabled={!zoom}>
           Reset zoom
         </button>
@@ -63,7 +68,11 @@ function curvesOf({ validation, train }: (typeof charts)[number], runs: Run[], e
   const [only] = runs;
   if (runs.length > 1 || !only)
     return runs.map(run => ({ name: run.name, figures: figuresOf(run, validation, epochs), hue: run.hue }));
-  const curve = (name: string, metric: Metric, hue: number): Curve => ({ name, figures: only.epochs.map(one => one[metric]), hue });
+  const curve = (name: string, metric: Metric, hue: number): Curve => ({
+    name,
+    figures: only.epochs.map(one => one[metric]),
+    hue,
+  });
   return [curve("validation", validation, 0), ...(train ? [{ ...curve("train", train, 1), dashed: true }] : [])];
 }
 

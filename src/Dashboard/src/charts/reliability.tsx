@@ -17,7 +17,12 @@ export function Reliability({ title, bins }: { title: string; bins: Bin[] }) {
       <figcaption>
         <b>{title}</b>
       </figcaption>
-      <svg class="reliability" viewBox={`0 0 ${left + size + 8} ${top + size + bottom}`} role="img" aria-label={describe(title, bins)}>
+      <svg
+        class="reliability"
+        viewBox={`0 0 ${left + size + 8} ${top + size + bottom}`}
+        role="img"
+        aria-label={describe(title, bins)}
+      >
         {[0, 0.25, 0.5, 0.75, 1].map(tick => (
           <g key={tick}>
             <line class="grid" x1={left} x2={left + size} y1={y(tick)} y2={y(tick)} />
@@ -51,8 +56,16 @@ function OneBin({ bin, share }: { bin: Bin; share: number }) {
         {`confidence ${figure(bin.lower, 2)} to ${figure(bin.upper, 2)}: ${bin.count} images, accuracy ${figure(bin.accuracy)}, ` +
           `mean confidence ${figure(bin.meanConfidence)}`}
       </title>
-      <rect class="count" x={x(bin.lower) + 0.5} width={Math.max(0, x(bin.upper) - x(bin.lower) - 1)} y={y(share * 0.25)} height={y(0) - y(share * 0.25)} />
-      {typeof low === "number" && typeof high === "number" && <line class="interval" x1={middle} x2={middle} y1={y(low)} y2={y(high)} />}
+      <rect
+        class="count"
+        x={x(bin.lower) + 0.5}
+        width={Math.max(0, x(bin.upper) - x(bin.lower) - 1)}
+        y={y(share * 0.25)}
+        height={y(0) - y(share * 0.25)}
+      />
+      {typeof low === "number" && typeof high === "number" && (
+        <line class="interval" x1={middle} x2={middle} y1={y(low)} y2={y(high)} />
+      )}
       <line class="miss" x1={middle} x2={middle} y1={y(bin.accuracy)} y2={y(bin.meanConfidence)} />
       <circle class="mean" cx={middle} cy={y(bin.accuracy)} r={3.5} />
     </g>

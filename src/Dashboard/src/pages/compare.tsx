@@ -78,8 +78,15 @@ function namesOf(jobs: Compared[]): string[] {
   const names = jobs.map(({ job }) => job.spec.name ?? "");
   if (names.every((name, i) => name && names.indexOf(name) === i)) return names;
   const fields = differing(jobs).filter(field => field !== "name");
-  const described = jobs.map(({ job }) => fields.slice(0, 2).map(field => `${field === "epsilon" ? "ε" : field} ${plain(job.spec[field])}`).join(", "));
-  return described.every((name, i) => name && described.indexOf(name) === i) ? described : jobs.map(({ job }) => jobName({ ...job, spec: { ...job.spec, name: null } }));
+  const described = jobs.map(({ job }) =>
+    fields
+      .slice(0, 2)
+      .map(field => `${field === "epsilon" ? "ε" : field} ${plain(job.spec[field])}`)
+      .join(", "),
+  );
+  return described.every((name, i) => name && described.indexOf(name) === i)
+    ? described
+    : jobs.map(({ job }) => jobName({ ...job, spec: { ...job.spec, name: null } }));
 }
 
 /** The fields that do not have the same value in every spec. */
@@ -110,7 +117,15 @@ const results: [string, (job: Job) => string][] = [
 
 function Results({ jobs, names }: Props) {
   return (
-    <Table label="Results" head={<><th scope="col">Result</th><Heads jobs={jobs} names={names} /></>}>
+    <Table
+      label="Results"
+      head={
+        <>
+          <th scope="col">Result</th>
+          <Heads jobs={jobs} names={names} />
+        </>
+      }
+    >
       <tr>
         <th scope="row">State</th>
         {jobs.map(({ job }) => (
@@ -140,7 +155,15 @@ function Differences({ jobs, names }: Props) {
       <h2>Differences of the specs</h2>
       {fields.length === 0 && <p>The specs are the same.</p>}
       {fields.length > 0 && (
-        <Table label="Differences of the specs" head={<><th scope="col">Field</th><Heads jobs={jobs} names={names} /></>}>
+        <Table
+          label="Differences of the specs"
+          head={
+            <>
+              <th scope="col">Field</th>
+              <Heads jobs={jobs} names={names} />
+            </>
+          }
+        >
           {fields.map(field => (
             <tr key={field}>
               <th scope="row">{field}</th>

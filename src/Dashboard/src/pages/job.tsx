@@ -104,13 +104,11 @@ function Big({ name, value }: { name: string; value: string }) {
 
 function ReproductionNote({ id }: { id: string }) {
   const { value } = useResource<Reproduction>(`/jobs/${id}/reproduction`);
-  return (
-    value ? (
-      <p class="reason">
-        Repeats <a href={`#/jobs/${value.original}`}>{shortId(value.original)}</a>. {value.sentence}
-      </p>
-    ) : null
-  );
+  return value ? (
+    <p class="reason">
+      Repeats <a href={`#/jobs/${value.original}`}>{shortId(value.original)}</a>. {value.sentence}
+    </p>
+  ) : null;
 }
 
 type FigureName = "accuracy" | "nll" | "brier" | "signedGap" | "ece" | "adaptiveEce" | "classwiseEce" | "smoothEce" | "mce";

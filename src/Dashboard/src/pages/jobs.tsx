@@ -35,7 +35,9 @@ export function Jobs({ query }: { query: URLSearchParams }) {
       <ProblemBox problem={jobs.problem} />
       {jobs.value?.note && <p class="warning">{jobs.value.note}</p>}
       {jobs.value && <JobTable jobs={jobs.value.items} chosen={chosen} onToggle={toggle} />}
-      {jobs.value?.items.length === 0 && <p class="empty">No job here. {filters.some(name => query.has(name)) && <a href="#/jobs">Show all jobs</a>}</p>}
+      {jobs.value?.items.length === 0 && (
+        <p class="empty">No job here. {filters.some(name => query.has(name)) && <a href="#/jobs">Show all jobs</a>}</p>
+      )}
       <nav class="paging" aria-label="Pages of the list">
         {cursor && <a href={href("/jobs", { ...Object.fromEntries(query), cursor: null })}>Newest</a>}
         {jobs.value?.next && <a href={href("/jobs", { ...Object.fromEntries(query), cursor: jobs.value.next })}>Older</a>}
@@ -60,7 +62,13 @@ export function useJobEvents(jobs: Resource<Page<Job>>): (event: LiveEvent) => v
 function Filter({ query }: { query: URLSearchParams }) {
   const datasets = useResource<Items<{ name: string }>>("/datasets");
   const set = (name: string) => (event: Event) =>
-    replace(href("/jobs", { ...Object.fromEntries(query), cursor: null, [name]: (event.currentTarget as HTMLInputElement).value.trim() }).slice(1));
+    replace(
+      href("/jobs", {
+        ...Object.fromEntries(query),
+        cursor: null,
+        [name]: (event.currentTarget as HTMLInputElement).value.trim(),
+      }).slice(1),
+    );
   const choice = (name: string, label: string, values: string[]) => (
     <label>
       {label}
@@ -127,7 +135,13 @@ export function JobTable({ jobs, chosen = [], onToggle }: TableProps) {
   return (
     <Table label="Jobs" head={head}>
       {jobs.map(job => (
-        <Row key={job.id} job={job} isChosen={chosen.includes(job.id)} isFull={chosen.length >= mostCompared} onToggle={onToggle} />
+        <Row
+          key={job.id}
+          job={job}
+          isChosen={chosen.includes(job.id)}
+          isFull={chosen.length >= mostCompared}
+          onToggle={onToggle}
+        />
       ))}
     </Table>
   );

@@ -11,7 +11,12 @@ export function Studies({ query }: { query: URLSearchParams }) {
   useTitle("Studies");
   const studies = useResource<Page<StudyItem>>(`/studies?${query}`);
   const reload = useThrottled(studies.reload);
-  useLive("/events", studies.value !== undefined || mayPass(studies.problem), studies.reload, event => (event.state || event.study) && reload());
+  useLive(
+    "/events",
+    studies.value !== undefined || mayPass(studies.problem),
+    studies.reload,
+    event => (event.state || event.study) && reload(),
+  );
   const head = (
     <>
       <th scope="col">Study</th>

@@ -43,7 +43,12 @@ export function StudyPage({ id }: { id: string }) {
       {shown && <Head study={shown} refresh={refresh} />}
       <ProblemBox problem={report.problem} />
       {report.value?.recommendation.byLabelNoise.map((answer, _, all) => (
-        <AnswerSection key={answer.labelNoise} answer={answer} noise={all.length > 1} isFinal={report.value!.recommendation.isFinal} />
+        <AnswerSection
+          key={answer.labelNoise}
+          answer={answer}
+          noise={all.length > 1}
+          isFinal={report.value!.recommendation.isFinal}
+        />
       ))}
       {report.value && report.value.jobs.length > 0 && <Charts report={report.value} />}
       {jobs.value && <StudyJobs id={id} jobs={jobs.value} />}
@@ -68,7 +73,8 @@ function Head({ study, refresh }: { study: Study; refresh: () => void }) {
         {!study.isTerminal && <StudyBar progress={progress} />}
       </div>
       <p class="quiet">
-        {spec.job.dataset} · by {words(spec.criterion)} on validation · {progress.jobs} jobs · submitted <Ago time={study.createdAt} />
+        {spec.job.dataset} · by {words(spec.criterion)} on validation · {progress.jobs} jobs · submitted{" "}
+        <Ago time={study.createdAt} />
       </p>
       <Actions
         actions={[
@@ -107,7 +113,12 @@ function AnswerSection({ answer, noise, isFinal }: { answer: Answer; noise: bool
       {answer.arms.length > 0 && (
         <Table label="Arms by mean loss" head={<RankHead />}>
           {answer.arms.map(ranked => (
-            <Rank key={labelOf(ranked.arm, arms)} ranked={ranked} label={labelOf(ranked.arm, arms)} recommended={same(ranked.arm, answer.arm)} />
+            <Rank
+              key={labelOf(ranked.arm, arms)}
+              ranked={ranked}
+              label={labelOf(ranked.arm, arms)}
+              recommended={same(ranked.arm, answer.arm)}
+            />
           ))}
         </Table>
       )}
@@ -218,10 +229,17 @@ function linesOf({ study, jobs, arms }: StudyReport, metric: Metric): Line[] {
   arms.forEach(({ number, arm }, i) => {
     const mean = study.rows[i]?.[metric] as Mean | null | undefined;
     if (!mean) return;
-    const name = besideEpsilon(arm, arms.map(one => one.arm));
+    const name = besideEpsilon(
+      arm,
+      arms.map(one => one.arm),
+    );
     const line = lines.get(name) ?? { name, points: [] };
     lines.set(name, line);
-    line.points.push({ epsilon: arm.epsilon, mean, seeds: jobs.filter(job => job.arm === number).map(job => job.scores.test[metric]) });
+    line.points.push({
+      epsilon: arm.epsilon,
+      mean,
+      seeds: jobs.filter(job => job.arm === number).map(job => job.scores.test[metric]),
+    });
   });
   for (const line of lines.values()) line.points.sort((a, b) => a.epsilon - b.epsilon);
   return [...lines.values()];

@@ -4,6 +4,7 @@ import { useResource } from "../api/resource";
 import { documentOf, errorsOf, type Field, fieldsOf, type OpenApiDocument, type Values, valuesOf } from "../api/rules";
 import type { Advice, Estimate, Job, Study } from "../api/types";
 import { duration, figure, signed } from "../format";
+import { Control, General } from "../fields";
 import { ProblemBox } from "../parts";
 import { go } from "../router";
 import { useStore } from "../store";
@@ -11,7 +12,13 @@ import { useTitle } from "./title";
 
 /** A form, and which of its fields stand first; the others are folded up. */
 const forms = {
-  job: { schema: "JobSpec", route: "/jobs", page: "/jobs", first: ["dataset", "epsilon", "epochs", "model", "name"], without: [] as string[] },
+  job: {
+    schema: "JobSpec",
+    route: "/jobs",
+    page: "/jobs",
+    first: ["dataset", "epsilon", "epochs", "model", "name"],
+    without: [] as string[],
+  },
   study: {
     schema: "StudySpec",
     route: "/studies",
@@ -62,7 +69,9 @@ interface FormProps {
 function Form({ kind, document: rules, earlier }: FormProps) {
   const form = forms[kind];
   const fields = useMemo(() => fieldsOf(rules, form.schema).filter(field => !form.without.includes(field.path)), [rules, kind]);
-  const [values, setValues] = useState<Values>(() => valuesOf(fields, earlier ?? rules.components.schemas[form.schema]?.examples?.[0]));
+  const [values, setValues] = useState<Values>(() =>
+    valuesOf(fields, earlier ?? rules.components.schemas[form.schema]?.examples?.[0]),
+  );
   const { canOperate } = useStore(session);
   const [busy, setBusy] = useState(false);
   const [refusal, setRefusal] = useState<Problem>();
@@ -70,7 +79,10 @@ function Form({ kind, document: rules, earlier }: FormProps) {
   const element = useRef<HTMLFormElement>(null);
   const problem = refusal ?? checked.problem;
   const errors = problem?.errors ?? {};
-  const [first, rest] = [form.first.map(path => fields.find(field => field.path === path)!), fields.filter(field => !form.first.includes(field.path))];
+  const [first, rest] = [
+    form.first.map(path => fields.find(field => field.path === path)!),
+    fields.filter(field => !form.first.includes(field.path)),
+  ];
 
   const hasError = rest.some(field => errorsOf(errors, field.path).length > 0);
   const [isOpen, setOpen] = useState(false);
@@ -98,7 +110,13 @@ function Form({ kind, document: rules, earlier }: FormProps) {
   }
 
   const control = (field: Field) => (
-    <Control key={field.path} field={field} value={values[field.path] ?? ""} errors={errorsOf(errors, field.path)} onInput={value => set(field.path, value)} />
+    <Control
+      key={field.path}
+      field={field}
+      value={values[field.path] ?? ""}
+      errors={errorsOf(errors, field.path)}
+      onInput={value => set(field.path, value)}
+    />
   );
 
   return (
@@ -144,63 +162,6 @@ function useChecked(route: string, document: object): { answer: Checked | undefi
     };
   }, [route, text]);
   return { answer: result.answer, problem: result.problem };
-}
-
-interface ControlProps {
-  field: Field;
-  value: string;
-  errors: string[];
-  onInput: (value: string) => void;
-}
-
-function Control({ field, value, errors, onInput }: ControlProps) {
-  const id = `field-${field.path}`;
-  const isChoice = field.kind === "choice" || field.kind === "flag";
-  const shared = {
-    id,
-    "aria-describedby": `${id}-help`,
-    "aria-invalid": errors.length > 0,
-    onInput: (event: Event) => onInput((event.currentTarget as HTMLInputElement).value),
-  };
-  return (
-    <div class="field">
-      <div class="label">
-        <label for={id}>{field.path}</label>
-        {field.about && (
-          <details>
-            <summary>about</summary>
-            <p>{field.about.replaceAll("`", "")}</p>
-          </details>
-        )}
-      </div>
-      {isChoice ? (
-        <select {...shared} value={value}>
-          {field.default === "" && <option value="">choose</option>}
-          {(field.kind === "flag" ? ["false", "true"] : field.choices).map(choice => (
-            <option key={choice}>{choice}</option>
-          ))}
-        </select>
-      ) : (
-        <input {...shared} value={value} placeholder={field.default} inputMode={field.kind === "number" ? "decimal" : "text"} autocomplete="off" />
-      )}
-      <div id={`${id}-help`} class="help">
-        {errors.map(error => (
-          <p key={error} class="error">
-            {error}
-          </p>
-        ))}
-        {errors.length === 0 && !isChoice && <p>{field.allowed}</p>}
-      </div>
-    </div>
-  );
-}
-
-/** What is wrong with no field that the form has. */
-function General({ problem, fields }: { problem: Problem | undefined; fields: Field[] }) {
-  if (!problem || problem.status === 0) return null;
-  const others = Object.entries(problem.errors).filter(([key]) => !fields.some(field => errorsOf({ [key]: [""] }, field.path).length > 0));
-  if (others.length === 0 && Object.keys(problem.errors).length > 0) return null;
-  return <ProblemBox problem={new Problem(problem.status, problem.message, others.map(([key, messages]) => `${key} ${messages.join("; ")}`).join(". ") || problem.detail)} />;
 }
 
 function Outlook({ advice, estimate }: Checked) {
