@@ -21,15 +21,17 @@ export function useJob(id: string) {
   function onEvent({ state, attempt, progress, epoch }: LiveEvent): void {
     if (epoch) metrics.add([epoch]);
     if (progress) job.patch(shown => ({ ...shown, progress }));
-    if (attempt || state) attempts.reload();
+    if (attempt) attempts.patch(({ items }) => ({ items: [...items.filter(one => one.attempt < attempt.attempt), attempt] }));
     if (!state) return;
     job.reload(); // it has the result too
     if (job.value && state.attempt > job.value.attempt) metrics.restart();
   }
 
-  // When polls show the end, the last epochs may have been read before it.
+  // When polls show the end, the last attempt and epochs may have been read before it.
   useEffect(() => {
-    if (job.value?.isTerminal) metrics.reload();
+    if (!job.value?.isTerminal) return;
+    attempts.reload();
+    metrics.reload();
   }, [job.value?.isTerminal]);
 
   useLive(`/jobs/${id}/events`, active, refresh, onEvent);
