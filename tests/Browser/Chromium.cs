@@ -5,8 +5,13 @@ namespace Temper.Browser;
 /// <summary>Debian's Chromium.</summary>
 internal static class Chromium
 {
-    public static Task<IBrowser> LaunchAsync(IPlaywright playwright) =>
-        playwright.Chromium.LaunchAsync(
+    /// <summary>Milliseconds that an expectation waits: on a busy machine the first page takes several seconds.</summary>
+    private const float ExpectTimeout = 20_000;
+
+    public static Task<IBrowser> LaunchAsync(IPlaywright playwright)
+    {
+        Assertions.SetDefaultExpectTimeout(ExpectTimeout);
+        return playwright.Chromium.LaunchAsync(
             new()
             {
                 ExecutablePath = "/usr/bin/chromium",
@@ -22,4 +27,5 @@ internal static class Chromium
                 ],
             }
         );
+    }
 }

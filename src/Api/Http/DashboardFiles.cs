@@ -34,13 +34,14 @@ internal static class DashboardFiles
             app.Use((context, next) => IsStartPage(context.Request) ? WriteWithoutDashboardAsync(context) : next(context));
             return;
         }
-        app.UseFileServer(
-            new FileServerOptions
-            {
-                FileProvider = new PhysicalFileProvider(folder),
-                StaticFileOptions = { OnPrepareResponse = file => AddHeaders(file.Context.Response) },
-            }
-        );
+        // Only their paths reach the file server, which would look on the disk for every other path too.
+        var paths = Directory.EnumerateFiles(folder).Select(file => $"/{Path.GetFileName(file)}").Append("/").ToHashSet();
+        var options = new FileServerOptions
+        {
+            FileProvider = new PhysicalFileProvider(folder),
+            StaticFileOptions = { OnPrepareResponse = file => AddHeaders(file.Context.Response) },
+        };
+        app.UseWhen(context => paths.Contains(context.Request.Path.Value ?? ""), files => files.UseFileServer(options));
     }
 
     private static bool IsStartPage(HttpRequest request) =>
