@@ -8,6 +8,7 @@ using Temper.Api.Events;
 using Temper.Api.Health;
 using Temper.Api.Http;
 using Temper.Api.Jobs;
+using Temper.Api.Live;
 using Temper.Api.Studies;
 using Temper.Api.Version;
 using Temper.Api.Workers;

@@ -1,6 +1,7 @@
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using Temper.Api.Http;
+using Temper.Api.Live;
 using Temper.Domain.Jobs;
 using Temper.Store;
 using Temper.Store.Events;
@@ -86,9 +87,8 @@ internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit
         {
             foreach (var change in missed.Items)
             {
-                var one = ServerEvent.Of(change);
-                yield return one.Item!.Value;
-                if (one.Ends(scope))
+                yield return ServerEvent.Of(change);
+                if (ServerEvent.Ends(scope, change))
                     yield break;
             }
             if (!missed.HasMore)
@@ -101,15 +101,15 @@ internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit
             yield break;
         await foreach (var one in live.Events.ReadAllAsync(cancellation))
         {
-            if (one.Item is not { } item)
+            if (one == LiveEvent.Heartbeat)
             {
                 await BeatAsync(response, cancellation);
                 continue;
             }
-            if (one.Key is { } key && missed.End.Sees(key.Transaction))
+            if (one.Change is { } change && missed.End.Sees(change.Key.Transaction))
                 continue; // it was among the missed
-            yield return item;
-            if (one.Ends(scope))
+            yield return (one.Item ??= new(ServerEvent.Of(one))).Value;
+            if (ServerEvent.Ends(scope, one.Change))
                 yield break;
         }
     }

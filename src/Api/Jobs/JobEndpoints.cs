@@ -3,8 +3,8 @@ using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
-using Temper.Api.Events;
 using Temper.Api.Http;
+using Temper.Api.Live;
 using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
@@ -156,7 +156,7 @@ internal static class JobEndpoints
                 var answer = await FindNowAsync(request, reader, versions, id);
                 return (answer, isForChange ? answer != EntityTags.NotModified : answer is not Ok<JobResponse> { Value.IsTerminal: false });
             },
-            one => isForChange || one.Ends(EventScope.OfJob(id))
+            one => isForChange || one.Change is StateChange
         );
     }
 

@@ -2,9 +2,9 @@ using System.ComponentModel;
 using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
-using Temper.Api.Events;
 using Temper.Api.Http;
 using Temper.Api.Jobs;
+using Temper.Api.Live;
 using Temper.Domain.Serialization;
 using Temper.Domain.Studies;
 using Temper.Store.Events;
@@ -136,7 +136,7 @@ internal static class StudyEndpoints
                 var (answer, isTerminal) = await FindNowAsync(request, reader, id, format, cancellation);
                 return (answer, isForChange ? answer != EntityTags.NotModified : isTerminal != false);
             },
-            one => isForChange ? one.Key?.Kind == EventKind.Study : one.Ends(EventScope.OfStudy(id))
+            one => one.Change is StudyChange
         );
     }
 

@@ -111,7 +111,10 @@ public sealed class RouteFuzzer : IAsyncDisposable
         try
         {
             using var message = request.Message(api.Address);
-            using var response = await http.SendAsync(message);
+            // A stream of events may never end, so only its headers are read.
+            using var response = await http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead);
+            if (response.Content.Headers.ContentType?.MediaType != "text/event-stream")
+                await response.Content.LoadIntoBufferAsync();
             await JudgeAsync(
                 request,
                 response,

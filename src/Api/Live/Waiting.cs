@@ -1,7 +1,7 @@
 using Temper.Api.Http;
 using Temper.Store.Events;
 
-namespace Temper.Api.Events;
+namespace Temper.Api.Live;
 
 /// <summary>
 /// An answer that waits until it has something to tell. The wait does not count as a request being worked on: it begins after the
@@ -13,7 +13,7 @@ internal sealed class Waiting(
     EventScope scope,
     int seconds,
     Func<Task<(IResult Answer, bool IsReady)>> look,
-    Func<ServerEvent, bool> isReason
+    Func<LiveEvent, bool> isReason
 ) : IResult
 {
     public async Task ExecuteAsync(HttpContext context)
@@ -51,7 +51,7 @@ internal sealed class Waiting(
             {
                 var found = false;
                 while (live.Events.TryRead(out var one))
-                    found |= one.Item is not null && isReason(one);
+                    found |= one != LiveEvent.Heartbeat && isReason(one);
                 if (found)
                     return true;
             }

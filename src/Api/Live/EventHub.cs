@@ -3,7 +3,7 @@ using Temper.Domain.Jobs;
 using Temper.Store;
 using Temper.Store.Events;
 
-namespace Temper.Api.Events;
+namespace Temper.Api.Live;
 
 /// <summary>
 /// Reads the changes once for all clients, and hands each event to the subscriptions that want it. It reads only while there are
@@ -118,16 +118,18 @@ internal sealed class EventHub(EventReader reader, IHostApplicationLifetime life
         while (await timer.WaitForNextTickAsync(stopping))
             lock (gate)
                 foreach (var subscription in subscriptions.Values.SelectMany(same => same))
-                    subscription.Send(ServerEvent.Heartbeat);
+                    subscription.Send(LiveEvent.Heartbeat);
     }
 
     private void Publish(Change change)
     {
-        var (job, study) =
-            change is StudyChange one ? (null, one.Study.Id)
-            : change is JobChange other ? (other.Job, other.Study)
-            : default((Guid?, Guid?));
-        Publish(job, study, () => ServerEvent.Of(change));
+        var (job, study) = change switch
+        {
+            JobChange ofJob => (ofJob.Job, ofJob.Study),
+            StudyChange ofStudy => ((Guid?)null, (Guid?)ofStudy.Study.Id),
+            _ => (null, null),
+        };
+        Publish(job, study, new LiveEvent(change, null));
     }
 
     /// <returns>The progress by job, to compare the next one with.</returns>
@@ -135,18 +137,17 @@ internal sealed class EventHub(EventReader reader, IHostApplicationLifetime life
     {
         foreach (var progress in running)
             if (!before.TryGetValue(progress.Job, out var known) || known != progress.Training)
-                Publish(progress.Job, progress.Study, () => ServerEvent.Of(progress));
+                Publish(progress.Job, progress.Study, new LiveEvent(null, progress));
         return running.ToDictionary(progress => progress.Job, progress => progress.Training);
     }
 
-    private void Publish(Guid? job, Guid? study, Func<ServerEvent> make)
+    private void Publish(Guid? job, Guid? study, LiveEvent one)
     {
-        ServerEvent? made = null;
         EventScope?[] scopes = [EventScope.All, job is null ? null : new(job, null), study is null ? null : new(null, study)];
         lock (gate)
             foreach (var scope in scopes.OfType<EventScope>())
             foreach (var subscription in subscriptions.GetValueOrDefault(scope, []))
-                subscription.Send(made ??= make());
+                subscription.Send(one);
     }
 
     private bool WantsStudy(Guid study)

@@ -2,7 +2,7 @@ using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Temper.Api.Http;
 
-namespace Temper.Api.Events;
+namespace Temper.Api.Live;
 
 /// <summary>
 /// Limits the streams and waiting requests of one client. They do not count as requests being worked on, because they wait most

@@ -1,7 +1,7 @@
 using System.Threading.Channels;
 using Temper.Store.Events;
 
-namespace Temper.Api.Events;
+namespace Temper.Api.Live;
 
 /// <summary>The events of a scope from the moment of subscription on. Dispose it to end it.</summary>
 /// <param name="abort">Breaks the client's connection.</param>
@@ -11,16 +11,16 @@ internal sealed class Subscription(EventScope scope, Action abort, Action<Subscr
     /// <summary>Events that wait for a slow client. When more come, the subscription ends.</summary>
     private const int Capacity = 1024;
 
-    private readonly Channel<ServerEvent> events = Channel.CreateBounded<ServerEvent>(
+    private readonly Channel<LiveEvent> events = Channel.CreateBounded<LiveEvent>(
         new BoundedChannelOptions(Capacity) { SingleReader = true }
     );
 
     public EventScope Scope => scope;
 
     /// <summary>Completes when the subscription has ended.</summary>
-    public ChannelReader<ServerEvent> Events => events.Reader;
+    public ChannelReader<LiveEvent> Events => events.Reader;
 
-    public void Send(ServerEvent one)
+    public void Send(LiveEvent one)
     {
         if (!events.Writer.TryWrite(one))
             Complete();

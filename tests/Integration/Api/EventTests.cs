@@ -1,0 +1,384 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using Npgsql;
+using Temper.Domain.Jobs;
+using Temper.Store.Queue;
+
+namespace Temper.Integration.Api;
+
+public class EventTests(ApiFixture fixture) : OwnJobsTest(fixture)
+{
+    private static readonly JobResult Result = new(0.99, 0.04, 0.01, -0.005, 3, "cpu", 2, "libtorch", "00", []);
+
+    private static readonly TrainedModel Model = new([1, 2, 3], null);
+
+    [Fact]
+    public async Task Stream_OfAJob_TellsEachChangeAsTheOtherRoutesDo()
+    {
+        var id = await Api.SubmitAsync(Spec);
+        using var stream = await EventStream.OpenAsync(Http, $"/jobs/{id}/events");
+        Assert.Equal("text/event-stream", stream.Response.Content.Headers.ContentType?.MediaType);
+        Assert.Contains("no-store", stream.Response.Headers.CacheControl?.ToString());
+        Assert.Equal("no", stream.Response.Headers.GetValues("X-Accel-Buffering").Single());
+        var live = new List<SeenEvent>();
+
+        await ExpectAsync("state");
+        var job = await ClaimAsync();
+        await ExpectAsync("attempt", "state");
+        await Queue.ReportTrainingStartedAsync(job, "a note", default);
+        await ExpectAsync("attempt");
+        await Queue.HeartbeatAsync(WorkerIdentity.Create("cpu", 1), [new(job, new(1, 3, 10, 422, 5000, 30))], null, default);
+        await ExpectAsync("progress");
+        await Queue.ReportAsync(job, [Metrics, Metrics with { Epoch = 2 }], null, default);
+        await ExpectAsync("epoch", "epoch");
+        await Queue.GiveBackAsync(job, "test", "its last lines", default);
+        await ExpectAsync("attempt", "state");
+        await Database.ExecuteAsync("UPDATE jobs SET run_at = now()");
+        job = await ClaimAsync();
+        await ExpectAsync("attempt", "state");
+        await Queue.PauseAsync(id, default);
+        await ExpectAsync("state");
+        await Queue.ResumeAsync(id, default);
+        await ExpectAsync("state");
+        await Queue.ReportAsync(job, [Metrics with { Epoch = 2, TrainLoss = 0.5 }], null, default); // trained again
+        await ExpectAsync("epoch");
+        await Queue.SucceedAsync(job, Result, Model, default);
+        await ExpectAsync("attempt", "state");
+        Assert.Null(await stream.NextAsync());
+
+        var all = await AllAsync($"/jobs/{id}/events");
+        Assert.Equal(["epoch", "attempt", "epoch", "attempt", "state"], all.Select(one => one.Type));
+        await AssertContinuesAsync($"/jobs/{id}/events", live, all);
+
+        async Task ExpectAsync(params string[] types)
+        {
+            foreach (var type in types)
+            {
+                var seen = await stream.NextAsync();
+                Assert.Equal(type, seen?.Type);
+                Assert.Equal($"{id}", seen!.Data["jobId"]!.GetValue<string>());
+                Assert.Equal(["jobId", "studyId", type], seen.Data.AsObject().Select(member => member.Key));
+                Assert.Equal(type == "progress", seen.Id is null);
+                live.Add(seen);
+            }
+            // The last of the events tells what the routes tell now.
+            var (last, shown) = (live[^1], await Api.JobAsync(id));
+            var same = last.Type switch
+            {
+                "state" => new[] { "state", "reason", "isTerminal", "attempt" }.All(name =>
+                    JsonNode.DeepEquals(last.Payload[name], shown[name])
+                ),
+                "progress" => JsonNode.DeepEquals(last.Payload, shown["progress"]),
+                "epoch" => JsonNode.DeepEquals(last.Payload, (await Api.GetAsync($"/jobs/{id}/metrics"))["items"]!.AsArray()[^1]),
+                _ => JsonNode.DeepEquals(last.Payload, (await Api.GetAsync($"/jobs/{id}/attempts"))["items"]!.AsArray()[^1]),
+            };
+            Assert.True(same, last.Content);
+        }
+    }
+
+    [Fact]
+    public async Task Stream_OfAStudy_TellsItsJobsAndItsCountsAndEnds()
+    {
+        var response = await Http.PostAsJsonAsync(
+            "/studies",
+            new
+            {
+                job = new { dataset = "digits", epochs = 1 },
+                epsilons = new[] { 0, 0.1 },
+                seeds = 1,
+            }
+        );
+        var id = (await response.Content.ReadFromJsonAsync<JsonNode>())!["id"]!.GetValue<string>();
+        var other = await Api.SubmitAsync(Spec);
+        using var stream = await EventStream.OpenAsync(Http, $"/studies/{id}/events");
+        var live = new List<SeenEvent>();
+
+        await ExpectAsync("state", "state", "study");
+        Assert.Equal(2, live[^1].Payload["progress"]!["queued"]!.GetValue<int>());
+        await Queue.CancelAsync(other, default); // of no interest here
+        for (var i = 0; i < 2; i++)
+        {
+            var job = await ClaimAsync();
+            await ExpectAsync("attempt", "state", "study");
+            Assert.Equal("running", live[^1].Payload["state"]!.GetValue<string>());
+            await Queue.ReportAsync(job, [Metrics], null, default);
+            await ExpectAsync("epoch");
+            await Queue.SucceedAsync(job, Result, Model, default);
+            await ExpectAsync("attempt", "state", "study");
+        }
+        Assert.Null(await stream.NextAsync());
+        var shown = await Api.GetAsync($"/studies/{id}");
+        Assert.True(JsonNode.DeepEquals(live[^1].Payload["state"], shown["state"]));
+        Assert.True(JsonNode.DeepEquals(live[^1].Payload["progress"], shown["progress"]));
+
+        var started = live.Skip(2).ToList();
+        await AssertContinuesAsync($"/studies/{id}/events", started, await RestAfterAsync($"/studies/{id}/events", started[0].Id!));
+        Assert.Equal(["state", "state", "study"], (await AllAsync($"/studies/{id}/events")).Select(one => one.Type));
+
+        async Task ExpectAsync(params string[] types)
+        {
+            foreach (var type in types)
+            {
+                var seen = await stream.NextAsync();
+                Assert.Equal(type, seen?.Type);
+                Assert.Equal(id, seen!.Data["studyId"]!.GetValue<string>());
+                Assert.NotNull(seen.Id);
+                live.Add(seen);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Transactions commit in another order than they begin, and a client may connect and break off at any moment. Yet each
+    /// client gets each epoch once.
+    /// </summary>
+    [Fact]
+    public async Task Stream_ByClientsThatBreakOffWhileWritersOverlap_GivesEachEpochOnce()
+    {
+        const int Jobs = 3,
+            Epochs = 150;
+        var jobs = new List<ClaimedJob>();
+        for (var i = 0; i < Jobs; i++)
+        {
+            await Api.SubmitAsync(Spec);
+            jobs.Add(await ClaimAsync());
+        }
+        using var first = await EventStream.OpenAsync(Http, "/events");
+        var start = (await FirstIdAsync(jobs[0]))!;
+
+        var writers = jobs.Select(job =>
+            Task.Run(async () =>
+            {
+                for (var epoch = 2; epoch <= Epochs; epoch++)
+                {
+                    await using var connection = await Database.DataSource.OpenConnectionAsync();
+                    await using var transaction = await connection.BeginTransactionAsync();
+                    await ExecuteAsync(connection, "SELECT pg_current_xact_id()");
+                    await Task.Delay(Random.Shared.Next(20)); // others begin later and commit earlier
+                    await ExecuteAsync(connection, $"INSERT INTO epochs VALUES ('{job.Id}', {epoch}, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)");
+                    await transaction.CommitAsync();
+                }
+            })
+        );
+        var clients = Enumerable.Range(0, 8).Select(client => FollowAsync(new Random(client))).ToArray();
+        await Task.WhenAll(writers);
+        foreach (var seen in await Task.WhenAll(clients))
+            Assert.Equal(
+                jobs.SelectMany(job => Enumerable.Range(2, Epochs - 1).Select(epoch => (job.Id, epoch))).Order(),
+                seen.Where(one => one.Item2 > 1).Order()
+            );
+
+        async Task<string?> FirstIdAsync(ClaimedJob job)
+        {
+            await Queue.ReportAsync(job, [Metrics], null, default);
+            return (await first.NextAsync("epoch")).Id;
+        }
+
+        async Task<List<(Guid, int)>> FollowAsync(Random random)
+        {
+            var (seen, last) = (new List<(Guid, int)>(), start);
+            while (seen.Count < Jobs * (Epochs - 1))
+            {
+                using var stream = await EventStream.OpenAsync(Http, "/events", last);
+                for (var left = random.Next(1, 120); left > 0 && seen.Count < Jobs * (Epochs - 1); left--)
+                {
+                    var one = (await stream.NextAsync("epoch"))!;
+                    seen.Add((one.Data["jobId"]!.GetValue<Guid>(), one.Payload["epoch"]!.GetValue<int>()));
+                    last = one.Id!;
+                }
+            }
+            return seen;
+        }
+    }
+
+    [Fact]
+    public async Task Stream_OfWhatIsNotThereOrAfterNoId_IsRefused()
+    {
+        foreach (var path in new[] { $"/jobs/{Guid.NewGuid()}/events", $"/studies/{Guid.NewGuid()}/events" })
+        {
+            var (response, body) = await SendAsync(HttpMethod.Get, path);
+            AssertProblem(HttpStatusCode.NotFound, response, body);
+        }
+        var id = await Api.SubmitAsync(Spec);
+        foreach (var wrong in new[] { "x", "5", "1:2", "7:5:", "5:7:6,5", "5:7:;3", "5:7:;3.q.1.1", "5:7:;3.e.1.-1", "5:7:;3.e.1.1;" })
+        {
+            var refused = await EventStream.AskAsync(Http, $"/jobs/{id}/events", wrong);
+            var body = await refused.Content.ReadFromJsonAsync<JsonNode>();
+            AssertProblem(HttpStatusCode.BadRequest, refused, body);
+            Assert.NotNull(body!["errors"]!["last-event-id"]);
+            var (other, _) = await SendAsync(HttpMethod.Get, $"/events?lastEventId={Uri.EscapeDataString(wrong)}");
+            Assert.Equal(HttpStatusCode.BadRequest, other.StatusCode);
+        }
+        var (unknown, _) = await SendAsync(HttpMethod.Get, "/events?after=1");
+        Assert.Equal(HttpStatusCode.BadRequest, unknown.StatusCode);
+        var head = await Http.SendAsync(new(HttpMethod.Head, $"/jobs/{id}/events"));
+        Assert.Equal("text/event-stream", head.Content.Headers.ContentType?.MediaType);
+    }
+
+    /// <summary>A database that was restored from a dump begins to count anew. Ids from before tell it nothing.</summary>
+    [Fact]
+    public async Task Stream_AfterAnIdThatTheDatabaseHasNotReached_BeginsAnew()
+    {
+        var id = await Api.SubmitAsync(Spec);
+        using var stream = await EventStream.OpenAsync(Http, $"/jobs/{id}/events", $"{long.MaxValue}:{long.MaxValue}:");
+
+        Assert.Equal("queued", (await stream.NextAsync("state")).Payload["state"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public async Task Stream_OfAJobThatIsDeleted_Ends()
+    {
+        var id = await Api.SubmitAsync(Spec);
+        using var stream = await EventStream.OpenAsync(Http, $"/jobs/{id}/events");
+        await stream.NextAsync("state");
+        var waiting = WaitAsync($"/jobs/{id}", 20);
+
+        await Http.DeleteAsync($"/jobs/{id}");
+
+        Assert.Empty(await stream.RestAsync());
+        Assert.Equal(HttpStatusCode.NotFound, (await waiting).StatusCode);
+    }
+
+    /// <summary>The database must not notice how many clients follow a job.</summary>
+    [Fact]
+    public async Task Stream_ToFiftyClients_ReadsTheDatabaseOnce()
+    {
+        var id = await Api.SubmitAsync(Spec);
+        var job = await ClaimAsync();
+        var streams = new List<EventStream>();
+        for (var i = 0; i < 50; i++)
+        {
+            streams.Add(await EventStream.OpenAsync(Http, $"/jobs/{id}/events"));
+            await streams[^1].NextAsync("state");
+        }
+        var (before, clock) = (await CommitsAsync(), Stopwatch.StartNew());
+
+        const int Epochs = 20;
+        for (var epoch = 1; epoch <= Epochs; epoch++)
+        {
+            await Queue.ReportAsync(job, [Metrics with { Epoch = epoch }], null, default);
+            foreach (var stream in streams)
+                Assert.Equal(epoch, (await stream.NextAsync("epoch")).Payload["epoch"]!.GetValue<int>());
+        }
+
+        // Ten reads a second, and every second or two one of progress and one of existence; each epoch is written once. PostgreSQL
+        // counts them with a delay of a second.
+        Assert.InRange(await CommitsAsync() - before, 0, clock.Elapsed.TotalSeconds * 13 + Epochs + 40);
+        foreach (var stream in streams)
+            stream.Dispose();
+
+        Task<long> CommitsAsync() =>
+            Database.ScalarAsync<long>("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()");
+    }
+
+    [Fact]
+    public async Task Wait_WithoutATag_AnswersWhenTheJobHasEnded()
+    {
+        var id = await Api.SubmitAsync(Spec);
+        var waiting = WaitAsync($"/jobs/{id}", 20);
+        var job = await ClaimAsync();
+        await Queue.ReportAsync(job, [Metrics], null, default);
+        Assert.False(waiting.IsCompleted);
+
+        await Queue.SucceedAsync(job, Result, Model, default);
+
+        var answer = await waiting;
+        Assert.Equal("wait=20", answer.Headers.GetValues("Preference-Applied").Single());
+        Assert.Equal("succeeded", (await answer.Content.ReadFromJsonAsync<JsonNode>())!["state"]!.GetValue<string>());
+        Assert.Equal(HttpStatusCode.OK, (await WaitAsync($"/jobs/{id}", 20)).StatusCode); // at once
+    }
+
+    [Fact]
+    public async Task Wait_WithTheTagOfNow_AnswersAtTheNextChangeOr304()
+    {
+        var id = await Api.SubmitAsync(Spec);
+        var tag = $"{(await Http.GetAsync($"/jobs/{id}")).Headers.ETag}";
+
+        Assert.Equal(HttpStatusCode.NotModified, (await WaitAsync($"/jobs/{id}", 1, tag)).StatusCode);
+        var waiting = WaitAsync($"/jobs/{id}", 20, tag);
+        await ClaimAsync();
+        Assert.Equal("running", (await (await waiting).Content.ReadFromJsonAsync<JsonNode>())!["state"]!.GetValue<string>());
+        Assert.Equal(HttpStatusCode.OK, (await WaitAsync($"/jobs/{id}", 20, tag)).StatusCode); // at once
+        Assert.Equal(
+            "running",
+            (await (await WaitAsync($"/jobs/{id}", 1)).Content.ReadFromJsonAsync<JsonNode>())!["state"]!.GetValue<string>()
+        );
+        Assert.Equal("wait=30", (await WaitAsync($"/jobs/{id}", 3000, "\"other\"")).Headers.GetValues("Preference-Applied").Single());
+        Assert.Equal(HttpStatusCode.NotFound, (await WaitAsync($"/jobs/{Guid.NewGuid()}", 20)).StatusCode);
+    }
+
+    [Fact]
+    public async Task Wait_ForAStudy_AnswersWhenItHasChangedOrEnded()
+    {
+        var response = await Http.PostAsJsonAsync(
+            "/studies",
+            new
+            {
+                job = new { dataset = "digits", epochs = 1 },
+                epsilons = new[] { 0, 0.1 },
+                seeds = 1,
+            }
+        );
+        var path = $"/studies/{(await response.Content.ReadFromJsonAsync<JsonNode>())!["id"]!.GetValue<string>()}";
+        var tag = $"{(await Http.GetAsync(path)).Headers.ETag}";
+        Assert.Equal(HttpStatusCode.NotModified, (await AskAsync(path, tag)).StatusCode);
+        var (change, end) = (WaitAsync(path, 20, tag), WaitAsync(path, 20));
+
+        var job = await ClaimAsync();
+        Assert.Equal("running", (await (await change).Content.ReadFromJsonAsync<JsonNode>())!["state"]!.GetValue<string>());
+        await Queue.FailAsync(job, "test", default);
+        Assert.False(end.IsCompleted);
+        await Http.PostAsync($"{path}/cancel", null);
+
+        Assert.Equal("failed", (await (await end).Content.ReadFromJsonAsync<JsonNode>())!["state"]!.GetValue<string>());
+    }
+
+    private Task<HttpResponseMessage> WaitAsync(string path, int seconds, string? known = null)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Get, path);
+        request.Headers.Add("Prefer", $"wait={seconds}");
+        if (known is not null)
+            request.Headers.TryAddWithoutValidation("If-None-Match", known);
+        return Http.SendAsync(request);
+    }
+
+    private async Task<IReadOnlyList<SeenEvent>> AllAsync(string path)
+    {
+        using var stream = await EventStream.OpenAsync(Http, path);
+        return await stream.RestAsync();
+    }
+
+    private async Task<IReadOnlyList<SeenEvent>> RestAfterAsync(string path, string id)
+    {
+        using var stream = await EventStream.OpenAsync(Http, path, id);
+        return await stream.RestAsync();
+    }
+
+    /// <summary>
+    /// After each event of a stream that has ended, the replay gives what followed: of the things that followed, each as it is
+    /// at the end, in the order of a full replay, and nothing that the client has.
+    /// </summary>
+    private async Task AssertContinuesAsync(string path, IReadOnlyList<SeenEvent> live, IReadOnlyList<SeenEvent> atEnd)
+    {
+        foreach (var list in new[] { live, atEnd })
+            for (var i = 0; i < list.Count; i++)
+            {
+                if (list[i].Id is not { } id)
+                    continue;
+                var later = list.Skip(i + 1).Select(one => one.Content).ToHashSet();
+                var expected = atEnd.Select(one => one.Content).Where(later.Contains);
+                if (expected.Any())
+                    Assert.Equal(expected, (await RestAfterAsync(path, id)).Select(one => one.Content));
+                else
+                    Assert.Equal(HttpStatusCode.NoContent, (await EventStream.AskAsync(Http, path, id)).StatusCode);
+            }
+    }
+
+    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync();
+    }
+}
