@@ -21,7 +21,10 @@ export function useJob(id: string) {
   function onEvent({ state, attempt, progress, epoch }: LiveEvent): void {
     if (epoch) metrics.add([epoch]);
     if (progress) job.patch(shown => ({ ...shown, progress }));
-    if (attempt) attempts.patch(({ items }) => ({ items: [...items.filter(one => one.attempt < attempt.attempt), attempt] }));
+    if (attempt)
+      attempts.patch(({ items }) => ({
+        items: [...items.filter(one => one.attempt !== attempt.attempt), attempt].sort((a, b) => a.attempt - b.attempt),
+      }));
     if (!state) return;
     job.reload(); // it has the result too
     if (job.value && state.attempt > job.value.attempt) metrics.restart();
