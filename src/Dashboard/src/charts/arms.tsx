@@ -24,6 +24,7 @@ interface Props {
 
 const width = 300;
 const height = 190;
+const inset = 10; // of the smallest and the largest ε
 const box = { left: 50, right: 12, top: 10, bottom: 34 };
 
 /** A figure over ε: means with 95 % intervals, and a faint dot for each seed. */
@@ -36,7 +37,7 @@ export function ArmChart({ title, note, lines, marked }: Props) {
   if (values.length === 0) return null;
   const [low, high] = padded(Math.min(...values), Math.max(...values));
   const largest = epsilons.at(-1) || 1;
-  const x = (epsilon: number): number => box.left + (epsilon / largest) * (width - box.left - box.right);
+  const x = (epsilon: number): number => box.left + inset + (epsilon / largest) * (width - box.left - box.right - 2 * inset);
   const y = (value: number): number => box.top + ((high - value) / (high - low)) * (height - box.top - box.bottom);
 
   return (

@@ -51,6 +51,7 @@ export function StudyPage({ id }: { id: string }) {
         />
       ))}
       {report.value && report.value.jobs.length > 0 && <Charts report={report.value} />}
+      {report.value && <Findings answers={report.value.recommendation.byLabelNoise} />}
       {jobs.value && <StudyJobs id={id} jobs={jobs.value} />}
       {shown && <SpecSection study={shown} />}
     </>
@@ -122,18 +123,24 @@ function AnswerSection({ answer, noise, isFinal }: { answer: Answer; noise: bool
           ))}
         </Table>
       )}
-      {answer.findings.length > 0 && (
-        <>
-          <h3>Findings</h3>
-          <ul>
-            {answer.findings.map(finding => (
-              <li key={finding}>{finding}</li>
-            ))}
-          </ul>
-        </>
-      )}
     </section>
   );
+}
+
+function Findings({ answers }: { answers: Answer[] }) {
+  const findings = answers.flatMap(answer =>
+    answer.findings.map(finding => (answers.length > 1 ? `With label noise ${answer.labelNoise}: ${finding}` : finding)),
+  );
+  return findings.length > 0 ? (
+    <section>
+      <h2>Findings</h2>
+      <ul>
+        {findings.map(finding => (
+          <li key={finding}>{finding}</li>
+        ))}
+      </ul>
+    </section>
+  ) : null;
 }
 
 const labelOf = (arm: Arm, arms: Arm[]): string => [`ε ${arm.epsilon}`, besideEpsilon(arm, arms)].filter(Boolean).join(", ");
@@ -150,6 +157,9 @@ const RankHead = () => (
       Behind the lowest
     </th>
     <th scope="col" class="number wide">
+      Interval
+    </th>
+    <th scope="col" class="number wide">
       p
     </th>
     <th scope="col">Judgement</th>
@@ -162,10 +172,8 @@ function Rank({ ranked, label, recommended }: { ranked: Ranked; label: string; r
     <tr class={recommended ? "chosen" : undefined}>
       <th scope="row">{label}</th>
       <td class="number">{figure(ranked.meanLoss)}</td>
-      <td class="number">
-        {ranked.behindBest === null ? "–" : signed(ranked.behindBest)}
-        {interval && <div class="quiet">{`${signed(interval.low)} to ${signed(interval.high)}`}</div>}
-      </td>
+      <td class="number">{ranked.behindBest === null ? "–" : signed(ranked.behindBest)}</td>
+      <td class="number wide">{interval ? `${signed(interval.low)} to ${signed(interval.high)}` : "–"}</td>
       <td class="number wide">{ranked.pValue === null ? "–" : figure(ranked.pValue)}</td>
       <td>{judgement(ranked, recommended)}</td>
     </tr>
@@ -198,7 +206,7 @@ function Charts({ report }: { report: StudyReport }) {
     <section>
       <div class="heading">
         <h2>Figures over ε</h2>
-        <span class="quiet">test set; means over seeds with 95 % intervals, faint dots are single seeds</span>
+        <span class="quiet">test set; means over seeds with 95 % intervals, faint dots: single seeds, band: recommended ε</span>
       </div>
       {names.length > 1 && (
         <p class="legend">
