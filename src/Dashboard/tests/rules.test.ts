@@ -70,6 +70,8 @@ test("a form for an earlier spec sends that spec", () => {
     halving: true,
   };
   assert.deepEqual(documentOf(fields, valuesOf(fields, spec)), spec);
+  const one = { ...spec, seeds: [7] };
+  assert.deepEqual(documentOf(fields, valuesOf(fields, one)), one);
 });
 
 test("errors of a field and of its items belong to it", () => {

@@ -94,7 +94,7 @@ function valueOf(kind: Field["kind"], text: string): unknown {
     case "numbers":
       return parts.map(number);
     case "countOrNumbers":
-      return parts.length === 1 ? number(text) : parts.map(number);
+      return parts.length === 1 && !text.includes(",") ? number(text) : parts.map(number);
     case "texts":
       return text
         .split(",")
@@ -107,8 +107,12 @@ function valueOf(kind: Field["kind"], text: string): unknown {
 
 const number = (text: string): number | string => (Number.isFinite(Number(text)) ? Number(text) : text);
 
-const shown = (value: unknown): string =>
-  value === null || value === undefined ? "" : Array.isArray(value) ? value.join(", ") : String(value);
+/** A list of one ends in a comma, because the number alone is a count where the field takes either. */
+function shown(value: unknown): string {
+  if (value === null || value === undefined) return "";
+  if (!Array.isArray(value)) return String(value);
+  return value.length === 1 && typeof value[0] === "number" ? `${value[0]},` : value.join(", ");
+}
 
 const at = (document: unknown, path: string): unknown =>
   path.split(".").reduce<unknown>((owner, name) => (owner as Record<string, unknown> | null | undefined)?.[name], document);
