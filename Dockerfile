@@ -10,7 +10,8 @@ COPY Directory.Build.props Directory.Build.targets Directory.Packages.props ./
 COPY src src
 
 FROM source AS publish-api
-RUN dotnet publish src/Api -c Release -o /app
+RUN apt-get update && apt-get install -y --no-install-recommends nodejs npm && rm -rf /var/lib/apt/lists/*
+RUN dotnet publish src/Api -c Release -o /app && test -f /app/dashboard/index.html
 
 FROM source AS publish-worker
 RUN dotnet publish src/Worker -c Release -r linux-x64 --self-contained false -o /app && test -f /app/libtemper_kernels.so

@@ -28,6 +28,12 @@ need_packages() {
 # libtorch comes with the NuGet packages.
 need_base_packages() { need_packages cmake g++ make postgresql curl; }
 
+# Builds the dashboard. Without it the service works, and its page at / says what is missing.
+want_node() {
+  command -v npm >/dev/null && command -v node >/dev/null && return
+  (need_packages nodejs npm) || say "Without Node and npm the service has no dashboard."
+}
+
 # Restores and builds what is named; one build at a time in one checkout.
 build() {
   command -v dotnet >/dev/null || die "The .NET 10 SDK is needed: https://dotnet.microsoft.com/download"
@@ -37,5 +43,6 @@ build() {
   for project in "$@"; do
     flock .temper/build.lock dotnet build "$project" -c Release -nologo --tl:off >"$TEMPER_HOME/build.log" 2>&1 ||
       { grep -E 'error|warning' "$TEMPER_HOME/build.log" | sort -u >&2; die "The build failed; $TEMPER_HOME/build.log has all of it."; }
+    grep -o 'The dashboard was not built.*' "$TEMPER_HOME/build.log" | sort -u >&2 || true
   done
 }

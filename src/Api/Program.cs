@@ -93,6 +93,7 @@ app.UseExceptionHandler(
 );
 app.UseStatusCodePages();
 app.UseHostNames();
+app.UseDashboardFiles();
 app.UseHeads();
 app.UseSameOrigin();
 app.UseApiKeys();

@@ -2,7 +2,7 @@ using Microsoft.Playwright;
 
 namespace Temper.Browser;
 
-/// <summary>A test in Debian's Chromium, with a database of its own.</summary>
+/// <summary>A test in a browser, with a database of its own.</summary>
 public abstract class BrowserTest : IAsyncLifetime
 {
     private IPlaywright playwright = null!;
@@ -15,22 +15,7 @@ public abstract class BrowserTest : IAsyncLifetime
     {
         Database = await TestDatabase.CreateAsync();
         playwright = await Playwright.CreateAsync();
-        Browser = await playwright.Chromium.LaunchAsync(
-            new()
-            {
-                ExecutablePath = "/usr/bin/chromium",
-                // No sandbox, because tests may run as root. The browser itself must not use the network.
-                Args =
-                [
-                    "--no-sandbox",
-                    "--disable-gpu",
-                    "--disable-background-networking",
-                    "--disable-component-update",
-                    "--disable-sync",
-                    "--no-first-run",
-                ],
-            }
-        );
+        Browser = await Chromium.LaunchAsync(playwright);
     }
 
     public async Task DisposeAsync()

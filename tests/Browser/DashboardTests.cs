@@ -1,39 +1,264 @@
+using System.Net.Http.Json;
+using System.Text.Json;
 using System.Text.RegularExpressions;
+using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
 
 namespace Temper.Browser;
 
-/// <summary>Hangfire's dashboard under its Content-Security-Policy.</summary>
-public sealed class DashboardTests : BrowserTest
+/// <summary>The dashboard as a person uses it, on a real API and worker.</summary>
+[Collection(ServiceCollection.Name)]
+public sealed class DashboardTests(ServiceFixture service)
 {
-    [Fact]
-    public async Task Dashboard_InABrowser_RunsItsScriptsLoadsNothingFromElsewhereAndLeadsBack()
+    private static readonly object Small = new
     {
-        await using var api = await ApiProcess.StartAsync(Database.ConnectionString);
-        var page = await Browser.NewPageAsync();
-        var (elsewhere, refusedScripts, errors) = (new List<string>(), new List<string>(), new List<string>());
-        page.Request += (_, request) =>
-        {
-            if (!request.Url.StartsWith(api.Http.BaseAddress!.ToString(), StringComparison.Ordinal) && !request.Url.StartsWith("data:"))
-                elsewhere.Add(request.Url);
-        };
-        page.Console += (_, message) =>
-        {
-            if (message.Type == "error" && message.Text.Contains("script", StringComparison.OrdinalIgnoreCase))
-                refusedScripts.Add(message.Text);
-        };
-        page.PageError += (_, error) => errors.Add(error);
+        dataset = "digits",
+        epsilon = 0.1,
+        epochs = 10_000,
+        model = "mlp",
+        widths = new[] { 16 },
+    };
 
-        await page.GotoAsync(new Uri(api.Http.BaseAddress!, "/hangfire").ToString());
-        await Expect(page).ToHaveTitleAsync(new Regex("Hangfire"));
-        Assert.Equal("object", await page.EvaluateAsync<string>("() => typeof window.Hangfire"));
-        await page.GetByRole(Microsoft.Playwright.AriaRole.Link, new() { Name = "Recurring Jobs" }).ClickAsync();
-        await Expect(page.Locator("h1.page-header")).ToContainTextAsync("Recurring Jobs");
-        await page.GetByRole(Microsoft.Playwright.AriaRole.Link, new() { Name = "Back to site" }).ClickAsync();
-        await Expect(page).ToHaveURLAsync(new Regex("/swagger"));
+    [NodeFact]
+    public async Task Job_SubmittedFromTheForm_ShowsErrorsAtTheirFieldsThenItsGrowingCurveAndIsCancelled()
+    {
+        await using var watched = await WatchedPage.OpenAsync(service, "/#/submit");
+        var page = watched.Page;
+        await page.GetByLabel("dataset", new() { Exact = true }).SelectOptionAsync("digits");
+        await page.GetByLabel("model", new() { Exact = true }).SelectOptionAsync("mlp");
+        await page.GetByText("more fields").ClickAsync();
+        await page.GetByLabel("widths", new() { Exact = true }).FillAsync("16");
+        var epochs = page.GetByLabel("epochs", new() { Exact = true });
+        await epochs.FillAsync("0");
+        await Expect(epochs).ToHaveAccessibleDescriptionAsync("must be a whole number from 1 to 10000; got 0");
+        await Expect(epochs).ToHaveAttributeAsync("aria-invalid", "true");
+        await epochs.FillAsync("10000");
+        await Expect(epochs).ToHaveAttributeAsync("aria-invalid", "false");
 
-        Assert.Empty(elsewhere);
-        Assert.Empty(refusedScripts);
-        Assert.Empty(errors);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Submit the job" }).ClickAsync();
+
+        await Expect(page).ToHaveURLAsync(new Regex("#/jobs/"));
+        var before = await EpochsShownAsync(page, atLeast: 2);
+        await EpochsShownAsync(page, atLeast: before + 1);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Cancel" }).ClickAsync();
+        await Expect(page.Locator(".badge")).ToHaveTextAsync("cancelled");
+        await Expect(page.GetByRole(AriaRole.Button, new() { Name = "Retry" })).ToBeVisibleAsync();
+        Assert.Empty(watched.Faults);
+    }
+
+    [NodeFact]
+    public async Task Page_WhileTheApiRestarts_SaysSoAndThenGoesOn()
+    {
+        var job = await service.Api.SubmitAsync(Small);
+        await using var watched = await WatchedPage.OpenAsync(service, $"/#/jobs/{job}");
+        var page = watched.Page;
+        await EpochsShownAsync(page, atLeast: 1);
+
+        await service.Api.KillAsync();
+        await Expect(page.GetByText("The API does not answer")).ToBeVisibleAsync();
+        var before = await EpochsShownAsync(page, atLeast: 1);
+        await service.StartApiAsync();
+
+        await Expect(page.GetByText("The API does not answer")).ToBeHiddenAsync();
+        await EpochsShownAsync(page, atLeast: before + 1);
+        await service.Api.Http.PostAsync($"/jobs/{job}/cancel", null);
+        await Expect(page.Locator(".badge")).ToHaveTextAsync("cancelled");
+    }
+
+    [NodeFact]
+    public async Task Job_OfTenThousandEpochs_IsDrawnWithItsGapsReadByKeysAndZoomed()
+    {
+        var job = await SeededAsync(epochs: 10_000);
+        await using var watched = await WatchedPage.OpenAsync(service, $"/#/jobs/{job}");
+        var page = watched.Page;
+        var loss = page.GetByRole(AriaRole.Slider, new() { Name = "Loss by epoch" });
+        await Expect(loss).ToHaveAttributeAsync("aria-valuemax", "10000");
+        await Expect(page.GetByText("gaps where a figure was NaN or infinite")).ToBeVisibleAsync();
+
+        await loss.PressAsync("Home");
+        await Expect(loss).ToHaveAttributeAsync("aria-valuetext", new Regex("^epoch 1: validation 1.0000, train 1.0000"));
+        await loss.PressAsync("ArrowRight");
+        await Expect(loss).ToHaveAttributeAsync("aria-valuetext", new Regex("^epoch 2: validation not finite"));
+
+        var box = (await loss.BoundingBoxAsync())!;
+        await page.Mouse.MoveAsync(box.X + box.Width / 2, box.Y + 80);
+        await page.Mouse.DownAsync();
+        await page.Mouse.MoveAsync(box.X + box.Width * 3 / 4, box.Y + 80, new() { Steps = 5 });
+        await page.Mouse.UpAsync();
+        await page.Mouse.MoveAsync(1, 1);
+        await Expect(page.GetByText(new Regex("epochs [34]\\d{3} to [67]\\d{3}"))).ToBeVisibleAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Reset zoom" }).ClickAsync();
+        await Expect(page.GetByText("drag to zoom")).ToBeVisibleAsync();
+        Assert.Empty(watched.Faults);
+    }
+
+    [NodeFact]
+    public async Task Pages_InBothThemesAndOnAPhone_AreAccessibleAndStayWithinThePolicy()
+    {
+        var (study, jobs) = await FinishedStudyAsync();
+        // Each page, and what it shows last.
+        (string Path, string Last)[] pages =
+        [
+            ("/jobs", "tbody input >> nth=0"),
+            ("/jobs?state=failed", "p.empty"),
+            ($"/jobs/{jobs[0]}", "svg.reliability >> nth=1"),
+            ($"/compare?jobs={jobs[0]},{jobs[1]}", "h2:has-text('Differences')"),
+            ("/studies", "main:has(h1:text-is('Studies')) tbody tr >> nth=0"),
+            ($"/studies/{study}", "svg >> nth=7"),
+            ("/workers", "main:has(h1:text-is('Workers')) tbody tr >> nth=0"),
+            ("/submit", "form:has-text('Submit the job') .outlook"),
+            ("/submit/study", "form:has-text('Submit the study') .outlook"),
+            ("/nowhere", "h1:text-is('No such page')"),
+        ];
+        await using var watched = await WatchedPage.OpenAsync(service, "/", width: 360, height: 740);
+        var page = watched.Page;
+        foreach (var (path, last) in pages)
+        {
+            await page.EvaluateAsync("path => { location.hash = path }", path);
+            await Expect(page.Locator(last)).ToBeVisibleAsync();
+            Assert.True(await page.EvaluateAsync<int>("document.documentElement.scrollWidth - innerWidth") <= 0, $"{path} scrolls");
+            await AccessibleAsync(page, path);
+        }
+        Assert.Empty(watched.Faults);
+        await SaysWhatTheApiSaysAsync(study, jobs[0]);
+    }
+
+    [NodeFact]
+    public async Task Page_OfAnApiThatNeedsAKey_AsksForItAndKeepsItNowhere()
+    {
+        await using var watched = await WatchedPage.OpenAsync(service, "/#/workers");
+        var page = watched.Page;
+        await page.RouteAsync("**/session", route => AnswerAsync(route, key: "the right key"));
+        await page.ReloadAsync();
+
+        await Expect(page.GetByLabel("Key")).ToBeVisibleAsync();
+        await AccessibleAsync(page, "the sign-in");
+        await page.GetByLabel("Key").FillAsync("a wrong key");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Alert)).ToHaveTextAsync("The key is wrong.");
+        await page.GetByLabel("Key").FillAsync("the right key");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
+
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Workers" })).ToBeVisibleAsync();
+        await Expect(page.GetByRole(AriaRole.Button, new() { Name = "Sign out" })).ToBeVisibleAsync();
+        Assert.Equal(0, await page.EvaluateAsync<int>("localStorage.length + sessionStorage.length + document.cookie.length"));
+    }
+
+    /// <summary>axe-core finds nothing on the page, in either theme.</summary>
+    private static async Task AccessibleAsync(IPage page, string path)
+    {
+        if (!await page.EvaluateAsync<bool>("'axe' in window"))
+            await page.EvaluateAsync(
+                await File.ReadAllTextAsync(Path.Combine(TemperProcess.Repository, "src/Dashboard/node_modules/axe-core/axe.min.js"))
+            );
+        // The dark theme differs in its colours alone.
+        foreach (var (scheme, options) in new[] { (ColorScheme.Light, ""), (ColorScheme.Dark, "runOnly: ['color-contrast']") })
+        {
+            await page.EmulateMediaAsync(new() { ColorScheme = scheme });
+            var violations = await page.EvaluateAsync<string[]>(
+                $"async () => (await axe.run(document, {{ resultTypes: ['violations'], {options} }})).violations"
+                    + ".flatMap(one => one.nodes.map(node => `${one.id}: ${node.html}`))"
+            );
+            Assert.True(violations.Length == 0, $"{path} in {scheme}:\n{string.Join("\n", violations)}");
+        }
+    }
+
+    /// <summary>Waits until the page shows that many epochs.</summary>
+    private static async Task<int> EpochsShownAsync(IPage page, int atLeast) =>
+        await Eventually.ValueAsync(
+            async () => int.Parse(await page.Locator("[role=slider]").First.GetAttributeAsync("aria-valuemax") ?? "0"),
+            shown => shown >= atLeast
+        );
+
+    /// <summary>The pages of a study and of a job have the sentences of the API.</summary>
+    private async Task SaysWhatTheApiSaysAsync(Guid study, Guid job)
+    {
+        var recommendation = await service.Api.GetAsync($"/studies/{study}/recommendation");
+        var calibration = await service.Api.GetAsync($"/jobs/{job}/calibration");
+        await using var watched = await WatchedPage.OpenAsync(service, $"/#/studies/{study}");
+        await Expect(watched.Page.GetByText(recommendation["sentence"]!.GetValue<string>())).ToBeVisibleAsync();
+        foreach (var finding in recommendation["findings"]!.AsArray())
+            await Expect(watched.Page.GetByText(finding!.GetValue<string>())).ToBeVisibleAsync();
+
+        await watched.Page.Locator($"a[href='#/jobs/{job}']").ClickAsync();
+        foreach (var side in new[] { "before", "after" })
+            await Expect(watched.Page.GetByText(calibration[side]!["verdict"]!["sentence"]!.GetValue<string>()).First).ToBeVisibleAsync();
+    }
+
+    private async Task<(Guid Study, Guid[] Jobs)> FinishedStudyAsync()
+    {
+        var response = await service.Api.Http.PostAsJsonAsync(
+            "/studies",
+            new
+            {
+                job = new
+                {
+                    dataset = "digits",
+                    epochs = 2,
+                    model = "mlp",
+                    widths = new[] { 16 },
+                },
+                epsilons = new[] { 0, 0.2 },
+                seeds = 2,
+            }
+        );
+        var id = (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetGuid();
+        await Eventually.TrueAsync(
+            async () => (await service.Api.GetAsync($"/studies/{id}"))["state"]!.GetValue<string>() == "succeeded",
+            TimeSpan.FromSeconds(60)
+        );
+        var jobs = (await service.Api.GetAsync($"/jobs?study={id}"))["items"]!.AsArray();
+        return (id, [.. jobs.Select(job => job!["id"]!.GetValue<Guid>())]);
+    }
+
+    /// <summary>A cancelled job whose epochs were never trained. The second one has figures that are not finite.</summary>
+    private async Task<Guid> SeededAsync(int epochs)
+    {
+        var job = await service.Api.SubmitAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0.1,
+                epochs,
+                device = "cuda",
+            }
+        );
+        await service.Api.Http.PostAsync($"/jobs/{job}/cancel", null);
+        await service.Database.ExecuteAsync(
+            $"""
+            INSERT INTO epochs (job_id, epoch, attempt, train_loss, train_accuracy, validation_loss, validation_accuracy, ece, signed_gap,
+                                learning_rate, seconds, images_per_second)
+            SELECT '{job}', e, 1, 1.0 / e, 0.5, CASE e WHEN 2 THEN 'NaN'::float8 ELSE 1.0 / e END, 0.5, 0.1, 0, 0.001, 1, 1000
+            FROM generate_series(1, {epochs}) e
+            """
+        );
+        return job;
+    }
+
+    /// <summary>Answers as an API that needs a key.</summary>
+    private static Task AnswerAsync(IRoute route, string key)
+    {
+        static string Session(bool signedIn) =>
+            JsonSerializer.Serialize(
+                new
+                {
+                    required = true,
+                    signedIn,
+                    name = (string?)null,
+                    canOperate = signedIn,
+                }
+            );
+        if (route.Request.Method == "GET")
+            return route.FulfillAsync(new() { ContentType = "application/json", Body = Session(false) });
+        return route.Request.PostData!.Contains($"\"{key}\"")
+            ? route.FulfillAsync(new() { ContentType = "application/json", Body = Session(true) })
+            : route.FulfillAsync(
+                new()
+                {
+                    Status = 401,
+                    ContentType = "application/problem+json",
+                    Body = """{"title":"The key is wrong.","status":401}""",
+                }
+            );
     }
 }

@@ -9,21 +9,23 @@ namespace Temper.Harness;
 /// <summary>The API on a free port, and a client for it.</summary>
 public sealed class ApiProcess : TemperProcess
 {
-    private ApiProcess(Uri address, IReadOnlyDictionary<string, string?> environment)
-        : base("Api", environment) => Http = new HttpClient { BaseAddress = address };
+    private ApiProcess(Uri address, IReadOnlyDictionary<string, string?> environment, string? folder)
+        : base("Api", environment, folder) => Http = new HttpClient { BaseAddress = address };
 
     public HttpClient Http { get; }
 
     /// <param name="environment">Variables added to those that the API needs to run; a variable of the same name replaces the
     /// needed one.</param>
     /// <param name="address">The address that the API listens on; a free port of this machine when absent.</param>
+    /// <param name="folder">The folder of the program; the build's output folder when null.</param>
     public static async Task<ApiProcess> StartAsync(
         string connectionString,
         IReadOnlyDictionary<string, string?>? environment = null,
-        Uri? address = null
+        Uri? address = null,
+        string? folder = null
     )
     {
-        var api = Start(connectionString, environment, address);
+        var api = Start(connectionString, environment, address, folder);
         await Eventually.TrueAsync(async () =>
             api.HasExited ? throw new InvalidOperationException($"The API ended:\n{api.Output}") : await api.AnswersAsync("/health/ready")
         );
@@ -31,7 +33,12 @@ public sealed class ApiProcess : TemperProcess
     }
 
     /// <summary>Starts the API without waiting until it serves.</summary>
-    public static ApiProcess Start(string connectionString, IReadOnlyDictionary<string, string?>? environment = null, Uri? address = null)
+    public static ApiProcess Start(
+        string connectionString,
+        IReadOnlyDictionary<string, string?>? environment = null,
+        Uri? address = null,
+        string? folder = null
+    )
     {
         address ??= new Uri($"http://127.0.0.1:{FreePort()}");
         var needed = new Dictionary<string, string?>
@@ -41,7 +48,7 @@ public sealed class ApiProcess : TemperProcess
         };
         foreach (var (name, value) in environment ?? new Dictionary<string, string?>())
             needed[name] = value;
-        return new(address, needed);
+        return new(address, needed, folder);
     }
 
     public async Task<bool> AnswersAsync(string path)

@@ -91,7 +91,6 @@ internal static class OpenApi
                 });
             }
         );
-        app.MapGet("/", () => TypedResults.Redirect("/swagger")).ExcludeFromDescription();
     }
 
     /// <summary>

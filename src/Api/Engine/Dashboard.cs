@@ -125,7 +125,7 @@ internal static class Dashboard
             return new("");
         var id = WebUtility.HtmlEncode(job.Args[0].ToString());
         return new(
-            $"<p>Attempt {WebUtility.HtmlEncode(job.Args[1].ToString())} of job <a href=\"/jobs/{id}\">{id}</a>. Retry, pause and "
+            $"<p>Attempt {WebUtility.HtmlEncode(job.Args[1].ToString())} of job <a href=\"/#/jobs/{id}\">{id}</a>. Retry, pause and "
                 + "cancel it there.</p>"
         );
     }

@@ -40,7 +40,6 @@ internal sealed class ApiKeys
         || request.Path.StartsWithSegments("/health")
         || request.Path.StartsWithSegments("/swagger")
         || request.Path == SessionPath
-        || request.Path == "/"
         || KeyOf(request) is not null;
 
     /// <summary>Identifies the client for limits: by its key, or by its address when it sends no key.</summary>

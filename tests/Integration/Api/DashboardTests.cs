@@ -43,7 +43,7 @@ public class DashboardTests(ApiFixture fixture) : ApiTest(fixture)
         var page = await Http.GetStringAsync($"/hangfire/jobs/details/{id}");
 
         Assert.Contains("digits, ε 0.1, attempt 3", WebUtility.HtmlDecode(page));
-        Assert.Contains($"<a href=\"/jobs/{job}\">", page);
+        Assert.Contains($"<a href=\"/#/jobs/{job}\">", page);
         Assert.DoesNotContain("data-ajax=\"/hangfire/jobs/actions/requeue", page);
         foreach (var command in new[] { $"jobs/actions/requeue/{id}", $"jobs/actions/delete/{id}" })
             Assert.Equal(HttpStatusCode.Unauthorized, (await PostAsync(command)).StatusCode);

@@ -171,11 +171,7 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
     }
 
     [Fact]
-    public async Task SwaggerUi_IsServed()
-    {
-        Assert.Contains("swagger-ui", await Http.GetStringAsync("/swagger/index.html"));
-        Assert.Contains("swagger-ui", await Http.GetStringAsync("/"));
-    }
+    public async Task SwaggerUi_IsServed() => Assert.Contains("swagger-ui", await Http.GetStringAsync("/swagger/index.html"));
 
     private static void AssertSameKeys(JsonNode actual, JsonNode example) =>
         Assert.Equal(actual.AsObject().Select(property => property.Key), example.AsObject().Select(property => property.Key));

@@ -1,0 +1,75 @@
+import { Store } from "../store";
+import type { Session } from "./types";
+
+/** An error answer of the API (RFC 9457), or a request that got no answer (status 0). */
+export class Problem extends Error {
+  constructor(
+    readonly status: number,
+    title: string,
+    readonly detail: string,
+    readonly errors: Record<string, string[]> = {},
+  ) {
+    super(title);
+  }
+}
+
+/** Who is signed in. An API without keys needs nobody to be. */
+export const session = new Store<Session>({ required: false, signedIn: false, name: null, canOperate: true });
+
+/** Whether the API answered the last request. */
+export const reachable = new Store(true);
+
+/** Whether trying again may help. */
+export const mayPass = (problem: Problem | undefined): boolean => problem !== undefined && [0, 429, 503].includes(problem.status);
+
+export const get = <T>(path: string): Promise<T> => request<T>("GET", path);
+
+export const post = <T>(path: string, body?: unknown): Promise<T> => request<T>("POST", path, body);
+
+export async function loadSession(): Promise<void> {
+  try {
+    session.set(await get<Session>("/session"));
+  } catch (problem) {
+    if (!(problem instanceof Problem && problem.status === 404)) throw problem;
+  }
+}
+
+export async function signIn(key: string): Promise<void> {
+  session.set(await post<Session>("/session", { key }));
+}
+
+export async function signOut(): Promise<void> {
+  await request("DELETE", "/session");
+  await loadSession();
+}
+
+async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const answer = await send(method, path, body);
+  const text = await answer.text();
+  if (answer.ok) return (text ? JSON.parse(text) : undefined) as T;
+  if (answer.status === 401 && path !== "/session") session.set({ ...session.value, required: true, signedIn: false });
+  throw problemOf(answer, text);
+}
+
+async function send(method: string, path: string, body: unknown): Promise<Response> {
+  try {
+    const answer = await fetch(path, {
+      method,
+      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+    });
+    reachable.set(true);
+    return answer;
+  } catch {
+    reachable.set(false);
+    throw new Problem(0, "The API does not answer.", "It may be restarting, or the network may be down.");
+  }
+}
+
+function problemOf(answer: Response, text: string): Problem {
+  try {
+    const { title, detail, errors } = JSON.parse(text);
+    return new Problem(answer.status, title ?? answer.statusText, detail ?? "", errors);
+  } catch {
+    return new Problem(answer.status, `The API answered ${answer.status}.`, "");
+  }
+}

@@ -1,0 +1,285 @@
+// The parts of the API's answers that the dashboard shows. A figure is null where it is not a finite number.
+
+export type Figure = number | null;
+
+export type State = "queued" | "running" | "cancelling" | "pausing" | "paused" | "succeeded" | "failed" | "cancelled";
+
+export interface Interval {
+  low: Figure;
+  high: Figure;
+}
+
+/** A spec as the API fills it in, or as the form sends it. */
+export type Spec = Record<string, unknown>;
+
+export interface JobSpec extends Spec {
+  dataset: string;
+  epsilon: number;
+  epochs: number;
+  model: string;
+  name: string | null;
+  tags: string[];
+}
+
+export interface Progress {
+  epoch: number;
+  epochs: number;
+  step: number;
+  steps: number;
+  imagesPerSecond: Figure;
+  secondsLeft: Figure;
+}
+
+export interface JobResult {
+  testAccuracy: Figure;
+  testLoss: Figure;
+  testEce: Figure;
+  testSignedGap: Figure;
+  trainedEpochs: number;
+  device: string;
+  threads: number;
+  libtorch: string;
+  weightsSha256: string;
+  notes: string[];
+}
+
+export interface Job {
+  id: string;
+  state: State;
+  reason: string | null;
+  isTerminal: boolean;
+  spec: JobSpec;
+  targets: { entropy: Figure; trueClass: Figure; otherClass: Figure };
+  progress: Progress | null;
+  attempt: number;
+  failures: number;
+  worker: string | null;
+  createdAt: string;
+  finishedAt: string | null;
+  result: JobResult | null;
+  reproduces: string | null;
+  study: string | null;
+  advice?: Advice | null;
+}
+
+export interface Page<T> {
+  items: T[];
+  next: string | null;
+  note: string | null;
+}
+
+export interface Items<T> {
+  items: T[];
+}
+
+export interface Epoch {
+  epoch: number;
+  trainLoss: Figure;
+  trainAccuracy: Figure;
+  validationLoss: Figure;
+  validationAccuracy: Figure;
+  ece: Figure;
+  signedGap: Figure;
+  learningRate: Figure;
+  seconds: Figure;
+}
+
+export interface Attempt {
+  attempt: number;
+  worker: string;
+  outcome: string | null;
+  reason: string | null;
+  claimedAt: string;
+  endedAt: string | null;
+  note: string | null;
+  errorOutput: string | null;
+}
+
+export interface Bin {
+  lower: number;
+  upper: number;
+  count: number;
+  meanConfidence: Figure;
+  accuracy: Figure;
+  accuracyInterval: Interval | null;
+}
+
+export interface Estimated {
+  value: Figure;
+  interval?: Interval | null;
+  chance?: { limit: Figure } | null;
+}
+
+export interface Assessment {
+  verdict: { name: string; pValue: Figure; sentence: string } | null;
+  accuracy: Estimated;
+  nll: Estimated;
+  brier: Estimated;
+  signedGap: Estimated;
+  ece: Estimated;
+  mce: Estimated;
+  adaptiveEce: Estimated;
+  classwiseEce: Estimated;
+  smoothEce: Estimated;
+  reliability: Bin[];
+}
+
+export interface Calibration {
+  count: number;
+  temperatureFit: { temperature: Figure; note: string | null };
+  before: Assessment;
+  after: Assessment;
+}
+
+export interface Reproduction {
+  original: string;
+  sentence: string;
+}
+
+export interface Advice {
+  earlierJobs: number;
+  accuracy: Figure;
+  expectedSignedGap: Figure;
+  warnings: string[];
+}
+
+export interface Arm {
+  epsilon: number;
+  smoothing: string;
+  learningRate: number;
+  model: string;
+  labelNoise: number;
+}
+
+export interface Mean {
+  mean: Figure;
+  interval: Interval | null;
+}
+
+export interface ArmRow extends Arm {
+  droppedAtSeeds: number | null;
+  jobs: number;
+  seeds: number;
+  accuracy: Mean | null;
+  nll: Mean | null;
+  brier: Mean | null;
+  ece: Mean | null;
+  eceAfterTemperature: Mean | null;
+  nllAfterTemperature: Mean | null;
+  signedGap: Mean | null;
+  aurc: Mean | null;
+}
+
+export interface StudyProgress {
+  jobs: number;
+  queued: number;
+  running: number;
+  paused: number;
+  succeeded: number;
+  failed: number;
+  cancelled: number;
+  dropped: number;
+  secondsLeft: Figure;
+}
+
+export interface StudySpec extends Spec {
+  job: JobSpec;
+  criterion: string;
+  name: string | null;
+}
+
+export interface Study {
+  id: string;
+  state: State;
+  isTerminal: boolean;
+  spec: StudySpec;
+  progress: StudyProgress;
+  rows: ArmRow[];
+  createdAt: string;
+}
+
+export interface StudyItem {
+  id: string;
+  name: string | null;
+  state: State;
+  isTerminal: boolean;
+  dataset: string;
+  criterion: string;
+  progress: StudyProgress;
+  createdAt: string;
+}
+
+export interface Ranked {
+  arm: Arm;
+  meanLoss: Figure;
+  isTied: boolean;
+  isJudged: boolean;
+  behindBest: Figure;
+  interval: Interval | null;
+  pValue: Figure;
+  diverged: number;
+}
+
+export interface Answer {
+  labelNoise: number;
+  arm: Arm | null;
+  temperature: Figure;
+  sentence: string;
+  moreSeeds: number | null;
+  moreSeedsNote: string | null;
+  findings: string[];
+  arms: Ranked[];
+}
+
+export interface Recommendation {
+  isFinal: boolean;
+  criterion: string;
+  byLabelNoise: Answer[];
+}
+
+export type SplitScores = Record<
+  "accuracy" | "nll" | "brier" | "ece" | "signedGap" | "aurc" | "nllAfterTemperature" | "eceAfterTemperature",
+  Figure
+>;
+
+export interface StudyJob {
+  id: string;
+  arm: number;
+  seed: number;
+  scores: { test: SplitScores };
+}
+
+export interface StudyReport {
+  study: Study;
+  recommendation: Recommendation;
+  jobs: StudyJob[];
+  arms: { number: number; arm: Arm }[];
+}
+
+export interface Estimate {
+  jobs: number;
+  minutesPerJob: Figure;
+  trainingMinutes: Figure;
+  slots: number;
+  minutes: Figure;
+  note: string | null;
+}
+
+export interface Worker {
+  id: string;
+  name: string;
+  state: "alive" | "suspended" | "silent";
+  suspendedReason: string | null;
+  device: string;
+  slots: number;
+  jobs: string[];
+  startedAt: string;
+  heartbeatAt: string;
+}
+
+export interface Session {
+  required: boolean;
+  signedIn: boolean;
+  name: string | null;
+  canOperate: boolean;
+}

@@ -1,0 +1,141 @@
+import type { Figure, Mean } from "../api/types";
+import { figure } from "../format";
+
+/** A mean over seeds at one ε, and the figures of the single seeds. */
+export interface Point {
+  epsilon: number;
+  mean: Mean;
+  seeds: Figure[];
+}
+
+export interface Line {
+  name: string;
+  points: Point[];
+}
+
+interface Props {
+  title: string;
+  /** Which way is better. */
+  note: string;
+  lines: Line[];
+  /** The recommended ε. */
+  marked: number | null;
+}
+
+const width = 300;
+const height = 190;
+const inset = 10; // of the smallest and the largest ε
+const box = { left: 50, right: 12, top: 10, bottom: 34 };
+
+/** A figure over ε: means with 95 % intervals, and a faint dot for each seed. */
+export function ArmChart({ title, note, lines, marked }: Props) {
+  const points = lines.flatMap(line => line.points);
+  const epsilons = [...new Set(points.map(point => point.epsilon))].sort((a, b) => a - b);
+  const values = points
+    .flatMap(({ mean, seeds }) => [mean.mean, mean.interval?.low, mean.interval?.high, ...seeds])
+    .filter(isFinite);
+  if (values.length === 0) return null;
+  const [low, high] = padded(Math.min(...values), Math.max(...values));
+  const largest = epsilons.at(-1) || 1;
+  const x = (epsilon: number): number => box.left + inset + (epsilon / largest) * (width - box.left - box.right - 2 * inset);
+  const y = (value: number): number => box.top + ((high - value) / (high - low)) * (height - box.top - box.bottom);
+
+  return (
+    <figure class="chart">
+      <figcaption>
+        <b>{title}</b> <span class="quiet">{note}</span>
+      </figcaption>
+      <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={describe(title, lines)}>
+        {ticks(low, high).map(tick => (
+          <g key={tick}>
+            <line class="grid" x1={box.left} x2={width - box.right} y1={y(tick)} y2={y(tick)} />
+            <text x={box.left - 6} y={y(tick) + 4} text-anchor="end">
+              {shortest(tick, high - low)}
+            </text>
+          </g>
+        ))}
+        {marked !== null && <line class="marked" x1={x(marked)} x2={x(marked)} y1={box.top} y2={height - box.bottom} />}
+        {apart(epsilons, x).map(epsilon => (
+          <text key={epsilon} x={x(epsilon)} y={height - box.bottom + 15} text-anchor="middle">
+            {epsilon}
+          </text>
+        ))}
+        <text x={(box.left + width - box.right) / 2} y={height - 4} text-anchor="middle">
+          ε
+        </text>
+        {lines.map((line, i) => (
+          <OneLine key={line.name} line={line} series={i % 6} x={x} y={y} />
+        ))}
+      </svg>
+    </figure>
+  );
+}
+
+function OneLine({
+  line,
+  series,
+  x,
+  y,
+}: {
+  line: Line;
+  series: number;
+  x: (value: number) => number;
+  y: (value: number) => number;
+}) {
+  const means = line.points.filter(point => isFinite(point.mean.mean));
+  return (
+    <g class={`s${series}`}>
+      <polyline points={means.map(point => `${x(point.epsilon)},${y(point.mean.mean!)}`).join(" ")} />
+      {line.points.map(({ epsilon, mean, seeds }) => (
+        <g key={epsilon}>
+          <title>{sentence(line.name, { epsilon, mean, seeds })}</title>
+          {seeds.filter(isFinite).map((seed, i) => (
+            <circle key={i} class="seed" cx={x(epsilon) + 6} cy={y(seed)} r={2.5} />
+          ))}
+          {isFinite(mean.interval?.low) && isFinite(mean.interval?.high) && (
+            <line class="interval" x1={x(epsilon)} x2={x(epsilon)} y1={y(mean.interval.low)} y2={y(mean.interval.high)} />
+          )}
+          {isFinite(mean.mean) && <circle class="mean" cx={x(epsilon)} cy={y(mean.mean)} r={3.5} />}
+        </g>
+      ))}
+    </g>
+  );
+}
+
+const isFinite = (value: Figure | undefined): value is number => typeof value === "number";
+
+/** The labels that do not overlap. */
+function apart(epsilons: number[], x: (epsilon: number) => number): number[] {
+  const kept: number[] = [];
+  for (const epsilon of epsilons) if (kept.length === 0 || x(epsilon) - x(kept.at(-1)!) >= 26) kept.push(epsilon);
+  return kept;
+}
+
+function padded(low: number, high: number): [number, number] {
+  const pad = (high - low) * 0.06 || Math.abs(high) * 0.01 || 1;
+  return [low - pad, high + pad];
+}
+
+/** Three to six round values. */
+function ticks(low: number, high: number): number[] {
+  const rough = (high - low) / 4;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * ([1, 2, 5, 10].find(factor => factor * power >= rough) ?? 10);
+  const first = Math.ceil(low / step);
+  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => (first + i) * step);
+}
+
+const shortest = (tick: number, span: number): string =>
+  tick
+    .toFixed(Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(span)))))
+    .replace(/(\.\d*?)0+$/, "$1")
+    .replace(/\.$/, "")
+    .replace("-", "−");
+
+function sentence(name: string, { epsilon, mean, seeds }: Point): string {
+  const interval = mean.interval ? ` (${figure(mean.interval.low)} to ${figure(mean.interval.high)})` : "";
+  return `${name ? `${name}, ` : ""}ε ${epsilon}: ${figure(mean.mean)}${interval}, ${seeds.length} seeds`;
+}
+
+const describe = (title: string, lines: Line[]): string =>
+  `${title} over ε. ${lines.flatMap(line => line.points.map(point => sentence(line.name, point))).join(". ")}.`;

@@ -1,0 +1,60 @@
+import type { Arm, Figure, JobSpec } from "./api/types";
+
+/** A figure as text. Null is what the API sends for NaN and infinity. */
+export function figure(value: Figure | undefined, digits = 4): string {
+  if (value === undefined) return "–";
+  if (value === null) return "not finite";
+  return minus(
+    Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 0.5 * 10 ** -digits)
+      ? value.toExponential(2)
+      : value.toFixed(digits),
+  );
+}
+
+/** A figure whose sign matters. */
+export const signed = (value: Figure | undefined, digits = 4): string =>
+  `${typeof value === "number" && value > 0 ? "+" : ""}${figure(value, digits)}`;
+
+/** A setting as it was written, such as 0.05. */
+export function plain(value: unknown): string {
+  if (value === null || value === undefined) return "none";
+  if (Array.isArray(value)) return value.map(plain).join(", ") || "none";
+  return typeof value === "number" ? minus(String(value)) : String(value);
+}
+
+export function duration(seconds: number): string {
+  if (seconds < 59.5) return `${Math.max(0, Math.round(seconds))} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  if (minutes >= 48 * 60) return `${Math.round(minutes / 1440)} days`;
+  return [`${Math.floor(minutes / 60)} h`, minutes % 60 ? `${minutes % 60} min` : ""].join(" ").trim();
+}
+
+export function ago(time: string, now = Date.now()): string {
+  const seconds = (now - Date.parse(time)) / 1000;
+  return seconds < 5 ? "now" : `${duration(seconds)} ago`;
+}
+
+/** A name of the API's, such as eceAfterTemperature, in words. */
+export const words = (name: string): string =>
+  name
+    .replace(/([a-z])([A-Z0-9])/g, "$1 $2")
+    .toLowerCase()
+    .replace(/\b(ece|nll|mce|aurc)\b/g, word => word.toUpperCase());
+
+export const shortId = (id: string): string => id.slice(-8);
+
+export const jobName = (job: { id: string; spec: JobSpec }): string => job.spec.name ?? shortId(job.id);
+
+export const summary = (spec: JobSpec): string => `${spec.dataset} · ${spec.model} · ε\u00a0${plain(spec.epsilon)}`;
+
+/** The values of an arm besides ε that differ between the arms. */
+export function besideEpsilon(arm: Arm, arms: Arm[]): string {
+  const axes = { smoothing: "", model: "", learningRate: "learning rate ", labelNoise: "label noise " } as const;
+  return (Object.keys(axes) as (keyof typeof axes)[])
+    .filter(axis => arms.some(other => other[axis] !== arm[axis]))
+    .map(axis => `${axes[axis]}${plain(arm[axis])}`)
+    .join(", ");
+}
+
+const minus = (text: string): string => text.replace("-", "−");

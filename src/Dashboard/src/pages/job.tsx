@@ -1,0 +1,281 @@
+import { useMemo } from "preact/hooks";
+import { post } from "../api/client";
+import { useJob } from "../api/job";
+import { useResource } from "../api/resource";
+import type { Assessment, Attempt, Calibration, Estimated, Job, Reproduction, State } from "../api/types";
+import { LearningCurves } from "../charts/learning";
+import { Reliability } from "../charts/reliability";
+import { duration, figure, jobName, plain, shortId, signed, summary, words } from "../format";
+import { type Action, Actions, Ago, Badge, JobProgress, ProblemBox, Table, Values } from "../parts";
+import { go, href } from "../router";
+import { useTitle } from "./title";
+
+/** Which verbs a state allows, as docs/lifecycle.md has them. */
+const verbs: Record<string, State[]> = {
+  cancel: ["queued", "running", "pausing", "paused"],
+  pause: ["queued", "running"],
+  resume: ["paused"],
+  retry: ["failed", "cancelled"],
+};
+
+export function JobPage({ id }: { id: string }) {
+  const { job, attempts, epochs, refresh } = useJob(id);
+  const shown = job.value;
+  useTitle(shown ? `Job ${jobName(shown)}` : "Job");
+  const runs = useMemo(() => [{ name: "this job", epochs, hue: 0 }], [epochs]);
+
+  return (
+    <>
+      <ProblemBox problem={job.problem} />
+      {!shown && <h1>Job {shortId(id)}</h1>}
+      {shown && <Head job={shown} refresh={refresh} />}
+      {shown && (epochs.length > 0 || !shown.isTerminal) && <LearningCurves runs={runs} />}
+      {shown?.state === "succeeded" && <CalibrationSection id={id} />}
+      {shown && <Attempts attempts={attempts} />}
+      {shown && <SpecSection job={shown} />}
+    </>
+  );
+}
+
+function Head({ job, refresh }: { job: Job; refresh: () => void }) {
+  const { result, spec } = job;
+  return (
+    <>
+      <div class="heading">
+        <h1>{jobName(job)}</h1>
+        <span role="status">
+          <Badge state={job.state} />
+        </span>
+        <JobProgress job={job} />
+      </div>
+      <p class="quiet">
+        {summary(spec)} · {spec.epochs} epochs · submitted <Ago time={job.createdAt} />
+        {job.worker && <> · on {job.worker}</>}
+        {job.study && (
+          <>
+            {" · "}
+            <a href={`#/studies/${job.study}`}>study {shortId(job.study)}</a>
+          </>
+        )}
+      </p>
+      {job.reason && <p class={job.state === "failed" ? "problem" : "reason"}>{job.reason}</p>}
+      <Actions actions={actionsOf(job, refresh)}>
+        <a class="button" href={href("/submit", { job: job.id })}>
+          Edit and submit
+        </a>
+      </Actions>
+      {result && (
+        <dl class="figures">
+          <Big name="Test accuracy" value={figure(result.testAccuracy)} />
+          <Big name="Test ECE" value={figure(result.testEce)} />
+          <Big name="Confidence − accuracy" value={signed(result.testSignedGap)} />
+          <Big name="Test loss" value={figure(result.testLoss)} />
+        </dl>
+      )}
+      {result?.notes.map(note => (
+        <p key={note} class="warning">
+          {note}
+        </p>
+      ))}
+      {job.reproduces && result && <ReproductionNote id={job.id} />}
+    </>
+  );
+}
+
+function actionsOf(job: Job, refresh: () => void): Action[] {
+  const actions = Object.entries(verbs)
+    .filter(([, states]) => states.includes(job.state))
+    .map(([verb]) => ({ name: capital(verb), run: () => post(`/jobs/${job.id}/${verb}`).finally(refresh) }));
+  if (job.state === "succeeded")
+    actions.push({ name: "Reproduce", run: () => post<Job>(`/jobs/${job.id}/reproduce`).then(made => go(`/jobs/${made.id}`)) });
+  return actions;
+}
+
+const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
+
+function Big({ name, value }: { name: string; value: string }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{value}</dd>
+    </div>
+  );
+}
+
+function ReproductionNote({ id }: { id: string }) {
+  const { value } = useResource<Reproduction>(`/jobs/${id}/reproduction`);
+  return value ? (
+    <p class="reason">
+      Repeats <a href={`#/jobs/${value.original}`}>{shortId(value.original)}</a>. {value.sentence}
+    </p>
+  ) : null;
+}
+
+type FigureName = "accuracy" | "nll" | "brier" | "signedGap" | "ece" | "adaptiveEce" | "classwiseEce" | "smoothEce" | "mce";
+
+const names: FigureName[] = ["accuracy", "nll", "brier", "signedGap", "ece", "adaptiveEce", "classwiseEce", "smoothEce", "mce"];
+
+function CalibrationSection({ id }: { id: string }) {
+  const { value, problem } = useResource<Calibration>(`/jobs/${id}/calibration`);
+  return (
+    <section>
+      <div class="heading">
+        <h2>Calibration</h2>
+        <Downloads id={id} />
+      </div>
+      <ProblemBox problem={problem} />
+      {!value && !problem && <p class="quiet">The report is being computed.</p>}
+      {value && (
+        <>
+          <div class="verdicts">
+            <Verdict name="As trained" assessment={value.before} />
+            <Verdict name={`After temperature ${figure(value.temperatureFit.temperature, 3)}`} assessment={value.after} />
+          </div>
+          {value.temperatureFit.note && <p class="quiet">{value.temperatureFit.note}</p>}
+          <div class="charts">
+            <Reliability title="As trained" bins={value.before.reliability} />
+            <Reliability title="After temperature" bins={value.after.reliability} />
+            <Errors report={value} />
+          </div>
+        </>
+      )}
+    </section>
+  );
+}
+
+function Verdict({ name, assessment: { verdict } }: { name: string; assessment: Assessment }) {
+  return verdict ? (
+    <p class={`verdict ${verdict.name === "calibrated" ? "good" : verdict.name === "insufficientData" ? "" : "bad"}`}>
+      <b>{name}</b> {verdict.sentence}
+    </p>
+  ) : null;
+}
+
+function Errors({ report }: { report: Calibration }) {
+  const head = (
+    <>
+      <th scope="col">{report.count} test images</th>
+      <th scope="col" class="number">
+        As trained
+      </th>
+      <th scope="col" class="number">
+        After T
+      </th>
+    </>
+  );
+  return (
+    <Table label="Figures of the test set" head={head}>
+      {names.map(name => (
+        <tr key={name}>
+          <th scope="row">{words(name)}</th>
+          <Cell estimated={report.before[name]} isSigned={name === "signedGap"} />
+          <Cell estimated={report.after[name]} isSigned={name === "signedGap"} />
+        </tr>
+      ))}
+    </Table>
+  );
+}
+
+function Cell({ estimated: { value, interval, chance }, isSigned }: { estimated: Estimated; isSigned: boolean }) {
+  const show = isSigned ? signed : figure;
+  return (
+    <td class="number">
+      {show(value)}
+      <div class="quiet">
+        {interval && `${show(interval.low)} to ${show(interval.high)}`}
+        {chance && `chance ≤ ${figure(chance.limit)}`}
+      </div>
+    </td>
+  );
+}
+
+function Downloads({ id }: { id: string }) {
+  return (
+    <span class="links">
+      <a href={`/jobs/${id}/model`} download>
+        Weights
+      </a>
+      <a href={`/jobs/${id}/logits?split=test`} download>
+        Test logits
+      </a>
+      <a href={`/jobs/${id}/logits?split=validation`} download>
+        Validation logits
+      </a>
+      <a href={`/jobs/${id}/calibration`}>Report</a>
+    </span>
+  );
+}
+
+function Attempts({ attempts }: { attempts: Attempt[] }) {
+  if (attempts.length === 0) return null;
+  const head = (
+    <>
+      <th scope="col">Attempt</th>
+      <th scope="col">Outcome</th>
+      <th scope="col">Worker</th>
+      <th scope="col" class="number">
+        Claimed
+      </th>
+      <th scope="col" class="number">
+        Took
+      </th>
+    </>
+  );
+  return (
+    <section>
+      <h2>Attempts</h2>
+      <Table label="Attempts" head={head}>
+        {attempts.map(one => (
+          <tr key={one.attempt}>
+            <th scope="row">{one.attempt}</th>
+            <td>
+              {one.outcome ? words(one.outcome) : "running"}
+              <div class="quiet">{[one.reason, one.note].filter(Boolean).join(" ")}</div>
+              {one.errorOutput && (
+                <details>
+                  <summary>Its last lines</summary>
+                  <pre>{one.errorOutput}</pre>
+                </details>
+              )}
+            </td>
+            <td>{one.worker}</td>
+            <td class="number">
+              <Ago time={one.claimedAt} />
+            </td>
+            <td class="number">{one.endedAt ? duration((Date.parse(one.endedAt) - Date.parse(one.claimedAt)) / 1000) : "–"}</td>
+          </tr>
+        ))}
+      </Table>
+    </section>
+  );
+}
+
+function SpecSection({ job: { id, spec, result, targets } }: { job: Job }) {
+  return (
+    <section>
+      <h2>Spec</h2>
+      <Values
+        values={[
+          ...Object.entries(spec).map(([name, value]): [string, string] => [name, plain(value)]),
+          ["target of the true class", figure(targets.trueClass)],
+          ["least train loss", figure(targets.entropy)],
+        ]}
+      />
+      <details>
+        <summary>Where and how it ran</summary>
+        <Values
+          values={[
+            ["id", id],
+            ...(result
+              ? ([
+                  ["device", `${result.device}, ${result.threads} threads`],
+                  ["libtorch", result.libtorch],
+                  ["SHA-256 of the weights", result.weightsSha256],
+                ] as [string, string][])
+              : []),
+          ]}
+        />
+      </details>
+    </section>
+  );
+}

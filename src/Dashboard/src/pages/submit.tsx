@@ -1,0 +1,192 @@
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { post, Problem, session } from "../api/client";
+import { useResource } from "../api/resource";
+import { documentOf, errorsOf, type Field, fieldsOf, type OpenApiDocument, type Values, valuesOf } from "../api/rules";
+import type { Advice, Estimate, Job, Study } from "../api/types";
+import { duration, figure, signed } from "../format";
+import { Control, General } from "../fields";
+import { ProblemBox } from "../parts";
+import { go } from "../router";
+import { useStore } from "../store";
+import { useTitle } from "./title";
+
+/** A form, and which of its fields stand first; the others are folded up. */
+const forms = {
+  job: {
+    schema: "JobSpec",
+    route: "/jobs",
+    page: "/jobs",
+    first: ["dataset", "epsilon", "epochs", "model", "name"],
+    without: [] as string[],
+  },
+  study: {
+    schema: "StudySpec",
+    route: "/studies",
+    page: "/studies",
+    first: ["job.dataset", "job.epochs", "epsilons", "seeds", "criterion", "name"],
+    without: ["job.epsilon", "job.name"], // the grid sets the first, and the study has its own name
+  },
+};
+
+type Kind = keyof typeof forms;
+
+const checkAfterMs = 300;
+
+export function Submit({ kind, query }: { kind: Kind; query: URLSearchParams }) {
+  useTitle(`Submit a ${kind}`);
+  const rules = useResource<OpenApiDocument>("/swagger/v1/swagger.json");
+  const job = query.get("job");
+  const study = query.get("study");
+  const earlier = useResource<Job | Study>(job ? `/jobs/${job}` : study ? `/studies/${study}` : null);
+  const isReady = rules.value && (earlier.value || !(job || study));
+
+  return (
+    <>
+      <div class="heading">
+        <h1>Submit a {kind}</h1>
+        <nav class="tabs" aria-label="What to submit">
+          <a href="#/submit" aria-current={kind === "job" ? "page" : undefined}>
+            Job
+          </a>
+          <a href="#/submit/study" aria-current={kind === "study" ? "page" : undefined}>
+            Study
+          </a>
+        </nav>
+      </div>
+      <ProblemBox problem={rules.problem ?? earlier.problem} />
+      {isReady && <Form kind={kind} document={rules.value!} earlier={earlier.value?.spec} />}
+    </>
+  );
+}
+
+interface FormProps {
+  kind: Kind;
+  document: OpenApiDocument;
+  /** The spec that the form starts with; the document's example when there is none. */
+  earlier: object | undefined;
+}
+
+function Form({ kind, document: rules, earlier }: FormProps) {
+  const form = forms[kind];
+  const fields = useMemo(() => fieldsOf(rules, form.schema).filter(field => !form.without.includes(field.path)), [rules, kind]);
+  const [values, setValues] = useState<Values>(() =>
+    valuesOf(fields, earlier ?? rules.components.schemas[form.schema]?.examples?.[0]),
+  );
+  const { canOperate } = useStore(session);
+  const [busy, setBusy] = useState(false);
+  const [refusal, setRefusal] = useState<Problem>();
+  const checked = useChecked(form.route, documentOf(fields, values));
+  const element = useRef<HTMLFormElement>(null);
+  const problem = refusal ?? checked.problem;
+  const errors = problem?.errors ?? {};
+  const [first, rest] = [
+    form.first.map(path => fields.find(field => field.path === path)!),
+    fields.filter(field => !form.first.includes(field.path)),
+  ];
+
+  const hasError = rest.some(field => errorsOf(errors, field.path).length > 0);
+  const [isOpen, setOpen] = useState(false);
+  useEffect(() => {
+    if (hasError) setOpen(true); // an error must not stay folded up
+  }, [hasError]);
+
+  function set(path: string, value: string): void {
+    setRefusal(undefined);
+    setValues(before => ({ ...before, [path]: value }));
+  }
+
+  async function onSubmit(event: SubmitEvent): Promise<void> {
+    event.preventDefault();
+    setBusy(true);
+    try {
+      const made = await post<{ id: string }>(form.route, documentOf(fields, values));
+      go(`${form.page}/${made.id}`);
+    } catch (refused) {
+      setRefusal(refused as Problem);
+      requestAnimationFrame(() => element.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus());
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  const control = (field: Field) => (
+    <Control
+      key={field.path}
+      field={field}
+      value={values[field.path] ?? ""}
+      errors={errorsOf(errors, field.path)}
+      onInput={value => set(field.path, value)}
+    />
+  );
+
+  return (
+    <form class="submit" ref={element} onSubmit={onSubmit} noValidate>
+      <div class="fields">{first.map(control)}</div>
+      <details open={isOpen} onToggle={event => setOpen(event.currentTarget.open)}>
+        <summary>{rest.length} more fields</summary>
+        <div class="fields">{rest.map(control)}</div>
+      </details>
+      <General problem={problem} fields={fields} />
+      <div aria-live="polite">{!problem && checked.answer && <Outlook {...checked.answer} />}</div>
+      <div class="actions">
+        <button class="primary" disabled={busy || !canOperate}>
+          Submit the {kind}
+        </button>
+      </div>
+    </form>
+  );
+}
+
+interface Checked {
+  advice?: Advice;
+  estimate?: Estimate;
+}
+
+/** What the API says of the document, asked a moment after the last change. */
+function useChecked(route: string, document: object): { answer: Checked | undefined; problem: Problem | undefined } {
+  const [result, setResult] = useState<{ answer?: Checked; problem?: Problem }>({});
+  const text = JSON.stringify(document);
+  useEffect(() => {
+    let isLatest = true;
+    const timer = window.setTimeout(
+      () =>
+        post<Checked>(`${route}?validateOnly=true`, document).then(
+          answer => isLatest && setResult({ answer }),
+          problem => isLatest && setResult({ problem }),
+        ),
+      checkAfterMs,
+    );
+    return () => {
+      isLatest = false;
+      clearTimeout(timer);
+    };
+  }, [route, text]);
+  return { answer: result.answer, problem: result.problem };
+}
+
+function Outlook({ advice, estimate }: Checked) {
+  return (
+    <section class="outlook" aria-label="What the API expects">
+      {advice?.warnings.map(warning => (
+        <p key={warning} class="warning">
+          {warning}
+        </p>
+      ))}
+      {advice && <p>{expected(advice)}</p>}
+      {estimate && <p>{cost(estimate)}</p>}
+      {estimate?.note && <p class="quiet">{estimate.note}</p>}
+    </section>
+  );
+}
+
+const expected = ({ earlierJobs, accuracy, expectedSignedGap }: Advice): string =>
+  earlierJobs === 0 || accuracy === null
+    ? "No earlier job with this data set, model and label noise has succeeded, so there is no advice on ε."
+    : `From ${earlierJobs} earlier ${earlierJobs === 1 ? "job" : "jobs"}: accuracy about ${figure(accuracy)}, expected gap of confidence to accuracy ` +
+      `${signed(expectedSignedGap)}.`;
+
+const cost = ({ jobs, minutes, minutesPerJob, slots }: Estimate): string =>
+  `${jobs} jobs` +
+  (minutesPerJob === null ? "" : `, ${duration(minutesPerJob * 60)} each`) +
+  (minutes === null ? "" : `; done in about ${duration(minutes * 60)} on ${slots} ${slots === 1 ? "slot" : "slots"}`) +
+  ".";

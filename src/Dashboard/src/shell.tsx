@@ -1,0 +1,115 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { loadSession, reachable, session, signOut } from "./api/client";
+import { Compare } from "./pages/compare";
+import { JobPage } from "./pages/job";
+import { Jobs } from "./pages/jobs";
+import { SignIn } from "./pages/signIn";
+import { Studies } from "./pages/studies";
+import { StudyPage } from "./pages/study";
+import { Submit } from "./pages/submit";
+import { Workers } from "./pages/workers";
+import { type Route, route } from "./router";
+import { useStore } from "./store";
+
+const pages = [
+  { path: "jobs", name: "Jobs" },
+  { path: "studies", name: "Studies" },
+  { path: "workers", name: "Workers" },
+  { path: "submit", name: "Submit" },
+];
+
+/** The frame of every page: navigation, notices, and the page that the address names. */
+export function Shell() {
+  const shown = useStore(route);
+  const { required, signedIn, name } = useStore(session);
+  const answers = useStore(reachable);
+  const known = useSession(answers);
+  const [section = "jobs"] = shown.path;
+  const main = useFocus(shown);
+
+  return (
+    <>
+      <header>
+        <a class="brand" href="#/">
+          Temper
+        </a>
+        <nav aria-label="Pages">
+          {pages.map(page => (
+            <a key={page.path} href={`#/${page.path}`} aria-current={page.path === section ? "page" : undefined}>
+              {page.name}
+            </a>
+          ))}
+        </nav>
+        <nav aria-label="Other pages of this service" class="other">
+          <a href="/swagger">API</a>
+          <a href="/hangfire">Hangfire</a>
+          {required && signedIn && (
+            <button type="button" onClick={() => signOut()}>
+              Sign out{name ? ` ${name}` : ""}
+            </button>
+          )}
+        </nav>
+      </header>
+      <div role="status">{!answers && <p class="outage">The API does not answer. This page tries again.</p>}</div>
+      <main ref={main} tabIndex={-1}>
+        {known && (required && !signedIn ? <SignIn /> : <Page route={shown} />)}
+      </main>
+    </>
+  );
+}
+
+function Page({ route: { path, query } }: { route: Route }) {
+  const [section = "jobs", id] = path;
+  switch (section) {
+    case "jobs":
+      return id ? <JobPage key={id} id={id} /> : <Jobs query={query} />;
+    case "compare":
+      return <Compare ids={[...new Set((query.get("jobs") ?? "").split(",").filter(Boolean))]} />;
+    case "studies":
+      return id ? <StudyPage key={id} id={id} /> : <Studies query={query} />;
+    case "workers":
+      return <Workers />;
+    case "submit":
+      return <Submit key={`${id}?${query}`} kind={id === "study" ? "study" : "job"} query={query} />;
+    default:
+      return (
+        <>
+          <h1>No such page</h1>
+          <p>
+            The dashboard has no page at this address. <a href="#/">All jobs</a>
+          </p>
+        </>
+      );
+  }
+}
+
+/** Whether it is known if a sign-in is needed; asks again while the API does not answer. */
+function useSession(answers: boolean): boolean {
+  const [known, setKnown] = useState(false);
+  useEffect(() => {
+    if (known) return;
+    const ask = () =>
+      loadSession().then(
+        () => setKnown(true),
+        () => undefined,
+      );
+    ask();
+    const asking = window.setInterval(ask, 2_000);
+    return () => clearInterval(asking);
+  }, [known, answers]);
+  return known;
+}
+
+/** Moves the focus to the new page, so that a screen reader reads it. */
+function useFocus({ path }: Route) {
+  const main = useRef<HTMLElement>(null);
+  const first = useRef(true);
+  useEffect(() => {
+    if (!first.current) {
+      main.current?.focus();
+      scrollTo(0, 0);
+    }
+    first.current = false;
+  }, [path.join("/")]);
+  return main;
+}

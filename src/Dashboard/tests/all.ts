@@ -1,0 +1,4 @@
+import "./downsample.test";
+import "./epochs.test";
+import "./format.test";
+import "./rules.test";
