@@ -27,8 +27,9 @@ public sealed class ServedDatabase
         return new(database, await ApiProcess.StartAsync(database.ConnectionString));
     }
 
-    /// <summary>Keeps it for the next user, unless this one changed the schema: then it ends the API and drops the
-    /// database.</summary>
+    /// <summary>
+    /// Keeps it for the next user, unless this one changed the schema: then it ends the API and drops the database.
+    /// </summary>
     public async Task GiveBackAsync()
     {
         if (await Database.EmptyAsync())
