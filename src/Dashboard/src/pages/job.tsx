@@ -208,7 +208,7 @@ function Downloads({ id }: { id: string }) {
       <a href={`/jobs/${id}/logits?split=validation`} download>
         Validation logits
       </a>
-      <a href={`/jobs/${id}/calibration`}>Report</a>
+      <a href={`/jobs/${id}/calibration`}>Report (JSON)</a>
     </span>
   );
 }
