@@ -38,7 +38,7 @@ public sealed class Screenshots(ServiceFixture service)
         );
         await service.Api.FinishedJobAsync(job, TimeSpan.FromMinutes(5));
 
-        await TakeAsync("job", $"/#/jobs/{job}", ColorScheme.Light, "svg.reliability >> nth=1", height: 880);
+        await TakeAsync("job", $"/#/jobs/{job}", ColorScheme.Light, "svg.reliability >> nth=1", height: 1000);
         await TakeAsync("study", $"/#/studies/{study}", ColorScheme.Dark, "svg >> nth=7", height: 980);
     }
 

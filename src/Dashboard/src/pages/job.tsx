@@ -127,40 +127,48 @@ function CalibrationSection({ id }: { id: string }) {
       {!value && !problem && <p class="quiet">The report is being computed.</p>}
       {value && (
         <>
-          <div class="verdicts">
-            <Verdict name="As trained" assessment={value.before} />
-            <Verdict name={`After temperature ${figure(value.temperatureFit.temperature, 3)}`} assessment={value.after} />
+          <div class="charts two">
+            <Reliability title="As trained" bins={value.before.reliability}>
+              <Verdict assessment={value.before} />
+            </Reliability>
+            <Reliability
+              title={`After temperature ${figure(value.temperatureFit.temperature, 3)}`}
+              bins={value.after.reliability}
+            >
+              <Verdict assessment={value.after} />
+              {value.temperatureFit.note && <p class="quiet">{value.temperatureFit.note}</p>}
+            </Reliability>
           </div>
-          {value.temperatureFit.note && <p class="quiet">{value.temperatureFit.note}</p>}
-          <div class="charts">
-            <Reliability title="As trained" bins={value.before.reliability} />
-            <Reliability title="After temperature" bins={value.after.reliability} />
-            <Errors report={value} />
-          </div>
+          <Errors report={value} />
         </>
       )}
     </section>
   );
 }
 
-function Verdict({ name, assessment: { verdict } }: { name: string; assessment: Assessment }) {
-  return verdict ? (
-    <p class={`verdict ${verdict.name === "calibrated" ? "good" : verdict.name === "insufficientData" ? "" : "bad"}`}>
-      <b>{name}</b> {verdict.sentence}
-    </p>
-  ) : null;
+function Verdict({ assessment: { verdict } }: { assessment: Assessment }) {
+  if (!verdict) return null;
+  const tone = verdict.name === "calibrated" ? "good" : verdict.name === "insufficientData" ? "" : "bad";
+  return <p class={`verdict ${tone}`}>{verdict.sentence}</p>;
 }
 
 function Errors({ report }: { report: Calibration }) {
+  const range = (
+    <th scope="col" class="number wide">
+      95 % interval, or limit of chance
+    </th>
+  );
   const head = (
     <>
       <th scope="col">{report.count} test images</th>
       <th scope="col" class="number">
         As trained
       </th>
+      {range}
       <th scope="col" class="number">
-        After T
+        After temperature
       </th>
+      {range}
     </>
   );
   return (
@@ -168,24 +176,23 @@ function Errors({ report }: { report: Calibration }) {
       {names.map(name => (
         <tr key={name}>
           <th scope="row">{words(name)}</th>
-          <Cell estimated={report.before[name]} isSigned={name === "signedGap"} />
-          <Cell estimated={report.after[name]} isSigned={name === "signedGap"} />
+          <Cells estimated={report.before[name]} show={name === "signedGap" ? signed : figure} />
+          <Cells estimated={report.after[name]} show={name === "signedGap" ? signed : figure} />
         </tr>
       ))}
     </Table>
   );
 }
 
-function Cell({ estimated: { value, interval, chance }, isSigned }: { estimated: Estimated; isSigned: boolean }) {
-  const show = isSigned ? signed : figure;
+function Cells({ estimated: { value, interval, chance }, show }: { estimated: Estimated; show: typeof figure }) {
   return (
-    <td class="number">
-      {show(value)}
-      <div class="quiet">
+    <>
+      <td class="number">{show(value)}</td>
+      <td class="number wide quiet">
         {interval && `${show(interval.low)} to ${show(interval.high)}`}
-        {chance && `chance ≤ ${figure(chance.limit)}`}
-      </div>
-    </td>
+        {chance && `≤ ${figure(chance.limit)}`}
+      </td>
+    </>
   );
 }
 
@@ -201,7 +208,7 @@ function Downloads({ id }: { id: string }) {
       <a href={`/jobs/${id}/logits?split=validation`} download>
         Validation logits
       </a>
-      <a href={`/jobs/${id}/calibration`}>Report</a>
+      <a href={`/jobs/${id}/calibration`}>Report (JSON)</a>
     </span>
   );
 }

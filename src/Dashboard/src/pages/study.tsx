@@ -143,7 +143,7 @@ function Findings({ answers }: { answers: Answer[] }) {
   ) : null;
 }
 
-const labelOf = (arm: Arm, arms: Arm[]): string => [`ε ${arm.epsilon}`, besideEpsilon(arm, arms)].filter(Boolean).join(", ");
+const labelOf = (arm: Arm, arms: Arm[]): string => [`ε\u00a0${arm.epsilon}`, besideEpsilon(arm, arms)].filter(Boolean).join(", ");
 
 const same = (arm: Arm, other: Arm | null): boolean => other !== null && JSON.stringify(arm) === JSON.stringify(other);
 
