@@ -41,7 +41,7 @@ public sealed class TestDatabase : IAsyncDisposable
             await DisposeAsync();
     }
 
-    /// <summary>Deletes all rows.</summary>
+    /// <summary>Deletes all rows and lets the sequences of Temper's tables begin anew.</summary>
     /// <returns>False if tables, constraints, functions or triggers were added or removed.</returns>
     public async Task<bool> EmptyAsync()
     {
@@ -53,6 +53,8 @@ public sealed class TestDatabase : IAsyncDisposable
                     SELECT string_agg(format('DELETE FROM %I.%I', schemaname, tablename), ';') FROM pg_tables
                     WHERE schemaname IN ('public', 'hangfire') AND tablename NOT IN ('__EFMigrationsHistory', 'schema')
                 );
+                PERFORM setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false) FROM pg_sequences
+                WHERE schemaname = 'public';
             END $$
             """
         );
