@@ -28,10 +28,11 @@ var root = new RootCommand("Trains image classifiers with label smoothing on a T
 root.HelpName = "temper";
 
 var parsed = root.Parse(args);
-if (parsed.Action is ParseErrorAction wrong)
+if (parsed.Action is ParseErrorAction)
 {
-    wrong.ShowHelp = false; // it would go to standard output
-    await parsed.InvokeAsync();
+    // The action itself writes help and guesses to standard output.
+    foreach (var error in parsed.Errors)
+        Terminal.Note(error.Message);
     Terminal.Note("temper --help and temper COMMAND --help show what there is.");
     return ExitCodes.Usage;
 }
