@@ -16,7 +16,7 @@ internal static class EventDelays
 {
     private const int Jobs = 100;
 
-    private static readonly TimeSpan Time = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Time = TimeSpan.FromSeconds(15);
 
     public static async Task RunAsync(int streams)
     {

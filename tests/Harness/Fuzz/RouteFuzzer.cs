@@ -111,10 +111,11 @@ public sealed class RouteFuzzer : IAsyncDisposable
         try
         {
             using var message = request.Message(api.Address);
+            using var limit = new CancellationTokenSource(LongestAnswer);
             // A stream of events may never end, so only its headers are read.
-            using var response = await http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead);
+            using var response = await http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, limit.Token);
             if (response.Content.Headers.ContentType?.MediaType != "text/event-stream")
-                await response.Content.LoadIntoBufferAsync();
+                await response.Content.LoadIntoBufferAsync(limit.Token);
             await JudgeAsync(
                 request,
                 response,
