@@ -45,7 +45,11 @@ public sealed class TemperCommand : IDisposable
     /// <param name="folder">Its working folder; that of the tests when null.</param>
     public static TemperCommand Start(Uri? url, string? key, string? folder, params string[] arguments)
     {
-        var start = new ProcessStartInfo(Path.Combine(TemperProcess.BuildOf("Cli"), "Temper.Cli"), arguments)
+        // Where the tests run in the background, the shell lets them and their children ignore SIGINT.
+        var start = new ProcessStartInfo(
+            "env",
+            ["--default-signal=INT", Path.Combine(TemperProcess.BuildOf("Cli"), "Temper.Cli"), .. arguments]
+        )
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

@@ -140,7 +140,8 @@ public class BackpressureTests
         );
         var study = JsonNode.Parse(await submitted.Content.ReadAsStringAsync())!["id"]!.GetValue<Guid>();
         await database.ExecuteAsync("UPDATE jobs SET state = 'failed', finished_at = now(), reason = 'it diverged'");
-        await api.SubmitAsync(Spec);
+        // The API counts the queued jobs at most once a second.
+        await Eventually.TrueAsync(async () => (await PostAsync(api, null)).StatusCode == HttpStatusCode.Accepted);
 
         var refused = await api.Http.PostAsync($"/studies/{study}/retry", null);
 

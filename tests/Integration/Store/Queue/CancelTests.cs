@@ -1,4 +1,3 @@
-using Npgsql;
 using Temper.Domain.Jobs;
 using Temper.Store.Queue;
 
@@ -23,11 +22,9 @@ public class CancelTests : QueueTest
     public async Task Cancel_ARunningJob_MarksItAndTellsItsWorker()
     {
         var job = await SubmitAndClaimAsync();
-        await using var listener = await Database.DataSource.OpenConnectionAsync();
+        await using var listener = await ListenAsync();
         string? notice = null;
         listener.Notification += (_, n) => notice = n.Payload;
-        await using (var listen = new NpgsqlCommand($"LISTEN {JobQueue.Channel}", listener))
-            await listen.ExecuteNonQueryAsync();
 
         await Queue.CancelAsync(job.Id, default);
 

@@ -89,11 +89,9 @@ public class GiveBackTests : QueueTest
         var job = await SubmitAndClaimAsync();
         await Queue.ReportTrainingStartedAsync(job, null, default);
         await Queue.HeartbeatAsync(Worker, [new(job, new(1, 3, 1, 29, 4000, 8))], null, default);
-        await using var listener = await Database.DataSource.OpenConnectionAsync();
+        await using var listener = await ListenAsync();
         var notices = new List<string>();
         listener.Notification += (_, notice) => notices.Add(notice.Payload);
-        await using (var listen = new Npgsql.NpgsqlCommand($"LISTEN {JobQueue.Channel}", listener))
-            await listen.ExecuteNonQueryAsync();
 
         await (how == "hand back" ? Queue.HandBackAsync(job, "test", default) : Queue.GiveBackAsync(job, "test", null, default));
 

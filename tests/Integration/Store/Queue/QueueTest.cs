@@ -1,4 +1,5 @@
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 using Temper.Domain.Jobs;
 using Temper.Store;
 using Temper.Store.Queue;
@@ -43,6 +44,16 @@ public abstract class QueueTest : IAsyncLifetime
         var worker = WorkerIdentity.Create("cpu", 1);
         await Queue.HeartbeatAsync(worker, [], null, default);
         return worker;
+    }
+
+    /// <returns>A connection that hears the queue's notices. It is not pooled, because a pooled one listens on in the next test.</returns>
+    protected async Task<NpgsqlConnection> ListenAsync()
+    {
+        var listener = new NpgsqlConnection($"{Database.ConnectionString};Pooling=false");
+        await listener.OpenAsync();
+        await using var listen = new NpgsqlCommand($"LISTEN {JobQueue.Channel}", listener);
+        await listen.ExecuteNonQueryAsync();
+        return listener;
     }
 
     protected TemperDb Db() => new(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(Database.DataSource).Options);

@@ -1,4 +1,3 @@
-using Npgsql;
 using Temper.Domain.Jobs;
 using Temper.Domain.Smoothing;
 using Temper.Store.Queue;
@@ -47,11 +46,9 @@ public class SubmitTests : QueueTest
     [Fact]
     public async Task Submit_InACallersTransaction_ExistsAndIsNoticedOnlyOnceItCommits()
     {
-        await using var listener = await Database.DataSource.OpenConnectionAsync();
+        await using var listener = await ListenAsync();
         var notices = new List<string>();
         listener.Notification += (_, notice) => notices.Add(notice.Payload);
-        await using (var listen = new NpgsqlCommand($"LISTEN {JobQueue.Channel}", listener))
-            await listen.ExecuteNonQueryAsync();
 
         await using (var db = Db())
         {
