@@ -26,6 +26,14 @@ export const get = <T>(path: string): Promise<T> => request<T>("GET", path);
 
 export const post = <T>(path: string, body?: unknown): Promise<T> => request<T>("POST", path, body);
 
+/** A POST that stores what it sends at most once, however often it is sent with the same key. */
+export const submit = <T>(path: string, body: unknown, key: string): Promise<T> =>
+  request<T>("POST", path, body, { "idempotency-key": key });
+
+/** `crypto.randomUUID` would need HTTPS. */
+export const newKey = (): string =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, "0")).join("");
+
 export async function loadSession(): Promise<void> {
   try {
     session.set(await get<Session>("/session"));
@@ -43,19 +51,19 @@ export async function signOut(): Promise<void> {
   await loadSession();
 }
 
-async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const answer = await send(method, path, body);
+async function request<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+  const answer = await send(method, path, body, headers);
   const text = await answer.text();
   if (answer.ok) return (text ? JSON.parse(text) : undefined) as T;
   if (answer.status === 401 && path !== "/session") session.set({ ...session.value, required: true, signedIn: false });
   throw problemOf(answer, text);
 }
 
-async function send(method: string, path: string, body: unknown): Promise<Response> {
+async function send(method: string, path: string, body: unknown, headers: Record<string, string>): Promise<Response> {
   try {
     const answer = await fetch(path, {
       method,
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json", ...headers } }),
     });
     reachable.set(true);
     return answer;
