@@ -24,6 +24,9 @@ export function Shell() {
   const { required, signedIn, name } = useStore(session);
   const answers = useStore(reachable);
   const known = useSession(answers);
+  const isAllowed = known && (!required || signedIn);
+  const begun = useRef(false);
+  begun.current ||= isAllowed;
   const [section = "jobs"] = shown.path;
   const main = useFocus(shown);
 
@@ -52,7 +55,13 @@ export function Shell() {
       </header>
       <div role="status">{!answers && <p class="outage">The API does not answer. This page tries again.</p>}</div>
       <main ref={main} tabIndex={-1}>
-        {known && (required && !signedIn ? <SignIn /> : <Page route={shown} />)}
+        {known && !isAllowed && <SignIn />}
+        {/* A session that ends must not take what was typed with it. */}
+        {begun.current && (
+          <div hidden={!isAllowed}>
+            <Page route={shown} />
+          </div>
+        )}
       </main>
     </>
   );

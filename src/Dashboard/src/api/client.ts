@@ -48,7 +48,7 @@ export async function signIn(key: string): Promise<void> {
 
 export async function signOut(): Promise<void> {
   await request("DELETE", "/session");
-  await loadSession();
+  location.reload(); // nothing of the page stays
 }
 
 async function request<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {

@@ -153,6 +153,7 @@ interface Checked {
 /** What the API says of the document, asked a moment after the last change. */
 function useChecked(route: string, text: string): { answer: Checked | undefined; problem: Problem | undefined } {
   const [result, setResult] = useState<{ answer?: Checked; problem?: Problem }>({});
+  const { signedIn } = useStore(session);
   useEffect(() => {
     let isLatest = true;
     const timer = window.setTimeout(
@@ -167,7 +168,7 @@ function useChecked(route: string, text: string): { answer: Checked | undefined;
       isLatest = false;
       clearTimeout(timer);
     };
-  }, [route, text]);
+  }, [route, text, signedIn]);
   return { answer: result.answer, problem: result.problem };
 }
 
