@@ -73,7 +73,7 @@ function Page({ route: { path, query } }: { route: Route }) {
     case "jobs":
       return id ? <JobPage key={id} id={id} /> : <Jobs query={query} />;
     case "compare":
-      return <Compare ids={[...new Set((query.get("jobs") ?? "").split(",").filter(Boolean))]} />;
+      return <Compare key={`${query}`} ids={[...new Set((query.get("jobs") ?? "").split(",").filter(Boolean))]} />;
     case "studies":
       return id ? <StudyPage key={id} id={id} /> : <Studies query={query} />;
     case "workers":
