@@ -92,17 +92,17 @@ function Page({ route: { path, query } }: { route: Route }) {
   }
 }
 
-/** Whether it is known if a sign-in is needed; asks again while the API does not answer. */
+/** Whether it is known if a sign-in is needed; asks every 2 s while the API does not answer. */
 function useSession(answers: boolean): boolean {
   const [known, setKnown] = useState(false);
   useEffect(() => {
-    if (known) return;
+    if (known && answers) return;
     const ask = () =>
       loadSession().then(
         () => setKnown(true),
         () => undefined,
       );
-    ask();
+    if (!known) ask();
     const asking = window.setInterval(ask, 2_000);
     return () => clearInterval(asking);
   }, [known, answers]);

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { newKey, post, Problem, session, submit } from "../api/client";
+import { newKey, post, Problem, reachable, session, submit } from "../api/client";
 import { useResource } from "../api/resource";
 import { documentOf, errorsOf, type Field, fieldsOf, type OpenApiDocument, type Values, valuesOf } from "../api/rules";
 import type { Advice, Estimate, Job, Study } from "../api/types";
@@ -154,7 +154,9 @@ interface Checked {
 function useChecked(route: string, text: string): { answer: Checked | undefined; problem: Problem | undefined } {
   const [result, setResult] = useState<{ answer?: Checked; problem?: Problem }>({});
   const { signedIn } = useStore(session);
+  const answers = useStore(reachable);
   useEffect(() => {
+    if (!answers) return;
     let isLatest = true;
     const timer = window.setTimeout(
       () =>
@@ -168,7 +170,7 @@ function useChecked(route: string, text: string): { answer: Checked | undefined;
       isLatest = false;
       clearTimeout(timer);
     };
-  }, [route, text, signedIn]);
+  }, [route, text, signedIn, answers]);
   return { answer: result.answer, problem: result.problem };
 }
 
