@@ -50,7 +50,8 @@ export function follow(path: string | null, refresh: () => void, onEvent: (event
   function listen(from: string): void {
     const stream = (source = new EventSource(from));
     stream.onopen = () => {
-      if (polling !== undefined) refresh();
+      // The stream of everything begins with what happens next; the others begin with what has happened.
+      if (polling !== undefined || from === "/events") refresh();
       clearInterval(polling);
       polling = undefined;
     };
