@@ -157,10 +157,10 @@ const RankHead = () => (
       Behind the lowest
     </th>
     <th scope="col" class="number wide">
-      Interval
+      Interval (corrected)
     </th>
     <th scope="col" class="number wide">
-      p
+      p (one-sided, uncorrected)
     </th>
     <th scope="col">Judgement</th>
   </>
