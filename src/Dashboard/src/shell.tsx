@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { loadSession, reachable, session, signOut } from "./api/client";
+import { loadSession, type Problem, reachable, session, signOut } from "./api/client";
 import { Compare } from "./pages/compare";
 import { JobPage } from "./pages/job";
 import { Jobs } from "./pages/jobs";
@@ -8,6 +8,7 @@ import { Studies } from "./pages/studies";
 import { StudyPage } from "./pages/study";
 import { Submit } from "./pages/submit";
 import { Workers } from "./pages/workers";
+import { ProblemBox } from "./parts";
 import { type Route, route } from "./router";
 import { useStore } from "./store";
 
@@ -24,6 +25,7 @@ export function Shell() {
   const { required, signedIn, name } = useStore(session);
   const answers = useStore(reachable);
   const known = useSession(answers);
+  const [problem, setProblem] = useState<Problem>();
   const isAllowed = known && (!required || signedIn);
   const begun = useRef(false);
   begun.current ||= isAllowed;
@@ -47,13 +49,14 @@ export function Shell() {
           <a href="/swagger">API</a>
           <a href="/hangfire">Hangfire</a>
           {required && signedIn && (
-            <button type="button" onClick={() => signOut()}>
+            <button type="button" onClick={() => signOut().catch(setProblem)}>
               Sign out{name ? ` ${name}` : ""}
             </button>
           )}
         </nav>
       </header>
       <div role="status">{!answers && <p class="outage">The API does not answer. This page tries again.</p>}</div>
+      <ProblemBox problem={problem} />
       <main ref={main} tabIndex={-1}>
         {known && !isAllowed && <SignIn />}
         {/* A session that ends must not take what was typed with it. */}
