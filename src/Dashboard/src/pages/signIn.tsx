@@ -29,7 +29,7 @@ export function SignIn() {
       <input id="key" name="key" type="password" autocomplete="current-password" required ref={field} />
       {problem && (
         <p class="error" role="alert">
-          {problem.message} {problem.detail}
+          {problem.message} {problem.status !== 401 && problem.detail /* that of a 401 is for scripts */}
         </p>
       )}
       <button class="primary">Sign in</button>
