@@ -93,7 +93,7 @@ public sealed class DashboardTests(ServiceFixture service)
     }
 
     [NodeFact]
-    public async Task Pages_InBothThemesAndOnAPhone_AreAccessibleAndStayWithinThePolicy()
+    public async Task Pages_InBothThemesOnAPhoneAndADesktop_AreAccessibleAndStayWithinThePolicy()
     {
         var (study, jobs) = await FinishedStudyAsync();
         // Each page, and what it shows last.
@@ -110,38 +110,58 @@ public sealed class DashboardTests(ServiceFixture service)
             ("/submit/study", "form:has-text('Submit the study') .outlook"),
             ("/nowhere", "h1:text-is('No such page')"),
         ];
-        await using var watched = await WatchedPage.OpenAsync(service, "/", width: 360, height: 740);
+        await using var watched = await WatchedPage.OpenAsync(service, "/");
         var page = watched.Page;
         foreach (var (path, last) in pages)
         {
             await page.EvaluateAsync("path => { location.hash = path }", path);
             await Expect(page.Locator(last)).ToBeVisibleAsync();
-            Assert.True(await page.EvaluateAsync<int>("document.documentElement.scrollWidth - innerWidth") <= 0, $"{path} scrolls");
-            await AccessibleAsync(page, path);
+            foreach (var width in new[] { 360, 1200 })
+            {
+                await page.SetViewportSizeAsync(width, 740);
+                Assert.True(await page.EvaluateAsync<int>("document.documentElement.scrollWidth - innerWidth") <= 0, $"{path} scrolls");
+                await AccessibleAsync(page, $"{path} of {width} pixels");
+            }
         }
         Assert.Empty(watched.Faults);
         await SaysWhatTheApiSaysAsync(study, jobs[0]);
     }
 
     [NodeFact]
-    public async Task Page_OfAnApiThatNeedsAKey_AsksForItAndKeepsItNowhere()
+    public async Task Page_OfAnApiThatNeedsAKey_AsksForItKeepsItNowhereAndKeepsTheFormWhenItAsksAgain()
     {
-        await using var watched = await WatchedPage.OpenAsync(service, "/#/workers");
+        const string key = "the right key of this test";
+        await using var api = await ApiProcess.StartAsync(
+            service.Database.ConnectionString,
+            new Dictionary<string, string?> { ["Api__Keys__alice"] = key }
+        );
+        await using var watched = await WatchedPage.OpenAsync(service, "/#/submit", api: api);
         var page = watched.Page;
-        await page.RouteAsync("**/session", route => AnswerAsync(route, key: "the right key"));
-        await page.ReloadAsync();
 
-        await Expect(page.GetByLabel("Key")).ToBeVisibleAsync();
+        await Expect(page.GetByLabel("Key")).ToBeFocusedAsync();
         await AccessibleAsync(page, "the sign-in");
-        await page.GetByLabel("Key").FillAsync("a wrong key");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
-        await Expect(page.GetByRole(AriaRole.Alert)).ToHaveTextAsync("The key is wrong.");
-        await page.GetByLabel("Key").FillAsync("the right key");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
+        await SignInAsync(page, "a wrong key of this test");
+        await Expect(page.GetByRole(AriaRole.Alert)).ToContainTextAsync("The key is wrong.");
+        await SignInAsync(page, key);
 
-        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Workers" })).ToBeVisibleAsync();
-        await Expect(page.GetByRole(AriaRole.Button, new() { Name = "Sign out" })).ToBeVisibleAsync();
+        var epochs = page.GetByLabel("epochs", new() { Exact = true });
+        await epochs.FillAsync("123");
+        await Expect(page.GetByRole(AriaRole.Button, new() { Name = "Sign out alice" })).ToBeVisibleAsync();
         Assert.Equal(0, await page.EvaluateAsync<int>("localStorage.length + sessionStorage.length + document.cookie.length"));
+
+        await page.Context.ClearCookiesAsync();
+        await epochs.FillAsync("1234");
+        await SignInAsync(page, key);
+        await Expect(epochs).ToHaveValueAsync("1234");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Sign out alice" }).ClickAsync();
+        await Expect(page.GetByLabel("Key")).ToBeVisibleAsync();
+        await Expect(epochs).ToHaveCountAsync(0);
+    }
+
+    private static async Task SignInAsync(IPage page, string key)
+    {
+        await page.GetByLabel("Key").FillAsync(key);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
     }
 
     /// <summary>axe-core finds nothing on the page, in either theme.</summary>
@@ -163,12 +183,23 @@ public sealed class DashboardTests(ServiceFixture service)
         }
     }
 
-    /// <summary>Waits until the page shows that many epochs.</summary>
-    private static async Task<int> EpochsShownAsync(IPage page, int atLeast) =>
-        await Eventually.ValueAsync(
-            async () => int.Parse(await page.Locator("[role=slider]").First.GetAttributeAsync("aria-valuemax") ?? "0"),
-            shown => shown >= atLeast
-        );
+    /// <summary>Waits until the page shows that many epochs, and until the first chart has pixels in the colour of its curve.</summary>
+    private static async Task<int> EpochsShownAsync(IPage page, int atLeast)
+    {
+        const string drawn = """
+            chart => {
+              const colour = getComputedStyle(document.querySelector('.swatch.s0')).color.match(/\d+/g).map(Number);
+              const canvas = chart.querySelector('canvas');
+              const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+              for (let i = 0; i < data.length; i += 4)
+                if (data[i + 3] > 128 && colour.every((part, of) => Math.abs(part - data[i + of]) < 8))
+                  return Number(chart.getAttribute('aria-valuemax'));
+              return 0;
+            }
+            """;
+        var chart = page.Locator("[role=slider]:has(canvas)").First;
+        return await Eventually.ValueAsync(() => chart.EvaluateAsync<int>(drawn), shown => shown >= atLeast);
+    }
 
     /// <summary>The pages of a study and of a job have the sentences of the API.</summary>
     private async Task SaysWhatTheApiSaysAsync(Guid study, Guid job)
@@ -233,32 +264,5 @@ public sealed class DashboardTests(ServiceFixture service)
             """
         );
         return job;
-    }
-
-    /// <summary>Answers as an API that needs a key.</summary>
-    private static Task AnswerAsync(IRoute route, string key)
-    {
-        static string Session(bool signedIn) =>
-            JsonSerializer.Serialize(
-                new
-                {
-                    required = true,
-                    signedIn,
-                    name = (string?)null,
-                    canOperate = signedIn,
-                }
-            );
-        if (route.Request.Method == "GET")
-            return route.FulfillAsync(new() { ContentType = "application/json", Body = Session(false) });
-        return route.Request.PostData!.Contains($"\"{key}\"")
-            ? route.FulfillAsync(new() { ContentType = "application/json", Body = Session(true) })
-            : route.FulfillAsync(
-                new()
-                {
-                    Status = 401,
-                    ContentType = "application/problem+json",
-                    Body = """{"title":"The key is wrong.","status":401}""",
-                }
-            );
     }
 }

@@ -12,8 +12,9 @@ internal sealed class WatchedPage : IAsyncDisposable
     {
         (this.context, Page) = (context, page);
         page.Request += (_, request) => AddIf(!request.Url.StartsWith(home.ToString()) && !request.Url.StartsWith("data:"), request.Url);
-        // The browser reports a violated Content-Security-Policy as an error. It also reports requests without an answer.
-        page.Console += (_, message) => AddIf(message.Type == "error" && !message.Text.Contains("Failed to load"), message.Text);
+        // The browser reports a violated Content-Security-Policy as an error. It also reports error answers, which the form asks for.
+        page.Console += (_, message) =>
+            AddIf(message.Type == "error" && !message.Location.Contains("validateOnly=true"), $"{message.Text} {message.Location}");
         page.PageError += (_, error) => AddIf(true, error);
     }
 
@@ -29,23 +30,26 @@ internal sealed class WatchedPage : IAsyncDisposable
         }
     }
 
+    /// <param name="api">Whose page it is; the fixture's when null.</param>
     public static async Task<WatchedPage> OpenAsync(
         ServiceFixture service,
         string path,
         ColorScheme scheme = ColorScheme.Light,
         int width = 1200,
-        int height = 900
+        int height = 900,
+        ApiProcess? api = null
     )
     {
+        var home = (api ?? service.Api).Http.BaseAddress!;
         var context = await service.Browser.NewContextAsync(
             new()
             {
-                BaseURL = service.Api.Http.BaseAddress!.ToString(),
+                BaseURL = home.ToString(),
                 ColorScheme = scheme,
                 ViewportSize = new() { Width = width, Height = height },
             }
         );
-        var page = new WatchedPage(context, await context.NewPageAsync(), service.Api.Http.BaseAddress!);
+        var page = new WatchedPage(context, await context.NewPageAsync(), home);
         await page.Page.GotoAsync(path);
         return page;
     }

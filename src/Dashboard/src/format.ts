@@ -57,4 +57,4 @@ export function besideEpsilon(arm: Arm, arms: Arm[]): string {
     .join(", ");
 }
 
-const minus = (text: string): string => text.replace("-", "−");
+const minus = (text: string): string => text.replaceAll("-", "−");

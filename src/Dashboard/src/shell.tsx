@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { loadSession, reachable, session, signOut } from "./api/client";
+import { loadSession, type Problem, reachable, session, signOut } from "./api/client";
 import { Compare } from "./pages/compare";
 import { JobPage } from "./pages/job";
 import { Jobs } from "./pages/jobs";
@@ -8,6 +8,7 @@ import { Studies } from "./pages/studies";
 import { StudyPage } from "./pages/study";
 import { Submit } from "./pages/submit";
 import { Workers } from "./pages/workers";
+import { ProblemBox } from "./parts";
 import { type Route, route } from "./router";
 import { useStore } from "./store";
 
@@ -24,6 +25,10 @@ export function Shell() {
   const { required, signedIn, name } = useStore(session);
   const answers = useStore(reachable);
   const known = useSession(answers);
+  const [problem, setProblem] = useState<Problem>();
+  const isAllowed = known && (!required || signedIn);
+  const begun = useRef(false);
+  begun.current ||= isAllowed;
   const [section = "jobs"] = shown.path;
   const main = useFocus(shown);
 
@@ -44,15 +49,22 @@ export function Shell() {
           <a href="/swagger">API</a>
           <a href="/hangfire">Hangfire</a>
           {required && signedIn && (
-            <button type="button" onClick={() => signOut()}>
+            <button type="button" onClick={() => signOut().catch(setProblem)}>
               Sign out{name ? ` ${name}` : ""}
             </button>
           )}
         </nav>
       </header>
       <div role="status">{!answers && <p class="outage">The API does not answer. This page tries again.</p>}</div>
+      <ProblemBox problem={problem} />
       <main ref={main} tabIndex={-1}>
-        {known && (required && !signedIn ? <SignIn /> : <Page route={shown} />)}
+        {known && !isAllowed && <SignIn />}
+        {/* A session that ends must not take what was typed with it. */}
+        {begun.current && (
+          <div hidden={!isAllowed}>
+            <Page route={shown} />
+          </div>
+        )}
       </main>
     </>
   );
@@ -64,7 +76,7 @@ function Page({ route: { path, query } }: { route: Route }) {
     case "jobs":
       return id ? <JobPage key={id} id={id} /> : <Jobs query={query} />;
     case "compare":
-      return <Compare ids={[...new Set((query.get("jobs") ?? "").split(",").filter(Boolean))]} />;
+      return <Compare key={`${query}`} ids={[...new Set((query.get("jobs") ?? "").split(",").filter(Boolean))]} />;
     case "studies":
       return id ? <StudyPage key={id} id={id} /> : <Studies query={query} />;
     case "workers":
@@ -83,17 +95,17 @@ function Page({ route: { path, query } }: { route: Route }) {
   }
 }
 
-/** Whether it is known if a sign-in is needed; asks again while the API does not answer. */
+/** Whether it is known if a sign-in is needed; asks every 2 s while the API does not answer. */
 function useSession(answers: boolean): boolean {
   const [known, setKnown] = useState(false);
   useEffect(() => {
-    if (known) return;
+    if (known && answers) return;
     const ask = () =>
       loadSession().then(
         () => setKnown(true),
         () => undefined,
       );
-    ask();
+    if (!known) ask();
     const asking = window.setInterval(ask, 2_000);
     return () => clearInterval(asking);
   }, [known, answers]);

@@ -1,3 +1,4 @@
+import "./client.test";
 import "./downsample.test";
 import "./epochs.test";
 import "./format.test";

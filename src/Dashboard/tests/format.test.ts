@@ -7,6 +7,7 @@ test("figures", () => {
   assert.equal(figure(-0.5), "−0.5000");
   assert.equal(figure(0), "0.0000");
   assert.equal(figure(0.00001234), "1.23e−5");
+  assert.equal(figure(-0.00001234), "−1.23e−5");
   assert.equal(figure(null), "not finite");
   assert.equal(figure(undefined), "–");
   assert.equal(signed(0.1), "+0.1000");

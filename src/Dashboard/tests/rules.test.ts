@@ -72,6 +72,8 @@ test("a form for an earlier spec sends that spec", () => {
   assert.deepEqual(documentOf(fields, valuesOf(fields, spec)), spec);
   const one = { ...spec, seeds: [7] };
   assert.deepEqual(documentOf(fields, valuesOf(fields, one)), one);
+  const tagged = { ...spec, job: { ...spec.job, tags: ["a, b", 'said "no"', "c"] } };
+  assert.deepEqual(documentOf(fields, valuesOf(fields, tagged)), tagged);
 });
 
 test("errors of a field and of its items belong to it", () => {

@@ -20,11 +20,20 @@ export const session = new Store<Session>({ required: false, signedIn: false, na
 export const reachable = new Store(true);
 
 /** Whether trying again may help. */
-export const mayPass = (problem: Problem | undefined): boolean => problem !== undefined && [0, 429, 503].includes(problem.status);
+export const mayPass = (problem: Problem | undefined): boolean =>
+  problem !== undefined && [0, 429, 502, 503, 504].includes(problem.status);
 
 export const get = <T>(path: string): Promise<T> => request<T>("GET", path);
 
 export const post = <T>(path: string, body?: unknown): Promise<T> => request<T>("POST", path, body);
+
+/** A POST that stores what it sends at most once, however often it is sent with the same key. */
+export const submit = <T>(path: string, body: unknown, key: string): Promise<T> =>
+  request<T>("POST", path, body, { "idempotency-key": key });
+
+/** `crypto.randomUUID` would need HTTPS. */
+export const newKey = (): string =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, "0")).join("");
 
 export async function loadSession(): Promise<void> {
   try {
@@ -40,25 +49,27 @@ export async function signIn(key: string): Promise<void> {
 
 export async function signOut(): Promise<void> {
   await request("DELETE", "/session");
-  await loadSession();
+  location.reload(); // nothing of the page stays
 }
 
-async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const answer = await send(method, path, body);
-  const text = await answer.text();
-  if (answer.ok) return (text ? JSON.parse(text) : undefined) as T;
+async function request<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+  const { answer, text, value } = await send(method, path, body, headers);
+  if (answer.ok) return value as T;
   if (answer.status === 401 && path !== "/session") session.set({ ...session.value, required: true, signedIn: false });
   throw problemOf(answer, text);
 }
 
-async function send(method: string, path: string, body: unknown): Promise<Response> {
+/** A body that breaks off, or that is no JSON, is no answer of the API's. */
+async function send(method: string, path: string, body: unknown, headers: Record<string, string>) {
   try {
     const answer = await fetch(path, {
       method,
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json", ...headers } }),
     });
+    const text = await answer.text();
+    const value: unknown = answer.ok && text ? JSON.parse(text) : undefined;
     reachable.set(true);
-    return answer;
+    return { answer, text, value };
   } catch {
     reachable.set(false);
     throw new Problem(0, "The API does not answer.", "It may be restarting, or the network may be down.");

@@ -5,44 +5,64 @@ import { useLive, type LiveEvent } from "./live";
 import { useResource } from "./resource";
 import type { Attempt, Epoch, Items, Job } from "./types";
 
-/** Everything that changes while a job runs, kept up to date. */
-export function useJob(id: string) {
+/** A job and its epochs, kept up to date by what the page passes on from its stream. */
+export function useTraining(id: string) {
   const job = useResource<Job>(`/jobs/${id}`);
-  const attempts = useResource<Items<Attempt>>(`/jobs/${id}/attempts`);
   const metrics = useEpochs(id);
-  const active = job.value ? !job.value.isTerminal : mayPass(job.problem);
+
+  // When polls show the end, the last epochs may have been read before it.
+  useEffect(() => {
+    if (job.value?.isTerminal) metrics.reload();
+  }, [job.value?.isTerminal]);
 
   function refresh(): void {
     job.reload();
-    attempts.reload();
     metrics.reload();
   }
 
-  function onEvent({ state, attempt, progress, epoch }: LiveEvent): void {
+  function onEvent({ state, progress, epoch }: LiveEvent): void {
     if (epoch) metrics.add([epoch]);
     if (progress) job.patch(shown => ({ ...shown, progress }));
-    if (attempt)
-      attempts.patch(({ items }) => ({
-        items: [...items.filter(one => one.attempt !== attempt.attempt), attempt].sort((a, b) => a.attempt - b.attempt),
-      }));
     if (!state) return;
     job.reload(); // it has the result too
     if (job.value && state.attempt > job.value.attempt) metrics.restart();
   }
 
-  // When polls show the end, the last attempt and epochs may have been read before it.
-  useEffect(() => {
-    if (!job.value?.isTerminal) return;
-    attempts.reload();
-    metrics.reload();
-  }, [job.value?.isTerminal]);
+  const isActive = job.value ? !job.value.isTerminal : mayPass(job.problem);
+  return { job, epochs: metrics.epochs, isActive, refresh, onEvent };
+}
 
-  useLive(`/jobs/${id}/events`, active, refresh, onEvent);
-  return { job, attempts: attempts.value?.items ?? [], epochs: metrics.epochs, refresh };
+/** Everything that changes while a job runs, kept up to date. */
+export function useJob(id: string) {
+  const training = useTraining(id);
+  const attempts = useResource<Items<Attempt>>(`/jobs/${id}/attempts`);
+  const isTerminal = training.job.value?.isTerminal;
+
+  function refresh(): void {
+    training.refresh();
+    attempts.reload();
+  }
+
+  function onEvent(event: LiveEvent): void {
+    training.onEvent(event);
+    const { attempt } = event;
+    if (attempt)
+      attempts.patch(({ items }) => ({
+        items: [...items.filter(one => one.attempt !== attempt.attempt), attempt].sort((a, b) => a.attempt - b.attempt),
+      }));
+  }
+
+  // The last attempt may have been read before the end.
+  useEffect(() => {
+    if (isTerminal) attempts.reload();
+  }, [isTerminal]);
+
+  useLive(`/jobs/${id}/events`, training.isActive, refresh, onEvent);
+  return { job: training.job, attempts: attempts.value?.items ?? [], epochs: training.epochs, refresh };
 }
 
 /** The epochs of a job, in order. New ones are drawn at most once a frame. */
-export function useEpochs(id: string) {
+function useEpochs(id: string) {
   const [epochs, setEpochs] = useState<Epoch[]>([]);
   const known = useRef({ id, epochs: [] as Epoch[], added: [] as Epoch[], frame: 0 });
 

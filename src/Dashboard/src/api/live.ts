@@ -1,4 +1,6 @@
 import { useCallback, useEffect, useRef } from "preact/hooks";
+import { useStore } from "../store";
+import { session } from "./client";
 import type { Attempt, Epoch, Progress, State, Study } from "./types";
 
 /** An event of the API's streams. It has one of the members besides the two ids. */
@@ -48,7 +50,8 @@ export function follow(path: string | null, refresh: () => void, onEvent: (event
   function listen(from: string): void {
     const stream = (source = new EventSource(from));
     stream.onopen = () => {
-      if (polling !== undefined) refresh();
+      // The stream of everything begins with what happens next; the others begin with what has happened.
+      if (polling !== undefined || from === "/events") refresh();
       clearInterval(polling);
       polling = undefined;
     };
@@ -74,18 +77,20 @@ export function follow(path: string | null, refresh: () => void, onEvent: (event
   };
 }
 
-/** Follows while the component is shown and `active`; `path` and `active` decide when it starts anew. */
+/** Follows while the component is shown, nobody must sign in, and `active`; `path` and `active` decide when it starts anew. */
 export function useLive(path: string | null, active: boolean, refresh: () => void, onEvent: (event: LiveEvent) => void): void {
   const latest = useRef({ refresh, onEvent });
   latest.current = { refresh, onEvent };
+  const { required, signedIn } = useStore(session);
+  const follows = active && (!required || signedIn);
   useEffect(() => {
-    if (!active) return;
+    if (!follows) return;
     return follow(
       path,
       () => latest.current.refresh(),
       event => latest.current.onEvent(event),
     );
-  }, [path, active]);
+  }, [path, follows]);
 }
 
 /** Runs the latest `run` at most once a second, a second after the first call. */

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { get, type Problem } from "./client";
+import { useStore } from "../store";
+import { get, mayPass, type Problem, reachable, session } from "./client";
 
 export interface Resource<T> {
   value: T | undefined;
@@ -47,5 +48,14 @@ export function useResource<T>(path: string | null): Resource<T> {
 
   useEffect(reload, [path]);
   const own = answer?.path === path ? answer : undefined;
+
+  const answers = useStore(reachable);
+  const { signedIn } = useStore(session);
+  useEffect(() => {
+    if (answers && mayPass(own?.problem)) reload();
+  }, [answers]);
+  useEffect(() => {
+    if (signedIn && own?.problem?.status === 401) reload();
+  }, [signedIn]);
   return { value: own?.value, problem: own?.problem, reload, patch };
 }

@@ -96,10 +96,7 @@ function valueOf(kind: Field["kind"], text: string): unknown {
     case "countOrNumbers":
       return parts.length === 1 && !text.includes(",") ? number(text) : parts.map(number);
     case "texts":
-      return text
-        .split(",")
-        .map(part => part.trim())
-        .filter(Boolean);
+      return [...text.matchAll(/\s*("(?:[^"\\]|\\.)*"|[^,]+)/g)].map(([, part]) => unquoted(part!.trim())).filter(Boolean);
     default:
       return text;
   }
@@ -107,11 +104,23 @@ function valueOf(kind: Field["kind"], text: string): unknown {
 
 const number = (text: string): number | string => (Number.isFinite(Number(text)) ? Number(text) : text);
 
+/** A text with a comma or a quote stands in a list as JSON has it. */
+const quoted = (part: unknown): string =>
+  typeof part === "string" && /[",]/.test(part) ? JSON.stringify(part) : String(part);
+
+function unquoted(part: string): string {
+  try {
+    return part.startsWith('"') ? String(JSON.parse(part)) : part;
+  } catch {
+    return part;
+  }
+}
+
 /** A list of one ends in a comma, because the number alone is a count where the field takes either. */
 function shown(value: unknown): string {
   if (value === null || value === undefined) return "";
   if (!Array.isArray(value)) return String(value);
-  return value.length === 1 && typeof value[0] === "number" ? `${value[0]},` : value.join(", ");
+  return value.length === 1 && typeof value[0] === "number" ? `${value[0]},` : value.map(quoted).join(", ");
 }
 
 const at = (document: unknown, path: string): unknown =>

@@ -6,6 +6,8 @@ export interface Point {
   epsilon: number;
   mean: Mean;
   seeds: Figure[];
+  /** Whether the recommendation is this arm. */
+  isRecommended: boolean;
 }
 
 export interface Line {
@@ -18,8 +20,6 @@ interface Props {
   /** Which way is better. */
   note: string;
   lines: Line[];
-  /** The recommended ε. */
-  marked: number | null;
 }
 
 const width = 300;
@@ -27,8 +27,8 @@ const height = 190;
 const inset = 10; // of the smallest and the largest ε
 const box = { left: 50, right: 12, top: 10, bottom: 34 };
 
-/** A figure over ε: means with 95 % intervals, and a faint dot for each seed. */
-export function ArmChart({ title, note, lines, marked }: Props) {
+/** A figure over ε: means with 95 % intervals, a faint dot for each seed, and a ring round the recommended arm. */
+export function ArmChart({ title, note, lines }: Props) {
   const points = lines.flatMap(line => line.points);
   const epsilons = [...new Set(points.map(point => point.epsilon))].sort((a, b) => a - b);
   const values = points
@@ -54,7 +54,6 @@ export function ArmChart({ title, note, lines, marked }: Props) {
             </text>
           </g>
         ))}
-        {marked !== null && <line class="marked" x1={x(marked)} x2={x(marked)} y1={box.top} y2={height - box.bottom} />}
         {apart(epsilons, x).map(epsilon => (
           <text key={epsilon} x={x(epsilon)} y={height - box.bottom + 15} text-anchor="middle">
             {epsilon}
@@ -86,9 +85,9 @@ function OneLine({
   return (
     <g class={`s${series}`}>
       <polyline points={means.map(point => `${x(point.epsilon)},${y(point.mean.mean!)}`).join(" ")} />
-      {line.points.map(({ epsilon, mean, seeds }) => (
+      {line.points.map(({ epsilon, mean, seeds, isRecommended }) => (
         <g key={epsilon}>
-          <title>{sentence(line.name, { epsilon, mean, seeds })}</title>
+          <title>{sentence(line.name, { epsilon, mean, seeds, isRecommended })}</title>
           {seeds.filter(isFinite).map((seed, i) => (
             <circle key={i} class="seed" cx={x(epsilon) + 6} cy={y(seed)} r={2.5} />
           ))}
@@ -96,6 +95,7 @@ function OneLine({
             <line class="interval" x1={x(epsilon)} x2={x(epsilon)} y1={y(mean.interval.low)} y2={y(mean.interval.high)} />
           )}
           {isFinite(mean.mean) && <circle class="mean" cx={x(epsilon)} cy={y(mean.mean)} r={3.5} />}
+          {isFinite(mean.mean) && isRecommended && <circle class="recommended" cx={x(epsilon)} cy={y(mean.mean)} r={8} />}
         </g>
       ))}
     </g>
@@ -132,9 +132,10 @@ const shortest = (tick: number, span: number): string =>
     .replace(/\.$/, "")
     .replace("-", "−");
 
-function sentence(name: string, { epsilon, mean, seeds }: Point): string {
+function sentence(name: string, { epsilon, mean, seeds, isRecommended }: Point): string {
   const interval = mean.interval ? ` (${figure(mean.interval.low)} to ${figure(mean.interval.high)})` : "";
-  return `${name ? `${name}, ` : ""}ε ${epsilon}: ${figure(mean.mean)}${interval}, ${seeds.length} seeds`;
+  const recommended = isRecommended ? ", recommended" : "";
+  return `${name ? `${name}, ` : ""}ε ${epsilon}: ${figure(mean.mean)}${interval}, ${seeds.length} seeds${recommended}`;
 }
 
 const describe = (title: string, lines: Line[]): string =>

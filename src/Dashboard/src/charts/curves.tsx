@@ -67,7 +67,7 @@ export function Curves(props: Props) {
     });
   }, [plot, drawn, width]);
 
-  const at = props.hovered === null ? epochs.length - 1 : epochs.indexOf(props.hovered);
+  const at = props.hovered === null ? epochs.length - 1 : indexOf(epochs, props.hovered);
   useEffect(() => {
     // The browser moves the cursor of the chart below the mouse; the others follow.
     if (!plot || host.current!.matches(":hover")) return;
@@ -132,6 +132,12 @@ function dataOf(epochs: number[], curves: Curve[], zoom: Zoom, buckets: number):
   return [kept.map(i => epochs[i]!), ...curves.map(curve => kept.map(i => curve.figures[i] ?? null))];
 }
 
+/** The index of the epoch, of the next one where it is missing, or of the last one; −1 when there is none. */
+function indexOf(epochs: number[], epoch: number): number {
+  const found = epochs.findIndex(one => one >= epoch);
+  return found < 0 ? epochs.length - 1 : found;
+}
+
 /** What a key does; null for other keys. */
 function keyed(key: string, { epochs, zoom, onZoom, onHover }: Props, at: number): (() => void) | null {
   const hover = (index: number) => () => onHover(epochs[Math.min(Math.max(index, 0), epochs.length - 1)] ?? null);
@@ -144,8 +150,10 @@ function keyed(key: string, { epochs, zoom, onZoom, onHover }: Props, at: number
   };
   switch (key) {
     case "ArrowLeft":
+    case "ArrowDown":
       return hover(at - 1);
     case "ArrowRight":
+    case "ArrowUp":
       return hover(at + 1);
     case "PageDown":
       return hover(at - 10);
@@ -199,7 +207,8 @@ function optionsOf(latest: { current: Props }): uPlot.Options {
       setCursor: [
         plot => {
           const { left = -1 } = plot.cursor;
-          if (left >= 0) latest.current.onHover(Math.round(plot.posToVal(left, "x")));
+          const { epochs, onHover } = latest.current;
+          if (left >= 0) onHover(epochs[indexOf(epochs, Math.round(plot.posToVal(left, "x")))] ?? null);
         },
       ],
       setSelect: [

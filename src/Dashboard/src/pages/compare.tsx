@@ -1,8 +1,8 @@
-import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
-import { get, type Problem } from "../api/client";
-import { merge } from "../api/epochs";
+import { useMemo } from "preact/hooks";
+import type { Problem } from "../api/client";
+import { useTraining } from "../api/job";
 import { type LiveEvent, useLive } from "../api/live";
-import type { Epoch, Items, Job } from "../api/types";
+import type { Epoch, Job } from "../api/types";
 import { LearningCurves } from "../charts/learning";
 import { figure, jobName, plain, signed } from "../format";
 import { Badge, ProblemBox, Table } from "../parts";
@@ -15,12 +15,16 @@ interface Compared {
   epochs: Epoch[];
 }
 
+/** @param ids must stay the same while the page is shown. */
 export function Compare({ ids }: { ids: string[] }) {
   useTitle("Compare");
   const shown = ids.slice(0, mostCompared);
-  const { jobs, problem } = useCompared(shown);
+  const { jobs, isRead, problem } = useCompared(shown);
   const names = namesOf(jobs);
-  const runs = useMemo(() => jobs.map(({ epochs }, i) => ({ name: names[i]!, epochs, hue: i })), [jobs]);
+  const runs = useMemo(
+    () => jobs.map(({ epochs }, i) => ({ name: names[i]!, epochs, hue: i })),
+    [names.join("\n"), ...jobs.map(({ epochs }) => epochs)],
+  );
 
   return (
     <>
@@ -32,45 +36,47 @@ export function Compare({ ids }: { ids: string[] }) {
       )}
       {ids.length > mostCompared && <p class="warning">Only the first {mostCompared} are shown.</p>}
       <ProblemBox problem={problem} />
-      {jobs.length > 1 && (
+      {isRead && shown.length > 1 && jobs.length > 0 && (
         <>
           <Results jobs={jobs} names={names} />
           <LearningCurves runs={runs} />
-          <Differences jobs={jobs} names={names} />
+          {jobs.length > 1 && <Differences jobs={jobs} names={names} />}
         </>
       )}
     </>
   );
 }
 
-/** The jobs with their epochs, kept up to date by one stream for all. */
-function useCompared(ids: string[]): { jobs: Compared[]; problem: Problem | undefined } {
-  const [jobs, setJobs] = useState<Compared[]>([]);
-  const [problem, setProblem] = useState<Problem>();
-  const key = ids.join(",");
+interface Read {
+  jobs: Compared[];
+  /** Whether each job was read or refused. */
+  isRead: boolean;
+  problem: Problem | undefined;
+}
 
-  const load = useCallback(() => {
-    const one = async (id: string): Promise<Compared> => {
-      const [job, metrics] = await Promise.all([get<Job>(`/jobs/${id}`), get<Items<Epoch>>(`/jobs/${id}/metrics`)]);
-      return { job, epochs: metrics.items };
-    };
-    Promise.all(ids.map(one)).then(setJobs, setProblem);
-  }, [key]);
+/** The jobs with their epochs, kept up to date by one stream for all. One that cannot be read is left out. */
+function useCompared(ids: string[]): Read {
+  const all = ids.map(id => ({ id, ...useTraining(id) }));
 
-  useEffect(load, [load]);
+  function refresh(): void {
+    for (const one of all) one.refresh();
+  }
 
-  function onEvent({ jobId, state, epoch }: LiveEvent): void {
-    if (state && ids.includes(jobId!)) load();
-    if (epoch) setJobs(known => known.map(one => (one.job.id === jobId ? { ...one, epochs: merge(one.epochs, [epoch]) } : one)));
+  function onEvent(event: LiveEvent): void {
+    all.find(one => one.id === event.jobId)?.onEvent(event);
   }
 
   useLive(
     "/events",
-    jobs.some(({ job }) => !job.isTerminal),
-    load,
+    all.some(one => one.isActive),
+    refresh,
     onEvent,
   );
-  return { jobs, problem };
+  return {
+    jobs: all.flatMap(({ job, epochs }) => (job.value ? [{ job: job.value, epochs }] : [])),
+    isRead: all.every(({ job }) => job.value || job.problem),
+    problem: all.map(({ job }) => job.problem).find(Boolean),
+  };
 }
 
 /** Names that tell the jobs apart: by what differs between their specs if they have no names of their own. */

@@ -155,7 +155,7 @@ function Verdict({ assessment: { verdict } }: { assessment: Assessment }) {
 function Errors({ report }: { report: Calibration }) {
   const range = (
     <th scope="col" class="number wide">
-      95 % interval, or limit of chance
+      95 % interval, or what chance alone reaches
     </th>
   );
   const head = (
@@ -190,7 +190,7 @@ function Cells({ estimated: { value, interval, chance }, show }: { estimated: Es
       <td class="number">{show(value)}</td>
       <td class="number wide quiet">
         {interval && `${show(interval.low)} to ${show(interval.high)}`}
-        {chance && `≤ ${figure(chance.limit)}`}
+        {chance && (chance.limit === null ? "chance: too few draws" : `chance: up to ${figure(chance.limit)}`)}
       </td>
     </>
   );

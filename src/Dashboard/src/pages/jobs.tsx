@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { mayPass } from "../api/client";
 import { type LiveEvent, useLive, useThrottled } from "../api/live";
 import { type Resource, useResource } from "../api/resource";
@@ -80,20 +80,26 @@ function Filter({ query }: { query: URLSearchParams }) {
       </select>
     </label>
   );
-  const text = (name: string, label: string) => (
-    <label>
-      {label}
-      <input value={query.get(name) ?? ""} onChange={set(name)} placeholder="any" />
-    </label>
-  );
 
   return (
     <form class="filter" aria-label="Filter" onSubmit={event => event.preventDefault()}>
       {choice("state", "State", states)}
       {choice("dataset", "Data set", datasets.value?.items.map(one => one.name) ?? [])}
-      {text("tag", "Tag")}
-      {text("study", "Study")}
+      <TextFilter label="Tag" value={query.get("tag") ?? ""} onChange={set("tag")} />
+      <TextFilter label="Study" value={query.get("study") ?? ""} onChange={set("study")} />
     </form>
+  );
+}
+
+/** Keeps what is being typed while the list below changes. */
+function TextFilter({ label, value, onChange }: { label: string; value: string; onChange: (event: Event) => void }) {
+  const [typed, setTyped] = useState(value);
+  useEffect(() => setTyped(value), [value]);
+  return (
+    <label>
+      {label}
+      <input value={typed} onInput={event => setTyped(event.currentTarget.value)} onChange={onChange} placeholder="any" />
+    </label>
   );
 }
 

@@ -157,10 +157,10 @@ const RankHead = () => (
       Behind the lowest
     </th>
     <th scope="col" class="number wide">
-      Interval
+      Interval (corrected)
     </th>
     <th scope="col" class="number wide">
-      p
+      p (one-sided, uncorrected)
     </th>
     <th scope="col">Judgement</th>
   </>
@@ -206,7 +206,7 @@ function Charts({ report }: { report: StudyReport }) {
     <section>
       <div class="heading">
         <h2>Figures over ε</h2>
-        <span class="quiet">test set; means over seeds with 95 % intervals, faint dots: single seeds, band: recommended ε</span>
+        <span class="quiet">test set; means over seeds with 95 % intervals, faint dots: single seeds, ring: recommended</span>
       </div>
       {names.length > 1 && (
         <p class="legend">
@@ -219,20 +219,14 @@ function Charts({ report }: { report: StudyReport }) {
       )}
       <div class="charts">
         {metrics.map(([metric, title, note]) => (
-          <ArmChart
-            key={metric}
-            title={title}
-            note={note}
-            lines={linesOf(report, metric)}
-            marked={report.recommendation.byLabelNoise[0]?.arm?.epsilon ?? null}
-          />
+          <ArmChart key={metric} title={title} note={note} lines={linesOf(report, metric)} />
         ))}
       </div>
     </section>
   );
 }
 
-function linesOf({ study, jobs, arms }: StudyReport, metric: Metric): Line[] {
+function linesOf({ study, recommendation, jobs, arms }: StudyReport, metric: Metric): Line[] {
   const lines = new Map<string, Line>();
   arms.forEach(({ number, arm }, i) => {
     const mean = study.rows[i]?.[metric] as Mean | null | undefined;
@@ -247,6 +241,7 @@ function linesOf({ study, jobs, arms }: StudyReport, metric: Metric): Line[] {
       epsilon: arm.epsilon,
       mean,
       seeds: jobs.filter(job => job.arm === number).map(job => job.scores.test[metric]),
+      isRecommended: recommendation.byLabelNoise.some(answer => same(arm, answer.arm)),
     });
   });
   for (const line of lines.values()) line.points.sort((a, b) => a.epsilon - b.epsilon);

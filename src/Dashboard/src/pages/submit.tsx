@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { post, Problem, session } from "../api/client";
+import { newKey, post, Problem, reachable, session, submit } from "../api/client";
 import { useResource } from "../api/resource";
 import { documentOf, errorsOf, type Field, fieldsOf, type OpenApiDocument, type Values, valuesOf } from "../api/rules";
 import type { Advice, Estimate, Job, Study } from "../api/types";
@@ -75,7 +75,10 @@ function Form({ kind, document: rules, earlier }: FormProps) {
   const { canOperate } = useStore(session);
   const [busy, setBusy] = useState(false);
   const [refusal, setRefusal] = useState<Problem>();
-  const checked = useChecked(form.route, documentOf(fields, values));
+  const document = documentOf(fields, values);
+  const text = JSON.stringify(document);
+  const key = useMemo(newKey, [text]);
+  const checked = useChecked(form.route, text);
   const element = useRef<HTMLFormElement>(null);
   const problem = refusal ?? checked.problem;
   const errors = problem?.errors ?? {};
@@ -99,7 +102,7 @@ function Form({ kind, document: rules, earlier }: FormProps) {
     event.preventDefault();
     setBusy(true);
     try {
-      const made = await post<{ id: string }>(form.route, documentOf(fields, values));
+      const made = await submit<{ id: string }>(form.route, document, key);
       go(`${form.page}/${made.id}`);
     } catch (refused) {
       setRefusal(refused as Problem);
@@ -127,6 +130,11 @@ function Form({ kind, document: rules, earlier }: FormProps) {
         <div class="fields">{rest.map(control)}</div>
       </details>
       <General problem={problem} fields={fields} />
+      {refusal?.status === 0 && (
+        <p class="problem" role="alert">
+          The API did not answer. It may have stored the {kind}. Submit again: the same form is stored only once.
+        </p>
+      )}
       <div aria-live="polite">{!problem && checked.answer && <Outlook {...checked.answer} />}</div>
       <div class="actions">
         <button class="primary" disabled={busy || !canOperate}>
@@ -143,14 +151,16 @@ interface Checked {
 }
 
 /** What the API says of the document, asked a moment after the last change. */
-function useChecked(route: string, document: object): { answer: Checked | undefined; problem: Problem | undefined } {
+function useChecked(route: string, text: string): { answer: Checked | undefined; problem: Problem | undefined } {
   const [result, setResult] = useState<{ answer?: Checked; problem?: Problem }>({});
-  const text = JSON.stringify(document);
+  const { signedIn } = useStore(session);
+  const answers = useStore(reachable);
   useEffect(() => {
+    if (!answers) return;
     let isLatest = true;
     const timer = window.setTimeout(
       () =>
-        post<Checked>(`${route}?validateOnly=true`, document).then(
+        post<Checked>(`${route}?validateOnly=true`, JSON.parse(text)).then(
           answer => isLatest && setResult({ answer }),
           problem => isLatest && setResult({ problem }),
         ),
@@ -160,7 +170,7 @@ function useChecked(route: string, document: object): { answer: Checked | undefi
       isLatest = false;
       clearTimeout(timer);
     };
-  }, [route, text]);
+  }, [route, text, signedIn, answers]);
   return { answer: result.answer, problem: result.problem };
 }
 
