@@ -195,6 +195,7 @@ public class SessionTests(KeyedApis apis) : IClassFixture<KeyedApis>
     [InlineData("""{"key":1}""", "key")]
     [InlineData("""{"key":"a","returnTo":"https://evil.example"}""", "returnTo")]
     [InlineData("""{"key":"a","returnTo":"//evil.example"}""", "returnTo")]
+    [InlineData("""{"key":"a","returnTo":"/é"}""", "returnTo")]
     public async Task SignIn_ThatCannotBeRead_NamesEachField(string json, params string[] fields)
     {
         var answer = await PostAsync(new StringContent(json, Encoding.UTF8, "application/json"));
@@ -202,6 +203,14 @@ public class SessionTests(KeyedApis apis) : IClassFixture<KeyedApis>
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
         var errors = JsonNode.Parse(await answer.Content.ReadAsStringAsync())!["errors"]!.AsObject();
         Assert.Equal(fields.Order(), errors.Select(error => error.Key).Order());
+    }
+
+    [Fact]
+    public async Task SignIn_ToReturnToWhatIsNoText_Is400()
+    {
+        var answer = await PostAsync(new StringContent($"key={KeyedApis.Key}&returnTo=/%FF", null, "application/x-www-form-urlencoded"));
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
     }
 
     [Fact]
