@@ -185,6 +185,10 @@ public class SessionTests(KeyedApis apis) : IClassFixture<KeyedApis>
 
         Assert.Equal(HttpStatusCode.TooManyRequests, limited.StatusCode);
         Assert.InRange(limited.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 60);
+        var page = await PostFormAsync(KeyedApis.Key);
+        Assert.Equal(HttpStatusCode.TooManyRequests, page.StatusCode);
+        Assert.Contains("Too many sign-ins.", await page.Content.ReadAsStringAsync());
+        Assert.Contains("name=\"returnTo\" value=\"/hangfire/servers\"", await page.Content.ReadAsStringAsync());
         Assert.Contains($"{address} tried to sign in with a wrong key", apis.Api.Output);
         Assert.DoesNotContain(wrong, apis.Api.Output);
         Assert.DoesNotContain(KeyedApis.Key, apis.Api.Output);
