@@ -51,7 +51,8 @@ public sealed record SignIn
         return new() { Key = form.TryGetValue("key", out var key) ? key.ToString() : "", ReturnTo = form.GetValueOrDefault("returnTo") };
     }
 
-    private static string Allowed(string field) => field == "key" ? "a text" : "a path of this host in visible ASCII characters, such as /hangfire";
+    private static string Allowed(string field) =>
+        field == "key" ? "a text" : "a path of this host in visible ASCII characters, such as /hangfire";
 
     /// <summary>The body of a sign-in, read before the endpoint's filters: see <see cref="Overload"/>.</summary>
     internal sealed record SignInBody(PostedBody Posted, bool IsForm)
