@@ -11,11 +11,10 @@ public interface INotifying
     [JobDisplayName("Notify of what has ended"), AutomaticRetry(Attempts = 5, DelaysInSeconds = [2, 10, 60]), FailuresExpire]
     Task CollectAsync();
 
-    /// <summary>Sends a notification once. It throws when that fails; then the worker's settings say when Hangfire runs it
-    /// again.</summary>
-    [JobDisplayName("Send notification {0}"), Queue(EngineStorage.Notifications), FailuresExpire]
+    /// <summary>
+    /// Tries once to send a notification, if a try is due. When that fails, it schedules the next try as the worker's settings say.
+    /// </summary>
+    [JobDisplayName("Send notification {0}"), Queue(EngineStorage.Notifications)]
+    [AutomaticRetry(Attempts = 5, DelaysInSeconds = [2, 10, 60]), FailuresExpire]
     Task SendAsync(Guid notification);
 }
-
-/// <summary>A try to send a notification failed.</summary>
-public sealed class NotificationFailedException(string message) : Exception(message);

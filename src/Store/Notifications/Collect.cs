@@ -114,8 +114,8 @@ public sealed partial class NotificationQueue
     {
         await using var command = database.CreateCommand(
             $"""
-            INSERT INTO notifications (id, {column}, ended_at, type, address, body, state, attempts, due_at)
-            SELECT $1, id, $3, $4, $5, $6, 'pending', 0, clock_timestamp() + $7
+            INSERT INTO notifications (id, {column}, ended_at, type, address, body, state, attempts, next_try_at, overdue_at)
+            SELECT $1, id, $3, $4, $5, $6, 'pending', 0, clock_timestamp(), clock_timestamp() + $7
             FROM {(column == "job_id" ? "jobs" : "studies")} WHERE id = $2 FOR KEY SHARE
             ON CONFLICT ({column}, ended_at) WHERE {column} IS NOT NULL DO NOTHING RETURNING id
             """

@@ -11,17 +11,15 @@ namespace Temper.Worker.Engine;
 internal sealed class Notifying(JobStorage storage, NotificationQueue queue, NotificationOptions options, Posting posting, ILogger log)
     : INotifying
 {
-    /// <summary>Tells Hangfire when a failed try is repeated. The waits come from the settings, so this is no attribute.</summary>
-    public IJobFilterProvider Retries { get; } = new RetryProvider(options);
+    private readonly BackgroundJobClient client = new(storage);
 
     public async Task CollectAsync()
     {
-        var client = new BackgroundJobClient(storage);
         // A notification whose Hangfire job is not stored here is overdue a minute later.
         foreach (var id in await queue.CollectAsync(CancellationToken.None))
-            Enqueue(client, id);
+            Send(id);
         foreach (var id in await queue.TakeOverdueAsync(CancellationToken.None))
-            Enqueue(client, id);
+            Send(id);
     }
 
     public async Task SendAsync(Guid notification)
@@ -39,26 +37,14 @@ internal sealed class Notifying(JobStorage storage, NotificationQueue queue, Not
                 : wait is null ? $"abandoned: {outcome.Error}"
                 : outcome.Error
         );
-        if (outcome.Error is { } error)
-            throw new NotificationFailedException(error);
+        // Hangfire's own retries count those of one job, and another job may make the next try.
+        if (outcome.Error is not null && wait is { } delay)
+            Send(notification, new ScheduledState(delay));
     }
 
-    private static void Enqueue(BackgroundJobClient client, Guid id) =>
-        client.Create(Job.FromExpression<INotifying>(notifying => notifying.SendAsync(id)), new EnqueuedState(EngineStorage.Notifications));
-
-    private sealed class RetryProvider(NotificationOptions options) : IJobFilterProvider
-    {
-        private readonly JobFilter retries = new(
-            new AutomaticRetryAttribute
-            {
-                Attempts = NotificationOptions.Tries - 1,
-                LogEvents = false,
-                DelayInSecondsByAttemptFunc = attempt => (int)options.WaitAfter((int)attempt)!.Value.TotalSeconds,
-            },
-            JobFilterScope.Method,
-            order: null
+    private void Send(Guid id, IState? when = null) =>
+        client.Create(
+            Job.FromExpression<INotifying>(notifying => notifying.SendAsync(id)),
+            when ?? new EnqueuedState(EngineStorage.Notifications)
         );
-
-        public IEnumerable<JobFilter> GetFilters(Job job) => [retries];
-    }
 }
