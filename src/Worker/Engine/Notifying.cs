@@ -13,13 +13,14 @@ internal sealed class Notifying(JobStorage storage, NotificationQueue queue, Not
 {
     private readonly BackgroundJobClient client = new(storage);
 
+    public async Task CollectJobAsync(Guid job) => Send(await queue.CollectJobAsync(job, CancellationToken.None));
+
+    public async Task CollectStudyAsync(Guid study) => Send(await queue.CollectStudyAsync(study, CancellationToken.None));
+
     public async Task CollectAsync()
     {
-        // A notification whose Hangfire job is not stored here is overdue a minute later.
-        foreach (var id in await queue.CollectAsync(CancellationToken.None))
-            Send(id);
-        foreach (var id in await queue.TakeOverdueAsync(CancellationToken.None))
-            Send(id);
+        Send(await queue.CollectAsync(CancellationToken.None));
+        Send(await queue.TakeOverdueAsync(CancellationToken.None));
     }
 
     public async Task SendAsync(Guid notification)
@@ -40,6 +41,13 @@ internal sealed class Notifying(JobStorage storage, NotificationQueue queue, Not
         // Hangfire's own retries count those of one job, and another job may make the next try.
         if (outcome.Error is not null && wait is { } delay)
             Send(notification, new ScheduledState(delay));
+    }
+
+    private void Send(IEnumerable<Guid> notifications)
+    {
+        // A notification whose Hangfire job is not stored here is overdue a minute later.
+        foreach (var id in notifications)
+            Send(id);
     }
 
     private void Send(Guid id, IState? when = null) =>

@@ -110,6 +110,23 @@ public class NotificationTests : QueueTest
         );
     }
 
+    [Fact]
+    public async Task Collect_AfterAnAttempt_LooksAtItsJobOrStudyOnly()
+    {
+        var job = await SucceededAsync(Anywhere);
+        await SucceededAsync(Anywhere);
+        var studies = new StudyQueue(Database.DataSource);
+        await studies.SubmitAsync(Study(Anywhere) with { Epsilons = [0] }, null, default);
+        var one = await ClaimAsync();
+        Assert.True(one.StudyNotifies);
+        await FinishAsync(one);
+
+        Assert.Single(await Notifications.CollectJobAsync(job, default));
+        Assert.Empty(await Notifications.CollectJobAsync(job, default));
+        Assert.Single(await Notifications.CollectStudyAsync(one.Study!.Value, default));
+        Assert.Single(await Notifications.CollectAsync(default)); // of the other job
+    }
+
     /// <summary>A worker is killed before it enqueues, and another while it sends.</summary>
     [Fact]
     public async Task Notification_WhoseWorkerWasKilled_IsSentByAnother()
@@ -149,9 +166,7 @@ public class NotificationTests : QueueTest
         var id = Assert.Single(await Notifications.CollectAsync(default));
         foreach (var attempt in new[] { 1, 2 })
         {
-            var begun = await Task.WhenAll(
-                Enumerable.Range(0, 8).Select(_ => Notifications.BeginAsync(id, Posting.Longest, default))
-            );
+            var begun = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Notifications.BeginAsync(id, Posting.Longest, default)));
             var one = Assert.Single(begun, each => each is not null)!;
             Assert.Equal(attempt, one.Attempt);
             await Notifications.EndAsync(one, new(500, "It failed.", TimeSpan.Zero), TimeSpan.FromSeconds(20), default);
