@@ -188,6 +188,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         studies.Property(study => study.CreatedAt).HasDefaultValueSql("clock_timestamp()");
         studies.Property(study => study.DeletedSeconds).HasDefaultValue(0.0);
         studies.HasIndex(study => study.Sequence, "ix_studies_sequence").IsUnique();
+        studies.HasIndex(study => study.Id, "ix_studies_notify").HasFilter("spec->>'notify' IS NOT NULL");
         studies.HasIndex(study => study.IdempotencyKey, "ix_studies_idempotency_key").IsUnique().HasFilter("idempotency_key IS NOT NULL");
     }
 
@@ -276,7 +277,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
             .HasIndex(notification => new { notification.StudyId, notification.EndedAt }, "ix_notifications_study")
             .IsUnique()
             .HasFilter("study_id IS NOT NULL");
-        notifications.HasIndex(notification => notification.DueAt, "ix_notifications_due").HasFilter("state = 'pending'");
+        notifications.HasIndex(notification => notification.OverdueAt, "ix_notifications_overdue").HasFilter("state = 'pending'");
     }
 
     private static void MapNotificationAttempts(EntityTypeBuilder<NotificationAttemptRow> attempts)

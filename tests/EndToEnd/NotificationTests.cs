@@ -48,7 +48,9 @@ public sealed class NotificationTests : EndToEndTest
         var hung = await SubmitAsync(api, $"{receiver.Address}/hang");
         await hanging.Task.WaitAsync(TimeSpan.FromSeconds(30));
         await worker.KillAsync();
-        await Database.ExecuteAsync("UPDATE notifications SET due_at = clock_timestamp() WHERE state = 'pending'"); // a minute later
+        await Database.ExecuteAsync( // a minute later
+            "UPDATE notifications SET next_try_at = clock_timestamp(), overdue_at = clock_timestamp() WHERE state = 'pending'"
+        );
         await StartWorkerAsync(null, settings);
         await Eventually.TrueAsync(async () =>
             await Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.set WHERE value = 'notify'") > 0

@@ -78,7 +78,7 @@ internal sealed class ApiKeys
     private static byte[] Digest(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
 }
 
-/// <summary>A configured key. The key itself is not kept.</summary>
+/// <summary>A configured key.</summary>
 /// <param name="Number">Its place among the keys, from 0.</param>
 /// <param name="Name">Its name in the configuration; null when it has only a number there.</param>
 /// <param name="Digest">SHA-256 of the key.</param>

@@ -27,7 +27,8 @@ internal static class SameOrigin
 
     private static bool IsSafe(string method) => HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method);
 
-    /// <summary>Whether no browser, or a page of this host, sent the request.</summary>
+    /// <summary>Whether no browser, or a page of this host, sent the request, as far as its headers tell.</summary>
+    /// <remarks>Browsers send Sec-Fetch-Site over HTTPS and to localhost only, and no Origin with a plain GET.</remarks>
     public static bool IsOurs(HttpRequest request)
     {
         if (request.Headers["Sec-Fetch-Site"].ToString() is { Length: > 0 } site)

@@ -14,15 +14,21 @@ internal static class SignInPage
         && request.Path.StartsWithSegments(ApiKeys.DashboardPath)
         && request.GetTypedHeaders().Accept.Any(format => format.MediaType.Equals("text/html", StringComparison.OrdinalIgnoreCase));
 
-    /// <summary>Answers 401 with the page.</summary>
+    /// <summary>Answers with the page.</summary>
     /// <param name="returnTo">The path that the browser opens after the sign-in.</param>
     /// <param name="message">What was wrong with the last try; null at the first.</param>
-    public static Task WriteAsync(HttpContext context, string returnTo, string? message = null)
+    public static Task WriteAsync(
+        HttpContext context,
+        string returnTo,
+        string? message = null,
+        int status = StatusCodes.Status401Unauthorized
+    )
     {
         var response = context.Response;
-        response.StatusCode = StatusCodes.Status401Unauthorized;
+        response.StatusCode = status;
         response.ContentType = "text/html; charset=utf-8";
-        response.Headers.WWWAuthenticate = "Bearer";
+        if (status == StatusCodes.Status401Unauthorized)
+            response.Headers.WWWAuthenticate = "Bearer";
         response.Headers.CacheControl = "no-store";
         response.Headers.ContentSecurityPolicy = ContentSecurityPolicy;
         response.Headers.XContentTypeOptions = "nosniff";

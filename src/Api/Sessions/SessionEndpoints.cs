@@ -51,7 +51,7 @@ internal static class SessionEndpoints
             return refusal!;
         var address = context.Connection.RemoteIpAddress;
         if (keys.Any && tries.Take(address) is (false, var wait))
-            return TooManyTries(context, wait);
+            return TooManyTries(context, signIn, wait);
         var key = keys.Find(signIn.Key);
         if (keys.Any && key is null)
         {
@@ -80,14 +80,15 @@ internal static class SessionEndpoints
             : ApiKeysMiddleware.NeedsKey(context, title);
     }
 
-    private static ProblemHttpResult TooManyTries(HttpContext context, TimeSpan wait)
+    private static IResult TooManyTries(HttpContext context, SignIn signIn, TimeSpan wait)
     {
+        const int status = StatusCodes.Status429TooManyRequests;
+        const string title = "Too many sign-ins.";
+        var detail = $"An address may try {SignInTries.PerMinute} times a minute. Try again later.";
         context.Response.Headers.RetryAfter = Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture);
-        return Problems.Of(
-            StatusCodes.Status429TooManyRequests,
-            "Too many sign-ins.",
-            $"An address may try {SignInTries.PerMinute} times a minute. Try again later."
-        );
+        return signIn.ReturnTo is { } path
+            ? new WrittenPage(http => SignInPage.WriteAsync(http, path, $"{title} {detail}", status))
+            : Problems.Of(status, title, detail);
     }
 
     private sealed class WrittenPage(Func<HttpContext, Task> write) : IResult

@@ -15,7 +15,7 @@ public sealed record SignIn
     public required string Key { get; init; }
 
     /// <summary>
-    /// A path of this host that a browser opens after it has sent a form; null in a request of a script.
+    /// A path of this host, in visible ASCII characters, that a browser opens after it has sent a form; null in a request of a script.
     /// </summary>
     public string? ReturnTo { get; init; }
 
@@ -26,7 +26,8 @@ public sealed record SignIn
             return (null, refusal);
         var errors = new SpecErrors();
         var read = body.IsForm ? ReadForm(body.Posted.Bytes, errors) : ReadJson(body.Posted.Bytes, errors);
-        if (read?.ReturnTo is { } path && !errors.Any && !RedirectHttpResult.IsLocalUrl(path))
+        // The path is sent in a header, which cannot have other characters.
+        if (read?.ReturnTo is { } path && !errors.Any && !(RedirectHttpResult.IsLocalUrl(path) && path.All(c => c is > ' ' and <= '~')))
             errors.Add("returnTo", $"must be {Allowed("returnTo")}");
         return errors.Any ? (null, Problems.Invalid("The sign-in is wrong.", errors.ByField())) : (read, null);
     }
@@ -50,7 +51,8 @@ public sealed record SignIn
         return new() { Key = form.TryGetValue("key", out var key) ? key.ToString() : "", ReturnTo = form.GetValueOrDefault("returnTo") };
     }
 
-    private static string Allowed(string field) => field == "key" ? "a text" : "a path of this host, such as /hangfire";
+    private static string Allowed(string field) =>
+        field == "key" ? "a text" : "a path of this host in visible ASCII characters, such as /hangfire";
 
     /// <summary>The body of a sign-in, read before the endpoint's filters: see <see cref="Overload"/>.</summary>
     internal sealed record SignInBody(PostedBody Posted, bool IsForm)

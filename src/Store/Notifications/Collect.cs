@@ -48,62 +48,87 @@ public sealed partial class NotificationQueue
     private static string IsNew(string column) =>
         $"NOT EXISTS (SELECT FROM notifications WHERE {column} = ended.id AND notifications.ended_at >= ended.ended_at)";
 
-    private static readonly string EndedJobs = $"""
-        SELECT id, ended_at, spec->>'notify', state, spec->>'name', reason, dataset, (spec->>'epsilon')::float8, attempt, study_id,
-               result::text
-        FROM (SELECT *, finished_at AS ended_at FROM jobs WHERE finished_at IS NOT NULL AND spec->>'notify' IS NOT NULL) ended
-        WHERE {IsNew("job_id")} ORDER BY ended_at LIMIT {BatchSize}
-        """;
+    private static readonly Kind OfJobs = new("job_id", EndedJobs(""), EndedJobs("AND id = $1"), ReadJob);
+
+    private static readonly Kind OfStudies = new("study_id", EndedStudies(""), EndedStudies("AND studies.id = $1"), ReadStudy);
+
+    private static string EndedJobs(string andOnly) =>
+        $"""
+            SELECT id, ended_at, spec->>'notify', state, spec->>'name', reason, dataset, (spec->>'epsilon')::float8, attempt, study_id,
+                   result::text
+            FROM (SELECT *, finished_at AS ended_at FROM jobs
+                  WHERE finished_at IS NOT NULL AND spec->>'notify' IS NOT NULL {andOnly}) ended
+            WHERE {IsNew("job_id")} ORDER BY ended_at LIMIT {BatchSize}
+            """;
 
     // A study is over, and its state is, as the API's StudyProgress shows it.
-    private static readonly string EndedStudies = $"""
-        SELECT id, ended_at, spec->>'notify',
-               CASE WHEN failed > 0 THEN 'failed' WHEN cancelled > dropped THEN 'cancelled' ELSE 'succeeded' END,
-               spec->>'name', jobs, succeeded, failed, cancelled
-        FROM (
-            SELECT studies.id, studies.spec, over.* FROM studies, LATERAL (
-                SELECT max(finished_at) AS ended_at, count(*)::int AS jobs, count(*) FILTER (WHERE state = 'succeeded')::int AS succeeded,
-                       count(*) FILTER (WHERE state = 'failed')::int AS failed,
-                       count(*) FILTER (WHERE state = 'cancelled')::int AS cancelled,
-                       count(*) FILTER (WHERE state = 'cancelled' AND dropped_at_seeds IS NOT NULL)::int AS dropped
-                FROM jobs JOIN arms USING (study_id, arm) WHERE study_id = studies.id
-                HAVING count(*) > 0 AND bool_and(finished_at IS NOT NULL)) over
-            WHERE spec->>'notify' IS NOT NULL) ended
-        WHERE {IsNew("study_id")} ORDER BY ended_at LIMIT {BatchSize}
-        """;
+    private static string EndedStudies(string andOnly) =>
+        $"""
+            SELECT id, ended_at, spec->>'notify',
+                   CASE WHEN failed > 0 THEN 'failed' WHEN cancelled > dropped THEN 'cancelled' ELSE 'succeeded' END,
+                   spec->>'name', jobs, succeeded, failed, cancelled
+            FROM (
+                SELECT studies.id, studies.spec, over.* FROM studies, LATERAL (
+                    SELECT max(finished_at) AS ended_at, count(*)::int AS jobs, count(*) FILTER (WHERE state = 'succeeded')::int AS succeeded,
+                           count(*) FILTER (WHERE state = 'failed')::int AS failed,
+                           count(*) FILTER (WHERE state = 'cancelled')::int AS cancelled,
+                           count(*) FILTER (WHERE state = 'cancelled' AND dropped_at_seeds IS NOT NULL)::int AS dropped
+                    FROM jobs JOIN arms USING (study_id, arm) WHERE study_id = studies.id
+                    HAVING count(*) > 0 AND bool_and(finished_at IS NOT NULL)) over
+                WHERE spec->>'notify' IS NOT NULL {andOnly}) ended
+            WHERE {IsNew("study_id")} ORDER BY ended_at LIMIT {BatchSize}
+            """;
 
     /// <summary>
     /// Stores a notification for each end of a job or study that names an address and has none yet. Several processes may do so
     /// at once.
     /// </summary>
     /// <returns>The ids of the stored notifications. The caller sees to it that they are sent.</returns>
-    public async Task<IReadOnlyList<Guid>> CollectAsync(CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<Guid>> CollectAsync(CancellationToken cancellationToken) =>
+        [.. await CollectAsync(OfJobs, null, cancellationToken), .. await CollectAsync(OfStudies, null, cancellationToken)];
+
+    /// <summary>Does the same for one job.</summary>
+    public Task<IReadOnlyList<Guid>> CollectJobAsync(Guid id, CancellationToken cancellationToken) =>
+        CollectAsync(OfJobs, id, cancellationToken);
+
+    /// <summary>Does the same for one study. The study's jobs are not included.</summary>
+    public Task<IReadOnlyList<Guid>> CollectStudyAsync(Guid id, CancellationToken cancellationToken) =>
+        CollectAsync(OfStudies, id, cancellationToken);
+
+    private async Task<IReadOnlyList<Guid>> CollectAsync(Kind kind, Guid? only, CancellationToken cancellationToken)
     {
         var stored = new List<Guid>();
-        foreach (var (sql, column, read) in new[] { (EndedJobs, "job_id", ReadJob), (EndedStudies, "study_id", (Reader)ReadStudy) })
-            for (var last = BatchSize; last == BatchSize; )
-            {
-                var ends = await EndsAsync(sql, read, cancellationToken);
-                foreach (var end in ends)
-                    if (await StoreAsync(end, column, cancellationToken) is { } id)
-                        stored.Add(id);
-                last = ends.Count;
-            }
+        for (var last = BatchSize; last == BatchSize; )
+        {
+            var ends = await EndsAsync(kind, only, cancellationToken);
+            foreach (var end in ends)
+                if (await StoreAsync(end, kind.Column, cancellationToken) is { } id)
+                    stored.Add(id);
+            last = ends.Count;
+        }
         return stored;
     }
 
     private delegate (string Type, string Body) Reader(NpgsqlDataReader row);
 
+    /// <summary>What ends: jobs or studies.</summary>
+    /// <param name="Column">The column of `notifications` that refers to it.</param>
+    /// <param name="All">Selects the ends that have no notification yet.</param>
+    /// <param name="One">The same for the id $1.</param>
+    private sealed record Kind(string Column, string All, string One, Reader Read);
+
     private sealed record End(Guid Id, DateTimeOffset EndedAt, string Address, string Type, string Body);
 
-    private async Task<IReadOnlyList<End>> EndsAsync(string sql, Reader read, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<End>> EndsAsync(Kind kind, Guid? only, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand(sql);
+        await using var command = database.CreateCommand(only is null ? kind.All : kind.One);
+        if (only is { } id)
+            command.Parameters.AddWithValue(id);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         var ends = new List<End>();
         while (await row.ReadAsync(cancellationToken))
         {
-            var (type, body) = read(row);
+            var (type, body) = kind.Read(row);
             ends.Add(new(row.GetGuid(0), row.GetFieldValue<DateTimeOffset>(1), row.GetString(2), type, body));
         }
         return ends;
@@ -114,8 +139,8 @@ public sealed partial class NotificationQueue
     {
         await using var command = database.CreateCommand(
             $"""
-            INSERT INTO notifications (id, {column}, ended_at, type, address, body, state, attempts, due_at)
-            SELECT $1, id, $3, $4, $5, $6, 'pending', 0, clock_timestamp() + $7
+            INSERT INTO notifications (id, {column}, ended_at, type, address, body, state, attempts, next_try_at, overdue_at)
+            SELECT $1, id, $3, $4, $5, $6, 'pending', 0, clock_timestamp(), clock_timestamp() + $7
             FROM {(column == "job_id" ? "jobs" : "studies")} WHERE id = $2 FOR KEY SHARE
             ON CONFLICT ({column}, ended_at) WHERE {column} IS NOT NULL DO NOTHING RETURNING id
             """

@@ -20,7 +20,7 @@ public sealed record NotificationOutcome(int? Status, string? Error, TimeSpan Du
 /// </summary>
 public sealed partial class NotificationQueue(NpgsqlDataSource database)
 {
-    /// <summary>Time that a process has to send a notification before another is asked to.</summary>
+    /// <summary>A notification has a Hangfire job when a try is due. If none has begun this long after, it gets another job.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromMinutes(1);
 
     private const int LongestError = 500;
@@ -38,15 +38,18 @@ public sealed partial class NotificationQueue(NpgsqlDataSource database)
             WHERE study_id = @id AND ended_at >= (SELECT max(finished_at) FROM jobs WHERE study_id = @id) AND state <> 'pending'))
         """;
 
-    /// <summary>Takes the pending notifications that no process sends, such as those of a killed worker.</summary>
+    /// <summary>
+    /// Takes the notifications whose try has been due for a while, such as those of a killed worker. Each may still wait in Hangfire,
+    /// behind others. Therefore the time until it is taken again doubles.
+    /// </summary>
     /// <returns>Their ids. The caller sees to it that they are sent.</returns>
     public async Task<IReadOnlyList<Guid>> TakeOverdueAsync(CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
             """
-            UPDATE notifications SET due_at = clock_timestamp() + $1
-            WHERE id = ANY (ARRAY(SELECT id FROM notifications WHERE state = 'pending' AND due_at < clock_timestamp()
-                                  ORDER BY due_at LIMIT 1000 FOR UPDATE SKIP LOCKED))
+            UPDATE notifications SET overdue_at = clock_timestamp() + greatest($1, clock_timestamp() - next_try_at)
+            WHERE id = ANY (ARRAY(SELECT id FROM notifications WHERE state = 'pending' AND overdue_at <= clock_timestamp()
+                                  ORDER BY overdue_at LIMIT 1000 FOR UPDATE SKIP LOCKED))
             RETURNING id
             """
         );
@@ -58,16 +61,20 @@ public sealed partial class NotificationQueue(NpgsqlDataSource database)
         return ids;
     }
 
-    /// <summary>Begins the next try of a pending notification and records it in the history.</summary>
+    /// <summary>
+    /// Begins the next try of a notification if it is due, and records it in the history. No other begins before this one has ended,
+    /// or a minute after the longest time that it may take.
+    /// </summary>
     /// <param name="longest">The longest time that the try may take.</param>
-    /// <returns>Null when the notification is delivered, abandoned or deleted.</returns>
+    /// <returns>Null when no try is due: it is under way, or waits, or the notification is delivered, abandoned or deleted.</returns>
     public async Task<NotificationAttempt?> BeginAsync(Guid id, TimeSpan longest, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
             """
             WITH begun AS (
-                UPDATE notifications SET attempts = attempts + 1, due_at = clock_timestamp() + $2
-                WHERE id = $1 AND state = 'pending' RETURNING id, attempts, address, body),
+                UPDATE notifications
+                SET attempts = attempts + 1, next_try_at = clock_timestamp() + $2, overdue_at = clock_timestamp() + $2
+                WHERE id = $1 AND state = 'pending' AND next_try_at <= clock_timestamp() RETURNING id, attempts, address, body),
             recorded AS (
                 INSERT INTO notification_attempts (notification_id, attempt, started_at) SELECT id, attempts, clock_timestamp() FROM begun)
             SELECT attempts, address, body FROM begun
@@ -96,7 +103,8 @@ public sealed partial class NotificationQueue(NpgsqlDataSource database)
             """
             WITH ended AS (
                 UPDATE notification_attempts SET seconds = $3, status = $4, error = $5 WHERE notification_id = $1 AND attempt = $2)
-            UPDATE notifications SET state = $6, due_at = clock_timestamp() + $7 WHERE id = $1 AND state = 'pending'
+            UPDATE notifications SET state = $6, next_try_at = clock_timestamp() + $7, overdue_at = clock_timestamp() + $7 + $8
+            WHERE id = $1 AND state = 'pending' AND (attempts = $2 OR $6 = 'delivered')
             """
         );
         command.Parameters.AddWithValue(attempt.Id);
@@ -105,7 +113,8 @@ public sealed partial class NotificationQueue(NpgsqlDataSource database)
         command.Parameters.Add(new() { Value = (object?)outcome.Status ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Integer });
         command.Parameters.Add(new() { Value = (object?)Shortened(outcome.Error) ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
         command.Parameters.AddWithValue(TemperDb.Word(state));
-        command.Parameters.AddWithValue((wait ?? TimeSpan.Zero) + Grace);
+        command.Parameters.AddWithValue(wait ?? TimeSpan.Zero);
+        command.Parameters.AddWithValue(Grace);
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 

@@ -24,7 +24,8 @@ public sealed partial class JobQueue
             WHERE id = (SELECT id FROM jobs
                         WHERE state = 'queued' AND run_at <= clock_timestamp() AND (@has_cuda OR device <> 'cuda')
                         ORDER BY priority DESC, sequence LIMIT 1 FOR UPDATE SKIP LOCKED)
-            RETURNING id, attempt, spec::text, study_id
+            RETURNING id, attempt, spec::text, study_id,
+                      EXISTS (SELECT FROM studies WHERE studies.id = jobs.study_id AND studies.spec->>'notify' IS NOT NULL)
             """
         );
         command.Parameters.AddWithValue("worker", worker);
@@ -34,9 +35,10 @@ public sealed partial class JobQueue
             return null;
         var (id, attempt, spec) = (reader.GetGuid(0), reader.GetInt32(1), reader.GetString(2));
         Guid? study = await reader.IsDBNullAsync(3, cancellationToken) ? null : reader.GetGuid(3);
+        var studyNotifies = reader.GetBoolean(4);
         try
         {
-            return new(id, attempt, Json.Read<JobSpec>(spec), study);
+            return new(id, attempt, Json.Read<JobSpec>(spec), study, studyNotifies);
         }
         catch (JsonException e)
         {

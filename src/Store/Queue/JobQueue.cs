@@ -76,4 +76,5 @@ public sealed partial class JobQueue(NpgsqlDataSource database)
 
 /// <summary>A job that a worker owns; <paramref name="Attempt"/> is the fencing token of every write.</summary>
 /// <param name="Study">The study that the job belongs to; null outside a study.</param>
-public sealed record ClaimedJob(Guid Id, int Attempt, JobSpec Spec, Guid? Study = null);
+/// <param name="StudyNotifies">Whether the study names an address that is told its end.</param>
+public sealed record ClaimedJob(Guid Id, int Attempt, JobSpec Spec, Guid? Study = null, bool StudyNotifies = false);

@@ -29,8 +29,11 @@ public sealed class NotificationRow
     /// <summary>Number of tries so far.</summary>
     public int Attempts { get; init; }
 
-    /// <summary>A notification that is still pending at this time has no job to send it, and gets a new one.</summary>
-    public DateTimeOffset DueAt { get; init; }
+    /// <summary>No try begins before this time. While a try is under way, it is the time at which it counts as lost.</summary>
+    public DateTimeOffset NextTryAt { get; init; }
+
+    /// <summary>A notification that is pending and not tried by this time gets another Hangfire job.</summary>
+    public DateTimeOffset OverdueAt { get; init; }
 
     public DateTimeOffset CreatedAt { get; init; }
 

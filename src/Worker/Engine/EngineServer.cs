@@ -68,7 +68,7 @@ internal static class EngineServer
                 new Hangfire.Server.Worker(
                     [EngineStorage.Notifications],
                     performer,
-                    new BackgroundJobStateChanger(new JobFilterProviderCollection([.. JobFilterProviders.Providers, notifying.Retries]))
+                    new BackgroundJobStateChanger(JobFilterProviders.Providers)
                 ).UseBackgroundPool(NotificationThreads),
                 new DelayedJobScheduler(TimeSpan.FromSeconds(5)).UseBackgroundPool(1),
                 new RecurringJobScheduler().UseBackgroundPool(1),

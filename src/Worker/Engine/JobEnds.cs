@@ -7,7 +7,7 @@ using Temper.Store.Queue;
 namespace Temper.Worker.Engine;
 
 /// <summary>
-/// Enqueues the jobs that follow the end of an attempt: one settles its study, one notifies of what has ended. Each is enqueued once
+/// Enqueues the jobs that follow the end of an attempt: one settles its study, others notify of the end. Each is enqueued once
 /// for all ends within a short time. If that is lost, jobs that run every minute do the same.
 /// </summary>
 /// <param name="notifies">Whether the settings allow notifications.</param>
@@ -27,9 +27,10 @@ internal sealed class JobEnds(JobStorage storage, bool notifies, ILogger log)
                 $"Study {study} is settled",
                 Job.FromExpression<Housekeeping>(housekeeping => housekeeping.SettleStudyAsync(study))
             );
-        // The job's study may name an address too.
-        if (notifies && (job.Spec.Notify is not null || job.Study is not null))
-            EnqueueSoon("An end is notified", Job.FromExpression<INotifying>(notifying => notifying.CollectAsync()));
+        if (notifies && job.Spec.Notify is not null)
+            EnqueueSoon($"Job {job.Id} is notified", Job.FromExpression<INotifying>(notifying => notifying.CollectJobAsync(job.Id)));
+        if (notifies && job is { Study: { } of, StudyNotifies: true })
+            EnqueueSoon($"Study {of} is notified", Job.FromExpression<INotifying>(notifying => notifying.CollectStudyAsync(of)));
     }
 
     /// <summary>Waits until everything is enqueued.</summary>

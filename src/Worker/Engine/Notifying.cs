@@ -11,17 +11,16 @@ namespace Temper.Worker.Engine;
 internal sealed class Notifying(JobStorage storage, NotificationQueue queue, NotificationOptions options, Posting posting, ILogger log)
     : INotifying
 {
-    /// <summary>Tells Hangfire when a failed try is repeated. The waits come from the settings, so this is no attribute.</summary>
-    public IJobFilterProvider Retries { get; } = new RetryProvider(options);
+    private readonly BackgroundJobClient client = new(storage);
+
+    public async Task CollectJobAsync(Guid job) => Send(await queue.CollectJobAsync(job, CancellationToken.None));
+
+    public async Task CollectStudyAsync(Guid study) => Send(await queue.CollectStudyAsync(study, CancellationToken.None));
 
     public async Task CollectAsync()
     {
-        var client = new BackgroundJobClient(storage);
-        // A notification whose Hangfire job is not stored here is overdue a minute later.
-        foreach (var id in await queue.CollectAsync(CancellationToken.None))
-            Enqueue(client, id);
-        foreach (var id in await queue.TakeOverdueAsync(CancellationToken.None))
-            Enqueue(client, id);
+        Send(await queue.CollectAsync(CancellationToken.None));
+        Send(await queue.TakeOverdueAsync(CancellationToken.None));
     }
 
     public async Task SendAsync(Guid notification)
@@ -39,26 +38,21 @@ internal sealed class Notifying(JobStorage storage, NotificationQueue queue, Not
                 : wait is null ? $"abandoned: {outcome.Error}"
                 : outcome.Error
         );
-        if (outcome.Error is { } error)
-            throw new NotificationFailedException(error);
+        // Hangfire's own retries count those of one job, and another job may make the next try.
+        if (outcome.Error is not null && wait is { } delay)
+            Send(notification, new ScheduledState(delay));
     }
 
-    private static void Enqueue(BackgroundJobClient client, Guid id) =>
-        client.Create(Job.FromExpression<INotifying>(notifying => notifying.SendAsync(id)), new EnqueuedState(EngineStorage.Notifications));
-
-    private sealed class RetryProvider(NotificationOptions options) : IJobFilterProvider
+    private void Send(IEnumerable<Guid> notifications)
     {
-        private readonly JobFilter retries = new(
-            new AutomaticRetryAttribute
-            {
-                Attempts = NotificationOptions.Tries - 1,
-                LogEvents = false,
-                DelayInSecondsByAttemptFunc = attempt => (int)options.WaitAfter((int)attempt)!.Value.TotalSeconds,
-            },
-            JobFilterScope.Method,
-            order: null
-        );
-
-        public IEnumerable<JobFilter> GetFilters(Job job) => [retries];
+        // A notification whose Hangfire job is not stored here is overdue a minute later.
+        foreach (var id in notifications)
+            Send(id);
     }
+
+    private void Send(Guid id, IState? when = null) =>
+        client.Create(
+            Job.FromExpression<INotifying>(notifying => notifying.SendAsync(id)),
+            when ?? new EnqueuedState(EngineStorage.Notifications)
+        );
 }

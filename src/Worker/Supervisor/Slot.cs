@@ -163,6 +163,7 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
     private async Task<AttemptResult> RecordAsync(ClaimedJob job, TrainingOutcome ending)
     {
         var (result, write) = EndOf(job, ending);
+        var retried = ending is TrainingOutcome.Failed { WorthRetrying: true };
         bool ours;
         try
         {
@@ -171,6 +172,8 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
         catch (NpgsqlException e)
         {
             result = new("failed", $"The database refused its end ({result.Outcome}): {e.Message}");
+            log.LogError("Job {JobId} attempt {Attempt}: {Reason}", job.Id, job.Attempt, result.Reason);
+            retried = true;
             ours = await GiveBackAsync(job, result.Reason!);
         }
         if (!ours)
@@ -179,7 +182,9 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
             "Job {JobId} attempt {Attempt} {Outcome}{Reason}",
             job.Id,
             job.Attempt,
-            result.Outcome,
+            result.Outcome != "failed" ? result.Outcome
+                : retried ? "failed, worth retrying"
+                : "failed for good",
             result.Reason is null ? "" : $": {result.Reason}"
         );
         if (ours)

@@ -69,7 +69,8 @@ public class NotificationTests(NotifyingApi notifying) : IClassFixture<Notifying
                 notify = Address,
             }
         );
-        Assert.Empty(await ItemsAsync($"/jobs/{id}/notifications"));
+        var job = await notifying.Api.GetAsync($"/jobs/{id}");
+        Assert.Empty(await ItemsAsync(job["links"]!["notifications"]!.GetValue<string>()));
         await notifying.Api.Http.PostAsync($"/jobs/{id}/cancel", null);
         var queue = new NotificationQueue(notifying.Database.DataSource);
         var notification = Assert.Single(await queue.CollectAsync(default));
@@ -104,8 +105,9 @@ public class NotificationTests(NotifyingApi notifying) : IClassFixture<Notifying
             "/studies",
             new { job = new { dataset = "digits", epochs = 1 }, notify = Address }
         );
-        var id = JsonNode.Parse(await submitted.Content.ReadAsStringAsync())!["id"]!.GetValue<Guid>();
-        Assert.Empty(await ItemsAsync($"/studies/{id}/notifications"));
+        var study = JsonNode.Parse(await submitted.Content.ReadAsStringAsync())!;
+        var id = study["id"]!.GetValue<Guid>();
+        Assert.Empty(await ItemsAsync(study["links"]!["notifications"]!.GetValue<string>()));
         await notifying.Api.Http.PostAsync($"/studies/{id}/cancel", null);
 
         Assert.Single(await new NotificationQueue(notifying.Database.DataSource).CollectAsync(default));

@@ -185,6 +185,10 @@ public class SessionTests(KeyedApis apis) : IClassFixture<KeyedApis>
 
         Assert.Equal(HttpStatusCode.TooManyRequests, limited.StatusCode);
         Assert.InRange(limited.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 60);
+        var page = await PostFormAsync(KeyedApis.Key);
+        Assert.Equal(HttpStatusCode.TooManyRequests, page.StatusCode);
+        Assert.Contains("Too many sign-ins.", await page.Content.ReadAsStringAsync());
+        Assert.Contains("name=\"returnTo\" value=\"/hangfire/servers\"", await page.Content.ReadAsStringAsync());
         Assert.Contains($"{address} tried to sign in with a wrong key", apis.Api.Output);
         Assert.DoesNotContain(wrong, apis.Api.Output);
         Assert.DoesNotContain(KeyedApis.Key, apis.Api.Output);
@@ -195,6 +199,7 @@ public class SessionTests(KeyedApis apis) : IClassFixture<KeyedApis>
     [InlineData("""{"key":1}""", "key")]
     [InlineData("""{"key":"a","returnTo":"https://evil.example"}""", "returnTo")]
     [InlineData("""{"key":"a","returnTo":"//evil.example"}""", "returnTo")]
+    [InlineData("""{"key":"a","returnTo":"/é"}""", "returnTo")]
     public async Task SignIn_ThatCannotBeRead_NamesEachField(string json, params string[] fields)
     {
         var answer = await PostAsync(new StringContent(json, Encoding.UTF8, "application/json"));
@@ -202,6 +207,14 @@ public class SessionTests(KeyedApis apis) : IClassFixture<KeyedApis>
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
         var errors = JsonNode.Parse(await answer.Content.ReadAsStringAsync())!["errors"]!.AsObject();
         Assert.Equal(fields.Order(), errors.Select(error => error.Key).Order());
+    }
+
+    [Fact]
+    public async Task SignIn_ToReturnToWhatIsNoText_Is400()
+    {
+        var answer = await PostAsync(new StringContent($"key={KeyedApis.Key}&returnTo=/%FF", null, "application/x-www-form-urlencoded"));
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
     }
 
     [Fact]

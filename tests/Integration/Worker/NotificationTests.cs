@@ -110,6 +110,23 @@ public class NotificationTests : QueueTest
         );
     }
 
+    [Fact]
+    public async Task Collect_AfterAnAttempt_LooksAtItsJobOrStudyOnly()
+    {
+        var job = await SucceededAsync(Anywhere);
+        await SucceededAsync(Anywhere);
+        var studies = new StudyQueue(Database.DataSource);
+        await studies.SubmitAsync(Study(Anywhere) with { Epsilons = [0] }, null, default);
+        var one = await ClaimAsync();
+        Assert.True(one.StudyNotifies);
+        await FinishAsync(one);
+
+        Assert.Single(await Notifications.CollectJobAsync(job, default));
+        Assert.Empty(await Notifications.CollectJobAsync(job, default));
+        Assert.Single(await Notifications.CollectStudyAsync(one.Study!.Value, default));
+        Assert.Single(await Notifications.CollectAsync(default)); // of the other job
+    }
+
     /// <summary>A worker is killed before it enqueues, and another while it sends.</summary>
     [Fact]
     public async Task Notification_WhoseWorkerWasKilled_IsSentByAnother()
@@ -118,16 +135,17 @@ public class NotificationTests : QueueTest
         var id = Assert.Single(await Notifications.CollectAsync(default));
         foreach (var attempt in new[] { 1, 2 })
         {
-            await OverdueAsync();
+            await PassAsync("71 seconds");
             Assert.Equal([id], await Notifications.TakeOverdueAsync(default));
             Assert.Empty(await Notifications.TakeOverdueAsync(default));
             Assert.Equal(attempt, (await Notifications.BeginAsync(id, Posting.Longest, default))!.Attempt);
             Assert.Empty(await Notifications.TakeOverdueAsync(default));
         }
+        await PassAsync("71 seconds");
         var last = (await Notifications.BeginAsync(id, Posting.Longest, default))!;
         await Notifications.EndAsync(last, new(204, null, TimeSpan.FromSeconds(1)), TimeSpan.Zero, default);
 
-        await OverdueAsync();
+        await PassAsync("1 day");
 
         Assert.Empty(await Notifications.TakeOverdueAsync(default));
         Assert.Null(await Notifications.BeginAsync(id, Posting.Longest, default));
@@ -138,6 +156,40 @@ public class NotificationTests : QueueTest
                     + "ORDER BY attempt) FROM notification_attempts"
             )
         );
+    }
+
+    /// <summary>Hangfire has the same notification several times, for several workers.</summary>
+    [Fact]
+    public async Task Begin_ByManyAtOnce_BeginsOneTryWhenItIsDue()
+    {
+        await SucceededAsync(Anywhere);
+        var id = Assert.Single(await Notifications.CollectAsync(default));
+        foreach (var attempt in new[] { 1, 2 })
+        {
+            var begun = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Notifications.BeginAsync(id, Posting.Longest, default)));
+            var one = Assert.Single(begun, each => each is not null)!;
+            Assert.Equal(attempt, one.Attempt);
+            await Notifications.EndAsync(one, new(500, "It failed.", TimeSpan.Zero), TimeSpan.FromSeconds(20), default);
+            Assert.Null(await Notifications.BeginAsync(id, Posting.Longest, default));
+            await PassAsync("20 seconds");
+        }
+    }
+
+    /// <summary>A backlog in Hangfire keeps a notification from being tried for three hours.</summary>
+    [Fact]
+    public async Task TakeOverdue_OfANotificationThatWaitsInHangfire_TakesItEverMoreRarely()
+    {
+        await SucceededAsync(Anywhere);
+        await Notifications.CollectAsync(default);
+
+        var taken = 0;
+        for (var minute = 0; minute < 180; minute++)
+        {
+            await PassAsync("1 minute");
+            taken += (await Notifications.TakeOverdueAsync(default)).Count;
+        }
+
+        Assert.InRange(taken, 7, 8); // after 1, 2, 4, 8 … 128 minutes
     }
 
     [Fact]
@@ -260,7 +312,10 @@ public class NotificationTests : QueueTest
             Notify = notify,
         };
 
-    private Task OverdueAsync() => Database.ExecuteAsync("UPDATE notifications SET due_at = clock_timestamp() - interval '1 second'");
+    private Task PassAsync(string interval) =>
+        Database.ExecuteAsync(
+            $"UPDATE notifications SET next_try_at = next_try_at - interval '{interval}', overdue_at = overdue_at - interval '{interval}'"
+        );
 
     private async Task<Guid> NotificationOfAsync(string address)
     {

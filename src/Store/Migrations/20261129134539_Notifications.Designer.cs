@@ -12,7 +12,7 @@ using Temper.Store;
 namespace Temper.Store.Migrations
 {
     [DbContext(typeof(TemperDb))]
-    [Migration("20261129123319_Notifications")]
+    [Migration("20261129134539_Notifications")]
     partial class Notifications
     {
         /// <inheritdoc />
@@ -535,10 +535,6 @@ namespace Temper.Store.Migrations
                         .HasColumnName("created_at")
                         .HasDefaultValueSql("clock_timestamp()");
 
-                    b.Property<DateTimeOffset>("DueAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("due_at");
-
                     b.Property<DateTimeOffset>("EndedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("ended_at");
@@ -546,6 +542,14 @@ namespace Temper.Store.Migrations
                     b.Property<Guid?>("JobId")
                         .HasColumnType("uuid")
                         .HasColumnName("job_id");
+
+                    b.Property<DateTimeOffset>("NextTryAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("next_try_at");
+
+                    b.Property<DateTimeOffset>("OverdueAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("overdue_at");
 
                     b.Property<string>("State")
                         .IsRequired()
@@ -564,12 +568,12 @@ namespace Temper.Store.Migrations
                     b.HasKey("Id")
                         .HasName("pk_notifications");
 
-                    b.HasIndex(new[] { "DueAt" }, "ix_notifications_due")
-                        .HasFilter("state = 'pending'");
-
                     b.HasIndex(new[] { "JobId", "EndedAt" }, "ix_notifications_job")
                         .IsUnique()
                         .HasFilter("job_id IS NOT NULL");
+
+                    b.HasIndex(new[] { "OverdueAt" }, "ix_notifications_overdue")
+                        .HasFilter("state = 'pending'");
 
                     b.HasIndex(new[] { "StudyId", "EndedAt" }, "ix_notifications_study")
                         .IsUnique()
@@ -739,6 +743,9 @@ namespace Temper.Store.Migrations
                     b.HasIndex(new[] { "IdempotencyKey" }, "ix_studies_idempotency_key")
                         .IsUnique()
                         .HasFilter("idempotency_key IS NOT NULL");
+
+                    b.HasIndex(new[] { "Id" }, "ix_studies_notify")
+                        .HasFilter("spec->>'notify' IS NOT NULL");
 
                     b.HasIndex(new[] { "Sequence" }, "ix_studies_sequence")
                         .IsUnique();

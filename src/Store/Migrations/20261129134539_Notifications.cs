@@ -24,7 +24,8 @@ namespace Temper.Store.Migrations
                     body = table.Column<string>(type: "text", nullable: false),
                     state = table.Column<string>(type: "text", nullable: false),
                     attempts = table.Column<int>(type: "integer", nullable: false),
-                    due_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    next_try_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    overdue_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
                     created_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false, defaultValueSql: "clock_timestamp()")
                 },
                 constraints: table =>
@@ -69,16 +70,16 @@ namespace Temper.Store.Migrations
                 });
 
             migrationBuilder.CreateIndex(
+                name: "ix_studies_notify",
+                table: "studies",
+                column: "id",
+                filter: "spec->>'notify' IS NOT NULL");
+
+            migrationBuilder.CreateIndex(
                 name: "ix_jobs_notify",
                 table: "jobs",
                 column: "finished_at",
                 filter: "finished_at IS NOT NULL AND spec->>'notify' IS NOT NULL");
-
-            migrationBuilder.CreateIndex(
-                name: "ix_notifications_due",
-                table: "notifications",
-                column: "due_at",
-                filter: "state = 'pending'");
 
             migrationBuilder.CreateIndex(
                 name: "ix_notifications_job",
@@ -86,6 +87,12 @@ namespace Temper.Store.Migrations
                 columns: new[] { "job_id", "ended_at" },
                 unique: true,
                 filter: "job_id IS NOT NULL");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_notifications_overdue",
+                table: "notifications",
+                column: "overdue_at",
+                filter: "state = 'pending'");
 
             migrationBuilder.CreateIndex(
                 name: "ix_notifications_study",
@@ -103,6 +110,10 @@ namespace Temper.Store.Migrations
 
             migrationBuilder.DropTable(
                 name: "notifications");
+
+            migrationBuilder.DropIndex(
+                name: "ix_studies_notify",
+                table: "studies");
 
             migrationBuilder.DropIndex(
                 name: "ix_jobs_notify",
