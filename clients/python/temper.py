@@ -11,6 +11,7 @@ Jobs, studies and reports are the dictionaries of the service's JSON; GET /swagg
 method takes a job or a study, give its dictionary or its id. A figure that is not finite is None.
 """
 
+import contextlib
 import http.client
 import json
 import os
@@ -183,12 +184,14 @@ class Client:
         end = "study" if path.startswith("/studies/") else "state"  # a study's stream has the states of its jobs too
         last, failures = None, 0
         while True:
+            opened = None
             silence = self.timeout if deadline is None else max(0.1, min(self.timeout, deadline - time.monotonic()))
             try:
                 headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last} if last else {})}
                 with self._open("GET", path + "/events", headers=headers, deadline=deadline, timeout=silence) as stream:
                     if stream.status == 204:  # it has ended, and its last event was given before
                         return
+                    opened = time.monotonic()
                     for kind, data, id in _server_sent(stream):
                         if kind is not None:
                             last, failures = id or last, 0
@@ -199,15 +202,18 @@ class Client:
                         elif deadline is not None and deadline - time.monotonic() < _HEARTBEAT_SECONDS < silence:
                             break  # the next heartbeat would come too late: connect again, for no longer than is left
                         _check(deadline)
+                    else:
+                        raise http.client.HTTPException("the stream ended before the job or study")
             except Problem as problem:
                 # 404: an older service has no such route, or there is no such job, which the next request tells. 429: too many
                 # streams are open.
                 if problem.status in (404, 429):
                     raise _NoEvents() from None
                 raise
-            except (OSError, http.client.HTTPException):
+            except (OSError, http.client.HTTPException, ValueError):
                 _check(deadline)
-                failures += 1
+                lasted = opened is not None and time.monotonic() - opened >= min(self.timeout, _HEARTBEAT_SECONDS)
+                failures = 0 if lasted else failures + 1  # a job may wait for days without an event
                 if failures > self.retries:
                     raise Unreachable(f"{self.url}{path}/events breaks off.") from None
             self._sleep(failures, deadline=deadline)
@@ -217,10 +223,10 @@ class Client:
         while True:
             seconds = _LONG_POLL_SECONDS if deadline is None else max(1, min(_LONG_POLL_SECONDS, int(deadline - time.monotonic())))
             headers = {"Prefer": f"wait={seconds}", **({"If-None-Match": tag} if tag else {})}
-            with self._open("GET", path, headers=headers, accept=(304,)) as answer:
-                waited = "Preference-Applied" in answer.headers
-                if answer.status != 304:
-                    tag, known = answer.headers["ETag"], json.load(answer)
+            given, state = self._open("GET", path, headers=headers, accept=(304,), read=lambda answer: (answer.headers, _parsed(answer)))
+            waited = "Preference-Applied" in given
+            if state is not None:
+                tag, known = given["ETag"], state
             if epochs.wanted:
                 epochs.show(self._json("GET", path + "/metrics", query={"since": epochs.last})["items"])
             if known["isTerminal"]:
@@ -242,25 +248,27 @@ class Client:
             cursor = {"cursor": page["next"]} if page["next"] else None
 
     def _json(self, method, path, **request):
-        with self._open(method, path, **request) as answer:
-            return json.load(answer)
+        return self._open(method, path, read=_parsed, **request)
 
     def _bytes(self, path, query=None):
-        with self._open("GET", path, query=query) as answer:
-            return answer.read()
+        return self._open("GET", path, query=query, read=lambda answer: answer.read())
 
     def _download(self, path, to, query=None):
         part = f"{to}.part"
-        with self._open("GET", path, query=query) as answer, open(part, "wb") as file:
-            while True:
-                piece = answer.read(1 << 20)
-                if not piece:
-                    break
-                file.write(piece)
-        os.replace(part, to)
+        try:
+            with self._open("GET", path, query=query) as answer, open(part, "wb") as file:
+                for piece in _pieces(answer):
+                    file.write(piece)
+            os.replace(part, to)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.remove(part)
+            raise
 
-    def _open(self, method, path, query=None, body=None, headers=None, accept=(), deadline=None, timeout=None):
-        """Sends a request, and again where that may help. Returns the open answer; a status below 300 or in accept."""
+    def _open(self, method, path, query=None, body=None, headers=None, accept=(), deadline=None, timeout=None, read=None):
+        """Sends a request, and again where that may help. Returns what read makes of the answer, whose status is below 300 or in
+        accept; the open answer without read.
+        """
         url = self.url + path + ("?" + urllib.parse.urlencode(query) if query else "")
         data = None if body is None else json.dumps(body).encode()
         for attempt in range(self.retries + 1):
@@ -270,11 +278,15 @@ class Client:
             if self._key:
                 request.add_header("Authorization", f"Bearer {self._key}")
             try:
-                return self._opener.open(request, timeout=timeout or self.timeout)
+                answer = self._opener.open(request, timeout=timeout or self.timeout)
+                if read is None:
+                    return answer
+                with answer:
+                    return read(answer)
             except urllib.error.HTTPError as error:
-                if error.code in accept:
-                    return error
                 with error:
+                    if error.code in accept:
+                        return read(error)
                     problem = Problem(error.code, _document(error))
                 if error.code not in (429, 503) or attempt == self.retries:
                     raise problem from None
@@ -338,6 +350,32 @@ def _server_sent(stream):
             if data:
                 yield kind, "\n".join(data), id
             kind, data = "message", []
+
+
+def _parsed(answer):
+    """The JSON of an answer; None of a 304, which has no body."""
+    if answer.status == 304:
+        return None
+    try:
+        return json.load(answer)
+    except ValueError as error:
+        raise http.client.HTTPException("the answer is no complete JSON") from error
+
+
+def _pieces(answer):
+    """Yields the bytes of an answer. Raises Unreachable when it breaks off, so that an OSError is one of a file."""
+    length, got = answer.headers["Content-Length"], 0
+    try:
+        while True:
+            piece = answer.read(1 << 20)
+            if not piece:
+                break
+            got += len(piece)
+            yield piece
+    except (OSError, http.client.HTTPException) as error:
+        raise Unreachable(f"The download broke off after {got} bytes: {error}") from error
+    if length is not None and got != int(length):  # read does not tell, when it is asked for pieces
+        raise Unreachable(f"The download broke off after {got} of {length} bytes.")
 
 
 def _document(error):

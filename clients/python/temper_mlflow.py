@@ -19,6 +19,7 @@ import json
 import os
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import temper
@@ -49,11 +50,18 @@ class Mlflow:
         elif user:
             pair = f"{user}:{os.environ.get('MLFLOW_TRACKING_PASSWORD', '')}"
             self._headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+        self._opener = urllib.request.build_opener(temper._NoRedirects)  # a redirect would send the token to another place
 
     def post(self, path, body):
-        request = urllib.request.Request(f"{self.url}/api/2.0/mlflow/{path}", json.dumps(body).encode(), self._headers, method="POST")
+        return self._send("POST", path, json.dumps(body).encode())
+
+    def get(self, path, **query):
+        return self._send("GET", f"{path}?{urllib.parse.urlencode(query)}", None)
+
+    def _send(self, method, path, body):
+        request = urllib.request.Request(f"{self.url}/api/2.0/mlflow/{path}", body, self._headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with self._opener.open(request, timeout=60) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             with error:
@@ -71,10 +79,10 @@ class Mlflow:
         except MlflowError as error:
             if error.code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        found = self.post("experiments/search", {"filter": f"name = '{_quoted(name)}'", "max_results": 1, "view_type": "ACTIVE_ONLY"})
-        if not found.get("experiments"):
+        found = self.get("experiments/get-by-name", experiment_name=name)["experiment"]
+        if found["lifecycle_stage"] != "active":
             raise SystemExit(f"The MLflow experiment {name} was deleted. Restore it or choose another with --experiment.")
-        return found["experiments"][0]["experiment_id"]
+        return found["experiment_id"]
 
     def runs(self, experiment, study):
         """The runs of a study's jobs that were logged before, by job: (run id, tags)."""
@@ -158,10 +166,6 @@ def _pairs(values):
 
 def _text(value):
     return (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))[:_PARAM_LENGTH]
-
-
-def _quoted(name):
-    return name.replace("'", "\\'")
 
 
 def _milliseconds(time):

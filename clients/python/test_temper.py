@@ -154,6 +154,42 @@ class StubTests(unittest.TestCase):
 
         self.assertEqual(([1, 2, 3], [None, '"x"', '"x"']), (epochs, asked[:3]))
 
+    def test_a_stream_that_ends_without_an_event_is_a_failure(self):
+        asked = []
+
+        def answer(request):
+            asked.append(request.path)
+            start_events(request)
+            request.wfile.write(b": heartbeat\n\n")
+
+        with stub(answer) as url, self.assertRaises(temper.Unreachable):
+            temper.Client(url=url, retries=1).wait("7")
+        self.assertEqual(2, len(asked))
+
+    def test_an_answer_that_breaks_off_is_asked_for_again(self):
+        asked = []
+
+        def answer(request):
+            asked.append(request.path)
+            if len(asked) == 1:
+                return send_part(request, {"Content-Length": "99"})
+            if len(asked) == 2:
+                return send_part(request, {})
+            return send_json(request, {"id": "7"})
+
+        with stub(answer) as url:
+            self.assertEqual({"id": "7"}, temper.Client(url=url, retries=2).job("7"))
+            asked.clear()
+            with self.assertRaises(temper.Unreachable):
+                temper.Client(url=url, retries=1).job("7")
+
+    def test_a_download_that_breaks_off_leaves_no_file(self):
+        for headers in ({"Content-Length": "99"}, {"Transfer-Encoding": "chunked"}):
+            with tempfile.TemporaryDirectory() as folder, stub(lambda request: send_part(request, headers)) as url:
+                with self.assertRaises(temper.Unreachable):
+                    temper.Client(url=url).download_model("7", os.path.join(folder, "model"))
+                self.assertEqual([], os.listdir(folder))
+
     def test_a_busy_service_is_asked_again_and_a_redirect_is_not_followed(self):
         asked = []
 
@@ -198,6 +234,17 @@ def send_json(request, body, headers=None, status=200):
         request.send_header(name, value)
     request.end_headers()
     request.wfile.write(json.dumps(body).encode())
+
+
+def send_part(request, headers):
+    """Begins an answer of JSON, and closes the connection."""
+    request.protocol_version = "HTTP/1.1"
+    request.send_response(200)
+    for name, value in headers.items():
+        request.send_header(name, value)
+    request.end_headers()
+    request.wfile.write(b'9\r\n{"id":' if "Transfer-Encoding" in headers else b'{"id":')
+    request.close_connection = True
 
 
 def start_events(request):

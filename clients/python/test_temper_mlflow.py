@@ -7,6 +7,7 @@ import json
 import math
 import re
 import unittest
+import urllib.parse
 import uuid
 
 import temper
@@ -24,16 +25,18 @@ class RecordingMlflow:
     """Keeps experiments and runs, and refuses what MLflow's documents forbid."""
 
     def __init__(self):
-        self.experiments, self.runs, self.requests = {}, {}, []
+        self.experiments, self.runs, self.requests, self.stage = {}, {}, [], "active"
 
     def __call__(self, request):
-        text = request.rfile.read(int(request.headers["Content-Length"]))
-        name = request.path.rpartition("/api/2.0/mlflow/")[2]
+        text = request.rfile.read(int(request.headers.get("Content-Length", 0)))
+        name, _, query = request.path.rpartition("/api/2.0/mlflow/")[2].partition("?")
         self.requests.append(name)
         try:
+            require(request.command == ("GET" if name == "experiments/get-by-name" else "POST"), "the method")
             require(len(text) <= 1_000_000, "a request has at most 1 MB")
             require(request.headers["Content-Type"] == "application/json", "the content type is application/json")
-            send_json(request, getattr(self, name.replace("/", "_").replace("-", "_"))(json.loads(text)))
+            body = json.loads(text) if text else dict(urllib.parse.parse_qsl(query))
+            send_json(request, getattr(self, name.replace("/", "_").replace("-", "_"))(body))
         except Refused as refusal:
             send_json(request, {"error_code": refusal.args[0], "message": refusal.args[1]}, status=400)
 
@@ -43,9 +46,9 @@ class RecordingMlflow:
         self.experiments[body["name"]] = str(len(self.experiments) + 1)
         return {"experiment_id": self.experiments[body["name"]]}
 
-    def experiments_search(self, body):
-        name = re.fullmatch(r"name = '(.*)'", body["filter"])[1].replace("\\'", "'")
-        return {"experiments": [{"experiment_id": self.experiments[name], "name": name}]}
+    def experiments_get_by_name(self, body):
+        name = body["experiment_name"]
+        return {"experiment": {"experiment_id": self.experiments[name], "name": name, "lifecycle_stage": self.stage}}
 
     def runs_search(self, body):
         """One run on a page, so that the pages matter."""
@@ -141,6 +144,28 @@ class ExportTests(unittest.TestCase):
         self.assertEqual(9 * 1000 - 1, sum(len(values) for values in logged["metrics"].values()))
         self.assertEqual(("1000", "RUNNING"), (logged["tags"]["temper.epoch"], logged["status"]))
         self.assertEqual(1768469400123 + 1000 * 500, logged["metrics"]["ece", 1000][0]["timestamp"])
+
+    def test_an_experiment_is_found_by_its_name_unless_it_was_deleted(self):
+        with stub(self.server) as url:
+            mlflow = temper_mlflow.Mlflow(url)
+            for name in ("a'b", "a\\", "50 % & ε"):
+                self.assertEqual(mlflow.experiment(name), mlflow.experiment(name))
+            self.server.stage = "deleted"
+            with self.assertRaises(SystemExit):
+                mlflow.experiment("a'b")
+
+    def test_a_redirect_does_not_get_the_token(self):
+        asked = []
+
+        def answer(request):
+            asked.append(request.path)
+            request.send_response(307)
+            request.send_header("Location", "/elsewhere")
+            request.end_headers()
+
+        with stub(answer) as url, self.assertRaises(temper_mlflow.MlflowError):
+            temper_mlflow.Mlflow(url).get("experiments/get-by-name", experiment_name="x")
+        self.assertEqual(1, len(asked))
 
     def test_a_refusal_of_mlflow_is_an_error_with_its_code(self):
         with stub(self.server) as url, self.assertRaises(temper_mlflow.MlflowError) as refused:
