@@ -52,7 +52,7 @@ catch (UnreachableException e)
     Terminal.Note(e.Message);
     return ExitCodes.Unreachable;
 }
-catch (UsageException e)
+catch (Exception e) when (e is UsageException or IOException or UnauthorizedAccessException) // of a file: Body has those of answers
 {
     Terminal.Note(e.Message);
     return ExitCodes.Usage;

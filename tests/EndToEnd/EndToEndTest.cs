@@ -25,9 +25,21 @@ public abstract class EndToEndTest : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
-        await Task.WhenAll(workers.Select(worker => worker.DisposeAsync().AsTask()));
-        await served.GiveBackAsync();
-        Directory.Delete(Home, recursive: true);
+        try
+        {
+            await Task.WhenAll(workers.Select(worker => worker.DisposeAsync().AsTask()));
+        }
+        finally
+        {
+            try
+            {
+                await served.GiveBackAsync();
+            }
+            finally
+            {
+                Directory.Delete(Home, recursive: true);
+            }
+        }
     }
 
     /// <inheritdoc cref="WorkerProcess.StartOfOneThreadAsync"/>

@@ -28,19 +28,34 @@ public sealed class ServedDatabase
     }
 
     /// <summary>
-    /// Keeps it for the next user, unless this one changed the schema: then it ends the API and drops the database.
+    /// Keeps it for the next user if this one left the schema as it was and the API ready. Else it ends the API and drops the
+    /// database.
     /// </summary>
     public async Task GiveBackAsync()
     {
-        if (await Database.EmptyAsync())
-            Free.Add(this);
-        else
-            await EndAsync();
+        var reusable = false;
+        try
+        {
+            reusable = !Api.HasExited && await Database.EmptyAsync() && await Api.AnswersAsync("/health/ready");
+        }
+        finally
+        {
+            if (reusable)
+                Free.Add(this);
+            else
+                await EndAsync();
+        }
     }
 
     private async Task EndAsync()
     {
-        await Api.DisposeAsync();
-        await Database.DisposeAsync();
+        try
+        {
+            await Api.DisposeAsync();
+        }
+        finally
+        {
+            await Database.DisposeAsync();
+        }
     }
 }

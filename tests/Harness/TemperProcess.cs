@@ -79,7 +79,7 @@ public class TemperProcess : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (!process.HasExited)
+        if (!HasExited)
         {
             await SignalAsync("CONT"); // a stopped process does not handle TERM
             await SignalAsync("TERM");

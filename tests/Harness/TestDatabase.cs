@@ -10,9 +10,28 @@ public sealed class TestDatabase : IAsyncDisposable
     private static readonly Lazy<Task<Schema>> Template = new(CreateTemplateAsync);
     private static readonly ConcurrentBag<TestDatabase> Free = [];
 
-    private const string CountObjects =
-        "SELECT sum(n)::bigint FROM (SELECT count(*) FROM pg_class UNION ALL SELECT count(*) FROM pg_constraint "
-        + "UNION ALL SELECT count(*) FROM pg_proc UNION ALL SELECT count(*) FROM pg_trigger) counts (n)";
+    /// <summary>A hash of relations, columns, indexes, constraints, triggers and functions.</summary>
+    private const string HashSchema = """
+        WITH own AS (
+            SELECT pg_class.*, pg_class.oid::regclass::text AS name FROM pg_class
+            WHERE relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname IN ('pg_catalog', 'information_schema', 'pg_toast'))
+        )
+        SELECT md5(string_agg(definition, ';' ORDER BY definition)) FROM (
+            SELECT (name, relkind, relpersistence, reloptions)::text FROM own
+            UNION ALL
+            SELECT (name, attnum, attname, atttypid, atttypmod, attnotnull, pg_get_expr(adbin, adrelid))::text
+            FROM own JOIN pg_attribute ON attrelid = own.oid LEFT JOIN pg_attrdef ON (adrelid, adnum) = (attrelid, attnum)
+            WHERE attnum > 0
+            UNION ALL
+            SELECT pg_get_indexdef(indexrelid) FROM own JOIN pg_index ON indrelid = own.oid
+            UNION ALL
+            SELECT (name, conname, pg_get_constraintdef(pg_constraint.oid))::text FROM own JOIN pg_constraint ON conrelid = own.oid
+            UNION ALL
+            SELECT (name, tgenabled, pg_get_triggerdef(pg_trigger.oid))::text FROM own JOIN pg_trigger ON tgrelid = own.oid
+            UNION ALL
+            SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prokind <> 'a'
+        ) definitions (definition)
+        """;
 
     private TestDatabase(string name)
     {
@@ -42,7 +61,7 @@ public sealed class TestDatabase : IAsyncDisposable
     }
 
     /// <summary>Deletes all rows and lets the sequences of Temper's tables begin anew.</summary>
-    /// <returns>False if tables, constraints, functions or triggers were added or removed.</returns>
+    /// <returns>False if the schema is another than that of the template.</returns>
     public async Task<bool> EmptyAsync()
     {
         await ExecuteAsync(
@@ -58,7 +77,7 @@ public sealed class TestDatabase : IAsyncDisposable
             END $$
             """
         );
-        return await ScalarAsync<long>(CountObjects) == (await Template.Value).Objects;
+        return await ScalarAsync<string>(HashSchema) == (await Template.Value).Hash;
     }
 
     /// <summary>Creates a database without any table.</summary>
@@ -94,8 +113,8 @@ public sealed class TestDatabase : IAsyncDisposable
                 free.DisposeAsync().AsTask().Wait();
             OnServerAsync($"DROP DATABASE IF EXISTS {name} WITH (FORCE)").Wait();
         };
-        await using var count = database.CreateCommand(CountObjects);
-        return new(name, (long)(await count.ExecuteScalarAsync())!);
+        await using var hash = database.CreateCommand(HashSchema);
+        return new(name, (string)(await hash.ExecuteScalarAsync())!);
     }
 
     private static async Task<string> CreateNamedAsync(string options)
@@ -123,6 +142,6 @@ public sealed class TestDatabase : IAsyncDisposable
             MaxPoolSize = 10,
         }.ToString();
 
-    /// <param name="Objects">Tables, indexes, constraints, functions and triggers.</param>
-    private sealed record Schema(string Name, long Objects);
+    /// <param name="Hash">See <see cref="HashSchema"/>.</param>
+    private sealed record Schema(string Name, string Hash);
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.ServerSentEvents;
@@ -20,9 +21,10 @@ internal sealed record Change(string Type, JsonNode Data)
 internal sealed class Changes(Service service, string path)
 {
     private const int MostFailures = 8;
+    private const string EventStream = "text/event-stream";
 
-    /// <summary>After this time without an event the connection is made anew: the other end may be gone without a word.</summary>
-    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(60);
+    /// <summary>A stream that was open for this time is no failure, even without an event: a job may wait for days.</summary>
+    private static readonly TimeSpan Lasting = TimeSpan.FromSeconds(10);
 
     private static readonly TimeSpan BetweenPolls = TimeSpan.FromSeconds(1),
         LongestDelay = TimeSpan.FromSeconds(10);
@@ -36,17 +38,19 @@ internal sealed class Changes(Service service, string path)
         string? last = null;
         for (var failures = 0; ; failures++)
         {
+            Stopwatch? open = null;
+            Exception? error = null;
             try
             {
                 using var answer = await service.OpenAsync(() => EventsAfter(last), cancellation);
                 if (answer.StatusCode == HttpStatusCode.NoContent)
                     return; // it has ended, and its last event was given before
-                using var silence = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-                silence.CancelAfter(Silence);
-                var events = SseParser.Create(await answer.Content.ReadAsStreamAsync(cancellation));
-                await foreach (var one in events.EnumerateAsync(silence.Token))
+                if (answer.Content.Headers.ContentType?.MediaType != EventStream)
+                    throw new UnreachableException($"The answer is not {EventStream}. Is it a Temper service?");
+                open = Stopwatch.StartNew();
+                var events = SseParser.Create(await Body.OfAsync(answer, cancellation));
+                await foreach (var one in events.EnumerateAsync(cancellation))
                 {
-                    silence.CancelAfter(Silence);
                     (failures, last) = (0, events.LastEventId is { Length: > 0 } id ? id : last);
                     if (JsonNode.Parse(one.Data)?[one.EventType] is not { } data)
                         continue;
@@ -63,18 +67,17 @@ internal sealed class Changes(Service service, string path)
                 await PollAsync(show, cancellation);
                 return;
             }
-            catch (Exception e) when (MayPass(e, cancellation))
+            catch (Exception e) when (e is UnreachableException or JsonException)
             {
-                if (failures == MostFailures)
-                    throw new UnreachableException("The service's events break off again and again.", e);
+                error = e;
             }
+            if (open?.Elapsed >= Lasting)
+                failures = 0;
+            if (failures == MostFailures)
+                throw new UnreachableException($"The service's events break off again and again. {error?.Message}".TrimEnd(), error);
             await Task.Delay(DelayAfter(failures), cancellation);
         }
     }
-
-    private static bool MayPass(Exception e, CancellationToken cancellation) =>
-        e is HttpRequestException or IOException or UnreachableException or JsonException
-        || (e is OperationCanceledException && !cancellation.IsCancellationRequested);
 
     private static TimeSpan DelayAfter(int failures)
     {
@@ -85,7 +88,7 @@ internal sealed class Changes(Service service, string path)
     private HttpRequestMessage EventsAfter(string? last)
     {
         var request = new HttpRequestMessage(HttpMethod.Get, $"{path}/events");
-        request.Headers.Add("Accept", "text/event-stream");
+        request.Headers.Add("Accept", EventStream);
         if (last is not null)
             request.Headers.Add("Last-Event-ID", last);
         return request;
@@ -100,7 +103,7 @@ internal sealed class Changes(Service service, string path)
             if (answer.StatusCode != HttpStatusCode.NotModified)
             {
                 tag = answer.Headers.ETag?.ToString();
-                var state = JsonNode.Parse(await answer.Content.ReadAsStringAsync(cancellation))!;
+                var state = await service.JsonOfAsync(answer, cancellation);
                 if (!ofStudy)
                     epoch = await ShowEpochsAsync(epoch, show, cancellation);
                 if (state["progress"] is { } progress && !ofStudy)

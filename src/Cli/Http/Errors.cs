@@ -7,7 +7,7 @@ namespace Temper.Cli.Http;
 /// <summary>The user gave something that cannot be sent to the service.</summary>
 internal sealed class UsageException(string message, Exception? inner = null) : Exception(message, inner);
 
-/// <summary>The service does not answer, or answers 5xx.</summary>
+/// <summary>The service does not answer, answers 5xx, or answers otherwise than a Temper service does.</summary>
 internal sealed class UnreachableException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>The service refused the request with a 4xx.</summary>

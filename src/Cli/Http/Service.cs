@@ -67,9 +67,9 @@ internal sealed class Service : IDisposable
     }
 
     /// <summary>Sends a request and returns when the head of the answer has come.</summary>
-    /// <returns>An answer with a status below 400.</returns>
+    /// <returns>A 2xx or a 304.</returns>
     /// <exception cref="RefusedException">The service answered 4xx.</exception>
-    /// <exception cref="UnreachableException">No answer came, or a 5xx.</exception>
+    /// <exception cref="UnreachableException">No answer came, a 5xx, or a redirect.</exception>
     public async Task<HttpResponseMessage> OpenAsync(Func<HttpRequestMessage> request, CancellationToken cancellation)
     {
         try
@@ -78,7 +78,7 @@ internal sealed class Service : IDisposable
                 async token => await http.SendAsync(request(), HttpCompletionOption.ResponseHeadersRead, token),
                 cancellation
             );
-            if ((int)answer.StatusCode < 400)
+            if (answer.IsSuccessStatusCode || answer.StatusCode == HttpStatusCode.NotModified)
                 return answer;
             using (answer)
                 throw await ErrorOfAsync(answer, cancellation);
@@ -93,26 +93,32 @@ internal sealed class Service : IDisposable
         }
     }
 
-    public void Dispose() => http.Dispose();
-
-    private async Task<JsonNode> ReadAsync(Func<HttpRequestMessage> request, CancellationToken cancellation)
+    /// <exception cref="UnreachableException">The answer broke off, or is not JSON.</exception>
+    public async Task<JsonNode> JsonOfAsync(HttpResponseMessage answer, CancellationToken cancellation)
     {
-        using var answer = await OpenAsync(request, cancellation);
         try
         {
-            return JsonNode.Parse(await answer.Content.ReadAsStringAsync(cancellation))!;
+            return JsonNode.Parse(await Body.TextOfAsync(answer, cancellation)) ?? throw new JsonException();
         }
-        catch (Exception e) when (e is JsonException or HttpRequestException)
+        catch (JsonException e)
         {
             throw new UnreachableException($"{http.BaseAddress} gave no complete JSON. Is it a Temper service?", e);
         }
     }
 
+    public void Dispose() => http.Dispose();
+
+    private async Task<JsonNode> ReadAsync(Func<HttpRequestMessage> request, CancellationToken cancellation)
+    {
+        using var answer = await OpenAsync(request, cancellation);
+        return await JsonOfAsync(answer, cancellation);
+    }
+
     private async Task<Exception> ErrorOfAsync(HttpResponseMessage answer, CancellationToken cancellation)
     {
-        var text = await answer.Content.ReadAsStringAsync(cancellation);
+        var text = await Body.TextOfAsync(answer, cancellation);
         var status = (int)answer.StatusCode;
-        return status < 500
+        return status is >= 400 and < 500
             ? new RefusedException(status, text, answer.ReasonPhrase)
             : new UnreachableException($"{http.BaseAddress} answers {status}: {new Problem(text, answer.ReasonPhrase).Message}");
     }

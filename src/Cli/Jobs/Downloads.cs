@@ -50,20 +50,16 @@ internal static class Downloads
     private static async Task SaveAsync(HttpResponseMessage answer, string file, CancellationToken cancellation)
     {
         var part = $"{file}.part";
+        await using var body = await Body.OfAsync(answer, cancellation);
         try
         {
             await using (var stream = File.Create(part))
-                await answer.Content.CopyToAsync(stream, cancellation);
+                await body.CopyToAsync(stream, cancellation);
             File.Move(part, file, overwrite: true);
         }
-        catch (Exception e) when (e is UnauthorizedAccessException or DirectoryNotFoundException)
-        {
-            throw new UsageException(e.Message, e);
-        }
-        catch (Exception e) when (e is HttpRequestException or HttpIOException)
+        finally
         {
             File.Delete(part);
-            throw new UnreachableException($"The download broke off: {e.Message}", e);
         }
     }
 }

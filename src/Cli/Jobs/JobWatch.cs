@@ -73,10 +73,11 @@ internal sealed class JobWatch : IWatched
         if (job["result"] is { } result)
         {
             var gap = result["testSignedGap"]?.GetValue<double>() ?? double.NaN;
-            Terminal.WriteLine(
-                $"test: accuracy {Figure("testAccuracy")}, ECE {Figure("testEce")}, mean confidence {Terminal.Figure(Math.Abs(gap))} "
-                    + $"{(gap > 0 ? "above" : "below")} accuracy"
-            );
+            var confidence =
+                !double.IsFinite(gap) ? "unknown"
+                : Terminal.Figure(Math.Abs(gap)) is var size && size == Terminal.Figure(0) ? "equal to accuracy"
+                : $"{size} {(gap > 0 ? "above" : "below")} accuracy";
+            Terminal.WriteLine($"test: accuracy {Figure("testAccuracy")}, ECE {Figure("testEce")}, mean confidence {confidence}");
             foreach (var note in result["notes"]?.AsArray() ?? [])
                 Terminal.Note(Terminal.Plain(note));
 

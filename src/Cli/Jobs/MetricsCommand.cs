@@ -41,6 +41,7 @@ internal static class MetricsCommand
     {
         using var answer = await service.OpenAsync(() => new(HttpMethod.Get, path), cancellation);
         await using var output = Console.OpenStandardOutput();
-        await answer.Content.CopyToAsync(output, cancellation);
+        await using var body = await Body.OfAsync(answer, cancellation);
+        await body.CopyToAsync(output, cancellation);
     }
 }

@@ -107,7 +107,7 @@ internal static class SpecFile
     }
 
     /// <param name="file">Null gives an empty object.</param>
-    /// <exception cref="UsageException">The file cannot be read or is not a JSON object.</exception>
+    /// <exception cref="UsageException">The file is not a JSON object.</exception>
     public static async Task<JsonObject> ReadAsync(string? file, CancellationToken cancellation)
     {
         if (file is null)
@@ -120,10 +120,6 @@ internal static class SpecFile
         catch (JsonException e)
         {
             throw new UsageException($"{file} is not JSON from line {e.LineNumber + 1} on.", e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new UsageException(e.Message, e);
         }
     }
 }

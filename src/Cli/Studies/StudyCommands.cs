@@ -70,6 +70,7 @@ internal static class StudyCommands
             rules,
             field => field is "epsilons" or "learningRates" or "models" or "seeds" or "criterion" or "successiveHalving" or "name"
         );
+        var seeds = study.Single(field => field.Field == "seeds").Option;
         var budget = SpecOption.Of<StudyBudget>(rules.Select(rule => (rule.Field.Replace("budget.", ""), rule.Allowed)), _ => true);
         var watch = new Option<bool>("--watch") { Description = "Watches the study until it has ended, like temper study watch." };
         return Common.Command(
@@ -83,8 +84,8 @@ internal static class StudyCommands
                 SpecOption.Apply(budget, parsed, Part(spec, "budget"));
                 if (spec["budget"] is JsonObject { Count: 0 })
                     spec.Remove("budget");
-                if (spec["seeds"] is JsonArray { Count: 1 } seeds)
-                    spec["seeds"] = seeds[0]!.DeepClone(); // one number is a count, several are seeds
+                if (parsed.GetResult(seeds) is { Implicit: false } && spec["seeds"] is JsonArray { Count: 1 } given)
+                    spec["seeds"] = given[0]!.DeepClone(); // --seeds with one number is a count, with several they are seeds
                 var submitted = await service.PostAsync("studies", spec, cancellation);
                 var (id, json) = (submitted["id"]!.GetValue<Guid>(), parsed.GetValue(Common.Json));
                 if (parsed.GetValue(watch))

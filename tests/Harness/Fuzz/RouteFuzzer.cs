@@ -129,7 +129,10 @@ public sealed class RouteFuzzer : IAsyncDisposable
             if (api.WasDown(sent, DateTime.UtcNow))
                 Interlocked.Increment(ref broken);
             else if (request.HasMalformedHeader)
+            {
                 Interlocked.Increment(ref closed);
+                await CheckLiveAsync(after: request);
+            }
             else
                 violations.Add(Rule.ConnectionBrokenWhileTheApiWasUp, $"{e.Message} {e.InnerException?.Message}\n{request}");
             return false;
@@ -140,6 +143,23 @@ public sealed class RouteFuzzer : IAsyncDisposable
             Interlocked.Increment(ref unsendable);
             return true;
         }
+    }
+
+    private async Task CheckLiveAsync(FuzzRequest after)
+    {
+        var sent = DateTime.UtcNow;
+        try
+        {
+            using var live = await http.GetAsync(new Uri(api.Address, "/health/live"));
+            if (live.IsSuccessStatusCode)
+                return;
+        }
+        catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
+        {
+            // No answer.
+        }
+        if (!api.WasDown(sent, DateTime.UtcNow))
+            violations.Add(Rule.ConnectionBrokenWhileTheApiWasUp, $"/health/live does not answer after\n{after}");
     }
 
     private async Task JudgeAsync(FuzzRequest request, HttpResponseMessage response, bool mayBeUnavailable)

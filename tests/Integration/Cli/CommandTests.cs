@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Temper.Domain.Jobs;
 using Temper.Integration.Api;
 
@@ -38,6 +40,20 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
             string.Join(' ', fields.Select(field => spec[field]!.ToJsonString()))
         );
         Assert.Equal("ε's", spec["name"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public async Task StudySubmit_WithOneSeed_TakesItAsASeedFromAFileAndAsACountFromTheOption()
+    {
+        var file = Path.GetTempFileName();
+        await File.WriteAllTextAsync(file, """{"job":{"dataset":"digits","epochs":1},"epsilons":[0],"seeds":[7]}""");
+
+        var fromFile = await RunAsync(["study", "submit", file, "--json"]);
+        var fromOption = await RunAsync(["study", "submit", file, "--seeds", "2", "--json"]);
+        File.Delete(file);
+
+        Assert.Equal("[7]", fromFile.Json["spec"]!["seeds"]!.ToJsonString());
+        Assert.Equal("[0,1]", fromOption.Json["spec"]!["seeds"]!.ToJsonString());
     }
 
     [Fact]
@@ -108,20 +124,23 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal(await Http.GetStringAsync($"/jobs/{id}/metrics?format=csv"), (await RunAsync(["metrics", $"{id}", "--csv"])).Output);
     }
 
-    [Fact]
-    public async Task Watch_UntilTheJobSucceeds_ShowsEachEpochAndTheTest()
+    [Theory]
+    [InlineData(-0.005, "0.0050 below accuracy")]
+    [InlineData(0.00001, "equal to accuracy")]
+    [InlineData(double.NaN, "unknown")]
+    public async Task Watch_UntilTheJobSucceeds_ShowsEachEpochAndTheTest(double gap, string confidence)
     {
         var id = await Api.SubmitAsync(Spec);
         var claimed = await ClaimAsync();
         using var watch = Start("watch", $"{id}");
         await Queue.ReportAsync(claimed, [Metrics], null, default);
-        await Queue.SucceedAsync(claimed, Result, new([1], null), default);
+        await Queue.SucceedAsync(claimed, Result with { TestSignedGap = gap }, new([1], null), default);
 
         var result = await watch.EndAsync();
 
         Assert.Equal((0, "a note\n"), (result.ExitCode, result.Errors));
         Assert.Matches(@"(?m)^ +1 +0\.7000 +0\.2000 ", result.Output);
-        Assert.EndsWith("test: accuracy 0.9900, ECE 0.0100, mean confidence 0.0050 below accuracy\n", result.Output);
+        Assert.EndsWith($"test: accuracy 0.9900, ECE 0.0100, mean confidence {confidence}\n", result.Output);
         Assert.DoesNotContain('\u001b', result.Output);
     }
 
@@ -196,6 +215,29 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal(2, (await wrong.EndAsync()).ExitCode);
     }
 
+    [Theory]
+    [InlineData("302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n", "list", "answers 302")]
+    [InlineData("200 OK\r\nContent-Length: 9\r\n\r\n{", "list", "broke off")]
+    [InlineData("404 Not Found\r\nContent-Length: 9\r\n\r\n{", "list", "broke off")]
+    [InlineData("200 OK\r\nContent-Length: 9\r\n\r\n{", "metrics 01890000-0000-7000-8000-000000000000 --csv", "broke off")]
+    [InlineData("200 OK\r\nContent-Length: 9\r\n\r\n{", "download report 01890000-0000-7000-8000-000000000000", "broke off")]
+    public async Task Answers_ThatBreakOffOrLeadElsewhere_Are4AndLeaveNoFile(string answer, string command, string message)
+    {
+        var folder = Directory.CreateTempSubdirectory("temper-test-").FullName;
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var answering = AnswerOnceAsync(listener, $"HTTP/1.1 {answer}");
+
+        using var started = TemperCommand.Start(new($"http://{listener.LocalEndpoint}"), null, folder, command.Split(' '));
+        var result = await started.EndAsync();
+
+        await answering;
+        Assert.Equal(4, result.ExitCode);
+        Assert.Matches($"^[^\n]*{message}[^\n]*\n$", result.Errors);
+        Assert.Empty(Directory.GetFiles(folder));
+        Directory.Delete(folder);
+    }
+
     [Fact]
     public async Task Key_OfTheEnvironment_IsSent()
     {
@@ -223,6 +265,9 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
         using var model = TemperCommand.Start(Api.Http.BaseAddress, null, folder, "download", "model", $"{id}");
         Assert.Equal($"{id}.safetensors\n", (await model.EndAsync()).Output);
         Assert.Equal([1, 2, 3], await File.ReadAllBytesAsync(Path.Combine(folder, $"{id}.safetensors")));
+        var nowhere = await RunAsync(["download", "model", $"{id}", "-o", Path.Combine(folder, "missing", "file")]);
+        Assert.Equal(2, nowhere.ExitCode);
+        Assert.Matches("^Could not find a part of the path[^\n]*\n$", nowhere.Errors);
         using var events = TemperCommand.Start(Api.Http.BaseAddress, null, folder, "download", "tensorboard", $"{id}", "-o", folder);
         var file = (await events.EndAsync()).Output.TrimEnd('\n');
         Assert.StartsWith(Path.Combine(folder, "events.out.tfevents."), file);
@@ -239,6 +284,15 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var result = await RunAsync([$"[suggest:{line.Length}]", line]);
 
         Assert.Contains(expected, result.Output.Split('\n'));
+    }
+
+    /// <summary>Answers the first request with the text, and closes the connection.</summary>
+    private static async Task AnswerOnceAsync(TcpListener listener, string answer)
+    {
+        using var client = await listener.AcceptTcpClientAsync();
+        using var request = new StreamReader(client.GetStream());
+        while (await request.ReadLineAsync() is { Length: > 0 }) { }
+        await client.GetStream().WriteAsync(System.Text.Encoding.ASCII.GetBytes(answer));
     }
 
     private TemperCommand Start(params string[] arguments) => TemperCommand.Start(Api.Http.BaseAddress, null, null, arguments);
