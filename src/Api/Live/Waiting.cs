@@ -19,7 +19,7 @@ internal sealed class Waiting(
     public async Task ExecuteAsync(HttpContext context)
     {
         var limit = context.RequestServices.GetRequiredService<StreamLimit>();
-        if (!limit.TryTake(context))
+        if (limit.TryTake(context) is null)
         {
             await limit.Refuse(context).ExecuteAsync(context);
             return;
@@ -52,7 +52,7 @@ internal sealed class Waiting(
                 var found = false;
                 while (live.Events.TryRead(out var one))
                     found |= one != LiveEvent.Heartbeat && isReason(one);
-                if (found)
+                if (live.TakeLag() || found)
                     return true;
             }
             return false;
