@@ -12,7 +12,7 @@ namespace Temper.Api.Events;
 /// Opens streams. A stream first subscribes, then reads from the database what its client has missed, and then sends the events
 /// of the subscription that this read did not contain.
 /// </summary>
-internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit limit)
+internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit limit, ApiKeys keys)
 {
     private static readonly Position Start = new(Snapshot.Empty, null);
 
@@ -51,6 +51,8 @@ internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit
             place.Dispose();
             throw;
         }
+        if (keys.SessionEndOf(context.Request) is { } end)
+            context.Response.RegisterForDispose(live.CompleteAt(end));
         // The answer 204 tells an EventSource not to connect again.
         if (missed is null || (isOver && missed is { Items.Count: 0, HasMore: false }))
             return TypedResults.NoContent();
