@@ -163,7 +163,7 @@ internal static class JobEndpoints
                 var answer = await FindNowAsync(request, reader, versions, id);
                 return (answer, isForChange ? answer != EntityTags.NotModified : answer is not Ok<JobResponse> { Value.IsTerminal: false });
             },
-            one => isForChange || one.Change is StateChange
+            one => isForChange || (one.Change is StateChange change && change.State.IsFinal())
         );
     }
 
