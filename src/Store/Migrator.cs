@@ -45,8 +45,33 @@ public static class Migrator
 
     public static async Task MigrateAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
-        if (await IsCurrentAsync(database, cancellationToken))
-            return;
+        if (!await IsCurrentAsync(database, cancellationToken))
+            await ApplyAsync(database, cancellationToken);
+        await ForgetOtherServersAsync(database, cancellationToken);
+    }
+
+    /// <summary>
+    /// A dump keeps the ids of transactions of the server that it comes from. Those that this server has not reached would be
+    /// taken for transactions of its own once it reaches them. Indexes find that there are none.
+    /// </summary>
+    private static async Task ForgetOtherServersAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
+    {
+        await using var forget = database.CreateCommand(
+            """
+            UPDATE jobs SET state_changed = NULL WHERE state_changed >= pg_snapshot_xmax(pg_current_snapshot());
+            UPDATE jobs SET attempt_changed = NULL
+            WHERE state = 'running' AND attempt_changed >= pg_snapshot_xmax(pg_current_snapshot());
+            UPDATE attempts SET changed = NULL WHERE changed >= pg_snapshot_xmax(pg_current_snapshot());
+            UPDATE epochs SET changed = NULL WHERE changed >= pg_snapshot_xmax(pg_current_snapshot());
+            UPDATE studies SET changed = NULL WHERE changed >= pg_snapshot_xmax(pg_current_snapshot());
+            """
+        );
+        forget.CommandTimeout = 0; // after a restore all rows may be such
+        await forget.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    private static async Task ApplyAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
+    {
         await using var gate = await database.OpenConnectionAsync(cancellationToken);
         // The end of the transaction releases the lock, even after an error.
         await using var held = await gate.BeginTransactionAsync(cancellationToken);

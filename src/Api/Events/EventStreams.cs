@@ -12,7 +12,7 @@ namespace Temper.Api.Events;
 /// Opens streams. A stream first subscribes, then reads from the database what its client has missed, and then sends the events
 /// of the subscription that this read did not contain.
 /// </summary>
-internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit limit)
+internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit limit, ApiKeys keys)
 {
     private static readonly Position Start = new(Snapshot.Empty, null);
 
@@ -35,11 +35,24 @@ internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit
         context.Response.Headers["X-Accel-Buffering"] = "no"; // for nginx, which would keep events back
         if (HttpMethods.IsHead(context.Request.Method))
             return TypedResults.Text("", "text/event-stream");
-        if (!limit.TryTake(context))
+        if (limit.TryTake(context) is not { } place)
             return limit.Refuse(context);
-        var live = await hub.SubscribeAsync(scope, context.Abort, cancellation);
-        context.Response.RegisterForDispose(live);
-        var missed = await MissedAsync(scope, after!, cancellation);
+        Subscription? live = null;
+        Changes? missed;
+        try
+        {
+            live = await hub.SubscribeAsync(scope, context.Abort, cancellation);
+            context.Response.RegisterForDispose(live);
+            missed = await MissedAsync(scope, after!, cancellation);
+        }
+        catch
+        {
+            live?.Dispose(); // the request may be repeated
+            place.Dispose();
+            throw;
+        }
+        if (keys.SessionEndOf(context.Request) is { } end)
+            context.Response.RegisterForDispose(live.CompleteAt(end));
         // The answer 204 tells an EventSource not to connect again.
         if (missed is null || (isOver && missed is { Items.Count: 0, HasMore: false }))
             return TypedResults.NoContent();
@@ -60,7 +73,7 @@ internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit
     private async Task<Changes?> MissedAsync(EventScope scope, Position after, CancellationToken cancellation)
     {
         // Another server may have given the id, before the database was restored from a dump.
-        if (!after.IsStart && after.Seen.Next > (await reader.NowAsync(cancellation)).Next)
+        if (!after.IsStart && await reader.NowAsync(cancellation) is var now && (after.Seen.Next > now.Next || after.Rest >= now.Next))
             after = Start;
         return scope switch
         {
@@ -83,43 +96,66 @@ internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit
     )
     {
         await BeatAsync(response, cancellation); // sends the headers at once
+        Change? end = null;
         while (true)
         {
             foreach (var change in missed.Items)
             {
-                yield return ServerEvent.Of(change);
+                // The counts of a study are those of now, also on the first of several pages. Its end must come last.
+                if (change.GetType() == end?.GetType())
+                    end = null;
                 if (ServerEvent.Ends(scope, change))
-                    yield break;
+                    end = change;
+                else
+                    yield return ServerEvent.Of(change);
             }
+            var position = new Position(missed.End, null);
             if (!missed.HasMore)
-                break;
-            if (await NextOrNullAsync(scope, missed.End, cancellation) is not { } next)
+            {
+                if (end is not null)
+                    yield return ServerEvent.Of(end with { Position = position });
+                if (end is not null || live is null)
+                    yield break;
+                do
+                {
+                    while (live.Events.TryRead(out var one))
+                    {
+                        if (one == LiveEvent.Heartbeat)
+                        {
+                            await BeatAsync(response, cancellation);
+                            continue;
+                        }
+                        if (one.Change is not { } change)
+                        {
+                            yield return Shared(one);
+                            continue;
+                        }
+                        // A study's key names one of several transactions: not all of them may be among the missed.
+                        if (missed.End.Sees(change.Key.Transaction) && change is not StudyChange)
+                            continue;
+                        var isAhead = change.Position.Seen.Includes(missed.End);
+                        position = isAhead ? change.Position : new(change.Position.Seen.Union(missed.End), change.Key);
+                        yield return isAhead ? Shared(one) : ServerEvent.Of(change with { Position = position });
+                        if (ServerEvent.Ends(scope, change))
+                            yield break;
+                    }
+                } while (!live.TakeLag() && await live.Events.WaitToReadAsync(cancellation));
+            }
+            if (await NextOrNullAsync(scope, position, cancellation) is not { } next)
                 yield break;
             missed = next;
         }
-        if (live is null)
-            yield break;
-        await foreach (var one in live.Events.ReadAllAsync(cancellation))
-        {
-            if (one == LiveEvent.Heartbeat)
-            {
-                await BeatAsync(response, cancellation);
-                continue;
-            }
-            if (one.Change is { } change && missed.End.Sees(change.Key.Transaction))
-                continue; // it was among the missed
-            yield return (one.Item ??= new(ServerEvent.Of(one))).Value;
-            if (ServerEvent.Ends(scope, one.Change))
-                yield break;
-        }
     }
 
+    /// <summary>The first stream that sends an event makes its text for all.</summary>
+    private static SseItem<byte[]> Shared(LiveEvent one) => (one.Item ??= new(ServerEvent.Of(one))).Value;
+
     /// <returns>Null when the database does not answer: the stream ends, and its client continues with another.</returns>
-    private async Task<Changes?> NextOrNullAsync(EventScope scope, Snapshot seen, CancellationToken cancellation)
+    private async Task<Changes?> NextOrNullAsync(EventScope scope, Position after, CancellationToken cancellation)
     {
         try
         {
-            return await NextAsync(scope, new(seen, null), cancellation);
+            return await NextAsync(scope, after, cancellation);
         }
         catch (Exception e) when (Outage.Behind(e) is not null)
         {

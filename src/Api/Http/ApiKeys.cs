@@ -54,6 +54,12 @@ internal sealed class ApiKeys
             ? keys.FirstOrDefault(key => SessionCookie.IsValid(session, key, DateTimeOffset.UtcNow))
         : null;
 
+    /// <returns>When the session ends by which the request may pass; null when it may pass without one.</returns>
+    public DateTimeOffset? SessionEndOf(HttpRequest request) =>
+        Any && request.Headers.Authorization.Count == 0 && request.Cookies[SessionCookie.Name] is { } session
+            ? SessionCookie.EndOf(session)
+            : null;
+
     /// <returns>The configured key that equals the text; null when none does.</returns>
     public ApiKey? Find(string text)
     {

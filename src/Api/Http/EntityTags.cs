@@ -28,6 +28,17 @@ internal static class EntityTags
 
     public static bool HasIfNoneMatch(this HttpRequest request) => !StringValues.IsNullOrEmpty(request.Headers.IfNoneMatch);
 
+    /// <summary>Sends an answer. A problem gets no ETag: it belongs to the answer that the problem replaces.</summary>
+    public static Task ExecuteWithoutTagOfOthersAsync(this IResult answer, HttpContext context)
+    {
+        if (answer is ProblemHttpResult)
+        {
+            context.Response.Headers.Remove("ETag");
+            context.Response.Headers.Remove("Cache-Control");
+        }
+        return answer.ExecuteAsync(context);
+    }
+
     /// <summary>Sets the ETag of the response.</summary>
     /// <returns>Whether the client already has that version.</returns>
     public static bool IsKnownAs(this HttpRequest request, string tag)

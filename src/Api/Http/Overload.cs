@@ -40,6 +40,13 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
         return lease.IsAcquired ? await next(context) : Refusal(http);
     }
 
+    /// <summary>Does a part of a request that has left the endpoint filters. The answer is 429 when the limits are exceeded.</summary>
+    public async Task<T> LimitAsync<T>(HttpContext context, Func<Task<T>> work, Func<IResult, T> refuse)
+    {
+        using var lease = await this.work.AcquireAsync(context, cancellationToken: context.RequestAborted);
+        return lease.IsAcquired ? await work() : refuse(Refusal(context));
+    }
+
     /// <summary>Middleware that limits Hangfire's dashboard. Here the limit also covers the sending of the answer.</summary>
     public async Task LimitDashboardAsync(HttpContext context, RequestDelegate next)
     {
@@ -118,12 +125,7 @@ internal sealed class InTurn(Func<CancellationToken, Task<IResult>> compute) : I
     public async Task ExecuteAsync(HttpContext context)
     {
         var answer = await AnswerAsync(context);
-        if (answer is ProblemHttpResult) // the ETag belongs to the report, not to a problem
-        {
-            context.Response.Headers.Remove("ETag");
-            context.Response.Headers.Remove("Cache-Control");
-        }
-        await answer.ExecuteAsync(context);
+        await answer.ExecuteWithoutTagOfOthersAsync(context);
     }
 
     private async Task<IResult> AnswerAsync(HttpContext context)

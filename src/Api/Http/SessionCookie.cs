@@ -42,8 +42,14 @@ internal static class SessionCookie
             Encoding.UTF8.GetBytes(mac),
             Encoding.UTF8.GetBytes(WebEncoders.Base64UrlEncode(Mac(expires, key)))
         )
-        && long.TryParse(expires, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
-        && now.ToUnixTimeSeconds() < seconds;
+        && now < EndOf(cookie);
+
+    /// <returns>When the session ends that the cookie names; null when it names none. It does not check the cookie.</returns>
+    public static DateTimeOffset? EndOf(string cookie) =>
+        long.TryParse(cookie.Split('.')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+        && seconds <= DateTimeOffset.MaxValue.ToUnixTimeSeconds()
+            ? DateTimeOffset.FromUnixTimeSeconds(seconds)
+            : null;
 
     private static byte[] Mac(string expires, ApiKey key) => HMACSHA256.HashData(key.SessionSecret.Value, Encoding.UTF8.GetBytes(expires));
 

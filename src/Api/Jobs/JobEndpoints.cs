@@ -163,7 +163,7 @@ internal static class JobEndpoints
                 var answer = await FindNowAsync(request, reader, versions, id);
                 return (answer, isForChange ? answer != EntityTags.NotModified : answer is not Ok<JobResponse> { Value.IsTerminal: false });
             },
-            one => isForChange || one.Change is StateChange
+            one => isForChange || (one.Change is StateChange change && change.State.IsFinal())
         );
     }
 
@@ -208,6 +208,7 @@ internal static class JobEndpoints
     }
 
     private static async Task<Results<PushStreamHttpResult, ProblemHttpResult>> TensorBoardAsync(
+        HttpRequest request,
         JobReader reader,
         Guid id,
         CancellationToken cancellation
@@ -215,7 +216,7 @@ internal static class JobEndpoints
     {
         if (await reader.FindAsync(id) is not var (job, _))
             return Problems.NoSuchJob(id);
-        var epochs = await reader.MetricsAsync(id, after: 0);
+        var epochs = HttpMethods.IsHead(request.Method) ? [] : await reader.MetricsAsync(id, after: 0);
         return TypedResults.Stream(
             to => TensorBoardFile.WriteAsync(to, job, epochs, cancellation),
             "application/octet-stream",

@@ -27,13 +27,13 @@ internal sealed class StreamLimit : IDisposable
         );
     }
 
-    /// <summary>Takes a place until the request ends.</summary>
-    /// <returns>False when the client has none left.</returns>
-    public bool TryTake(HttpContext context)
+    /// <summary>Takes a place until it is disposed or the request ends.</summary>
+    /// <returns>Null when the client has none left.</returns>
+    public IDisposable? TryTake(HttpContext context)
     {
         var lease = open.AttemptAcquire(context);
         context.Response.RegisterForDispose(lease);
-        return lease.IsAcquired;
+        return lease.IsAcquired ? lease : null;
     }
 
     public ProblemHttpResult Refuse(HttpContext context)

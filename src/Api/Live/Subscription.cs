@@ -8,8 +8,12 @@ namespace Temper.Api.Live;
 /// <param name="end">Removes the subscription from the hub.</param>
 internal sealed class Subscription(EventScope scope, Action abort, Action<Subscription> end) : IDisposable
 {
-    /// <summary>Events that wait for a slow client. When more come, the subscription ends.</summary>
+    /// <summary>Events that wait for a client. When more come, the subscription lags.</summary>
     private const int Capacity = 1024;
+
+    private readonly Lock gate = new();
+    private bool isLagging,
+        isComplete;
 
     private readonly Channel<LiveEvent> events = Channel.CreateBounded<LiveEvent>(
         new BoundedChannelOptions(Capacity) { SingleReader = true }
@@ -22,12 +26,38 @@ internal sealed class Subscription(EventScope scope, Action abort, Action<Subscr
 
     public void Send(LiveEvent one)
     {
-        if (!events.Writer.TryWrite(one))
-            Complete();
+        lock (gate)
+            isLagging |= !isComplete && !isLagging && !events.Writer.TryWrite(one);
+    }
+
+    /// <summary>
+    /// Whether events were left out since those that waited. The client, which has read these, must then read the database. The
+    /// subscription goes on with all that happens from now on.
+    /// </summary>
+    public bool TakeLag()
+    {
+        lock (gate)
+        {
+            var lagged = isLagging;
+            isLagging = false;
+            return lagged;
+        }
     }
 
     /// <summary>The client gets the events that wait, and no more.</summary>
-    public void Complete() => events.Writer.TryComplete();
+    public void Complete()
+    {
+        lock (gate)
+            isComplete = true;
+        events.Writer.TryComplete();
+    }
+
+    /// <summary>Completes the subscription at this time, unless the result is disposed before.</summary>
+    public IDisposable CompleteAt(DateTimeOffset time)
+    {
+        var left = time - DateTimeOffset.UtcNow;
+        return new Timer(_ => Complete(), null, left > TimeSpan.Zero ? left : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+    }
 
     /// <summary>Breaks the connection of a client that does not read.</summary>
     public void Abort() => abort();

@@ -19,27 +19,32 @@ internal sealed class Waiting(
     public async Task ExecuteAsync(HttpContext context)
     {
         var limit = context.RequestServices.GetRequiredService<StreamLimit>();
-        if (!limit.TryTake(context))
+        if (limit.TryTake(context) is null)
         {
             await limit.Refuse(context).ExecuteAsync(context);
             return;
         }
         var hub = context.RequestServices.GetRequiredService<EventHub>();
         var reconnection = context.RequestServices.GetRequiredService<Reconnection>();
-        using var live = await hub.SubscribeAsync(scope, context.Abort, context.RequestAborted);
+        var overload = context.RequestServices.GetRequiredService<Overload>();
+        using var live = await reconnection.OnceMoreAsync(() => hub.SubscribeAsync(scope, context.Abort, context.RequestAborted));
         using var time = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         time.CancelAfter(TimeSpan.FromSeconds(seconds));
-        var (answer, isReady) = await reconnection.OnceMoreAsync(look);
+        var (answer, isReady) = await LookAsync();
         while (!isReady)
         {
             var isOver = !await HasReasonAsync(live, time.Token);
             if (context.RequestAborted.IsCancellationRequested)
                 return;
-            (answer, isReady) = await reconnection.OnceMoreAsync(look);
+            (answer, isReady) = await LookAsync();
             isReady |= isOver;
         }
         context.Response.Headers["Preference-Applied"] = $"wait={seconds}";
-        await answer.ExecuteAsync(context);
+        await answer.ExecuteWithoutTagOfOthersAsync(context);
+
+        // A look is work as that of other requests: many waiting ones may look at once.
+        Task<(IResult Answer, bool IsReady)> LookAsync() =>
+            overload.LimitAsync(context, () => reconnection.OnceMoreAsync(look), refusal => (refusal, true));
     }
 
     /// <returns>False when the time is over or the subscription has ended.</returns>
@@ -52,7 +57,7 @@ internal sealed class Waiting(
                 var found = false;
                 while (live.Events.TryRead(out var one))
                     found |= one != LiveEvent.Heartbeat && isReason(one);
-                if (found)
+                if (live.TakeLag() || found)
                     return true;
             }
             return false;

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Mvc;
 using Temper.Api.Http;
 using Temper.Api.Jobs;
 using Temper.Api.Live;
+using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Domain.Studies;
 using Temper.Store.Events;
@@ -138,9 +139,11 @@ internal static class StudyEndpoints
                 var (answer, isTerminal) = await FindNowAsync(request, reader, id, format, cancellation);
                 return (answer, isForChange ? answer != EntityTags.NotModified : isTerminal != false);
             },
-            one => one.Change is StudyChange
+            one => one.Change is StudyChange change && (isForChange || StateOf(change.Study).IsFinal())
         );
     }
+
+    private static JobState StateOf(StudySummary study) => (StudyProgress.Of(study.Jobs) with { Dropped = study.Dropped }).State();
 
     /// <returns>The answer, and whether the study has ended; null when there is no such study.</returns>
     private static async Task<(IResult Answer, bool? IsTerminal)> FindNowAsync(

@@ -103,7 +103,9 @@ internal static class StudyMetricsEndpoint
             return Problems.Invalid("The query is wrong.", errors);
         if (!await studies.ExistsAsync(id, cancellation))
             return Problems.NoSuchStudy(id);
-        var epochs = EpochsAsync(studies, jobs, reconnection, id, cancellation);
+        var epochs = HttpMethods.IsHead(request.Method)
+            ? AsyncEnumerable.Empty<StudyEpoch>()
+            : EpochsAsync(studies, jobs, reconnection, id, cancellation);
         return format == "csv" ? Csv.Of(epochs, $"{id}-metrics.csv", cancellation) : TypedResults.Ok(new StudyMetricsResponse(epochs));
     }
 

@@ -72,6 +72,20 @@ public sealed class EventReader(NpgsqlDataSource database)
         CancellationToken cancellationToken
     )
     {
+        if (after.Rest is null)
+            return await ReadPageAsync(scope, after, wantsStudy, cancellationToken);
+        // The rest of a transaction comes first, by itself. Then it counts as seen in all positions that follow.
+        var rest = await ReadPageAsync(scope, after, wantsStudy, cancellationToken);
+        return rest.Items.Count > 0 ? rest : await ReadPageAsync(scope, new(rest.End, null), wantsStudy, cancellationToken);
+    }
+
+    private async Task<Changes> ReadPageAsync(
+        EventScope scope,
+        Position after,
+        Func<Guid, bool>? wantsStudy,
+        CancellationToken cancellationToken
+    )
+    {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
         var now = await NowAsync(connection, cancellationToken);
@@ -187,15 +201,22 @@ public sealed class EventReader(NpgsqlDataSource database)
             rows += $" AND {scopeColumn} = @scope";
             command.Parameters.AddWithValue("scope", id);
         }
-        if (!after.IsStart)
+        // Ids that this server has not reached are those of another server, from before a restore from a dump.
+        var reached = $" AND {changed} < pg_snapshot_xmax(pg_current_snapshot())";
+        if (after.Rest is { } rest)
         {
-            // Ids that this server has not reached are those of another server, from before a restore from a dump.
-            rows +=
-                $" AND {changed} >= @first AND {changed} < pg_snapshot_xmax(pg_current_snapshot())"
-                + $" AND NOT pg_visible_in_snapshot({changed}, @seen::pg_snapshot)"
-                + $" ORDER BY {changed} FETCH FIRST {PageRows} ROWS WITH TIES";
-            command.Parameters.AddWithValue("first", NpgsqlDbType.Xid8, after.Seen.First);
-            command.Parameters.AddWithValue("seen", $"{after.Seen}");
+            rows += $" AND {changed} = @rest{reached}";
+            command.Parameters.AddWithValue("rest", NpgsqlDbType.Xid8, rest);
+        }
+        else if (!after.IsStart)
+        {
+            // The index gives exactly these rows, also while one transaction stays open for hours.
+            var first = $"FETCH FIRST {PageRows} ROWS WITH TIES";
+            rows =
+                $"({rows} AND {changed} = ANY (@unseen){reached} ORDER BY {changed} {first}) UNION ALL "
+                + $"({rows} AND {changed} >= @next{reached} ORDER BY {changed} {first}) ORDER BY 4 {first}";
+            command.Parameters.AddWithValue("unseen", NpgsqlDbType.Array | NpgsqlDbType.Xid8, after.Seen.Unseen.ToArray());
+            command.Parameters.AddWithValue("next", NpgsqlDbType.Xid8, after.Seen.Next);
         }
         command.CommandText = rows;
         return command;
@@ -221,7 +242,7 @@ public sealed class EventReader(NpgsqlDataSource database)
                 transaction = !row.IsDBNull(3) && row.GetFieldValue<ulong>(3) is var id && now.Sees(id) ? id : 0;
                 add(row, transaction);
             }
-            if (rows >= PageRows && !after.IsStart)
+            if (rows >= PageRows && !after.IsStart && after.Rest is null)
                 last = Math.Min(last, transaction);
             await row.NextResultAsync(cancellationToken);
         }
@@ -284,7 +305,7 @@ public sealed class EventReader(NpgsqlDataSource database)
             if (after.Has(key))
                 return;
             if (!before.TryGetValue(key.Transaction, out var seen))
-                before[key.Transaction] = seen = after.Seen.Before(key.Transaction, now);
+                before[key.Transaction] = seen = after.Rest is null ? after.Seen.Before(key.Transaction, now) : after.Seen;
             changes.Add(change(key, new(seen, key)));
         }
 
@@ -297,12 +318,10 @@ public sealed class EventReader(NpgsqlDataSource database)
 
         public Changes Changes()
         {
-            var hasMore = last < ulong.MaxValue;
-            return new(
-                [.. changes.Where(change => change.Key.Transaction <= last).OrderBy(change => change.Key)],
-                hasMore ? after.Seen.Before(last + 1, now) : now,
-                hasMore
-            );
+            var inOrder = changes.Where(change => change.Key.Transaction <= last).OrderBy(change => change.Key).ToList();
+            return after.Rest is { } rest ? new(inOrder, after.Seen.With(rest), HasMore: true)
+                : last < ulong.MaxValue ? new(inOrder, after.Seen.Before(last + 1, now), HasMore: true)
+                : new(inOrder, now, HasMore: false);
         }
 
         private static Guid? Study(NpgsqlDataReader row) => row.IsDBNull(1) ? null : row.GetGuid(1);

@@ -13,8 +13,7 @@ public sealed record Snapshot(ulong Next, IReadOnlyList<ulong> Unseen)
     /// <summary>The set without any transaction: PostgreSQL's first id is 3.</summary>
     public static Snapshot Empty { get; } = new(1, []);
 
-    /// <summary>The smallest id that may be missing.</summary>
-    public ulong First => Unseen.Count > 0 ? Unseen[0] : Next;
+    private ulong First => Unseen.Count > 0 ? Unseen[0] : Next;
 
     public bool Sees(ulong transaction) => transaction < Next && !Unseen.Contains(transaction);
 
@@ -28,6 +27,16 @@ public sealed record Snapshot(ulong Next, IReadOnlyList<ulong> Unseen)
         var unseen = Unseen.Where(id => id >= transaction).Union(now.Unseen).Where(id => id < next);
         return new(next, [.. unseen.Order()]);
     }
+
+    /// <summary>This set and one more transaction, whose id is at most <see cref="Next"/>.</summary>
+    public Snapshot With(ulong transaction) => new(Math.Max(Next, transaction + 1), [.. Unseen.Where(id => id != transaction)]);
+
+    /// <summary>The transactions that are in at least one of the two sets.</summary>
+    public Snapshot Union(Snapshot other) =>
+        new(Math.Max(Next, other.Next), [.. Unseen.Union(other.Unseen).Where(id => !Sees(id) && !other.Sees(id)).Order()]);
+
+    /// <summary>Whether this set surely has all transactions of the other.</summary>
+    public bool Includes(Snapshot other) => other.Next <= Next && !Unseen.Any(other.Sees);
 
     /// <summary>PostgreSQL's format: the first missing id, the next id, the unseen ids.</summary>
     public override string ToString() => $"{First}:{Next}:{string.Join(',', Unseen)}";
@@ -95,10 +104,13 @@ public readonly record struct EventKey(ulong Transaction, EventKind Kind, long S
 public sealed record Position(Snapshot Seen, EventKey? Last)
 {
     /// <summary>Longest text of a position, in characters. Each transaction that is open at the time adds about ten.</summary>
-    public const int Longest = 4000;
+    public const int Longest = 16_000;
 
     /// <summary>Whether the client has seen no transaction.</summary>
     public bool IsStart => Seen.Next <= Snapshot.Empty.Next;
+
+    /// <summary>The transaction of which the client may have got only a part; null when there is none.</summary>
+    public ulong? Rest => Last is { } last && !Seen.Sees(last.Transaction) ? last.Transaction : null;
 
     public override string ToString() => Last is null ? $"{Seen}" : $"{Seen};{Last}";
 
@@ -107,7 +119,7 @@ public sealed record Position(Snapshot Seen, EventKey? Last)
         text.Length > Longest ? null
         : text.Split(';') is var parts && Snapshot.Parse(parts[0]) is not { } seen ? null
         : parts.Length == 1 ? new(seen, null)
-        : parts.Length == 2 && EventKey.Parse(parts[1]) is { } last ? new(seen, last)
+        : parts.Length == 2 && EventKey.Parse(parts[1]) is { } last && last.Transaction <= seen.Next ? new(seen, last)
         : null;
 
     /// <summary>Whether the client already has the event.</summary>

@@ -4,6 +4,7 @@ using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Npgsql;
 using Temper.Domain.Jobs;
+using Temper.Store;
 using Temper.Store.Queue;
 
 namespace Temper.Integration.Api;
@@ -193,6 +194,98 @@ public class EventTests(ApiFixture fixture) : OwnJobsTest(fixture)
         }
     }
 
+    /// <summary>The first page of what was missed shows the counts of the end already.</summary>
+    [Fact]
+    public async Task Stream_OfAStudyThatEndedSeveralPagesAgo_EndsWithTheStudy()
+    {
+        var response = await Http.PostAsJsonAsync(
+            "/studies",
+            new
+            {
+                job = new { dataset = "digits", epochs = 1 },
+                epsilons = new[] { 0, 0.1 },
+                seeds = 1,
+            }
+        );
+        var path = $"/studies/{(await response.Content.ReadFromJsonAsync<JsonNode>())!["id"]!.GetValue<string>()}/events";
+        using var stream = await EventStream.OpenAsync(Http, path);
+        var start = (await stream.NextAsync("study")).Id!;
+        await Queue.FailAsync(await ClaimAsync(), "test", default);
+        var job = await ClaimAsync();
+        for (var transaction = 0; transaction < 5; transaction++)
+            await Database.ExecuteAsync(InsertEpochs(job, 1 + transaction * 600, 600));
+        await Queue.SucceedAsync(job, Result, Model, default);
+
+        var rest = await RestAfterAsync(path, start);
+
+        Assert.Equal(Enumerable.Range(1, 3000), EpochsIn(rest));
+        Assert.Equal("study", rest[^1].Type);
+        Assert.True(rest[^1].Payload["isTerminal"]!.GetValue<bool>());
+        Assert.Equal(HttpStatusCode.NoContent, (await EventStream.AskAsync(Http, path, rest[^1].Id)).StatusCode);
+    }
+
+    [Fact]
+    public async Task Stream_WhenATransactionHasMoreEventsThanMayWait_GivesEachOnceAndGoesOn()
+    {
+        const int Epochs = 6000;
+        var id = await Api.SubmitAsync(Spec);
+        var job = await ClaimAsync();
+        using var stream = await EventStream.OpenAsync(Http, $"/jobs/{id}/events");
+        await stream.NextAsync("state");
+
+        await Database.ExecuteAsync(InsertEpochs(job, 1, Epochs));
+        var seen = await TakeAsync(stream, Epochs);
+        await Queue.ReportAsync(job, [Metrics with { Epoch = Epochs + 1 }], null, default);
+
+        Assert.Equal(Enumerable.Range(1, Epochs), EpochsIn(seen));
+        Assert.Equal([Epochs + 1], EpochsIn(await TakeAsync(stream, 1)));
+        using var again = await EventStream.OpenAsync(Http, $"/jobs/{id}/events", seen[Epochs - 10].Id);
+        Assert.Equal(Enumerable.Range(Epochs - 8, 10), EpochsIn(await TakeAsync(again, 10)));
+    }
+
+    /// <summary>A transaction that began earlier commits after the client has got a part of another.</summary>
+    [Fact]
+    public async Task Stream_AfterAnIdWithinATransaction_GivesItsRestAndNothingTwice()
+    {
+        var id = await Api.SubmitAsync(Spec);
+        var job = await ClaimAsync();
+        await using var earlier = await Database.DataSource.OpenConnectionAsync();
+        await using var transaction = await earlier.BeginTransactionAsync();
+        await ExecuteAsync(earlier, InsertEpochs(job, 10, 2));
+        await Database.ExecuteAsync(InsertEpochs(job, 1, 3));
+        using var stream = await EventStream.OpenAsync(Http, $"/jobs/{id}/events");
+        var first = await stream.NextAsync("epoch");
+        await transaction.CommitAsync();
+
+        using var second = await EventStream.OpenAsync(Http, $"/jobs/{id}/events", first.Id);
+        var rest = await TakeAsync(second, 4);
+        await Database.ExecuteAsync(InsertEpochs(job, 12, 1));
+
+        Assert.Equal([2, 3, 10, 11], EpochsIn(rest));
+        for (var i = 0; i < rest.Count; i++)
+        {
+            using var next = await EventStream.OpenAsync(Http, $"/jobs/{id}/events", rest[i].Id);
+            var expected = EpochsIn(rest).Skip(i + 1).Append(12).ToList();
+            Assert.Equal(expected, EpochsIn(await TakeAsync(next, expected.Count)));
+        }
+    }
+
+    /// <summary>In a restored database they would come as new events when the server reaches them.</summary>
+    [Fact]
+    public async Task Migration_OfRowsWithTransactionsOfAnotherServer_ForgetsThese()
+    {
+        await Api.SubmitAsync(Spec);
+        var job = await ClaimAsync();
+        await Database.ExecuteAsync(InsertEpochs(job, 1, 2));
+        await Database.ExecuteAsync("UPDATE epochs SET changed = '999999999999' WHERE epoch = 1");
+        await Database.ExecuteAsync("UPDATE jobs SET state_changed = '999999999999', attempt_changed = '999999999999'");
+
+        await Migrator.MigrateAsync(Database.DataSource, default);
+
+        Assert.Equal(2, await Database.ScalarAsync<int>("SELECT sum(epoch)::int FROM epochs WHERE changed IS NOT NULL"));
+        Assert.True(await Database.ScalarAsync<bool>("SELECT state_changed IS NULL AND attempt_changed IS NULL FROM jobs"));
+    }
+
     [Fact]
     public async Task Stream_OfWhatIsNotThereOrAfterNoId_IsRefused()
     {
@@ -375,6 +468,23 @@ public class EventTests(ApiFixture fixture) : OwnJobsTest(fixture)
                 else
                     Assert.Equal(HttpStatusCode.NoContent, (await EventStream.AskAsync(Http, path, id)).StatusCode);
             }
+    }
+
+    private static string InsertEpochs(ClaimedJob job, int first, int count) =>
+        $"""
+            INSERT INTO epochs
+            SELECT '{job.Id}', epoch, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 FROM generate_series({first}, {first + count - 1}) epoch
+            """;
+
+    private static IEnumerable<int> EpochsIn(IEnumerable<SeenEvent> events) =>
+        events.Where(one => one.Type == "epoch").Select(one => one.Payload["epoch"]!.GetValue<int>());
+
+    private static async Task<List<SeenEvent>> TakeAsync(EventStream stream, int epochs)
+    {
+        var taken = new List<SeenEvent>();
+        while (taken.Count < epochs)
+            taken.Add(await stream.NextAsync("epoch"));
+        return taken;
     }
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string sql)

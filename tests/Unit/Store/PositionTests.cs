@@ -22,6 +22,28 @@ public class PositionTests
         }
     }
 
+    [Fact]
+    public void Union_OfTwoSets_SeesWhatEitherSees()
+    {
+        var random = new Random(1);
+        for (var round = 0; round < 2000; round++)
+        {
+            var (one, other) = (
+                Draw(random, Snapshot.Empty, (ulong)random.Next(1, 10)),
+                Draw(random, Snapshot.Empty, (ulong)random.Next(1, 10))
+            );
+            var union = one.Union(other);
+            var more = one.With(one.Next);
+            for (var id = 1ul; id < 12; id++)
+            {
+                Assert.Equal(one.Sees(id) || other.Sees(id), union.Sees(id));
+                Assert.Equal(one.Sees(id) || id == one.Next, more.Sees(id));
+                Assert.False(one.Includes(other) && other.Sees(id) && !one.Sees(id));
+            }
+            Assert.True(union.Includes(one) && union.Includes(other));
+        }
+    }
+
     [Theory]
     [InlineData("1:1:")]
     [InlineData("5:9:5,7;8.e.12.3")]
@@ -37,6 +59,7 @@ public class PositionTests
     [InlineData("05:9:5")]
     [InlineData("9:9:;")]
     [InlineData("9:9:;9.e.1")]
+    [InlineData("9:9:;10.e.1.1")]
     [InlineData("9:9:;9.e.1.4294967296")]
     [InlineData("9:9:;9.e.9223372036854775808.1")]
     [InlineData("9:18446744073709551616:")]
