@@ -119,7 +119,12 @@ public sealed class DashboardTests(ServiceFixture service)
             foreach (var width in new[] { 360, 1200 })
             {
                 await page.SetViewportSizeAsync(width, 740);
-                Assert.True(await page.EvaluateAsync<int>("document.documentElement.scrollWidth - innerWidth") <= 0, $"{path} scrolls");
+                // The charts follow a new width one frame later.
+                await Eventually.TrueAsync(
+                    async () => await page.EvaluateAsync<int>("document.documentElement.scrollWidth - innerWidth") <= 0,
+                    TimeSpan.FromSeconds(5),
+                    $"{path} scrolls sideways at {width} pixels"
+                );
                 await AccessibleAsync(page, $"{path} of {width} pixels");
             }
         }

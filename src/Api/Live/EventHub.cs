@@ -98,9 +98,19 @@ internal sealed class EventHub(EventReader reader, IHostApplicationLifetime life
         {
             var changes = await reader.ReadAsync(EventScope.All, new(round.Seen, null), WantsStudy, stopping);
             foreach (var change in changes.Items)
-                Publish(change);
+            {
+                if (change is StudyChange study)
+                    round.Studies.Remove(study.Study.Id);
+                if (change is StudyChange early && changes.HasMore)
+                    round.Studies[early.Study.Id] = early;
+                else
+                    Publish(change);
+            }
             (round.Seen, hasMore) = (changes.End, changes.HasMore);
         }
+        foreach (var study in round.Studies.Values)
+            Publish(study with { Position = new(round.Seen, null) });
+        round.Studies.Clear();
         if (round.IsDue(ref round.ProgressAt, ProgressEvery))
             round.Progress = Publish(await reader.ProgressAsync(stopping), round.Progress);
         if (round.IsDue(ref round.ExistenceAt, ExistenceEvery) && FollowedIds() is { Count: > 0 } ids)
@@ -224,6 +234,12 @@ internal sealed class EventHub(EventReader reader, IHostApplicationLifetime life
     {
         /// <summary>Null before the first read.</summary>
         public Snapshot? Seen;
+
+        /// <summary>
+        /// Counts of studies that came with a page before the last. They are those of now, so they are told after the last page: a
+        /// study must not end before its jobs.
+        /// </summary>
+        public readonly Dictionary<Guid, StudyChange> Studies = [];
 
         public long ProgressAt,
             ExistenceAt;

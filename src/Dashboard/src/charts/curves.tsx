@@ -208,7 +208,8 @@ function optionsOf(latest: { current: Props }): uPlot.Options {
         plot => {
           const { left = -1 } = plot.cursor;
           const { epochs, onHover } = latest.current;
-          if (left >= 0) onHover(epochs[indexOf(epochs, Math.round(plot.posToVal(left, "x")))] ?? null);
+          // A zoom moves the cursor too, also when the mouse has left.
+          if (left >= 0 && plot.over.matches(":hover")) onHover(epochs[indexOf(epochs, Math.round(plot.posToVal(left, "x")))] ?? null);
         },
       ],
       setSelect: [
