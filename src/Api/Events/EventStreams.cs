@@ -116,6 +116,7 @@ internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit
                     yield return ServerEvent.Of(end with { Position = position });
                 if (end is not null || live is null)
                     yield break;
+                bool lags;
                 do
                 {
                     while (live.Events.TryRead(out var one))
@@ -139,7 +140,9 @@ internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit
                         if (ServerEvent.Ends(scope, change))
                             yield break;
                     }
-                } while (!live.TakeLag() && await live.Events.WaitToReadAsync(cancellation));
+                } while (!(lags = live.TakeLag()) && await live.Events.WaitToReadAsync(cancellation));
+                if (!lags)
+                    yield break; // the subscription has ended
             }
             if (await NextOrNullAsync(scope, position, cancellation) is not { } next)
                 yield break;
