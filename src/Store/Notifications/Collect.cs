@@ -70,7 +70,7 @@ public sealed partial class NotificationQueue
             FROM (
                 SELECT studies.id, studies.spec, over.* FROM studies, LATERAL (
                     SELECT max(finished_at) AS ended_at, count(*)::int AS jobs,
-                        count(*) FILTER (WHERE state = 'succeeded')::int AS succeeded,
+                           count(*) FILTER (WHERE state = 'succeeded')::int AS succeeded,
                            count(*) FILTER (WHERE state = 'failed')::int AS failed,
                            count(*) FILTER (WHERE state = 'cancelled')::int AS cancelled,
                            count(*) FILTER (WHERE state = 'cancelled' AND dropped_at_seeds IS NOT NULL)::int AS dropped
