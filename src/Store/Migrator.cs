@@ -23,6 +23,18 @@ public static class Migrator
         .. typeof(Migrator).Assembly.GetTypes().Select(type => type.GetCustomAttribute<MigrationAttribute>()?.Id).OfType<string>(),
     ];
 
+    private const string IsNotReached = ">= pg_snapshot_xmax(pg_current_snapshot())";
+
+    /// <summary>The columns with ids of transactions, and which rows have one that this server has not reached.</summary>
+    private static readonly (string Table, string Column, string Condition)[] OfOtherServers =
+    [
+        ("jobs", "state_changed", $"state_changed {IsNotReached}"),
+        ("jobs", "attempt_changed", $"state = 'running' AND attempt_changed {IsNotReached}"),
+        ("attempts", "changed", $"changed {IsNotReached}"),
+        ("epochs", "changed", $"changed {IsNotReached}"),
+        ("studies", "changed", $"changed {IsNotReached}"),
+    ];
+
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 
     /// <summary>Migrates, and waits while the database is unreachable. It throws when the database refuses.</summary>
@@ -47,27 +59,6 @@ public static class Migrator
     {
         if (!await IsCurrentAsync(database, cancellationToken))
             await ApplyAsync(database, cancellationToken);
-        await ForgetOtherServersAsync(database, cancellationToken);
-    }
-
-    /// <summary>
-    /// A dump keeps the ids of transactions of the server that it comes from. Those that this server has not reached would be
-    /// taken for transactions of its own once it reaches them. Indexes find that there are none.
-    /// </summary>
-    private static async Task ForgetOtherServersAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
-    {
-        await using var forget = database.CreateCommand(
-            """
-            UPDATE jobs SET state_changed = NULL WHERE state_changed >= pg_snapshot_xmax(pg_current_snapshot());
-            UPDATE jobs SET attempt_changed = NULL
-            WHERE state = 'running' AND attempt_changed >= pg_snapshot_xmax(pg_current_snapshot());
-            UPDATE attempts SET changed = NULL WHERE changed >= pg_snapshot_xmax(pg_current_snapshot());
-            UPDATE epochs SET changed = NULL WHERE changed >= pg_snapshot_xmax(pg_current_snapshot());
-            UPDATE studies SET changed = NULL WHERE changed >= pg_snapshot_xmax(pg_current_snapshot());
-            """
-        );
-        forget.CommandTimeout = 0; // after a restore all rows may be such
-        await forget.ExecuteNonQueryAsync(cancellationToken);
     }
 
     private static async Task ApplyAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
@@ -90,6 +81,20 @@ public static class Migrator
             );
         await db.Database.MigrateAsync(cancellationToken);
         await EngineSchema.InstallAsync(database, cancellationToken);
+        await ForgetOtherServersAsync(database, cancellationToken);
+    }
+
+    /// <summary>
+    /// A dump keeps the ids of transactions of the server that it comes from. Those that this server has not reached would be
+    /// taken for transactions of its own once it reaches them.
+    /// </summary>
+    private static async Task ForgetOtherServersAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
+    {
+        await using var forget = database.CreateCommand(
+            string.Concat(OfOtherServers.Select(ids => $"UPDATE {ids.Table} SET {ids.Column} = NULL WHERE {ids.Condition};"))
+        );
+        forget.CommandTimeout = 0; // after a restore all rows may be such
+        await forget.ExecuteNonQueryAsync(cancellationToken);
     }
 
     /// <summary>
@@ -113,6 +118,17 @@ public static class Migrator
         }; // another process's migration may lock the table
         count.Parameters.AddWithValue(Ids);
         return (long)(await count.ExecuteScalarAsync(cancellationToken))! == Ids.Length
-            && await EngineSchema.IsCurrentAsync(connection, cancellationToken);
+            && await EngineSchema.IsCurrentAsync(connection, cancellationToken)
+            && !await KnowsOtherServersAsync(connection, cancellationToken);
+    }
+
+    /// <summary>Indexes answer this.</summary>
+    private static async Task<bool> KnowsOtherServersAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var any = new NpgsqlCommand(
+            $"SELECT {string.Join(" OR ", OfOtherServers.Select(ids => $"EXISTS (SELECT FROM {ids.Table} WHERE {ids.Condition})"))}",
+            connection
+        );
+        return (bool)(await any.ExecuteScalarAsync(cancellationToken))!;
     }
 }
