@@ -48,7 +48,7 @@ public sealed record StudyStateEvent(JobState State, bool IsTerminal, StudyProgr
 {
     internal static StudyStateEvent Of(StudySummary study)
     {
-        var progress = StudyProgress.Of(study.Jobs) with { Dropped = study.Dropped };
+        var progress = StudyProgress.Of(study);
         var state = progress.State();
         return new(state, state.IsFinal(), progress);
     }

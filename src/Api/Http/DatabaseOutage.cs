@@ -14,10 +14,11 @@ internal sealed class DatabaseOutage(ILogger<DatabaseOutage> log) : IExceptionHa
             return false;
         log.LogWarning("The database does not answer: {Reason}", cause.Message);
         context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
-        context.Response.Headers.RetryAfter = RetryAfterSeconds.ToString();
         // The answer is a problem document whatever the client's Accept header says.
         await Problems
-            .Of(
+            .TryLater(
+                context,
+                RetryAfterSeconds,
                 StatusCodes.Status503ServiceUnavailable,
                 "The database does not answer or cannot store.",
                 "Try again. If this request was to change something, read it back first: its answer may be what was lost."

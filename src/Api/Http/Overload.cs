@@ -77,15 +77,14 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
         }
     }
 
-    public static ProblemHttpResult NoTurn(HttpContext context)
-    {
-        context.Response.Headers.RetryAfter = ReportWaitSeconds.ToString();
-        return Problems.Of(
+    public static ProblemHttpResult NoTurn(HttpContext context) =>
+        Problems.TryLater(
+            context,
+            ReportWaitSeconds,
             StatusCodes.Status503ServiceUnavailable,
             "Too many reports are being computed.",
             $"A report waits for its turn for {ReportWaitSeconds} s at most, and {ReportsWaiting} of a client may wait. Try again."
         );
-    }
 
     public void Dispose()
     {
@@ -93,11 +92,8 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
             limiter.Dispose();
     }
 
-    private static ProblemHttpResult Refusal(HttpContext context)
-    {
-        context.Response.Headers.RetryAfter = RetryAfterSeconds.ToString();
-        return Problems.Of(StatusCodes.Status429TooManyRequests, "Too many requests at once.", "Try again.");
-    }
+    private static ProblemHttpResult Refusal(HttpContext context) =>
+        Problems.TryLater(context, RetryAfterSeconds, StatusCodes.Status429TooManyRequests, "Too many requests at once.", "Try again.");
 
     /// <summary>Each client has its own queue. The request at its head then waits in a queue that all clients share.</summary>
     private static PartitionedRateLimiter<HttpContext> Limiter(ApiKeys keys, int ofOneClient, int ofAll, int waiting) =>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.WebUtilities;
 
@@ -8,6 +9,13 @@ internal static class Problems
 {
     public static ProblemHttpResult Of(int status, string title, string detail) =>
         TypedResults.Problem(detail: detail, statusCode: status, title: title);
+
+    /// <summary>A problem that passes by itself. It also sets `Retry-After` of the response.</summary>
+    public static ProblemHttpResult TryLater(HttpContext context, int seconds, int status, string title, string detail)
+    {
+        context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        return Of(status, title, detail);
+    }
 
     public static ProblemHttpResult Invalid(string title, Dictionary<string, string[]> errors) =>
         TypedResults.Problem(

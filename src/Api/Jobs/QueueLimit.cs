@@ -42,15 +42,14 @@ internal sealed class QueueLimit(JobQueue queue, IConfiguration configuration)
         }
     }
 
-    public ProblemHttpResult Refuse(HttpContext context)
-    {
-        context.Response.Headers.RetryAfter = RetryAfterSeconds.ToString();
-        return Problems.Of(
+    public ProblemHttpResult Refuse(HttpContext context) =>
+        Problems.TryLater(
+            context,
+            RetryAfterSeconds,
             StatusCodes.Status429TooManyRequests,
             "The queue is full.",
             $"At most {Most} jobs may wait. Try again when some have begun."
         );
-    }
 
     private async Task CountAsync(CancellationToken cancellation)
     {

@@ -36,15 +36,14 @@ internal sealed class StreamLimit : IDisposable
         return lease.IsAcquired ? lease : null;
     }
 
-    public ProblemHttpResult Refuse(HttpContext context)
-    {
-        context.Response.Headers.RetryAfter = RetryAfterSeconds.ToString();
-        return Problems.Of(
+    public ProblemHttpResult Refuse(HttpContext context) =>
+        Problems.TryLater(
+            context,
+            RetryAfterSeconds,
             StatusCodes.Status429TooManyRequests,
             "Too many streams are open.",
             $"A client may have {most} streams and waiting requests open at once. Close some, or follow several jobs by one stream."
         );
-    }
 
     public void Dispose() => open.Dispose();
 }

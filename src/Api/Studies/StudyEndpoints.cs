@@ -139,11 +139,9 @@ internal static class StudyEndpoints
                 var (answer, isTerminal) = await FindNowAsync(request, reader, id, format, cancellation);
                 return (answer, isForChange ? answer != EntityTags.NotModified : isTerminal != false);
             },
-            one => one.Change is StudyChange change && (isForChange || StateOf(change.Study).IsFinal())
+            one => one.Change is StudyChange change && (isForChange || StudyProgress.Of(change.Study).State().IsFinal())
         );
     }
-
-    private static JobState StateOf(StudySummary study) => (StudyProgress.Of(study.Jobs) with { Dropped = study.Dropped }).State();
 
     /// <returns>The answer, and whether the study has ended; null when there is no such study.</returns>
     private static async Task<(IResult Answer, bool? IsTerminal)> FindNowAsync(
@@ -157,9 +155,10 @@ internal static class StudyEndpoints
         if (await reader.FindAsync(id, cancellation) is not { } study)
             return (Problems.NoSuchStudy(id), null);
         var response = StudyResponse.Of(study);
-        if (request.IsKnownAs(format == "csv" ? EntityTags.Of(StudyCsv.Write(response)) : EntityTags.Of(response)))
+        var csv = format == "csv" ? StudyCsv.Write(response) : null;
+        if (request.IsKnownAs(csv is null ? EntityTags.Of(response) : EntityTags.Of(csv)))
             return (EntityTags.NotModified, response.IsTerminal);
-        return (format == "csv" ? TypedResults.Text(StudyCsv.Write(response), "text/csv") : TypedResults.Ok(response), response.IsTerminal);
+        return (csv is null ? TypedResults.Ok(response) : TypedResults.Text(csv, "text/csv"), response.IsTerminal);
     }
 
     private static async Task<Results<Ok<RecommendationResponse>, ProblemHttpResult>> RecommendAsync(

@@ -83,7 +83,7 @@ public sealed record StudyProgress(
         };
     }
 
-    internal static StudyProgress Of(IReadOnlyDictionary<JobState, int> jobs) =>
+    private static StudyProgress Of(IReadOnlyDictionary<JobState, int> jobs) =>
         new(
             jobs.Values.Sum(),
             jobs[JobState.Queued],
@@ -95,6 +95,8 @@ public sealed record StudyProgress(
             0,
             null
         );
+
+    internal static StudyProgress Of(StudySummary study) => Of(study.Jobs) with { Dropped = study.Dropped };
 
     internal JobState State() =>
         this switch
@@ -237,7 +239,7 @@ public sealed record StudyItem(
 {
     internal static StudyItem Of(StudySummary study)
     {
-        var progress = StudyProgress.Of(study.Jobs) with { Dropped = study.Dropped };
+        var progress = StudyProgress.Of(study);
         var state = progress.State();
         var spec = study.Spec!; // StudyPage omits studies without a spec
         return new(

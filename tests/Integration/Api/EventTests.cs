@@ -82,16 +82,7 @@ public class EventTests(ApiFixture fixture) : OwnJobsTest(fixture)
     [Fact]
     public async Task Stream_OfAStudy_TellsItsJobsAndItsCountsAndEnds()
     {
-        var response = await Http.PostAsJsonAsync(
-            "/studies",
-            new
-            {
-                job = new { dataset = "digits", epochs = 1 },
-                epsilons = new[] { 0, 0.1 },
-                seeds = 1,
-            }
-        );
-        var id = (await response.Content.ReadFromJsonAsync<JsonNode>())!["id"]!.GetValue<string>();
+        var id = await SubmitStudyAsync();
         var other = await Api.SubmitAsync(Spec);
         using var stream = await EventStream.OpenAsync(Http, $"/studies/{id}/events");
         var live = new List<SeenEvent>();
@@ -198,16 +189,7 @@ public class EventTests(ApiFixture fixture) : OwnJobsTest(fixture)
     [Fact]
     public async Task Stream_OfAStudyThatEndedSeveralPagesAgo_EndsWithTheStudy()
     {
-        var response = await Http.PostAsJsonAsync(
-            "/studies",
-            new
-            {
-                job = new { dataset = "digits", epochs = 1 },
-                epsilons = new[] { 0, 0.1 },
-                seeds = 1,
-            }
-        );
-        var path = $"/studies/{(await response.Content.ReadFromJsonAsync<JsonNode>())!["id"]!.GetValue<string>()}/events";
+        var path = $"/studies/{await SubmitStudyAsync()}/events";
         using var stream = await EventStream.OpenAsync(Http, path);
         var start = (await stream.NextAsync("study")).Id!;
         await Queue.FailAsync(await ClaimAsync(), "test", default);
@@ -406,16 +388,7 @@ public class EventTests(ApiFixture fixture) : OwnJobsTest(fixture)
     [Fact]
     public async Task Wait_ForAStudy_AnswersWhenItHasChangedOrEnded()
     {
-        var response = await Http.PostAsJsonAsync(
-            "/studies",
-            new
-            {
-                job = new { dataset = "digits", epochs = 1 },
-                epsilons = new[] { 0, 0.1 },
-                seeds = 1,
-            }
-        );
-        var path = $"/studies/{(await response.Content.ReadFromJsonAsync<JsonNode>())!["id"]!.GetValue<string>()}";
+        var path = $"/studies/{await SubmitStudyAsync()}";
         var tag = $"{(await Http.GetAsync(path)).Headers.ETag}";
         Assert.Equal(HttpStatusCode.NotModified, (await AskAsync(path, tag)).StatusCode);
         var (change, end) = (WaitAsync(path, 20, tag), WaitAsync(path, 20));
@@ -485,6 +458,21 @@ public class EventTests(ApiFixture fixture) : OwnJobsTest(fixture)
         while (taken.Count < epochs)
             taken.Add(await stream.NextAsync("epoch"));
         return taken;
+    }
+
+    /// <returns>The id of a study of two jobs.</returns>
+    private async Task<string> SubmitStudyAsync()
+    {
+        var response = await Http.PostAsJsonAsync(
+            "/studies",
+            new
+            {
+                job = new { dataset = "digits", epochs = 1 },
+                epsilons = new[] { 0, 0.1 },
+                seeds = 1,
+            }
+        );
+        return (await response.Content.ReadFromJsonAsync<JsonNode>())!["id"]!.GetValue<string>();
     }
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string sql)
