@@ -88,7 +88,10 @@ public sealed class DashboardTests(ServiceFixture service)
         await page.Mouse.MoveAsync(1, 1);
         await Expect(page.GetByText(new Regex("epochs [34]\\d{3} to [67]\\d{3}"))).ToBeVisibleAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Reset zoom" }).ClickAsync();
-        await Expect(page.GetByText("drag to zoom")).ToBeVisibleAsync();
+        await Expect(page.GetByText("drag or pinch to zoom")).ToBeVisibleAsync();
+
+        await PinchAsync(page, await loss.Locator(".u-over").BoundingBoxAsync());
+        await Expect(page.GetByText(new Regex("epochs [34]\\d{3} to [56]\\d{3}"))).ToBeVisibleAsync();
         Assert.Empty(watched.Faults);
     }
 
@@ -161,6 +164,18 @@ public sealed class DashboardTests(ServiceFixture service)
         await page.GetByRole(AriaRole.Button, new() { Name = "Sign out alice" }).ClickAsync();
         await Expect(page.GetByLabel("Key")).ToBeVisibleAsync();
         await Expect(epochs).ToHaveCountAsync(0);
+    }
+
+    /// <summary>Puts two fingers at 40 and 60 % of the box's width and moves them to its edges.</summary>
+    private static async Task PinchAsync(IPage page, LocatorBoundingBoxResult? box)
+    {
+        var browser = await page.Context.NewCDPSessionAsync(page);
+        foreach (var (type, left, right) in new[] { ("touchStart", 0.4, 0.6), ("touchMove", 0.2, 0.8), ("touchMove", 0.01, 0.99) })
+        {
+            var points = new[] { left, right }.Select(part => new { x = box!.X + part * box.Width, y = box.Y + 80.0 });
+            await browser.SendAsync("Input.dispatchTouchEvent", new() { ["type"] = type, ["touchPoints"] = points });
+        }
+        await browser.SendAsync("Input.dispatchTouchEvent", new() { ["type"] = "touchEnd", ["touchPoints"] = Array.Empty<object>() });
     }
 
     private static async Task SignInAsync(IPage page, string key)

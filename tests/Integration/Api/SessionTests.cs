@@ -103,19 +103,26 @@ public class SessionTests(KeyedApis apis) : IClassFixture<KeyedApis>
         Assert.Equal("no-store", answer.Headers.CacheControl!.ToString());
     }
 
-    /// <summary>Computes the cookie as docs/decisions/0040-browser-session.md says, with ends before and after now.</summary>
     [Theory]
     [InlineData(-1, false)]
     [InlineData(60, true)]
     public async Task Cookie_CountsUntilItsEndOnly(int secondsLeft, bool counts)
     {
-        var secret = Rfc2898DeriveBytes.Pbkdf2(KeyedApis.Key, "temper session"u8, 200_000, HashAlgorithmName.SHA256, 32);
-        var ends = DateTimeOffset.UtcNow.AddSeconds(secondsLeft).ToUnixTimeSeconds().ToString();
-        var mac = Convert.ToBase64String(HMACSHA256.HashData(secret, Encoding.ASCII.GetBytes(ends)));
-        var cookie = $"{ends}.{mac.TrimEnd('=').Replace('+', '-').Replace('/', '_')}";
+        var cookie = CookieOf(secondsLeft);
 
         Assert.Equal(counts, (await SessionAsync(cookie))["signedIn"]!.GetValue<bool>());
         Assert.False((await SessionAsync("9" + cookie))["signedIn"]!.GetValue<bool>()); // another end under the same MAC
+    }
+
+    [Fact]
+    public async Task Stream_OfASession_EndsWithIt()
+    {
+        var request = Request(HttpMethod.Get, "/events", CookieOf(secondsLeft: 3));
+        using var stream = await apis.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        Assert.Equal(HttpStatusCode.OK, stream.StatusCode);
+
+        var text = await stream.Content.ReadAsStringAsync().WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Equal("", text.Replace(": heartbeat\n\n", ""));
     }
 
     [Theory]
@@ -289,6 +296,15 @@ public class SessionTests(KeyedApis apis) : IClassFixture<KeyedApis>
         };
         request.Headers.Add("X-Forwarded-For", address);
         return apis.Http.SendAsync(request);
+    }
+
+    /// <summary>Computes the cookie as docs/decisions/0040-browser-session.md says.</summary>
+    private static string CookieOf(int secondsLeft)
+    {
+        var secret = Rfc2898DeriveBytes.Pbkdf2(KeyedApis.Key, "temper session"u8, 200_000, HashAlgorithmName.SHA256, 32);
+        var ends = DateTimeOffset.UtcNow.AddSeconds(secondsLeft).ToUnixTimeSeconds().ToString();
+        var mac = Convert.ToBase64String(HMACSHA256.HashData(secret, Encoding.ASCII.GetBytes(ends)));
+        return $"{ends}.{mac.TrimEnd('=').Replace('+', '-').Replace('/', '_')}";
     }
 
     private static string CookieIn(HttpResponseMessage answer) =>

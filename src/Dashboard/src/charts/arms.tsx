@@ -1,5 +1,6 @@
 import type { Figure, Mean } from "../api/types";
 import { figure } from "../format";
+import { dashes } from "./theme";
 
 /** A mean over seeds at one ε, and the figures of the single seeds. */
 export interface Point {
@@ -63,7 +64,7 @@ export function ArmChart({ title, note, lines }: Props) {
           ε
         </text>
         {lines.map((line, i) => (
-          <OneLine key={line.name} line={line} series={i % 6} x={x} y={y} />
+          <OneLine key={line.name} line={line} series={i} x={x} y={y} />
         ))}
       </svg>
     </figure>
@@ -83,8 +84,11 @@ function OneLine({
 }) {
   const means = line.points.filter(point => isFinite(point.mean.mean));
   return (
-    <g class={`s${series}`}>
-      <polyline points={means.map(point => `${x(point.epsilon)},${y(point.mean.mean!)}`).join(" ")} />
+    <g class={`s${series % 6}`}>
+      <polyline
+        stroke-dasharray={dashes(series).join(" ")}
+        points={means.map(point => `${x(point.epsilon)},${y(point.mean.mean!)}`).join(" ")}
+      />
       {line.points.map(({ epsilon, mean, seeds, isRecommended }) => (
         <g key={epsilon}>
           <title>{sentence(line.name, { epsilon, mean, seeds, isRecommended })}</title>

@@ -4,21 +4,22 @@ import "uplot/dist/uPlot.min.css";
 import { figure } from "../format";
 import { useStore } from "../store";
 import { downsample, type Sample } from "./downsample";
-import { cssColor, hue, scheme } from "./theme";
+import { Swatch } from "./swatch";
+import { cssColor, dashes, hue, scheme } from "./theme";
+import { useTouch } from "./touch";
 
 /** A curve over the epochs 1, 2, …; its figures are by index. */
 export interface Curve {
   name: string;
   figures: Sample[];
-  /** Which colour it has. */
-  hue: number;
-  dashed?: boolean;
+  /** Which colour and dashes it has. */
+  series: number;
 }
 
 /** The visible epochs; null shows all. */
 export type Zoom = [from: number, to: number] | null;
 
-interface Props {
+export interface Props {
   title: string;
   epochs: number[];
   curves: Curve[];
@@ -32,7 +33,10 @@ interface Props {
 const height = 200;
 const pixelsPerBucket = 4;
 
-/** Curves over epochs. Dragging or + and − zoom, the arrow keys move through the epochs, Escape shows all again. */
+/**
+ * Curves over epochs. Dragging, + and −, or two fingers zoom; the arrow keys or one finger move through the epochs; Escape or a
+ * double click shows all again.
+ */
 export function Curves(props: Props) {
   const { title, epochs, curves, zoom } = props;
   const host = useRef<HTMLDivElement>(null);
@@ -67,6 +71,8 @@ export function Curves(props: Props) {
     });
   }, [plot, drawn, width]);
 
+  useTouch(plot, latest);
+
   const at = props.hovered === null ? epochs.length - 1 : indexOf(epochs, props.hovered);
   useEffect(() => {
     // The browser moves the cursor of the chart below the mouse; the others follow.
@@ -94,7 +100,7 @@ export function Curves(props: Props) {
         <span class="legend">
           {curves.map(curve => (
             <span key={curve.name}>
-              <i class={`swatch s${curve.hue % 6}${curve.dashed ? " dashed" : ""}`} />
+              <Swatch series={curve.series} />
               {curve.name} <span class="read">{read(curve)}</span>
             </span>
           ))}
@@ -132,8 +138,15 @@ function dataOf(epochs: number[], curves: Curve[], zoom: Zoom, buckets: number):
   return [kept.map(i => epochs[i]!), ...curves.map(curve => kept.map(i => curve.figures[i] ?? null))];
 }
 
+/** The zoom from one epoch to another; null when that shows all. */
+export function within(epochs: number[], from: number, to: number): Zoom {
+  const [first, last] = [epochs[0] ?? 1, epochs.at(-1) ?? 1];
+  const [low, high] = [Math.max(first, Math.round(from)), Math.min(last, Math.round(to))];
+  return low <= first && high >= last ? null : [low, Math.max(high, low + 1)];
+}
+
 /** The index of the epoch, of the next one where it is missing, or of the last one; −1 when there is none. */
-function indexOf(epochs: number[], epoch: number): number {
+export function indexOf(epochs: number[], epoch: number): number {
   const found = epochs.findIndex(one => one >= epoch);
   return found < 0 ? epochs.length - 1 : found;
 }
@@ -144,9 +157,7 @@ function keyed(key: string, { epochs, zoom, onZoom, onHover }: Props, at: number
   const [first, last] = zoom ?? [epochs[0] ?? 1, epochs.at(-1) ?? 1];
   const zoomTo = (span: number) => () => {
     const middle = epochs[at] ?? last;
-    const from = Math.max(epochs[0] ?? 1, Math.round(middle - span / 2));
-    const to = Math.min(epochs.at(-1) ?? 1, Math.round(middle + span / 2));
-    onZoom(from <= (epochs[0] ?? 1) && to >= (epochs.at(-1) ?? 1) ? null : [from, Math.max(to, from + 1)]);
+    onZoom(within(epochs, middle - span / 2, middle + span / 2));
   };
   switch (key) {
     case "ArrowLeft":
@@ -196,10 +207,10 @@ function optionsOf(latest: { current: Props }): uPlot.Options {
       {},
       ...curves.map(curve => ({
         label: curve.name,
-        stroke: cssColor(hue(curve.hue)),
+        stroke: hue(curve.series),
         width: 1.5,
-        ...(curve.dashed ? { dash: [5, 4] } : {}),
-        points: { show: (plot: uPlot) => plot.data[0].length <= 40, size: 5, fill: cssColor(hue(curve.hue)) },
+        dash: dashes(curve.series),
+        points: { show: (plot: uPlot) => plot.data[0].length <= 40, size: 5, fill: hue(curve.series) },
       })),
     ],
     cursor: { y: false, drag: { x: true, y: false, setScale: false, dist: 4 }, points: { size: 7 } },

@@ -6,8 +6,8 @@ import type { Sample } from "./downsample";
 export interface Run {
   name: string;
   epochs: Epoch[];
-  /** Which colour it has beside other runs. */
-  hue: number;
+  /** Which colour and dashes it has beside other runs. */
+  series: number;
 }
 
 type Metric = "trainLoss" | "validationLoss" | "trainAccuracy" | "validationAccuracy" | "ece";
@@ -34,7 +34,7 @@ export function LearningCurves({ runs }: { runs: Run[] }) {
       <div class="heading">
         <h2>Learning curves</h2>
         <span class="quiet">
-          {hovered !== null ? `epoch ${hovered}` : zoom ? `epochs ${zoom[0]} to ${zoom[1]}` : "drag to zoom"}
+          {hovered !== null ? `epoch ${hovered}` : zoom ? `epochs ${zoom[0]} to ${zoom[1]}` : "drag or pinch to zoom"}
         </span>
         <button type="button" onClick={() => setZoom(null)} disabled={!zoom}>
           Reset zoom
@@ -67,13 +67,13 @@ function epochsOf(runs: Run[]): number[] {
 function curvesOf({ validation, train }: (typeof charts)[number], runs: Run[], epochs: number[]): Curve[] {
   const [only] = runs;
   if (runs.length > 1 || !only)
-    return runs.map(run => ({ name: run.name, figures: figuresOf(run, validation, epochs), hue: run.hue }));
-  const curve = (name: string, metric: Metric, hue: number): Curve => ({
+    return runs.map(run => ({ name: run.name, figures: figuresOf(run, validation, epochs), series: run.series }));
+  const curve = (name: string, metric: Metric, series: number): Curve => ({
     name,
     figures: only.epochs.map(one => one[metric]),
-    hue,
+    series,
   });
-  return [curve("validation", validation, 0), ...(train ? [{ ...curve("train", train, 1), dashed: true }] : [])];
+  return [curve("validation", validation, 0), ...(train ? [curve("train", train, 1)] : [])];
 }
 
 function figuresOf(run: Run, metric: Metric, epochs: number[]): Sample[] {

@@ -4,6 +4,7 @@ import { useTraining } from "../api/job";
 import { type LiveEvent, useLive } from "../api/live";
 import type { Epoch, Job } from "../api/types";
 import { LearningCurves } from "../charts/learning";
+import { Swatch } from "../charts/swatch";
 import { figure, jobName, plain, signed } from "../format";
 import { Badge, ProblemBox, Table } from "../parts";
 import { useTitle } from "./title";
@@ -22,7 +23,7 @@ export function Compare({ ids }: { ids: string[] }) {
   const { jobs, isRead, problem } = useCompared(shown);
   const names = namesOf(jobs);
   const runs = useMemo(
-    () => jobs.map(({ epochs }, i) => ({ name: names[i]!, epochs, hue: i })),
+    () => jobs.map(({ epochs }, i) => ({ name: names[i]!, epochs, series: i })),
     [names.join("\n"), ...jobs.map(({ epochs }) => epochs)],
   );
 
@@ -108,7 +109,7 @@ const Heads = ({ jobs, names }: Props) => (
   <>
     {jobs.map(({ job }, i) => (
       <th scope="col" class="number" key={job.id}>
-        <i class={`swatch s${i}`} /> <a href={`#/jobs/${job.id}`}>{names[i]}</a>
+        <Swatch series={i} /> <a href={`#/jobs/${job.id}`}>{names[i]}</a>
       </th>
     ))}
   </>

@@ -22,7 +22,7 @@ export function JobPage({ id }: { id: string }) {
   const { job, attempts, epochs, refresh } = useJob(id);
   const shown = job.value;
   useTitle(shown ? `Job ${jobName(shown)}` : "Job");
-  const runs = useMemo(() => [{ name: "this job", epochs, hue: 0 }], [epochs]);
+  const runs = useMemo(() => [{ name: "this job", epochs, series: 0 }], [epochs]);
 
   return (
     <>
@@ -154,7 +154,7 @@ function Verdict({ assessment: { verdict } }: { assessment: Assessment }) {
 
 function Errors({ report }: { report: Calibration }) {
   const range = (
-    <th scope="col" class="number wide">
+    <th scope="col" class="number">
       95 % interval, or what chance alone reaches
     </th>
   );
@@ -188,7 +188,7 @@ function Cells({ estimated: { value, interval, chance }, show }: { estimated: Es
   return (
     <>
       <td class="number">{show(value)}</td>
-      <td class="number wide quiet">
+      <td class="number quiet">
         {interval && `${show(interval.low)} to ${show(interval.high)}`}
         {chance && (chance.limit === null ? "chance: too few draws" : `chance: up to ${figure(chance.limit)}`)}
       </td>

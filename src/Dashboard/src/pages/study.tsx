@@ -3,6 +3,7 @@ import { type LiveEvent, useLive, useThrottled } from "../api/live";
 import { useResource } from "../api/resource";
 import type { Answer, Arm, Job, Mean, Page, Ranked, SplitScores, Study, StudyReport } from "../api/types";
 import { ArmChart, type Line } from "../charts/arms";
+import { Swatch } from "../charts/swatch";
 import { besideEpsilon, figure, plain, shortId, signed, words } from "../format";
 import { type Action, Actions, Ago, Badge, ProblemBox, StudyBar, Table, Values } from "../parts";
 import { href } from "../router";
@@ -156,7 +157,7 @@ const RankHead = () => (
     <th scope="col" class="number">
       Behind the lowest
     </th>
-    <th scope="col" class="number wide">
+    <th scope="col" class="number">
       Interval (corrected)
     </th>
     <th scope="col" class="number wide">
@@ -173,7 +174,7 @@ function Rank({ ranked, label, recommended }: { ranked: Ranked; label: string; r
       <th scope="row">{label}</th>
       <td class="number">{figure(ranked.meanLoss)}</td>
       <td class="number">{ranked.behindBest === null ? "–" : signed(ranked.behindBest)}</td>
-      <td class="number wide">{interval ? `${signed(interval.low)} to ${signed(interval.high)}` : "–"}</td>
+      <td class="number">{interval ? `${signed(interval.low)} to ${signed(interval.high)}` : "–"}</td>
       <td class="number wide">{ranked.pValue === null ? "–" : figure(ranked.pValue)}</td>
       <td>{judgement(ranked, recommended)}</td>
     </tr>
@@ -212,7 +213,7 @@ function Charts({ report }: { report: StudyReport }) {
         <p class="legend">
           {names.map((name, i) => (
             <span key={name}>
-              <i class={`swatch s${i % 6}`} /> {name}
+              <Swatch series={i} /> {name}
             </span>
           ))}
         </p>
