@@ -64,7 +64,9 @@ start() {
     while [ "$port" = 0 ] || ! free "$port"; do port=$((20000 + RANDOM % 12000)); done
     echo "$port" >"$root/port"
     # No socket file: its path could be longer than the 107 bytes that one may have.
-    run "$bin/pg_ctl" -D "$root/data" -l "$root/log" -w -s -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=" start 9>&- >&2
+    # One service needs less than PostgreSQL's own limit of 100 connections; the tests run several at once.
+    run "$bin/pg_ctl" -D "$root/data" -l "$root/log" -w -s \
+      -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=300" start 9>&- >&2
   fi
   psql_as_owner "SELECT 1 FROM pg_database WHERE datname = 'temper'" | grep -q 1 || psql_as_owner 'CREATE DATABASE temper'
   echo "Host=127.0.0.1;Port=$(cat "$root/port");Username=temper;Password=$(cat "$root/password");Database=temper"

@@ -87,7 +87,7 @@ class ServiceTests(unittest.TestCase):
     def test_a_lost_answer_submits_no_second_job(self):
         tag = str(uuid.uuid4())
         with losing_answers(self.client.url, count=2) as url:
-            job = temper.Client(url=url).submit(SMALL, tags=[tag])
+            job = temper.Client(url=url).submit(SMALL, epochs=10000, tags=[tag])
         self.assertEqual([job["id"]], [one["id"] for one in self.client.jobs(tag=tag)])
         self.client.cancel(job)
 

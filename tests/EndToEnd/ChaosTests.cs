@@ -4,7 +4,6 @@ using Xunit.Abstractions;
 namespace Temper.EndToEnd;
 
 /// <summary>The short form of bench/chaos/run.</summary>
-[Collection(AloneCollection.Name)]
 public class ChaosTests(ITestOutputHelper output)
 {
     [Fact]

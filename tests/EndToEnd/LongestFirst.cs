@@ -14,6 +14,10 @@ public sealed class LongestFirst : ITestCollectionOrderer
         nameof(SurvivalTests),
         nameof(HangfireTests),
         nameof(SickRunnerTests),
+        nameof(OutageTests),
+        nameof(StudyTests),
+        nameof(ChaosTests),
+        nameof(RunScriptTests),
     ];
 
     public IEnumerable<ITestCollection> OrderTestCollections(IEnumerable<ITestCollection> testCollections) =>

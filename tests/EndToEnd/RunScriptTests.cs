@@ -3,7 +3,6 @@ using System.Diagnostics;
 namespace Temper.EndToEnd;
 
 /// <summary>Tests the commands that a new user types.</summary>
-[Collection(AloneCollection.Name)]
 public sealed class RunScriptTests : IAsyncLifetime
 {
     private readonly string home = Directory.CreateTempSubdirectory("temper-run-").FullName;

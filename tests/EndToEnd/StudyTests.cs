@@ -21,7 +21,7 @@ public class StudyTests : EndToEndTest
                 job = new
                 {
                     dataset = "mnist",
-                    epochs = 2,
+                    epochs = 1,
                     model = "mlp",
                     widths = new[] { 64 },
                 },
