@@ -199,6 +199,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         arms.Property(arm => arm.Smoothing).HasConversion(AsWord<SmoothingConvention>());
         arms.Property(arm => arm.Model).HasConversion(AsWord<ModelName>());
         arms.Property(arm => arm.ComparedAtSeeds).HasDefaultValue(0);
+        arms.Property(arm => arm.Settings).HasDefaultValue("{}");
         arms.HasOne<StudyRow>().WithMany(study => study.Arms).HasForeignKey(arm => arm.StudyId).HasConstraintName("fk_arms_study");
         arms.HasIndex(
                 arm => new
@@ -209,6 +210,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
                     arm.LearningRate,
                     arm.Model,
                     arm.LabelNoise,
+                    arm.Settings,
                 },
                 "ix_arms_grid"
             )

@@ -43,6 +43,7 @@ internal static class OpenApi
                 $"{(action.RelativePath!.StartsWith("jobs") ? 0 : action.RelativePath.StartsWith("studies") ? 1 : 2)} {action.RelativePath}"
             );
             swagger.CustomOperationIds(OperationId);
+            swagger.MapType<ArmSettings>(() => new OpenApiSchema { Type = JsonSchemaType.Object, AdditionalPropertiesAllowed = true });
             swagger.SchemaFilter<SpecRules>();
             swagger.SchemaFilter<Examples>();
             swagger.SchemaFilter<NullableProperties>();
@@ -140,6 +141,8 @@ internal static class OpenApi
                 Describe(spec, ["dataset", "epsilon", "epochs"], job, JobSpecRule.All.Select(rule => (rule.Field, rule.Allowed)));
             if (context.Type == typeof(StudySpec))
                 Describe(spec, ["job"], new StudySpec { Job = job }, StudySpecRule.All.Select(rule => (rule.Field, rule.Allowed)));
+            if (context.Type == typeof(StudyGrid))
+                Describe(spec, [], new StudyGrid(), StudySpecRule.All.Select(rule => (rule.Field.Replace("grid.", ""), rule.Allowed)));
             if (context.Type == typeof(StudyExtension))
                 Describe(spec, [], new StudyExtension(), StudySpecRule.All.Select(rule => (rule.Field, rule.Allowed)));
         }

@@ -6,8 +6,8 @@ using Temper.Domain.Serialization;
 namespace Temper.Api.Http;
 
 /// <summary>
-/// Answers in CSV: the properties of the rows' JSON as columns, null as an empty field. No field needs quotes, because all are
-/// numbers, ids and names of enums.
+/// Answers in CSV: the properties of the rows' JSON as columns, null as an empty field, an object as its JSON in quotes. Other
+/// fields need no quotes, because they are numbers, ids and names of enums.
 /// </summary>
 internal static class Csv
 {
@@ -28,6 +28,10 @@ internal static class Csv
     private static string Field(JsonPropertyInfo column, object row)
     {
         var json = JsonSerializer.Serialize(column.Get!(row), column.PropertyType, Json.Options);
-        return json == "null" ? "" : json.Trim('"');
+        return json == "null" ? ""
+            : json[0] == '{' ? Quoted(json)
+            : json.Trim('"');
     }
+
+    public static string Quoted(string text) => $"\"{text.Replace("\"", "\"\"")}\"";
 }

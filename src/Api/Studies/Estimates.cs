@@ -14,22 +14,23 @@ internal sealed class Estimates(StudyReader reader, TemperDb db)
     /// <param name="left">Number of jobs left to run; null for all jobs of the study.</param>
     public async Task<StudyEstimate> OfAsync(StudySpec study, CancellationToken cancellation, int? left = null)
     {
-        var times = new List<IReadOnlyDictionary<string, EarlierTimes>>();
-        foreach (var model in study.Models ?? [study.Job.Model])
-            times.Add(await reader.TimesAsync(study.Job with { Model = model }, cancellation));
+        var specs = study.Arms().Select(arm => arm.On(study.Job));
+        var costs = new List<ArmCosts>();
+        foreach (var alike in specs.GroupBy(spec => (spec.Model, spec.BatchSize, spec.Width)))
+            costs.Add(new(await reader.TimesAsync(alike.First(), cancellation), alike.Count(), alike.Sum(spec => spec.Epochs)));
         var slots = await SlotsAsync(study.Job.Device, cancellation);
         // Without a worker, the estimate uses the kinds of device that earlier jobs ran on.
         var kinds =
             slots.Count > 0
                 ? slots.Keys
-                : times
-                    .SelectMany(model => model.Keys)
+                : costs
+                    .SelectMany(arms => arms.Earlier.Keys)
                     .Distinct()
                     .Where(kind => study.Job.Device == DeviceName.Auto || kind == Json.Name(study.Job.Device));
         var count = left ?? (int)(study.CountArms() * study.Seeds!.Count);
         return StudyEstimate.Of(
             count,
-            [.. kinds.Order().Select(kind => DeviceEstimate.Of(kind, slots.GetValueOrDefault(kind), study.Job.Epochs, times))]
+            [.. kinds.Order().Select(kind => DeviceEstimate.Of(kind, slots.GetValueOrDefault(kind), costs))]
         );
     }
 

@@ -4,10 +4,10 @@ namespace Temper.Api.Studies;
 
 /// <summary>The likely cost of a study, estimated from earlier jobs like its own.</summary>
 /// <param name="Jobs">Jobs to run: arms × seeds of a new study, the remaining jobs of an extended one.</param>
-/// <param name="EarlierJobs">Succeeded jobs with the study's data set, models, batch size and widths that the estimate uses: at
-/// most the latest 50 of each model and kind of device.</param>
-/// <param name="MinutesPerJob">Minutes of a job from claim to end, all attempts together, over the study's models and the
-/// present slots; null when a model has no earlier jobs on one of the kinds of device.</param>
+/// <param name="EarlierJobs">Succeeded jobs with the study's data set, models, batch sizes and widths that the estimate uses: at
+/// most the latest 50 of each combination and kind of device.</param>
+/// <param name="MinutesPerJob">Minutes of a job from claim to end, all attempts together, over the study's arms and the
+/// present slots; null when an arm has no earlier jobs like its own on one of the kinds of device.</param>
 /// <param name="TrainingMinutes">Minutes of all jobs to run. `budget.maxMinutes` bounds these plus the minutes used before. Null
 /// when `minutesPerJob` is null.</param>
 /// <param name="Slots">Slots of the live workers that can run the study's jobs.</param>
@@ -60,25 +60,28 @@ public sealed record StudyEstimate(
 /// <param name="Device">`cpu` or `cuda`.</param>
 /// <param name="Slots">Slots of the live workers that would train on it.</param>
 /// <param name="EarlierJobs">Earlier jobs on it that the estimate uses.</param>
-/// <param name="MinutesPerJob">Mean over the study's models; null when one of them has no earlier jobs on it.</param>
+/// <param name="MinutesPerJob">Mean over the study's arms; null when one of them has no earlier jobs like its own on it.</param>
 public sealed record DeviceEstimate(string Device, int Slots, int EarlierJobs, double? MinutesPerJob)
 {
-    internal static DeviceEstimate Of(
-        string device,
-        int slots,
-        int epochs,
-        IReadOnlyList<IReadOnlyDictionary<string, EarlierTimes>> byModel
-    )
+    internal static DeviceEstimate Of(string device, int slots, IReadOnlyList<ArmCosts> costs)
     {
-        EarlierTimes[] known = [.. byModel.Select(model => model.GetValueOrDefault(device)).OfType<EarlierTimes>()];
+        var times = costs.Select(arms => arms.Earlier.GetValueOrDefault(device)).ToList();
         return new(
             device,
             slots,
-            known.Sum(times => times.Jobs),
-            known.Length < byModel.Count ? null : known.Average(times => times.SecondsPerEpoch) * epochs / 60
+            times.Sum(earlier => earlier?.Jobs ?? 0),
+            times.Contains(null)
+                ? null
+                : costs.Zip(times, (arms, earlier) => arms.Epochs * earlier!.SecondsPerEpoch).Sum() / costs.Sum(arms => arms.Arms) / 60
         );
     }
 
     /// <summary>Its share of the work: its slots, or its earlier jobs when no device has a slot.</summary>
     internal int Weight(int allSlots) => allSlots > 0 ? Slots : EarlierJobs;
 }
+
+/// <summary>The arms of a study whose epochs take the same time.</summary>
+/// <param name="Earlier">Times of earlier jobs like theirs, by kind of device.</param>
+/// <param name="Arms">Number of arms.</param>
+/// <param name="Epochs">Epochs of one job of each arm, added up.</param>
+internal sealed record ArmCosts(IReadOnlyDictionary<string, EarlierTimes> Earlier, int Arms, long Epochs);

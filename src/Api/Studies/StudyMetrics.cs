@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Mvc;
 using Temper.Api.Http;
 using Temper.Domain.Jobs;
 using Temper.Domain.Smoothing;
+using Temper.Domain.Studies;
 using Temper.Store;
 using Temper.Store.Studies;
 
@@ -20,6 +21,7 @@ public sealed record StudyMetricsResponse(IAsyncEnumerable<StudyEpoch> Items);
 /// <param name="BaseLearningRate">`learningRate` of the job's spec. `learningRate` here is that of the epoch.</param>
 /// <param name="Model">The model.</param>
 /// <param name="LabelNoise">Share of training labels replaced by another class.</param>
+/// <param name="Settings">The fields and values that come from the study's `grid`; an empty object without one.</param>
 /// <param name="Seed">The seed.</param>
 /// <param name="Epoch">From 1.</param>
 /// <param name="TrainLoss">Smoothed cross entropy, nats; at least H(q).</param>
@@ -39,6 +41,7 @@ public sealed record StudyEpoch(
     double BaseLearningRate,
     ModelName Model,
     double LabelNoise,
+    ArmSettings Settings,
     long Seed,
     int Epoch,
     double TrainLoss,
@@ -61,6 +64,7 @@ public sealed record StudyEpoch(
             job.Arm.LearningRate,
             job.Arm.Model,
             job.Arm.LabelNoise,
+            job.Arm.Settings,
             job.Seed,
             epoch.Epoch,
             epoch.TrainLoss,

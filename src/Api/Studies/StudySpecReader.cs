@@ -13,6 +13,8 @@ internal static class StudySpecReader
 {
     private static readonly SpecReader<StudyBudget> BudgetReader = new("a budget", field => Allowed($"budget.{field}"));
 
+    private static readonly SpecReader<StudyGrid> GridReader = new("a grid", field => Allowed($"grid.{field}"));
+
     private static readonly SpecReader<StudySpec> Reader = new("a study", Allowed)
     {
         Special = new Dictionary<string, SpecReader<StudySpec>.FieldReader>
@@ -20,6 +22,7 @@ internal static class StudySpecReader
             ["job"] = ReadJob,
             ["seeds"] = ReadSeeds,
             ["budget"] = ReadBudget,
+            ["grid"] = ReadGrid,
         },
     };
 
@@ -104,15 +107,14 @@ internal static class StudySpecReader
     /// <param name="arms">The arms whose jobs break the rule.</param>
     private static void AddBroken(JobSpecRule rule, IReadOnlyList<Arm> arms, StudySpec spec, SpecErrors errors)
     {
-        var axis = StudySpecRule.Axes.SingleOrDefault(axis => axis.Value == rule.Field && IsGiven(spec, axis.Key)).Key;
-        var field = axis ?? (rule.Field == "seed" ? "seeds" : $"job.{rule.Field}");
+        var (field, valueIn) = Source(spec, rule.Field);
         if (errors.Has(field))
             return;
-        var values = axis is null ? null : string.Join(", ", arms.Select(arm => Json.Write(ValueOf(arm, axis))).Distinct());
+        var values = valueIn is null ? null : string.Join(", ", arms.Select(valueIn).Distinct());
         var got =
             values
             ?? (
-                axis is null && rule.Field != "seed" && arms.Count == spec.CountArms()
+                rule.Field != "seed" && arms.Count == spec.CountArms()
                     ? SpecErrors.Shown(JsonSerializer.SerializeToElement(spec.Job, Json.Options).GetProperty(rule.Field))
                     : null
             );
@@ -121,6 +123,16 @@ internal static class StudySpecReader
             : arms.Count < spec.CountArms() ? $"; not so for {arms[0].Label(spec)}"
             : "";
         errors.Add(field, $"must be {rule.Allowed}{where}");
+    }
+
+    /// <summary>The field of a study that gives a field of its jobs the values, and what it gives to an arm; null when all are the same.</summary>
+    private static (string Field, Func<Arm, string?>? ValueIn) Source(StudySpec spec, string jobField)
+    {
+        if (StudySpecRule.Axes.SingleOrDefault(axis => axis.Value == jobField && IsGiven(spec, axis.Key)).Key is { } axis)
+            return (axis, arm => Json.Write(ValueOf(arm, axis)));
+        if (StudyGrid.Fields.Contains(jobField) && spec.Grid?.ValuesOf(jobField) is not null)
+            return ($"grid.{jobField}", arm => arm.Settings.Show(jobField));
+        return (jobField == "seed" ? "seeds" : $"job.{jobField}", null);
     }
 
     /// <summary>Checks the valid fields further even when others are wrong, so that one answer has every error.</summary>
@@ -135,6 +147,7 @@ internal static class StudySpecReader
             LearningRates = errors.Has("learningRates") ? null : spec.LearningRates,
             LabelNoise = errors.Has("labelNoise") ? null : spec.LabelNoise,
             Models = errors.Has("models") ? null : spec.Models,
+            Grid = errors.HasWithin("grid") ? null : spec.Grid,
         };
         spec = spec with { Seeds = spec.Seeds ?? SeedsFrom(checkable.Job.Seed, SeedCount(given, errors) ?? StudySpec.DefaultSeeds) };
         CheckGrid(checkable with { Seeds = errors.Has("seeds") ? [checkable.Job.Seed] : spec.Seeds }, errors);
@@ -215,6 +228,9 @@ internal static class StudySpecReader
 
     private static bool ReadBudget(JsonElement value, SpecErrors errors, out object? read) =>
         (read = BudgetReader.Read(value, errors, "budget.", out _)) is not null;
+
+    private static bool ReadGrid(JsonElement value, SpecErrors errors, out object? read) =>
+        (read = GridReader.Read(value, errors, "grid.", out _)) is not null;
 
     private static string Allowed(string field) => StudySpecRule.All.First(rule => rule.Field == field).Allowed;
 }

@@ -65,7 +65,7 @@ internal static class StudyCommands
             field => field is not ("epsilon" or "name" or "seed")
         );
         var rules = StudySpecRule.All.Select(rule => (rule.Field, rule.Allowed)).ToList();
-        // The other axes of a grid have the names of a job's fields; a FILE gives them.
+        // The other lists of a study, those of grid too, have the names of a job's fields; a FILE gives them.
         var study = SpecOption.Of<StudySpec>(
             rules,
             field => field is "epsilons" or "learningRates" or "models" or "seeds" or "criterion" or "successiveHalving" or "name"

@@ -50,10 +50,12 @@ export const summary = (spec: JobSpec): string => `${spec.dataset} · ${spec.mod
 
 /** The values of an arm besides ε that differ between the arms. */
 export function besideEpsilon(arm: Arm, arms: Arm[]): string {
+  const fields = Object.keys(arm.settings).filter(field => arms.some(other => other.settings[field] !== arm.settings[field]));
   const axes = { smoothing: "", model: "", learningRate: "learning rate ", labelNoise: "label noise " } as const;
   return (Object.keys(axes) as (keyof typeof axes)[])
     .filter(axis => arms.some(other => other[axis] !== arm[axis]))
     .map(axis => `${axes[axis]}${plain(arm[axis])}`)
+    .concat(fields.map(field => `${words(field)} ${plain(arm.settings[field])}`))
     .join(", ");
 }
 

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Temper.Domain.Jobs;
 using Temper.Domain.Smoothing;
 
@@ -28,6 +29,9 @@ public sealed record StudySpec
 
     /// <summary>Models to compare; that of `job` when absent.</summary>
     public IReadOnlyList<ModelName>? Models { get; init; }
+
+    /// <summary>Values of further fields to compare, such as `batchSize` or `schedule`; those of `job` when absent.</summary>
+    public StudyGrid? Grid { get; init; }
 
     /// <summary>
     /// Each arm is trained once with each seed. A count n means n seeds from `job.seed` on. 3 seeds when absent.
@@ -61,10 +65,11 @@ public sealed record StudySpec
             .. from noise in LabelNoise ?? [Job.LabelNoise]
             from model in Models ?? [Job.Model]
             from rate in LearningRates ?? [Job.LearningRate]
+            from settings in Grid?.Combinations() ?? [ArmSettings.None]
             from smoothing in Conventions
             from epsilon in Epsilons
             where epsilon > 0 || smoothing == Conventions[0]
-            select new Arm(epsilon, smoothing, rate, model, noise),
+            select new Arm(epsilon, smoothing, rate, model, noise, settings),
         ];
 
     /// <summary>The number of arms in the grid, computed without listing them.</summary>
@@ -72,7 +77,8 @@ public sealed record StudySpec
         ((long)Epsilons.Count * Conventions.Count - (Epsilons.Contains(0) ? Conventions.Count - 1 : 0))
         * (LearningRates?.Count ?? 1)
         * (LabelNoise?.Count ?? 1)
-        * (Models?.Count ?? 1);
+        * (Models?.Count ?? 1)
+        * (Grid?.Count ?? 1);
 
     /// <summary>All jobs, ordered by seed and then by arm, so that complete comparisons are available early.</summary>
     public IEnumerable<(Arm Arm, JobSpec Spec)> Jobs() =>
@@ -96,11 +102,19 @@ public sealed record StudyBudget
 }
 
 /// <summary>One combination of a study's grid, trained with several seeds.</summary>
-public sealed record Arm(double Epsilon, SmoothingConvention Smoothing, double LearningRate, ModelName Model, double LabelNoise)
+/// <param name="Settings">The fields and values that come from the study's `grid`; an empty object without one.</param>
+public sealed record Arm(
+    double Epsilon,
+    SmoothingConvention Smoothing,
+    double LearningRate,
+    ModelName Model,
+    double LabelNoise,
+    ArmSettings Settings
+)
 {
     /// <summary>The job spec of this arm, with the seed of <paramref name="job"/>.</summary>
     public JobSpec On(JobSpec job) =>
-        job with
+        Settings.On(job) with
         {
             Epsilon = Epsilon,
             Smoothing = Smoothing,
@@ -124,6 +138,11 @@ public sealed record Arm(double Epsilon, SmoothingConvention Smoothing, double L
             parts.Add(FormattableString.Invariant($"learning rate {LearningRate}"));
         if (study.LabelNoise is { Count: > 1 })
             parts.Add(FormattableString.Invariant($"label noise {LabelNoise}"));
+        foreach (var field in study.Grid?.Varied ?? [])
+            parts.Add($"{Words(field)} {Settings.Show(field)}");
         return parts;
     }
+
+    /// <summary>batchSize as "batch size".</summary>
+    private static string Words(string field) => JsonNamingPolicy.KebabCaseLower.ConvertName(field).Replace('-', ' ');
 }

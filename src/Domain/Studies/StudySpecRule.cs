@@ -40,6 +40,8 @@ public sealed record StudySpecRule(string Field, string Allowed, Func<StudySpec,
         Axis("learningRates", s => s.LearningRates),
         Axis("labelNoise", s => s.LabelNoise),
         Axis("models", s => s.Models),
+        new("grid", $"null, or an object with lists of values of {string.Join(", ", StudyGrid.Fields)}", _ => true),
+        .. StudyGrid.Fields.Select(field => Values($"grid.{field}", field, s => s.Grid?.ValuesOf(field))),
         new(
             "seeds",
             $"a count from 1 to {MostSeeds}, or a list of 1 to {MostSeeds} different whole numbers from 0 to {JobSpecRule.LargestSeed}",
@@ -68,10 +70,13 @@ public sealed record StudySpecRule(string Field, string Allowed, Func<StudySpec,
         new("name", "null or 1 to 200 characters on one line", s => s.Name is null || JobSpecRule.IsLine(s.Name, 200)),
     ];
 
-    private static StudySpecRule Axis<T>(string field, Func<StudySpec, IReadOnlyList<T>?> values) =>
+    private static StudySpecRule Axis<T>(string field, Func<StudySpec, IReadOnlyList<T>?> values) => Values(field, Axes[field], values);
+
+    /// <param name="jobField">The field of a job that the values replace.</param>
+    private static StudySpecRule Values<T>(string field, string jobField, Func<StudySpec, IReadOnlyList<T>?> values) =>
         new(
             field,
-            $"a list of 1 to {MostValues} different values, each {JobSpecRule.All.First(rule => rule.Field == Axes[field]).Allowed}",
+            $"a list of 1 to {MostValues} different values, each {JobSpecRule.All.First(rule => rule.Field == jobField).Allowed}",
             s => values(s) is not { } given || (given.Count is >= 1 and <= MostValues && given.Distinct().Count() == given.Count)
         );
 }

@@ -17,6 +17,9 @@ public sealed class ArmRow
     public ModelName Model { get; init; }
     public double LabelNoise { get; init; }
 
+    /// <summary>See <see cref="Domain.Studies.ArmSettings.Text"/>.</summary>
+    public string Settings { get; init; } = "{}";
+
     /// <summary>The number of its finished seeds when successive halving dropped the arm; null while it is not dropped.</summary>
     public int? DroppedAtSeeds { get; init; }
 

@@ -98,6 +98,7 @@ public sealed partial class StudyQueue(NpgsqlDataSource database)
             new("learning_rates", arms.Select(arm => arm.Arm.LearningRate).ToArray()),
             new("models", arms.Select(arm => TemperDb.Word(arm.Arm.Model)).ToArray()),
             new("label_noise", arms.Select(arm => arm.Arm.LabelNoise).ToArray()),
+            new("settings", arms.Select(arm => arm.Arm.Settings.Text).ToArray()),
             new("job_ids", jobs.Select(_ => Guid.CreateVersion7()).ToArray()),
             new("job_arms", jobs.Select(job => job.Arm).ToArray()),
             new("seeds", jobs.Select(job => job.Spec.Seed).ToArray()),
@@ -107,8 +108,9 @@ public sealed partial class StudyQueue(NpgsqlDataSource database)
     /// <summary>Common table expressions that insert the arms and jobs for each row of `study (id)`.</summary>
     private const string InsertArmsAndJobs = """
         new_arms AS (
-            INSERT INTO arms (study_id, arm, epsilon, smoothing, learning_rate, model, label_noise)
-            SELECT study.id, grid.* FROM study, unnest(@arms, @epsilons, @smoothing, @learning_rates, @models, @label_noise) grid),
+            INSERT INTO arms (study_id, arm, epsilon, smoothing, learning_rate, model, label_noise, settings)
+            SELECT study.id, grid.*
+            FROM study, unnest(@arms, @epsilons, @smoothing, @learning_rates, @models, @label_noise, @settings) grid),
         new_jobs AS (
             INSERT INTO jobs (id, spec, study_id, arm, seed, state, attempt, failures)
             SELECT job.id, job.spec, study.id, job.arm, job.seed, 'queued', 0, 0

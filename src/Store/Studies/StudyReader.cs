@@ -93,9 +93,9 @@ public sealed class StudyReader(NpgsqlDataSource database)
             ["validationEceAfterTemperature"] = "validation_ece_after_temperature",
         };
 
-    internal const string ArmColumns = "arms.arm, epsilon, smoothing, learning_rate, model, label_noise, dropped_at_seeds";
+    internal const string ArmColumns = "arms.arm, epsilon, smoothing, learning_rate, model, label_noise, settings, dropped_at_seeds";
 
-    private const int ArmColumnCount = 7;
+    private const int ArmColumnCount = 8;
 
     /// <summary>Timeout. Reading millions of epochs takes longer than the few seconds that other statements may take.</summary>
     private const int CurvesSeconds = 60;
@@ -138,7 +138,7 @@ public sealed class StudyReader(NpgsqlDataSource database)
             SELECT {CountsSql}, avg({JobQueue.SecondsOf("jobs")}) FILTER (WHERE state = 'succeeded'),
                    count(job_id)::int, {string.Join(", ", Figures.Values.Select(sql => $"{Mean(sql)}, {Deviation(sql)}"))}
             FROM jobs LEFT JOIN scores ON job_id = id WHERE jobs.study_id = studies.id AND jobs.arm = arms.arm) jobs ON true
-        WHERE studies.id = $1 ORDER BY label_noise, model, learning_rate, smoothing DESC, epsilon
+        WHERE studies.id = $1 ORDER BY label_noise, model, learning_rate, settings, smoothing DESC, epsilon
         """;
 
     /// <returns>Null when there is no such study.</returns>
@@ -394,9 +394,10 @@ public sealed class StudyReader(NpgsqlDataSource database)
                 TemperDb.Parse<SmoothingConvention>(row.GetString(first + 2)),
                 row.GetDouble(first + 3),
                 TemperDb.Parse<ModelName>(row.GetString(first + 4)),
-                row.GetDouble(first + 5)
+                row.GetDouble(first + 5),
+                new(row.GetString(first + 6))
             ),
-            row.IsDBNull(first + 6) ? null : row.GetInt32(first + 6)
+            row.IsDBNull(first + 7) ? null : row.GetInt32(first + 7)
         );
 
     private static ArmState ReadState(NpgsqlDataReader row)

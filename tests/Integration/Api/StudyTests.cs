@@ -65,6 +65,46 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal("""{"maxJobs":24,"maxMinutes":1.5}""", study["spec"]!["budget"]!.ToJsonString());
     }
 
+    [Fact]
+    public async Task Submit_AGridOfFurtherFields_TrainsEachCombinationAndNamesItsArms()
+    {
+        var study = await SubmitAsync(
+            """{"job":{"dataset":"digits","epochs":2},"epsilons":[0,0.1],"seeds":[5],"grid":{"weightDecay":[0,5e-5],"""
+                + """"schedule":["cosine"],"batchSize":[64,1.28e2],"gradientClip":[null,1]}}"""
+        );
+
+        Assert.Equal(16, study["progress"]!["jobs"]!.GetValue<int>());
+        var settings = study["rows"]!.AsArray().Select(row => row!["settings"]!).ToList();
+        Assert.Equal(8, settings.Select(one => one.ToJsonString()).Distinct().Count());
+        var jobs = (await Api.GetAsync($"/jobs?study={study["id"]}&limit=200"))["items"]!.AsArray().Select(job => job!["spec"]!);
+        Assert.Equal(
+            settings.SelectMany(one => new[] { 0, 0.1 }, (one, epsilon) => $"{epsilon} {one.ToJsonString()}").Distinct().Order(),
+            jobs.Select(spec =>
+                    $$"""{{spec["epsilon"]}} {"batchSize":{{spec["batchSize"]}},"weightDecay":{{spec["weightDecay"]!.ToJsonString()}},"""
+                    + $$""""schedule":"{{spec["schedule"]}}","gradientClip":{{spec["gradientClip"]?.ToJsonString() ?? "null"}}}"""
+                )
+                .Order()
+        );
+
+        // The stored spec has its numbers in PostgreSQL's notation; an extension finds the same arms in it.
+        var (_, extended) = await SendAsync(HttpMethod.Post, $"/studies/{study["id"]}/extend", """{"seeds":[6]}""");
+        Assert.Equal(32, extended!["progress"]!["jobs"]!.GetValue<int>());
+        Assert.Equal(16, extended["rows"]!.AsArray().Count);
+
+        foreach (var job in Enumerable.Range(0, 32))
+        {
+            var claimed = await ClaimAsync();
+            var isWorse = claimed.Spec.BatchSize == 128;
+            var logits = SimulatedLogits.Draw(400, isWorse ? 3 : 1, claimed.Spec.Seed);
+            Assert.True(await Queue.SucceedAsync(claimed, Result, new([1], StoredLogits.Of(logits, logits, null)), default), $"{job}");
+        }
+        var recommendation = await Api.GetAsync($"/studies/{study["id"]}/recommendation");
+        Assert.Contains("batch size", recommendation["sentence"]!.GetValue<string>());
+        var csv = await Http.GetStringAsync($"/studies/{study["id"]}?format=csv");
+        Assert.Contains(""" "{""batchSize"":64,""weightDecay"":0,""schedule"":""cosine"",""gradientClip"":null}" """.Trim(), csv);
+        Assert.Contains("batch size", await Http.GetStringAsync($"/studies/{study["id"]}/report"));
+    }
+
     [Theory]
     [InlineData("""{"epsilons":[0]}""", "job: is required")]
     [InlineData("""{"job":{"dataset":"digits"}}""", "job.epochs: is required")]
@@ -124,12 +164,30 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     )]
     [InlineData(
         """{"job":{"dataset":"digits","epochs":1},"models":["vgg"],"labelNoise":"""
-            + """[2],"learningRates":"fast","successiveHalving":1,"grid":[]}""",
+            + """[2],"learningRates":"fast","successiveHalving":1,"grid":[],"arms":[]}""",
         "models: must be a list of 1 to 100 different values, each one of cnn",
         "learningRates: must be a list",
         "successiveHalving: must be true or false",
         "labelNoise: must be a number from 0 to 1; got 2",
-        "grid: is not a field of a study"
+        "grid: must be a JSON object, not []",
+        "arms: is not a field of a study"
+    )]
+    [InlineData(
+        """{"job":{"dataset":"digits","epochs":3},"grid":{"batchSize":[0],"schedule":["linear"],"seed":[1],"epochs":[],"""
+            + """"weightDecay":[0,0],"warmupEpochs":[2,5]}}""",
+        "grid.batchSize: must be a whole number from 1 to 8192; got 0",
+        "grid.schedule: must be a list of 1 to 100 different values, each one of constant, cosine, step",
+        "grid.seed: is not a field of a grid; its fields are epochs, width, batchSize, optimizer",
+        "grid.epochs: must be a list of 1 to 100 different values, each a whole number from 1 to 10000; got []",
+        "grid.weightDecay: must be a list of 1 to 100 different values"
+    )]
+    [InlineData(
+        """{"job":{"dataset":"digits","epochs":3},"grid":{"warmupEpochs":[2,5]}}""",
+        "grid.warmupEpochs: must be a whole number from 0 to epochs; got 5"
+    )]
+    [InlineData(
+        """{"job":{"dataset":"digits","epochs":1,"model":"resnet20"},"epsilons":[0],"seeds":1,"grid":{"batchSize":[128,4096]}}""",
+        "grid.batchSize: must be at most 32768 / width with a residual network"
     )]
     [InlineData("""{"job":{"dataset":"digits","epochs":1,"seed":-1}}""", "seeds: must be")]
     [InlineData("""{"job":{"dataset":"digits","epochs":1,"seed":9007199254740991}}""", "seeds: must be")]

@@ -149,6 +149,8 @@ export interface Arm {
   learningRate: number;
   model: string;
   labelNoise: number;
+  /** What comes from the study's grid. */
+  settings: Record<string, unknown>;
 }
 
 export interface Mean {

@@ -1,0 +1,59 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using Temper.Domain.Jobs;
+
+namespace Temper.Domain.Studies;
+
+/// <summary>
+/// The fields of the job spec that an arm takes from a study's <see cref="StudyGrid"/>, with their values. Two are equal when they
+/// have the same fields with the same values.
+/// </summary>
+/// <param name="Text">A JSON object, such as {"batchSize":64}, whose fields are in the order of <see cref="StudyGrid"/>.</param>
+[JsonConverter(typeof(Converter))]
+public sealed record ArmSettings(string Text)
+{
+    private static readonly Dictionary<string, JsonPropertyInfo> JobFields = Serialization
+        .Json.Options.GetTypeInfo(typeof(JobSpec))
+        .Properties.ToDictionary(field => field.Name);
+
+    /// <summary>Those of an arm of a study without a grid.</summary>
+    public static ArmSettings None { get; } = new("{}");
+
+    /// <summary>The job spec with these values.</summary>
+    public JobSpec On(JobSpec job)
+    {
+        if (this == None)
+            return job;
+        var changed = job with { };
+        using var settings = JsonDocument.Parse(Text);
+        foreach (var setting in settings.RootElement.EnumerateObject())
+        {
+            var field = JobFields[setting.Name];
+            field.Set!(changed, setting.Value.Deserialize(field.PropertyType, Serialization.Json.Options));
+        }
+        return changed;
+    }
+
+    /// <summary>The value of a field for people; null when the arm does not take it from the grid.</summary>
+    public string? Show(string field)
+    {
+        using var settings = JsonDocument.Parse(Text);
+        return !settings.RootElement.TryGetProperty(field, out var value) ? null
+            : value.ValueKind == JsonValueKind.Null ? "none"
+            : value.ToString();
+    }
+
+    /// <summary>Writes the object itself and not a text that contains it.</summary>
+    private sealed class Converter : JsonConverter<ArmSettings>
+    {
+        public override ArmSettings Read(ref Utf8JsonReader reader, Type type, JsonSerializerOptions options)
+        {
+            using var settings = JsonDocument.ParseValue(ref reader);
+            return new(settings.RootElement.GetRawText());
+        }
+
+        public override void Write(Utf8JsonWriter writer, ArmSettings value, JsonSerializerOptions options) =>
+            writer.WriteRawValue(value.Text);
+    }
+}
