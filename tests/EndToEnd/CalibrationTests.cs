@@ -42,7 +42,7 @@ public class CalibrationTests : EndToEndTest
             {
                 dataset = "mnist",
                 epsilon = 0.1,
-                epochs = 2,
+                epochs = 3,
             }
         );
         var (smoothed, plain) = (
@@ -54,7 +54,7 @@ public class CalibrationTests : EndToEndTest
                         {
                             dataset = "mnist",
                             epsilon = 0,
-                            epochs = 2,
+                            epochs = 3,
                         }
                     )
                 )
@@ -93,7 +93,7 @@ public class CalibrationTests : EndToEndTest
             {
                 dataset = "mnist",
                 epsilon = 0.1,
-                epochs = 2,
+                epochs = 3,
             }
         );
         Assert.StartsWith(

@@ -21,12 +21,14 @@ public sealed class RecurringJobTests : EndToEndTest
             }
         );
         await Api.FinishedJobAsync(old, TimeSpan.FromSeconds(60));
+        await Eventually.TrueAsync(async () => await RunsAsync() >= 2, TimeSpan.FromSeconds(150));
+
         var storage = EngineStorage.Open(Database.ConnectionString, new AttemptQueue(Database.DataSource), 4, commandSeconds: 10);
         new RecurringJobManager(storage).Trigger("remove-expired");
-
-        await Eventually.TrueAsync(async () => await RunsAsync() >= 2, TimeSpan.FromSeconds(150));
-        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT count(*) FROM jobs"));
-
+        await Eventually.TrueAsync(
+            async () => await Database.ScalarAsync<long>("SELECT count(*) FROM jobs") == 0,
+            TimeSpan.FromSeconds(30)
+        );
         Assert.Equal(4, await Database.ScalarAsync<long>("SELECT count(*) FROM hangfire.set WHERE key = 'recurring-jobs'"));
         Assert.InRange(
             await Database.ScalarAsync<double>(

@@ -28,6 +28,7 @@ export function useTouch(plot: uPlot | undefined, latest: { current: Props }): v
         return;
       }
       event.preventDefault();
+      onHover(null); // the first finger came down before the second
       pinch ??= [epochAt(left), epochAt(right)];
       if (event.type !== "touchmove" || right - left < 0.02) return;
       // The epochs that were below the fingers stay below them.
