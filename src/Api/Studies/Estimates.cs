@@ -28,10 +28,7 @@ internal sealed class Estimates(StudyReader reader, TemperDb db)
                     .Distinct()
                     .Where(kind => study.Job.Device == DeviceName.Auto || kind == Json.Name(study.Job.Device));
         var count = left ?? (int)(study.CountArms() * study.Seeds!.Count);
-        return StudyEstimate.Of(
-            count,
-            [.. kinds.Order().Select(kind => DeviceEstimate.Of(kind, slots.GetValueOrDefault(kind), costs))]
-        );
+        return StudyEstimate.Of(count, [.. kinds.Order().Select(kind => DeviceEstimate.Of(kind, slots.GetValueOrDefault(kind), costs))]);
     }
 
     /// <returns>Slots of the live workers that can run such jobs, by the kind of device that they would train on.</returns>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Temper.Api.Http;
 using Temper.Domain.Serialization;
 
 namespace Temper.Api.Studies;

@@ -49,7 +49,7 @@ public sealed record StudyGrid
     public IReadOnlyList<object?>? ValuesOf(string field) => ValuesOf(Properties.Single(property => property.Name == field));
 
     /// <summary>The fields that have more than one value.</summary>
-    public IEnumerable<string> Varied => Fields.Where(field => ValuesOf(field) is { Count: > 1 });
+    public IEnumerable<string> Varied => Fields.Where(name => ValuesOf(name) is { Count: > 1 });
 
     /// <summary>The number of combinations of values.</summary>
     internal long Count => Properties.Aggregate(1L, (count, property) => count * (ValuesOf(property)?.Count ?? 1));
@@ -57,7 +57,10 @@ public sealed record StudyGrid
     /// <summary>Every combination of values; the last field varies fastest.</summary>
     internal IEnumerable<ArmSettings> Combinations()
     {
-        IEnumerable<IReadOnlyList<KeyValuePair<string, JsonNode?>>> combinations = [[]];
+        IEnumerable<IReadOnlyList<KeyValuePair<string, JsonNode?>>> combinations =
+        [
+            [],
+        ];
         foreach (var property in Properties)
             if (ValuesOf(property) is { } values)
                 combinations = combinations.SelectMany(
