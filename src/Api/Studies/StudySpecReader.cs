@@ -147,7 +147,7 @@ internal static class StudySpecReader
             LearningRates = errors.Has("learningRates") ? null : spec.LearningRates,
             LabelNoise = errors.Has("labelNoise") ? null : spec.LabelNoise,
             Models = errors.Has("models") ? null : spec.Models,
-            Grid = errors.HasWithin("grid") ? null : spec.Grid,
+            Grid = spec.Grid?.Without(field => errors.HasWithin($"grid.{field}")),
         };
         spec = spec with { Seeds = spec.Seeds ?? SeedsFrom(checkable.Job.Seed, SeedCount(given, errors) ?? StudySpec.DefaultSeeds) };
         CheckGrid(checkable with { Seeds = errors.Has("seeds") ? [checkable.Job.Seed] : spec.Seeds }, errors);

@@ -49,7 +49,16 @@ public sealed record StudyGrid
     public IReadOnlyList<object?>? ValuesOf(string field) => ValuesOf(Properties.Single(property => property.Name == field));
 
     /// <summary>The fields that have more than one value.</summary>
-    public IEnumerable<string> Varied => Fields.Where(name => ValuesOf(name) is { Count: > 1 });
+    public IEnumerable<string> Varied() => Fields.Where(name => ValuesOf(name) is { Count: > 1 });
+
+    /// <summary>The grid without the fields of which <paramref name="leftOut"/> is true.</summary>
+    public StudyGrid Without(Func<string, bool> leftOut)
+    {
+        var rest = this with { };
+        foreach (var property in Properties.Where(property => leftOut(property.Name)))
+            property.Set!(rest, null);
+        return rest;
+    }
 
     /// <summary>The number of combinations of values.</summary>
     internal long Count => Properties.Aggregate(1L, (count, property) => count * (ValuesOf(property)?.Count ?? 1));

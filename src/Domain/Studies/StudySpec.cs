@@ -138,7 +138,7 @@ public sealed record Arm(
             parts.Add(FormattableString.Invariant($"learning rate {LearningRate}"));
         if (study.LabelNoise is { Count: > 1 })
             parts.Add(FormattableString.Invariant($"label noise {LabelNoise}"));
-        foreach (var field in study.Grid?.Varied ?? [])
+        foreach (var field in study.Grid?.Varied() ?? [])
             parts.Add($"{Words(field)} {Settings.Show(field)}");
         return parts;
     }

@@ -71,7 +71,7 @@ internal static class ArmTable
             yield return ("Learning rate", row => Numbers.Exact(row.LearningRate));
         if (study.Spec.LabelNoise is { Count: > 1 })
             yield return ("Label noise", row => Numbers.Exact(row.LabelNoise));
-        foreach (var field in study.Spec.Grid?.Varied ?? [])
+        foreach (var field in study.Spec.Grid?.Varied() ?? [])
             yield return (field, row => row.Settings.Show(field)!);
         if (study.Rows.Any(row => row.DroppedAtSeeds is not null))
             yield return ("Dropped at seeds", row => row.DroppedAtSeeds is { } seeds ? Numbers.Exact(seeds) : "");
