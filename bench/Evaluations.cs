@@ -43,9 +43,10 @@ internal static class Evaluations
                 memory.Add(LargestResident(api.Id));
             }
             posts.Sort();
+            var fittedOn = validation == 0 ? "none, cross-fitted" : $"{validation:N0}";
             Console.WriteLine(
-                $"| {count:N0} × {classes:N0} | {(validation == 0 ? "none, cross-fitted" : $"{validation:N0}")} | {file.Length / 1e6:F0} | "
-                    + $"{posts[posts.Count / 2]:F1} | {posts[^1]:F1} | {reports.Max():F1} | {memory.Max():F0} |"
+                $"| {count:N0} × {classes:N0} | {fittedOn} | {file.Length / 1e6:F0} | {posts[posts.Count / 2]:F1} | {posts[^1]:F1} | "
+                    + $"{reports.Max():F1} | {memory.Max():F0} |"
             );
         }
     }

@@ -87,7 +87,8 @@ switch (args)
                 + "rates|job|memory|jobs|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | "
                 + "storage [--quick] | faults [--quick | --only waiting|windows|outages|restarts|stalls] | report [--quick] | "
                 + "evaluations [--quick] | published [--quick] | queue [--quick] | coverage [--quick] | study-statistics [--quick] | "
-                + "study [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON..."
+                + "study [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | "
+                + "accuracy DATASET EPOCHS SEEDS EPSILON..."
         );
         return 2;
 }
