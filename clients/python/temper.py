@@ -150,6 +150,44 @@ class Client:
         """Writes the study's report to an HTML file."""
         self._download(_study(study) + "/report", path)
 
+    # Models that were trained elsewhere
+
+    def evaluate(self, file=None, *, name=None, idempotency_key=None, **arrays):
+        """Stores the outputs of a model and returns {"evaluation": …, "report": …}, its calibration report.
+
+        file: the path of an npz file; or give its arrays, which needs NumPy: logits or probabilities (N×K) and labels (N), for the
+        temperature validation_logits or validation_probabilities with validation_labels, and true_probabilities.
+        """
+        if (file is None) == (not arrays):
+            raise TypeError("evaluate takes either a path or arrays")
+        if file is None:
+            import io
+
+            import numpy
+
+            data = io.BytesIO()
+            numpy.savez(data, **arrays)
+        else:
+            data = open(file, "rb")
+        with data:
+            headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4()), "Content-Type": "application/octet-stream"}
+            return self._json("POST", "/evaluations", query={"name": name} if name else None, file=data, headers=headers)
+
+    def evaluations(self):
+        """All evaluations, newest first."""
+        return self._pages("/evaluations", {})
+
+    def evaluation(self, evaluation):
+        return self._json("GET", _evaluation(evaluation))
+
+    def evaluation_report(self, evaluation, **options):
+        """The calibration report of an evaluation; options as those of calibration."""
+        return self._json("GET", _evaluation(evaluation) + "/calibration", query=options)
+
+    def delete_evaluation(self, evaluation):
+        with self._open("DELETE", _evaluation(evaluation)):
+            pass
+
     # Waiting
 
     def wait(self, job, timeout=None, on_epoch=None):
@@ -265,14 +303,17 @@ class Client:
                 os.remove(part)
             raise
 
-    def _open(self, method, path, query=None, body=None, headers=None, accept=(), deadline=None, timeout=None, read=None):
+    def _open(self, method, path, query=None, body=None, file=None, headers=None, accept=(), deadline=None, timeout=None, read=None):
         """Sends a request, and again where that may help. Returns what read makes of the answer, whose status is below 300 or in
         accept; the open answer without read.
         """
         url = self.url + path + ("?" + urllib.parse.urlencode(query) if query else "")
         data = None if body is None else json.dumps(body).encode()
         for attempt in range(self.retries + 1):
-            request = urllib.request.Request(url, data=data, method=method, headers=headers or {})
+            if file is not None:
+                headers = {**(headers or {}), "Content-Length": str(file.seek(0, os.SEEK_END))}
+                file.seek(0)
+            request = urllib.request.Request(url, data=data if file is None else file, method=method, headers=headers or {})
             if data is not None:
                 request.add_header("Content-Type", "application/json")
             if self._key:
@@ -402,6 +443,10 @@ def _job(job):
 
 def _study(study):
     return "/studies/" + _id(study)
+
+
+def _evaluation(evaluation):
+    return "/evaluations/" + _id(evaluation)
 
 
 def _id(of):

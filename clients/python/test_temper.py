@@ -51,6 +51,29 @@ class ServiceTests(unittest.TestCase):
         self.assertEqual((5000, 10), logits.shape)
         self.assertAlmostEqual(job["result"]["testAccuracy"], numpy.mean(logits.argmax(1) == labels), places=9)
 
+    def test_evaluation_of_arrays_and_of_a_file(self):
+        try:
+            import numpy
+        except ImportError:
+            self.skipTest("needs NumPy")
+        arrays = {"logits": numpy.array([[4, 0], [4, 0], [4, 0], [4, 0]], "f4"), "labels": numpy.array([0, 0, 0, 1])}
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "outputs.npz")
+            numpy.savez(path, **arrays)
+            answers = [self.client.evaluate(path, name="a file"), self.client.evaluate(name="arrays", **arrays)]
+        self.assertEqual(answers[0]["report"], answers[1]["report"])
+        self.assertAlmostEqual(4 / numpy.log(3), answers[0]["report"]["temperatureFit"]["temperature"])
+        self.assertEqual(["arrays", "a file"], [one["name"] for one in self.client.evaluations()][:2])
+        evaluation = answers[0]["evaluation"]
+        self.assertEqual(evaluation, self.client.evaluation(evaluation))
+        self.assertEqual(7, self.client.evaluation_report(evaluation, bins=7)["options"]["bins"])
+        for answer in answers:
+            self.client.delete_evaluation(answer["evaluation"])
+        with self.assertRaises(temper.Problem) as problem:
+            self.client.evaluate(logits=numpy.zeros((2, 2)), labels=numpy.array([0, 5]))
+        self.assertEqual(400, problem.exception.status)
+        self.assertIn("labels", problem.exception.errors)
+
     def test_study_to_its_recommendation(self):
         job = {name: value for name, value in SMALL.items() if name != "epsilon"}
         study = self.client.submit_study(job=job, epsilons=[0, 0.2], seeds=2, criterion="ece")

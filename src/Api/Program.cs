@@ -4,6 +4,7 @@ using Temper.Api.Calibration;
 using Temper.Api.Datasets;
 using Temper.Api.Documentation;
 using Temper.Api.Engine;
+using Temper.Api.Evaluations;
 using Temper.Api.Events;
 using Temper.Api.Health;
 using Temper.Api.Http;
@@ -16,6 +17,7 @@ using Temper.Api.Version;
 using Temper.Api.Workers;
 using Temper.Domain.Serialization;
 using Temper.Store;
+using Temper.Store.Evaluations;
 using Temper.Store.Events;
 using Temper.Store.Notifications;
 using Temper.Store.Queue;
@@ -59,10 +61,12 @@ builder.Services.AddSingleton(
     (builder.Configuration.GetSection("Notifications").Get<NotificationOptions>() ?? new()).Checked(forSending: false)
 );
 builder.Services.AddSingleton<Overload>();
+builder.Services.AddSingleton<Uploads>();
 builder.Services.AddSingleton<SignInTries>();
 builder.Services.AddSingleton<JobQueue>();
 builder.Services.AddSingleton(new JobReader(polls));
 builder.Services.AddSingleton<StoredModels>();
+builder.Services.AddSingleton<EvaluationStore>();
 builder.Services.AddSingleton<JobVersions>();
 builder.Services.AddSingleton<StudyQueue>();
 builder.Services.AddSingleton<StudyReader>();
@@ -104,6 +108,7 @@ var api = app.MapApi();
 api.MapJobs();
 api.MapCalibration();
 api.MapStudies();
+api.MapEvaluations();
 api.MapEvents();
 api.MapNotifications();
 api.MapDatasets();
@@ -114,4 +119,5 @@ app.MapHealth();
 
 _ = app.Services.GetRequiredService<QueueLimit>(); // a wrong setting ends the process at start
 _ = app.Services.GetRequiredService<StreamLimit>();
+_ = app.Services.GetRequiredService<Uploads>();
 await app.RunAsync();

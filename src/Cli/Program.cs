@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using Temper.Cli;
+using Temper.Cli.Evaluations;
 using Temper.Cli.Http;
 using Temper.Cli.Jobs;
 using Temper.Cli.Output;
@@ -20,6 +21,7 @@ var root = new RootCommand("Trains image classifiers with label smoothing on a T
     Verbs.Of("jobs", "retry", "Queues a failed or cancelled job again."),
     StudyCommands.Study(),
     StudyCommands.Recommend(),
+    EvaluateCommand.Evaluate(),
     Downloads.Download(),
     ServiceCommands.Datasets(),
     ServiceCommands.Workers(),

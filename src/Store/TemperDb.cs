@@ -1,6 +1,7 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
+using Temper.Domain.Evaluations;
 using Temper.Domain.Jobs;
 using Temper.Domain.Notifications;
 using Temper.Domain.Serialization;
@@ -26,6 +27,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
     public DbSet<ArmRow> Arms => Set<ArmRow>();
     public DbSet<ScoresRow> Scores => Set<ScoresRow>();
     public DbSet<NotificationRow> Notifications => Set<NotificationRow>();
+    public DbSet<EvaluationRow> Evaluations => Set<EvaluationRow>();
 
     protected override void OnModelCreating(ModelBuilder model)
     {
@@ -41,6 +43,8 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         MapTransactions(model);
         model.Entity<NotificationRow>(MapNotifications);
         model.Entity<NotificationAttemptRow>(MapNotificationAttempts);
+        model.Entity<EvaluationRow>(MapEvaluations);
+        model.Entity<EvaluationPieceRow>(MapEvaluationPieces);
         foreach (var property in model.Model.GetEntityTypes().SelectMany(entity => entity.GetProperties()))
             property.SetColumnName(SnakeCase(property.Name));
     }
@@ -291,6 +295,44 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
             .WithMany(notification => notification.History)
             .HasForeignKey(attempt => attempt.NotificationId)
             .HasConstraintName("fk_notification_attempts_notification");
+    }
+
+    private static void MapEvaluations(EntityTypeBuilder<EvaluationRow> evaluations)
+    {
+        evaluations.ToTable(
+            "evaluations",
+            table => table.HasCheckConstraint("ck_evaluations_outputs", $"outputs IN ({SqlList(Enum.GetValues<OutputKind>())})")
+        );
+        evaluations.HasKey(evaluation => evaluation.Id).HasName("pk_evaluations");
+        evaluations.Property(evaluation => evaluation.Id).ValueGeneratedNever();
+        evaluations.Property(evaluation => evaluation.Sequence).UseIdentityAlwaysColumn();
+        evaluations.Property(evaluation => evaluation.Outputs).HasConversion(AsWord<OutputKind>());
+        evaluations.Property(evaluation => evaluation.Scores).HasConversion(AsJson<EvaluationScores>()).HasColumnType("jsonb");
+        evaluations.Property(evaluation => evaluation.CreatedAt).HasDefaultValueSql("clock_timestamp()");
+        evaluations.HasIndex(evaluation => evaluation.Sequence, "ix_evaluations_sequence").IsUnique();
+        evaluations
+            .HasIndex(evaluation => evaluation.IdempotencyKey, "ix_evaluations_idempotency_key")
+            .IsUnique()
+            .HasFilter("idempotency_key IS NOT NULL");
+    }
+
+    private static void MapEvaluationPieces(EntityTypeBuilder<EvaluationPieceRow> pieces)
+    {
+        pieces.ToTable("evaluation_pieces");
+        pieces
+            .HasKey(piece => new
+            {
+                piece.EvaluationId,
+                piece.Part,
+                piece.Piece,
+            })
+            .HasName("pk_evaluation_pieces");
+        pieces
+            .HasOne<EvaluationRow>()
+            .WithMany()
+            .HasForeignKey(piece => piece.EvaluationId)
+            .HasConstraintName("fk_evaluation_pieces_evaluation")
+            .OnDelete(DeleteBehavior.Cascade);
     }
 
     /// <summary>Reads an enum's value from its column.</summary>

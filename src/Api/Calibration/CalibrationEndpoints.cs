@@ -2,6 +2,7 @@ using System.ComponentModel;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
+using Temper.Api.Arrays;
 using Temper.Api.Http;
 using Temper.Domain.Calibration;
 using Temper.Domain.Jobs;
@@ -49,10 +50,10 @@ internal static class CalibrationEndpoints
             return Problems.Invalid("The query is wrong.", errors);
         if (await RefusalAsync(db, id, needsLogits: true, cancellation) is { } refusal)
             return refusal;
-        var options = query.Options();
-        // A succeeded job never changes, so its id, the options and the report version identify a report. The tag is weak,
-        // because processors that sum with other vector widths differ in the last digit.
-        if (request.IsKnownAs($"W/\"{id:N}-{ReportVersion}-{options.Binning}-{options.Bins}-{options.Resamples}-{options.Seed}\""))
+        if (await SizeOfAsync(db, id, cancellation) is not var (count, classes))
+            return LogitsNotKept(id); // retention has just removed them
+        var options = query.Options(count, classes);
+        if (request.IsKnownAs(TagOf(id, options)))
             return EntityTags.NotModified;
 
         return new InTurn(async computing =>
@@ -67,6 +68,13 @@ internal static class CalibrationEndpoints
             );
         });
     }
+
+    /// <summary>
+    /// The ETag of a report. A succeeded job and an evaluation never change, so the id, the options and the report version identify
+    /// a report. The tag is weak, because processors that sum with other vector widths differ in the last digit.
+    /// </summary>
+    internal static string TagOf(Guid id, ReportOptions options) =>
+        $"W/\"{id:N}-{ReportVersion}-{options.Binning}-{options.Bins}-{options.Resamples}-{options.Seed}\"";
 
     private static async Task<IResult> LogitsAsync(
         HttpRequest request,
@@ -93,7 +101,7 @@ internal static class CalibrationEndpoints
         {
             await using Stream logits = model.Open($"{split}_logits"),
                 labels = model.Open($"{split}_labels");
-            await Npz.WriteAsync(to, model.Count(split!), classes, logits, labels, request.HttpContext.RequestAborted);
+            await NpzWriter.WriteAsync(to, model.Count(split!), classes, logits, labels, request.HttpContext.RequestAborted);
         }
     }
 
@@ -126,6 +134,16 @@ internal static class CalibrationEndpoints
                 model.TestLabels!,
                 model.TrueProbabilities
             ));
+
+    /// <returns>The numbers of test images and of classes; null when no logits were kept.</returns>
+    private static async Task<(int Count, int Classes)?> SizeOfAsync(TemperDb db, Guid id, CancellationToken cancellation) =>
+        await db
+            .Models.Where(model => model.JobId == id && model.Classes != null)
+            .Select(model => new { Bytes = model.TestLabels!.Length, Classes = model.Classes!.Value })
+            .SingleOrDefaultAsync(cancellation)
+            is { } model
+            ? (model.Bytes / sizeof(int), model.Classes)
+            : null;
 
     /// <returns>A refusal; null when the requested data exists.</returns>
     private static async Task<ProblemHttpResult?> RefusalAsync(TemperDb db, Guid id, bool needsLogits, CancellationToken cancellation)

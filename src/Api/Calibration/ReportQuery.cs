@@ -7,7 +7,7 @@ using Temper.Domain.Serialization;
 namespace Temper.Api.Calibration;
 
 /// <summary>
-/// The query parameters of `GET /jobs/{id}/calibration`, as strings, so that one answer reports every wrong parameter.
+/// The query parameters of a calibration report, as strings, so that one answer reports every wrong parameter.
 /// </summary>
 internal sealed class ReportQuery
 {
@@ -15,6 +15,9 @@ internal sealed class ReportQuery
         DefaultResamples = 1000,
         LeastResamples = 100,
         LargestResamples = 5000;
+
+    /// <summary>The default number of resamples × N × K is at most this, so that a report takes seconds.</summary>
+    private const long LargestDefaultDraws = 1_000_000_000;
 
     private static readonly Dictionary<string, Binning> Rules = Enum.GetValues<Binning>().ToDictionary(Json.Name);
 
@@ -30,7 +33,8 @@ internal sealed class ReportQuery
     public string? Bins { get; init; }
 
     /// <summary>
-    /// Resamples for the intervals, the chance bands and the verdict: 100 to 5000, or 0 to omit these; 1000 when absent.
+    /// Resamples for the intervals, the chance bands and the verdict: 100 to 5000, or 0 to omit these. When absent 1000, or above
+    /// 10⁶ probabilities, N images × K classes, 10⁹ / (N·K), at least 100.
     /// </summary>
     [FromQuery(Name = "resamples")]
     public string? Resamples { get; init; }
@@ -58,10 +62,13 @@ internal sealed class ReportQuery
     }
 
     /// <summary>Parses the query. Call it only when <see cref="Errors"/> found none.</summary>
-    internal ReportOptions Options()
+    /// <param name="count">N, the number of test images.</param>
+    /// <param name="classes">K.</param>
+    internal ReportOptions Options(int count, int classes)
     {
         var binning = Binning is null ? Domain.Calibration.Binning.Guo : Rules[Binning];
-        return new(binning, Whole(Bins) ?? binning.DefaultCount(), Whole(Resamples) ?? DefaultResamples, Whole(Seed) ?? 0);
+        var resamples = Math.Clamp(LargestDefaultDraws / ((long)count * classes), LeastResamples, DefaultResamples);
+        return new(binning, Whole(Bins) ?? binning.DefaultCount(), Whole(Resamples) ?? (int)resamples, Whole(Seed) ?? 0);
     }
 
     private static bool TryWhole(string text, out int value) =>

@@ -231,6 +231,27 @@ internal sealed class OperationTexts : IOperationFilter
             with what happens next or, with the `id` of an event as Last-Event-ID, after that event. It does not end.
             """
         ),
+        ["submitEvaluation"] = (
+            "Evaluate a model that was trained elsewhere",
+            """
+            Takes an npz file of NumPy, as the body or as the file of a form: `logits` or `probabilities` (N×K), `labels` (N), for
+            the temperature `validation_logits` or `validation_probabilities` with `validation_labels`, and `true_probabilities`
+            if known. Answers the evaluation with its calibration report (201), which is that of a job with the same logits.
+            Without a validation part T is cross-fitted, which `report.crossFit` describes. With an `Idempotency-Key`, sending
+            the same file and name again gives the same evaluation; another under that key is a 422. The request waits for its
+            turn as a report does; when that takes too long, the answer is a 503 with `Retry-After`.
+            """
+        ),
+        ["listEvaluations"] = ("List evaluations", "The newest come first. Pass `next` of a page as `cursor` to get the following page."),
+        ["getEvaluation"] = ("Get an evaluation", "What was evaluated, and the main figures of its report."),
+        ["getEvaluationCalibration"] = (
+            "Get the calibration report of an evaluation",
+            """
+            The report of `getJobCalibration`, from the stored logits of the evaluation and with the same options. A matching
+            If-None-Match is answered with 304.
+            """
+        ),
+        ["deleteEvaluation"] = ("Delete an evaluation", "Deletes the evaluation with its logits. One that is gone is a 404."),
         ["listDatasets"] = (
             "List data sets",
             "What a job spec's `dataset` may name. Workers download the files when they first need them."

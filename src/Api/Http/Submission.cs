@@ -30,10 +30,12 @@ internal static class Submission
                 new() { ["idempotency-key"] = [$"must be 1 to {LongestKey} visible ASCII characters, such as a UUID"] }
             );
 
-    public static ProblemHttpResult KeyUsedForAnother(string what) =>
+    /// <param name="what">What was submitted with the key, such as `Job ID`.</param>
+    /// <param name="by">What differs from it.</param>
+    public static ProblemHttpResult KeyUsedForAnother(string what, string by = "spec") =>
         Problems.Of(
             StatusCodes.Status422UnprocessableEntity,
-            "The Idempotency-Key was used for another spec.",
-            $"{what} was submitted with this key and a different spec. Send a new key for a new one."
+            $"The Idempotency-Key was used for another {by}.",
+            $"{what} was submitted with this key and a different {by}. Send a new key for a new one."
         );
 }

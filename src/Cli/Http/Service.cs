@@ -10,7 +10,11 @@ namespace Temper.Cli.Http;
 /// <summary>The service that TEMPER_URL names, http://localhost:5080 when it is not set; TEMPER_KEY is the key to it.</summary>
 internal sealed class Service : IDisposable
 {
-    private readonly HttpClient http;
+    /// <summary>For a file of any size over a slow line.</summary>
+    private static readonly TimeSpan LongestUpload = TimeSpan.FromHours(1);
+
+    private readonly HttpClient http,
+        uploads;
 
     /// <summary>
     /// Sends a request up to four times. Every request may be repeated: submissions carry an Idempotency-Key, and the verbs do
@@ -38,12 +42,11 @@ internal sealed class Service : IDisposable
         if (!Uri.TryCreate(url.TrimEnd('/') + "/", UriKind.Absolute, out var address) || !address.Scheme.StartsWith("http"))
             throw new UsageException($"TEMPER_URL must be an address such as http://localhost:5080; it is {url}");
         // A redirect is not followed: it would send the key to another place.
-        http = new(new SocketsHttpHandler { AllowAutoRedirect = false, ConnectTimeout = TimeSpan.FromSeconds(10) })
-        {
-            BaseAddress = address,
-        };
+        var handler = new SocketsHttpHandler { AllowAutoRedirect = false, ConnectTimeout = TimeSpan.FromSeconds(10) };
+        http = new(handler) { BaseAddress = address };
+        uploads = new(handler) { BaseAddress = address, Timeout = LongestUpload };
         if (Environment.GetEnvironmentVariable("TEMPER_KEY") is { Length: > 0 } key)
-            http.DefaultRequestHeaders.Authorization = new("Bearer", key);
+            http.DefaultRequestHeaders.Authorization = uploads.DefaultRequestHeaders.Authorization = new("Bearer", key);
     }
 
     public Task<JsonNode> GetAsync(string path, CancellationToken cancellation) => ReadAsync(() => new(HttpMethod.Get, path), cancellation);
@@ -66,16 +69,39 @@ internal sealed class Service : IDisposable
         );
     }
 
+    /// <summary>Sends a file as the body. The service may refuse it before it is sent.</summary>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public async Task<JsonNode> PostFileAsync(string path, string file, CancellationToken cancellation)
+    {
+        var key = Guid.NewGuid().ToString();
+        using var answer = await OpenAsync(
+            () =>
+            {
+                var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StreamContent(File.OpenRead(file)) };
+                request.Headers.Add("Idempotency-Key", key);
+                request.Headers.ExpectContinue = true;
+                request.Content.Headers.ContentType = new("application/octet-stream");
+                return request;
+            },
+            cancellation,
+            uploads
+        );
+        return await JsonOfAsync(answer, cancellation);
+    }
+
     /// <summary>Sends a request and returns when the head of the answer has come.</summary>
     /// <returns>A 2xx or a 304.</returns>
     /// <exception cref="RefusedException">The service answered 4xx.</exception>
     /// <exception cref="UnreachableException">No answer came, a 5xx, or a redirect.</exception>
-    public async Task<HttpResponseMessage> OpenAsync(Func<HttpRequestMessage> request, CancellationToken cancellation)
+    public Task<HttpResponseMessage> OpenAsync(Func<HttpRequestMessage> request, CancellationToken cancellation) =>
+        OpenAsync(request, cancellation, http);
+
+    private async Task<HttpResponseMessage> OpenAsync(Func<HttpRequestMessage> request, CancellationToken cancellation, HttpClient client)
     {
         try
         {
             var answer = await retries.ExecuteAsync(
-                async token => await http.SendAsync(request(), HttpCompletionOption.ResponseHeadersRead, token),
+                async token => await client.SendAsync(request(), HttpCompletionOption.ResponseHeadersRead, token),
                 cancellation
             );
             if (answer.IsSuccessStatusCode || answer.StatusCode == HttpStatusCode.NotModified)
@@ -89,7 +115,7 @@ internal sealed class Service : IDisposable
         }
         catch (TaskCanceledException e) when (e.InnerException is TimeoutException)
         {
-            throw new UnreachableException($"{http.BaseAddress} does not answer in {http.Timeout.TotalSeconds} s.", e);
+            throw new UnreachableException($"{http.BaseAddress} does not answer in {client.Timeout.TotalSeconds} s.", e);
         }
     }
 
@@ -106,7 +132,11 @@ internal sealed class Service : IDisposable
         }
     }
 
-    public void Dispose() => http.Dispose();
+    public void Dispose()
+    {
+        http.Dispose();
+        uploads.Dispose();
+    }
 
     private async Task<JsonNode> ReadAsync(Func<HttpRequestMessage> request, CancellationToken cancellation)
     {

@@ -46,6 +46,8 @@ export const shortId = (id: string): string => id.slice(-8);
 
 export const jobName = (job: { id: string; spec: JobSpec }): string => job.spec.name ?? shortId(job.id);
 
+export const evaluationName = (evaluation: { id: string; name: string | null }): string => evaluation.name ?? shortId(evaluation.id);
+
 export const summary = (spec: JobSpec): string => `${spec.dataset} · ${spec.model} · ε\u00a0${plain(spec.epsilon)}`;
 
 /** The values of an arm besides ε that differ between the arms. */

@@ -100,6 +100,16 @@ export function Values({ values }: { values: [string, ComponentChildren][] }) {
   );
 }
 
+/** A figure that stands out. */
+export function Big({ name, value }: { name: string; value: string }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{value}</dd>
+    </div>
+  );
+}
+
 export interface Action {
   name: string;
   run: () => Promise<unknown>;

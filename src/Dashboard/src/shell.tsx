@@ -1,6 +1,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { loadSession, type Problem, reachable, session, signOut } from "./api/client";
 import { Compare } from "./pages/compare";
+import { EvaluationPage } from "./pages/evaluation";
+import { Evaluations } from "./pages/evaluations";
 import { JobPage } from "./pages/job";
 import { Jobs } from "./pages/jobs";
 import { SignIn } from "./pages/signIn";
@@ -15,6 +17,7 @@ import { useStore } from "./store";
 const pages = [
   { path: "jobs", name: "Jobs" },
   { path: "studies", name: "Studies" },
+  { path: "evaluations", name: "Evaluations" },
   { path: "workers", name: "Workers" },
   { path: "submit", name: "Submit" },
 ];
@@ -76,7 +79,9 @@ function Page({ route: { path, query } }: { route: Route }) {
     case "jobs":
       return id ? <JobPage key={id} id={id} /> : <Jobs query={query} />;
     case "compare":
-      return <Compare key={`${query}`} ids={[...new Set((query.get("jobs") ?? "").split(",").filter(Boolean))]} />;
+      return <Compare key={`${query}`} ids={idsOf(query.get("jobs"))} evaluationIds={idsOf(query.get("evaluations"))} />;
+    case "evaluations":
+      return id ? <EvaluationPage key={id} id={id} /> : <Evaluations query={query} />;
     case "studies":
       return id ? <StudyPage key={id} id={id} /> : <Studies query={query} />;
     case "workers":
@@ -94,6 +99,8 @@ function Page({ route: { path, query } }: { route: Route }) {
       );
   }
 }
+
+const idsOf = (list: string | null): string[] => [...new Set((list ?? "").split(",").filter(Boolean))];
 
 /** Whether it is known if a sign-in is needed; asks every 2 s while the API does not answer. */
 function useSession(answers: boolean): boolean {

@@ -39,10 +39,8 @@ public sealed record Bootstrap(Interval Accuracy, Interval Nll, Interval Brier, 
             Array.Clear(weights);
             for (var i = 0; i < n; i++)
                 weights[random.NextInt32(n)]++;
-            accuracy[r] = Mean(hits, weights);
-            nll[r] = Mean(logLosses, weights);
-            brier[r] = Mean(briers, weights);
-            gap[r] = Mean(confidences, weights) - accuracy[r];
+            (accuracy[r], nll[r], brier[r], gap[r]) = Means(hits, logLosses, briers, confidences, weights);
+            gap[r] -= accuracy[r];
             aurc[r] = RiskCoverage.Aurc(order, predictions.Hits, weights, harmonic);
         }
         return new(
@@ -56,11 +54,21 @@ public sealed record Bootstrap(Interval Accuracy, Interval Nll, Interval Brier, 
 
     private static double[] Sorted(double[] values, ConfidenceOrder order) => Array.ConvertAll(order.Index, i => values[i]);
 
-    private static double Mean(double[] values, int[] weights)
+    /// <summary>The four weighted means in one pass: four sums at a time take as long as one.</summary>
+    private static (double, double, double, double) Means(double[] a, double[] b, double[] c, double[] d, int[] weights)
     {
-        var sum = 0.0;
-        for (var i = 0; i < values.Length; i++)
-            sum += weights[i] * values[i];
-        return sum / values.Length;
+        double sumA = 0,
+            sumB = 0,
+            sumC = 0,
+            sumD = 0;
+        for (var i = 0; i < weights.Length; i++)
+        {
+            double weight = weights[i];
+            sumA += weight * a[i];
+            sumB += weight * b[i];
+            sumC += weight * c[i];
+            sumD += weight * d[i];
+        }
+        return (sumA / weights.Length, sumB / weights.Length, sumC / weights.Length, sumD / weights.Length);
     }
 }

@@ -1,7 +1,8 @@
 namespace Temper.Domain.Calibration;
 
 /// <summary>The calibration of the model's probabilities on the test set at one temperature.</summary>
-/// <param name="Temperature">T, by which the logits are divided; 1 leaves them unchanged.</param>
+/// <param name="Temperature">T, by which the logits are divided; 1 leaves them unchanged. A cross-fitted assessment divides the
+/// logits of each fold by a T of its own instead.</param>
 /// <param name="Verdict">Null without resamples, which it needs.</param>
 /// <param name="Accuracy">Share of top-1 hits; a temperature does not change it.</param>
 /// <param name="Nll">Mean negative log-likelihood of the label, nats.</param>
@@ -43,9 +44,16 @@ public sealed record CalibrationAssessment(
         double[]? trueProbabilities,
         ReportOptions options,
         CancellationToken cancellation = default
+    ) => Of(Predictions.Of(test, temperature), temperature, trueProbabilities, options, cancellation);
+
+    internal static CalibrationAssessment Of(
+        Predictions predictions,
+        double temperature,
+        double[]? trueProbabilities,
+        ReportOptions options,
+        CancellationToken cancellation
     )
     {
-        var predictions = Predictions.Of(test, temperature);
         var errors = new CalibrationErrors(predictions, options.Bins, options.Binning);
         var bootstrap =
             options.Resamples > 0 ? Bootstrap.Of(predictions, errors.Order, options.Resamples, options.Seed, cancellation) : null;

@@ -7,7 +7,9 @@ namespace Temper.Domain.Calibration;
 /// <param name="Count">N, number of images in the test set.</param>
 /// <param name="Classes">K.</param>
 /// <param name="Options">The options of the report.</param>
-/// <param name="TemperatureFit">The temperature, fitted on the validation split only.</param>
+/// <param name="TemperatureFit">The temperature, fitted on the validation split only; without one, on all images of the test
+/// set.</param>
+/// <param name="CrossFit">How `after` was computed without a validation split; null with one.</param>
 /// <param name="Before">Assessment of the model as trained.</param>
 /// <param name="After">Assessment with the logits divided by the temperature.</param>
 /// <param name="Conventions">The ECE of the model as trained, by each tool's rule.</param>
@@ -16,29 +18,46 @@ public sealed record CalibrationReport(
     int Classes,
     ReportOptions Options,
     TemperatureFit TemperatureFit,
+    CrossFit? CrossFit,
     CalibrationAssessment Before,
     CalibrationAssessment After,
     BinningReceipt Conventions
 )
 {
+    /// <param name="validation">Images that are used neither to train nor to evaluate the model; null when there are none.</param>
+    /// <param name="test">At least two images without a validation split.</param>
     /// <param name="trueProbabilities">True probability of the predicted class for each test image; null when unknown.</param>
     /// <exception cref="OperationCanceledException">The call was cancelled; it checks between resamples.</exception>
     public static CalibrationReport Of(
-        LabelledLogits validation,
+        LabelledLogits? validation,
         LabelledLogits test,
         double[]? trueProbabilities,
         ReportOptions options,
         CancellationToken cancellation = default
     )
     {
-        var fit = TemperatureFit.On(validation);
+        var fit = TemperatureFit.On(validation ?? test);
+        var crossFit = validation is null ? CrossFit.Of(test, fit, options.Seed) : null;
         CalibrationAssessment? before = null,
             after = null;
+        BinningReceipt? conventions = null;
         Parallel.Invoke(
-            () => before = CalibrationAssessment.Of(test, 1, trueProbabilities, options, cancellation),
-            () => after = CalibrationAssessment.Of(test, fit.Temperature, trueProbabilities, options, cancellation)
+            () =>
+            {
+                var predictions = Predictions.Of(test);
+                conventions = BinningReceipt.Of(predictions);
+                before = CalibrationAssessment.Of(predictions, 1, trueProbabilities, options, cancellation);
+            },
+            () =>
+                after = CalibrationAssessment.Of(
+                    crossFit?.Predict(test) ?? Predictions.Of(test, fit.Temperature),
+                    fit.Temperature,
+                    trueProbabilities,
+                    options,
+                    cancellation
+                )
         );
-        return new(test.Count, test.Classes, options, fit, before!, after!, BinningReceipt.Of(Predictions.Of(test)));
+        return new(test.Count, test.Classes, options, fit, crossFit, before!, after!, conventions!);
     }
 }
 

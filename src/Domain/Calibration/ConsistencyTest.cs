@@ -70,17 +70,17 @@ public sealed record ConsistencyTest(
         private readonly Predictions predictions;
         private readonly CalibrationErrors errors;
         private readonly int[] equalWidthBin;
-        private readonly int[] classwiseBin;
+        private readonly int[] equalMassBin;
+        private readonly double[] shared;
 
         public Draws(Predictions predictions, CalibrationErrors errors)
         {
             (this.predictions, this.errors) = (predictions, errors);
-            var classes = predictions.Classes;
             equalWidthBin = Array.ConvertAll(predictions.Confidences, confidence => errors.Binning.IndexOf(confidence, errors.Bins));
-            classwiseBin = new int[predictions.Probabilities.Length];
-            for (var j = 0; j < classwiseBin.Length; j++)
-                classwiseBin[j] =
-                    j % classes * errors.Classwise.PerClass + errors.Binning.IndexOf(predictions.Probabilities[j], errors.Bins);
+            equalMassBin = new int[predictions.Count];
+            for (var i = 0; i < equalMassBin.Length; i++)
+                equalMassBin[i] = BinSums.EqualMassBin(i, equalMassBin.Length, errors.EqualMass.Length);
+            shared = new double[predictions.Count];
             (Hits, EqualWidth, EqualMass, Classwise) = (
                 new double[predictions.Count],
                 [.. errors.EqualWidth],
@@ -102,14 +102,14 @@ public sealed record ConsistencyTest(
             for (var i = 0; i < Hits.Length; i++)
             {
                 var label = DrawLabel(i, random.NextDouble());
-                Hit(ref Classwise[classwiseBin[i * predictions.Classes + label]], 1);
+                Hit(ref Classwise[label * errors.Classwise.PerClass + errors.Classwise.Index[i * predictions.Classes + label]], 1);
                 Hits[i] = label == predictions.Predicted[i] ? 1 : 0;
                 if (Hits[i] == 1)
                     Hit(ref EqualWidth[equalWidthBin[i]], 1);
             }
-            var shared = errors.Order.ShareTies(Hits);
+            errors.Order.ShareTies(Hits, shared);
             for (var i = 0; i < shared.Length; i++)
-                Hit(ref EqualMass[BinSums.EqualMassBin(i, shared.Length, EqualMass.Length)], shared[i]);
+                Hit(ref EqualMass[equalMassBin[i]], shared[i]);
         }
 
         /// <summary>Draws a label by inversion. The predicted class comes first because it is drawn most often.</summary>

@@ -53,9 +53,15 @@ public sealed class Predictions
     {
         if (!(temperature > 0))
             throw new ArgumentOutOfRangeException(nameof(temperature), temperature, "Must be above 0.");
+        return Of(source, _ => temperature);
+    }
+
+    /// <param name="temperature">T of each image, above 0.</param>
+    internal static Predictions Of(LabelledLogits source, Func<int, double> temperature)
+    {
         var predictions = new Predictions(source);
         for (var i = 0; i < source.Count; i++)
-            predictions.Fill(i, source.Row(i), temperature);
+            predictions.Fill(i, source.Row(i), temperature(i));
         return predictions;
     }
 

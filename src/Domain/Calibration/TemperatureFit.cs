@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Temper.Domain.Calibration;
 
 /// <summary>
@@ -24,22 +26,39 @@ public sealed record TemperatureFit(double Temperature, double NllBefore, double
 
     private const int MostSteps = 100;
 
+    /// <summary>Rows of one piece of work. The sums of the pieces are added in their order, whatever the number of cores.</summary>
+    private const int PieceRows = 4096;
+
     /// <summary>Fits T by Newton's method on β = 1/T, in which the loss is convex, within a shrinking bracket.</summary>
     /// <param name="validation">Images that are used neither to train nor to evaluate the model.</param>
-    public static TemperatureFit On(LabelledLogits validation)
+    public static TemperatureFit On(LabelledLogits validation) => On(new(validation, null, 0, validation.Count), 1);
+
+    /// <summary>Fits T on all images except those of a fold.</summary>
+    /// <param name="folds">The fold of each image.</param>
+    /// <param name="start">A temperature near the minimum.</param>
+    internal static TemperatureFit Without(LabelledLogits all, byte[] folds, int fold, double start) =>
+        On(new(all, folds, fold, all.Count - folds.Count(one => one == fold)), start);
+
+    private static TemperatureFit On(Images images, double start)
     {
-        var (beta, note) = Minimise(validation);
-        double before = Nll(validation, 1).Value,
-            after = Nll(validation, beta).Value;
+        var (beta, note) = Minimise(images, 1 / start);
+        double before = Nll(images, 1).Value,
+            after = Nll(images, beta).Value;
         // At the end of the search both values may be equal up to rounding.
         return after <= before ? new(1 / beta, before, after, note) : new(1, before, before, note);
     }
 
-    private static (double Beta, string? Note) Minimise(LabelledLogits logits)
+    /// <summary>The images of all folds except one, or all images when <paramref name="Folds"/> is null.</summary>
+    private readonly record struct Images(LabelledLogits Logits, byte[]? Folds, int Fold, int Count)
+    {
+        public bool Have(int i) => Folds is null || Folds[i] != Fold;
+    }
+
+    private static (double Beta, string? Note) Minimise(Images logits, double start)
     {
         double low = 1 / Largest,
             high = 1 / Smallest,
-            beta = 1;
+            beta = start;
         var (atLow, atHigh) = (Nll(logits, low), Nll(logits, high));
         if (AreFlat(logits))
             return (1, "Each image's logits are all equal: no temperature changes anything.");
@@ -71,7 +90,7 @@ public sealed record TemperatureFit(double Temperature, double NllBefore, double
         return (beta, null);
     }
 
-    private static (double Beta, string Note) AllRight(LabelledLogits logits, double largest)
+    private static (double Beta, string Note) AllRight(Images logits, double largest)
     {
         const string Why = "Every validation image is right, so the loss falls all the way to T = 0";
         if (Doubt(logits, 1) <= ExpectedMistakes)
@@ -91,10 +110,11 @@ public sealed record TemperatureFit(double Temperature, double NllBefore, double
         return (high, $"{Why}: T is where the model expects half a mistake among them, which is as far as they can tell.");
     }
 
-    private static bool AreAllRight(LabelledLogits logits)
+    private static bool AreAllRight(Images images)
     {
+        var logits = images.Logits;
         for (var i = 0; i < logits.Count; i++)
-            if (logits.Row(i)[logits.Labels[i]] < HighestOf(logits.Row(i)))
+            if (images.Have(i) && logits.Row(i)[logits.Labels[i]] < HighestOf(logits.Row(i)))
                 return false;
         return true;
     }
@@ -103,61 +123,122 @@ public sealed record TemperatureFit(double Temperature, double NllBefore, double
     /// Σ over images of the probability of all classes except those with the largest logit: the mistakes that the model expects.
     /// It tends to 0 as T → 0.
     /// </summary>
-    private static double Doubt(LabelledLogits logits, double beta)
+    private static double Doubt(Images images, double beta) => SumOver(images, i => Doubt(images.Logits.Row(i), beta));
+
+    private static double Doubt(ReadOnlySpan<float> logits, double beta)
     {
-        var doubt = 0.0;
-        for (var i = 0; i < logits.Count; i++)
+        double top = 0,
+            rest = 0,
+            largest = HighestOf(logits);
+        var i = 0;
+        var (highest, slope, sums) = (new Vector<double>(largest), new Vector<double>(beta), Vector<double>.Zero);
+        for (; i + Vector<float>.Count <= logits.Length; i += Vector<float>.Count)
         {
-            double top = 0,
-                rest = 0,
-                largest = HighestOf(logits.Row(i));
-            foreach (var z in logits.Row(i))
-            {
-                if (z == largest)
-                    top++;
-                else
-                    rest += Math.Exp(beta * (z - largest));
-            }
-            doubt += rest / (top + rest);
+            Vector.Widen(new Vector<float>(logits[i..]), out var low, out var high);
+            Add(low - highest);
+            Add(high - highest);
         }
-        return doubt;
+        rest = Vector.Sum(sums);
+        for (var j = 0; j < logits.Length; j++)
+        {
+            if (logits[j] == largest)
+                top++;
+            else if (j >= i)
+                rest += Math.Exp(beta * (logits[j] - largest));
+        }
+        return rest / (top + rest);
+
+        void Add(Vector<double> below) =>
+            sums += Vector.ConditionalSelect(Vector.LessThan(below, Vector<double>.Zero), Vector.Exp(slope * below), Vector<double>.Zero);
     }
 
-    private static bool AreFlat(LabelledLogits logits)
+    private static bool AreFlat(Images images)
     {
-        for (var i = 0; i < logits.Count; i++)
-            if (logits.Row(i).IndexOfAnyExcept(logits.Row(i)[0]) >= 0)
+        for (var i = 0; i < images.Logits.Count; i++)
+            if (images.Have(i) && images.Logits.Row(i).IndexOfAnyExcept(images.Logits.Row(i)[0]) >= 0)
                 return false;
         return true;
     }
 
     /// <summary>Mean over images of ln Σ_k exp(β z_k) − β z_label, and its first two derivatives in β.</summary>
-    private static (double Value, double Slope, double Curvature) Nll(LabelledLogits logits, double beta)
+    private static (double Value, double Slope, double Curvature) Nll(Images images, double beta)
     {
-        double value = 0,
-            slope = 0,
-            curvature = 0;
-        for (var i = 0; i < logits.Count; i++)
+        var (value, slope, curvature) = SumOver(images, i => Nll(images.Logits.Row(i), images.Logits.Labels[i], beta));
+        return (value / images.Count, slope / images.Count, curvature / images.Count);
+    }
+
+    private static Sums Nll(ReadOnlySpan<float> logits, int label, double beta)
+    {
+        double largest = HighestOf(logits);
+        var (sum, first, second) = Moments(logits, largest, beta);
+        var (mean, below) = (first / sum, logits[label] - largest);
+        return new(Math.Log(sum) - beta * below, mean - below, second / sum - mean * mean);
+    }
+
+    /// <summary>A loss and its first two derivatives in β, for one image or summed.</summary>
+    private readonly record struct Sums(double Value, double Slope, double Curvature)
+    {
+        public static Sums operator +(Sums a, Sums b) => new(a.Value + b.Value, a.Slope + b.Slope, a.Curvature + b.Curvature);
+    }
+
+    private static double SumOver(Images images, Func<int, double> of) => SumOver(images, i => new Sums(of(i), 0, 0)).Value;
+
+    /// <summary>Σ over images, on all cores when there are many.</summary>
+    private static Sums SumOver(Images images, Func<int, Sums> of)
+    {
+        var pieces = new Sums[(images.Logits.Count + PieceRows - 1) / PieceRows];
+        if (pieces.Length == 1)
+            return SumOf(0);
+        Parallel.For(0, pieces.Length, piece => pieces[piece] = SumOf(piece));
+        return pieces.Aggregate((a, b) => a + b);
+
+        Sums SumOf(int piece)
         {
-            var row = logits.Row(i);
-            double largest = HighestOf(row),
-                sum = 0,
-                first = 0,
-                second = 0;
-            foreach (var z in row)
-            {
-                var below = z - largest;
-                var weight = Math.Exp(beta * below);
-                sum += weight;
-                first += weight * below;
-                second += weight * below * below;
-            }
-            var (mean, label) = (first / sum, row[logits.Labels[i]] - largest);
-            value += Math.Log(sum) - beta * label;
-            slope += mean - label;
-            curvature += second / sum - mean * mean;
+            var sum = default(Sums);
+            var end = Math.Min((piece + 1) * PieceRows, images.Logits.Count);
+            for (var i = piece * PieceRows; i < end; i++)
+                if (images.Have(i))
+                    sum += of(i);
+            return sum;
         }
-        return (value / logits.Count, slope / logits.Count, curvature / logits.Count);
+    }
+
+    /// <summary>Σ_k exp(β d_k)·d_k^m for m of 0, 1 and 2, where d_k is how far a logit lies below the largest.</summary>
+    private static (double Sum, double First, double Second) Moments(ReadOnlySpan<float> logits, double largest, double beta)
+    {
+        double sum = 0,
+            first = 0,
+            second = 0;
+        var i = 0;
+        if (logits.Length >= Vector<float>.Count)
+        {
+            var (sums, firsts, seconds) = (Vector<double>.Zero, Vector<double>.Zero, Vector<double>.Zero);
+            var (top, slope) = (new Vector<double>(largest), new Vector<double>(beta));
+            for (; i + Vector<float>.Count <= logits.Length; i += Vector<float>.Count)
+            {
+                Vector.Widen(new Vector<float>(logits[i..]), out var low, out var high);
+                Add(low - top);
+                Add(high - top);
+            }
+            (sum, first, second) = (Vector.Sum(sums), Vector.Sum(firsts), Vector.Sum(seconds));
+
+            void Add(Vector<double> below)
+            {
+                var weight = Vector.Exp(slope * below);
+                sums += weight;
+                firsts += weight * below;
+                seconds += weight * below * below;
+            }
+        }
+        for (; i < logits.Length; i++)
+        {
+            var below = logits[i] - largest;
+            var weight = Math.Exp(beta * below);
+            sum += weight;
+            first += weight * below;
+            second += weight * below * below;
+        }
+        return (sum, first, second);
     }
 
     private static float HighestOf(ReadOnlySpan<float> logits)

@@ -87,7 +87,7 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
             "null or a whole number from 1 to 2592000 (30 days)",
             s => s.TimeoutSeconds is null or (>= 1 and <= 2_592_000)
         ),
-        new("name", "null or 1 to 200 characters on one line", s => s.Name is null || IsLine(s.Name, 200)),
+        new("name", "null or 1 to 200 characters on one line", s => s.Name is null || IsName(s.Name)),
         new("notify", NotifyAddress.Allowed, s => s.Notify is null || NotifyAddress.Read(s.Notify) is not null),
         new(
             "tags",
@@ -109,6 +109,9 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
 
     /// <summary>1 to 64 characters on one line.</summary>
     public static bool IsTag(string? text) => IsLine(text, 64);
+
+    /// <summary>1 to 200 characters on one line.</summary>
+    public static bool IsName(string? text) => IsLine(text, 200);
 
     /// <summary>
     /// Whether a text is one line with at most <paramref name="longest"/> visible characters; an emoji or a letter with its marks

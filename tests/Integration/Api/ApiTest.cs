@@ -86,7 +86,8 @@ public abstract class OwnJobsTest(ApiFixture fixture) : ApiTest(fixture), IAsync
 
     public async Task InitializeAsync() =>
         await Database.ExecuteAsync(
-            "TRUNCATE studies, arms, jobs, epochs, checkpoints, models, scores, attempts, workers, notifications, notification_attempts"
+            "TRUNCATE studies, arms, jobs, epochs, checkpoints, models, scores, attempts, workers, notifications, notification_attempts, "
+                + "evaluations, evaluation_pieces"
         );
 
     public Task DisposeAsync() => Task.CompletedTask;

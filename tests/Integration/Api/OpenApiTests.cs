@@ -20,10 +20,14 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
             .ToArray();
         Assert.Equal(
             [
+                "DELETE /evaluations/{id}",
                 "DELETE /jobs/{id}",
                 "DELETE /session",
                 "DELETE /studies/{id}",
                 "GET /datasets",
+                "GET /evaluations",
+                "GET /evaluations/{id}",
+                "GET /evaluations/{id}/calibration",
                 "GET /events",
                 "GET /jobs",
                 "GET /jobs/{id}",
@@ -46,6 +50,7 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
                 "GET /studies/{id}/report",
                 "GET /version",
                 "GET /workers",
+                "POST /evaluations",
                 "POST /jobs",
                 "POST /jobs/{id}/cancel",
                 "POST /jobs/{id}/pause",

@@ -68,6 +68,32 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
     }
 
     [Fact]
+    public async Task Evaluate_OfAFile_ShowsItsReportAndRefusesAWrongOne()
+    {
+        var logits = SimulatedLogits.Draw(400, 2, 1);
+        var file = Path.GetTempFileName();
+        await File.WriteAllBytesAsync(
+            file,
+            NpzBytes.Of(("logits", logits.Logits, [logits.Count, logits.Classes]), ("labels", logits.Labels, [logits.Count]))
+        );
+
+        var shown = await RunAsync(["evaluate", file]);
+        var json = await RunAsync(["evaluate", file, "--name", "mine", "--json"]);
+        await File.WriteAllTextAsync(file, "no npz");
+        var refused = await RunAsync(["evaluate", file]);
+        File.Delete(file);
+        var missing = await RunAsync(["evaluate", file]);
+
+        Assert.Equal(0, shown.ExitCode);
+        Assert.Contains("400 images, 5 classes", shown.Output);
+        Assert.Contains("Over-confident", shown.Output);
+        Assert.Contains("cross-fitted", shown.Output);
+        Assert.Equal("mine", json.Json["evaluation"]!["name"]!.GetValue<string>());
+        Assert.Equal((3, 2), (refused.ExitCode, missing.ExitCode));
+        Assert.Contains("must be an npz or zip file", refused.Errors);
+    }
+
+    [Fact]
     public async Task Reads_InJson_AreTheServicesAnswersAndNothingElse()
     {
         var id = await Api.SubmitAsync(Spec);

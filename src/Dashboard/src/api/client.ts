@@ -27,6 +27,8 @@ export const get = <T>(path: string): Promise<T> => request<T>("GET", path);
 
 export const post = <T>(path: string, body?: unknown): Promise<T> => request<T>("POST", path, body);
 
+export const remove = (path: string): Promise<void> => request("DELETE", path);
+
 /** A POST that stores what it sends at most once, however often it is sent with the same key. */
 export const submit = <T>(path: string, body: unknown, key: string): Promise<T> =>
   request<T>("POST", path, body, { "idempotency-key": key });

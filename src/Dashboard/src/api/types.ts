@@ -65,7 +65,7 @@ export interface Job {
 export interface Page<T> {
   items: T[];
   next: string | null;
-  note: string | null;
+  note?: string | null;
 }
 
 export interface Items<T> {
@@ -129,6 +129,28 @@ export interface Calibration {
   temperatureFit: { temperature: Figure; note: string | null };
   before: Assessment;
   after: Assessment;
+}
+
+export interface Evaluation {
+  id: string;
+  name: string | null;
+  outputs: string;
+  count: number;
+  classes: number;
+  validationCount: number | null;
+  sha256: string;
+  scores: {
+    temperature: Figure;
+    verdict: string;
+    verdictAfterTemperature: string;
+    accuracy: Figure;
+    nll: Figure;
+    ece: Figure;
+    signedGap: Figure;
+    eceAfterTemperature: Figure;
+  };
+  notes: string[];
+  createdAt: string;
 }
 
 export interface Reproduction {

@@ -1,26 +1,35 @@
+import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
 import type { Problem } from "../api/client";
 import { useTraining } from "../api/job";
 import { type LiveEvent, useLive } from "../api/live";
-import type { Epoch, Job } from "../api/types";
+import { useResource } from "../api/resource";
+import type { Epoch, Evaluation, Figure, Job, Page } from "../api/types";
 import { LearningCurves } from "../charts/learning";
 import { Swatch } from "../charts/swatch";
-import { figure, jobName, plain, signed } from "../format";
+import { evaluationName, figure, jobName, plain, signed } from "../format";
 import { Badge, ProblemBox, Table } from "../parts";
+import { go, href } from "../router";
 import { useTitle } from "./title";
 
-const mostCompared = 6;
+export const mostCompared = 6;
 
 interface Compared {
   job: Job;
   epochs: Epoch[];
 }
 
-/** @param ids must stay the same while the page is shown. */
-export function Compare({ ids }: { ids: string[] }) {
+/**
+ * @param ids of jobs; these and those of evaluations must stay the same while the page is shown.
+ * @param evaluationIds of models that were trained elsewhere: they have results, but neither curves nor a spec.
+ */
+export function Compare({ ids, evaluationIds }: { ids: string[]; evaluationIds: string[] }) {
   useTitle("Compare");
   const shown = ids.slice(0, mostCompared);
   const { jobs, isRead, problem } = useCompared(shown);
+  const elsewhere = evaluationIds.slice(0, mostCompared).map(id => useResource<Evaluation>(`/evaluations/${id}`));
+  const evaluations = elsewhere.flatMap(({ value }) => value ?? []);
+  const count = shown.length + elsewhere.length;
   const names = namesOf(jobs);
   const runs = useMemo(
     () => jobs.map(({ epochs }, i) => ({ name: names[i]!, epochs, series: i })),
@@ -29,18 +38,21 @@ export function Compare({ ids }: { ids: string[] }) {
 
   return (
     <>
-      <h1>Compare {shown.length} jobs</h1>
-      {shown.length < 2 && (
+      <h1>Compare {count === shown.length ? `${count} jobs` : `${count} models`}</h1>
+      {count < 2 && (
         <p>
           Choose two to six jobs in <a href="#/jobs">the list</a>.
         </p>
       )}
-      {ids.length > mostCompared && <p class="warning">Only the first {mostCompared} are shown.</p>}
-      <ProblemBox problem={problem} />
-      {isRead && shown.length > 1 && jobs.length > 0 && (
+      {Math.max(ids.length, evaluationIds.length) > mostCompared && (
+        <p class="warning">Only the first {mostCompared} are shown.</p>
+      )}
+      <ProblemBox problem={problem ?? elsewhere.map(one => one.problem).find(Boolean)} />
+      {isRead && count > 0 && <AddEvaluation ids={ids} evaluationIds={evaluationIds} />}
+      {isRead && count > 1 && jobs.length + evaluations.length > 0 && (
         <>
-          <Results jobs={jobs} names={names} />
-          <LearningCurves runs={runs} />
+          <Results columns={[...jobs.map(({ job }, i) => columnOf(job, names[i]!, i)), ...evaluations.map(columnOfEvaluation)]} />
+          {jobs.length > 0 && <LearningCurves runs={runs} />}
           {jobs.length > 1 && <Differences jobs={jobs} names={names} />}
         </>
       )}
@@ -115,43 +127,98 @@ const Heads = ({ jobs, names }: Props) => (
   </>
 );
 
-const results: [string, (job: Job) => string][] = [
-  ["Test accuracy", job => figure(job.result?.testAccuracy)],
-  ["Test ECE", job => figure(job.result?.testEce)],
-  ["Confidence − accuracy", job => signed(job.result?.testSignedGap)],
-  ["Test loss", job => figure(job.result?.testLoss)],
+interface Column {
+  key: string;
+  /** The head of the column. */
+  head: ComponentChildren;
+  kind: ComponentChildren;
+  accuracy: Figure | undefined;
+  ece: Figure | undefined;
+  gap: Figure | undefined;
+  loss: Figure | undefined;
+}
+
+const columnOf = ({ id, state, result }: Job, name: string, hue: number): Column => ({
+  key: id,
+  head: (
+    <>
+      <i class={`swatch s${hue}`} /> <a href={`#/jobs/${id}`}>{name}</a>
+    </>
+  ),
+  kind: <Badge state={state} />,
+  accuracy: result?.testAccuracy,
+  ece: result?.testEce,
+  gap: result?.testSignedGap,
+  loss: result?.testLoss,
+});
+
+const columnOfEvaluation = (evaluation: Evaluation): Column => ({
+  key: evaluation.id,
+  head: <a href={`#/evaluations/${evaluation.id}`}>{evaluationName(evaluation)}</a>,
+  kind: "evaluation",
+  accuracy: evaluation.scores.accuracy,
+  ece: evaluation.scores.ece,
+  gap: evaluation.scores.signedGap,
+  loss: evaluation.scores.nll,
+});
+
+const results: [string, (column: Column) => ComponentChildren][] = [
+  ["State", column => column.kind],
+  ["Test accuracy", column => figure(column.accuracy)],
+  ["Test ECE", column => figure(column.ece)],
+  ["Confidence − accuracy", column => signed(column.gap)],
+  ["Test loss", column => figure(column.loss)],
 ];
 
-function Results({ jobs, names }: Props) {
+function Results({ columns }: { columns: Column[] }) {
   return (
     <Table
       label="Results"
       head={
         <>
           <th scope="col">Result</th>
-          <Heads jobs={jobs} names={names} />
+          {columns.map(column => (
+            <th scope="col" class="number" key={column.key}>
+              {column.head}
+            </th>
+          ))}
         </>
       }
     >
-      <tr>
-        <th scope="row">State</th>
-        {jobs.map(({ job }) => (
-          <td class="number" key={job.id}>
-            <Badge state={job.state} />
-          </td>
-        ))}
-      </tr>
       {results.map(([name, show]) => (
         <tr key={name}>
           <th scope="row">{name}</th>
-          {jobs.map(({ job }) => (
-            <td class="number" key={job.id}>
-              {show(job)}
+          {columns.map(column => (
+            <td class="number" key={column.key}>
+              {show(column)}
             </td>
           ))}
         </tr>
       ))}
     </Table>
+  );
+}
+
+/** Adds one of the newest evaluations to the comparison. Nothing where there is none. */
+function AddEvaluation({ ids, evaluationIds }: { ids: string[]; evaluationIds: string[] }) {
+  const { value } = useResource<Page<Evaluation>>("/evaluations");
+  const others = value?.items.filter(({ id }) => !evaluationIds.includes(id)) ?? [];
+  if (others.length === 0 || evaluationIds.length >= mostCompared) return null;
+  const add = (id: string) => go(href("/compare", { jobs: ids.join(","), evaluations: [...evaluationIds, id].join(",") }).slice(1));
+  return (
+    <form class="filter" onSubmit={event => event.preventDefault()}>
+      <label>
+        Add an evaluation
+        <select value="" onChange={event => add(event.currentTarget.value)}>
+          <option value="">none</option>
+          {others.map(one => (
+            <option key={one.id} value={one.id}>
+              {evaluationName(one)}
+            </option>
+          ))}
+        </select>
+      </label>
+    </form>
   );
 }
 

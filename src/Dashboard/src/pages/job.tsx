@@ -2,11 +2,11 @@ import { useMemo } from "preact/hooks";
 import { post } from "../api/client";
 import { useJob } from "../api/job";
 import { useResource } from "../api/resource";
-import type { Assessment, Attempt, Calibration, Estimated, Job, Reproduction, State } from "../api/types";
+import type { Attempt, Job, Reproduction, State } from "../api/types";
+import { CalibrationReport } from "../calibration";
 import { LearningCurves } from "../charts/learning";
-import { Reliability } from "../charts/reliability";
 import { duration, figure, jobName, plain, shortId, signed, summary, words } from "../format";
-import { type Action, Actions, Ago, Badge, JobProgress, ProblemBox, Table, Values } from "../parts";
+import { type Action, Actions, Ago, Badge, Big, JobProgress, ProblemBox, Table, Values } from "../parts";
 import { go, href } from "../router";
 import { useTitle } from "./title";
 
@@ -93,15 +93,6 @@ function actionsOf(job: Job, refresh: () => void): Action[] {
 
 const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
 
-function Big({ name, value }: { name: string; value: string }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{value}</dd>
-    </div>
-  );
-}
-
 function ReproductionNote({ id }: { id: string }) {
   const { value } = useResource<Reproduction>(`/jobs/${id}/reproduction`);
   return value ? (
@@ -111,88 +102,15 @@ function ReproductionNote({ id }: { id: string }) {
   ) : null;
 }
 
-type FigureName = "accuracy" | "nll" | "brier" | "signedGap" | "ece" | "adaptiveEce" | "classwiseEce" | "smoothEce" | "mce";
-
-const names: FigureName[] = ["accuracy", "nll", "brier", "signedGap", "ece", "adaptiveEce", "classwiseEce", "smoothEce", "mce"];
-
 function CalibrationSection({ id }: { id: string }) {
-  const { value, problem } = useResource<Calibration>(`/jobs/${id}/calibration`);
   return (
     <section>
       <div class="heading">
         <h2>Calibration</h2>
         <Downloads id={id} />
       </div>
-      <ProblemBox problem={problem} />
-      {!value && !problem && <p class="quiet">The report is being computed.</p>}
-      {value && (
-        <>
-          <div class="charts two">
-            <Reliability title="As trained" bins={value.before.reliability}>
-              <Verdict assessment={value.before} />
-            </Reliability>
-            <Reliability
-              title={`After temperature ${figure(value.temperatureFit.temperature, 3)}`}
-              bins={value.after.reliability}
-            >
-              <Verdict assessment={value.after} />
-              {value.temperatureFit.note && <p class="quiet">{value.temperatureFit.note}</p>}
-            </Reliability>
-          </div>
-          <Errors report={value} />
-        </>
-      )}
+      <CalibrationReport path={`/jobs/${id}/calibration`} />
     </section>
-  );
-}
-
-function Verdict({ assessment: { verdict } }: { assessment: Assessment }) {
-  if (!verdict) return null;
-  const tone = verdict.name === "calibrated" ? "good" : verdict.name === "insufficientData" ? "" : "bad";
-  return <p class={`verdict ${tone}`}>{verdict.sentence}</p>;
-}
-
-function Errors({ report }: { report: Calibration }) {
-  const range = (
-    <th scope="col" class="number">
-      95 % interval, or what chance alone reaches
-    </th>
-  );
-  const head = (
-    <>
-      <th scope="col">{report.count} test images</th>
-      <th scope="col" class="number">
-        As trained
-      </th>
-      {range}
-      <th scope="col" class="number">
-        After temperature
-      </th>
-      {range}
-    </>
-  );
-  return (
-    <Table label="Figures of the test set" head={head}>
-      {names.map(name => (
-        <tr key={name}>
-          <th scope="row">{words(name)}</th>
-          <Cells estimated={report.before[name]} show={name === "signedGap" ? signed : figure} />
-          <Cells estimated={report.after[name]} show={name === "signedGap" ? signed : figure} />
-        </tr>
-      ))}
-    </Table>
-  );
-}
-
-function Cells({ estimated: { value, interval, chance }, show }: { estimated: Estimated; show: typeof figure }) {
-  return (
-    <>
-      <td class="number">{show(value)}</td>
-      <td class="number quiet">
-        {interval && `${show(interval.low)} to ${show(interval.high)}`}
-        {chance && (chance.limit === null ? "chance: too few draws" : `chance: up to ${figure(chance.limit)}`)}
-      </td>
-    </>
   );
 }
 

@@ -6,11 +6,11 @@ import type { Items, Job, Page } from "../api/types";
 import { figure, jobName, plain, shortId, signed, summary } from "../format";
 import { Ago, Badge, JobProgress, ProblemBox, Table } from "../parts";
 import { go, href, replace } from "../router";
+import { mostCompared } from "./compare";
 import { useTitle } from "./title";
 
 const filters = ["state", "dataset", "study", "tag"];
 const states = ["queued", "running", "pausing", "paused", "cancelling", "succeeded", "failed", "cancelled"];
-const mostCompared = 6;
 
 export function Jobs({ query }: { query: URLSearchParams }) {
   useTitle("Jobs");

@@ -1,0 +1,211 @@
+using System.ComponentModel;
+using System.Globalization;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.EntityFrameworkCore;
+using Temper.Api.Calibration;
+using Temper.Api.Http;
+using Temper.Domain.Calibration;
+using Temper.Domain.Evaluations;
+using Temper.Domain.Jobs;
+using Temper.Store;
+using Temper.Store.Evaluations;
+using Temper.Store.Rows;
+
+namespace Temper.Api.Evaluations;
+
+/// <summary>Endpoints that judge the calibration of models that were trained elsewhere.</summary>
+internal static class EvaluationEndpoints
+{
+    private const int DefaultLimit = 50,
+        LargestLimit = 200;
+
+    public static void MapEvaluations(this IEndpointRouteBuilder routes)
+    {
+        var evaluations = routes.MapGroup("/evaluations").WithTags("Evaluations").ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+
+        evaluations
+            .MapPost("/", SubmitAsync)
+            .Accepts<IFormFile>("application/octet-stream", "multipart/form-data")
+            .Produces<EvaluatedResponse>(StatusCodes.Status201Created)
+            .ProducesValidationProblem()
+            .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
+            .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
+            .ProducesProblem(StatusCodes.Status422UnprocessableEntity)
+            .ProducesProblem(StatusCodes.Status429TooManyRequests);
+
+        evaluations.MapGet("/", ListAsync).ProducesValidationProblem();
+        evaluations.MapGet("/{id:guid}", FindAsync).ProducesProblem(StatusCodes.Status404NotFound);
+
+        evaluations
+            .MapGet("/{id:guid}/calibration", ReportAsync)
+            .ProducesValidationProblem()
+            .Produces<CalibrationReport>()
+            .Produces(StatusCodes.Status304NotModified)
+            .ProducesProblem(StatusCodes.Status404NotFound);
+
+        evaluations.MapDelete("/{id:guid}", DeleteAsync).ProducesProblem(StatusCodes.Status404NotFound);
+    }
+
+    private static async Task<IResult> SubmitAsync(
+        HttpRequest request,
+        PostedFile file,
+        TemperDb db,
+        EvaluationStore store,
+        [FromQuery, Description("A name for the evaluation: 1 to 200 characters on one line.")] string? name,
+        [FromHeader(Name = "Idempotency-Key")] string? key,
+        CancellationToken cancellation
+    )
+    {
+        if (Submission.WrongKey(key) is { } wrongKey)
+            return wrongKey;
+        if (QueryErrors(request, file, ref name) is { Count: > 0 } wrong)
+            return Problems.Invalid("The request is wrong.", wrong);
+        if (file.Refusal is { } refusal)
+            return refusal;
+        if (key is not null && await FindByKeyAsync(db, key, cancellation) is { } earlier)
+            return Earlier(earlier);
+
+        var id = Guid.CreateVersion7(); // chosen once, so that a repeated write stores nothing twice
+        return new InTurn(async computing =>
+        {
+            var errors = new SpecErrors();
+            if (await Task.Run(() => EvaluationReader.Read(file.Content, errors, computing), computing) is not { } read)
+                return Problems.Invalid("The file is wrong.", errors.ByField());
+            var report = await ReportOfAsync(
+                read.Logits,
+                new ReportQuery().Options(read.Logits.Test.Count, read.Logits.Test.Classes),
+                computing
+            );
+            await store.InsertAsync(RowOf(id, file, read, report), read.Logits, computing);
+            // Without a row of this id another request has stored one with this key.
+            if (await db.Evaluations.AsNoTracking().SingleOrDefaultAsync(row => row.Id == id, computing) is { } stored)
+                return TypedResults.Created($"/evaluations/{id}", new EvaluatedResponse(EvaluationResponse.Of(stored), report));
+            return key is not null && await FindByKeyAsync(db, key, computing) is { } other && IsSame(other)
+                ? TypedResults.Created($"/evaluations/{other.Id}", new EvaluatedResponse(EvaluationResponse.Of(other), report))
+                : Submission.KeyUsedForAnother("Another evaluation", "file or name");
+        });
+
+        bool IsSame(EvaluationRow row) => (row.Sha256, row.Name) == (file.Sha256, name);
+
+        IResult Earlier(EvaluationRow row) =>
+            !IsSame(row)
+                ? Submission.KeyUsedForAnother($"Evaluation {row.Id}", "file or name")
+                : new InTurn(async computing =>
+                {
+                    if (await store.LogitsAsync(row, computing) is not { } logits)
+                        return NoSuchEvaluation(row.Id); // another request has just deleted it
+                    var report = await ReportOfAsync(logits, new ReportQuery().Options(row.Count, row.Classes), computing);
+                    return TypedResults.Created($"/evaluations/{row.Id}", new EvaluatedResponse(EvaluationResponse.Of(row), report));
+                });
+
+        EvaluationRow RowOf(Guid id, PostedFile file, EvaluationFile read, CalibrationReport report) =>
+            new()
+            {
+                Id = id,
+                Name = name,
+                IdempotencyKey = key,
+                Sha256 = file.Sha256,
+                Outputs = read.Outputs,
+                Count = report.Count,
+                Classes = report.Classes,
+                ValidationCount = read.Logits.Validation?.Count,
+                FlooredZeros = read.FlooredZeros,
+                HasTrueProbabilities = read.Logits.TrueProbabilities is not null,
+                Scores = EvaluationScores.Of(report),
+                Notes = report.CrossFit is null ? read.Notes : [.. read.Notes, report.CrossFit.Sentence],
+            };
+    }
+
+    /// <summary>Takes the name from the query or from the form.</summary>
+    private static Dictionary<string, string[]> QueryErrors(HttpRequest request, PostedFile file, ref string? name)
+    {
+        var errors = new Dictionary<string, string[]>();
+        Problems.AddUnknownParameters(request, errors, "name");
+        foreach (var (field, value) in file.Fields)
+            if (field != "name")
+                errors[field] = ["is not a field of this form; its fields are the file and name"];
+            else if (name is not null)
+                errors[field] = ["is given twice, in the query and in the form"];
+            else
+                name = value;
+        if (name is not null && !JobSpecRule.IsName(name))
+            errors.TryAdd("name", ["must be 1 to 200 characters on one line"]);
+        return errors;
+    }
+
+    private static Task<EvaluationRow?> FindByKeyAsync(TemperDb db, string key, CancellationToken cancellation) =>
+        db.Evaluations.AsNoTracking().SingleOrDefaultAsync(row => row.IdempotencyKey == key, cancellation);
+
+    private static Task<CalibrationReport> ReportOfAsync(EvaluatedLogits logits, ReportOptions options, CancellationToken cancellation) =>
+        Task.Run(() => CalibrationReport.Of(logits.Validation, logits.Test, logits.TrueProbabilities, options, cancellation), cancellation);
+
+    private static async Task<Results<Ok<EvaluationPage>, ProblemHttpResult>> ListAsync(
+        HttpRequest request,
+        TemperDb db,
+        [FromQuery, Description("Evaluations on a page, 1 to 200; 50 when absent.")] string? limit,
+        [FromQuery, Description("The `next` of the page before.")] string? cursor,
+        CancellationToken cancellation
+    )
+    {
+        var errors = new Dictionary<string, string[]>();
+        Problems.AddUnknownParameters(request, errors, "limit", "cursor");
+        var (size, before) = Paging.Read(limit, cursor, DefaultLimit, LargestLimit, errors);
+        if (errors.Count > 0)
+            return Problems.Invalid("The query is wrong.", errors);
+        var found = await db
+            .Evaluations.AsNoTracking()
+            .Where(row => before == null || row.Sequence < before)
+            .OrderByDescending(row => row.Sequence)
+            .Take(size + 1)
+            .ToListAsync(cancellation);
+        return TypedResults.Ok(
+            new EvaluationPage(
+                [.. found.Take(size).Select(EvaluationResponse.Of)],
+                found.Count > size ? found[size - 1].Sequence.ToString(CultureInfo.InvariantCulture) : null
+            )
+        );
+    }
+
+    private static async Task<Results<Ok<EvaluationResponse>, ProblemHttpResult>> FindAsync(
+        TemperDb db,
+        Guid id,
+        CancellationToken cancellation
+    ) => await RowOfAsync(db, id, cancellation) is { } row ? TypedResults.Ok(EvaluationResponse.Of(row)) : NoSuchEvaluation(id);
+
+    private static async Task<IResult> ReportAsync(
+        HttpRequest request,
+        TemperDb db,
+        EvaluationStore store,
+        Guid id,
+        [AsParameters] ReportQuery query,
+        CancellationToken cancellation
+    )
+    {
+        if (query.Errors(request) is { Count: > 0 } errors)
+            return Problems.Invalid("The query is wrong.", errors);
+        if (await RowOfAsync(db, id, cancellation) is not { } row)
+            return NoSuchEvaluation(id);
+        var options = query.Options(row.Count, row.Classes);
+        if (request.IsKnownAs(CalibrationEndpoints.TagOf(id, options)))
+            return EntityTags.NotModified;
+        return new InTurn(async computing =>
+            await store.LogitsAsync(row, computing) is { } logits
+                ? TypedResults.Ok(await ReportOfAsync(logits, options, computing))
+                : NoSuchEvaluation(id) // another request has just deleted it
+        );
+    }
+
+    private static async Task<Results<NoContent, ProblemHttpResult>> DeleteAsync(
+        HttpContext context,
+        EvaluationStore store,
+        Guid id,
+        CancellationToken cancellation
+    ) => await store.DeleteAsync(id, cancellation) || Reconnection.IsRepetition(context) ? TypedResults.NoContent() : NoSuchEvaluation(id);
+
+    private static Task<EvaluationRow?> RowOfAsync(TemperDb db, Guid id, CancellationToken cancellation) =>
+        db.Evaluations.AsNoTracking().SingleOrDefaultAsync(row => row.Id == id, cancellation);
+
+    private static ProblemHttpResult NoSuchEvaluation(Guid id) =>
+        Problems.Of(StatusCodes.Status404NotFound, "No such evaluation.", $"There is no evaluation {id}.");
+}

@@ -1,0 +1,87 @@
+import { useResource } from "./api/resource";
+import type { Assessment, Calibration, Estimated } from "./api/types";
+import { Reliability } from "./charts/reliability";
+import { figure, signed, words } from "./format";
+import { ProblemBox, Table } from "./parts";
+
+type FigureName = "accuracy" | "nll" | "brier" | "signedGap" | "ece" | "adaptiveEce" | "classwiseEce" | "smoothEce" | "mce";
+
+const names: FigureName[] = ["accuracy", "nll", "brier", "signedGap", "ece", "adaptiveEce", "classwiseEce", "smoothEce", "mce"];
+
+/** The calibration report of a job or of an evaluation. */
+export function CalibrationReport({ path }: { path: string }) {
+  const { value, problem } = useResource<Calibration>(path);
+  return (
+    <>
+      <ProblemBox problem={problem} />
+      {!value && !problem && <p class="quiet">The report is being computed.</p>}
+      {value && (
+        <>
+          <div class="charts two">
+            <Reliability title="As trained" bins={value.before.reliability}>
+              <Verdict assessment={value.before} />
+            </Reliability>
+            <Reliability
+              title={`After temperature ${figure(value.temperatureFit.temperature, 3)}`}
+              bins={value.after.reliability}
+            >
+              <Verdict assessment={value.after} />
+              {value.temperatureFit.note && <p class="quiet">{value.temperatureFit.note}</p>}
+            </Reliability>
+          </div>
+          <Errors report={value} />
+        </>
+      )}
+    </>
+  );
+}
+
+function Verdict({ assessment: { verdict } }: { assessment: Assessment }) {
+  if (!verdict) return null;
+  const tone = verdict.name === "calibrated" ? "good" : verdict.name === "insufficientData" ? "" : "bad";
+  return <p class={`verdict ${tone}`}>{verdict.sentence}</p>;
+}
+
+function Errors({ report }: { report: Calibration }) {
+  const range = (
+    <th scope="col" class="number">
+      95 % interval, or what chance alone reaches
+    </th>
+  );
+  const head = (
+    <>
+      <th scope="col">{report.count} test images</th>
+      <th scope="col" class="number">
+        As trained
+      </th>
+      {range}
+      <th scope="col" class="number">
+        After temperature
+      </th>
+      {range}
+    </>
+  );
+  return (
+    <Table label="Figures of the test set" head={head}>
+      {names.map(name => (
+        <tr key={name}>
+          <th scope="row">{words(name)}</th>
+          <Cells estimated={report.before[name]} show={name === "signedGap" ? signed : figure} />
+          <Cells estimated={report.after[name]} show={name === "signedGap" ? signed : figure} />
+        </tr>
+      ))}
+    </Table>
+  );
+}
+
+function Cells({ estimated: { value, interval, chance }, show }: { estimated: Estimated; show: typeof figure }) {
+  return (
+    <>
+      <td class="number">{show(value)}</td>
+      <td class="number quiet">
+        {interval && `${show(interval.low)} to ${show(interval.high)}`}
+        {chance && (chance.limit === null ? "chance: too few draws" : `chance: up to ${figure(chance.limit)}`)}
+      </td>
+    </>
+  );
+}
