@@ -138,11 +138,11 @@ interface Column {
   loss: Figure | undefined;
 }
 
-const columnOf = ({ id, state, result }: Job, name: string, hue: number): Column => ({
+const columnOf = ({ id, state, result }: Job, name: string, series: number): Column => ({
   key: id,
   head: (
     <>
-      <i class={`swatch s${hue}`} /> <a href={`#/jobs/${id}`}>{name}</a>
+      <Swatch series={series} /> <a href={`#/jobs/${id}`}>{name}</a>
     </>
   ),
   kind: <Badge state={state} />,
