@@ -74,6 +74,14 @@ internal static class Problems
     /// <summary>Refuses the request as a whole. <see cref="Customize"/> adds which part is wrong.</summary>
     public static ProblemHttpResult Refused(int status) => TypedResults.Problem(statusCode: status);
 
+    /// <param name="part">The part of the request that is wrong.</param>
+    /// <param name="message">What it must be.</param>
+    public static ProblemHttpResult Refused(int status, string part, string message) =>
+        TypedResults.Problem(
+            statusCode: status,
+            extensions: new Dictionary<string, object?> { ["errors"] = new Dictionary<string, string[]> { [part] = [message] } }
+        );
+
     /// <summary>Adds which part of the request is wrong to a 413 or 415, whether the API or the framework answers it.</summary>
     public static void Customize(ProblemDetailsContext context)
     {
@@ -84,6 +92,6 @@ internal static class Problems
             _ => default,
         };
         if (part is not null)
-            context.ProblemDetails.Extensions["errors"] = new Dictionary<string, string[]> { [part] = [message] };
+            context.ProblemDetails.Extensions.TryAdd("errors", new Dictionary<string, string[]> { [part] = [message] });
     }
 }

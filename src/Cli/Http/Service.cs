@@ -66,6 +66,20 @@ internal sealed class Service : IDisposable
         );
     }
 
+    /// <summary>Sends a file. It may take as long as it takes.</summary>
+    public Task<JsonNode> PostFileAsync(string path, string file, CancellationToken cancellation)
+    {
+        http.Timeout = Timeout.InfiniteTimeSpan;
+        return ReadAsync(
+            () =>
+                new(HttpMethod.Post, path)
+                {
+                    Content = new StreamContent(File.OpenRead(file)) { Headers = { ContentType = new("application/octet-stream") } },
+                },
+            cancellation
+        );
+    }
+
     /// <summary>Sends a request and returns when the head of the answer has come.</summary>
     /// <returns>A 2xx or a 304.</returns>
     /// <exception cref="RefusedException">The service answered 4xx.</exception>

@@ -46,16 +46,19 @@ internal sealed class ResidentImages : IDisposable
 internal readonly record struct Normalization(double Mean, double Deviation)
 {
     /// <summary>Sums integers, so the sums are exact and the same on every machine.</summary>
-    public static Normalization Of(LabelledImages images)
+    public static Normalization Of(Dataset dataset)
     {
+        // An own validation part is not for training.
+        var trained = dataset.Train.Count - (dataset.Card.ValidationImages ?? 0);
+        var pixels = dataset.Train.Pixels.AsSpan(0, trained * dataset.Card.Channels * dataset.Card.Height * dataset.Card.Width);
         long sum = 0,
             squares = 0;
-        foreach (var pixel in images.Pixels)
+        foreach (var pixel in pixels)
         {
             sum += pixel;
             squares += pixel * pixel;
         }
-        double n = images.Pixels.Length,
+        double n = pixels.Length,
             mean = sum / n;
         // Constant images have a deviation of 0, by which nothing can be divided.
         return new(mean, Math.Max(Math.Sqrt(squares / n - mean * mean), 1e-6));
