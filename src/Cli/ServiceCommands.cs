@@ -19,7 +19,11 @@ internal static class ServiceCommands
         {
             Description = "An npz file, or a zip of the four IDX files or of PNG and JPEG files in a folder per class.",
         };
-        var name = new Option<string>("--name") { Description = "Name of the data set; a name that is there gets the next version.", Required = true };
+        var name = new Option<string>("--name")
+        {
+            Description = "Name of the data set; a name that is there gets the next version.",
+            Required = true,
+        };
         var seed = new Option<int>("--seed") { Description = "Determines the test part of a set that has none; 0 when absent." };
         return Common.Command(
             "add",

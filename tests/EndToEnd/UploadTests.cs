@@ -13,7 +13,11 @@ public class UploadTests : EndToEndTest
         await StartWorkerAsync();
         var colours = await AddAsync(
             "colours",
-            [.. NpzFiles.Part("", 600, 32, 32, 3, 10), .. NpzFiles.Part("validation_", 100, 32, 32, 3, 10, 1), .. NpzFiles.Part("test_", 200, 32, 32, 3, 10, 2)]
+            [
+                .. NpzFiles.Part("", 600, 32, 32, 3, 10),
+                .. NpzFiles.Part("validation_", 100, 32, 32, 3, 10, 1),
+                .. NpzFiles.Part("test_", 200, 32, 32, 3, 10, 2),
+            ]
         );
         var signs = await AddAsync("signs", NpzFiles.Part("", 37 * 20, 64, 64, 1, 37));
 
@@ -22,8 +26,17 @@ public class UploadTests : EndToEndTest
         Assert.Contains("seed 0", signs["note"]!.GetValue<string>());
 
         var cnn = await TrainAsync("colours", 3, new { model = "cnn" });
-        await TrainAsync("colours", 1, new { model = "resnet20", width = 8, augmentation = "cropFlip" });
-        var mlp = await TrainAsync("signs", 3, new { model = "mlp", widths = new[] { 64 } });
+        await TrainAsync(
+            "colours",
+            1,
+            new
+            {
+                model = "resnet20",
+                width = 8,
+                augmentation = "cropFlip",
+            }
+        );
+        var mlp = await TrainAsync("signs", 8, new { model = "mlp", widths = new[] { 64 } });
         await TrainAsync("signs", 1, new { model = "lenet5", augmentation = "shift" });
 
         Assert.Equal("colours@1", cnn["spec"]!["dataset"]!.GetValue<string>());
@@ -39,9 +52,10 @@ public class UploadTests : EndToEndTest
         File.WriteAllBytes(Assert.Single(Directory.GetFiles(Path.Combine(Home, "data", "uploaded"), $"{colours["sha256"]}*")), [1, 2, 3]);
         var again = await Api.Http.PostAsync($"/jobs/{cnn["id"]}/reproduce", null);
         var repeated = Guid.Parse((await again.Content.ReadFromJsonAsync<JsonNode>())!["id"]!.GetValue<string>());
-        // A runner that has the set in memory does not read the damaged file; one that reads it deletes it, and the job is retried.
+        // The runner has another set in memory. It deletes the damaged file, and the next attempt fetches it again.
         var job = await Api.FinishedJobAsync(repeated, TimeSpan.FromMinutes(2));
         Assert.Equal("succeeded", State(job));
+        Assert.Equal(["failed", "succeeded"], await OutcomesAsync(repeated));
         Assert.Equal("bitEqual", (await Api.GetAsync($"/jobs/{repeated}/reproduction"))["verdict"]!.GetValue<string>());
     }
 
@@ -57,7 +71,7 @@ public class UploadTests : EndToEndTest
     private async Task<JsonNode> TrainAsync(string dataset, int epochs, object more)
     {
         var spec = JsonSerializer.SerializeToNode(more)!.AsObject();
-        (spec["dataset"], spec["epochs"], spec["epsilon"]) = (dataset, epochs, 0.1);
+        (spec["dataset"], spec["epochs"], spec["epsilon"], spec["batchSize"]) = (dataset, epochs, 0.1, 32);
         var job = await Api.FinishedJobAsync(await Api.SubmitAsync(spec), TimeSpan.FromMinutes(2));
         Assert.True(State(job) == "succeeded", $"{job["reason"]}");
         return job;

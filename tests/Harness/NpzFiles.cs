@@ -4,7 +4,9 @@ using System.Text;
 
 namespace Temper.Harness;
 
-/// <summary>Makes npz files of images that a model learns within an epoch: each class has a pattern of its own, and noise on it.</summary>
+/// <summary>
+/// Makes npz files of images that a model learns within an epoch: each class has a pattern of its own, and noise on it.
+/// </summary>
 public static class NpzFiles
 {
     /// <param name="seed">Another seed gives other noise.</param>
@@ -58,7 +60,23 @@ public static class NpzFiles
         return [0x93, .. "NUMPY"u8, 1, 0, .. length, .. Encoding.Latin1.GetBytes(text), .. data];
     }
 
-    public static byte[] Pack(params (string Name, byte[] Npy)[] arrays) => Zip([.. arrays.Select(array => ($"{array.Name}.npy", array.Npy))]);
+    /// <summary>An npz with an array of so many zeros, which is packed piece by piece.</summary>
+    public static byte[] Zeros(string name, long count)
+    {
+        using var to = new MemoryStream();
+        using (var zip = new ZipArchive(to, ZipArchiveMode.Create, leaveOpen: true))
+        {
+            using var member = zip.CreateEntry($"{name}.npy", CompressionLevel.Optimal).Open();
+            member.Write(Npy("|u1", $"({count / 65536}, 256, 256)", []));
+            var piece = new byte[1 << 20];
+            for (var left = count; left > 0; left -= piece.Length)
+                member.Write(piece, 0, (int)Math.Min(left, piece.Length));
+        }
+        return to.ToArray();
+    }
+
+    public static byte[] Pack(params (string Name, byte[] Npy)[] arrays) =>
+        Zip([.. arrays.Select(array => ($"{array.Name}.npy", array.Npy))]);
 
     public static byte[] Zip(params (string Name, byte[] Content)[] files)
     {
@@ -66,7 +84,7 @@ public static class NpzFiles
         using (var zip = new ZipArchive(to, ZipArchiveMode.Create, leaveOpen: true))
             foreach (var (name, content) in files)
             {
-                using var member = zip.CreateEntry(name, CompressionLevel.Fastest).Open();
+                using var member = zip.CreateEntry(name, CompressionLevel.Optimal).Open();
                 member.Write(content);
             }
         return to.ToArray();

@@ -48,8 +48,8 @@ internal sealed class ContactSheet
     {
         var mean = new byte[sums.Length];
         for (var c = 0; c < channels; c++)
-            for (var i = 0; i < height * width; i++)
-                mean[i * channels + c] = (byte)((sums[c * height * width + i] + count / 2) / count);
+        for (var i = 0; i < height * width; i++)
+            mean[i * channels + c] = (byte)((sums[c * height * width + i] + count / 2) / count);
         return Png.Write(channels, height, width, mean);
     }
 
@@ -82,15 +82,15 @@ internal sealed class ContactSheet
             columns = width / scale;
         var reduced = new byte[rows * columns * channels];
         for (var c = 0; c < channels; c++)
-            for (var row = 0; row < rows; row++)
-                for (var column = 0; column < columns; column++)
-                {
-                    var sum = 0;
-                    for (var y = 0; y < scale; y++)
-                        for (var x = 0; x < scale; x++)
-                            sum += pixels_CHW[(c * height + row * scale + y) * width + column * scale + x];
-                    reduced[(row * columns + column) * channels + c] = (byte)(sum / (scale * scale));
-                }
+        for (var row = 0; row < rows; row++)
+        for (var column = 0; column < columns; column++)
+        {
+            var sum = 0;
+            for (var y = 0; y < scale; y++)
+            for (var x = 0; x < scale; x++)
+                sum += pixels_CHW[(c * height + row * scale + y) * width + column * scale + x];
+            reduced[(row * columns + column) * channels + c] = (byte)(sum / (scale * scale));
+        }
         return reduced;
     }
 }

@@ -45,7 +45,11 @@ internal static class DatasetEndpoints
             datasets
                 .MapGet(
                     $"/{{name}}/{path}",
-                    async Task<Results<FileContentHttpResult, ProblemHttpResult>> (TemperDb db, string name, CancellationToken cancellation) =>
+                    async Task<Results<FileContentHttpResult, ProblemHttpResult>> (
+                        TemperDb db,
+                        string name,
+                        CancellationToken cancellation
+                    ) =>
                         DatasetName.Read(name) is { } one
                         && await UploadedDatasets.Named(db, one).Select(picture).FirstOrDefaultAsync(cancellation) is { } png
                             ? TypedResults.File(png, "image/png")

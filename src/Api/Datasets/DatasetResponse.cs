@@ -18,10 +18,12 @@ public sealed record DatasetsResponse(IReadOnlyList<DatasetResponse> Items);
 /// <param name="ValidationImages">Number of images of its own validation part; null without one.</param>
 /// <param name="TestImages">Number of test images, which a job uses once, at its end.</param>
 /// <param name="About">A one-line description.</param>
-/// <param name="Characters">Whether its images are known to be characters, which mirroring turns into others or into none.</param>
+/// <param name="Characters">Whether its images are known to be characters, which mirroring turns into others or into
+/// none.</param>
 /// <param name="Sha256">SHA-256 of its content, which a spec keeps; null for a set that every installation has.</param>
 /// <param name="CreatedAt">When it was uploaded; null for a set that every installation has.</param>
-/// <param name="Counts">Number of images of each class in each part; null in a list, and for a set that every installation has.</param>
+/// <param name="Counts">Number of images of each class in each part; null in a list, and for a set that every installation
+/// has.</param>
 /// <param name="Note">How the test part was made; null when it was uploaded.</param>
 /// <param name="Samples">Path of a picture of some images of each class; null for a set that every installation has.</param>
 /// <param name="Mean">Path of a picture of the mean of all training images; null like `samples`.</param>

@@ -2,7 +2,9 @@ using Temper.Domain.Datasets;
 
 namespace Temper.Api.Datasets;
 
-/// <summary>A data set as IDX files: images and labels to train on and, in files called `t10k-` or `test-`, for the test.</summary>
+/// <summary>
+/// A data set as IDX files: images and labels to train on and, in files called `t10k-` or `test-`, for the test.
+/// </summary>
 internal static class IdxImages
 {
     private const string Files = "body";
@@ -50,11 +52,13 @@ internal static class IdxImages
         if (count is < 1 or > DatasetContent.MostImages || !IsSide(height) || !IsSide(width))
             throw new UploadRefusedException(
                 images.Name,
-                $"must have 1 to {DatasetContent.MostImages} images of {DatasetContent.SmallestSide} to {DatasetContent.LargestSide} pixels a "
-                    + $"side; it has {count} of {height}×{width}"
+                $"must have 1 to {DatasetContent.MostImages} images of {DatasetContent.SidesAllowed}; it has {count} of {height}×{width}"
             );
         if (count * (long)height * width > largest)
-            throw new UploadRefusedException(images.Name, $"must have at most {largest} bytes; it announces {count * (long)height * width}");
+            throw new UploadRefusedException(
+                images.Name,
+                $"must have at most {largest} bytes; it announces {count * (long)height * width}"
+            );
         if (labelCount != count)
             throw new UploadRefusedException(labels.Name, $"must have a label for each of the {count} images; it has {labelCount}");
         return (new(labels.Name, Labels(labels, count), () => new Pixels(images)), (height, width));

@@ -25,12 +25,18 @@ internal static class ImageFolders
 
     /// <summary>Folders, and what macOS adds to a zip.</summary>
     public static bool IsOfNoConcern(ZipMember member) =>
-        member.Name.EndsWith('/') || member.Name.StartsWith("__MACOSX/", StringComparison.Ordinal) || member.Name.EndsWith(".DS_Store", StringComparison.Ordinal);
+        member.Name.EndsWith('/')
+        || member.Name.StartsWith("__MACOSX/", StringComparison.Ordinal)
+        || member.Name.EndsWith(".DS_Store", StringComparison.Ordinal);
 
     /// <exception cref="UploadRefusedException">The files are no images in a folder per class.</exception>
     public static UploadedImages Read(Stream zip, IReadOnlyList<ZipMember> members)
     {
-        var files = members.Where(member => !IsOfNoConcern(member)).Select(FolderImage.Of).OrderBy(file => file.Path, StringComparer.Ordinal).ToList();
+        var files = members
+            .Where(member => !IsOfNoConcern(member))
+            .Select(FolderImage.Of)
+            .OrderBy(file => file.Path, StringComparer.Ordinal)
+            .ToList();
         if (files.Count == 0)
             throw new UploadRefusedException("body", "has no images");
         for (var i = 1; i < files.Count; i++)
@@ -41,20 +47,22 @@ internal static class ImageFolders
         if (!hasParts && files.FirstOrDefault(file => file.Folders.Length != 1) is { } elsewhere)
             throw new UploadRefusedException(
                 "body",
-                $"must have its images in a folder per class, such as cat/1.png, or in train/cat/1.png and test/cat/2.png; it has {elsewhere.Shown}"
+                "must have its images in a folder per class, such as cat/1.png, or in train/cat/1.png and test/cat/2.png; it has "
+                    + elsewhere.Shown
             );
         var classes = files.Select(file => file.Folders[^1]).Distinct().Order(StringComparer.Ordinal).ToList();
         if (classes.Count > DatasetContent.MostClasses)
-            throw new UploadRefusedException("body", $"must have 2 to {DatasetContent.MostClasses} folders of classes; it has {classes.Count}");
+            throw new UploadRefusedException(
+                "body",
+                $"must have 2 to {DatasetContent.MostClasses} folders of classes; it has {classes.Count}"
+            );
         var numbers = classes.Select((name, k) => (name, k)).ToDictionary(one => one.name, one => (ushort)one.k);
         var size = SizeOf(zip, files);
 
         UploadedPart? PartOf(string part)
         {
             var own = files.Where(file => !hasParts ? part == Train : file.Folders[0] == part).ToList();
-            return own.Count == 0
-                ? null
-                : new(part, [.. own.Select(file => numbers[file.Folders[^1]])], () => new Pixels(zip, own, size));
+            return own.Count == 0 ? null : new(part, [.. own.Select(file => numbers[file.Folders[^1]])], () => new Pixels(zip, own, size));
         }
 
         return new(
@@ -76,10 +84,7 @@ internal static class ImageFolders
         {
             var size = file.ReadSize(zip);
             if (!IsSide(size.Height) || !IsSide(size.Width))
-                throw new UploadRefusedException(
-                    file.Shown,
-                    $"must have {DatasetContent.SmallestSide} to {DatasetContent.LargestSide} pixels a side; it has {size.Width}×{size.Height}"
-                );
+                throw new UploadRefusedException(file.Shown, $"must have {DatasetContent.SidesAllowed}; it has {size.Width}×{size.Height}");
             all ??= size;
             if ((size.Height, size.Width) != (all.Height, all.Width))
                 throw new UploadRefusedException(

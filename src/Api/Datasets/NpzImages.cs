@@ -3,7 +3,9 @@ using Temper.Domain.Datasets;
 
 namespace Temper.Api.Datasets;
 
-/// <summary>A data set as npz: `images` and `labels`, with `validation_` and `test_` before them for own parts, and `class_names`.</summary>
+/// <summary>
+/// A data set as npz: `images` and `labels`, with `validation_` and `test_` before them for own parts, and `class_names`.
+/// </summary>
 internal static class NpzImages
 {
     private const string ClassNames = "class_names",
@@ -15,7 +17,16 @@ internal static class NpzImages
     /// <summary>Photographs pack to about a third and drawings to a tenth; blank images are no data.</summary>
     private const int MostRatio = 250;
 
-    private static readonly string[] Known = ["images", "labels", "validation_images", "validation_labels", "test_images", "test_labels", ClassNames];
+    private static readonly string[] Known =
+    [
+        "images",
+        "labels",
+        "validation_images",
+        "validation_labels",
+        "test_images",
+        "test_labels",
+        ClassNames,
+    ];
 
     public static ZipBounds Bounds(long largest) => new(Known.Length, largest + LargestHeader, 2 * largest, MostRatio);
 
@@ -72,13 +83,12 @@ internal static class NpzImages
         {
             var read = numbers.Read<long>(piece);
             for (var i = 0; i < read; i++, at++)
-                labels[at] =
-                    piece[i] is >= 0 and < DatasetContent.MostClasses
-                        ? (ushort)piece[i]
-                        : throw new UploadRefusedException(
-                            array.Name,
-                            $"must be 0 to {DatasetContent.MostClasses - 1}, one number for each class; image {at} has {piece[i]}"
-                        );
+                labels[at] = piece[i] is >= 0 and < DatasetContent.MostClasses
+                    ? (ushort)piece[i]
+                    : throw new UploadRefusedException(
+                        array.Name,
+                        $"must be 0 to {DatasetContent.MostClasses - 1}, one number for each class; image {at} has {piece[i]}"
+                    );
         }
         return labels;
     }
@@ -136,7 +146,7 @@ internal static class Layout
         }
         var area = pixels_HWC.Length / channels;
         for (int i = 0, from = 0; i < area; i++)
-            for (var c = 0; c < channels; c++)
-                pixels_CHW[c * area + i] = pixels_HWC[from++];
+        for (var c = 0; c < channels; c++)
+            pixels_CHW[c * area + i] = pixels_HWC[from++];
     }
 }

@@ -42,18 +42,17 @@ internal sealed class PreparedDataset : IDisposable
             images.Test?.Labels.Length ?? taken
         );
         CheckSizes(header, largest);
-        var note = images.Test is null
-            ? FormattableString.Invariant(
-                $"It had no test part: {taken} of its {images.Train.Labels.Length} training images are the test part, {TestSplit.Share:P0} of each class drawn with seed {seed}."
-            )
-            : null;
+        var note = images.Test is null ? Note(taken, images.Train.Labels.Length, seed) : null;
         var file = TemporaryFile.Create();
         try
         {
             var counts = names.Select(_ => new int[3]).ToArray();
             var sheet = new ContactSheet(header.Channels, header.Height, header.Width, names.Count);
             new Writer(file, header, counts, sheet, cancellation).Write(images, isTest);
-            DatasetDetails details = new([.. names.Select((name, k) => new ClassCount(name, counts[k][0], counts[k][1], counts[k][2]))], note);
+            DatasetDetails details = new(
+                [.. names.Select((name, k) => new ClassCount(name, counts[k][0], counts[k][1], counts[k][2]))],
+                note
+            );
             return new(file, header.Content(Sha256Of(file, cancellation)), details, sheet.Samples(), sheet.Mean());
         }
         catch
@@ -98,9 +97,15 @@ internal sealed class PreparedDataset : IDisposable
             hasImages[label] = true;
         for (var k = 0; k < classes; k++)
             if (!hasImages[k])
-                throw new UploadRefusedException(images.Train.Name, $"must have at least one training image of each class; {k} of {classes} has none");
+                throw new UploadRefusedException(
+                    images.Train.Name,
+                    $"must have at least one training image of each class; {k} of {classes} has none"
+                );
         if (images.Train.Labels.Length < 2 * classes && images.Test is null)
-            throw new UploadRefusedException(images.Train.Name, $"must have at least {2 * classes} images, two of each class, without a test part");
+            throw new UploadRefusedException(
+                images.Train.Name,
+                $"must have at least {2 * classes} images, two of each class, without a test part"
+            );
     }
 
     /// <summary>A worker holds the training and validation images in one array, and the test images in another.</summary>
@@ -109,11 +114,19 @@ internal sealed class PreparedDataset : IDisposable
         if (header.FileLength > largest)
             throw new UploadRefusedException(
                 "images",
-                $"must have at most {largest} bytes in all, with their labels; they have {header.FileLength}. Datasets__LargestBytes sets the limit"
+                $"must have at most {largest} bytes in all, with their labels; they have {header.FileLength}. Datasets__LargestBytes sets "
+                    + "the limit"
             );
         if (Math.Max(header.Train + header.Validation, header.Test) * (long)header.ImageBytes > Array.MaxLength)
-            throw new UploadRefusedException("images", $"must have at most {Array.MaxLength} bytes to train and validate on, and to test on");
+            throw new UploadRefusedException(
+                "images",
+                $"must have at most {Array.MaxLength} bytes to train and validate on, and to test on"
+            );
     }
+
+    private static string Note(int taken, int images, int seed) =>
+        $"It had no test part: {taken} of its {images} training images are the test part, {TestSplit.Share * 100:0} % of each class "
+        + $"drawn with seed {seed}.";
 
     private static int Count(BitArray bits) => bits.Cast<bool>().Count(bit => bit);
 

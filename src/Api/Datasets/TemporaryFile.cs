@@ -1,6 +1,8 @@
 namespace Temper.Api.Datasets;
 
-/// <summary>A file without a name, in the folder of temporary files. It is gone when it is closed, and when the process dies.</summary>
+/// <summary>
+/// A file without a name, in the folder of temporary files. It is gone when it is closed, and when the process dies.
+/// </summary>
 internal static class TemporaryFile
 {
     private const int BufferLength = 64 << 10;

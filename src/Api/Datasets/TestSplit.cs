@@ -17,10 +17,11 @@ internal static class TestSplit
         var counts = new int[classes];
         foreach (var label in labels)
             counts[label]++;
-        var left = Array.ConvertAll(counts, count => Math.Min((int)Math.Round(count * Share, MidpointRounding.AwayFromZero), count - 1));
+        var left = Array.ConvertAll(counts, Taken);
         var random = new SplitMix64(seed, Stream);
         var isTest = new BitArray(labels.Length);
-        // Draws from each class without replacement: an image is taken with the probability of what is still to take among the rest.
+        // Draws from each class without replacement: an image is taken with the probability of what is still to take among the
+        // rest.
         for (var i = 0; i < labels.Length; i++)
         {
             var label = labels[i];
@@ -30,4 +31,8 @@ internal static class TestSplit
         }
         return isTest;
     }
+
+    /// <returns>The share, rounded, at least 1; 0 of a class with a single image.</returns>
+    private static int Taken(int count) =>
+        count < 2 ? 0 : Math.Clamp((int)Math.Round(count * Share, MidpointRounding.AwayFromZero), 1, count - 1);
 }

@@ -21,7 +21,10 @@ internal static class UploadFormat
         if (members.Count > 0 && members.All(member => member.Name.EndsWith(".npy", StringComparison.Ordinal)))
             return NpzImages.Read(file, largest);
         return members.Any(IdxFile.IsOne)
-            ? IdxImages.Read([.. members.Where(member => !ImageFolders.IsOfNoConcern(member)).Select(member => IdxFile.Of(file, member))], largest)
+            ? IdxImages.Read(
+                [.. members.Where(member => !ImageFolders.IsOfNoConcern(member)).Select(member => IdxFile.Of(file, member))],
+                largest
+            )
             : ImageFolders.Read(file, members);
     }
 }

@@ -25,6 +25,9 @@ internal sealed record UploadedBody(IReadOnlyList<SentFile> Files, ProblemHttpRe
         MostFiles = 4,
         PieceLength = 64 << 10;
 
+    /// <summary>Linux's ENOSPC.</summary>
+    private const int NoSpace = 28;
+
     private static readonly string[] Types = ["application/octet-stream", "application/zip", "application/x-zip-compressed"];
 
     /// <summary>Limits the temporary files of this process.</summary>
@@ -77,7 +80,21 @@ internal sealed record UploadedBody(IReadOnlyList<SentFile> Files, ProblemHttpRe
         {
             return Refused(TooLarge(largest));
         }
-        catch (InvalidDataException)
+        catch (IOException e) when (e.HResult == NoSpace)
+        {
+            return Refused(
+                Problems.TryLater(
+                    context,
+                    RetrySeconds,
+                    StatusCodes.Status503ServiceUnavailable,
+                    "There is no room for the upload.",
+                    "The folder of temporary files is full. Try again later."
+                )
+            );
+        }
+        // A multipart body that breaks off is an IOException, as is a broken connection, of which Kestrel makes a kind of its
+        // own.
+        catch (Exception e) when (e is InvalidDataException || (boundary is not null && e is IOException and not BadHttpRequestException))
         {
             return Refused(Problems.Invalid("The data set is wrong.", new() { ["body"] = ["is no valid multipart/form-data"] }));
         }
@@ -99,7 +116,7 @@ internal sealed record UploadedBody(IReadOnlyList<SentFile> Files, ProblemHttpRe
                 throw new UploadRefusedException("body", "must have files only; name and seed belong into the query");
             if (files.Count == MostFiles)
                 throw new UploadRefusedException("body", $"has more than {MostFiles} files");
-            left -= await CopyAsync(context, section.Body, Add(disposition.FileName.Value ?? ""), left);
+            left -= await CopyAsync(context, section.Body, Add(HeaderUtilities.RemoveQuotes(disposition.FileName).Value ?? ""), left);
         }
         if (files.Count == 0)
             throw new UploadRefusedException("body", "has no file");
@@ -120,7 +137,10 @@ internal sealed record UploadedBody(IReadOnlyList<SentFile> Files, ProblemHttpRe
         // The beginning says what a file is. So a large body of another kind is not received.
         var read = await from.ReadAtLeastAsync(buffer, 4, throwOnEndOfStream: false, context.RequestAborted);
         if (!FileKind.IsKnown(buffer.AsSpan(0, read)))
-            throw new UploadRefusedException("body", "must be an npz file, IDX files, or a zip file of them or of images; it is something else");
+            throw new UploadRefusedException(
+                "body",
+                "must be an npz file, IDX files, or a zip file of them or of images; it is something else"
+            );
         for (; read > 0; read = await from.ReadAsync(buffer, context.RequestAborted))
         {
             if ((sum += read) > most)
@@ -145,7 +165,8 @@ internal sealed record UploadedBody(IReadOnlyList<SentFile> Files, ProblemHttpRe
     /// <returns>0 when absent; null when it is wrong.</returns>
     public static int? SeedOf(string? seed) =>
         seed is null ? 0
-        : int.TryParse(seed, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number) ? number
+        : int.TryParse(seed, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number)
+            ? number
         : null;
 
     private static string? MediaType(string? contentType) =>
@@ -154,13 +175,19 @@ internal sealed record UploadedBody(IReadOnlyList<SentFile> Files, ProblemHttpRe
     private static string? Boundary(string? contentType) =>
         MediaTypeHeaderValue.TryParse(contentType, out var type)
         && type.MediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase)
-            ? HeaderUtilities.RemoveQuotes(type.Boundary).Value is { Length: > 0 and <= 200 } boundary ? boundary : null
+            ? HeaderUtilities.RemoveQuotes(type.Boundary).Value is { Length: > 0 and <= 200 } boundary
+                ? boundary
+                : null
             : null;
 
     private static UploadedBody Refused(ProblemHttpResult refusal) => new([], refusal);
 
     private static ProblemHttpResult TooLarge(long largest) =>
-        Problems.Refused(StatusCodes.Status413PayloadTooLarge, "body", $"must be at most {largest} bytes; Datasets__LargestBytes sets the limit");
+        Problems.Refused(
+            StatusCodes.Status413PayloadTooLarge,
+            "body",
+            $"must be at most {largest} bytes; Datasets__LargestBytes sets the limit"
+        );
 
     private sealed class TooLargeException : Exception;
 }

@@ -31,10 +31,10 @@ internal static class UploadedNames
         return spec with { Dataset = id, Data = content };
     }
 
-    /// <returns>What the specs of the jobs on a data set call it: every version when the name has none; empty when there is no such set.</returns>
+    /// <returns>What the specs of the jobs on a data set call it: every version when the name has none; empty when there is no
+    /// such set.</returns>
     public static async Task<IReadOnlyList<string>> OfJobsAsync(TemperDb db, string dataset, CancellationToken cancellation) =>
         DatasetCatalog.Find(dataset) is not null ? [dataset]
-        : DatasetName.Read(dataset) is { } name
-            ? await UploadedDatasets.Named(db, name).Select(set => set.Id).ToListAsync(cancellation)
+        : DatasetName.Read(dataset) is { } name ? await UploadedDatasets.Named(db, name).Select(set => set.Id).ToListAsync(cancellation)
         : [];
 }

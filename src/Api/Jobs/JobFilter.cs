@@ -57,7 +57,8 @@ internal sealed class JobFilter
         return errors;
     }
 
-    /// <returns>The data sets whose jobs are asked for, as specs name them; null without the parameter, empty when there are none.</returns>
+    /// <returns>The data sets whose jobs are asked for, as specs name them; null without the parameter, empty when there are
+    /// none.</returns>
     internal async Task<IReadOnlyList<string>?> DatasetsAsync(TemperDb db, CancellationToken cancellation) =>
         Dataset is null ? null : await UploadedNames.OfJobsAsync(db, Dataset, cancellation);
 

@@ -19,7 +19,8 @@ internal static class JobSpecReader
     /// <param name="body">UTF-8 JSON.</param>
     /// <param name="notifications">Says which addresses `notify` may name.</param>
     /// <returns>
-    /// The spec; null when there are errors. Messages by field; empty when the spec is valid. An error in the JSON syntax is under the
+    /// The spec; null when there are errors. Messages by field; empty when the spec is valid. An error in the JSON syntax is
+    /// under the
     /// field that contains it, or under `body`.
     /// </returns>
     public static async Task<(JobSpec? Spec, Dictionary<string, string[]> Errors)> ReadAsync(

@@ -26,7 +26,9 @@ public sealed record DatasetCard(
     int? ValidationImages = null
 )
 {
-    /// <summary>Images to train on when a job keeps a fraction of them for validation. A set with an own validation part keeps none.</summary>
+    /// <summary>
+    /// Images to train on when a job keeps a fraction of them for validation. A set with an own validation part keeps none.
+    /// </summary>
     public double Trained(double validationFraction) => ValidationImages is null ? TrainImages * (1 - validationFraction) : TrainImages;
 
     /// <summary>Images to validate with when a job keeps a fraction of the training images for it.</summary>

@@ -28,6 +28,9 @@ public sealed record DatasetContent(
         LargestSide = 256,
         MostImages = 4_000_000;
 
+    /// <summary>Completes the sentence "an image must have …".</summary>
+    public static string SidesAllowed { get; } = $"{SmallestSide} to {LargestSide} pixels a side";
+
     /// <summary>Bytes of one image.</summary>
     public int ImageBytes => Channels * Height * Width;
 

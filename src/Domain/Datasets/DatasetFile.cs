@@ -33,7 +33,8 @@ public static class DatasetFile
     /// <returns>The length of the header in bytes.</returns>
     /// <exception cref="InvalidDataException">The file has another format.</exception>
     public static int HeaderLength(ReadOnlySpan<byte> prefix) =>
-        prefix.StartsWith(Signature) && BinaryPrimitives.ReadInt32LittleEndian(prefix[Signature.Length..]) is > 0 and <= LargestHeader and var length
+        prefix.StartsWith(Signature)
+        && BinaryPrimitives.ReadInt32LittleEndian(prefix[Signature.Length..]) is > 0 and <= LargestHeader and var length
             ? length
             : throw new InvalidDataException("It is no data set of this format.");
 

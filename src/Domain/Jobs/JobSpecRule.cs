@@ -61,7 +61,7 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
         new("model", OneOf<ModelName>(), s => Enum.IsDefined(s.Model)),
         new(
             "model",
-            $"another than lenet5 for images smaller than {SmallestLeNet}×{SmallestLeNet}: its convolutions and poolings leave nothing of them",
+            $"another than lenet5 for images smaller than {SmallestLeNet}×{SmallestLeNet}: its convolutions and poolings leave nothing",
             s => s.Model != ModelName.Lenet5 || s.DatasetCard() is not { } card || Math.Min(card.Height, card.Width) >= SmallestLeNet
         ),
         new(
@@ -127,7 +127,11 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
             "at most 20 different tags, each 1 to 64 characters on one line",
             s => s.Tags.Count <= 20 && s.Tags.Distinct().Count() == s.Tags.Count && s.Tags.All(IsTag)
         ),
-        new("data", "null, or as the service wrote it for an uploaded data set", s => s.Data is null || DatasetCatalog.Find(s.Dataset) is null),
+        new(
+            "data",
+            "null, or as the service wrote it for an uploaded data set",
+            s => s.Data is null || DatasetCatalog.Find(s.Dataset) is null
+        ),
     ];
 
     /// <summary>The rules that a spec breaks; empty when the spec can be trained.</summary>

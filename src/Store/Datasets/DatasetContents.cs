@@ -12,7 +12,9 @@ public sealed class DatasetContents(NpgsqlDataSource database)
     /// <summary>docs/decisions/0050-uploaded-data.md has the rates of other sizes.</summary>
     public const int ChunkLength = 4 << 20;
 
-    /// <summary>Timeout of a statement with a chunk. It is longer than usual, because a busy disk takes long for some MB.</summary>
+    /// <summary>
+    /// Timeout of a statement with a chunk. It is longer than usual, because a busy disk takes long for some MB.
+    /// </summary>
     private const int CommandSeconds = 60;
 
     /// <summary>Starts a content without bytes.</summary>

@@ -8,7 +8,9 @@ namespace Temper.Store.Datasets;
 /// </summary>
 public sealed class UnusedContent(NpgsqlDataSource database)
 {
-    /// <summary>How long an upload may take from its first stored byte to its end. It is spooled before, so this is ample.</summary>
+    /// <summary>
+    /// How long an upload may take from its first stored byte to its end. It is spooled before, so this is ample.
+    /// </summary>
     private static readonly TimeSpan LongestUpload = TimeSpan.FromHours(1);
 
     private const int CommandSeconds = 60;

@@ -92,7 +92,9 @@ public sealed class UploadedDatasets(NpgsqlDataSource database)
         return await FindSameAsync(connection, name, sha256, cancellationToken);
     }
 
-    /// <summary>Deletes a version, unless a job or a study trains on it. <see cref="UnusedContent"/> removes its bytes later.</summary>
+    /// <summary>
+    /// Deletes a version, unless a job or a study trains on it. <see cref="UnusedContent"/> removes its bytes later.
+    /// </summary>
     /// <returns>Whether it existed; the constraint that keeps it, null when it was deleted.</returns>
     public async Task<(bool WasThere, string? KeptBy)> DeleteAsync(string id, CancellationToken cancellationToken)
     {

@@ -41,7 +41,9 @@ public sealed record DatasetDetails(IReadOnlyList<ClassCount> Classes, string? N
 /// <summary>Number of images of a class in each part.</summary>
 public sealed record ClassCount(string Name, int Train, int Validation, int Test);
 
-/// <summary>The name of uploaded data sets, which counts their versions. It stays when they are deleted, so no version comes twice.</summary>
+/// <summary>
+/// The name of uploaded data sets, which counts their versions. It stays when they are deleted, so no version comes twice.
+/// </summary>
 public sealed class DatasetNameRow
 {
     public required string Name { get; init; }

@@ -33,7 +33,9 @@ public sealed class JobRow
     public string Device { get; init; } = null!;
     public string Tags { get; init; } = null!;
 
-    /// <summary>Id of the uploaded data set; null for a data set that every installation has. Generated like those above.</summary>
+    /// <summary>
+    /// Id of the uploaded data set; null for a data set that every installation has. Generated like those above.
+    /// </summary>
     public string? Uploaded { get; init; }
 
     public JobState State { get; init; }

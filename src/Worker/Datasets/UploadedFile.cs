@@ -13,7 +13,9 @@ internal static class UploadedFile
     public static string PathOf(WorkerOptions options, DatasetContent content) =>
         Path.Combine(options.Home, "data", "uploaded", $"{content.Sha256}.dataset");
 
-    /// <summary>Reads the file and checks its hash. A file with another hash is deleted, so that the next attempt fetches it again.</summary>
+    /// <summary>
+    /// Reads the file and checks its hash. A file with another hash is deleted, so that the next attempt fetches it again.
+    /// </summary>
     /// <param name="name">Name and version.</param>
     /// <exception cref="DatasetUnavailableException">There is no file.</exception>
     /// <exception cref="InvalidDataException">The file is damaged.</exception>

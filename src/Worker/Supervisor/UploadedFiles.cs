@@ -15,7 +15,8 @@ internal sealed class UploadedFiles(DatasetContents contents, WorkerOptions opti
     private static readonly TimeSpan KeptUnused = TimeSpan.FromDays(30);
 
     /// <summary>Fetches the job's data set if it is an uploaded one and not here.</summary>
-    /// <exception cref="DatasetUnavailableException">It is not in the database, its hash is wrong, or it cannot be written.</exception>
+    /// <exception cref="DatasetUnavailableException">It is not in the database, its hash is wrong, or it cannot be
+    /// written.</exception>
     public async Task FetchAsync(JobSpec spec, CancellationToken stop)
     {
         if (spec.Data is not { } content)
@@ -47,7 +48,9 @@ internal sealed class UploadedFiles(DatasetContents contents, WorkerOptions opti
         if (await ReceiveAsync(dataset, part, stop) != content.Sha256)
         {
             File.Delete(part);
-            throw new DatasetUnavailableException($"The data set {dataset} is damaged in the database: its SHA-256 is not {content.Sha256}.");
+            throw new DatasetUnavailableException(
+                $"The data set {dataset} is damaged in the database: its SHA-256 is not {content.Sha256}."
+            );
         }
         File.Move(part, path, overwrite: true);
         log.LogInformation("Fetched {Dataset}: {Bytes} bytes in {Path}", dataset, new FileInfo(path).Length, path);

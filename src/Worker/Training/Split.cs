@@ -20,7 +20,8 @@ internal sealed class Split
     /// <summary>Indices, into the data set's training images, of those to validate with.</summary>
     public long[] Validation { get; }
 
-    /// <param name="ownValidation">How many of the images, the last ones, are the set's own validation part; null for none.</param>
+    /// <param name="ownValidation">How many of the images, the last ones, are the set's own validation part; null for
+    /// none.</param>
     public static Split Of(JobSpec spec, int images, int? ownValidation = null)
     {
         if (ownValidation is { } own)

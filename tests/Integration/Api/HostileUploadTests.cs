@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Diagnostics;
 using System.IO.Compression;
 using System.Net;
@@ -29,8 +30,8 @@ public sealed partial class HostileUploadTests : IAsyncLifetime
 
     private static readonly (string What, Func<byte[]> File, string Part, string Sentence)[] Uploads =
     [
-        ("a member that unpacks to 1000 times its size", () => With(Blank(900 << 20)), "body", "more than 250 times its size"),
-        ("2 GB of zeros in a member", () => With(Blank(2_000_000_000)), "body", "has a member of 2000000128 bytes"),
+        ("a member that unpacks to 1000 times its size", () => NpzFiles.Zeros("images", 900 << 20), "body", "more than 250 times its size"),
+        ("2 GB of zeros in a member", () => NpzFiles.Zeros("images", 2_000_000_000), "body", "has a member of 2000000128 bytes"),
         ("2 GB of zeros as they are", () => new byte[2_000_000_000], "body", "it is something else"),
         ("a header of a billion rows", () => With(NpzFiles.Npy("|u1", "(1000000000, 8, 8)", [0])), "images", "64000000000 bytes; it has 1"),
         ("objects", () => With(Images, NpzFiles.Npy("|O", "(4,)", [1])), "labels", "holds Python objects, which are never read"),
@@ -51,12 +52,15 @@ public sealed partial class HostileUploadTests : IAsyncLifetime
         ("large images", () => With(NpzFiles.Npy("|u1", "(1, 257, 4)", new byte[1028])), "images", "its shape is (1, 257, 4)"),
         ("two channels", () => With(NpzFiles.Npy("|u1", "(4, 8, 8, 2)", new byte[512])), "images", "its shape is (4, 8, 8, 2)"),
         ("a PNG of 60,000×60,000", () => NpzFiles.Zip(("cat/1.png", Png(60_000, 60_000)), ("dog/1.png", Png(8, 8))), "cat/1.png", "60000"),
-        ("a PNG without pixels", () => NpzFiles.Zip(("cat/1.png", Png(8, 8)), ("dog/1.png", Png(8, 8))), "cat/1.png", "damaged or cut off"),
-        ("an IDX file of a billion images", () => NpzFiles.Zip(Idx(1_000_000_000)), "train-images-idx3-ubyte", "it has 1000000000 of 28×28"),
+        ("a PNG without pixels", NoPixels, "cat/1.png", "damaged or cut off"),
+        (
+            "an IDX file of a billion images",
+            () => NpzFiles.Zip(Idx(1_000_000_000)),
+            "train-images-idx3-ubyte",
+            "it has 1000000000 of 28×28"
+        ),
         ("a truncated IDX file", () => NpzFiles.Zip(Idx(30)), "train-images-idx3-ubyte", "is truncated"),
     ];
-
-    public static TheoryData<string> Names => [.. Uploads.Select(upload => upload.What)];
 
     public async Task InitializeAsync()
     {
@@ -102,16 +106,8 @@ public sealed partial class HostileUploadTests : IAsyncLifetime
     [Fact]
     public async Task Post_TooLarge_Is413()
     {
-        using var small = new HttpClient { BaseAddress = api.Http.BaseAddress };
-        var request = new HttpRequestMessage(HttpMethod.Post, "/datasets?name=large") { Content = new ByteArrayContent([.. "PK\x03\x04"u8]) };
-        request.Content.Headers.ContentType = new("application/zip");
-        request.Content.Headers.ContentLength = 2L << 30;
         using var socket = await ConnectAsync();
-        await socket.SendAsync(
-            Encoding.ASCII.GetBytes(
-                $"POST /datasets?name=large HTTP/1.1\r\nHost: {api.Http.BaseAddress!.Authority}\r\nContent-Type: application/zip\r\nContent-Length: {2L << 30}\r\n\r\n"
-            )
-        );
+        await socket.SendAsync(Head("large", 2L << 30));
         var answer = new byte[4096];
         var text = Encoding.UTF8.GetString(answer, 0, await socket.ReceiveAsync(answer));
         Assert.StartsWith("HTTP/1.1 413", text);
@@ -123,13 +119,9 @@ public sealed partial class HostileUploadTests : IAsyncLifetime
     [InlineData(true)]
     public async Task Post_ThatBreaksOff_LeavesNothing(bool killed)
     {
-        var file = With(NpzFiles.Npy("|u1", "(20000, 32, 32)", RandomBytes(20000 * 1024)), NpzFiles.Labels(new long[20000]));
+        var file = With(NpzFiles.Npy("|u1", "(20000, 32, 32)", RandomBytes(20000 * 1024)), Alternating(20000));
         using var socket = await ConnectAsync();
-        await socket.SendAsync(
-            Encoding.ASCII.GetBytes(
-                $"POST /datasets?name=half HTTP/1.1\r\nHost: {api.Http.BaseAddress!.Authority}\r\nContent-Type: application/octet-stream\r\nContent-Length: {file.Length}\r\n\r\n"
-            )
-        );
+        await socket.SendAsync(Head("half", file.Length));
         await socket.SendAsync(file.AsMemory(0, file.Length / 2));
         await Eventually.TrueAsync(() => Task.FromResult(OpenUploads() == 1));
 
@@ -159,6 +151,12 @@ public sealed partial class HostileUploadTests : IAsyncLifetime
         return (response.StatusCode, (await response.Content.ReadFromJsonAsync<JsonNode>())?["errors"]);
     }
 
+    private byte[] Head(string name, long length) =>
+        Encoding.ASCII.GetBytes(
+            $"POST /datasets?name={name} HTTP/1.1\r\nHost: {api.Http.BaseAddress!.Authority}\r\nContent-Type: application/zip\r\n"
+                + $"Content-Length: {length}\r\n\r\n"
+        );
+
     private async Task<Socket> ConnectAsync()
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
@@ -169,7 +167,9 @@ public sealed partial class HostileUploadTests : IAsyncLifetime
     /// <summary>The unnamed temporary files that the API has open.</summary>
     private int OpenUploads() =>
         Directory.Exists($"/proc/{api.Id}/fd")
-            ? Directory.EnumerateFiles($"/proc/{api.Id}/fd").Count(path => new FileInfo(path).LinkTarget?.Contains("temper-upload-") == true)
+            ? Directory
+                .EnumerateFiles($"/proc/{api.Id}/fd")
+                .Count(path => new FileInfo(path).LinkTarget?.Contains("temper-upload-") == true)
             : 0;
 
     /// <summary>The largest resident memory of the API since the last reset.</summary>
@@ -184,26 +184,30 @@ public sealed partial class HostileUploadTests : IAsyncLifetime
     [GeneratedRegex("[0-9]+")]
     private static partial Regex Digits();
 
-    /// <summary>An npy of zeros; it is packed while it is written, so it needs no memory.</summary>
-    private static byte[] Blank(int count) => NpzFiles.Npy("|u1", $"({count / 65536}, 256, 256)", new byte[count]);
-
+    /// <summary>An npz whose directory gives the images half of their packed bytes.</summary>
     private static byte[] Truncated()
     {
-        var npz = With(NpzFiles.Npy("|u1", "(400, 8, 8)", RandomBytes(400 * 64)), NpzFiles.Labels(new long[400]));
-        // The first member's packed bytes are zeros from the middle on, which end a deflate stream early.
-        Array.Clear(npz, 12_000, 10_000);
+        var npz = With(NpzFiles.Npy("|u1", "(400, 8, 8)", RandomBytes(400 * 64)), Alternating(400));
+        var size = npz.AsSpan(FirstEntry(npz) + 20);
+        BinaryPrimitives.WriteUInt32LittleEndian(size, BinaryPrimitives.ReadUInt32LittleEndian(size) / 2);
         return npz;
     }
 
+    /// <summary>An npz with another CRC of the images in its directory.</summary>
     private static byte[] Damaged()
     {
-        var npz = NpzFiles.Zip(("images.npy", Images), ("labels.npy", NpzFiles.Labels([0, 1, 0, 1])));
-        var at = npz.AsSpan().LastIndexOf("PK\x01\x02"u8[..2]); // overwritten below with another CRC of the first entry
-        var entry = npz.AsSpan().IndexOf([(byte)'P', (byte)'K', 1, 2]);
-        Assert.True(at >= 0 && entry >= 0);
-        npz[entry + 16] ^= 0xFF;
+        var npz = With(Images);
+        npz[FirstEntry(npz) + 16] ^= 0xFF;
         return npz;
     }
+
+    /// <returns>The place of the first entry of the zip's directory.</returns>
+    private static int FirstEntry(byte[] zip) => zip.AsSpan().IndexOf([(byte)'P', (byte)'K', 1, 2]);
+
+    private static byte[] Alternating(int count) => NpzFiles.Labels([.. Enumerable.Range(0, count).Select(i => (long)(i % 2))]);
+
+    private static byte[] NoPixels() =>
+        NpzFiles.Zip(("cat/1.png", Png(8, 8)), ("cat/2.png", Png(8, 8)), ("dog/1.png", Png(8, 8)), ("dog/2.png", Png(8, 8)));
 
     /// <summary>A PNG with the right header and checksums, and no pixels.</summary>
     private static byte[] Png(int width, int height)

@@ -20,10 +20,14 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
             .ToArray();
         Assert.Equal(
             [
+                "DELETE /datasets/{name}",
                 "DELETE /jobs/{id}",
                 "DELETE /session",
                 "DELETE /studies/{id}",
                 "GET /datasets",
+                "GET /datasets/{name}",
+                "GET /datasets/{name}/mean.png",
+                "GET /datasets/{name}/samples.png",
                 "GET /events",
                 "GET /jobs",
                 "GET /jobs/{id}",
@@ -46,6 +50,7 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
                 "GET /studies/{id}/report",
                 "GET /version",
                 "GET /workers",
+                "POST /datasets",
                 "POST /jobs",
                 "POST /jobs/{id}/cancel",
                 "POST /jobs/{id}/pause",

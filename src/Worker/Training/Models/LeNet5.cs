@@ -6,7 +6,8 @@ namespace Temper.Worker.Training.Models;
 /// </summary>
 /// <remarks>
 /// LeCun et al. 1998, "Gradient-based learning applied to document recognition", figure 2. Its images are 32×32; smaller ones get
-/// a border here, and larger ones more inputs to the first linear layer. The original has tanh, average pooling with weights, radial basis units at the end and a sparse second
+/// a border here, and larger ones more inputs to the first linear layer. The original has tanh, average pooling with weights,
+/// radial basis units at the end and a sparse second
 /// convolution.
 /// </remarks>
 internal sealed class LeNet5 : Module<Tensor, Tensor>
