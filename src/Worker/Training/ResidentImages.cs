@@ -29,6 +29,9 @@ internal sealed class ResidentImages : IDisposable
     /// <summary>N labels as int64.</summary>
     public Tensor Labels { get; }
 
+    /// <summary>Height × width of an image.</summary>
+    public long Area => pixels_NHWC.shape[1] * pixels_NHWC.shape[2];
+
     /// <summary>The value of a black pixel in a batch.</summary>
     public double Black => -normalization.Mean / normalization.Deviation;
 
