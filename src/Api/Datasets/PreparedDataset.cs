@@ -111,13 +111,13 @@ internal sealed class PreparedDataset : IDisposable
     /// <summary>A worker holds the training and validation images in one array, and the test images in another.</summary>
     private static void CheckSizes(DatasetHeader header, long largest)
     {
-        if (header.FileLength > largest)
+        if (header.CountFileBytes() > largest)
             throw new UploadRefusedException(
                 "images",
-                $"must have at most {largest} bytes in all, with their labels; they have {header.FileLength}. Datasets__LargestBytes sets "
+                $"must have at most {largest} bytes in all, with their labels; they have {header.CountFileBytes()}. Datasets__LargestBytes sets "
                     + "the limit"
             );
-        if (Math.Max(header.Train + header.Validation, header.Test) * (long)header.ImageBytes > Array.MaxLength)
+        if (Math.Max(header.Train + header.Validation, header.Test) * (long)header.CountImageBytes() > Array.MaxLength)
             throw new UploadRefusedException(
                 "images",
                 $"must have at most {Array.MaxLength} bytes to train and validate on, and to test on"
@@ -145,17 +145,17 @@ internal sealed class PreparedDataset : IDisposable
 
     private sealed class Writer(FileStream file, DatasetHeader header, int[][] counts, ContactSheet sheet, CancellationToken cancellation)
     {
-        private readonly byte[] pixels = new byte[header.ImageBytes];
+        private readonly byte[] pixels = new byte[header.CountImageBytes()];
 
         public void Write(UploadedImages images, BitArray isTest)
         {
             var begin = DatasetFile.Begin(header);
-            file.SetLength(header.FileLength);
+            file.SetLength(header.CountFileBytes());
             file.Write(begin);
             file.Flush();
             var labelsAt = (long)begin.Length;
-            var pixelsAt = labelsAt + header.Images * (long)sizeof(ushort);
-            Region At(int image) => new(file, labelsAt + image * (long)sizeof(ushort), pixelsAt + image * (long)header.ImageBytes);
+            var pixelsAt = labelsAt + header.CountImages() * (long)sizeof(ushort);
+            Region At(int image) => new(file, labelsAt + image * (long)sizeof(ushort), pixelsAt + image * (long)header.CountImageBytes());
             Region train = At(0),
                 validation = At(header.Train),
                 test = At(header.Train + header.Validation);

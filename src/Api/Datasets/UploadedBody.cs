@@ -28,7 +28,7 @@ internal sealed record UploadedBody(IReadOnlyList<SentFile> Files, ProblemHttpRe
     /// <summary>Linux's ENOSPC.</summary>
     private const int NoSpace = 28;
 
-    private static readonly string[] Types = ["application/octet-stream", "application/zip", "application/x-zip-compressed"];
+    private static readonly string[] Types = ["application/octet-stream", "application/zip"];
 
     /// <summary>Limits the temporary files of this process.</summary>
     private static readonly SemaphoreSlim Places = new(UploadsAtOnce);
@@ -41,13 +41,7 @@ internal sealed record UploadedBody(IReadOnlyList<SentFile> Files, ProblemHttpRe
         if (WrongQuery(request) is { } wrong)
             return Refused(wrong);
         if (boundary is null && !Types.Contains(MediaType(request.ContentType)))
-            return Refused(
-                Problems.Refused(
-                    StatusCodes.Status415UnsupportedMediaType,
-                    "content-type",
-                    $"must be multipart/form-data or {string.Join(" or ", Types)}"
-                )
-            );
+            return Refused(Problems.Refused(StatusCodes.Status415UnsupportedMediaType));
         if (request.ContentLength > largest)
             return Refused(TooLarge(largest));
         if (!await Places.WaitAsync(TimeSpan.Zero, cancellation))

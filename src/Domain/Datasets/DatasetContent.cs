@@ -31,10 +31,8 @@ public sealed record DatasetContent(
     /// <summary>Completes the sentence "an image must have …".</summary>
     public static string SidesAllowed { get; } = $"{SmallestSide} to {LargestSide} pixels a side";
 
-    /// <summary>Bytes of one image.</summary>
-    public int ImageBytes => Channels * Height * Width;
-
-    public int Images => TrainImages + ValidationImages + TestImages;
+    /// <summary>Bytes of one image. A method, because JSON has each property.</summary>
+    public int CountImageBytes() => Channels * Height * Width;
 
     public DatasetCard Card(string name) =>
         new(

@@ -67,12 +67,13 @@ public sealed record DatasetHeader(
     int Test
 )
 {
-    public int ImageBytes => Channels * Height * Width;
+    /// <summary>Bytes of one image. A method like the two below, because JSON has each property.</summary>
+    public int CountImageBytes() => Channels * Height * Width;
 
-    public int Images => Train + Validation + Test;
+    public int CountImages() => Train + Validation + Test;
 
     /// <summary>Length of the file in bytes.</summary>
-    public long FileLength => DatasetFile.Begin(this).Length + Images * (long)(sizeof(ushort) + ImageBytes);
+    public long CountFileBytes() => DatasetFile.Begin(this).Length + CountImages() * (long)(sizeof(ushort) + CountImageBytes());
 
     public DatasetContent Content(string sha256) => new(sha256, ClassNames.Count, Channels, Height, Width, Train, Validation, Test);
 }

@@ -62,7 +62,7 @@ internal static class UploadedFile
 
     private static LabelledImages Images(HashedFile file, DatasetContent content, ushort[] labels)
     {
-        var pixels = new byte[labels.Length * (long)content.ImageBytes];
+        var pixels = new byte[labels.Length * (long)content.CountImageBytes()];
         file.Read(pixels);
         return new(pixels, labels);
     }
