@@ -114,8 +114,8 @@ internal sealed class PreparedDataset : IDisposable
         if (header.CountFileBytes() > largest)
             throw new UploadRefusedException(
                 "images",
-                $"must have at most {largest} bytes in all, with their labels; they have {header.CountFileBytes()}. Datasets__LargestBytes sets "
-                    + "the limit"
+                $"must have at most {largest} bytes in all, with their labels; they have {header.CountFileBytes()}. "
+                    + "Datasets__LargestBytes sets the limit"
             );
         if (Math.Max(header.Train + header.Validation, header.Test) * (long)header.CountImageBytes() > Array.MaxLength)
             throw new UploadRefusedException(

@@ -151,6 +151,47 @@ public class DatasetTests(ApiFixture fixture) : OwnDatasetsTest(fixture)
         );
     }
 
+    /// <summary>The images of an npz, as files in the order in which their paths sort, are the same content.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public async Task Post_AZipOfPngFiles_IsTheSetThatItsPixelsAreAsNpz(int channels)
+    {
+        var pixels = new byte[6 * 9 * 5 * channels];
+        new Random(1).NextBytes(pixels);
+        byte[] Images(int first, int count) => pixels[(first * 45 * channels)..((first + count) * 45 * channels)];
+        byte[] Npy(int first, int count) =>
+            NpzFiles.Npy("|u1", channels == 1 ? $"({count}, 9, 5)" : $"({count}, 9, 5, 3)", Images(first, count));
+        byte[] File(int image) => PngFile.Of(channels == 1 ? PngFile.Grey : PngFile.Colour, [.. Images(image, 1).Chunk(5 * channels)]);
+
+        var (status, set) = await AddAsync(
+            "drawn",
+            NpzFiles.Pack(
+                ("images", Npy(0, 4)),
+                ("labels", NpzFiles.Labels([0, 0, 1, 1])),
+                ("test_images", Npy(4, 2)),
+                ("test_labels", NpzFiles.Labels([0, 1])),
+                ("class_names", NpzFiles.Texts("cat", "dog"))
+            )
+        );
+        var (again, same) = await AddAsync(
+            "drawn",
+            NpzFiles.Zip(
+                ("train/dog/2.png", File(3)),
+                ("train/dog/1.png", File(2)),
+                ("train/cat/", []),
+                ("train/cat/1.png", File(0)),
+                ("train/cat/2.PNG", File(1)),
+                ("test/cat/1.png", File(4)),
+                ("test/dog/1.png", File(5)),
+                ("__MACOSX/train/dog/._1.png", [1])
+            )
+        );
+
+        Assert.Equal((HttpStatusCode.Created, HttpStatusCode.OK), (status, again));
+        Assert.True(JsonNode.DeepEquals(set, same), same.ToJsonString());
+    }
+
     private static string Name(JsonNode set) => set["name"]!.GetValue<string>();
 
     private static int Int(JsonNode set, string field) => set[field]!.GetValue<int>();

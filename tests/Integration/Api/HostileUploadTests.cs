@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
-using System.IO.Compression;
 using System.Net;
 using System.Net.Http.Json;
 using System.Net.Sockets;
@@ -42,7 +41,7 @@ public sealed partial class HostileUploadTests : IAsyncLifetime
         ("an unknown array", () => NpzFiles.Pack(("images", Images), ("pixels", Images)), "pixels", "is no array of a data set"),
         ("a path outside", () => NpzFiles.Zip(("../../etc/cat/1.png", [1])), "body", "plain names of folders and files"),
         ("a path from the root", () => NpzFiles.Zip(("/cat/1.png", [1])), "body", "plain names of folders and files"),
-        ("a program among images", () => NpzFiles.Zip(("cat/1.png", Png(8, 8)), ("dog/1.exe", [1])), "body", "PNG and JPEG files only"),
+        ("a program among images", () => NpzFiles.Zip(("cat/1.png", Png(8)), ("dog/1.exe", [1])), "body", "PNG and JPEG files only"),
         ("a label below 0", () => With(Images, NpzFiles.Labels([0, 1, -1, 1])), "labels", "image 2 has -1"),
         ("a label above 999", () => With(Images, NpzFiles.Labels([0, 1, 1000, 1])), "labels", "image 2 has 1000"),
         ("labels from 1", () => With(Images, NpzFiles.Labels([1, 2, 1, 2])), "labels", "0 of 3 has none"),
@@ -50,7 +49,7 @@ public sealed partial class HostileUploadTests : IAsyncLifetime
         ("labels of other images", () => With(Images, NpzFiles.Labels([0, 1, 0])), "labels", "its shape is (3,)"),
         ("large images", () => With(NpzFiles.Npy("|u1", "(1, 257, 4)", new byte[1028])), "images", "its shape is (1, 257, 4)"),
         ("two channels", () => With(NpzFiles.Npy("|u1", "(4, 8, 8, 2)", new byte[512])), "images", "its shape is (4, 8, 8, 2)"),
-        ("a PNG of 60,000×60,000", () => NpzFiles.Zip(("cat/1.png", Png(60_000, 60_000)), ("dog/1.png", Png(8, 8))), "cat/1.png", "60000"),
+        ("a PNG of 60,000×60,000", () => NpzFiles.Zip(("cat/1.png", Png(60_000)), ("dog/1.png", Png(8))), "cat/1.png", "60000"),
         ("a PNG without pixels", NoPixels, "cat/1.png", "damaged or cut off"),
         (
             "an IDX file of a billion images",
@@ -233,29 +232,17 @@ public sealed partial class HostileUploadTests : IAsyncLifetime
     private static byte[] Alternating(int count) => NpzFiles.Labels([.. Enumerable.Range(0, count).Select(i => (long)(i % 2))]);
 
     private static byte[] NoPixels() =>
-        NpzFiles.Zip(("cat/1.png", Png(8, 8)), ("cat/2.png", Png(8, 8)), ("dog/1.png", Png(8, 8)), ("dog/2.png", Png(8, 8)));
+        NpzFiles.Zip(("cat/1.png", Png(8)), ("cat/2.png", Png(8)), ("dog/1.png", Png(8)), ("dog/2.png", Png(8)));
 
-    /// <summary>A PNG with the right header and checksums, and no pixels.</summary>
-    private static byte[] Png(int width, int height)
-    {
-        byte[] header = [.. BigEndian(width), .. BigEndian(height), 8, 0, 0, 0, 0];
-        return [0x89, .. "PNG\r\n\x1a\n"u8, .. Chunk("IHDR", header), .. Chunk("IDAT", Packed()), .. Chunk("IEND", [])];
-
-        static byte[] Packed()
-        {
-            using var to = new MemoryStream();
-            using (var zlib = new ZLibStream(to, CompressionLevel.Fastest))
-                zlib.WriteByte(0);
-            return to.ToArray();
-        }
-
-        static byte[] Chunk(string type, byte[] data)
-        {
-            byte[] content = [.. Encoding.ASCII.GetBytes(type), .. data];
-            var crc = System.IO.Hashing.Crc32.HashToUInt32(content);
-            return [.. BigEndian(data.Length), .. content, .. BigEndian(unchecked((int)crc))];
-        }
-    }
+    /// <summary>A PNG that claims a size, and has one pixel.</summary>
+    private static byte[] Png(int side) =>
+        PngFile.Of(
+            PngFile.Grey,
+            [
+                [0],
+            ],
+            claimedSide: side
+        );
 
     private static byte[] BigEndian(int number) => [(byte)(number >> 24), (byte)(number >> 16), (byte)(number >> 8), (byte)number];
 

@@ -54,7 +54,7 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
 
         Assert.Equal((0, "shapes@1"), (added.ExitCode, added.Output.Trim()));
         Assert.Contains("It had no test part", added.Errors);
-        Assert.Contains("name must be 1 to 64", wrong.Errors);
+        Assert.Contains("name: must be 1 to 64", wrong.Errors);
         Assert.Contains("shapes@1", (await RunAsync(["datasets"])).Output);
     }
 
