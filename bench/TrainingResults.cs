@@ -41,7 +41,7 @@ internal static class TrainingResults
     /// <returns>Test images, N×1×28×28, normalized; the caller's scope disposes of them.</returns>
     public static Tensor TestImages(int count)
     {
-        using var images = new ResidentImages(Mnist, Mnist.Test, new long[Mnist.Test.Count], Normalization.Of(Mnist.Train), torch.CPU);
+        using var images = new ResidentImages(Mnist, Mnist.Test, new long[Mnist.Test.Count], Normalization.Of(Mnist), torch.CPU);
         return images.Batch(torch.tensor(Enumerable.Range(0, count).Select(i => (long)i).ToArray(), [count]));
     }
 
@@ -56,7 +56,7 @@ internal static class TrainingResults
             },
             Mnist.Card
         );
-        using var images = new ResidentImages(Mnist, Mnist.Train, new long[Mnist.Train.Count], Normalization.Of(Mnist.Train), torch.CPU);
+        using var images = new ResidentImages(Mnist, Mnist.Train, new long[Mnist.Train.Count], Normalization.Of(Mnist), torch.CPU);
         var all = Enumerable.Range(0, Mnist.Train.Count).Select(i => (long)i).ToArray();
         var (evaluating, ratios) = (new List<double>(), new List<double>());
         for (var round = 0; round < rounds; round++)
@@ -112,10 +112,10 @@ internal static class TrainingResults
         var card = DatasetCatalog.Find("cifar10")!;
         LabelledImages Draw(int images)
         {
-            var drawn = new LabelledImages(new byte[images * 3 * 32 * 32], new byte[images]);
+            var drawn = new LabelledImages(new byte[images * 3 * 32 * 32], new ushort[images]);
             Random.Shared.NextBytes(drawn.Pixels);
             for (var i = 0; i < images; i++)
-                drawn.Labels[i] = (byte)(i % 10);
+                drawn.Labels[i] = (ushort)(i % 10);
             return drawn;
         }
         var spec = new JobSpec

@@ -188,6 +188,21 @@ class Client:
         with self._open("DELETE", _evaluation(evaluation)):
             pass
 
+    # Data sets
+
+    def datasets(self):
+        return self._json("GET", "/datasets")["items"]
+
+    def add_dataset(self, path, name, seed=0):
+        """Adds a file as the next version of a data set: an npz, or a zip of IDX files or of a folder of images per class.
+
+        seed: of the test part that a set without one gets. Returns the data set; its name has the version, such as birds@3. The
+        version that has the same content when there is one.
+        """
+        with open(path, "rb") as data:
+            headers = {"Content-Type": "application/octet-stream"}
+            return self._json("POST", "/datasets", query={"name": name, "seed": seed}, file=data, headers=headers)
+
     # Waiting
 
     def wait(self, job, timeout=None, on_epoch=None):
@@ -303,9 +318,11 @@ class Client:
                 os.remove(part)
             raise
 
-    def _open(self, method, path, query=None, body=None, file=None, headers=None, accept=(), deadline=None, timeout=None, read=None):
-        """Sends a request, and again where that may help. Returns what read makes of the answer, whose status is below 300 or in
-        accept; the open answer without read.
+    def _open(
+        self, method, path, query=None, body=None, headers=None, accept=(), deadline=None, timeout=None, read=None, file=None
+    ):
+        """Sends a request, with the content of a file where one is given, and again where that may help. Returns what read makes
+        of the answer, whose status is below 300 or in accept; the open answer without read.
         """
         url = self.url + path + ("?" + urllib.parse.urlencode(query) if query else "")
         data = None if body is None else json.dumps(body).encode()
@@ -336,6 +353,9 @@ class Client:
                 if attempt == self.retries:
                     raise Unreachable(f"{self.url} does not answer: {getattr(error, 'reason', error)}") from error
                 self._sleep(attempt, deadline=deadline)
+            finally:
+                if file is not None:
+                    content.close()
 
     @staticmethod
     def _sleep(attempt, retry_after=None, deadline=None):

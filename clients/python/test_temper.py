@@ -14,6 +14,7 @@ import time
 import unittest
 import urllib.parse
 import uuid
+import zipfile
 
 import temper
 
@@ -87,6 +88,24 @@ class ServiceTests(unittest.TestCase):
         self.assertEqual({(0, 0), (0.2, 0), (0, 1), (0.2, 1)}, set(zip(metrics["epsilon"], metrics["seed"])))
         self.assertEqual(study["id"], self.client.report(study)["study"]["id"])
         self.assertEqual(4, len(list(self.client.jobs(study=study["id"], limit=3))))
+
+    def test_a_data_set_of_ones_own_is_trained_on(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "set.zip")
+            with zipfile.ZipFile(path, "w") as files:
+                for part, count in (("train", 40), ("t10k", 10)):
+                    size = count.to_bytes(4, "big")
+                    side = (8).to_bytes(4, "big")
+                    pixels = b"".join(bytes([100 * (i % 2) + i]) * 64 for i in range(count))
+                    files.writestr(f"{part}-images-idx3-ubyte", b"\0\0\x08\x03" + size + 2 * side + pixels)
+                    files.writestr(f"{part}-labels-idx1-ubyte", b"\0\0\x08\x01" + size + bytes(i % 2 for i in range(count)))
+            name = f"python-{uuid.uuid4().hex[:8]}"
+            added = self.client.add_dataset(path, name)
+            self.assertEqual((f"{name}@1", 2, 40, 10), tuple(added[key] for key in ("name", "classes", "trainImages", "testImages")))
+            self.assertEqual(added["name"], self.client.add_dataset(path, name)["name"])
+        self.assertIn(added["name"], [one["name"] for one in self.client.datasets()])
+        job = self.client.wait(self.client.submit(SMALL, dataset=name), timeout=120)
+        self.assertEqual(("succeeded", added["sha256"]), (job["state"], job["result"]["dataSha256"]))
 
     def test_wait_no_longer_than_the_timeout(self):
         job = self.client.submit(SMALL, epochs=10000)

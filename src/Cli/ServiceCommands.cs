@@ -6,7 +6,47 @@ namespace Temper.Cli;
 /// <summary>The commands about the service itself.</summary>
 internal static class ServiceCommands
 {
-    public static Command Datasets() =>
+    public static Command Datasets()
+    {
+        var datasets = List();
+        datasets.Add(Add());
+        return datasets;
+    }
+
+    private static Command Add()
+    {
+        var file = new Argument<FileInfo>("FILE")
+        {
+            Description = "An npz file, or a zip of the four IDX files or of PNG and JPEG files in a folder per class.",
+        };
+        var name = new Option<string>("--name")
+        {
+            Description = "Name of the data set; a name that is there gets the next version.",
+            Required = true,
+        };
+        var seed = new Option<int>("--seed") { Description = "Determines the test part of a set that has none; 0 when absent." };
+        return Common.Command(
+            "add",
+            "Adds a data set; prints its name with the version.",
+            (parsed, service, cancellation) =>
+                service.PostFileAsync(
+                    $"datasets?name={Uri.EscapeDataString(parsed.GetValue(name)!)}&seed={parsed.GetValue(seed)}",
+                    parsed.GetValue(file)!.FullName,
+                    cancellation
+                ),
+            set =>
+            {
+                Terminal.WriteLine($"{set["name"]}");
+                if (set["note"] is { } note)
+                    Terminal.Note($"{note}");
+            },
+            file,
+            name,
+            seed
+        );
+    }
+
+    private static Command List() =>
         Common.Command(
             "datasets",
             "Lists the data sets that a job may train on.",

@@ -2,11 +2,13 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 using Temper.Domain.Evaluations;
+using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
 using Temper.Domain.Notifications;
 using Temper.Domain.Serialization;
 using Temper.Domain.Smoothing;
 using Temper.Domain.Studies;
+using Temper.Store.Datasets;
 using Temper.Store.Rows;
 
 namespace Temper.Store;
@@ -28,6 +30,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
     public DbSet<ScoresRow> Scores => Set<ScoresRow>();
     public DbSet<NotificationRow> Notifications => Set<NotificationRow>();
     public DbSet<EvaluationRow> Evaluations => Set<EvaluationRow>();
+    public DbSet<DatasetRow> Datasets => Set<DatasetRow>();
 
     protected override void OnModelCreating(ModelBuilder model)
     {
@@ -45,6 +48,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         model.Entity<NotificationAttemptRow>(MapNotificationAttempts);
         model.Entity<EvaluationRow>(MapEvaluations);
         model.Entity<EvaluationPieceRow>(MapEvaluationPieces);
+        MapDatasets(model);
         foreach (var property in model.Model.GetEntityTypes().SelectMany(entity => entity.GetProperties()))
             property.SetColumnName(SnakeCase(property.Name));
     }
@@ -333,6 +337,70 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
             .HasForeignKey(piece => piece.EvaluationId)
             .HasConstraintName("fk_evaluation_pieces_evaluation")
             .OnDelete(DeleteBehavior.Cascade);
+    }
+
+    private static void MapDatasets(ModelBuilder model)
+    {
+        model.Entity<DatasetNameRow>(names => names.ToTable("dataset_names").HasKey(name => name.Name).HasName("pk_dataset_names"));
+        model.Entity<DatasetContentRow>(contents =>
+        {
+            contents.ToTable("dataset_contents").HasKey(content => content.Id).HasName("pk_dataset_contents");
+            contents.Property(content => content.Id).ValueGeneratedNever();
+            contents.Property(content => content.CreatedAt).HasDefaultValueSql("clock_timestamp()");
+        });
+        // Without a foreign key to the content, which would delete gigabytes in one statement.
+        model.Entity<DatasetChunkRow>(chunks =>
+            chunks.ToTable("dataset_chunks").HasKey(chunk => new { chunk.ContentId, chunk.Number }).HasName("pk_dataset_chunks")
+        );
+        model.Entity<DatasetRow>(datasets =>
+        {
+            datasets.ToTable("datasets");
+            datasets.HasKey(dataset => dataset.Id).HasName("pk_datasets");
+            datasets.Property(dataset => dataset.Content).HasConversion(AsJson<DatasetContent>()).HasColumnType("jsonb");
+            datasets.Property(dataset => dataset.Sha256).HasComputedColumnSql("content->>'sha256'", stored: true);
+            datasets.Property(dataset => dataset.Details).HasConversion(AsJson<DatasetDetails>()).HasColumnType("jsonb");
+            datasets.Property(dataset => dataset.CreatedAt).HasDefaultValueSql("clock_timestamp()");
+            datasets.HasIndex(dataset => new { dataset.Name, dataset.Version }, "ix_datasets_version").IsUnique();
+            datasets.HasIndex(dataset => new { dataset.Name, dataset.Sha256 }, "ix_datasets_content").IsUnique();
+            datasets.HasIndex(dataset => dataset.ContentId, "ix_datasets_content_id").IsUnique();
+            datasets
+                .HasOne<DatasetNameRow>()
+                .WithMany()
+                .HasForeignKey(dataset => dataset.Name)
+                .HasConstraintName("fk_datasets_name")
+                .OnDelete(DeleteBehavior.Restrict);
+            datasets
+                .HasOne<DatasetContentRow>()
+                .WithMany()
+                .HasForeignKey(dataset => dataset.ContentId)
+                .HasConstraintName("fk_datasets_content")
+                .OnDelete(DeleteBehavior.Restrict);
+        });
+        // A data set cannot be deleted while a job or a study trains on it, nor can a job begin on a deleted one.
+        model.Entity<JobRow>(jobs =>
+        {
+            jobs.Property(job => job.Uploaded)
+                .HasComputedColumnSql("CASE WHEN spec->>'data' IS NOT NULL THEN spec->>'dataset' END", stored: true);
+            jobs.HasIndex(job => job.Uploaded, "ix_jobs_uploaded").HasFilter("uploaded IS NOT NULL");
+            jobs.HasOne<DatasetRow>()
+                .WithMany()
+                .HasForeignKey(job => job.Uploaded)
+                .HasConstraintName(UploadedDatasets.JobsConstraint)
+                .OnDelete(DeleteBehavior.Restrict);
+        });
+        model.Entity<StudyRow>(studies =>
+        {
+            studies
+                .Property(study => study.Uploaded)
+                .HasComputedColumnSql("CASE WHEN spec->'job'->>'data' IS NOT NULL THEN spec->'job'->>'dataset' END", stored: true);
+            studies.HasIndex(study => study.Uploaded, "ix_studies_uploaded").HasFilter("uploaded IS NOT NULL");
+            studies
+                .HasOne<DatasetRow>()
+                .WithMany()
+                .HasForeignKey(study => study.Uploaded)
+                .HasConstraintName(UploadedDatasets.StudiesConstraint)
+                .OnDelete(DeleteBehavior.Restrict);
+        });
     }
 
     /// <summary>Reads an enum's value from its column.</summary>

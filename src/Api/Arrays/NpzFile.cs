@@ -41,6 +41,18 @@ internal sealed class NpzFile
         return new(name, NpyHeader.Read(name, npy, member.Size, allowed), () => new NpzStream(name, file, member));
     }
 
+    /// <summary>Reads an array of texts.</summary>
+    /// <param name="most">Largest number of texts.</param>
+    /// <returns>Null when the file has no array of this name.</returns>
+    /// <exception cref="WrongArrayException">It is no row of at most so many texts.</exception>
+    public IReadOnlyList<string>? FindTexts(string name, int most)
+    {
+        if (!members.TryGetValue(name, out var member))
+            return null;
+        using var npy = new NpzStream(name, file, member);
+        return NpyHeader.ReadTexts(name, npy, member.Size, most);
+    }
+
     private static string NameOf(ZipMember member)
     {
         var name = member.Name;

@@ -111,6 +111,9 @@ internal static class OpenApi
             ("GET", ["session"]) => "getSession",
             ("POST", ["session"]) => "signIn",
             ("DELETE", ["session"]) => "signOut",
+            ("POST", ["datasets"]) => "addDataset",
+            ("GET", [_, _, "samples.png"]) => $"get{one}Samples",
+            ("GET", [_, _, "mean.png"]) => $"get{one}Mean",
             ("GET", [_]) => $"list{all}",
             ("POST", [_]) => $"submit{one}",
             ("GET", [_, _]) => $"get{one}",
@@ -164,6 +167,8 @@ internal static class OpenApi
                 property.Description = $"{property.Description} Must be {allowed}.".Trim();
                 if (required.Contains(field))
                     continue;
+                if (field == "data" && property is OpenApiSchemaReference written)
+                    written.ReadOnly = true; // forms need no field for it
                 if (property is OpenApiSchema plain)
                     plain.Default = defaults[field]?.DeepClone();
                 if (property is OpenApiSchemaReference reference)
@@ -219,6 +224,7 @@ internal static class OpenApi
                 {
                     OneOf = [reference, new OpenApiSchema { Type = JsonSchemaType.Null }],
                     Description = reference.Description,
+                    ReadOnly = reference.ReadOnly,
                 };
             }
         }

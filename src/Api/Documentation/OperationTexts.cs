@@ -254,7 +254,39 @@ internal sealed class OperationTexts : IOperationFilter
         ["deleteEvaluation"] = ("Delete an evaluation", "Deletes the evaluation with its logits. One that is gone is a 404."),
         ["listDatasets"] = (
             "List data sets",
-            "What a job spec's `dataset` may name. Workers download the files when they first need them."
+            """
+            What a job spec's `dataset` may name: the sets that every installation has, whose files workers download when they
+            first need them, and the versions of uploaded ones, newest first.
+            """
+        ),
+        ["addDataset"] = (
+            "Add a data set",
+            """
+            Takes an npz (`images` uint8 N×H×W or N×H×W×C, `labels`; optional `validation_images`, `validation_labels`,
+            `test_images`, `test_labels`, `class_names`), the four IDX files (as a zip or as multipart/form-data), or a zip of PNG
+            and JPEG files in a folder per class. H and W are 4 to 256, C is 1 or 3, and there are 2 to 1,000 classes. A set
+            without a test part gets one: a fifth of each class, drawn with `seed`. A name that is there gets the next version
+            (201). The same content again is the version that has it (200). A version never changes.
+            """
+        ),
+        ["getDataset"] = (
+            "Get a data set",
+            "One version, such as `birds@3`; `birds` is the newest. With the number of images of each class in each part."
+        ),
+        ["getDatasetSamples"] = (
+            "Get a contact sheet of a data set",
+            """
+            A PNG of up to 100 training images, ten to a row: the first ones of each class, class after class. Images above 64
+            pixels are reduced.
+            """
+        ),
+        ["getDatasetMean"] = ("Get the mean image of a data set", "A PNG: the mean of all training images, pixel by pixel."),
+        ["deleteDataset"] = (
+            "Delete a data set",
+            """
+            Deletes one version; without a version the newest. While a job or a study is on it, the answer is a 409. Its number
+            is never given to another version.
+            """
         ),
         ["listWorkers"] = ("List workers", "Each worker with its device, and the jobs that it runs now."),
         ["getSession"] = (

@@ -1,5 +1,4 @@
 using Microsoft.EntityFrameworkCore;
-using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Domain.Smoothing;
@@ -53,7 +52,7 @@ internal static class Advice
     private static async Task<IEnumerable<string>> WarningsAsync(TemperDb db, JobSpec spec, CancellationToken cancellation)
     {
         var warnings = new List<string>();
-        if (spec.Augmentation == AugmentationName.CropFlip && DatasetCatalog.Find(spec.Dataset)!.Characters)
+        if (spec.Augmentation == AugmentationName.CropFlip && spec.DatasetCard()!.Characters)
             warnings.Add(
                 $"cropFlip mirrors half of the images, and a mirrored character of {spec.Dataset} is another or none. "
                     + "Use shift, which only moves them."

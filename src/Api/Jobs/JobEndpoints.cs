@@ -5,7 +5,6 @@ using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
 using Temper.Api.Http;
 using Temper.Api.Live;
-using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Store;
@@ -36,7 +35,7 @@ public sealed record JobPage(IReadOnlyList<JobResponse> Items, string? Next, str
     {
         try
         {
-            return job is not null && DatasetCatalog.Find(job.Spec.Dataset) is not null ? JobResponse.Of(job) : null;
+            return job is not null && job.Spec.DatasetCard() is not null ? JobResponse.Of(job) : null;
         }
         catch (ArgumentException)
         {
@@ -102,7 +101,8 @@ internal static class JobEndpoints
             return wrong;
         if (body.Refusal is { } refusal)
             return refusal;
-        if (JobSpecReader.Read(body.Bytes, notifications, out var errors) is not { } spec)
+        var (spec, errors) = await JobSpecReader.ReadAsync(body.Bytes, db, notifications, cancellation);
+        if (spec is null)
             return Problems.Invalid("The job spec is wrong.", errors);
         if (validateOnly == "true")
             return TypedResults.Ok(new CheckedSpecResponse(spec, TargetsResponse.Of(spec), await Advice.ForAsync(db, spec, cancellation)));
@@ -130,12 +130,15 @@ internal static class JobEndpoints
         CancellationToken cancellation
     )
     {
-        if (filter.Errors(request) is { Count: > 0 } errors)
+        var (errors, datasets) = (filter.Errors(request), await filter.DatasetsAsync(db, cancellation));
+        if (datasets is [])
+            errors["dataset"] = [$"must be {JobSpecRule.Of("dataset").Allowed}; got {filter.Dataset}"];
+        if (errors.Count > 0)
             return Problems.Invalid("The query is wrong.", errors);
 
         // The query takes one job more than the page holds. That job shows that another page follows.
         var found = await filter
-            .Apply(db.Jobs)
+            .Apply(db.Jobs, datasets)
             .Select(job => new { job.Id, job.Sequence })
             .Take(filter.PageSize + 1)
             .ToListAsync(cancellation);

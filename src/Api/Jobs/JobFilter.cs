@@ -1,9 +1,10 @@
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
+using Temper.Api.Datasets;
 using Temper.Api.Http;
-using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
+using Temper.Store;
 using Temper.Store.Rows;
 
 namespace Temper.Api.Jobs;
@@ -20,7 +21,7 @@ internal sealed class JobFilter
     [FromQuery(Name = "state")]
     public string? State { get; init; }
 
-    /// <summary>Only jobs on this data set.</summary>
+    /// <summary>Only jobs on this data set; on every version of an uploaded one when the name has none.</summary>
     [FromQuery(Name = "dataset")]
     public string? Dataset { get; init; }
 
@@ -48,8 +49,6 @@ internal sealed class JobFilter
         Problems.AddUnknownParameters(request, errors, "state", "dataset", "tag", "study", "limit", "cursor");
         if (State is not null && !States.ContainsKey(State))
             errors["state"] = [$"must be one of {string.Join(", ", States.Keys)}; got {State}"];
-        if (Dataset is not null && DatasetCatalog.Find(Dataset) is null)
-            errors["dataset"] = [$"must be one of {string.Join(", ", DatasetCatalog.All.Select(card => card.Name))}; got {Dataset}"];
         if (Tag is not null && !JobSpecRule.IsTag(Tag))
             errors["tag"] = ["must be 1 to 64 characters on one line"];
         if (Study is not null && !Guid.TryParse(Study, out _))
@@ -58,16 +57,23 @@ internal sealed class JobFilter
         return errors;
     }
 
+    /// <returns>The data sets whose jobs are asked for, as specs name them; null without the parameter, empty when there are
+    /// none.</returns>
+    internal async Task<IReadOnlyList<string>?> DatasetsAsync(TemperDb db, CancellationToken cancellation) =>
+        Dataset is null ? null : await UploadedNames.OfJobsAsync(db, Dataset, cancellation);
+
     /// <summary>Selects the jobs after the cursor, newest first. Call it only when <see cref="Errors"/> found none.</summary>
-    internal IQueryable<JobRow> Apply(IQueryable<JobRow> jobs)
+    internal IQueryable<JobRow> Apply(IQueryable<JobRow> jobs, IReadOnlyList<string>? datasets)
     {
         if (State is not null)
         {
             var (state, stop) = ShownStates.Stored(States[State]);
             jobs = jobs.Where(job => job.State == state && job.StopRequested == stop);
         }
-        if (Dataset is not null)
-            jobs = jobs.Where(job => job.Dataset == Dataset);
+        if (datasets is [var one])
+            jobs = jobs.Where(job => job.Dataset == one);
+        else if (datasets is not null)
+            jobs = jobs.Where(job => datasets.Contains(job.Dataset));
         if (Tag is not null)
             jobs = jobs.Where(job => EF.Functions.JsonExists(job.Tags, Tag));
         if (Study is not null)

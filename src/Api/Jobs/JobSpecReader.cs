@@ -1,6 +1,9 @@
 using System.Text.Json;
+using Temper.Api.Datasets;
 using Temper.Api.Http;
 using Temper.Domain.Jobs;
+using Temper.Domain.Serialization;
+using Temper.Store;
 using Temper.Store.Notifications;
 
 namespace Temper.Api.Jobs;
@@ -15,17 +18,23 @@ internal static class JobSpecReader
 
     /// <param name="body">UTF-8 JSON.</param>
     /// <param name="notifications">Says which addresses `notify` may name.</param>
-    /// <param name="errors">Messages by field; empty when the spec is valid. An error in the JSON syntax is under the field that
-    /// contains it, or under `body`.</param>
-    /// <returns>The spec; null when there are errors.</returns>
-    public static JobSpec? Read(ReadOnlyMemory<byte> body, NotificationOptions notifications, out Dictionary<string, string[]> errors)
+    /// <returns>
+    /// The spec; null when there are errors. Messages by field; empty when the spec is valid. An error in the JSON syntax is
+    /// under the
+    /// field that contains it, or under `body`.
+    /// </returns>
+    public static async Task<(JobSpec? Spec, Dictionary<string, string[]> Errors)> ReadAsync(
+        ReadOnlyMemory<byte> body,
+        TemperDb db,
+        NotificationOptions notifications,
+        CancellationToken cancellation
+    )
     {
         var found = new SpecErrors();
         using var document = found.Parse(body);
-        var spec = document is null ? null : Read(document.RootElement, found);
+        var spec = document is null ? null : await ReadAsync(document.RootElement, db, found, cancellation);
         CheckNotify(spec?.Notify, "notify", notifications, found);
-        errors = found.ByField();
-        return found.Any ? null : spec;
+        return (found.Any ? null : spec, found.ByField());
     }
 
     /// <summary>
@@ -44,15 +53,24 @@ internal static class JobSpecReader
         errors.Add(field, $"must be {allowed}; got {SpecErrors.Shown(JsonSerializer.SerializeToElement(address))}");
     }
 
-    private static JobSpec? Read(JsonElement root, SpecErrors errors)
+    private static async Task<JobSpec?> ReadAsync(JsonElement root, TemperDb db, SpecErrors errors, CancellationToken cancellation)
     {
-        if (Reader.Read(root, errors, "", out var given) is not { } spec)
+        if (Reader.Read(root, errors, "", out var given) is not { } read)
             return null;
-        foreach (var rule in JobSpecRule.BrokenBy(spec).Where(rule => given.ContainsKey(rule.Field) && !errors.Has(rule.Field)))
-            errors.Add(rule.Field, $"must be {rule.Allowed}; got {SpecErrors.Shown(given[rule.Field])}");
+        var spec = await UploadedNames.ResolveAsync(db, read, errors, "", cancellation);
+        foreach (var rule in JobSpecRule.BrokenBy(spec).Where(rule => !errors.Has(rule.Field)))
+            errors.Add(
+                rule.Field,
+                given.TryGetValue(rule.Field, out var value)
+                    ? $"must be {rule.Allowed}; got {SpecErrors.Shown(value)}"
+                    : $"must be {rule.Allowed}; it is {SpecErrors.Shown(DefaultOf(rule.Field, spec))} when absent"
+            );
         return spec;
     }
 
+    private static JsonElement DefaultOf(string field, JobSpec spec) =>
+        JsonSerializer.SerializeToElement(spec, Json.Options).GetProperty(field);
+
     /// <summary>The first rule of a field states its type and range; later rules narrow it.</summary>
-    private static string Allowed(string field) => JobSpecRule.All.First(rule => rule.Field == field).Allowed;
+    private static string Allowed(string field) => JobSpecRule.Of(field).Allowed;
 }

@@ -8,6 +8,7 @@ using Temper.Api.Live;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Domain.Studies;
+using Temper.Store;
 using Temper.Store.Events;
 using Temper.Store.Notifications;
 using Temper.Store.Studies;
@@ -52,6 +53,7 @@ internal static class StudyEndpoints
     private static async Task<Results<Accepted<StudyResponse>, Ok<CheckedStudyResponse>, ProblemHttpResult>> SubmitAsync(
         HttpRequest request,
         PostedBody body,
+        TemperDb db,
         StudyQueue queue,
         StudyReader reader,
         Estimates estimates,
@@ -66,7 +68,8 @@ internal static class StudyEndpoints
             return wrong;
         if (body.Refusal is { } refusal)
             return refusal;
-        if (StudySpecReader.Read(body.Bytes, notifications, out var errors) is not { } spec)
+        var (spec, errors) = await StudySpecReader.ReadAsync(body.Bytes, db, notifications, cancellation);
+        if (spec is null)
             return Problems.Invalid("The study is wrong.", errors);
         var estimate = await estimates.OfAsync(spec, cancellation);
         if (validateOnly == "true")

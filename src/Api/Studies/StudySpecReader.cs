@@ -1,9 +1,11 @@
 using System.Text.Json;
+using Temper.Api.Datasets;
 using Temper.Api.Http;
 using Temper.Api.Jobs;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Domain.Studies;
+using Temper.Store;
 using Temper.Store.Notifications;
 
 namespace Temper.Api.Studies;
@@ -33,21 +35,29 @@ internal static class StudySpecReader
 
     /// <param name="body">UTF-8 JSON.</param>
     /// <param name="notifications">Says which addresses `notify` may name.</param>
-    /// <param name="errors">Messages by field; empty when every job of the study is valid.</param>
-    /// <returns>The study, with a count of seeds replaced by the list of seeds; null when there are errors.</returns>
-    public static StudySpec? Read(ReadOnlyMemory<byte> body, NotificationOptions notifications, out Dictionary<string, string[]> errors)
+    /// <returns>The study, with a count of seeds replaced by the list of seeds; null when there are errors. Messages by field;
+    /// empty when every job of the study is valid.</returns>
+    public static async Task<(StudySpec? Spec, Dictionary<string, string[]> Errors)> ReadAsync(
+        ReadOnlyMemory<byte> body,
+        TemperDb db,
+        NotificationOptions notifications,
+        CancellationToken cancellation
+    )
     {
         var found = new SpecErrors();
         using var document = found.Parse(body);
         var spec =
             document is null || Reader.Read(document.RootElement, found, "", out var given) is not { } read
                 ? null
-                : Check(read, given, found);
+                : Check(await ResolveAsync(read, db, found, cancellation), given, found);
         JobSpecReader.CheckNotify(spec?.Notify, "notify", notifications, found);
         JobSpecReader.CheckNotify(spec?.Job?.Notify, "job.notify", notifications, found);
-        errors = found.ByField();
-        return found.Any ? null : spec;
+        return (found.Any ? null : spec, found.ByField());
     }
+
+    /// <summary>The job is null when the body has none.</summary>
+    private static async Task<StudySpec> ResolveAsync(StudySpec spec, TemperDb db, SpecErrors errors, CancellationToken cancellation) =>
+        spec.Job is null ? spec : spec with { Job = await UploadedNames.ResolveAsync(db, spec.Job, errors, "job.", cancellation) };
 
     /// <returns>The extension to add to a study; null when it is wrong.</returns>
     public static StudyExtension? ReadExtension(ReadOnlyMemory<byte> body, SpecErrors errors)

@@ -14,7 +14,7 @@ internal static class JobCommands
     public static Command Submit()
     {
         var file = SpecFile.Argument();
-        var fields = SpecOption.Of<JobSpec>(JobSpecRule.All.Select(rule => (rule.Field, rule.Allowed)), _ => true);
+        var fields = SpecOption.Of<JobSpec>(JobSpecRule.All.Select(rule => (rule.Field, rule.Allowed)), field => field != "data");
         var watch = new Option<bool>("--watch") { Description = "Watches the job until it has ended, like temper watch." };
         return Common.Command(
             "submit",

@@ -62,7 +62,7 @@ internal static class StudyCommands
         var file = SpecFile.Argument();
         var job = SpecOption.Of<JobSpec>(
             JobSpecRule.All.Select(rule => (rule.Field, rule.Allowed)),
-            field => field is not ("epsilon" or "name" or "seed")
+            field => field is not ("epsilon" or "name" or "seed" or "data")
         );
         var rules = StudySpecRule.All.Select(rule => (rule.Field, rule.Allowed)).ToList();
         // The other lists of a study, those of grid too, have the names of a job's fields; a FILE gives them.

@@ -10,10 +10,11 @@ const rules: OpenApiDocument = {
       Job: {
         required: ["dataset"],
         properties: {
-          dataset: { type: "string", description: "What to train on. Must be one of digits, mnist." },
+          dataset: { type: "string", description: "What to train on. Must be one of digits, mnist; or an uploaded one." },
           epochs: { type: "integer", description: "Passes. Must be a whole number from 1 to 10000." },
           model: { $ref: "#/components/schemas/Model", default: "cnn", description: "The network. Must be one of cnn, mlp." },
           tags: { type: "array", items: { type: "string" }, default: [] },
+          data: { oneOf: [{ $ref: "#/components/schemas/Budget" }, { type: "null" }], readOnly: true },
         },
       },
       Study: {

@@ -10,6 +10,9 @@ namespace Temper.Domain.Datasets;
 /// <param name="TestImages">Number of test images, which a job uses once, at its end.</param>
 /// <param name="About">A one-line description.</param>
 /// <param name="Characters">Whether its images are characters, which mirroring turns into other characters or into none.</param>
+/// <param name="ValidationImages">
+/// Number of images of its own validation part; null when a part of the training images is used.
+/// </param>
 public sealed record DatasetCard(
     string Name,
     int Classes,
@@ -19,10 +22,20 @@ public sealed record DatasetCard(
     int TrainImages,
     int TestImages,
     string About,
-    bool Characters = false
-);
+    bool Characters = false,
+    int? ValidationImages = null
+)
+{
+    /// <summary>
+    /// Images to train on when a job keeps a fraction of them for validation. A set with an own validation part keeps none.
+    /// </summary>
+    public double Trained(double validationFraction) => ValidationImages is null ? TrainImages * (1 - validationFraction) : TrainImages;
 
-/// <summary>Every data set that a job spec may name.</summary>
+    /// <summary>Images to validate with when a job keeps a fraction of the training images for it.</summary>
+    public double Validated(double validationFraction) => ValidationImages ?? TrainImages * validationFraction;
+}
+
+/// <summary>The data sets that every installation has.</summary>
 public static class DatasetCatalog
 {
     public static IReadOnlyList<DatasetCard> All { get; } =

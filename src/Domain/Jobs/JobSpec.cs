@@ -1,3 +1,4 @@
+using Temper.Domain.Datasets;
 using Temper.Domain.Smoothing;
 
 namespace Temper.Domain.Jobs;
@@ -5,7 +6,10 @@ namespace Temper.Domain.Jobs;
 /// <summary>What to train and how. Only the first three fields are required.</summary>
 public sealed record JobSpec
 {
-    /// <summary>Name of the data set to train on.</summary>
+    /// <summary>
+    /// Name of the data set to train on. That of an uploaded one may end in a version, such as `birds@3`; without one it is the
+    /// newest, and the stored spec names its version.
+    /// </summary>
     public required string Dataset { get; init; }
 
     /// <summary>Label smoothing ε, in the convention that `smoothing` names. With 0, the job trains on hard labels.</summary>
@@ -98,6 +102,9 @@ public sealed record JobSpec
     /// <summary>Tags by which lists can be filtered.</summary>
     public IReadOnlyList<string> Tags { get; init; } = [];
 
+    /// <summary>The uploaded data set's content, which the service looks up by its name; null for the other data sets.</summary>
+    public DatasetContent? Data { get; init; }
+
     /// <summary>The target distribution of this spec.</summary>
     /// <exception cref="ArgumentException">The data set does not exist or ε is out of range, so the spec was not
     /// checked.</exception>
@@ -107,7 +114,8 @@ public sealed record JobSpec
         return Domain.Smoothing.LabelSmoothing.Of(Smoothing, Epsilon, dataset.Classes);
     }
 
-    internal Datasets.DatasetCard? DatasetCard() => Datasets.DatasetCatalog.Find(Dataset);
+    /// <summary>The data set to train on; null when the spec was not checked and there is none.</summary>
+    public DatasetCard? DatasetCard() => Data is null ? DatasetCatalog.Find(Dataset) : Data.Card(Dataset);
 }
 
 public enum ModelName

@@ -28,6 +28,15 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
     /// <summary>Four layers of this size on 32×32 images in colour have 19 million parameters.</summary>
     private const int LargestHidden = 2048;
 
+    /// <summary>As many as a `cnn` has on the largest images. Adam's checkpoint is three times as large.</summary>
+    private const long MostWeights = 40_000_000;
+
+    /// <summary>Pixels of a batch, without channels: the largest batch of 32×32 images. It bounds the memory of a step.</summary>
+    private const long LargestBatch = 8192L * 32 * 32;
+
+    /// <summary>What LeNet-5's convolutions and poolings reduce to one pixel.</summary>
+    private const int SmallestLeNet = 16;
+
     /// <summary>
     /// Largest mean number of UTF-16 units per character. It admits any script and emoji of several parts, but not text made of
     /// stacked combining marks.
@@ -36,7 +45,11 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
 
     public static IReadOnlyList<JobSpecRule> All { get; } =
     [
-        new("dataset", $"one of {string.Join(", ", DatasetCatalog.All.Select(card => card.Name))}", s => s.DatasetCard() is not null),
+        new(
+            "dataset",
+            $"one of {string.Join(", ", DatasetCatalog.All.Select(card => card.Name))}; or an uploaded one, such as birds or birds@3",
+            s => s.DatasetCard() is not null
+        ),
         new("epsilon", "a number from 0 to 1", s => s.Epsilon is >= 0 and <= 1),
         new(
             "epsilon",
@@ -46,6 +59,11 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
         new("epochs", "a whole number from 1 to 10000", s => s.Epochs is >= 1 and <= 10_000),
         new("smoothing", OneOf<SmoothingConvention>(), s => Enum.IsDefined(s.Smoothing)),
         new("model", OneOf<ModelName>(), s => Enum.IsDefined(s.Model)),
+        new(
+            "model",
+            $"another than lenet5 for images smaller than {SmallestLeNet}×{SmallestLeNet}: its convolutions and poolings leave nothing",
+            s => s.Model != ModelName.Lenet5 || s.DatasetCard() is not { } card || Math.Min(card.Height, card.Width) >= SmallestLeNet
+        ),
         new(
             "width",
             $"null, or with a residual network a multiple of 8 from 8 to {LargestWidth}",
@@ -62,12 +80,27 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
                     && s.Widths.All(width => width is >= 1 and <= LargestHidden)
                 )
         ),
+        new(
+            "widths",
+            $"few or small enough for {MostWeights} weights in all, of which the first layer has one for each of the image's values and "
+                + "each of its units",
+            s => s.Model != ModelName.Mlp || s.DatasetCard() is not { } card || MlpWeights(card, s.Widths ?? [1200, 1200]) <= MostWeights
+        ),
         new("batchSize", "a whole number from 1 to 8192", s => s.BatchSize is >= 1 and <= 8192),
         new(
             "batchSize",
             $"at most {LargestStep} / width with a residual network, 2048 with the usual one: a step must fit a machine and not look "
-                + "like a hang",
-            s => !IsResidual(s) || s.Width is < 1 || s.BatchSize is < 1 or > 8192 || s.BatchSize * (s.Width ?? 16L) <= LargestStep
+                + "like a hang. Images larger than 32×32 count as several",
+            s =>
+                !IsResidual(s)
+                || s.Width is < 1
+                || s.BatchSize is < 1 or > 8192
+                || s.BatchSize * (s.Width ?? 16L) * Math.Max(32 * 32, Pixels(s)) <= LargestStep * 32 * 32
+        ),
+        new(
+            "batchSize",
+            $"at most {LargestBatch} / (height · width) for images larger than 32×32: a step must fit a machine",
+            s => s.BatchSize is < 1 or > 8192 || s.BatchSize * Pixels(s) <= LargestBatch
         ),
         new("optimizer", OneOf<OptimizerName>(), s => Enum.IsDefined(s.Optimizer)),
         new("learningRate", "a number above 0, at most 10", s => s.LearningRate is > 0 and <= 10),
@@ -94,12 +127,28 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
             "at most 20 different tags, each 1 to 64 characters on one line",
             s => s.Tags.Count <= 20 && s.Tags.Distinct().Count() == s.Tags.Count && s.Tags.All(IsTag)
         ),
+        new(
+            "data",
+            "null, or as the service wrote it for an uploaded data set",
+            s => s.Data is null || DatasetCatalog.Find(s.Dataset) is null
+        ),
     ];
 
     /// <summary>The rules that a spec breaks; empty when the spec can be trained.</summary>
     public static IEnumerable<JobSpecRule> BrokenBy(JobSpec spec) => All.Where(rule => !rule.Holds(spec));
 
+    /// <summary>The first rule of a field, which states its type and range; later rules narrow it.</summary>
+    public static JobSpecRule Of(string field) => All.First(rule => rule.Field == field);
+
     private static bool IsResidual(JobSpec spec) => spec.Model is ModelName.Resnet20 or ModelName.Resnet56;
+
+    private static long Pixels(JobSpec spec) => spec.DatasetCard() is { } card ? (long)card.Height * card.Width : 0;
+
+    private static long MlpWeights(DatasetCard card, IReadOnlyList<int> widths)
+    {
+        long[] sizes = [(long)card.Channels * card.Height * card.Width, .. widths, card.Classes];
+        return sizes.Zip(sizes.Skip(1), (inputs, units) => inputs * units).Sum();
+    }
 
     private static bool EpsilonFitsConvention(JobSpec spec) =>
         spec.Smoothing != SmoothingConvention.Others

@@ -50,7 +50,7 @@ internal sealed class Condition
             study.LabelNoise is { Count: > 1 },
             jobs
         );
-        classes = Datasets.DatasetCatalog.Find(study.Job.Dataset)!.Classes;
+        classes = study.Job.DatasetCard()!.Classes;
         var known = arms.Where(arm => jobs.Contains(arm.Number)).ToArray();
         var losses = known.ToDictionary(
             arm => arm.Number,

@@ -1,4 +1,3 @@
-using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
 
 namespace Temper.Domain.Studies;
@@ -40,7 +39,7 @@ public static class Criteria
     {
         if (criterion != Criterion.Accuracy)
             return 0;
-        var published = DatasetCatalog.Find(study.Job.Dataset)!.TrainImages * study.Job.ValidationFraction;
+        var published = study.Job.DatasetCard()!.Validated(study.Job.ValidationFraction);
         return 1 / jobs.Select(job => job.ValidationImages ?? published).DefaultIfEmpty(published).Min();
     }
 

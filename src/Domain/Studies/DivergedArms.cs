@@ -1,4 +1,3 @@
-using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
 
 namespace Temper.Domain.Studies;
@@ -25,9 +24,9 @@ public static class DivergedArms
         IEnumerable<FailedJobs> failed
     )
     {
-        var dataset = DatasetCatalog.Find(study.Job.Dataset)!;
+        var dataset = study.Job.DatasetCard()!;
         var labelNoise = arms.ToDictionary(arm => arm.Number, arm => arm.Arm.LabelNoise);
-        var published = (int)(dataset.TrainImages * study.Job.ValidationFraction);
+        var published = (int)dataset.Validated(study.Job.ValidationFraction);
         return failed
             .Where(one => one.Reason.StartsWith(Divergence.Reason, StringComparison.Ordinal))
             .Select(one => (one.Arm, one.Jobs))

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Temper.Domain.Datasets;
 
 namespace Temper.Domain.Studies;
 
@@ -26,9 +25,9 @@ internal sealed class Findings
     private Findings(StudySpec study, ILookup<int, StudyJob> jobs, StudyArm plain, StudyArm[] smoothed)
     {
         (this.study, this.jobs, this.plain, this.smoothed) = (study, jobs, plain, smoothed);
-        var card = DatasetCatalog.Find(study.Job.Dataset)!;
+        var card = study.Job.DatasetCard()!;
         onTest = 1.0 / smoothed.Append(plain).SelectMany(arm => jobs[arm.Number]).Min(job => job.TestImages ?? card.TestImages);
-        onTraining = 1 / (card.TrainImages * (1 - study.Job.ValidationFraction));
+        onTraining = 1 / card.Trained(study.Job.ValidationFraction);
     }
 
     /// <param name="chosen">The findings compare the arms that differ from this one only in ε.</param>

@@ -1,6 +1,7 @@
 using Hangfire;
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using Temper.Store.Datasets;
 using Temper.Store.Queue;
 using Temper.Store.Retention;
 using Temper.Store.Studies;
@@ -47,6 +48,7 @@ public sealed class Housekeeping(NpgsqlDataSource database, RetentionOptions ret
         // Killed processes leave locks behind. No process takes such a lock again, because each attempt's lock has another name.
         await using var command = database.CreateCommand("DELETE FROM hangfire.lock WHERE acquired < now() - interval '10 minutes'");
         await command.ExecuteNonQueryAsync();
+        await new UnusedContent(database).RemoveAllAsync(CancellationToken.None);
     }
 
     /// <summary>Removes the data of finished jobs that is past its retention.</summary>

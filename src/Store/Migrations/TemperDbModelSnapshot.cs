@@ -160,6 +160,132 @@ namespace Temper.Store.Migrations
                     b.ToTable("checkpoints", (string)null);
                 });
 
+            modelBuilder.Entity("Temper.Store.Rows.DatasetChunkRow", b =>
+                {
+                    b.Property<Guid>("ContentId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("content_id");
+
+                    b.Property<int>("Number")
+                        .HasColumnType("integer")
+                        .HasColumnName("number");
+
+                    b.Property<byte[]>("Bytes")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("bytes");
+
+                    b.HasKey("ContentId", "Number")
+                        .HasName("pk_dataset_chunks");
+
+                    b.ToTable("dataset_chunks", (string)null);
+                });
+
+            modelBuilder.Entity("Temper.Store.Rows.DatasetContentRow", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at")
+                        .HasDefaultValueSql("clock_timestamp()");
+
+                    b.HasKey("Id")
+                        .HasName("pk_dataset_contents");
+
+                    b.ToTable("dataset_contents", (string)null);
+                });
+
+            modelBuilder.Entity("Temper.Store.Rows.DatasetNameRow", b =>
+                {
+                    b.Property<string>("Name")
+                        .HasColumnType("text")
+                        .HasColumnName("name");
+
+                    b.Property<int>("LastVersion")
+                        .HasColumnType("integer")
+                        .HasColumnName("last_version");
+
+                    b.HasKey("Name")
+                        .HasName("pk_dataset_names");
+
+                    b.ToTable("dataset_names", (string)null);
+                });
+
+            modelBuilder.Entity("Temper.Store.Rows.DatasetRow", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("text")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Content")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("content");
+
+                    b.Property<Guid>("ContentId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("content_id");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at")
+                        .HasDefaultValueSql("clock_timestamp()");
+
+                    b.Property<string>("Details")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("details");
+
+                    b.Property<long>("Length")
+                        .HasColumnType("bigint")
+                        .HasColumnName("length");
+
+                    b.Property<byte[]>("Mean")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("mean");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("name");
+
+                    b.Property<byte[]>("Samples")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("samples");
+
+                    b.Property<string>("Sha256")
+                        .IsRequired()
+                        .ValueGeneratedOnAddOrUpdate()
+                        .HasColumnType("text")
+                        .HasColumnName("sha256")
+                        .HasComputedColumnSql("content->>'sha256'", true);
+
+                    b.Property<int>("Version")
+                        .HasColumnType("integer")
+                        .HasColumnName("version");
+
+                    b.HasKey("Id")
+                        .HasName("pk_datasets");
+
+                    b.HasIndex(new[] { "Name", "Sha256" }, "ix_datasets_content")
+                        .IsUnique();
+
+                    b.HasIndex(new[] { "ContentId" }, "ix_datasets_content_id")
+                        .IsUnique();
+
+                    b.HasIndex(new[] { "Name", "Version" }, "ix_datasets_version")
+                        .IsUnique();
+
+                    b.ToTable("datasets", (string)null);
+                });
+
             modelBuilder.Entity("Temper.Store.Rows.EpochRow", b =>
                 {
                     b.Property<Guid>("JobId")
@@ -483,6 +609,12 @@ namespace Temper.Store.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("training_started_at");
 
+                    b.Property<string>("Uploaded")
+                        .ValueGeneratedOnAddOrUpdate()
+                        .HasColumnType("text")
+                        .HasColumnName("uploaded")
+                        .HasComputedColumnSql("CASE WHEN spec->>'data' IS NOT NULL THEN spec->>'dataset' END", true);
+
                     b.Property<Guid?>("WorkerId")
                         .HasColumnType("uuid")
                         .HasColumnName("worker_id");
@@ -527,6 +659,9 @@ namespace Temper.Store.Migrations
                     b.HasIndex(new[] { "Tags" }, "ix_jobs_tags");
 
                     NpgsqlIndexBuilderExtensions.HasMethod(b.HasIndex(new[] { "Tags" }, "ix_jobs_tags"), "gin");
+
+                    b.HasIndex(new[] { "Uploaded" }, "ix_jobs_uploaded")
+                        .HasFilter("uploaded IS NOT NULL");
 
                     b.HasIndex(new[] { "WorkerId" }, "ix_jobs_worker")
                         .HasFilter("worker_id IS NOT NULL");
@@ -847,6 +982,12 @@ namespace Temper.Store.Migrations
                         .HasColumnType("jsonb")
                         .HasColumnName("submitted");
 
+                    b.Property<string>("Uploaded")
+                        .ValueGeneratedOnAddOrUpdate()
+                        .HasColumnType("text")
+                        .HasColumnName("uploaded")
+                        .HasComputedColumnSql("CASE WHEN spec->'job'->>'data' IS NOT NULL THEN spec->'job'->>'dataset' END", true);
+
                     b.HasKey("Id")
                         .HasName("pk_studies");
 
@@ -862,6 +1003,9 @@ namespace Temper.Store.Migrations
 
                     b.HasIndex(new[] { "Sequence" }, "ix_studies_sequence")
                         .IsUnique();
+
+                    b.HasIndex(new[] { "Uploaded" }, "ix_studies_uploaded")
+                        .HasFilter("uploaded IS NOT NULL");
 
                     b.ToTable("studies", (string)null);
                 });
@@ -942,6 +1086,23 @@ namespace Temper.Store.Migrations
                         .HasConstraintName("fk_checkpoints_job");
                 });
 
+            modelBuilder.Entity("Temper.Store.Rows.DatasetRow", b =>
+                {
+                    b.HasOne("Temper.Store.Rows.DatasetContentRow", null)
+                        .WithMany()
+                        .HasForeignKey("ContentId")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired()
+                        .HasConstraintName("fk_datasets_content");
+
+                    b.HasOne("Temper.Store.Rows.DatasetNameRow", null)
+                        .WithMany()
+                        .HasForeignKey("Name")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired()
+                        .HasConstraintName("fk_datasets_name");
+                });
+
             modelBuilder.Entity("Temper.Store.Rows.EpochRow", b =>
                 {
                     b.HasOne("Temper.Store.Rows.JobRow", null)
@@ -969,6 +1130,12 @@ namespace Temper.Store.Migrations
                         .HasForeignKey("Reproduces")
                         .OnDelete(DeleteBehavior.SetNull)
                         .HasConstraintName("fk_jobs_reproduces");
+
+                    b.HasOne("Temper.Store.Rows.DatasetRow", null)
+                        .WithMany()
+                        .HasForeignKey("Uploaded")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .HasConstraintName("fk_jobs_uploaded");
 
                     b.HasOne("Temper.Store.Rows.WorkerRow", "Worker")
                         .WithMany("Jobs")
@@ -1027,6 +1194,15 @@ namespace Temper.Store.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_scores_job");
+                });
+
+            modelBuilder.Entity("Temper.Store.Rows.StudyRow", b =>
+                {
+                    b.HasOne("Temper.Store.Rows.DatasetRow", null)
+                        .WithMany()
+                        .HasForeignKey("Uploaded")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .HasConstraintName("fk_studies_uploaded");
                 });
 
             modelBuilder.Entity("Temper.Store.Rows.JobRow", b =>

@@ -33,6 +33,11 @@ public sealed class JobRow
     public string Device { get; init; } = null!;
     public string Tags { get; init; } = null!;
 
+    /// <summary>
+    /// Id of the uploaded data set; null for a data set that every installation has. Generated like those above.
+    /// </summary>
+    public string? Uploaded { get; init; }
+
     public JobState State { get; init; }
 
     /// <summary>The fencing token: each claim increases it, it never decreases, and every write of a worker names it.</summary>

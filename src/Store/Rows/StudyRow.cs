@@ -33,5 +33,10 @@ public sealed class StudyRow
     /// </summary>
     public ulong? Changed { get; init; }
 
+    /// <summary>
+    /// Id of the uploaded data set; null for a data set that every installation has. PostgreSQL generates it from the spec.
+    /// </summary>
+    public string? Uploaded { get; init; }
+
     public List<ArmRow> Arms { get; init; } = [];
 }

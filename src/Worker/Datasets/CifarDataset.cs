@@ -128,7 +128,7 @@ internal sealed class CifarDataset(
                 $"{path}: {string.Join(", ", names)} have {count} images; training and validation need one each."
             );
 
-        var images = new LabelledImages(new byte[count * pixels], new byte[count]);
+        var images = new LabelledImages(new byte[count * pixels], new ushort[count]);
         var n = 0;
         foreach (var part in parts)
             for (var start = 0; start < part.Length; start += record, n++)

@@ -1,3 +1,4 @@
+using Temper.Domain.Datasets;
 using Temper.Worker.Datasets.Digits;
 
 namespace Temper.Worker.Datasets;
@@ -15,8 +16,11 @@ internal sealed class DatasetLoader(WorkerOptions options, Action<string> tell)
     /// The files are neither on this machine nor can they be downloaded.
     /// </exception>
     /// <exception cref="InvalidDataException">A file has the wrong format or is damaged.</exception>
-    public Dataset Load(string name, CancellationToken stop)
+    /// <param name="uploaded">The content of an uploaded set, whose file the supervisor fetched; null for other sets.</param>
+    public Dataset Load(string name, CancellationToken stop, DatasetContent? uploaded = null)
     {
+        if (uploaded is not null)
+            return LoadUploaded(name, uploaded, stop);
         var published = Published(name);
         if (last?.Dataset.Card.Name == name && (published is null || published.Folder.Locate()?.SequenceEqual(last.Files) == true))
             return last.Dataset;
@@ -24,6 +28,15 @@ internal sealed class DatasetLoader(WorkerOptions options, Action<string> tell)
         // Fetch notes sizes and times before Read reads the files, so the next job reads a file again that changes meanwhile.
         var files = published?.Folder.Fetch(stop) ?? [];
         last = new(published?.Read(files, stop) ?? DigitsDataset.Draw(), files);
+        return last.Dataset;
+    }
+
+    private Dataset LoadUploaded(string name, DatasetContent content, CancellationToken stop)
+    {
+        if (last?.Dataset.ContentSha256 == content.Sha256 && last.Dataset.Card.Name == name)
+            return last.Dataset;
+        last = null;
+        last = new(UploadedFile.Read(name, content, options, stop), []);
         return last.Dataset;
     }
 

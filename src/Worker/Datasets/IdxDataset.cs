@@ -30,7 +30,7 @@ internal sealed class IdxDataset(PublishedFiles published, WorkerOptions options
             throw new InvalidDataException($"{card.Name}: {imagesFile.Path} has {images} images; training and validation need one each.");
         if (labels.Any(label => label >= card.Classes))
             throw new InvalidDataException($"{card.Name}: {labelsFile.Path} has labels above {card.Classes - 1}.");
-        return new(pixels, labels);
+        return new(pixels, Array.ConvertAll(labels, label => (ushort)label));
     }
 
     private byte[] Read(string path, PublishedFile file, int[] shape, List<string> notes, CancellationToken stop)

@@ -93,7 +93,7 @@ internal sealed class RunnerProgram
         {
             Send(new Alive(Pace.UnmeasuredSeconds));
             var loading = Stopwatch.StartNew();
-            var dataset = Load(spec.Dataset, stop.Token);
+            var dataset = Load(spec, stop.Token);
             loading.Stop();
             return TrainingLoop.Run(
                 spec,
@@ -136,15 +136,15 @@ internal sealed class RunnerProgram
         }
     }
 
-    private Dataset Load(string name, CancellationToken stop)
+    private Dataset Load(JobSpec spec, CancellationToken stop)
     {
         try
         {
-            return datasets.Load(name, stop);
+            return datasets.Load(spec.Dataset, stop, spec.Data);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new DatasetUnavailableException($"The files of {name} cannot be read: {e.Message}");
+            throw new DatasetUnavailableException($"The files of {spec.Dataset} cannot be read: {e.Message}");
         }
     }
 
@@ -189,7 +189,7 @@ internal sealed class RunnerProgram
     private static void WarmUp(Device device)
     {
         var card = DatasetCatalog.Find(DigitsDataset.Name)!;
-        var blank = new LabelledImages(new byte[300 * card.Channels * card.Height * card.Width], new byte[300]);
+        var blank = new LabelledImages(new byte[300 * card.Channels * card.Height * card.Width], new ushort[300]);
         var spec = new JobSpec
         {
             Dataset = card.Name,

@@ -2,12 +2,21 @@ using Npgsql;
 using Polly;
 using Temper.Store.Engine;
 using Temper.Store.Queue;
+using Temper.Worker.Datasets;
 using Temper.Worker.Slots;
 
 namespace Temper.Worker.Supervisor;
 
 /// <summary>Runs one job at a time on a warm runner: it claims a job, has the runner train it, and records the outcome.</summary>
-internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Breaker breaker, WorkerOptions options, ILogger log) : ISlot
+internal sealed class Slot(
+    int number,
+    WorkerIdentity worker,
+    JobQueue queue,
+    UploadedFiles uploads,
+    Breaker breaker,
+    WorkerOptions options,
+    ILogger log
+) : ISlot
 {
     private readonly ResiliencePipeline retry = DatabaseRetry.Create(log);
 
@@ -132,6 +141,8 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
     private async Task<TrainingOutcome> TrainAsync(Attempt attempt)
     {
         var job = attempt.Job;
+        if (await FetchDataAsync(attempt) is { } noData)
+            return noData;
         var checkpoint = job.Attempt == 1 ? null : await retry.ExecuteAsync(async none => await queue.ReadCheckpointAsync(job, none));
         var reports = new Reports(attempt, queue, log);
         var training = new TrainingRun(attempt, runner!, reports, options.HangLimit, log);
@@ -142,6 +153,30 @@ internal sealed class Slot(int number, WorkerIdentity worker, JobQueue queue, Br
         return await reports.CloseAsync() is { } refusal
             ? new TrainingOutcome.Failed($"The database refused a report: {refusal}", WorthRetrying: true)
             : ending;
+    }
+
+    /// <returns>Null when the data set is here or the runner has to fetch it; otherwise how the attempt ended.</returns>
+    private async Task<TrainingOutcome?> FetchDataAsync(Attempt attempt)
+    {
+        if (attempt.Job.Spec.Data is null)
+            return null;
+        using var stop = new CancellationTokenSource();
+        var fetch = retry.ExecuteAsync(async cancellation => await uploads.FetchAsync(attempt.Job.Spec, cancellation), stop.Token).AsTask();
+        if (await Task.WhenAny(fetch, attempt.StopAsked) != fetch)
+            await stop.CancelAsync();
+        try
+        {
+            await fetch;
+            return null;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return new TrainingOutcome.Stopped(await attempt.StopAsked);
+        }
+        catch (DatasetUnavailableException e)
+        {
+            return new TrainingOutcome.Failed(e.Message, WorthRetrying: true);
+        }
     }
 
     /// <summary>

@@ -2,6 +2,7 @@ using Hangfire;
 using Npgsql;
 using Temper.Domain.Jobs;
 using Temper.Store;
+using Temper.Store.Datasets;
 using Temper.Store.Engine;
 using Temper.Store.Notifications;
 using Temper.Store.Queue;
@@ -60,10 +61,11 @@ internal sealed class WorkerService(
         JobStorage? storage = null;
         JobEnds? ends = null;
         using var notifier = new JobNotifier();
+        var uploads = new UploadedFiles(new DatasetContents(database), options, log);
         await using var slots = new SlotPool(
             Enumerable
                 .Range(0, options.Slots)
-                .Select(i => new Slot(i, worker, queue, breaker, options, log)
+                .Select(i => new Slot(i, worker, queue, uploads, breaker, options, log)
                 {
                     Runner = i == 0 ? first : null,
                     OnAttemptEnded = job => ends!.Ended(job),

@@ -7,6 +7,9 @@ internal static class Evaluator
     /// <summary>Images per batch: enough to use the whole device, few enough that a deep model stops soon.</summary>
     public const int BatchSize = 250;
 
+    /// <summary>Pixels of a batch, without channels. Larger images than 64×64 have smaller batches, for the memory.</summary>
+    private const long LargestBatch = BatchSize * 64 * 64;
+
     /// <summary>Runs the model over the images at <paramref name="indices"/>, without an autograd graph.</summary>
     /// <param name="afterBatch">Called after each batch.</param>
     /// <returns>Logits, N×K row-major.</returns>
@@ -22,11 +25,12 @@ internal static class Evaluator
         var logits = new float[indices.Length * classes];
         using var noGraph = no_grad();
         model.eval();
-        for (var start = 0; start < indices.Length; start += BatchSize)
+        var size = (int)Math.Clamp(LargestBatch / images.Area, 1, BatchSize);
+        for (var start = 0; start < indices.Length; start += size)
         {
             stop.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
-            var batch = indices[start..Math.Min(start + BatchSize, indices.Length)];
+            var batch = indices[start..Math.Min(start + size, indices.Length)];
             var images_NCHW = images.Batch(torch.tensor(batch, [batch.Length]).to(images.Labels.device));
             model.call(images_NCHW).cpu().data<float>().ToArray().CopyTo(logits, start * classes);
             afterBatch();

@@ -29,6 +29,9 @@ internal sealed class ResidentImages : IDisposable
     /// <summary>N labels as int64.</summary>
     public Tensor Labels { get; }
 
+    /// <summary>Height × width of an image.</summary>
+    public long Area => pixels_NHWC.shape[1] * pixels_NHWC.shape[2];
+
     /// <summary>The value of a black pixel in a batch.</summary>
     public double Black => -normalization.Mean / normalization.Deviation;
 
@@ -46,16 +49,19 @@ internal sealed class ResidentImages : IDisposable
 internal readonly record struct Normalization(double Mean, double Deviation)
 {
     /// <summary>Sums integers, so the sums are exact and the same on every machine.</summary>
-    public static Normalization Of(LabelledImages images)
+    public static Normalization Of(Dataset dataset)
     {
+        // An own validation part is not for training.
+        var trained = dataset.Train.Count - (dataset.Card.ValidationImages ?? 0);
+        var pixels = dataset.Train.Pixels.AsSpan(0, trained * dataset.Card.Channels * dataset.Card.Height * dataset.Card.Width);
         long sum = 0,
             squares = 0;
-        foreach (var pixel in images.Pixels)
+        foreach (var pixel in pixels)
         {
             sum += pixel;
             squares += pixel * pixel;
         }
-        double n = images.Pixels.Length,
+        double n = pixels.Length,
             mean = sum / n;
         // Constant images have a deviation of 0, by which nothing can be divided.
         return new(mean, Math.Max(Math.Sqrt(squares / n - mean * mean), 1e-6));

@@ -20,16 +20,20 @@ internal sealed class Split
     /// <summary>Indices, into the data set's training images, of those to validate with.</summary>
     public long[] Validation { get; }
 
-    public static Split Of(JobSpec spec, int images)
+    /// <param name="ownValidation">How many of the images, the last ones, are the set's own validation part; null for
+    /// none.</param>
+    public static Split Of(JobSpec spec, int images, int? ownValidation = null)
     {
-        var indices = new long[images];
-        for (var i = 0; i < images; i++)
-            indices[i] = i;
+        if (ownValidation is { } own)
+            return new(spec.Seed, Indices(0, images - own), Indices(images - own, own));
+        var indices = Indices(0, images);
         new SplitMix64(spec.Seed, SplitStream).Shuffle<long>(indices);
         // Keep at least one image on each side, even for the smallest set.
         var validation = Math.Clamp((int)Math.Round(images * spec.ValidationFraction), 1, images - 1);
         return new(spec.Seed, indices[validation..], indices[..validation]);
     }
+
+    private static long[] Indices(int first, int count) => [.. Enumerable.Range(first, count).Select(i => (long)i)];
 
     /// <summary>
     /// The training indices in the order of one epoch. The order depends only on seed and epoch, so a run can resume at any

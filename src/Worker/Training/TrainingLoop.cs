@@ -51,7 +51,7 @@ internal sealed class TrainingLoop
         );
         epsilon = spec.LabelSmoothing().EpsilonUniform;
         labels = Widen(dataset.Train.Labels);
-        split = Split.Of(spec, labels.Length);
+        split = Split.Of(spec, labels.Length, dataset.Card.ValidationImages);
         split.AddNoise(labels, spec.LabelNoise, dataset.Card.Classes);
         pace = new(spec.BatchSize);
     }
@@ -86,7 +86,7 @@ internal sealed class TrainingLoop
         restored?.Restore(optimizer);
 
         var loading = Stopwatch.StartNew();
-        var normalization = Normalization.Of(dataset.Train);
+        var normalization = Normalization.Of(dataset);
         using var images = new ResidentImages(dataset, dataset.Train, labels, normalization, device);
         int[] validationLabels = [.. split.Validation.Select(i => (int)labels[i])];
         LabelledLogits? validation = null;
@@ -322,5 +322,5 @@ internal sealed class TrainingLoop
             _ => new FusedAdam(model.parameters(), spec.LearningRate, weightDecay: spec.WeightDecay),
         };
 
-    private static long[] Widen(byte[] labels) => Array.ConvertAll(labels, label => (long)label);
+    private static long[] Widen(ushort[] labels) => Array.ConvertAll(labels, label => (long)label);
 }

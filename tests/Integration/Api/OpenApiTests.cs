@@ -20,11 +20,15 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
             .ToArray();
         Assert.Equal(
             [
+                "DELETE /datasets/{name}",
                 "DELETE /evaluations/{id}",
                 "DELETE /jobs/{id}",
                 "DELETE /session",
                 "DELETE /studies/{id}",
                 "GET /datasets",
+                "GET /datasets/{name}",
+                "GET /datasets/{name}/mean.png",
+                "GET /datasets/{name}/samples.png",
                 "GET /evaluations",
                 "GET /evaluations/{id}",
                 "GET /evaluations/{id}/calibration",
@@ -50,6 +54,7 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
                 "GET /studies/{id}/report",
                 "GET /version",
                 "GET /workers",
+                "POST /datasets",
                 "POST /evaluations",
                 "POST /jobs",
                 "POST /jobs/{id}/cancel",

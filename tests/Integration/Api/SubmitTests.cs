@@ -22,7 +22,7 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
              "optimizer":"adam","learningRate":0.001,
              "weightDecay":0,"schedule":"constant","warmupEpochs":0,"gradientClip":null,"augmentation":"none","seed":0,
              "validationFraction":0.1,"labelNoise":0,"device":"auto","priority":0,"maxAttempts":3,
-             "timeoutSeconds":null,"name":null,"notify":null,"tags":[]}
+             "timeoutSeconds":null,"name":null,"notify":null,"tags":[],"data":null}
             """
         );
         Assert.True(JsonNode.DeepEquals(expected, job["spec"]), job["spec"]!.ToJsonString());
@@ -59,7 +59,7 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
              "optimizer":"sgd","learningRate":0.05,
              "weightDecay":0.0001,"schedule":"step","warmupEpochs":2,"gradientClip":1.5,"augmentation":"cropFlip","seed":9007199254740991,
              "validationFraction":0.2,"labelNoise":0.4,"device":"cpu","priority":-3,
-             "maxAttempts":5,"timeoutSeconds":60,"name":"Größe \" <b>","notify":null,"tags":["a","b c"]}
+             "maxAttempts":5,"timeoutSeconds":60,"name":"Größe \" <b>","notify":null,"tags":["a","b c"],"data":null}
             """;
 
         var (response, job) = await SendAsync(HttpMethod.Post, "/jobs", spec);
@@ -173,7 +173,8 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
         var errors = problem!["errors"]!.AsObject();
         Assert.Equal(["batchSize", "dataset", "epochs", "epsilon", "lr"], errors.Select(error => error.Key).Order());
         Assert.Equal(
-            "must be one of digits, mnist, fashion-mnist, kmnist, cifar10, cifar100; got \"imagenet\"",
+            "must be one of digits, mnist, fashion-mnist, kmnist, cifar10, cifar100; "
+                + "or an uploaded one, such as birds or birds@3; got \"imagenet\"",
             errors["dataset"]![0]!.GetValue<string>()
         );
         Assert.Equal("must be a number from 0 to 1; got 2", errors["epsilon"]![0]!.GetValue<string>());

@@ -43,6 +43,22 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
     }
 
     [Fact]
+    public async Task DatasetsAdd_AFile_PrintsItsNameWithTheVersionAndIsListed()
+    {
+        var file = Path.GetTempFileName();
+        await File.WriteAllBytesAsync(file, NpzFiles.Pack(NpzFiles.Part("", 20, 8, 8, 1, 2)));
+
+        var added = await RunAsync(["datasets", "add", file, "--name", "shapes"]);
+        var wrong = await RunAsync(["datasets", "add", file, "--name", "mnist"]);
+        File.Delete(file);
+
+        Assert.Equal((0, "shapes@1"), (added.ExitCode, added.Output.Trim()));
+        Assert.Contains("It had no test part", added.Errors);
+        Assert.Contains("name: must be 1 to 64", wrong.Errors);
+        Assert.Contains("shapes@1", (await RunAsync(["datasets"])).Output);
+    }
+
+    [Fact]
     public async Task StudySubmit_WithOneSeed_TakesItAsASeedFromAFileAndAsACountFromTheOption()
     {
         var file = Path.GetTempFileName();

@@ -4,6 +4,7 @@ export interface Schema {
   $ref?: string;
   type?: string | string[];
   description?: string;
+  readOnly?: boolean;
   default?: unknown;
   enum?: string[];
   required?: string[];
@@ -37,6 +38,7 @@ export type Values = Record<string, string>;
 export function fieldsOf(document: OpenApiDocument, name: string, prefix = ""): Field[] {
   const schema = document.components.schemas[name]!;
   return Object.entries(schema.properties ?? {}).flatMap(([property, shape]) => {
+    if (shape.readOnly) return [];
     const path = prefix + property;
     const target = referred(document, shape);
     if (target?.schema.properties) return fieldsOf(document, target.name, `${path}.`);
@@ -134,7 +136,7 @@ function referred(document: OpenApiDocument, shape: Schema): { name: string; sch
 
 const isOf = (shape: Schema, type: string): boolean => [shape.type].flat().includes(type);
 
-const listed = (allowed: string): string[] => allowed.match(/^one of ([^;]*?)\.?$/)?.[1]?.split(", ") ?? [];
+const listed = (allowed: string): string[] => allowed.match(/^one of ([^;]*?)(;.*|\.)?$/)?.[1]?.split(", ") ?? [];
 
 function kindOf(shape: Schema): Field["kind"] {
   if (shape.oneOf?.some(one => isOf(one, "array"))) return "countOrNumbers";

@@ -2,7 +2,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { newKey, post, Problem, reachable, session, submit } from "../api/client";
 import { useResource } from "../api/resource";
 import { documentOf, errorsOf, type Field, fieldsOf, type OpenApiDocument, type Values, valuesOf } from "../api/rules";
-import type { Advice, Estimate, Job, Study } from "../api/types";
+import type { Advice, Estimate, Items, Job, Study } from "../api/types";
 import { duration, figure, signed } from "../format";
 import { Control, General } from "../fields";
 import { ProblemBox } from "../parts";
@@ -35,10 +35,11 @@ const checkAfterMs = 300;
 export function Submit({ kind, query }: { kind: Kind; query: URLSearchParams }) {
   useTitle(`Submit a ${kind}`);
   const rules = useResource<OpenApiDocument>("/swagger/v1/swagger.json");
+  const datasets = useResource<Items<{ name: string }>>("/datasets");
   const job = query.get("job");
   const study = query.get("study");
   const earlier = useResource<Job | Study>(job ? `/jobs/${job}` : study ? `/studies/${study}` : null);
-  const isReady = rules.value && (earlier.value || !(job || study));
+  const isReady = rules.value && datasets.value && (earlier.value || !(job || study));
 
   return (
     <>
@@ -53,8 +54,15 @@ export function Submit({ kind, query }: { kind: Kind; query: URLSearchParams }) 
           </a>
         </nav>
       </div>
-      <ProblemBox problem={rules.problem ?? earlier.problem} />
-      {isReady && <Form kind={kind} document={rules.value!} earlier={earlier.value?.spec} />}
+      <ProblemBox problem={rules.problem ?? datasets.problem ?? earlier.problem} />
+      {isReady && (
+        <Form
+          kind={kind}
+          document={rules.value!}
+          datasets={datasets.value!.items.map(one => one.name)}
+          earlier={earlier.value?.spec}
+        />
+      )}
     </>
   );
 }
@@ -62,13 +70,21 @@ export function Submit({ kind, query }: { kind: Kind; query: URLSearchParams }) 
 interface FormProps {
   kind: Kind;
   document: OpenApiDocument;
+  /** The names that a spec's data set may have. */
+  datasets: string[];
   /** The spec that the form starts with; the document's example when there is none. */
   earlier: object | undefined;
 }
 
-function Form({ kind, document: rules, earlier }: FormProps) {
+function Form({ kind, document: rules, datasets, earlier }: FormProps) {
   const form = forms[kind];
-  const fields = useMemo(() => fieldsOf(rules, form.schema).filter(field => !form.without.includes(field.path)), [rules, kind]);
+  const fields = useMemo(
+    () =>
+      fieldsOf(rules, form.schema)
+        .filter(field => !form.without.includes(field.path))
+        .map(field => (/(^|\.)dataset$/.test(field.path) ? { ...field, choices: datasets } : field)),
+    [rules, kind, datasets.join()],
+  );
   const [values, setValues] = useState<Values>(() =>
     valuesOf(fields, earlier ?? rules.components.schemas[form.schema]?.examples?.[0]),
   );

@@ -32,7 +32,7 @@ internal static class DigitsDataset
     private static LabelledImages DrawImages(int count, long seed, ulong stream)
     {
         const int size = DigitPainter.Size * DigitPainter.Size;
-        var (pixels, labels, blends) = (new byte[count * size], new byte[count], new Blend[count]);
+        var (pixels, labels, blends) = (new byte[count * size], new ushort[count], new Blend[count]);
         for (var i = 0; i < count; i++)
         {
             // Each image has its own random sequence, so it does not depend on the number of images.

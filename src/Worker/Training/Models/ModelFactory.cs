@@ -17,7 +17,7 @@ internal static class ModelFactory
             ModelName.Resnet20 => new ResNet(20, spec.Width ?? UsualWidth, dataset.Channels, dataset.Classes),
             ModelName.Resnet56 => new ResNet(56, spec.Width ?? UsualWidth, dataset.Channels, dataset.Classes),
             ModelName.Mlp => new Mlp((long)dataset.Channels * dataset.Height * dataset.Width, spec.Widths ?? UsualWidths, dataset.Classes),
-            ModelName.Lenet5 => new LeNet5(dataset.Channels, dataset.Height, dataset.Classes),
+            ModelName.Lenet5 => new LeNet5(dataset.Channels, dataset.Height, dataset.Width, dataset.Classes),
             _ => throw new ArgumentOutOfRangeException(nameof(spec), spec.Model, "No such model."),
         };
 }

@@ -57,7 +57,7 @@ public class AugmentationTests
         using var scope = NewDisposeScope();
         var digits = DigitsDataset.Draw();
         var blank = new LabelledImages(new byte[2 * 784], [0, 1]);
-        using var images = new ResidentImages(digits, blank, [0, 1], Normalization.Of(digits.Train), torch.CPU);
+        using var images = new ResidentImages(digits, blank, [0, 1], Normalization.Of(digits), torch.CPU);
 
         Assert.All(
             images.Batch(torch.tensor(new long[] { 0, 1 })).contiguous().data<float>().ToArray(),

@@ -41,4 +41,43 @@ public class ModelFactoryTests
         );
         Assert.Equal([2, card.Classes], model.call(images_NCHW).shape);
     }
+
+    public static TheoryData<ModelName, int, int, int, int> Shapes =>
+        new()
+        {
+            { ModelName.Cnn, 1, 4, 4, 2 },
+            { ModelName.Cnn, 3, 45, 27, 37 },
+            { ModelName.Cnn, 1, 256, 5, 1000 },
+            { ModelName.Resnet20, 1, 4, 4, 2 },
+            { ModelName.Resnet20, 3, 45, 27, 37 },
+            { ModelName.Mlp, 3, 45, 27, 37 },
+            { ModelName.Lenet5, 1, 16, 16, 2 },
+            { ModelName.Lenet5, 3, 45, 27, 37 },
+            { ModelName.Lenet5, 1, 64, 64, 37 },
+        };
+
+    /// <summary>Trains a step with the kernels on each shape that an uploaded data set may have.</summary>
+    [Theory, MemberData(nameof(Shapes))]
+    public void Create_ForAnyShape_GivesFiniteLogitsAndGradients(ModelName name, int channels, int height, int width, int classes)
+    {
+        using var scope = NewDisposeScope();
+        var spec = new JobSpec
+        {
+            Dataset = "any@1",
+            Epsilon = 0.1,
+            Epochs = 1,
+            Model = name,
+            Data = new("", classes, channels, height, width, 100, 0, 10),
+        };
+        Assert.Empty(JobSpecRule.BrokenBy(spec));
+        var model = ModelFactory.Create(spec, spec.DatasetCard()!);
+        var images_NCHW = torch.rand([3, height, width, channels]).permute(0, 3, 1, 2); // channels last, as batches are
+
+        var logits = model.call(images_NCHW);
+        Fused.CrossEntropy(logits, torch.tensor(new long[] { 0, 1, classes - 1 }), 0.1).backward();
+
+        Assert.Equal([3, classes], logits.shape);
+        Assert.True(logits.isfinite().all().ToBoolean());
+        Assert.All(model.parameters(), parameter => Assert.True(parameter.grad is { } grad && grad.isfinite().all().ToBoolean()));
+    }
 }

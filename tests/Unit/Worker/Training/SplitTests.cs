@@ -27,6 +27,15 @@ public class SplitTests
     }
 
     [Fact]
+    public void Of_ASetWithItsOwnValidationPart_ValidatesWithThatAndTrainsOnTheRest()
+    {
+        var split = Split.Of(Spec with { ValidationFraction = 0.5 }, 10, ownValidation: 3);
+
+        Assert.Equal([7L, 8, 9], split.Validation);
+        Assert.Equal([0L, 1, 2, 3, 4, 5, 6], split.Training);
+    }
+
+    [Fact]
     public void Of_SameSeed_GivesTheSameSplit_AnotherSeedAnother()
     {
         Assert.Equal(Split.Of(Spec, 1000).Validation, Split.Of(Spec, 1000).Validation);

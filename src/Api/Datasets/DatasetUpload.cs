@@ -1,0 +1,86 @@
+using Temper.Api.Arrays;
+using Temper.Store.Datasets;
+
+namespace Temper.Api.Datasets;
+
+/// <summary>
+/// Turns the files of an upload into a data set. The upload is read and checked to its end before the first byte is stored.
+/// </summary>
+internal sealed class DatasetUpload(
+    DatasetOptions options,
+    UploadedDatasets datasets,
+    DatasetContents contents,
+    UnusedContent unused,
+    ILogger<DatasetUpload> log
+)
+{
+    /// <returns>Id of the new version, or of the one that has this content; whether that existed before.</returns>
+    /// <exception cref="UploadRefusedException">The files are no data set that can be trained on.</exception>
+    public async Task<(string Id, bool WasThere)> AddAsync(
+        string name,
+        IReadOnlyList<SentFile> files,
+        int seed,
+        CancellationToken cancellation
+    )
+    {
+        using var prepared = await Task.Run(() => Prepare(files, seed, cancellation), cancellation);
+        if (await datasets.FindSameAsync(name, prepared.Content.Sha256, cancellation) is { } same)
+            return (same, true);
+        var content = await contents.BeginAsync(cancellation);
+        var isUsed = false;
+        try
+        {
+            await StoreAsync(content, prepared.File, cancellation);
+            var (id, wasThere) = await datasets.AddAsync(
+                new(name, content, prepared.File.Length, prepared.Content, prepared.Details, prepared.Samples, prepared.Mean),
+                cancellation
+            );
+            isUsed = !wasThere;
+            return (id, wasThere);
+        }
+        finally
+        {
+            if (!isUsed)
+                await RemoveAsync(content);
+        }
+    }
+
+    private PreparedDataset Prepare(IReadOnlyList<SentFile> files, int seed, CancellationToken cancellation)
+    {
+        try
+        {
+            return PreparedDataset.Of(UploadFormat.Read(files, options.LargestBytes), seed, options.LargestBytes, cancellation);
+        }
+        catch (WrongArrayException e)
+        {
+            throw new UploadRefusedException(e.Array, e.Sentence);
+        }
+    }
+
+    private async Task StoreAsync(Guid content, FileStream file, CancellationToken cancellation)
+    {
+        var chunk = new byte[DatasetContents.ChunkLength];
+        file.Position = 0;
+        for (var number = 0; ; number++)
+        {
+            var read = await file.ReadAtLeastAsync(chunk, chunk.Length, throwOnEndOfStream: false, cancellation);
+            if (read > 0)
+                await contents.AddAsync(content, number, chunk.AsMemory(0, read), cancellation);
+            if (read < chunk.Length)
+                return;
+        }
+    }
+
+    /// <summary>Removes what was stored. If that fails, the recurring clean-up does it.</summary>
+    private async Task RemoveAsync(Guid content)
+    {
+        try
+        {
+            await unused.RemoveAsync(content, CancellationToken.None);
+        }
+        catch (Exception e)
+        {
+            log.LogWarning("The bytes of an upload that failed are not removed yet: {Reason}", e.Message);
+        }
+    }
+}

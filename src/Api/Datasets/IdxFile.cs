@@ -1,0 +1,128 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
+using Temper.Api.Arrays;
+
+namespace Temper.Api.Datasets;
+
+/// <summary>A file in MNIST's format, IDX of unsigned bytes, packed by gzip or not.</summary>
+/// <param name="Name">The name that the client gave it.</param>
+/// <param name="Open">Opens its bytes as the client sent them.</param>
+/// <remarks>The header is 0, 0, 8, the number of dimensions, and each dimension as big-endian int32.</remarks>
+internal sealed record IdxFile(string Name, Func<Stream> Open)
+{
+    public static IdxFile Of(SentFile sent) => new(WrongArrayException.Shown(sent.Name), () => new Rewound(sent.Content));
+
+    public static IdxFile Of(Stream zip, ZipMember member)
+    {
+        var name = WrongArrayException.Shown(member.Name.Split('/')[^1]);
+        return new(name, () => new MemberStream(name, zip, member));
+    }
+
+    /// <summary>Whether a file of a zip is called as MNIST's files are.</summary>
+    public static bool IsOne(ZipMember member) =>
+        member.Name.Contains("-ubyte", StringComparison.Ordinal) || member.Name.Contains(".idx", StringComparison.Ordinal);
+
+    public bool IsForTest => Name.Contains("t10k", StringComparison.Ordinal) || Name.Contains("test", StringComparison.Ordinal);
+
+    /// <returns>The dimensions that the header has.</returns>
+    /// <exception cref="UploadRefusedException">It is no such file.</exception>
+    public int[] ReadShape()
+    {
+        using var content = new IdxContent(this);
+        return content.Shape;
+    }
+
+    /// <summary>A part of a zip file as a stream.</summary>
+    private sealed class MemberStream(string name, Stream zip, ZipMember member) : SequentialStream
+    {
+        private readonly NpzStream bytes = new(name, zip, member);
+        private long left = member.Size;
+
+        public override int Read(Span<byte> buffer)
+        {
+            buffer = buffer[..(int)Math.Min(buffer.Length, left)];
+            if (!buffer.IsEmpty)
+                bytes.Read(buffer);
+            left -= buffer.Length;
+            return buffer.Length;
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            bytes.Dispose();
+            base.Dispose(disposing);
+        }
+    }
+
+    /// <summary>A file from its beginning on. It stays open.</summary>
+    private sealed class Rewound(Stream file) : SequentialStream
+    {
+        private long position;
+
+        public override int Read(Span<byte> buffer)
+        {
+            file.Position = position;
+            var read = file.Read(buffer);
+            position += read;
+            return read;
+        }
+    }
+}
+
+/// <summary>The content of an IDX file, from the first byte after the header on.</summary>
+internal sealed class IdxContent : IDisposable
+{
+    private readonly IdxFile file;
+    private readonly Stream content;
+    private long left;
+
+    /// <exception cref="UploadRefusedException">It is no such file.</exception>
+    public IdxContent(IdxFile file)
+    {
+        this.file = file;
+        content = Unpacked(file);
+        Span<byte> start = stackalloc byte[4];
+        Fill(start);
+        if (!FileKind.IsIdx(start))
+            throw new UploadRefusedException(file.Name, "is no IDX file of unsigned bytes with one or three dimensions");
+        var dimensions = new byte[sizeof(int) * start[3]];
+        Fill(dimensions);
+        Shape = [.. dimensions.Chunk(sizeof(int)).Select(dimension => BinaryPrimitives.ReadInt32BigEndian(dimension))];
+        left = Shape.Any(size => size < 1) ? 0 : Shape.Aggregate(1L, (product, size) => Math.Min(product, int.MaxValue) * size);
+    }
+
+    public int[] Shape { get; }
+
+    /// <summary>Fills the buffer. After the last byte it checks that nothing follows.</summary>
+    /// <exception cref="UploadRefusedException">The file is truncated, damaged or too long.</exception>
+    public void Read(Span<byte> buffer)
+    {
+        Fill(buffer);
+        if ((left -= buffer.Length) == 0 && Fill(stackalloc byte[1], isEnd: true) > 0)
+            throw new UploadRefusedException(file.Name, "goes on after the data that its header announces");
+    }
+
+    public void Dispose() => content.Dispose();
+
+    private int Fill(Span<byte> buffer, bool isEnd = false)
+    {
+        int read;
+        try
+        {
+            read = content.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
+        }
+        catch (InvalidDataException)
+        {
+            throw new UploadRefusedException(file.Name, "is damaged: it cannot be unpacked");
+        }
+        return read == buffer.Length || isEnd ? read : throw new UploadRefusedException(file.Name, "is truncated");
+    }
+
+    private static Stream Unpacked(IdxFile file)
+    {
+        Span<byte> start = stackalloc byte[2];
+        using (var look = file.Open())
+            look.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
+        return FileKind.IsGzip(start) ? new GZipStream(file.Open(), CompressionMode.Decompress) : file.Open();
+    }
+}

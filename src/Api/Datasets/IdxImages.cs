@@ -1,0 +1,85 @@
+using Temper.Domain.Datasets;
+
+namespace Temper.Api.Datasets;
+
+/// <summary>
+/// A data set as IDX files: images and labels to train on and, in files called `t10k-` or `test-`, for the test.
+/// </summary>
+internal static class IdxImages
+{
+    private const string Files = "body";
+
+    /// <exception cref="UploadRefusedException">The files are no data set.</exception>
+    public static UploadedImages Read(IReadOnlyList<IdxFile> files, long largest)
+    {
+        if (files.Count is not (2 or 4))
+            throw new UploadRefusedException(
+                Files,
+                $"must be the IDX files of images and labels to train on, and those for the test: 2 or 4 files; got {files.Count}"
+            );
+        var shapes = files.ToDictionary(file => file, file => file.ReadShape());
+        var train = PartOf(shapes, isForTest: false, largest) ?? throw new UploadRefusedException(Files, "has no files to train on");
+        var test = PartOf(shapes, isForTest: true, largest);
+        if (test is { } given && given.Shape != train.Shape)
+            throw new UploadRefusedException(
+                Files,
+                $"must have images of one size; those for the test are {given.Shape.Height}×{given.Shape.Width}, the others "
+                    + $"{train.Shape.Height}×{train.Shape.Width}"
+            );
+        return new(1, train.Shape.Height, train.Shape.Width, null, train.Part, null, test?.Part);
+    }
+
+    /// <returns>Null when there is no file of this part.</returns>
+    private static (UploadedPart Part, (int Height, int Width) Shape)? PartOf(
+        Dictionary<IdxFile, int[]> shapes,
+        bool isForTest,
+        long largest
+    )
+    {
+        var own = shapes.Where(file => file.Key.IsForTest == isForTest).ToList();
+        if (own.Count == 0)
+            return null;
+        if (
+            own.Count != 2
+            || own.SingleOrDefault(file => file.Value.Length == 3) is not ({ } images, [var count, var height, var width])
+            || own.SingleOrDefault(file => file.Value.Length == 1) is not ({ } labels, [var labelCount])
+        )
+            throw new UploadRefusedException(
+                Files,
+                $"must have one file of images and one of labels {(isForTest ? "for the test" : "to train on")}; got "
+                    + string.Join(", ", own.Select(file => file.Key.Name))
+            );
+        if (count is < 1 or > DatasetContent.MostImages || !IsSide(height) || !IsSide(width))
+            throw new UploadRefusedException(
+                images.Name,
+                $"must have 1 to {DatasetContent.MostImages} images of {DatasetContent.SidesAllowed}; it has {count} of {height}×{width}"
+            );
+        if (count * (long)height * width > largest)
+            throw new UploadRefusedException(
+                images.Name,
+                $"must have at most {largest} bytes; it announces {count * (long)height * width}"
+            );
+        if (labelCount != count)
+            throw new UploadRefusedException(labels.Name, $"must have a label for each of the {count} images; it has {labelCount}");
+        return (new(labels.Name, Labels(labels, count), () => new Pixels(images)), (height, width));
+    }
+
+    private static bool IsSide(int side) => side is >= DatasetContent.SmallestSide and <= DatasetContent.LargestSide;
+
+    private static ushort[] Labels(IdxFile file, int count)
+    {
+        var bytes = new byte[count];
+        using var content = new IdxContent(file);
+        content.Read(bytes);
+        return Array.ConvertAll(bytes, label => (ushort)label);
+    }
+
+    private sealed class Pixels(IdxFile file) : IUploadedPixels
+    {
+        private readonly IdxContent content = new(file);
+
+        public void ReadNext(Span<byte> pixels_CHW) => content.Read(pixels_CHW);
+
+        public void Dispose() => content.Dispose();
+    }
+}

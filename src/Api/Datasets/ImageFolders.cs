@@ -1,0 +1,157 @@
+using Temper.Api.Arrays;
+using Temper.Api.Images;
+using Temper.Domain.Datasets;
+
+namespace Temper.Api.Datasets;
+
+/// <summary>
+/// A data set as a zip of PNG and JPEG files in a folder per class. Folders `train`, `validation` and `test` around those of the
+/// classes make own parts.
+/// </summary>
+internal static class ImageFolders
+{
+    private const int MostMembers = 200_000,
+        MostRatio = 250;
+
+    private const string Train = "train",
+        Validation = "validation",
+        Test = "test";
+
+    private static readonly string[] Parts = [Train, Validation, Test];
+
+    private static readonly string[] Suffixes = [".png", ".jpg", ".jpeg"];
+
+    public static ZipBounds Bounds(long largest) => new(MostMembers, largest + (1 << 20), 2 * largest, MostRatio);
+
+    /// <summary>Folders, and what macOS adds to a zip.</summary>
+    public static bool IsOfNoConcern(ZipMember member) =>
+        member.Name.EndsWith('/')
+        || member.Name.StartsWith("__MACOSX/", StringComparison.Ordinal)
+        || member.Name.EndsWith(".DS_Store", StringComparison.Ordinal);
+
+    /// <exception cref="UploadRefusedException">The files are no images in a folder per class.</exception>
+    public static UploadedImages Read(Stream zip, IReadOnlyList<ZipMember> members)
+    {
+        var files = members
+            .Where(member => !IsOfNoConcern(member))
+            .Select(FolderImage.Of)
+            .OrderBy(file => file.Path, StringComparer.Ordinal)
+            .ToList();
+        if (files.Count == 0)
+            throw new UploadRefusedException("body", "has no images");
+        for (var i = 1; i < files.Count; i++)
+            if (files[i].Path == files[i - 1].Path)
+                throw new UploadRefusedException("body", $"has two files of the name {files[i].Shown}");
+        var depth = files[0].Folders.Length;
+        var hasParts = depth == 2 && files.All(file => file.Folders is [var part, _] && Parts.Contains(part));
+        if (!hasParts && files.FirstOrDefault(file => file.Folders.Length != 1) is { } elsewhere)
+            throw new UploadRefusedException(
+                "body",
+                "must have its images in a folder per class, such as cat/1.png, or in train/cat/1.png and test/cat/2.png; it has "
+                    + elsewhere.Shown
+            );
+        var classes = files.Select(file => file.Folders[^1]).Distinct().Order(StringComparer.Ordinal).ToList();
+        if (classes.Count > DatasetContent.MostClasses)
+            throw new UploadRefusedException(
+                "body",
+                $"must have 2 to {DatasetContent.MostClasses} folders of classes; it has {classes.Count}"
+            );
+        var numbers = classes.Select((name, k) => (name, k)).ToDictionary(one => one.name, one => (ushort)one.k);
+        var size = SizeOf(zip, files);
+
+        UploadedPart? PartOf(string part)
+        {
+            var own = files.Where(file => !hasParts ? part == Train : file.Folders[0] == part).ToList();
+            return own.Count == 0 ? null : new(part, [.. own.Select(file => numbers[file.Folders[^1]])], () => new Pixels(zip, own, size));
+        }
+
+        return new(
+            size.Channels,
+            size.Height,
+            size.Width,
+            classes,
+            PartOf(Train) ?? throw new UploadRefusedException("body", "has no folder train"),
+            PartOf(Validation),
+            PartOf(Test)
+        );
+    }
+
+    /// <returns>The size that all images have, and 3 channels as soon as one has colour.</returns>
+    private static ImageSize SizeOf(Stream zip, List<FolderImage> files)
+    {
+        ImageSize? all = null;
+        foreach (var file in files)
+        {
+            var size = file.ReadSize(zip);
+            if (!IsSide(size.Height) || !IsSide(size.Width))
+                throw new UploadRefusedException(file.Shown, $"must have {DatasetContent.SidesAllowed}; it has {size.Width}×{size.Height}");
+            all ??= size;
+            if ((size.Height, size.Width) != (all.Height, all.Width))
+                throw new UploadRefusedException(
+                    file.Shown,
+                    $"must have the size of the other images, {all.Width}×{all.Height}; it has {size.Width}×{size.Height}"
+                );
+            all = all with { Channels = Math.Max(all.Channels, size.Channels) };
+        }
+        return all!;
+    }
+
+    private static bool IsSide(int side) => side is >= DatasetContent.SmallestSide and <= DatasetContent.LargestSide;
+
+    private sealed class Pixels(Stream zip, List<FolderImage> files, ImageSize size) : IUploadedPixels
+    {
+        private readonly byte[] pixels_HWC = new byte[size.Channels * size.Height * size.Width];
+        private int next;
+
+        public void ReadNext(Span<byte> pixels_CHW)
+        {
+            files[next++].Decode(zip, size.Channels, pixels_HWC);
+            Layout.ToChw(pixels_HWC, size.Channels, pixels_CHW);
+        }
+
+        public void Dispose() { }
+    }
+
+    private sealed record ImageSize(int Channels, int Height, int Width);
+
+    /// <summary>An image file in the zip.</summary>
+    /// <param name="Folders">The folders that it lies in.</param>
+    private sealed record FolderImage(string Path, string[] Folders, ZipMember Member)
+    {
+        public string Shown => WrongArrayException.Shown(Path);
+
+        public static FolderImage Of(ZipMember member)
+        {
+            var shown = WrongArrayException.Shown(member.Name);
+            var parts = member.Name.Split('/');
+            if (member.Name.Contains('\\') || parts.Any(part => part is "" or "." or ".."))
+                throw new UploadRefusedException("body", $"must have plain names of folders and files; it has {shown}");
+            if (!Suffixes.Any(suffix => member.Name.EndsWith(suffix, StringComparison.OrdinalIgnoreCase)))
+                throw new UploadRefusedException("body", $"must have PNG and JPEG files only; it has {shown}");
+            if (member.Size > ImageFile.LargestBytes)
+                throw new UploadRefusedException(shown, $"must have at most {ImageFile.LargestBytes} bytes; it has {member.Size}");
+            return new(member.Name, parts[..^1], member);
+        }
+
+        public ImageSize ReadSize(Stream zip)
+        {
+            using var image = OpenImage(zip);
+            return new(image.Channels, image.Height, image.Width);
+        }
+
+        public void Decode(Stream zip, int channels, Span<byte> pixels_HWC)
+        {
+            using var image = OpenImage(zip);
+            if (!image.TryDecode(channels, pixels_HWC, out var fault))
+                throw new UploadRefusedException(Shown, fault);
+        }
+
+        private ImageFile OpenImage(Stream zip)
+        {
+            var bytes = new byte[Member.Size];
+            using (var stream = new NpzStream(Shown, zip, Member))
+                stream.Read(bytes);
+            return ImageFile.TryOpen(bytes, out var image, out var fault) ? image : throw new UploadRefusedException(Shown, fault);
+        }
+    }
+}

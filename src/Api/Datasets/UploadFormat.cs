@@ -1,0 +1,30 @@
+using Temper.Api.Arrays;
+
+namespace Temper.Api.Datasets;
+
+/// <summary>Tells what an upload is.</summary>
+internal static class UploadFormat
+{
+    /// <param name="largest">Largest data set in bytes.</param>
+    /// <exception cref="WrongArrayException">A zip file is damaged or exceeds the bounds, or an array is wrong.</exception>
+    /// <exception cref="UploadRefusedException">The upload is none of the formats, or wrong.</exception>
+    public static UploadedImages Read(IReadOnlyList<SentFile> files, long largest)
+    {
+        if (files is not [var (_, file)])
+            return IdxImages.Read([.. files.Select(sent => IdxFile.Of(sent))], largest);
+        Span<byte> start = stackalloc byte[4];
+        file.Position = 0;
+        file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
+        if (!FileKind.IsZip(start))
+            throw new UploadRefusedException("body", "is one IDX file; a data set has two for training and two for the test");
+        var members = ZipDirectory.Read(file, ImageFolders.Bounds(largest));
+        if (members.Count > 0 && members.All(member => member.Name.EndsWith(".npy", StringComparison.Ordinal)))
+            return NpzImages.Read(file, largest);
+        return members.Any(IdxFile.IsOne)
+            ? IdxImages.Read(
+                [.. members.Where(member => !ImageFolders.IsOfNoConcern(member)).Select(member => IdxFile.Of(file, member))],
+                largest
+            )
+            : ImageFolders.Read(file, members);
+    }
+}

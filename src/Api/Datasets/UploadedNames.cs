@@ -1,0 +1,40 @@
+using Microsoft.EntityFrameworkCore;
+using Temper.Api.Http;
+using Temper.Domain.Datasets;
+using Temper.Domain.Jobs;
+using Temper.Store;
+using Temper.Store.Datasets;
+
+namespace Temper.Api.Datasets;
+
+/// <summary>Looks up the names of uploaded data sets, because the rules of a spec read no database.</summary>
+internal static class UploadedNames
+{
+    /// <summary>Puts version, shape and hash of an uploaded data set into a spec.</summary>
+    /// <param name="path">Prefix of field names in errors, such as `job.`.</param>
+    /// <returns>The spec. Without `data` when there is no such data set, which the rule of `dataset` then reports.</returns>
+    public static async Task<JobSpec> ResolveAsync(
+        TemperDb db,
+        JobSpec spec,
+        SpecErrors errors,
+        string path,
+        CancellationToken cancellation
+    )
+    {
+        if (spec.Dataset is null || DatasetCatalog.Find(spec.Dataset) is not null)
+            return spec;
+        var found = DatasetName.Read(spec.Dataset) is { } name ? await UploadedDatasets.FindContentAsync(db, name, cancellation) : null;
+        if (found is not var (id, content))
+            return spec with { Data = null };
+        if (spec.Data is not null && spec.Data != content)
+            errors.Add($"{path}data", $"must be null, or as the service wrote it for {id}");
+        return spec with { Dataset = id, Data = content };
+    }
+
+    /// <returns>What the specs of the jobs on a data set call it: every version when the name has none; empty when there is no
+    /// such set.</returns>
+    public static async Task<IReadOnlyList<string>> OfJobsAsync(TemperDb db, string dataset, CancellationToken cancellation) =>
+        DatasetCatalog.Find(dataset) is not null ? [dataset]
+        : DatasetName.Read(dataset) is { } name ? await UploadedDatasets.Named(db, name).Select(set => set.Id).ToListAsync(cancellation)
+        : [];
+}

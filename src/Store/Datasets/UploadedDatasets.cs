@@ -1,0 +1,125 @@
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+using NpgsqlTypes;
+using Temper.Domain.Datasets;
+using Temper.Domain.Serialization;
+using Temper.Store.Rows;
+
+namespace Temper.Store.Datasets;
+
+/// <summary>A data set to store, whose content is already stored.</summary>
+public sealed record NewDataset(
+    string Name,
+    Guid ContentId,
+    long Length,
+    DatasetContent Content,
+    DatasetDetails Details,
+    byte[] Samples,
+    byte[] Mean
+);
+
+/// <summary>The uploaded data sets: versions of names.</summary>
+public sealed class UploadedDatasets(NpgsqlDataSource database)
+{
+    /// <summary>Constraints that keep a data set while a job or a study trains on it.</summary>
+    public const string JobsConstraint = "fk_jobs_uploaded",
+        StudiesConstraint = "fk_studies_uploaded";
+
+    /// <returns>The version that the name names; without a version the newest. Null when there is none.</returns>
+    public static async Task<(string Id, DatasetContent Content)?> FindContentAsync(
+        TemperDb db,
+        DatasetName name,
+        CancellationToken cancellationToken
+    ) =>
+        await Named(db, name).Select(set => new { set.Id, set.Content }).FirstOrDefaultAsync(cancellationToken) is { } found
+            ? (found.Id, found.Content)
+            : null;
+
+    /// <returns>The sets with this name: one version, or all of them, newest first.</returns>
+    public static IQueryable<DatasetRow> Named(TemperDb db, DatasetName name) =>
+        (
+            name.Version is { } version
+                ? db.Datasets.AsNoTracking().Where(set => set.Name == name.Name && set.Version == version)
+                : db.Datasets.AsNoTracking().Where(set => set.Name == name.Name)
+        ).OrderByDescending(set => set.Version);
+
+    /// <summary>
+    /// Stores the next version of a name, unless one of its versions has this content. The row of the name is locked first, so
+    /// two uploads of a name take turns.
+    /// </summary>
+    /// <returns>Id of the new version, or of the one that has this content; whether that existed before.</returns>
+    public async Task<(string Id, bool WasThere)> AddAsync(NewDataset set, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await using var count = new NpgsqlCommand(
+            """
+            INSERT INTO dataset_names (name, last_version) VALUES ($1, 1)
+            ON CONFLICT (name) DO UPDATE SET last_version = dataset_names.last_version + 1 RETURNING last_version
+            """,
+            connection
+        );
+        count.Parameters.AddWithValue(set.Name);
+        var version = (int)(await count.ExecuteScalarAsync(cancellationToken))!;
+        if (await FindSameAsync(connection, set.Name, set.Content.Sha256, cancellationToken) is { } same)
+            return (same, true); // nothing is committed
+        var id = new DatasetName(set.Name, version).ToString();
+        await using var insert = new NpgsqlCommand(
+            """
+            INSERT INTO datasets (id, name, version, content_id, length, content, details, samples, mean)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            """,
+            connection
+        );
+        insert.Parameters.AddWithValue(id);
+        insert.Parameters.AddWithValue(set.Name);
+        insert.Parameters.AddWithValue(version);
+        insert.Parameters.AddWithValue(set.ContentId);
+        insert.Parameters.AddWithValue(set.Length);
+        insert.Parameters.Add(new() { Value = Json.Write(set.Content), NpgsqlDbType = NpgsqlDbType.Jsonb });
+        insert.Parameters.Add(new() { Value = Json.Write(set.Details), NpgsqlDbType = NpgsqlDbType.Jsonb });
+        insert.Parameters.AddWithValue(set.Samples);
+        insert.Parameters.AddWithValue(set.Mean);
+        await insert.ExecuteNonQueryAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return (id, false);
+    }
+
+    /// <returns>Id of the version of the name that has this content; null when none has.</returns>
+    public async Task<string?> FindSameAsync(string name, string sha256, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        return await FindSameAsync(connection, name, sha256, cancellationToken);
+    }
+
+    /// <summary>
+    /// Deletes a version, unless a job or a study trains on it. <see cref="UnusedContent"/> removes its bytes later.
+    /// </summary>
+    /// <returns>Whether it existed; the constraint that keeps it, null when it was deleted.</returns>
+    public async Task<(bool WasThere, string? KeptBy)> DeleteAsync(string id, CancellationToken cancellationToken)
+    {
+        await using var delete = database.CreateCommand("DELETE FROM datasets WHERE id = $1");
+        delete.Parameters.AddWithValue(id);
+        try
+        {
+            return (await delete.ExecuteNonQueryAsync(cancellationToken) > 0, null);
+        }
+        catch (PostgresException e) when (e.ConstraintName is JobsConstraint or StudiesConstraint)
+        {
+            return (true, e.ConstraintName);
+        }
+    }
+
+    private static async Task<string?> FindSameAsync(
+        NpgsqlConnection connection,
+        string name,
+        string sha256,
+        CancellationToken cancellationToken
+    )
+    {
+        await using var find = new NpgsqlCommand("SELECT id FROM datasets WHERE name = $1 AND sha256 = $2", connection);
+        find.Parameters.AddWithValue(name);
+        find.Parameters.AddWithValue(sha256);
+        return (string?)await find.ExecuteScalarAsync(cancellationToken);
+    }
+}

@@ -1,0 +1,78 @@
+using System.Security.Cryptography;
+using Temper.Domain.Datasets;
+using Temper.Domain.Jobs;
+using Temper.Store.Datasets;
+using Temper.Worker.Datasets;
+
+namespace Temper.Worker.Supervisor;
+
+/// <summary>
+/// Brings uploaded data sets from the database into a folder on this machine, because runners do not open the database. Its
+/// files are named by their hashes.
+/// </summary>
+internal sealed class UploadedFiles(DatasetContents contents, WorkerOptions options, ILogger log)
+{
+    private static readonly TimeSpan KeptUnused = TimeSpan.FromDays(30);
+
+    /// <summary>Fetches the job's data set if it is an uploaded one and not here.</summary>
+    /// <exception cref="DatasetUnavailableException">It is not in the database, its hash is wrong, or it cannot be
+    /// written.</exception>
+    public async Task FetchAsync(JobSpec spec, CancellationToken stop)
+    {
+        if (spec.Data is not { } content)
+            return;
+        var path = UploadedFile.PathOf(options, content);
+        try
+        {
+            if (!File.Exists(path))
+                await FetchAsync(spec.Dataset, content, path, stop);
+            File.SetLastWriteTimeUtc(path, DateTime.UtcNow); // when it was last used
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new DatasetUnavailableException($"The data set {spec.Dataset} cannot be kept on this worker: {e.Message}");
+        }
+    }
+
+    private async Task FetchAsync(string dataset, DatasetContent content, string path, CancellationToken stop)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        await using var turn = await Task.Run(
+            () => FileLock.Take($"{path}.lock", () => log.LogInformation("{Path}: another slot fetches it", path), stop),
+            stop
+        );
+        if (File.Exists(path))
+            return;
+        DeleteUnused(Path.GetDirectoryName(path)!);
+        var part = $"{path}.part";
+        if (await ReceiveAsync(dataset, part, stop) != content.Sha256)
+        {
+            File.Delete(part);
+            throw new DatasetUnavailableException(
+                $"The data set {dataset} is damaged in the database: its SHA-256 is not {content.Sha256}."
+            );
+        }
+        File.Move(part, path, overwrite: true);
+        log.LogInformation("Fetched {Dataset}: {Bytes} bytes in {Path}", dataset, new FileInfo(path).Length, path);
+    }
+
+    /// <returns>SHA-256 of what was received, lower-case hex.</returns>
+    private async Task<string> ReceiveAsync(string dataset, string part, CancellationToken stop)
+    {
+        if (await contents.FindAsync(dataset, stop) is not var (id, length))
+            throw new DatasetUnavailableException($"There is no data set {dataset} in the database.");
+        using var hash = SHA256.Create();
+        await using (var file = new FileStream(part, FileMode.Create, FileAccess.Write, FileShare.Read))
+        await using (var hashed = new CryptoStream(file, hash, CryptoStreamMode.Write))
+            for (var number = 0; file.Position < length && await contents.CopyAsync(id, number, hashed, stop); number++) { }
+        return Convert.ToHexStringLower(hash.Hash!);
+    }
+
+    /// <summary>Deletes files that no job has used for a month, and parts of fetches that broke off.</summary>
+    private static void DeleteUnused(string folder)
+    {
+        foreach (var file in new DirectoryInfo(folder).EnumerateFiles())
+            if (file.LastWriteTimeUtc < DateTime.UtcNow - KeptUnused)
+                file.Delete();
+    }
+}
