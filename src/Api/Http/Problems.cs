@@ -97,7 +97,7 @@ internal static class Problems
             ),
             _ => default,
         };
-        if (part is not null)
+        if (part is not null && context.ProblemDetails is not HttpValidationProblemDetails)
             context.ProblemDetails.Extensions.TryAdd("errors", new Dictionary<string, string[]> { [part] = [message] });
     }
 }
