@@ -2,10 +2,10 @@ using System.Buffers;
 
 namespace Temper.Api.Calibration;
 
-/// <summary>A column of a model as a stream. One piece of 256 KiB is in memory. It supports only asynchronous reads.</summary>
+/// <summary>A column of a model as a stream. One piece of 64 KiB is in memory. It supports only asynchronous reads.</summary>
 internal sealed class StoredBytes(StoredModels models, Guid job, string column, long length) : Stream
 {
-    private const int PieceLength = 256 << 10;
+    private const int PieceLength = 64 << 10;
 
     private byte[]? piece;
     private long start;
