@@ -49,6 +49,7 @@ internal static class OpenApi
             swagger.SchemaFilter<NullableProperties>();
             swagger.OperationFilter<OperationTexts>();
             swagger.OperationFilter<TextAnswers>();
+            swagger.OperationFilter<FileBodies>();
             swagger.OperationFilter<OpenOperations>();
             if (!keys.Any)
                 return;
@@ -254,6 +255,39 @@ internal static class OpenApi
             foreach (var (format, content) in operation.Responses!.Values.SelectMany(response => response.Content?.ToArray() ?? []))
                 if (content is OpenApiMediaType text && format.StartsWith("text/", StringComparison.Ordinal))
                     text.Schema = new OpenApiSchema { Type = JsonSchemaType.String };
+        }
+    }
+
+    /// <summary>
+    /// Describes the body of an operation that takes a file. Metadata of the endpoint would do so too, but routing would then refuse
+    /// other types by itself.
+    /// </summary>
+    private sealed class FileBodies : IOperationFilter
+    {
+        public void Apply(OpenApiOperation operation, OperationFilterContext context)
+        {
+            if (context.MethodInfo.GetParameters().All(parameter => parameter.ParameterType != typeof(PostedFile)))
+                return;
+            var file = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" };
+            var form = new OpenApiSchema
+            {
+                Type = JsonSchemaType.Object,
+                Properties = new Dictionary<string, IOpenApiSchema>
+                {
+                    ["file"] = file,
+                    ["name"] = new OpenApiSchema { Type = JsonSchemaType.String },
+                },
+                Required = new HashSet<string> { "file" },
+            };
+            operation.RequestBody = new OpenApiRequestBody
+            {
+                Required = true,
+                Content = new Dictionary<string, IOpenApiMediaType>
+                {
+                    [PostedFile.RawType] = new OpenApiMediaType { Schema = file },
+                    [PostedFile.FormType] = new OpenApiMediaType { Schema = form },
+                },
+            };
         }
     }
 

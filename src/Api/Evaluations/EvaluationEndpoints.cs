@@ -26,7 +26,6 @@ internal static class EvaluationEndpoints
 
         evaluations
             .MapPost("/", SubmitAsync)
-            .Accepts<IFormFile>("application/octet-stream", "multipart/form-data")
             .Produces<EvaluatedResponse>(StatusCodes.Status201Created)
             .ProducesValidationProblem()
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)

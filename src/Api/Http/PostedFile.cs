@@ -16,7 +16,7 @@ internal sealed class PostedFile : IDisposable
     private const int LargestField = 4 << 10,
         MostParts = 8;
 
-    private const string RawType = "application/octet-stream",
+    public const string RawType = "application/octet-stream",
         FormType = "multipart/form-data";
 
     private FileStream? content;
