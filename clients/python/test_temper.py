@@ -89,7 +89,7 @@ class ServiceTests(unittest.TestCase):
         self.assertEqual(study["id"], self.client.report(study)["study"]["id"])
         self.assertEqual(4, len(list(self.client.jobs(study=study["id"], limit=3))))
 
-    def test_a_data_set_of_ones_own_is_trained_on(self):
+    def test_uploaded_data_set_is_trained_on(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "set.zip")
             with zipfile.ZipFile(path, "w") as files:

@@ -47,7 +47,7 @@ internal static class DatasetEndpoints
                     $"/{{name}}/{path}",
                     async Task<Results<FileContentHttpResult, ProblemHttpResult>> (
                         TemperDb db,
-                        string name,
+                        [FromRoute] string name,
                         CancellationToken cancellation
                     ) =>
                         DatasetName.Read(name) is { } one
@@ -74,7 +74,7 @@ internal static class DatasetEndpoints
 
     private static async Task<Results<Ok<DatasetResponse>, ProblemHttpResult>> FindAsync(
         TemperDb db,
-        string name,
+        [FromRoute] string name,
         CancellationToken cancellation
     ) =>
         DatasetCatalog.Find(name) is { } card ? TypedResults.Ok(DatasetResponse.Of(card))
@@ -111,7 +111,7 @@ internal static class DatasetEndpoints
     private static async Task<Results<NoContent, ProblemHttpResult>> DeleteAsync(
         TemperDb db,
         UploadedDatasets datasets,
-        string name,
+        [FromRoute] string name,
         CancellationToken cancellation
     )
     {

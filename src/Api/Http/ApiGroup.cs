@@ -28,5 +28,9 @@ internal static class ApiGroup
 
     private static bool IsOfQuery(ParameterInfo parameter) =>
         parameter.IsDefined(typeof(AsParametersAttribute))
-        || (parameter.ParameterType == typeof(string) && !parameter.IsDefined(typeof(FromHeaderAttribute)));
+        || (
+            parameter.ParameterType == typeof(string)
+            && !parameter.IsDefined(typeof(FromHeaderAttribute))
+            && !parameter.IsDefined(typeof(FromRouteAttribute))
+        );
 }

@@ -4,12 +4,14 @@ namespace Temper.Harness.Fuzz;
 
 /// <summary>One operation of the API's OpenAPI document.</summary>
 /// <param name="Path">The path, with its parameters in braces.</param>
+/// <param name="BodyType">The first media type of its body.</param>
 public sealed record Operation(
     string Method,
     string Path,
     IReadOnlyList<string> QueryParameters,
     IReadOnlyList<string> Headers,
-    bool TakesBody
+    bool TakesBody,
+    string BodyType = "application/json"
 )
 {
     /// <summary>Every operation of the document, so that the fuzzer also covers routes that are added later.</summary>
@@ -25,7 +27,8 @@ public sealed record Operation(
                             path.Key,
                             Names(path.Value!, operation.Value!, "query"),
                             Names(path.Value!, operation.Value!, "header"),
-                            operation.Value!["requestBody"] is not null
+                            operation.Value!["requestBody"] is not null,
+                            operation.Value["requestBody"]?["content"]?.AsObject().First().Key ?? "application/json"
                         ))
                 ),
         ];
