@@ -2,6 +2,7 @@ using System.ComponentModel;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
+using Temper.Api.Arrays;
 using Temper.Api.Http;
 using Temper.Domain.Calibration;
 using Temper.Domain.Jobs;
@@ -93,7 +94,7 @@ internal static class CalibrationEndpoints
         {
             await using Stream logits = model.Open($"{split}_logits"),
                 labels = model.Open($"{split}_labels");
-            await Npz.WriteAsync(to, model.Count(split!), classes, logits, labels, request.HttpContext.RequestAborted);
+            await NpzWriter.WriteAsync(to, model.Count(split!), classes, logits, labels, request.HttpContext.RequestAborted);
         }
     }
 

@@ -1,11 +1,11 @@
 using System.IO.Compression;
 using System.Text;
 
-namespace Temper.Api.Calibration;
+namespace Temper.Api.Arrays;
 
 /// <summary>Writes NumPy's npz format: an uncompressed zip with one npy file for each array.</summary>
 /// <remarks>https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html</remarks>
-internal static class Npz
+internal static class NpzWriter
 {
     /// <summary>A fixed date, so that the same arrays give the same bytes.</summary>
     private static readonly DateTimeOffset NoDate = new(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);

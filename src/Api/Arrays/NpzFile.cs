@@ -1,0 +1,76 @@
+namespace Temper.Api.Arrays;
+
+/// <summary>
+/// A file of NumPy's npz format that nobody vouches for: a zip file of npy files. It reads numbers only, never Python objects, and
+/// one array at a time.
+/// </summary>
+/// <remarks>https://numpy.org/doc/stable/reference/generated/numpy.savez.html</remarks>
+internal sealed class NpzFile
+{
+    private const string Suffix = ".npy";
+    private const int LongestName = 100;
+
+    private readonly Stream file;
+    private readonly Dictionary<string, ZipMember> members = [];
+
+    /// <param name="file">A seekable stream. It must stay open, and nobody else may move its position.</param>
+    /// <exception cref="WrongArrayException">
+    /// The file is no zip file of npy files, exceeds the bounds, or two arrays have one name.
+    /// </exception>
+    public NpzFile(Stream file, ZipBounds bounds)
+    {
+        this.file = file;
+        foreach (var member in ZipDirectory.Read(file, bounds))
+            if (!members.TryAdd(NameOf(member), member))
+                throw Wrong($"has two arrays of the name {NameOf(member)}");
+    }
+
+    /// <summary>The names of the arrays, without `.npy`.</summary>
+    public IReadOnlyCollection<string> Names => members.Keys;
+
+    /// <param name="allowed">The types that the array may have.</param>
+    /// <returns>The array, whose header is read and checked; null when the file has none of this name.</returns>
+    /// <exception cref="WrongArrayException">
+    /// It is no array of such numbers in C order and little endian, or it has another number of bytes than its shape needs.
+    /// </exception>
+    public NpzArray? Find(string name, IReadOnlyList<ElementType> allowed)
+    {
+        if (!members.TryGetValue(name, out var member))
+            return null;
+        using var npy = new NpzStream(name, file, member);
+        return new(name, NpyHeader.Read(name, npy, member.Size, allowed), () => new NpzStream(name, file, member));
+    }
+
+    private static string NameOf(ZipMember member)
+    {
+        var name = member.Name;
+        if (!name.EndsWith(Suffix, StringComparison.Ordinal) || name.Length <= Suffix.Length)
+            throw Wrong($"must have npy files only; it has {WrongArrayException.Shown(name)}");
+        name = name[..^Suffix.Length];
+        return name.Length <= LongestName && name.All(c => char.IsAsciiLetterOrDigit(c) || c == '_')
+            ? name
+            : throw Wrong(
+                $"must have names of at most {LongestName} letters, digits and underscores before {Suffix}; it has "
+                    + WrongArrayException.Shown(member.Name)
+            );
+    }
+
+    private static WrongArrayException Wrong(string sentence) => new(WrongArrayException.WholeFile, sentence);
+}
+
+/// <summary>An array of an npz file, before its numbers are read.</summary>
+internal sealed class NpzArray(string name, NpyHeader header, Func<NpzStream> open)
+{
+    public string Name => name;
+
+    public ElementType Type => header.Type;
+
+    /// <summary>Length of each dimension; empty for a single number.</summary>
+    public IReadOnlyList<long> Shape => header.Shape;
+
+    /// <summary>The number of elements.</summary>
+    public long Count => header.Count;
+
+    /// <returns>The numbers from the first on; dispose it after use.</returns>
+    public NpzNumbers Open() => new(open(), header);
+}
