@@ -83,7 +83,7 @@ internal static class Problems
             StatusCodes.Status415UnsupportedMediaType => ("content-type", "must be application/json"),
             _ => default,
         };
-        if (part is not null)
+        if (part is not null && context.ProblemDetails is not HttpValidationProblemDetails)
             context.ProblemDetails.Extensions["errors"] = new Dictionary<string, string[]> { [part] = [message] };
     }
 }
