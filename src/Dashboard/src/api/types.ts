@@ -131,6 +131,13 @@ export interface Calibration {
   after: Assessment;
 }
 
+export interface Prediction {
+  label: number;
+  className: string | null;
+  confidence: number;
+  probabilities: number[];
+}
+
 export interface Reproduction {
   original: string;
   sentence: string;
