@@ -44,6 +44,9 @@ switch (args)
     case ["report", .. var rest]:
         await Report.RunAsync(rest is ["--quick"] ? 3 : 30);
         return 0;
+    case ["predict", .. var rest]:
+        await Predict.RunAsync(quick: rest is ["--quick"]);
+        return 0;
     case ["events", .. var rest]:
         await EventDelays.RunAsync(rest is ["--quick"] ? 200 : 2000);
         return 0;
@@ -83,7 +86,8 @@ switch (args)
             "usage: api [--quick | --rates | --slow] | events [--quick] | start [--quick] | training [--quick | --only "
                 + "rates|job|memory|jobs|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | "
                 + "storage [--quick] | faults [--quick | --only waiting|windows|outages|restarts|stalls] | report [--quick] | published "
-                + "[--quick] | queue [--quick] | coverage [--quick] | study-statistics [--quick] | study [--quick] | chaos [--seed N] "
+                + "[--quick] | queue [--quick] | coverage [--quick] | study-statistics [--quick] | study [--quick] | predict [--quick] | "
+                + "chaos [--seed N] "
                 + "[--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | accuracy DATASET EPOCHS SEEDS EPSILON..."
         );
         return 2;
