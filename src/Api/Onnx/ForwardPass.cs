@@ -11,6 +11,16 @@ internal static class ForwardPass
     /// <summary>LeNet-5 puts a border around images that are smaller than this.</summary>
     private const int LeNetSide = 32;
 
+    /// <summary>The name of the layer that gives the logits.</summary>
+    public static string LastLayer(ModelName model) =>
+        model switch
+        {
+            ModelName.Cnn => "fc2",
+            ModelName.Lenet5 => "fc3",
+            ModelName.Mlp => "last",
+            _ => "fc",
+        };
+
     /// <param name="images">Normalized images, N×C×H×W.</param>
     /// <param name="output">The name of the logits, N×K.</param>
     public static void Add(Graph graph, TrainedNetwork network, string images, string output)
@@ -37,7 +47,7 @@ internal static class ForwardPass
         x = Pool(graph, Relu(graph, Convolution(graph, x, "conv1", rows: 1, columns: 1)));
         x = Pool(graph, Relu(graph, Convolution(graph, x, "conv2", rows: 1, columns: 1)));
         x = Relu(graph, Linear(graph, Flatten(graph, x), "fc1"));
-        Linear(graph, x, "fc2", output);
+        Linear(graph, x, LastLayer(ModelName.Cnn), output);
     }
 
     private static void LeNet5(Graph graph, ImageShape images, string x, string output)
@@ -46,7 +56,7 @@ internal static class ForwardPass
         x = Pool(graph, Relu(graph, Convolution(graph, x, "conv2", rows: 0, columns: 0)));
         x = Relu(graph, Linear(graph, Flatten(graph, x), "fc1"));
         x = Relu(graph, Linear(graph, x, "fc2"));
-        Linear(graph, x, "fc3", output);
+        Linear(graph, x, LastLayer(ModelName.Lenet5), output);
 
         static int Border(int side) => Math.Max(0, (LeNetSide - side) / 2);
     }
@@ -56,7 +66,7 @@ internal static class ForwardPass
         x = Flatten(graph, x);
         for (var i = 0; network.Weights.ContainsKey($"hidden.{i}.weight"); i++)
             x = Relu(graph, Linear(graph, x, $"hidden.{i}"));
-        Linear(graph, x, "last", output);
+        Linear(graph, x, LastLayer(ModelName.Mlp), output);
     }
 
     private static void ResNet(Graph graph, TrainedNetwork network, string x, string output)

@@ -37,11 +37,12 @@ internal sealed record TrainedNetwork(
             .RootElement.EnumerateObject()
             .Where(entry => entry.Name != Metadata)
             .ToDictionary(entry => entry.Name, entry => StoredWeights.Of(entry.Value, length.Length + header.Length));
+        var model = Enum.Parse<ModelName>(Text("model"), ignoreCase: true);
         return new(
-            Enum.Parse<ModelName>(Text("model"), ignoreCase: true),
+            model,
             Text("dataset"),
             ImageShape.Of(Text("input")),
-            (int)weights.Values.MaxBy(one => one.Start)!.Shape[0], // the bias of the last layer ends the file
+            (int)weights[$"{ForwardPass.LastLayer(model)}.bias"].Shape[0],
             Number("mean"),
             Number("deviation"),
             weights
