@@ -103,7 +103,7 @@ public class ExportTests : EndToEndTest
         var rows = Enumerable.Range(0, 3).Select(i => Image(pixels, i)).ToArray();
         var answer = await Api.Http.PostAsJsonAsync($"/jobs/{job}/predict", new { images = rows });
         var text = await answer.Content.ReadAsStringAsync();
-        Assert.True(answer.IsSuccessStatusCode, text + Api.Output[^Math.Min(6000, Api.Output.Length)..]);
+        Assert.True(answer.IsSuccessStatusCode, text);
         var predicted = JsonNode.Parse(text)!;
         Assert.Equal(temperature, predicted["temperature"]!.GetValue<double>(), 1e-12);
         AssertEqual(
