@@ -47,6 +47,9 @@ switch (args)
     case ["evaluations", .. var rest]:
         await Evaluations.RunAsync(rest is ["--quick"] ? 1 : 3);
         return 0;
+    case ["predict", .. var rest]:
+        await Predict.RunAsync(quick: rest is ["--quick"]);
+        return 0;
     case ["events", .. var rest]:
         await EventDelays.RunAsync(rest is ["--quick"] ? 200 : 2000);
         return 0;
@@ -86,7 +89,7 @@ switch (args)
             "usage: api [--quick | --rates | --slow] | events [--quick] | start [--quick] | training [--quick | --only "
                 + "rates|job|memory|jobs|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | "
                 + "storage [--quick] | faults [--quick | --only waiting|windows|outages|restarts|stalls] | report [--quick] | "
-                + "evaluations [--quick] | published [--quick] | queue [--quick] | coverage [--quick] | study-statistics [--quick] | "
+                + "evaluations [--quick] | predict [--quick] | published [--quick] | queue [--quick] | coverage [--quick] | study-statistics [--quick] | "
                 + "study [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | "
                 + "accuracy DATASET EPOCHS SEEDS EPSILON..."
         );

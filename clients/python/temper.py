@@ -105,9 +105,34 @@ class Client:
         """Writes the logits of a split to an npz file."""
         self._download(_job(job) + "/logits", path, {"split": split})
 
-    def download_model(self, job, path):
-        """Writes the weights to a safetensors file."""
-        self._download(_job(job) + "/model", path)
+    def download_model(self, job, path, format="safetensors"):
+        """Writes the weights to a safetensors file, or the model to an ONNX file with format="onnx"."""
+        self._download(_job(job) + "/model", path, {"format": format})
+
+    def predict(self, job, images):
+        """Calibrated probabilities of a succeeded job's model: {"temperature": …, "items": [{"label": …, "probabilities": […]}]}.
+
+        images: an array of NumPy, uint8, N×H×W or N×H×W×C; nested lists of such numbers; the path of a PNG, JPEG or npz file; or a
+        list of paths of PNG and JPEG files.
+        """
+        import io
+
+        if isinstance(images, (str, os.PathLike)) and os.fspath(images).lower().endswith(".npz"):
+            with open(images, "rb") as file:
+                data, kind = file.read(), "application/octet-stream"
+        elif isinstance(images, (str, os.PathLike)):
+            data, kind = _form([images])
+        elif hasattr(images, "dtype"):
+            import numpy
+
+            arrays = io.BytesIO()
+            numpy.savez(arrays, images=images)
+            data, kind = arrays.getvalue(), "application/octet-stream"
+        elif images and isinstance(images[0], (str, os.PathLike)):
+            data, kind = _form(images)
+        else:
+            data, kind = json.dumps({"images": images}).encode(), "application/json"
+        return self._json("POST", _job(job) + "/predict", file=io.BytesIO(data), headers={"Content-Type": kind})
 
     def cancel(self, job):
         return self._json("POST", _job(job) + "/cancel")
@@ -318,11 +343,9 @@ class Client:
                 os.remove(part)
             raise
 
-    def _open(
-        self, method, path, query=None, body=None, headers=None, accept=(), deadline=None, timeout=None, read=None, file=None
-    ):
-        """Sends a request, with the content of a file where one is given, and again where that may help. Returns what read makes
-        of the answer, whose status is below 300 or in accept; the open answer without read.
+    def _open(self, method, path, query=None, body=None, file=None, headers=None, accept=(), deadline=None, timeout=None, read=None):
+        """Sends a request, and again where that may help. Returns what read makes of the answer, whose status is below 300 or in
+        accept; the open answer without read.
         """
         url = self.url + path + ("?" + urllib.parse.urlencode(query) if query else "")
         data = None if body is None else json.dumps(body).encode()
@@ -471,3 +494,14 @@ def _evaluation(evaluation):
 
 def _id(of):
     return urllib.parse.quote(of["id"] if isinstance(of, dict) else str(of), safe="")
+
+
+def _form(paths):
+    """The body and the media type of multipart/form-data with these files."""
+    boundary = uuid.uuid4().hex
+    parts = []
+    for i, path in enumerate(paths):
+        with open(path, "rb") as file:
+            head = f'--{boundary}\r\nContent-Disposition: form-data; name="images"; filename="{i}"\r\n\r\n'
+            parts += [head.encode(), file.read(), b"\r\n"]
+    return b"".join([*parts, f"--{boundary}--\r\n".encode()]), f"multipart/form-data; boundary={boundary}"

@@ -44,12 +44,19 @@ class ServiceTests(unittest.TestCase):
             with open(path, "rb") as file:
                 length = int.from_bytes(file.read(8), "little")
                 self.assertIn("__metadata__", json.loads(file.read(length)))
+            self.client.download_model(job, path, format="onnx")
+            self.assertGreater(os.path.getsize(path), 28 * 28 * 16 * 4)
+        black = [[0] * 28] * 28
+        (item,) = self.client.predict(job, [black])["items"]
+        self.assertAlmostEqual(1, sum(item["probabilities"]), places=5)
         try:
             import numpy
         except ImportError:
             return
         logits, labels = self.client.logits(job)
         self.assertEqual((5000, 10), logits.shape)
+        again = self.client.predict(job, numpy.zeros((2, 28, 28), numpy.uint8))
+        self.assertEqual([item, item], again["items"])
         self.assertAlmostEqual(job["result"]["testAccuracy"], numpy.mean(logits.argmax(1) == labels), places=9)
 
     def test_evaluation_of_arrays_and_of_a_file(self):
@@ -82,7 +89,10 @@ class ServiceTests(unittest.TestCase):
         study = self.client.wait_study(study, timeout=240)
 
         self.assertEqual(("succeeded", 4), (study["state"], study["progress"]["succeeded"]))
-        self.assertIn(self.client.recommendation(study)["epsilon"], [0, 0.2])
+        recommendation = self.client.recommendation(study)
+        self.assertIn(recommendation["epsilon"], [0, 0.2])
+        best = self.client.job(recommendation["predict"].split("/")[2])
+        self.assertEqual(recommendation["epsilon"], best["spec"]["epsilon"])
         metrics = self.client.study_metrics(study)
         self.assertEqual([1, 2] * 4, metrics["epoch"])
         self.assertEqual({(0, 0), (0.2, 0), (0, 1), (0.2, 1)}, set(zip(metrics["epsilon"], metrics["seed"])))

@@ -19,6 +19,9 @@ internal static class CalibrationEndpoints
     /// <summary>Part of the ETag of logits. Raise it when the same arrays give another file.</summary>
     private const string FileVersion = "2";
 
+    /// <summary>Part of the ETag of ONNX files. Raise it when the same weights give another file.</summary>
+    private const string OnnxVersion = "1";
+
     public static void MapCalibration(this IEndpointRouteBuilder routes)
     {
         var jobs = routes
@@ -35,7 +38,7 @@ internal static class CalibrationEndpoints
 
         jobs.MapGet("/logits", LogitsAsync).ProducesValidationProblem().Produces<Stream>(StatusCodes.Status200OK, "application/zip");
 
-        jobs.MapGet("/model", ModelAsync).Produces<Stream>(StatusCodes.Status200OK, "application/octet-stream");
+        jobs.MapGet("/model", ModelAsync).ProducesValidationProblem().Produces<Stream>(StatusCodes.Status200OK, "application/octet-stream");
     }
 
     private static async Task<IResult> ReportAsync(
@@ -48,7 +51,7 @@ internal static class CalibrationEndpoints
     {
         if (query.Errors(request) is { Count: > 0 } errors)
             return Problems.Invalid("The query is wrong.", errors);
-        if (await RefusalAsync(db, id, needsLogits: true, cancellation) is { } refusal)
+        if (await RefusalAsync(db, id, Need.Logits, cancellation) is { } refusal)
             return refusal;
         if (await SizeOfAsync(db, id, cancellation) is not var (count, classes))
             return LogitsNotKept(id); // retention has just removed them
@@ -91,7 +94,7 @@ internal static class CalibrationEndpoints
             errors.TryAdd("split", [split is null ? "is required: test or validation" : $"must be test or validation; got {split}"]);
         if (errors.Count > 0)
             return Problems.Invalid("The query is wrong.", errors);
-        if (await RefusalAsync(db, id, needsLogits: true, cancellation) is { } refusal)
+        if (await RefusalAsync(db, id, Need.Logits, cancellation) is { } refusal)
             return refusal;
         if (await models.FindAsync(id, cancellation) is not { Classes: { } classes } model)
             return LogitsNotKept(id); // retention has just removed them
@@ -105,10 +108,25 @@ internal static class CalibrationEndpoints
         }
     }
 
-    private static async Task<IResult> ModelAsync(TemperDb db, StoredModels models, Guid id, CancellationToken cancellation)
+    private static async Task<IResult> ModelAsync(
+        HttpRequest request,
+        TemperDb db,
+        StoredModels models,
+        Guid id,
+        [FromQuery, Description("safetensors, the default, or onnx")] string? format,
+        CancellationToken cancellation
+    )
     {
-        if (await RefusalAsync(db, id, needsLogits: false, cancellation) is { } refusal)
+        var errors = new Dictionary<string, string[]>();
+        Problems.AddUnknownParameters(request, errors, "format");
+        if (format is not (null or "safetensors" or "onnx"))
+            errors.TryAdd("format", [$"must be safetensors or onnx; got {format}"]);
+        if (errors.Count > 0)
+            return Problems.Invalid("The query is wrong.", errors);
+        if (await RefusalAsync(db, id, format == "onnx" ? Need.WeightsAndTemperature : Need.Weights, cancellation) is { } refusal)
             return refusal;
+        if (format == "onnx")
+            return await OnnxAsync(db, models, id, cancellation);
         if (await models.FindAsync(id, cancellation) is not { HasWeights: true } model)
             return WeightsNotKept(id); // retention has just removed them
         return TypedResults.File(
@@ -119,6 +137,16 @@ internal static class CalibrationEndpoints
             enableRangeProcessing: true
         );
     }
+
+    private static async Task<IResult> OnnxAsync(TemperDb db, StoredModels models, Guid id, CancellationToken cancellation) =>
+        await ExportedModel.FindAsync(db, models, id, cancellation) is { } model
+            ? TypedResults.Stream(
+                to => model.WriteAsync(to, cancellation),
+                "application/octet-stream",
+                $"{id}.onnx",
+                entityTag: new($"\"{id:N}-onnx-{OnnxVersion}\"")
+            )
+            : WeightsNotKept(id); // retention has just removed them
 
     /// <summary>
     /// Selects the logits of a job; none when they were not kept. It does not read the weights, which may be many times as large.
@@ -145,8 +173,16 @@ internal static class CalibrationEndpoints
             ? (model.Bytes / sizeof(int), model.Classes)
             : null;
 
+    /// <summary>What a request needs of a job.</summary>
+    internal enum Need
+    {
+        Logits,
+        Weights,
+        WeightsAndTemperature,
+    }
+
     /// <returns>A refusal; null when the requested data exists.</returns>
-    private static async Task<ProblemHttpResult?> RefusalAsync(TemperDb db, Guid id, bool needsLogits, CancellationToken cancellation)
+    internal static async Task<ProblemHttpResult?> RefusalAsync(TemperDb db, Guid id, Need need, CancellationToken cancellation)
     {
         var found = await db
             .Jobs.Where(job => job.Id == id)
@@ -155,6 +191,7 @@ internal static class CalibrationEndpoints
                 job.State,
                 HasWeights = db.Models.Any(model => model.JobId == id && model.Weights != null),
                 HasLogits = db.Models.Any(model => model.JobId == id && model.Classes != null),
+                HasScores = db.Scores.Any(scores => scores.JobId == id),
             })
             .SingleOrDefaultAsync(cancellation);
         return found switch
@@ -165,13 +202,14 @@ internal static class CalibrationEndpoints
                 "The job has no model.",
                 $"Job {id} is {found.State.ToString().ToLowerInvariant()}; only a job that has succeeded has a model."
             ),
-            { HasWeights: false } when !needsLogits => WeightsNotKept(id),
-            { HasLogits: false } when needsLogits => LogitsNotKept(id),
+            { HasWeights: false } when need != Need.Logits => WeightsNotKept(id),
+            { HasLogits: false } when need == Need.Logits => LogitsNotKept(id),
+            { HasLogits: false, HasScores: false } when need == Need.WeightsAndTemperature => LogitsNotKept(id),
             _ => null,
         };
     }
 
-    private static ProblemHttpResult WeightsNotKept(Guid id) =>
+    internal static ProblemHttpResult WeightsNotKept(Guid id) =>
         Problems.Of(
             StatusCodes.Status404NotFound,
             "The weights were not kept.",

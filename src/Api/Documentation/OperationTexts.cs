@@ -128,8 +128,20 @@ internal sealed class OperationTexts : IOperationFilter
             "An npz file of NumPy: `logits` float32 N×K and `labels` int32 N, of `split=test` or `split=validation`."
         ),
         ["getJobModel"] = (
-            "Download the weights",
-            "A safetensors file with the keys of PyTorch (`conv1.weight` …). Its metadata says how the images were normalized."
+            "Download the model",
+            """
+            `format=safetensors`: the weights with the keys of PyTorch (`conv1.weight` …); its metadata says how the images were
+            normalized. `format=onnx`: the whole model. Its input `images` is uint8, N×H×W×C; its outputs are `logits`,
+            `probabilities` and `calibrated`, with the temperature of the calibration report built in.
+            """
+        ),
+        ["predictJob"] = (
+            "Get calibrated probabilities for images",
+            """
+            1 to 1,000 images of the size that the model was trained on: as JSON, as npz with `images` (uint8, N×H×W or N×H×W×C), or
+            as PNG or JPEG files, one as the body or several as multipart/form-data. Grey images go to a model for colour; colour
+            goes to a model for grey only where it is grey. The probabilities are softmax(logits / T).
+            """
         ),
         ["submitStudy"] = (
             "Submit a study",

@@ -20,7 +20,8 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
         Waiting = 1000;
 
     private const int ReportsWaiting = 16,
-        ReportWaitSeconds = 10,
+        PredictionsWaiting = 256,
+        TurnWaitSeconds = 10,
         DashboardAtOnce = 8,
         DashboardWaiting = 100,
         RetryAfterSeconds = 1;
@@ -28,8 +29,17 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
     /// <summary>Half the cores, because a report uses two threads for a second or more; at least 1.</summary>
     public static int ReportsAtOnce { get; } = Math.Max(1, Environment.ProcessorCount / 2);
 
+    /// <summary>All cores, because a prediction uses one thread.</summary>
+    private static int PredictionsAtOnce => Environment.ProcessorCount;
+
     private readonly PartitionedRateLimiter<HttpContext> work = Limiter(keys, OfOneClient, AtOnce, Waiting);
     private readonly PartitionedRateLimiter<HttpContext> reports = Limiter(keys, ReportsAtOnce, ReportsAtOnce, ReportsWaiting);
+    private readonly PartitionedRateLimiter<HttpContext> predictions = Limiter(
+        keys,
+        PredictionsAtOnce,
+        PredictionsAtOnce,
+        PredictionsWaiting
+    );
     private readonly PartitionedRateLimiter<HttpContext> dashboard = Limiter(keys, DashboardAtOnce / 2, DashboardAtOnce, DashboardWaiting);
 
     /// <summary>Endpoint filter. It answers 429 with `Retry-After` when the limits are exceeded.</summary>
@@ -57,15 +67,16 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
             await Refusal(context).ExecuteAsync(context);
     }
 
-    /// <summary>Waits until a report may be computed, for 10 s at most.</summary>
-    /// <returns>A lease; dispose it when the report is computed. Null when the wait is over or too many reports wait.</returns>
-    public async Task<IDisposable?> TurnAsync(HttpContext context)
+    /// <summary>Waits until a request of this kind may be computed, for 10 s at most.</summary>
+    /// <returns>A lease; dispose it when the answer is computed. Null when the wait is over or too many requests wait.</returns>
+    public async Task<IDisposable?> TurnAsync(HttpContext context, Turn of)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
-        limit.CancelAfter(TimeSpan.FromSeconds(ReportWaitSeconds));
+        limit.CancelAfter(TimeSpan.FromSeconds(TurnWaitSeconds));
         try
         {
-            var lease = await reports.AcquireAsync(context, cancellationToken: limit.Token);
+            var limiter = of == Turn.Report ? reports : predictions;
+            var lease = await limiter.AcquireAsync(context, cancellationToken: limit.Token);
             if (lease.IsAcquired)
                 return lease;
             lease.Dispose();
@@ -77,18 +88,21 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
         }
     }
 
-    public static ProblemHttpResult NoTurn(HttpContext context) =>
-        Problems.TryLater(
+    public static ProblemHttpResult NoTurn(HttpContext context, Turn of)
+    {
+        var (one, waiting) = of == Turn.Report ? ("report", ReportsWaiting) : ("prediction", PredictionsWaiting);
+        return Problems.TryLater(
             context,
-            ReportWaitSeconds,
+            TurnWaitSeconds,
             StatusCodes.Status503ServiceUnavailable,
-            "Too many reports are being computed.",
-            $"A report waits for its turn for {ReportWaitSeconds} s at most, and {ReportsWaiting} of a client may wait. Try again."
+            $"Too many {one}s are being computed.",
+            $"A {one} waits for its turn for {TurnWaitSeconds} s at most, and {waiting} of a client may wait. Try again."
         );
+    }
 
     public void Dispose()
     {
-        foreach (var limiter in new[] { work, reports, dashboard })
+        foreach (var limiter in new[] { work, reports, predictions, dashboard })
             limiter.Dispose();
     }
 
@@ -115,8 +129,15 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
         };
 }
 
+/// <summary>Requests that wait for each other.</summary>
+internal enum Turn
+{
+    Report,
+    Prediction,
+}
+
 /// <summary>An answer that takes long to compute. It waits for its turn after the rest of the request is processed.</summary>
-internal sealed class InTurn(Func<CancellationToken, Task<IResult>> compute) : IResult
+internal sealed class InTurn(Func<CancellationToken, Task<IResult>> compute, Turn of = Turn.Report) : IResult
 {
     public async Task ExecuteAsync(HttpContext context)
     {
@@ -131,8 +152,8 @@ internal sealed class InTurn(Func<CancellationToken, Task<IResult>> compute) : I
         var cancellation = context.RequestAborted;
         try
         {
-            using var turn = await overload.TurnAsync(context);
-            return turn is null ? Overload.NoTurn(context) : await reconnection.OnceMoreAsync(() => compute(cancellation));
+            using var turn = await overload.TurnAsync(context, of);
+            return turn is null ? Overload.NoTurn(context, of) : await reconnection.OnceMoreAsync(() => compute(cancellation));
         }
         catch (Exception e) when (cancellation.IsCancellationRequested && e is OperationCanceledException or AggregateException)
         {

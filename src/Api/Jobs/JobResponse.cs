@@ -131,6 +131,7 @@ public sealed record JobLinks(
     string Calibration,
     string Logits,
     string Model,
+    string Predict,
     string Reproduce
 )
 {
@@ -149,6 +150,7 @@ public sealed record JobLinks(
             $"/jobs/{id}/calibration",
             $"/jobs/{id}/logits?split=test",
             $"/jobs/{id}/model",
+            $"/jobs/{id}/predict",
             $"/jobs/{id}/reproduce"
         );
 }

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Numerics;
 using System.Text.Json.Serialization.Metadata;
 using Google.Protobuf;
+using Temper.Api.Protobuf;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Store.Rows;
@@ -16,7 +17,6 @@ namespace Temper.Api.Jobs;
 /// The end of an epoch is not stored. The times in the file begin at the submission and add up the seconds of the epochs, so
 /// TensorBoard's relative time is the time spent training, and each download of a job gives the same file.
 /// <para>
-/// Google.Protobuf encodes the fields. Generated classes would need Grpc.Tools, 99 MB at each build, for three short messages.
 /// Formats: event.proto (tensorflow/core/util), summary.proto (tensorflow/core/framework) and record_writer.h
 /// (tensorflow/core/lib/io) of https://github.com/tensorflow/tensorflow.
 /// </para>
@@ -58,50 +58,33 @@ internal static class TensorBoardFile
         [.. Json.Options.GetTypeInfo(type).Properties.Where(property => property.PropertyType == typeof(double))];
 
     private static ByteString Header(double time) =>
-        Message(header =>
+        Message.Of(header =>
         {
-            header.WriteTag(WallTime, WireFormat.WireType.Fixed64);
-            header.WriteDouble(time);
-            header.WriteTag(FileVersion, WireFormat.WireType.LengthDelimited);
-            header.WriteString("brain.Event:2");
+            header.Number(WallTime, time);
+            header.Text(FileVersion, "brain.Event:2");
         });
 
     private static ByteString Event(double time, int step, JsonPropertyInfo[] figures, object of) =>
-        Message(scalars =>
+        Message.Of(scalars =>
         {
-            scalars.WriteTag(WallTime, WireFormat.WireType.Fixed64);
-            scalars.WriteDouble(time);
-            scalars.WriteTag(Step, WireFormat.WireType.Varint);
-            scalars.WriteInt64(step);
-            scalars.WriteTag(Summary, WireFormat.WireType.LengthDelimited);
-            scalars.WriteBytes(
-                Message(summary =>
+            scalars.Number(WallTime, time);
+            scalars.Whole(Step, step);
+            scalars.Bytes(
+                Summary,
+                Message.Of(summary =>
                 {
                     foreach (var figure in figures)
-                    {
-                        summary.WriteTag(Value, WireFormat.WireType.LengthDelimited);
-                        summary.WriteBytes(Scalar(figure.Name, (float)(double)figure.Get!(of)!));
-                    }
+                        summary.Bytes(Value, Scalar(figure.Name, (float)(double)figure.Get!(of)!));
                 })
             );
         });
 
     private static ByteString Scalar(string tag, float value) =>
-        Message(scalar =>
+        Message.Of(scalar =>
         {
-            scalar.WriteTag(Tag, WireFormat.WireType.LengthDelimited);
-            scalar.WriteString(tag);
-            scalar.WriteTag(SimpleValue, WireFormat.WireType.Fixed32);
-            scalar.WriteFloat(value);
+            scalar.Text(Tag, tag);
+            scalar.Number(SimpleValue, value);
         });
-
-    private static ByteString Message(Action<CodedOutputStream> write)
-    {
-        var bytes = new MemoryStream();
-        using (var fields = new CodedOutputStream(bytes, leaveOpen: true))
-            write(fields);
-        return ByteString.CopyFrom(bytes.GetBuffer(), 0, (int)bytes.Length);
-    }
 
     /// <summary>TFRecord: the length as 8 bytes and its checksum, then the message and its checksum, little-endian.</summary>
     private static byte[] Record(ReadOnlySpan<byte> message)

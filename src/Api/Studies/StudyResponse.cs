@@ -315,6 +315,8 @@ public sealed record CheckedStudyResponse(StudySpec Spec, IReadOnlyList<Arm> Arm
 /// <param name="Findings">The effects of smoothing in this study; empty without arms both with and without smoothing.</param>
 /// <param name="ByLabelNoise">The recommendation for each share of label noise in the grid. The other fields repeat the
 /// first.</param>
+/// <param name="Predict">Path at which the best job of the recommended arm, by the criterion on validation, takes images; null when
+/// no arm can be judged.</param>
 public sealed record RecommendationResponse(
     Guid Study,
     bool IsFinal,
@@ -330,7 +332,8 @@ public sealed record RecommendationResponse(
     string? MoreSeedsNote,
     string Sentence,
     IReadOnlyList<string> Findings,
-    IReadOnlyList<Recommendation> ByLabelNoise
+    IReadOnlyList<Recommendation> ByLabelNoise,
+    string? Predict
 )
 {
     internal static RecommendationResponse Of(StudyState study, IReadOnlyList<StudyJob> jobs, IReadOnlyList<FailedJobs> failed)
@@ -357,9 +360,15 @@ public sealed record RecommendationResponse(
             first.MoreSeedsNote,
             first.Sentence,
             first.Findings,
-            all
+            all,
+            BestJob(study, first.Arm, jobs) is { } job ? $"/jobs/{job.Id}/predict" : null
         );
     }
+
+    private static StudyJob? BestJob(StudyState study, Arm? recommended, IReadOnlyList<StudyJob> jobs) =>
+        study.Arms.FirstOrDefault(arm => arm.Arm.Arm == recommended) is { } chosen
+            ? jobs.Where(job => job.Arm == chosen.Arm.Number).MinBy(job => job.Scores.Validation.LossBy(study.Spec.Criterion))
+            : null;
 
     /// <summary>
     /// Adds what limits the answer: jobs that are left to run, were cancelled, failed or do not count. Each look at a running

@@ -132,6 +132,10 @@ internal sealed class Service : IDisposable
         }
     }
 
+    /// <param name="body">Makes the body anew for each try.</param>
+    public Task<JsonNode> PostContentAsync(string path, Func<HttpContent> body, CancellationToken cancellation) =>
+        ReadAsync(() => new(HttpMethod.Post, path) { Content = body() }, cancellation);
+
     public void Dispose()
     {
         http.Dispose();

@@ -11,9 +11,11 @@ internal static class Downloads
     {
         var split = new Option<string>("--split") { Description = "test or validation.", DefaultValueFactory = _ => "test" };
         split.AcceptOnlyFromAmong("test", "validation");
+        var format = new Option<string>("--format") { Description = "safetensors or onnx.", DefaultValueFactory = _ => "safetensors" };
+        format.AcceptOnlyFromAmong("safetensors", "onnx");
         return new("download", "Downloads a file and prints its path.")
         {
-            Of("model", "The weights of a job, as safetensors.", "JOB", (_, id) => $"jobs/{id}/model"),
+            Of("model", "The model of a job.", "JOB", (parsed, id) => $"jobs/{id}/model?format={parsed.GetValue(format)}", format),
             Of("logits", "The logits of a job, as npz.", "JOB", (parsed, id) => $"jobs/{id}/logits?split={parsed.GetValue(split)}", split),
             Of("tensorboard", "The metrics of a job, as an event file of TensorBoard.", "JOB", (_, id) => $"jobs/{id}/tensorboard"),
             Of("report", "The report of a study, as an HTML page.", "STUDY", (_, id) => $"studies/{id}/report"),

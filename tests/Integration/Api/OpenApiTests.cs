@@ -60,6 +60,7 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
                 "POST /jobs/{id}/cancel",
                 "POST /jobs/{id}/pause",
                 "POST /jobs/{id}/pin",
+                "POST /jobs/{id}/predict",
                 "POST /jobs/{id}/reproduce",
                 "POST /jobs/{id}/resume",
                 "POST /jobs/{id}/retry",

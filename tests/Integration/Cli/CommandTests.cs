@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text.RegularExpressions;
 using Temper.Domain.Jobs;
 using Temper.Integration.Api;
 
@@ -329,6 +330,33 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
     }
 
     /// <summary>Answers the first request with the text, and closes the connection.</summary>
+    [Fact]
+    public async Task Predict_Images_ShowsAClassForEach_AndOtherFilesAreRefused()
+    {
+        var id = await Api.SubmitAsync(Spec);
+        var claimed = await ClaimAsync();
+        await Queue.ReportAsync(claimed, [Metrics], null, default);
+        var figures = new SplitScores(0.9, 0.3, 0.1, 0.05, 0.05, 0.02, 0.3, 0.05);
+        await Queue.SucceedAsync(claimed, Result, new(ModelFile.Mlp(1, 28), null, new(2.5, figures, figures)), default);
+        var folder = Directory.CreateTempSubdirectory("temper-test-").FullName;
+        var (image, text) = (Path.Combine(folder, "black.png"), Path.Combine(folder, "text.png"));
+        await File.WriteAllBytesAsync(image, PngFile.Of(PngFile.Grey, [.. Enumerable.Range(0, 28).Select(_ => new byte[28])]));
+        await File.WriteAllTextAsync(text, "no image");
+
+        var (shown, json, refused) = (
+            await RunAsync(["predict", $"{id}", image, image]),
+            await RunAsync(["predict", $"{id}", image, "--json"]),
+            await RunAsync(["predict", $"{id}", image, text])
+        );
+        Directory.Delete(folder, recursive: true);
+
+        var item = json.Json["items"]![0]!;
+        Assert.Equal((0, "T = 2.5000, fitted on the job's validation images.\n"), (shown.ExitCode, shown.Errors));
+        Assert.Equal(2, Regex.Count(shown.Output, $@"(?m)^black.png +{item["label"]} +{item["className"]} +0\.[0-9]{{4}}"));
+        Assert.Equal(3, refused.ExitCode);
+        Assert.Contains("images[1]: is neither PNG nor JPEG", refused.Errors);
+    }
+
     private static async Task AnswerOnceAsync(TcpListener listener, string answer)
     {
         using var client = await listener.AcceptTcpClientAsync();

@@ -61,13 +61,16 @@ async function request<T>(method: string, path: string, body?: unknown, headers:
   throw problemOf(answer, text);
 }
 
+/** A form is sent as it is, anything else as JSON. */
+const encoded = (body: unknown, headers: Record<string, string>): RequestInit =>
+  body === undefined ? {}
+  : body instanceof FormData ? { body, headers }
+  : { body: JSON.stringify(body), headers: { "content-type": "application/json", ...headers } };
+
 /** A body that breaks off, or that is no JSON, is no answer of the API's. */
 async function send(method: string, path: string, body: unknown, headers: Record<string, string>) {
   try {
-    const answer = await fetch(path, {
-      method,
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json", ...headers } }),
-    });
+    const answer = await fetch(path, { method, ...encoded(body, headers) });
     const text = await answer.text();
     const value: unknown = answer.ok && text ? JSON.parse(text) : undefined;
     reachable.set(true);

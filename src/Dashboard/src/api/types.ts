@@ -153,6 +153,13 @@ export interface Evaluation {
   createdAt: string;
 }
 
+export interface Prediction {
+  label: number;
+  className: string | null;
+  confidence: number;
+  probabilities: number[];
+}
+
 export interface Reproduction {
   original: string;
   sentence: string;

@@ -8,6 +8,7 @@ import { LearningCurves } from "../charts/learning";
 import { duration, figure, jobName, plain, shortId, signed, summary, words } from "../format";
 import { type Action, Actions, Ago, Badge, Big, JobProgress, ProblemBox, Table, Values } from "../parts";
 import { go, href } from "../router";
+import { PredictSection } from "./predict";
 import { useTitle } from "./title";
 
 /** Which verbs a state allows, as docs/lifecycle.md has them. */
@@ -31,6 +32,7 @@ export function JobPage({ id }: { id: string }) {
       {shown && <Head job={shown} refresh={refresh} />}
       {shown && (epochs.length > 0 || !shown.isTerminal) && <LearningCurves runs={runs} />}
       {shown?.state === "succeeded" && <CalibrationSection id={id} />}
+      {shown?.state === "succeeded" && <PredictSection id={id} />}
       {shown && <Attempts attempts={attempts} />}
       {shown && <SpecSection job={shown} />}
     </>

@@ -1,0 +1,49 @@
+using Microsoft.EntityFrameworkCore;
+using Temper.Api.Onnx;
+using Temper.Domain.Calibration;
+using Temper.Store;
+
+namespace Temper.Api.Calibration;
+
+/// <summary>The stored model of a job with all that its use needs: a way to write it as an ONNX file.</summary>
+/// <param name="Temperature">T of the job's calibration report.</param>
+/// <param name="ClassNames">K names; null when the classes have only numbers.</param>
+internal sealed record ExportedModel(
+    Guid Job,
+    TrainedNetwork Network,
+    double Temperature,
+    IReadOnlyList<string>? ClassNames,
+    StoredModel Stored
+)
+{
+    /// <returns>Null when the weights were not kept, or nothing from which T is known.</returns>
+    public static async Task<ExportedModel?> FindAsync(TemperDb db, StoredModels models, Guid job, CancellationToken cancellation)
+    {
+        if (await models.FindAsync(job, cancellation) is not { HasWeights: true } stored)
+            return null;
+        await using var weights = stored.Open("weights");
+        var network = await TrainedNetwork.ReadAsync(weights, cancellation);
+        return await TemperatureAsync(db, job, cancellation) is { } temperature
+            ? new(job, network, temperature, Domain.Datasets.ClassNames.Of(network.Dataset), stored)
+            : null;
+    }
+
+    /// <summary>A job without scores was trained by an old build, or has only one validation image.</summary>
+    private static async Task<double?> TemperatureAsync(TemperDb db, Guid job, CancellationToken cancellation) =>
+        await db
+            .Scores.Where(scores => scores.JobId == job)
+            .Select(scores => (double?)scores.Temperature)
+            .SingleOrDefaultAsync(cancellation)
+        ?? (
+            await CalibrationEndpoints.LogitsOf(db, job).SingleOrDefaultAsync(cancellation) is { } logits
+                ? TemperatureFit.On(logits.Validation()).Temperature
+                : null
+        );
+
+    /// <summary>Writes the ONNX file.</summary>
+    public async Task WriteAsync(Stream to, CancellationToken cancellation)
+    {
+        await using var weights = Stored.Open("weights");
+        await new OnnxFile(Network, Job, Temperature, ClassNames).WriteAsync(to, weights, cancellation);
+    }
+}

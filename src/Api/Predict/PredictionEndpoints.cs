@@ -1,0 +1,108 @@
+using Temper.Api.Calibration;
+using Temper.Api.Http;
+using Temper.Store;
+
+namespace Temper.Api.Predict;
+
+/// <summary>Images for a prediction, as JSON.</summary>
+/// <param name="Images">
+/// 1 to 1,000 images: H rows of W pixels each. A pixel is a number from 0 to 255, or an array of 1 or 3 of them.
+/// </param>
+public sealed record PredictionRequest(IReadOnlyList<IReadOnlyList<IReadOnlyList<object>>> Images);
+
+/// <summary>What a job's model says about the posted images.</summary>
+/// <param name="Job">Id of the job.</param>
+/// <param name="Temperature">T of the job's calibration report, by which the logits were divided.</param>
+/// <param name="Items">One prediction for each image, in their order.</param>
+public sealed record PredictionResponse(Guid Job, double Temperature, IReadOnlyList<Prediction> Items);
+
+/// <param name="Label">The most probable class, from 0.</param>
+/// <param name="ClassName">Its name; null when the data set names no classes.</param>
+/// <param name="Confidence">Its calibrated probability.</param>
+/// <param name="Probabilities">The calibrated probability of each class.</param>
+public sealed record Prediction(int Label, string? ClassName, float Confidence, IReadOnlyList<float> Probabilities)
+{
+    internal static Prediction Of(float[] probabilities, IReadOnlyList<string>? names)
+    {
+        var label = 0;
+        for (var k = 1; k < probabilities.Length; k++)
+            if (probabilities[k] > probabilities[label])
+                label = k;
+        return new(label, names?[label], probabilities[label], probabilities);
+    }
+}
+
+internal static class PredictionEndpoints
+{
+    private const int RetryAfterSeconds = 1;
+
+    public static void MapPredictions(this IEndpointRouteBuilder routes) =>
+        routes
+            .MapPost("/jobs/{id:guid}/predict", PredictAsync)
+            .WithTags("Calibration")
+            .Accepts<PredictionRequest>(PostedImages.Json, PostedImages.Npz, PostedImages.Form, PostedImages.Png, PostedImages.Jpeg)
+            .Produces<PredictionResponse>()
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status409Conflict)
+            .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
+            .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
+            .ProducesProblem(StatusCodes.Status429TooManyRequests)
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+
+    private static async Task<IResult> PredictAsync(
+        HttpContext context,
+        TemperDb db,
+        LoadedModels models,
+        Guid id,
+        PostedImages posted,
+        CancellationToken cancellation
+    )
+    {
+        if (posted.Refusal is { } refused)
+            return refused;
+        if (await CalibrationEndpoints.RefusalAsync(db, id, CalibrationEndpoints.Need.WeightsAndTemperature, cancellation) is { } refusal)
+            return refusal;
+        return new InTurn(
+            async computing =>
+            {
+                var (taken, hasNoRoom) = await models.TakeAsync(db, id, computing);
+                if (hasNoRoom)
+                    return NoRoom(context, models);
+                if (taken is null)
+                    return CalibrationEndpoints.WeightsNotKept(id); // retention has just removed them
+                using (taken)
+                    return await AnswerAsync(id, taken.Model, posted, computing);
+            },
+            Turn.Prediction
+        );
+    }
+
+    private static async Task<IResult> AnswerAsync(Guid id, LoadedModel model, PostedImages posted, CancellationToken cancellation)
+    {
+        try
+        {
+            var images = await posted.ReadAsync(model.Images, cancellation);
+            var probabilities = model.Predict(images, cancellation);
+            return TypedResults.Ok(
+                new PredictionResponse(
+                    id,
+                    model.Temperature,
+                    [.. probabilities.Chunk(model.Classes).Select(row => Prediction.Of(row, model.ClassNames))]
+                )
+            );
+        }
+        catch (WrongImagesException e)
+        {
+            return Problems.Invalid("The images are wrong.", new() { [e.Part] = [e.Sentence] });
+        }
+    }
+
+    private static IResult NoRoom(HttpContext context, LoadedModels models) =>
+        Problems.TryLater(
+            context,
+            RetryAfterSeconds,
+            StatusCodes.Status503ServiceUnavailable,
+            "Too many models are in use.",
+            $"Loaded models may take {models.MostBytes >> 20} MiB together (Api:ModelMegabytes). Try again."
+        );
+}
