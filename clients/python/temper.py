@@ -376,9 +376,6 @@ class Client:
                 if attempt == self.retries:
                     raise Unreachable(f"{self.url} does not answer: {getattr(error, 'reason', error)}") from error
                 self._sleep(attempt, deadline=deadline)
-            finally:
-                if file is not None:
-                    content.close()
 
     @staticmethod
     def _sleep(attempt, retry_after=None, deadline=None):

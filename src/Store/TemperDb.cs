@@ -1,8 +1,8 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
-using Temper.Domain.Evaluations;
 using Temper.Domain.Datasets;
+using Temper.Domain.Evaluations;
 using Temper.Domain.Jobs;
 using Temper.Domain.Notifications;
 using Temper.Domain.Serialization;

@@ -37,7 +37,7 @@ public class UploadTests : EndToEndTest
             }
         );
         var mlp = await TrainAsync("signs", 8, new { model = "mlp", widths = new[] { 64 } });
-        await TrainAsync("signs", 1, new { model = "lenet5", augmentation = "shift" });
+        var lenet5 = await TrainAsync("signs", 1, new { model = "lenet5", augmentation = "shift" });
 
         Assert.Equal("colours@1", cnn["spec"]!["dataset"]!.GetValue<string>());
         Assert.Equal(colours["sha256"]!.GetValue<string>(), cnn["spec"]!["data"]!["sha256"]!.GetValue<string>());
@@ -46,6 +46,9 @@ public class UploadTests : EndToEndTest
         Assert.InRange(mlp["result"]!["testAccuracy"]!.GetValue<double>(), 0.2, 1);
         var report = await Api.GetAsync($"/jobs/{mlp["id"]}/calibration");
         Assert.Equal((37 * 4, 37), (report["count"]!.GetValue<int>(), report["classes"]!.GetValue<int>()));
+
+        await AssertPredictsAsync(cnn, NpzFiles.Part("test_", 200, 32, 32, 3, 10, 2));
+        await AssertPredictsAsync(lenet5, NpzFiles.Part("test_", 37, 64, 64, 1, 37));
 
         // Another content under the name is another version, and jobs of the first one are as they were.
         Assert.Equal("colours@2", (await AddAsync("colours", NpzFiles.Part("", 200, 32, 32, 3, 10, 3)))["name"]!.GetValue<string>());
@@ -66,6 +69,23 @@ public class UploadTests : EndToEndTest
         var response = await Api.Http.PostAsync($"/datasets?name={name}", content);
         Assert.True(response.StatusCode == HttpStatusCode.Created, await response.Content.ReadAsStringAsync());
         return (await response.Content.ReadFromJsonAsync<JsonNode>())!;
+    }
+
+    /// <summary>Predicts the images by the API, which is as accurate as the runner was, and names the classes.</summary>
+    private async Task AssertPredictsAsync(JsonNode job, (string Name, byte[] Npy)[] test)
+    {
+        var content = new ByteArrayContent(NpzFiles.Pack(("images", test[0].Npy)));
+        content.Headers.ContentType = new("application/octet-stream");
+        var response = await Api.Http.PostAsync($"/jobs/{job["id"]}/predict", content);
+        Assert.True(response.StatusCode == HttpStatusCode.OK, await response.Content.ReadAsStringAsync());
+        var items = (await response.Content.ReadFromJsonAsync<JsonNode>())!["items"]!.AsArray();
+        var classes = job["spec"]!["data"]!["classes"]!.GetValue<int>();
+        var hits = items.Select((item, i) => item!["label"]!.GetValue<int>() == i % classes).Count(hit => hit);
+        // The images of `signs` are other draws than those of its test part.
+        var tolerance = items.Count == 200 ? 1e-9 : 0.3;
+        Assert.Equal(job["result"]!["testAccuracy"]!.GetValue<double>(), (double)hits / items.Count, tolerance);
+        Assert.All(items, item => Assert.Equal($"{item!["label"]}", item["className"]!.GetValue<string>()));
+        Assert.Equal(classes, items[0]!["probabilities"]!.AsArray().Count);
     }
 
     private async Task<JsonNode> TrainAsync(string dataset, int epochs, object more)

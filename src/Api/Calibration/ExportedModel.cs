@@ -24,8 +24,16 @@ internal sealed record ExportedModel(
         await using var weights = stored.Open("weights");
         var network = await TrainedNetwork.ReadAsync(weights, cancellation);
         return await TemperatureAsync(db, job, cancellation) is { } temperature
-            ? new(job, network, temperature, Domain.Datasets.ClassNames.Of(network.Dataset), stored)
+            ? new(job, network, temperature, await ClassNamesAsync(db, network.Dataset, cancellation), stored)
             : null;
+    }
+
+    private static async Task<IReadOnlyList<string>?> ClassNamesAsync(TemperDb db, string dataset, CancellationToken cancellation)
+    {
+        if (Domain.Datasets.ClassNames.Of(dataset) is { } published)
+            return published;
+        var details = await db.Datasets.Where(one => one.Id == dataset).Select(one => one.Details).SingleOrDefaultAsync(cancellation);
+        return details?.Classes.Select(one => one.Name).ToList();
     }
 
     /// <summary>A job without scores was trained by an old build, or has only one validation image.</summary>
