@@ -89,9 +89,9 @@ switch (args)
             "usage: api [--quick | --rates | --slow] | events [--quick] | start [--quick] | training [--quick | --only "
                 + "rates|job|memory|jobs|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | "
                 + "storage [--quick] | faults [--quick | --only waiting|windows|outages|restarts|stalls] | report [--quick] | "
-                + "evaluations [--quick] | predict [--quick] | published [--quick] | queue [--quick] | coverage [--quick] | study-statistics [--quick] | "
-                + "study [--quick] | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M] | "
-                + "accuracy DATASET EPOCHS SEEDS EPSILON..."
+                + "evaluations [--quick] | predict [--quick] | published [--quick] | queue [--quick] | coverage [--quick] | "
+                + "study-statistics [--quick] | study [--quick] | accuracy DATASET EPOCHS SEEDS EPSILON... | "
+                + "chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M]"
         );
         return 2;
 }

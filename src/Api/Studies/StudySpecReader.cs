@@ -135,7 +135,7 @@ internal static class StudySpecReader
         errors.Add(field, $"must be {rule.Allowed}{where}");
     }
 
-    /// <summary>The field of a study that gives a field of its jobs the values, and what it gives to an arm; null when all are the same.</summary>
+    /// <summary>The field of a study that a field of its jobs comes from, and what an arm gets; null when all get the same.</summary>
     private static (string Field, Func<Arm, string?>? ValueIn) Source(StudySpec spec, string jobField)
     {
         if (StudySpecRule.Axes.SingleOrDefault(axis => axis.Value == jobField && IsGiven(spec, axis.Key)).Key is { } axis)
