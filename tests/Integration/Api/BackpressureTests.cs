@@ -99,7 +99,7 @@ public class BackpressureTests
             other = "the-key-of-another-client";
         await using var database = await TestDatabase.CreateAsync();
         await using var api = await ApiProcess.StartAsync(
-            database.ConnectionString,
+            $"{database.ConnectionString};Maximum Pool Size=100", // as without the tests' setting
             new Dictionary<string, string?> { ["Api__Keys__0"] = busy, ["Api__Keys__1"] = other }
         );
         await using var blocker = await database.DataSource.OpenConnectionAsync();
@@ -114,7 +114,7 @@ public class BackpressureTests
         await transaction.RollbackAsync();
 
         Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
-        Assert.Equal(HttpStatusCode.OK, served.StatusCode);
+        Assert.True(served.StatusCode == HttpStatusCode.OK, await served.Content.ReadAsStringAsync());
         await Task.WhenAll(stuck);
 
         Task<HttpResponseMessage> GetAsync(string path, string key) =>
