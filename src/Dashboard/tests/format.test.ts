@@ -33,7 +33,8 @@ test("names of the API in words", () => {
 });
 
 test("arms are named by what differs", () => {
-  const arm = { epsilon: 0.1, smoothing: "uniform", learningRate: 0.001, model: "cnn", labelNoise: 0 };
+  const arm = { epsilon: 0.1, smoothing: "uniform", learningRate: 0.001, model: "cnn", labelNoise: 0, settings: { batchSize: 64 } };
   assert.equal(besideEpsilon(arm, [arm, { ...arm, epsilon: 0 }]), "");
   assert.equal(besideEpsilon(arm, [arm, { ...arm, model: "mlp", learningRate: 0.1 }]), "cnn, learning rate 0.001");
+  assert.equal(besideEpsilon(arm, [arm, { ...arm, settings: { batchSize: 128 } }]), "batch size 64");
 });

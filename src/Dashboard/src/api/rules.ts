@@ -104,7 +104,8 @@ function valueOf(kind: Field["kind"], text: string): unknown {
   }
 }
 
-const number = (text: string): number | string => (Number.isFinite(Number(text)) ? Number(text) : text);
+const number = (text: string): number | string | null =>
+  text === "null" ? null : Number.isFinite(Number(text)) ? Number(text) : text;
 
 /** A text with a comma or a quote stands in a list as JSON has it. */
 const quoted = (part: unknown): string =>
