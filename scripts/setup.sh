@@ -34,16 +34,25 @@ want_node() {
   (need_packages nodejs npm) || say "Without Node and npm the service has no dashboard."
 }
 
-# A hash of what a build reads and of the assemblies that it left, by name, size and time.
-fingerprint() {
+# A hash of what a build reads: tools, and files by name, size and time.
+sources() {
   {
     dotnet --version
-    command -v node || true
+    node --version 2>&1 || true
+    command -v npm cmake make c++ || true
     env | grep -i '^cuda=' || true
-    find . -type d \( -name obj -o -name node_modules -o -name '.[!.]*' \) -prune -o -type f \
+    find . -type d \( -name bin -o -name obj -o -name node_modules -o -name '.[!.]*' \) -prune -o -type f \
       \( -path './src/*' -o -path './tests/*' -o -path './bench/*' -o -path './Directory.*' -o -path ./Service.sln -o -path ./.editorconfig \) \
-      \( -not -path '*/bin/*' -o -name 'Temper*.dll' \) -printf '%p %s %T@\n' | LC_ALL=C sort
+      -printf '%p %s %T@\n' | LC_ALL=C sort
   } | sha256sum
+}
+
+# A hash of what a build left here and what its programs load from NuGet's folder.
+outputs() {
+  {
+    find src tests bench -type f -path '*/bin/*' \( -name 'Temper*.dll' -o -name '*.so' \) -printf '%p %s %T@\n'
+    ls -d "${NUGET_PACKAGES:-$HOME/.nuget/packages}"/libtorch-cpu-linux-x64*/* "${NUGET_PACKAGES:-$HOME/.nuget/packages}"/torchsharp/* 2>&1 || true
+  } | LC_ALL=C sort | sha256sum
 }
 
 # Restores and builds what is named; one build at a time in one checkout. Does nothing when nothing has changed since the last
@@ -52,19 +61,20 @@ build() {
   command -v dotnet >/dev/null || die "The .NET 10 SDK is needed: https://dotnet.microsoft.com/download"
   mkdir -p .temper
   say "Building"
-  local last=.temper/last-build now
+  local last=.temper/last-build before complete=yes
   exec 8>.temper/build.lock
   flock 8
-  now=$(fingerprint)
-  if ! grep -qxF -e "Service.sln $now" -e "$* $now" "$last" 2>/dev/null; then
+  before=$(sources)
+  if ! grep -qxF -e "Service.sln $before $(outputs)" -e "$* $before $(outputs)" "$last" 2>/dev/null; then
     rm -f "$last"
     local project
     for project in "$@"; do
       dotnet build "$project" -c Release -nologo --tl:off >"$TEMPER_HOME/build.log" 2>&1 8>&- ||
         { grep -E 'error|warning' "$TEMPER_HOME/build.log" | sort -u >&2; die "The build failed; $TEMPER_HOME/build.log has all of it."; }
-      grep -o 'The dashboard was not built.*' "$TEMPER_HOME/build.log" | sort -u >&2 || true
+      if grep -oE 'The (dashboard was|CPU kernels were) not built.*' "$TEMPER_HOME/build.log" | sort -u >&2; then complete=; fi
     done
-    echo "$* $(fingerprint)" >"$last"
+    # A build that left something out is tried again.
+    [ -z "$complete" ] || echo "$* $before $(outputs)" >"$last"
   fi
   exec 8>&-
 }

@@ -25,6 +25,7 @@ __all__ = ["Client", "Problem", "TemperError", "Unreachable", "WaitTimeout"]
 
 _POLL_SECONDS = 1.0
 _LONG_POLL_SECONDS = 20
+_UPLOAD_SECONDS = 3600  # the answer comes when the file is received and computed
 _HEARTBEAT_SECONDS = 15
 
 
@@ -196,7 +197,8 @@ class Client:
             data = open(file, "rb")
         with data:
             headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4()), "Content-Type": "application/octet-stream"}
-            return self._json("POST", "/evaluations", query={"name": name} if name else None, file=data, headers=headers)
+            query = {"name": name} if name else None
+            return self._json("POST", "/evaluations", query=query, file=data, headers=headers, timeout=_UPLOAD_SECONDS)
 
     def evaluations(self):
         """All evaluations, newest first."""
@@ -226,7 +228,8 @@ class Client:
         """
         with open(path, "rb") as data:
             headers = {"Content-Type": "application/octet-stream"}
-            return self._json("POST", "/datasets", query={"name": name, "seed": seed}, file=data, headers=headers)
+            query = {"name": name, "seed": seed}
+            return self._json("POST", "/datasets", query=query, file=data, headers=headers, timeout=_UPLOAD_SECONDS)
 
     # Waiting
 

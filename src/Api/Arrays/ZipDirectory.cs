@@ -34,7 +34,9 @@ internal sealed class ZipDirectory
         EntryLength = 46,
         LocalLength = 30,
         LongestComment = ushort.MaxValue,
-        LongestName = 1024;
+        LongestName = 255;
+
+    private const long LongestDirectory = 32 << 20;
 
     private const uint EndMark = 0x06054b50,
         LocatorMark = 0x07064b50,
@@ -60,6 +62,8 @@ internal sealed class ZipDirectory
         var (count, start, end) = FindDirectory();
         if (count > (ulong)bounds.Members)
             throw Wrong($"has {count} members; the most are {bounds.Members}");
+        if (end - start > LongestDirectory)
+            throw Wrong($"has a directory of {end - start} bytes; the longest have {LongestDirectory}");
         var (members, position, total) = (new List<ZipMember>(), start, 0L);
         for (var i = 0UL; i < count; i++)
         {

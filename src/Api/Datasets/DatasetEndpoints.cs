@@ -103,6 +103,10 @@ internal static class DatasetEndpoints
         {
             return Problems.Invalid("The data set is wrong.", new() { [e.Part] = [e.Sentence] });
         }
+        catch (IOException e) when (UploadedBody.IsFullDisk(e))
+        {
+            return UploadedBody.NoRoom(request.HttpContext);
+        }
         if (await FindUploadedAsync(db, id, cancellation) is not { } set)
             return NoSuchDataset(id); // another request has just deleted it
         return wasThere ? TypedResults.Ok(set) : TypedResults.Created($"/datasets/{id}", set);
@@ -121,6 +125,9 @@ internal static class DatasetEndpoints
                 "The data set cannot be deleted.",
                 $"Every installation has {name}; only uploaded data sets can be deleted."
             );
+        // The newest version may be another one when the request is repeated.
+        if (DatasetName.Read(name) is { Version: null })
+            return Problems.Invalid("The name is wrong.", new() { ["name"] = [$"must name a version, such as {name}@1"] });
         if (
             DatasetName.Read(name) is not { } one
             || await UploadedDatasets.FindContentAsync(db, one, cancellation) is not var (id, _)

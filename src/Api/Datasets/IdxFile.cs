@@ -22,7 +22,7 @@ internal sealed record IdxFile(string Name, Func<Stream> Open)
     public static bool IsOne(ZipMember member) =>
         member.Name.Contains("-ubyte", StringComparison.Ordinal) || member.Name.Contains(".idx", StringComparison.Ordinal);
 
-    public bool IsForTest => Name.Contains("t10k", StringComparison.Ordinal) || Name.Contains("test", StringComparison.Ordinal);
+    public bool IsForTest => Name.StartsWith("t10k-", StringComparison.Ordinal) || Name.StartsWith("test-", StringComparison.Ordinal);
 
     /// <returns>The dimensions that the header has.</returns>
     /// <exception cref="UploadRefusedException">It is no such file.</exception>

@@ -92,19 +92,16 @@ internal sealed class PreparedDataset : IDisposable
                     part.Name,
                     $"must be 0 to {classes - 1}, a place in class_names; image {wrong} has {part.Labels[wrong]}"
                 );
-        var hasImages = new BitArray(classes);
+        var counts = new int[classes];
         foreach (var label in images.Train.Labels)
-            hasImages[label] = true;
-        for (var k = 0; k < classes; k++)
-            if (!hasImages[k])
-                throw new UploadRefusedException(
-                    images.Train.Name,
-                    $"must have at least one training image of each class; {k} of {classes} has none"
-                );
-        if (images.Train.Labels.Length < 2 * classes && images.Test is null)
+            counts[label]++;
+        var least = images.Test is null ? 2 : 1;
+        if (Array.FindIndex(counts, count => count < least) is >= 0 and var scarce)
             throw new UploadRefusedException(
                 images.Train.Name,
-                $"must have at least {2 * classes} images, two of each class, without a test part"
+                images.Test is null
+                    ? $"must have at least two images of each class, because there is no test part; {scarce} of {classes} has {counts[scarce]}"
+                    : $"must have at least one training image of each class; {scarce} of {classes} has none"
             );
     }
 
@@ -117,6 +114,13 @@ internal sealed class PreparedDataset : IDisposable
                 $"must have at most {largest} bytes in all, with their labels; they have {header.CountFileBytes()}. "
                     + "Datasets__LargestBytes sets the limit"
             );
+        if (Math.Max(header.Validation, header.Test) * (long)header.ClassNames.Count > DatasetContent.MostOutputs)
+            throw new UploadRefusedException(
+                "images",
+                $"must have at most {DatasetContent.MostOutputs} outputs to validate on, and to test on: images · classes"
+            );
+        if (DatasetFile.Begin(header).Length - DatasetFile.PrefixLength > DatasetFile.LargestHeader)
+            throw new UploadRefusedException("class_names", $"must have at most {DatasetFile.LargestHeader} bytes in all, as JSON");
         if (Math.Max(header.Train + header.Validation, header.Test) * (long)header.CountImageBytes() > Array.MaxLength)
             throw new UploadRefusedException(
                 "images",

@@ -20,22 +20,19 @@ internal sealed record SentFile(string Name, FileStream Content);
 /// <param name="Refusal">Null when the body is accepted.</param>
 internal sealed record UploadedBody(IReadOnlyList<SentFile> Files, ProblemHttpResult? Refusal)
 {
-    private const int UploadsAtOnce = 2,
-        RetrySeconds = 5,
+    private const int RetrySeconds = 5,
         MostFiles = 4,
         PieceLength = 64 << 10;
 
-    /// <summary>Linux's ENOSPC.</summary>
-    private const int NoSpace = 28;
+    /// <summary>Linux's ENOSPC and EDQUOT.</summary>
+    private const int NoSpace = 28,
+        QuotaExceeded = 122;
 
     private static readonly string[] Types = ["application/octet-stream", "application/zip"];
 
-    /// <summary>Limits the temporary files of this process.</summary>
-    private static readonly SemaphoreSlim Places = new(UploadsAtOnce);
-
     public static async ValueTask<UploadedBody> BindAsync(HttpContext context)
     {
-        var (request, cancellation) = (context.Request, context.RequestAborted);
+        var request = context.Request;
         var largest = context.RequestServices.GetRequiredService<DatasetOptions>().LargestBytes;
         var boundary = Boundary(request.ContentType);
         if (WrongQuery(request) is { } wrong)
@@ -44,21 +41,8 @@ internal sealed record UploadedBody(IReadOnlyList<SentFile> Files, ProblemHttpRe
             return Refused(Problems.Refused(StatusCodes.Status415UnsupportedMediaType));
         if (request.ContentLength > largest)
             return Refused(TooLarge(largest));
-        if (!await Places.WaitAsync(TimeSpan.Zero, cancellation))
-            return Refused(
-                Problems.TryLater(
-                    context,
-                    RetrySeconds,
-                    StatusCodes.Status429TooManyRequests,
-                    "Too many uploads at once.",
-                    $"The service takes {UploadsAtOnce} at once. Try again."
-                )
-            );
-        context.Response.OnCompleted(() =>
-        {
-            Places.Release();
-            return Task.CompletedTask;
-        });
+        if (!context.RequestServices.GetRequiredService<Uploads>().TryTakePlace(context))
+            return Refused(Uploads.NoPlace(context));
         context.Features.Get<IHttpMaxRequestBodySizeFeature>()!.MaxRequestBodySize = null; // the copy below counts
         var files = new List<SentFile>();
         try
@@ -74,17 +58,9 @@ internal sealed record UploadedBody(IReadOnlyList<SentFile> Files, ProblemHttpRe
         {
             return Refused(TooLarge(largest));
         }
-        catch (IOException e) when (e.HResult == NoSpace)
+        catch (IOException e) when (IsFullDisk(e))
         {
-            return Refused(
-                Problems.TryLater(
-                    context,
-                    RetrySeconds,
-                    StatusCodes.Status503ServiceUnavailable,
-                    "There is no room for the upload.",
-                    "The folder of temporary files is full. Try again later."
-                )
-            );
+            return Refused(NoRoom(context));
         }
         // A multipart body that breaks off is an IOException, as is a broken connection, of which Kestrel makes a kind of its
         // own.
@@ -93,6 +69,17 @@ internal sealed record UploadedBody(IReadOnlyList<SentFile> Files, ProblemHttpRe
             return Refused(Problems.Invalid("The data set is wrong.", new() { ["body"] = ["is no valid multipart/form-data"] }));
         }
     }
+
+    public static bool IsFullDisk(IOException e) => e.HResult is NoSpace or QuotaExceeded;
+
+    public static ProblemHttpResult NoRoom(HttpContext context) =>
+        Problems.TryLater(
+            context,
+            RetrySeconds,
+            StatusCodes.Status503ServiceUnavailable,
+            "There is no room for the upload.",
+            "The folder of temporary files is full. Try again later."
+        );
 
     private static async Task ReceiveAsync(HttpContext context, string? boundary, List<SentFile> files, long largest)
     {

@@ -22,7 +22,11 @@ internal static class UploadedNames
     )
     {
         if (spec.Dataset is null || DatasetCatalog.Find(spec.Dataset) is not null)
-            return spec;
+        {
+            if (spec.Data is not null)
+                errors.Add($"{path}data", "must be null: only an uploaded data set has it");
+            return spec with { Data = null };
+        }
         var found = DatasetName.Read(spec.Dataset) is { } name ? await UploadedDatasets.FindContentAsync(db, name, cancellation) : null;
         if (found is not var (id, content))
             return spec with { Data = null };

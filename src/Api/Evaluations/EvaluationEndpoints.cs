@@ -66,37 +66,43 @@ internal static class EvaluationEndpoints
             return Earlier(earlier);
 
         var id = Guid.CreateVersion7(); // chosen once, so that a repeated write stores nothing twice
-        return new InTurn(async computing =>
-        {
-            var errors = new SpecErrors();
-            if (await Task.Run(() => EvaluationReader.Read(file.Content, errors, computing), computing) is not { } read)
-                return Problems.Invalid("The file is wrong.", errors.ByField());
-            var report = await ReportOfAsync(
-                read.Logits,
-                new ReportQuery().Options(read.Logits.Test.Count, read.Logits.Test.Classes),
-                computing
-            );
-            await store.InsertAsync(RowOf(id, file, read, report), read.Logits, computing);
-            // Without a row of this id another request has stored one with this key.
-            if (await db.Evaluations.AsNoTracking().SingleOrDefaultAsync(row => row.Id == id, computing) is { } stored)
-                return TypedResults.Created($"/evaluations/{id}", new EvaluatedResponse(EvaluationResponse.Of(stored), report));
-            return key is not null && await FindByKeyAsync(db, key, computing) is { } other && IsSame(other)
-                ? TypedResults.Created($"/evaluations/{other.Id}", new EvaluatedResponse(EvaluationResponse.Of(other), report))
-                : Submission.KeyUsedForAnother("Another evaluation", "file or name");
-        });
+        return new InTurn(
+            async computing =>
+            {
+                var errors = new SpecErrors();
+                if (await Task.Run(() => EvaluationReader.Read(file.Content, errors, computing), computing) is not { } read)
+                    return Problems.Invalid("The file is wrong.", errors.ByField());
+                var report = await ReportOfAsync(
+                    read.Logits,
+                    new ReportQuery().Options(read.Logits.Test.Count, read.Logits.Test.Classes),
+                    computing
+                );
+                await store.InsertAsync(RowOf(id, file, read, report), read.Logits, computing);
+                // Without a row of this id another request has stored one with this key.
+                if (await db.Evaluations.AsNoTracking().SingleOrDefaultAsync(row => row.Id == id, computing) is { } stored)
+                    return TypedResults.Created($"/evaluations/{id}", new EvaluatedResponse(EvaluationResponse.Of(stored), report));
+                return key is not null && await FindByKeyAsync(db, key, computing) is { } other && IsSame(other)
+                    ? TypedResults.Created($"/evaluations/{other.Id}", new EvaluatedResponse(EvaluationResponse.Of(other), report))
+                    : Submission.KeyUsedForAnother("Another evaluation", "file or name");
+            },
+            Turn.Evaluation
+        );
 
         bool IsSame(EvaluationRow row) => (row.Sha256, row.Name) == (file.Sha256, name);
 
         IResult Earlier(EvaluationRow row) =>
             !IsSame(row)
                 ? Submission.KeyUsedForAnother($"Evaluation {row.Id}", "file or name")
-                : new InTurn(async computing =>
-                {
-                    if (await store.LogitsAsync(row, computing) is not { } logits)
-                        return NoSuchEvaluation(row.Id); // another request has just deleted it
-                    var report = await ReportOfAsync(logits, new ReportQuery().Options(row.Count, row.Classes), computing);
-                    return TypedResults.Created($"/evaluations/{row.Id}", new EvaluatedResponse(EvaluationResponse.Of(row), report));
-                });
+                : new InTurn(
+                    async computing =>
+                    {
+                        if (await store.LogitsAsync(row, computing) is not { } logits)
+                            return NoSuchEvaluation(row.Id); // another request has just deleted it
+                        var report = await ReportOfAsync(logits, new ReportQuery().Options(row.Count, row.Classes), computing);
+                        return TypedResults.Created($"/evaluations/{row.Id}", new EvaluatedResponse(EvaluationResponse.Of(row), report));
+                    },
+                    Turn.Evaluation
+                );
 
         EvaluationRow RowOf(Guid id, PostedFile file, EvaluationFile read, CalibrationReport report) =>
             new()
@@ -188,10 +194,12 @@ internal static class EvaluationEndpoints
         var options = query.Options(row.Count, row.Classes);
         if (request.IsKnownAs(CalibrationEndpoints.TagOf(id, options)))
             return EntityTags.NotModified;
-        return new InTurn(async computing =>
-            await store.LogitsAsync(row, computing) is { } logits
-                ? TypedResults.Ok(await ReportOfAsync(logits, options, computing))
-                : NoSuchEvaluation(id) // another request has just deleted it
+        return new InTurn(
+            async computing =>
+                await store.LogitsAsync(row, computing) is { } logits
+                    ? TypedResults.Ok(await ReportOfAsync(logits, options, computing))
+                    : NoSuchEvaluation(id), // another request has just deleted it
+            Turn.Evaluation
         );
     }
 

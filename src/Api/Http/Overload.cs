@@ -36,11 +36,14 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
     private readonly PartitionedRateLimiter<HttpContext> reports = Limiter(keys, ReportsAtOnce, ReportsAtOnce, ReportsWaiting);
     private readonly PartitionedRateLimiter<HttpContext> predictions = Limiter(
         keys,
-        PredictionsAtOnce,
+        Math.Max(1, PredictionsAtOnce / 2),
         PredictionsAtOnce,
         PredictionsWaiting
     );
     private readonly PartitionedRateLimiter<HttpContext> dashboard = Limiter(keys, DashboardAtOnce / 2, DashboardAtOnce, DashboardWaiting);
+
+    /// <summary>One, apart from other reports: the report of a million images takes half a minute.</summary>
+    private readonly PartitionedRateLimiter<HttpContext> evaluations = Limiter(keys, 1, 1, ReportsWaiting);
 
     /// <summary>Endpoint filter. It answers 429 with `Retry-After` when the limits are exceeded.</summary>
     public async ValueTask<object?> LimitAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
@@ -75,8 +78,7 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
         limit.CancelAfter(TimeSpan.FromSeconds(TurnWaitSeconds));
         try
         {
-            var limiter = of == Turn.Report ? reports : predictions;
-            var lease = await limiter.AcquireAsync(context, cancellationToken: limit.Token);
+            var lease = await LimiterOf(of).AcquireAsync(context, cancellationToken: limit.Token);
             if (lease.IsAcquired)
                 return lease;
             lease.Dispose();
@@ -90,7 +92,12 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
 
     public static ProblemHttpResult NoTurn(HttpContext context, Turn of)
     {
-        var (one, waiting) = of == Turn.Report ? ("report", ReportsWaiting) : ("prediction", PredictionsWaiting);
+        var (one, waiting) = of switch
+        {
+            Turn.Report => ("report", ReportsWaiting),
+            Turn.Evaluation => ("evaluation", ReportsWaiting),
+            _ => ("prediction", PredictionsWaiting),
+        };
         return Problems.TryLater(
             context,
             TurnWaitSeconds,
@@ -102,9 +109,17 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
 
     public void Dispose()
     {
-        foreach (var limiter in new[] { work, reports, predictions, dashboard })
+        foreach (var limiter in new[] { work, reports, evaluations, predictions, dashboard })
             limiter.Dispose();
     }
+
+    private PartitionedRateLimiter<HttpContext> LimiterOf(Turn turn) =>
+        turn switch
+        {
+            Turn.Report => reports,
+            Turn.Evaluation => evaluations,
+            _ => predictions,
+        };
 
     private static ProblemHttpResult Refusal(HttpContext context) =>
         Problems.TryLater(context, RetryAfterSeconds, StatusCodes.Status429TooManyRequests, "Too many requests at once.", "Try again.");
@@ -133,6 +148,7 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
 internal enum Turn
 {
     Report,
+    Evaluation,
     Prediction,
 }
 

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Temper.Api.Arrays;
 
 namespace Temper.Api.Predict;
 
@@ -23,7 +24,7 @@ internal static class JsonImages
             Require(json.Read() && json.TokenType == JsonTokenType.StartObject, "body", "must be an object with the field images");
             json.Read();
             if (json.TokenType == JsonTokenType.PropertyName && !json.ValueTextEquals("images"))
-                throw new WrongImagesException(json.GetString()!, "is not a field here; known is images");
+                throw new WrongImagesException(WrongArrayException.Shown(json.GetString()!), "is not a field here; known is images");
             Require(json.TokenType == JsonTokenType.PropertyName, "images", "is required");
             json.Read();
             Require(json.TokenType == JsonTokenType.StartArray, "images", "must be an array of images");
@@ -32,7 +33,10 @@ internal static class JsonImages
                 batch.Add(image, ReadImage(ref json, image, batch));
             json.Read();
             if (json.TokenType == JsonTokenType.PropertyName)
-                throw new WrongImagesException(json.GetString()!, "is not a field here, or is given twice; known is images");
+                throw new WrongImagesException(
+                    WrongArrayException.Shown(json.GetString()!),
+                    "is not a field here, or is given twice; known is images"
+                );
             json.Read(); // throws when something follows
         }
         catch (JsonException e)

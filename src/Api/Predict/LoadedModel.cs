@@ -37,7 +37,8 @@ internal sealed class LoadedModel : IDisposable
 
     public static async Task<LoadedModel> LoadAsync(ExportedModel model, CancellationToken cancellation)
     {
-        var file = new MemoryStream();
+        // Made large enough at once: a stream that grows copies the weights several times.
+        using var file = new MemoryStream((int)BytesOf(model) / 2 + (1 << 20));
         await model.WriteAsync(file, cancellation);
         using var options = new Microsoft.ML.OnnxRuntime.SessionOptions
         {

@@ -37,16 +37,23 @@ internal sealed record PostedImages(MemoryStream Body, MediaTypeHeaderValue? Typ
         var isKnown = Types.Contains(type?.MediaType.Value, StringComparer.OrdinalIgnoreCase);
         var (body, length, isFull) = (new MemoryStream(), 0L, false);
         var buffer = new byte[64 << 10];
-        // What is refused is received all the same: a client whose connection is cut while it sends seldom receives the answer.
-        for (int read; (read = await request.Body.ReadAsync(buffer, context.RequestAborted)) > 0; )
+        try
         {
-            length += read;
-            if (!isKnown || isFull || length > LargestBody)
-                continue;
-            if (isFull = !TryReserve(context, read))
-                body.SetLength(0);
-            else
-                body.Write(buffer, 0, read);
+            // What is refused is received all the same: a client whose connection is cut while it sends seldom receives the answer.
+            for (int read; (read = await request.Body.ReadAsync(buffer, context.RequestAborted)) > 0; )
+            {
+                length += read;
+                if (!isKnown || isFull || length > LargestBody)
+                    continue;
+                if (isFull = !TryReserve(context, read))
+                    body.SetLength(0);
+                else
+                    body.Write(buffer, 0, read);
+            }
+        }
+        catch (BadHttpRequestException e) when (e.StatusCode == StatusCodes.Status413PayloadTooLarge)
+        {
+            length = long.MaxValue; // Kestrel receives no more
         }
         var refusal =
             !isKnown ? Refused(StatusCodes.Status415UnsupportedMediaType, "content-type", $"must be one of {string.Join(", ", Types)}")

@@ -34,7 +34,8 @@ public sealed record Prediction(int Label, string? ClassName, float Confidence, 
 
 internal static class PredictionEndpoints
 {
-    private const int RetryAfterSeconds = 1;
+    private const int RetryAfterSeconds = 1,
+        LongestSeconds = 60;
 
     public static void MapPredictions(this IEndpointRouteBuilder routes) =>
         routes
@@ -79,16 +80,25 @@ internal static class PredictionEndpoints
 
     private static async Task<IResult> AnswerAsync(Guid id, LoadedModel model, PostedImages posted, CancellationToken cancellation)
     {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(TimeSpan.FromSeconds(LongestSeconds));
         try
         {
             var images = await posted.ReadAsync(model.Images, cancellation);
-            var probabilities = model.Predict(images, cancellation);
+            var probabilities = model.Predict(images, limit.Token);
             return TypedResults.Ok(
                 new PredictionResponse(
                     id,
                     model.Temperature,
                     [.. probabilities.Chunk(model.Classes).Select(row => Prediction.Of(row, model.ClassNames))]
                 )
+            );
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            return Problems.Invalid(
+                "The images are wrong.",
+                new() { ["images"] = [$"must be fewer: this model does not predict them within {LongestSeconds} s"] }
             );
         }
         catch (WrongImagesException e)

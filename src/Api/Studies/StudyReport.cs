@@ -67,7 +67,8 @@ internal static class StudyReport
     )
     {
         var jobs = await reader.JobsAsync(study.Id, cancellation);
-        var curves = await reader.CurvesAsync(study.Id, EpochsToShow(study.Spec.Job.Epochs), cancellation);
+        var ends = study.Arms.Select(state => state.Arm.Arm.On(study.Spec.Job).Epochs).Distinct().ToList();
+        var curves = await reader.CurvesAsync(study.Id, [.. EpochsToShow(ends.Max()).Union(ends).Order()], cancellation);
         var recommendation = RecommendationResponse.Of(study, jobs, await reader.FailedAsync(study.Id, cancellation));
         return new(
             StudyResponse.Of(study),

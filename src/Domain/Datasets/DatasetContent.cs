@@ -28,6 +28,12 @@ public sealed record DatasetContent(
         LargestSide = 256,
         MostImages = 4_000_000;
 
+    /// <summary>
+    /// Most outputs of a validation or a test part, images · classes. A runner holds them as float32 and for the scores as float64:
+    /// 1.2 GB.
+    /// </summary>
+    public const long MostOutputs = 100_000_000;
+
     /// <summary>Completes the sentence "an image must have …".</summary>
     public static string SidesAllowed { get; } = $"{SmallestSide} to {LargestSide} pixels a side";
 

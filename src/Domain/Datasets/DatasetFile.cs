@@ -12,7 +12,7 @@ namespace Temper.Domain.Datasets;
 /// </summary>
 public static class DatasetFile
 {
-    /// <summary>1,000 class names of 200 characters of 4 bytes, and the numbers.</summary>
+    /// <summary>Largest header in bytes: 1,000 class names of 64 ordinary characters fit it several times.</summary>
     public const int LargestHeader = 1 << 20;
 
     private static readonly byte[] Signature = Encoding.ASCII.GetBytes("temper dataset 1");

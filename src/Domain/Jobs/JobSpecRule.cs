@@ -111,6 +111,14 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
         new("augmentation", OneOf<AugmentationName>(), s => Enum.IsDefined(s.Augmentation)),
         new("seed", $"a whole number from 0 to {LargestSeed}", s => s.Seed is >= 0 and <= LargestSeed),
         new("validationFraction", "a number from 0.01 to 0.5", s => s.ValidationFraction is >= 0.01 and <= 0.5),
+        new(
+            "validationFraction",
+            $"small enough for {DatasetContent.MostOutputs} outputs: validation images · classes",
+            s =>
+                s.Data is not { ValidationImages: 0 } data
+                || s.ValidationFraction is not (>= 0.01 and <= 0.5)
+                || data.TrainImages * s.ValidationFraction * data.Classes <= DatasetContent.MostOutputs
+        ),
         new("labelNoise", "a number from 0 to 1", s => s.LabelNoise is >= 0 and <= 1),
         new("device", OneOf<DeviceName>(), s => Enum.IsDefined(s.Device)),
         new("priority", "a whole number from -1000 to 1000", s => s.Priority is >= -1000 and <= 1000),
@@ -146,8 +154,10 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
 
     private static long MlpWeights(DatasetCard card, IReadOnlyList<int> widths)
     {
-        long[] sizes = [(long)card.Channels * card.Height * card.Width, .. widths, card.Classes];
-        return sizes.Zip(sizes.Skip(1), (inputs, units) => inputs * units).Sum();
+        // Another rule refuses larger layers. Their product would not fit 64 bits.
+        var units = widths.Select(width => (long)Math.Clamp(width, 0, LargestHidden));
+        long[] sizes = [(long)card.Channels * card.Height * card.Width, .. units.Take(4), card.Classes];
+        return sizes.Zip(sizes.Skip(1), (inputs, outputs) => inputs * outputs).Sum();
     }
 
     private static bool EpsilonFitsConvention(JobSpec spec) =>

@@ -60,8 +60,8 @@ public sealed record StudyGrid
         return rest;
     }
 
-    /// <summary>The number of combinations of values.</summary>
-    internal long Count => Properties.Aggregate(1L, (count, property) => count * (ValuesOf(property)?.Count ?? 1));
+    /// <summary>The number of combinations of values; that of larger grids is <see cref="int.MaxValue"/>.</summary>
+    internal long Count => Properties.Aggregate(1L, (count, property) => Math.Min(count * (ValuesOf(property)?.Count ?? 1), int.MaxValue));
 
     /// <summary>Every combination of values; the last field varies fastest.</summary>
     internal IEnumerable<ArmSettings> Combinations()

@@ -72,13 +72,19 @@ public sealed record StudySpec
             select new Arm(epsilon, smoothing, rate, model, noise, settings),
         ];
 
-    /// <summary>The number of arms in the grid, computed without listing them.</summary>
-    public long CountArms() =>
-        ((long)Epsilons.Count * Conventions.Count - (Epsilons.Contains(0) ? Conventions.Count - 1 : 0))
-        * (LearningRates?.Count ?? 1)
-        * (LabelNoise?.Count ?? 1)
-        * (Models?.Count ?? 1)
-        * (Grid?.Count ?? 1);
+    /// <summary>
+    /// The number of arms in the grid, computed without listing them; that of larger grids is <see cref="int.MaxValue"/>.
+    /// </summary>
+    public long CountArms()
+    {
+        // The lists come from a body of at most 64 KiB, so this product is far below 2⁶³.
+        var arms =
+            ((long)Epsilons.Count * Conventions.Count - (Epsilons.Contains(0) ? Conventions.Count - 1 : 0))
+            * (LearningRates?.Count ?? 1)
+            * (LabelNoise?.Count ?? 1)
+            * (Models?.Count ?? 1);
+        return Math.Min(Math.Min(arms, int.MaxValue) * (Grid?.Count ?? 1), int.MaxValue);
+    }
 
     /// <summary>All jobs, ordered by seed and then by arm, so that complete comparisons are available early.</summary>
     public IEnumerable<(Arm Arm, JobSpec Spec)> Jobs() =>

@@ -45,14 +45,19 @@ internal sealed class UploadedFiles(DatasetContents contents, WorkerOptions opti
             return;
         DeleteUnused(Path.GetDirectoryName(path)!);
         var part = $"{path}.part";
-        if (await ReceiveAsync(dataset, part, stop) != content.Sha256)
+        try
+        {
+            if (await ReceiveAsync(dataset, part, stop) != content.Sha256)
+                throw new DatasetUnavailableException(
+                    $"The data set {dataset} is damaged in the database: its SHA-256 is not {content.Sha256}."
+                );
+            File.Move(part, path, overwrite: true);
+        }
+        catch
         {
             File.Delete(part);
-            throw new DatasetUnavailableException(
-                $"The data set {dataset} is damaged in the database: its SHA-256 is not {content.Sha256}."
-            );
+            throw;
         }
-        File.Move(part, path, overwrite: true);
         log.LogInformation("Fetched {Dataset}: {Bytes} bytes in {Path}", dataset, new FileInfo(path).Length, path);
     }
 

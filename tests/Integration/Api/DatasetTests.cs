@@ -60,6 +60,7 @@ public class DatasetTests(ApiFixture fixture) : OwnDatasetsTest(fixture)
         Assert.Equal(HttpStatusCode.NoContent, (await SendAsync(HttpMethod.Delete, "/datasets/birds@2")).Response.StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, (await SendAsync(HttpMethod.Delete, "/datasets/birds@2")).Response.StatusCode);
         Assert.Equal(HttpStatusCode.Conflict, (await SendAsync(HttpMethod.Delete, "/datasets/mnist")).Response.StatusCode);
+        Assert.Equal(HttpStatusCode.BadRequest, (await SendAsync(HttpMethod.Delete, "/datasets/birds")).Response.StatusCode);
 
         var (_, third) = await AddAsync("birds", NpzFiles.Pack(NpzFiles.Part("", 30, 8, 12, 3, 3, 1)));
         Assert.Equal("birds@3", Name(third));
@@ -123,7 +124,7 @@ public class DatasetTests(ApiFixture fixture) : OwnDatasetsTest(fixture)
         spec["data"]!["sha256"] = "00";
         var (_, problem) = await SendAsync(HttpMethod.Post, "/jobs?validateOnly=true", spec.ToJsonString());
         Assert.Contains("shapes@1", problem!["errors"]!["data"]![0]!.GetValue<string>());
-        Assert.Equal(HttpStatusCode.Conflict, (await SendAsync(HttpMethod.Delete, "/datasets/shapes")).Response.StatusCode);
+        Assert.Equal(HttpStatusCode.Conflict, (await SendAsync(HttpMethod.Delete, "/datasets/shapes@1")).Response.StatusCode);
     }
 
     [Fact]

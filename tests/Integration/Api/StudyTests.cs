@@ -100,6 +100,28 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Contains("batch size", await Http.GetStringAsync($"/studies/{study["id"]}/report"));
     }
 
+    [Fact]
+    public async Task Submit_AGridWhoseNumberOfArmsFitsNoNumber_IsRefused()
+    {
+        static string Values(double step) =>
+            $"[{string.Join(',', Enumerable.Range(1, 100).Select(i => (i * step).ToString(System.Globalization.CultureInfo.InvariantCulture)))}]";
+
+        var (response, problem) = await SendAsync(
+            HttpMethod.Post,
+            "/studies",
+            $$"""
+            {"job":{"dataset":"digits","epochs":1},"smoothing":["uniform","others"],"learningRates":{{Values(0.01)}},
+             "labelNoise":{{Values(0.01)}},"models":["cnn","resnet20","resnet56","mlp","lenet5"],
+             "grid":{"epochs":{{Values(1)}},"width":{{Values(8)}},"batchSize":{{Values(1)}},"weightDecay":{{Values(0.01)}},
+             "warmupEpochs":{{Values(1)}},"gradientClip":{{Values(1)}},"optimizer":["adam","sgd"],
+             "schedule":["constant","cosine","step"],"augmentation":["none","cropFlip","shift"]}}
+            """
+        );
+
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        Assert.Contains("more than the 10000", problem!["errors"]!["seeds"]![0]!.GetValue<string>());
+    }
+
     [Theory]
     [InlineData("""{"epsilons":[0]}""", "job: is required")]
     [InlineData("""{"job":{"dataset":"digits"}}""", "job.epochs: is required")]

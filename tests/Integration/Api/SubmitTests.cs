@@ -101,6 +101,19 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
             { "convention by number", "smoothing", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"smoothing":1}""" },
             { "convention by number in a text", "smoothing", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"smoothing":"1"}""" },
             { "unknown model", "model", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"model":"vgg"}""" },
+            {
+                "layers whose weights fit no number",
+                "widths",
+                """{"dataset":"mnist","epsilon":0.1,"epochs":1,"model":"mlp","widths":[2147483647,2147483647,2147483647,2147483647]}"""
+            },
+            {
+                "data of a published set",
+                "data",
+                """
+                    {"dataset":"mnist","epsilon":0.1,"epochs":1,"data":{"sha256":"","classes":2147483647,"channels":2147483647,
+                     "height":2147483647,"width":2147483647,"trainImages":1,"validationImages":0,"testImages":1}}
+                    """
+            },
             { "batch size 0", "batchSize", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"batchSize":0}""" },
             { "learning rate 0", "learningRate", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"learningRate":0}""" },
             { "seed negative", "seed", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"seed":-1}""" },
