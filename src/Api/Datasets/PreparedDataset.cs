@@ -100,7 +100,7 @@ internal sealed class PreparedDataset : IDisposable
             throw new UploadRefusedException(
                 images.Train.Name,
                 images.Test is null
-                    ? $"must have at least two images of each class, because there is no test part; {scarce} of {classes} has {counts[scarce]}"
+                    ? $"must have two images of each class, because there is no test part; {scarce} of {classes} has {counts[scarce]}"
                     : $"must have at least one training image of each class; {scarce} of {classes} has none"
             );
     }

@@ -104,7 +104,7 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     public async Task Submit_AGridWhoseNumberOfArmsFitsNoNumber_IsRefused()
     {
         static string Values(double step) =>
-            $"[{string.Join(',', Enumerable.Range(1, 100).Select(i => (i * step).ToString(System.Globalization.CultureInfo.InvariantCulture)))}]";
+            $"[{string.Join(',', Enumerable.Range(1, 100).Select(i => FormattableString.Invariant($"{i * step}")))}]";
 
         var (response, problem) = await SendAsync(
             HttpMethod.Post,
