@@ -52,7 +52,7 @@ public sealed class ClientTests(ServiceWithKey service) : IClassFixture<ServiceW
         await python.WaitForExitAsync();
 
         Assert.True(python.ExitCode == 0, output);
-        Assert.Matches(@"Ran 1\d tests", output);
+        Assert.Matches(@"Ran 2\d tests", output);
     }
 
     [Fact]
