@@ -109,11 +109,11 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var (response, problem) = await SendAsync(
             HttpMethod.Post,
             "/studies",
-            $$"""
-            {"job":{"dataset":"digits","epochs":1},"smoothing":["uniform","others"],"learningRates":{{Values(0.01)}},
-             "labelNoise":{{Values(0.01)}},"models":["cnn","resnet20","resnet56","mlp","lenet5"],
-             "grid":{"epochs":{{Values(1)}},"width":{{Values(8)}},"batchSize":{{Values(1)}},"weightDecay":{{Values(0.01)}},
-             "warmupEpochs":{{Values(1)}},"gradientClip":{{Values(1)}},"optimizer":["adam","sgd"],
+            $$$"""
+            {"job":{"dataset":"digits","epochs":1},"smoothing":["uniform","others"],"learningRates":{{{Values(0.01)}}},
+             "labelNoise":{{{Values(0.01)}}},"models":["cnn","resnet20","resnet56","mlp","lenet5"],
+             "grid":{"epochs":{{{Values(1)}}},"width":{{{Values(8)}}},"batchSize":{{{Values(1)}}},"weightDecay":{{{Values(0.01)}}},
+             "warmupEpochs":{{{Values(1)}}},"gradientClip":{{{Values(1)}}},"optimizer":["adam","sgd"],
              "schedule":["constant","cosine","step"],"augmentation":["none","cropFlip","shift"]}}
             """
         );
