@@ -61,7 +61,7 @@ build() {
   command -v dotnet >/dev/null || die "The .NET 10 SDK is needed: https://dotnet.microsoft.com/download"
   mkdir -p .temper
   say "Building"
-  local last=.temper/last-build before complete=yes
+  local last=.temper/last-build before complete=yes left_out
   exec 8>.temper/build.lock
   flock 8
   before=$(sources)
@@ -71,7 +71,8 @@ build() {
     for project in "$@"; do
       dotnet build "$project" -c Release -nologo --tl:off >"$TEMPER_HOME/build.log" 2>&1 8>&- ||
         { grep -E 'error|warning' "$TEMPER_HOME/build.log" | sort -u >&2; die "The build failed; $TEMPER_HOME/build.log has all of it."; }
-      if grep -oE 'The (dashboard was|CPU kernels were) not built.*' "$TEMPER_HOME/build.log" | sort -u >&2; then complete=; fi
+      left_out=$(grep -oE 'The (dashboard was|CPU kernels were) not built.*' "$TEMPER_HOME/build.log" | sort -u || true)
+      [ -z "$left_out" ] || { say "$left_out"; complete=; }
     done
     # A build that left something out is tried again.
     [ -z "$complete" ] || echo "$* $before $(outputs)" >"$last"
