@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { type Problem, session } from "./api/client";
 import type { Job, State, StudyProgress } from "./api/types";
 import { ago, duration } from "./format";
+import { href } from "./router";
 import { useStore } from "./store";
 
 export const Badge = ({ state }: { state: State | "alive" | "suspended" | "silent" }) => (
@@ -140,5 +141,16 @@ export function Actions({ actions, children }: { actions: Action[]; children?: C
       </div>
       <ProblemBox problem={problem} />
     </>
+  );
+}
+
+/** Links to the other pages of a list, with its filters. */
+export function Paging({ path, query, next }: { path: string; query: URLSearchParams; next: string | null | undefined }) {
+  const to = (cursor: string | null): string => href(path, { ...Object.fromEntries(query), cursor });
+  return (
+    <nav class="paging" aria-label="Pages of the list">
+      {query.has("cursor") && <a href={to(null)}>Newest</a>}
+      {next && <a href={to(next)}>Older</a>}
+    </nav>
   );
 }

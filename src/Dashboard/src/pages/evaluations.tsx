@@ -2,8 +2,8 @@ import { useState } from "preact/hooks";
 import { useResource } from "../api/resource";
 import type { Evaluation, Page } from "../api/types";
 import { evaluationName, figure, signed, words } from "../format";
-import { Ago, ProblemBox, Table } from "../parts";
-import { go, href } from "../router";
+import { Ago, Paging, ProblemBox, Table } from "../parts";
+import { go } from "../router";
 import { mostCompared } from "./compare";
 import { useTitle } from "./title";
 
@@ -85,10 +85,7 @@ export function Evaluations({ query }: { query: URLSearchParams }) {
           No evaluation here. An evaluation judges a model that was trained elsewhere: <code>temper evaluate outputs.npz</code>
         </p>
       )}
-      <nav class="paging" aria-label="Pages of the list">
-        {query.has("cursor") && <a href="#/evaluations">Newest</a>}
-        {page?.next && <a href={href("/evaluations", { cursor: page.next })}>Older</a>}
-      </nav>
+      <Paging path="/evaluations" query={query} next={page?.next} />
     </>
   );
 }

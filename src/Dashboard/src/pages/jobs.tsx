@@ -4,7 +4,7 @@ import { type LiveEvent, useLive, useThrottled } from "../api/live";
 import { type Resource, useResource } from "../api/resource";
 import type { Items, Job, Page } from "../api/types";
 import { figure, jobName, plain, shortId, signed, summary } from "../format";
-import { Ago, Badge, JobProgress, ProblemBox, Table } from "../parts";
+import { Ago, Badge, JobProgress, Paging, ProblemBox, Table } from "../parts";
 import { go, href, replace } from "../router";
 import { mostCompared } from "./compare";
 import { useTitle } from "./title";
@@ -14,7 +14,6 @@ const states = ["queued", "running", "pausing", "paused", "cancelling", "succeed
 
 export function Jobs({ query }: { query: URLSearchParams }) {
   useTitle("Jobs");
-  const cursor = query.get("cursor");
   const jobs = useResource<Page<Job>>(`/jobs?${query}`);
   useLive("/events", jobs.value !== undefined || mayPass(jobs.problem), jobs.reload, useJobEvents(jobs));
   const [chosen, setChosen] = useState<string[]>([]);
@@ -38,10 +37,7 @@ export function Jobs({ query }: { query: URLSearchParams }) {
       {jobs.value?.items.length === 0 && (
         <p class="empty">No job here. {filters.some(name => query.has(name)) && <a href="#/jobs">Show all jobs</a>}</p>
       )}
-      <nav class="paging" aria-label="Pages of the list">
-        {cursor && <a href={href("/jobs", { ...Object.fromEntries(query), cursor: null })}>Newest</a>}
-        {jobs.value?.next && <a href={href("/jobs", { ...Object.fromEntries(query), cursor: jobs.value.next })}>Older</a>}
-      </nav>
+      <Paging path="/jobs" query={query} next={jobs.value?.next} />
     </>
   );
 }

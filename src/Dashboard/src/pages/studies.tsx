@@ -3,8 +3,7 @@ import { useLive, useThrottled } from "../api/live";
 import { useResource } from "../api/resource";
 import type { Page, StudyItem } from "../api/types";
 import { shortId, words } from "../format";
-import { Ago, Badge, ProblemBox, StudyBar, Table } from "../parts";
-import { href } from "../router";
+import { Ago, Badge, Paging, ProblemBox, StudyBar, Table } from "../parts";
 import { useTitle } from "./title";
 
 export function Studies({ query }: { query: URLSearchParams }) {
@@ -60,10 +59,7 @@ export function Studies({ query }: { query: URLSearchParams }) {
         </Table>
       )}
       {studies.value?.items.length === 0 && <p class="empty">No study here. A study trains several ε and says which to use.</p>}
-      <nav class="paging" aria-label="Pages of the list">
-        {query.has("cursor") && <a href="#/studies">Newest</a>}
-        {studies.value?.next && <a href={href("/studies", { cursor: studies.value.next })}>Older</a>}
-      </nav>
+      <Paging path="/studies" query={query} next={studies.value?.next} />
     </>
   );
 }
