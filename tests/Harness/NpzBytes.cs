@@ -1,6 +1,5 @@
 using System.IO.Compression;
 using System.Runtime.InteropServices;
-using System.Text;
 
 namespace Temper.Harness;
 
@@ -30,9 +29,6 @@ public static class NpzBytes
             long[] longs => ("<i8", MemoryMarshal.AsBytes<long>(longs).ToArray()),
             _ => throw new ArgumentException($"No npy type for {values.GetType()}.", nameof(values)),
         };
-        var header = Encoding.ASCII.GetBytes(
-            $"{{'descr': '{type}', 'fortran_order': False, 'shape': ({string.Join(", ", shape)}{(shape.Length == 1 ? "," : "")}), }}\n"
-        );
-        return [0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, (byte)(header.Length >> 8), .. header, .. bytes];
+        return NpzFiles.Npy(type, $"({string.Join(", ", shape)}{(shape.Length == 1 ? "," : "")})", bytes);
     }
 }

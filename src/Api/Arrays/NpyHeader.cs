@@ -21,7 +21,7 @@ internal sealed partial record NpyHeader(int Length, ElementType Type, IReadOnly
     /// <param name="npy">The npy file from its beginning.</param>
     /// <param name="size">Bytes of the npy file.</param>
     /// <param name="allowed">The types that the array may have.</param>
-    /// <exception cref="WrongArrayException">
+    /// <exception cref="WrongBodyException">
     /// It is no npy file of such numbers in C order, or it has another number of bytes than its shape needs.
     /// </exception>
     public static NpyHeader Read(string name, NpzStream npy, long size, IReadOnlyList<ElementType> allowed)
@@ -29,16 +29,16 @@ internal sealed partial record NpyHeader(int Length, ElementType Type, IReadOnly
         var (text, length) = ReadText(name, npy);
         if (Dictionary().Match(text) is not { Success: true } match || Names.Any(key => match.Groups[key].Captures.Count != 1))
             throw text.Contains("'descr': [", StringComparison.Ordinal)
-                ? new WrongArrayException(name, "has a structured dtype; it must be an array of plain numbers")
-                : new WrongArrayException(name, "has no valid npy header");
+                ? new WrongBodyException(name, "has a structured dtype; it must be an array of plain numbers")
+                : new WrongBodyException(name, "has no valid npy header");
 
         var type = TypeOf(name, match.Groups["descr"].Value, allowed);
-        var shape = ShapeOf(match.Groups["shape"].Value) ?? throw new WrongArrayException(name, "has no valid shape in its npy header");
+        var shape = ShapeOf(match.Groups["shape"].Value) ?? throw new WrongBodyException(name, "has no valid shape in its npy header");
         if (match.Groups["order"].Value == "True" && shape.Length > 1)
-            throw new WrongArrayException(name, $"is stored in Fortran order; store it in C order: numpy.ascontiguousarray({name})");
+            throw new WrongBodyException(name, $"is stored in Fortran order; store it in C order: numpy.ascontiguousarray({name})");
         var count = shape.Aggregate((UInt128)1, (product, of) => UInt128.Min(product * (UInt128)of, long.MaxValue));
         if (count * (UInt128)type.Size() != (UInt128)(size - length))
-            throw new WrongArrayException(
+            throw new WrongBodyException(
                 name,
                 $"must have the numbers of its shape, {Shown(shape)} of {type.Name()}: {count * (UInt128)type.Size()} bytes; "
                     + $"it has {size - length}"
@@ -65,16 +65,16 @@ internal sealed partial record NpyHeader(int Length, ElementType Type, IReadOnly
         Span<byte> start = stackalloc byte[FixedLength];
         npy.Read(start);
         if (!start.StartsWith(Mark))
-            throw new WrongArrayException(name, "is no npy file");
+            throw new WrongBodyException(name, "is no npy file");
         int major = start[6],
             minor = start[7];
         if (major is < 1 or > 3 || minor != 0)
-            throw new WrongArrayException(name, $"has version {major}.{minor} of the npy header; known are 1.0, 2.0 and 3.0");
+            throw new WrongBodyException(name, $"has version {major}.{minor} of the npy header; known are 1.0, 2.0 and 3.0");
         Span<byte> prefix = stackalloc byte[major == 1 ? sizeof(ushort) : sizeof(uint)];
         npy.Read(prefix);
         var length = major == 1 ? BinaryPrimitives.ReadUInt16LittleEndian(prefix) : BinaryPrimitives.ReadUInt32LittleEndian(prefix);
         if (length > LongestText)
-            throw new WrongArrayException(name, $"has an npy header of {length} bytes; the longest have {LongestText}");
+            throw new WrongBodyException(name, $"has an npy header of {length} bytes; the longest have {LongestText}");
         var text = new byte[length];
         npy.Read(text);
         return ((major == 3 ? Encoding.UTF8 : Encoding.Latin1).GetString(text), FixedLength + prefix.Length + text.Length);
@@ -84,17 +84,17 @@ internal sealed partial record NpyHeader(int Length, ElementType Type, IReadOnly
     {
         if (descr is ['>', .. var shown])
         {
-            shown = WrongArrayException.Shown(shown);
-            throw new WrongArrayException(name, $"is big endian, >{shown}; store it as little endian, such as '<{shown}'");
+            shown = WrongBodyException.Shown(shown);
+            throw new WrongBodyException(name, $"is big endian, >{shown}; store it as little endian, such as '<{shown}'");
         }
         if (descr is "|O")
-            throw new WrongArrayException(name, $"holds Python objects, which are never read; it must be an array of {OneOf(allowed)}");
+            throw new WrongBodyException(name, $"holds Python objects, which are never read; it must be an array of {OneOf(allowed)}");
         var type = descr is ['<' or '|', .. var code] ? ElementTypes.Parse(code) : null;
         return type is { } known && allowed.Contains(known)
             ? known
-            : throw new WrongArrayException(
+            : throw new WrongBodyException(
                 name,
-                $"must be an array of {OneOf(allowed)}; its dtype is {type?.Name() ?? WrongArrayException.Shown(descr)}"
+                $"must be an array of {OneOf(allowed)}; its dtype is {type?.Name() ?? WrongBodyException.Shown(descr)}"
             );
     }
 

@@ -14,7 +14,7 @@ internal sealed class NpzFile
     private readonly Dictionary<string, ZipMember> members = [];
 
     /// <param name="file">A seekable stream. It must stay open, and nobody else may move its position.</param>
-    /// <exception cref="WrongArrayException">
+    /// <exception cref="WrongBodyException">
     /// The file is no zip file of npy files, exceeds the bounds, or two arrays have one name.
     /// </exception>
     public NpzFile(Stream file, ZipBounds bounds)
@@ -30,7 +30,7 @@ internal sealed class NpzFile
 
     /// <param name="allowed">The types that the array may have.</param>
     /// <returns>The array, whose header is read and checked; null when the file has none of this name.</returns>
-    /// <exception cref="WrongArrayException">
+    /// <exception cref="WrongBodyException">
     /// It is no array of such numbers in C order and little endian, or it has another number of bytes than its shape needs.
     /// </exception>
     public NpzArray? Find(string name, IReadOnlyList<ElementType> allowed)
@@ -44,7 +44,7 @@ internal sealed class NpzFile
     /// <summary>Reads an array of texts.</summary>
     /// <param name="most">Largest number of texts.</param>
     /// <returns>Null when the file has no array of this name.</returns>
-    /// <exception cref="WrongArrayException">It is no row of at most so many texts.</exception>
+    /// <exception cref="WrongBodyException">It is no row of at most so many texts.</exception>
     public IReadOnlyList<string>? FindTexts(string name, int most)
     {
         if (!members.TryGetValue(name, out var member))
@@ -57,17 +57,17 @@ internal sealed class NpzFile
     {
         var name = member.Name;
         if (!name.EndsWith(Suffix, StringComparison.Ordinal) || name.Length <= Suffix.Length)
-            throw Wrong($"must have npy files only; it has {WrongArrayException.Shown(name)}");
+            throw Wrong($"must have npy files only; it has {WrongBodyException.Shown(name)}");
         name = name[..^Suffix.Length];
         return name.Length <= LongestName && name.All(c => char.IsAsciiLetterOrDigit(c) || c == '_')
             ? name
             : throw Wrong(
                 $"must have names of at most {LongestName} letters, digits and underscores before {Suffix}; it has "
-                    + WrongArrayException.Shown(member.Name)
+                    + WrongBodyException.Shown(member.Name)
             );
     }
 
-    private static WrongArrayException Wrong(string sentence) => new(WrongArrayException.WholeFile, sentence);
+    private static WrongBodyException Wrong(string sentence) => new(WrongBodyException.Whole, sentence);
 }
 
 /// <summary>An array of an npz file, before its numbers are read.</summary>

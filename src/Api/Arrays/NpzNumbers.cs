@@ -13,7 +13,7 @@ internal sealed class NpzNumbers : IDisposable
     private readonly byte[] piece = new byte[PieceLength];
     private long left;
 
-    /// <exception cref="WrongArrayException">The array is damaged.</exception>
+    /// <exception cref="WrongBodyException">The array is damaged.</exception>
     public NpzNumbers(NpzStream bytes, NpyHeader header)
     {
         (this.bytes, type, left) = (bytes, header.Type, header.Count);
@@ -25,7 +25,7 @@ internal sealed class NpzNumbers : IDisposable
     /// are dropped when integers are asked for.
     /// </summary>
     /// <returns>How many numbers it read: fewer than the buffer has at the end of the array only.</returns>
-    /// <exception cref="WrongArrayException">The array is truncated or damaged.</exception>
+    /// <exception cref="WrongBodyException">The array is truncated or damaged.</exception>
     public int Read<T>(Span<T> to)
         where T : unmanaged, INumberBase<T>
     {

@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.IO.Hashing;
+using Temper.Domain;
 
 namespace Temper.Api.Arrays;
 
@@ -14,19 +15,19 @@ internal sealed class NpzStream(string name, Stream file, ZipMember member) : ID
     private long left = member.Size;
 
     /// <summary>Fills the buffer.</summary>
-    /// <exception cref="WrongArrayException">The member is truncated or damaged.</exception>
+    /// <exception cref="WrongBodyException">The member is truncated or damaged.</exception>
     public void Read(Span<byte> buffer)
     {
         if (buffer.Length > left || Unpack(buffer) < buffer.Length)
-            throw new WrongArrayException(name, "is truncated");
+            throw new WrongBodyException(name, "is truncated");
         crc.Append(buffer);
         left -= buffer.Length;
         if (left > 0)
             return;
         if (Unpack(stackalloc byte[1]) > 0)
-            throw new WrongArrayException(name, "unpacks to more bytes than the zip directory says");
+            throw new WrongBodyException(name, "unpacks to more bytes than the zip directory says");
         if (crc.GetCurrentHashAsUInt32() != member.Crc)
-            throw new WrongArrayException(name, "is damaged: its CRC-32 is not that of the zip directory");
+            throw new WrongBodyException(name, "is damaged: its CRC-32 is not that of the zip directory");
     }
 
     public void Dispose() => unpacked.Dispose();
@@ -39,28 +40,14 @@ internal sealed class NpzStream(string name, Stream file, ZipMember member) : ID
         }
         catch (InvalidDataException)
         {
-            throw new WrongArrayException(name, "is damaged or truncated: it cannot be unpacked");
+            throw new WrongBodyException(name, "is damaged or truncated: it cannot be unpacked");
         }
     }
 
     /// <summary>The packed bytes of a member.</summary>
-    private sealed class Packed(Stream file, ZipMember member) : Stream
+    private sealed class Packed(Stream file, ZipMember member) : ForwardStream
     {
         private long done;
-
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
 
         public override int Read(Span<byte> buffer)
         {
@@ -69,15 +56,5 @@ internal sealed class NpzStream(string name, Stream file, ZipMember member) : ID
             done += read;
             return read;
         }
-
-        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-        public override void Flush() { }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
     }
 }

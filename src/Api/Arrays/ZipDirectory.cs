@@ -54,7 +54,7 @@ internal sealed class ZipDirectory
     private ZipDirectory(Stream file) => (this.file, length) = (file, file.Length);
 
     /// <param name="file">A seekable stream.</param>
-    /// <exception cref="WrongArrayException">The file is no zip file of stored and deflated members, or exceeds the bounds.</exception>
+    /// <exception cref="WrongBodyException">The file is no zip file of stored and deflated members, or exceeds the bounds.</exception>
     public static IReadOnlyList<ZipMember> Read(Stream file, ZipBounds bounds) => new ZipDirectory(file).Read(bounds);
 
     private List<ZipMember> Read(ZipBounds bounds)
@@ -129,7 +129,7 @@ internal sealed class ZipDirectory
         var extra = Bytes(position + EntryLength + nameLength, extraLength);
         position += EntryLength + nameLength + extraLength + Word(entry, 32);
 
-        var shown = WrongArrayException.Shown(name);
+        var shown = WrongBodyException.Shown(name);
         ulong size = Double(entry, 24),
             packed = Double(entry, 20),
             local = Double(entry, 42);
@@ -224,7 +224,7 @@ internal sealed class ZipDirectory
 
     private static ulong Quad(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadUInt64LittleEndian(bytes[at..]);
 
-    private static WrongArrayException Damaged(string how) => Wrong($"is no valid zip file: {how}");
+    private static WrongBodyException Damaged(string how) => Wrong($"is no valid zip file: {how}");
 
-    private static WrongArrayException Wrong(string sentence) => new(WrongArrayException.WholeFile, sentence);
+    private static WrongBodyException Wrong(string sentence) => new(WrongBodyException.Whole, sentence);
 }

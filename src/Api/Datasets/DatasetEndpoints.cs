@@ -2,6 +2,7 @@ using System.ComponentModel;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
+using Temper.Api.Arrays;
 using Temper.Api.Http;
 using Temper.Domain.Datasets;
 using Temper.Store;
@@ -99,7 +100,7 @@ internal static class DatasetEndpoints
         {
             (id, wasThere) = await upload.AddAsync(name!, body.Files, UploadedBody.SeedOf(seed)!.Value, cancellation);
         }
-        catch (UploadRefusedException e)
+        catch (WrongBodyException e)
         {
             return Problems.Invalid("The data set is wrong.", new() { [e.Part] = [e.Sentence] });
         }

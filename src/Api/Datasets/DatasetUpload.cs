@@ -15,7 +15,7 @@ internal sealed class DatasetUpload(
 )
 {
     /// <returns>Id of the new version, or of the one that has this content; whether that existed before.</returns>
-    /// <exception cref="UploadRefusedException">The files are no data set that can be trained on.</exception>
+    /// <exception cref="WrongBodyException">The files are no data set that can be trained on.</exception>
     public async Task<(string Id, bool WasThere)> AddAsync(
         string name,
         IReadOnlyList<SentFile> files,
@@ -45,17 +45,8 @@ internal sealed class DatasetUpload(
         }
     }
 
-    private PreparedDataset Prepare(IReadOnlyList<SentFile> files, int seed, CancellationToken cancellation)
-    {
-        try
-        {
-            return PreparedDataset.Of(UploadFormat.Read(files, options.LargestBytes), seed, options.LargestBytes, cancellation);
-        }
-        catch (WrongArrayException e)
-        {
-            throw new UploadRefusedException(e.Array, e.Sentence);
-        }
-    }
+    private PreparedDataset Prepare(IReadOnlyList<SentFile> files, int seed, CancellationToken cancellation) =>
+        PreparedDataset.Of(UploadFormat.Read(files, options.LargestBytes), seed, options.LargestBytes, cancellation);
 
     private async Task StoreAsync(Guid content, FileStream file, CancellationToken cancellation)
     {

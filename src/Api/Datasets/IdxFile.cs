@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 using Temper.Api.Arrays;
+using Temper.Domain;
 
 namespace Temper.Api.Datasets;
 
@@ -10,11 +11,11 @@ namespace Temper.Api.Datasets;
 /// <remarks>The header is 0, 0, 8, the number of dimensions, and each dimension as big-endian int32.</remarks>
 internal sealed record IdxFile(string Name, Func<Stream> Open)
 {
-    public static IdxFile Of(SentFile sent) => new(WrongArrayException.Shown(sent.Name), () => new Rewound(sent.Content));
+    public static IdxFile Of(SentFile sent) => new(WrongBodyException.Shown(sent.Name), () => new Rewound(sent.Content));
 
     public static IdxFile Of(Stream zip, ZipMember member)
     {
-        var name = WrongArrayException.Shown(member.Name.Split('/')[^1]);
+        var name = WrongBodyException.Shown(member.Name.Split('/')[^1]);
         return new(name, () => new MemberStream(name, zip, member));
     }
 
@@ -25,7 +26,7 @@ internal sealed record IdxFile(string Name, Func<Stream> Open)
     public bool IsForTest => Name.StartsWith("t10k-", StringComparison.Ordinal) || Name.StartsWith("test-", StringComparison.Ordinal);
 
     /// <returns>The dimensions that the header has.</returns>
-    /// <exception cref="UploadRefusedException">It is no such file.</exception>
+    /// <exception cref="WrongBodyException">It is no such file.</exception>
     public int[] ReadShape()
     {
         using var content = new IdxContent(this);
@@ -33,7 +34,7 @@ internal sealed record IdxFile(string Name, Func<Stream> Open)
     }
 
     /// <summary>A part of a zip file as a stream.</summary>
-    private sealed class MemberStream(string name, Stream zip, ZipMember member) : SequentialStream
+    private sealed class MemberStream(string name, Stream zip, ZipMember member) : ForwardStream
     {
         private readonly NpzStream bytes = new(name, zip, member);
         private long left = member.Size;
@@ -55,7 +56,7 @@ internal sealed record IdxFile(string Name, Func<Stream> Open)
     }
 
     /// <summary>A file from its beginning on. It stays open.</summary>
-    private sealed class Rewound(Stream file) : SequentialStream
+    private sealed class Rewound(Stream file) : ForwardStream
     {
         private long position;
 
@@ -76,7 +77,7 @@ internal sealed class IdxContent : IDisposable
     private readonly Stream content;
     private long left;
 
-    /// <exception cref="UploadRefusedException">It is no such file.</exception>
+    /// <exception cref="WrongBodyException">It is no such file.</exception>
     public IdxContent(IdxFile file)
     {
         this.file = file;
@@ -84,7 +85,7 @@ internal sealed class IdxContent : IDisposable
         Span<byte> start = stackalloc byte[4];
         Fill(start);
         if (!FileKind.IsIdx(start))
-            throw new UploadRefusedException(file.Name, "is no IDX file of unsigned bytes with one or three dimensions");
+            throw new WrongBodyException(file.Name, "is no IDX file of unsigned bytes with one or three dimensions");
         var dimensions = new byte[sizeof(int) * start[3]];
         Fill(dimensions);
         Shape = [.. dimensions.Chunk(sizeof(int)).Select(dimension => BinaryPrimitives.ReadInt32BigEndian(dimension))];
@@ -94,12 +95,12 @@ internal sealed class IdxContent : IDisposable
     public int[] Shape { get; }
 
     /// <summary>Fills the buffer. After the last byte it checks that nothing follows.</summary>
-    /// <exception cref="UploadRefusedException">The file is truncated, damaged or too long.</exception>
+    /// <exception cref="WrongBodyException">The file is truncated, damaged or too long.</exception>
     public void Read(Span<byte> buffer)
     {
         Fill(buffer);
         if ((left -= buffer.Length) == 0 && Fill(stackalloc byte[1], isEnd: true) > 0)
-            throw new UploadRefusedException(file.Name, "goes on after the data that its header announces");
+            throw new WrongBodyException(file.Name, "goes on after the data that its header announces");
     }
 
     public void Dispose() => content.Dispose();
@@ -113,9 +114,9 @@ internal sealed class IdxContent : IDisposable
         }
         catch (InvalidDataException)
         {
-            throw new UploadRefusedException(file.Name, "is damaged: it cannot be unpacked");
+            throw new WrongBodyException(file.Name, "is damaged: it cannot be unpacked");
         }
-        return read == buffer.Length || isEnd ? read : throw new UploadRefusedException(file.Name, "is truncated");
+        return read == buffer.Length || isEnd ? read : throw new WrongBodyException(file.Name, "is truncated");
     }
 
     private static Stream Unpacked(IdxFile file)

@@ -1,3 +1,4 @@
+using Temper.Api.Arrays;
 using Temper.Domain.Datasets;
 
 namespace Temper.Api.Datasets;
@@ -9,19 +10,19 @@ internal static class IdxImages
 {
     private const string Files = "body";
 
-    /// <exception cref="UploadRefusedException">The files are no data set.</exception>
+    /// <exception cref="WrongBodyException">The files are no data set.</exception>
     public static UploadedImages Read(IReadOnlyList<IdxFile> files, long largest)
     {
         if (files.Count is not (2 or 4))
-            throw new UploadRefusedException(
+            throw new WrongBodyException(
                 Files,
                 $"must be the IDX files of images and labels to train on, and those for the test: 2 or 4 files; got {files.Count}"
             );
         var shapes = files.ToDictionary(file => file, file => file.ReadShape());
-        var train = PartOf(shapes, isForTest: false, largest) ?? throw new UploadRefusedException(Files, "has no files to train on");
+        var train = PartOf(shapes, isForTest: false, largest) ?? throw new WrongBodyException(Files, "has no files to train on");
         var test = PartOf(shapes, isForTest: true, largest);
         if (test is { } given && given.Shape != train.Shape)
-            throw new UploadRefusedException(
+            throw new WrongBodyException(
                 Files,
                 $"must have images of one size; those for the test are {given.Shape.Height}×{given.Shape.Width}, the others "
                     + $"{train.Shape.Height}×{train.Shape.Width}"
@@ -44,23 +45,20 @@ internal static class IdxImages
             || own.SingleOrDefault(file => file.Value.Length == 3) is not ({ } images, [var count, var height, var width])
             || own.SingleOrDefault(file => file.Value.Length == 1) is not ({ } labels, [var labelCount])
         )
-            throw new UploadRefusedException(
+            throw new WrongBodyException(
                 Files,
                 $"must have one file of images and one of labels {(isForTest ? "for the test" : "to train on")}; got "
                     + string.Join(", ", own.Select(file => file.Key.Name))
             );
         if (count is < 1 or > DatasetContent.MostImages || !IsSide(height) || !IsSide(width))
-            throw new UploadRefusedException(
+            throw new WrongBodyException(
                 images.Name,
                 $"must have 1 to {DatasetContent.MostImages} images of {DatasetContent.SidesAllowed}; it has {count} of {height}×{width}"
             );
         if (count * (long)height * width > largest)
-            throw new UploadRefusedException(
-                images.Name,
-                $"must have at most {largest} bytes; it announces {count * (long)height * width}"
-            );
+            throw new WrongBodyException(images.Name, $"must have at most {largest} bytes; it announces {count * (long)height * width}");
         if (labelCount != count)
-            throw new UploadRefusedException(labels.Name, $"must have a label for each of the {count} images; it has {labelCount}");
+            throw new WrongBodyException(labels.Name, $"must have a label for each of the {count} images; it has {labelCount}");
         return (new(labels.Name, Labels(labels, count), () => new Pixels(images)), (height, width));
     }
 

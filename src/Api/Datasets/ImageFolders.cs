@@ -29,7 +29,7 @@ internal static class ImageFolders
         || member.Name.StartsWith("__MACOSX/", StringComparison.Ordinal)
         || member.Name.EndsWith(".DS_Store", StringComparison.Ordinal);
 
-    /// <exception cref="UploadRefusedException">The files are no images in a folder per class.</exception>
+    /// <exception cref="WrongBodyException">The files are no images in a folder per class.</exception>
     public static UploadedImages Read(Stream zip, IReadOnlyList<ZipMember> members)
     {
         var files = members
@@ -38,24 +38,21 @@ internal static class ImageFolders
             .OrderBy(file => file.Path, StringComparer.Ordinal)
             .ToList();
         if (files.Count == 0)
-            throw new UploadRefusedException("body", "has no images");
+            throw new WrongBodyException("body", "has no images");
         for (var i = 1; i < files.Count; i++)
             if (files[i].Path == files[i - 1].Path)
-                throw new UploadRefusedException("body", $"has two files of the name {files[i].Shown}");
+                throw new WrongBodyException("body", $"has two files of the name {files[i].Shown}");
         var depth = files[0].Folders.Length;
         var hasParts = depth == 2 && files.All(file => file.Folders is [var part, _] && Parts.Contains(part));
         if (!hasParts && files.FirstOrDefault(file => file.Folders.Length != 1) is { } elsewhere)
-            throw new UploadRefusedException(
+            throw new WrongBodyException(
                 "body",
                 "must have its images in a folder per class, such as cat/1.png, or in train/cat/1.png and test/cat/2.png; it has "
                     + elsewhere.Shown
             );
         var classes = files.Select(file => file.Folders[^1]).Distinct().Order(StringComparer.Ordinal).ToList();
         if (classes.Count > DatasetContent.MostClasses)
-            throw new UploadRefusedException(
-                "body",
-                $"must have 2 to {DatasetContent.MostClasses} folders of classes; it has {classes.Count}"
-            );
+            throw new WrongBodyException("body", $"must have 2 to {DatasetContent.MostClasses} folders of classes; it has {classes.Count}");
         var numbers = classes.Select((name, k) => (name, k)).ToDictionary(one => one.name, one => (ushort)one.k);
         var size = SizeOf(zip, files);
 
@@ -70,7 +67,7 @@ internal static class ImageFolders
             size.Height,
             size.Width,
             classes,
-            PartOf(Train) ?? throw new UploadRefusedException("body", "has no folder train"),
+            PartOf(Train) ?? throw new WrongBodyException("body", "has no folder train"),
             PartOf(Validation),
             PartOf(Test)
         );
@@ -84,10 +81,10 @@ internal static class ImageFolders
         {
             var size = file.ReadSize(zip);
             if (!IsSide(size.Height) || !IsSide(size.Width))
-                throw new UploadRefusedException(file.Shown, $"must have {DatasetContent.SidesAllowed}; it has {size.Width}×{size.Height}");
+                throw new WrongBodyException(file.Shown, $"must have {DatasetContent.SidesAllowed}; it has {size.Width}×{size.Height}");
             all ??= size;
             if ((size.Height, size.Width) != (all.Height, all.Width))
-                throw new UploadRefusedException(
+                throw new WrongBodyException(
                     file.Shown,
                     $"must have the size of the other images, {all.Width}×{all.Height}; it has {size.Width}×{size.Height}"
                 );
@@ -118,18 +115,18 @@ internal static class ImageFolders
     /// <param name="Folders">The folders that it lies in.</param>
     private sealed record FolderImage(string Path, string[] Folders, ZipMember Member)
     {
-        public string Shown => WrongArrayException.Shown(Path);
+        public string Shown => WrongBodyException.Shown(Path);
 
         public static FolderImage Of(ZipMember member)
         {
-            var shown = WrongArrayException.Shown(member.Name);
+            var shown = WrongBodyException.Shown(member.Name);
             var parts = member.Name.Split('/');
             if (member.Name.Contains('\\') || parts.Any(part => part is "" or "." or ".."))
-                throw new UploadRefusedException("body", $"must have plain names of folders and files; it has {shown}");
+                throw new WrongBodyException("body", $"must have plain names of folders and files; it has {shown}");
             if (!Suffixes.Any(suffix => member.Name.EndsWith(suffix, StringComparison.OrdinalIgnoreCase)))
-                throw new UploadRefusedException("body", $"must have PNG and JPEG files only; it has {shown}");
+                throw new WrongBodyException("body", $"must have PNG and JPEG files only; it has {shown}");
             if (member.Size > ImageFile.LargestBytes)
-                throw new UploadRefusedException(shown, $"must have at most {ImageFile.LargestBytes} bytes; it has {member.Size}");
+                throw new WrongBodyException(shown, $"must have at most {ImageFile.LargestBytes} bytes; it has {member.Size}");
             return new(member.Name, parts[..^1], member);
         }
 
@@ -143,7 +140,7 @@ internal static class ImageFolders
         {
             using var image = OpenImage(zip);
             if (!image.TryDecode(channels, pixels_HWC, out var fault))
-                throw new UploadRefusedException(Shown, fault);
+                throw new WrongBodyException(Shown, fault);
         }
 
         private ImageFile OpenImage(Stream zip)
@@ -151,7 +148,7 @@ internal static class ImageFolders
             var bytes = new byte[Member.Size];
             using (var stream = new NpzStream(Shown, zip, Member))
                 stream.Read(bytes);
-            return ImageFile.TryOpen(bytes, out var image, out var fault) ? image : throw new UploadRefusedException(Shown, fault);
+            return ImageFile.TryOpen(bytes, out var image, out var fault) ? image : throw new WrongBodyException(Shown, fault);
         }
     }
 }

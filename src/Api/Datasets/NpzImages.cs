@@ -30,16 +30,16 @@ internal static class NpzImages
 
     public static ZipBounds Bounds(long largest) => new(Known.Length, largest + LargestHeader, 2 * largest, MostRatio);
 
-    /// <exception cref="WrongArrayException">The file is no such npz.</exception>
-    /// <exception cref="UploadRefusedException">An array has the wrong shape or labels.</exception>
+    /// <exception cref="WrongBodyException">The file is no such npz.</exception>
+    /// <exception cref="WrongBodyException">An array has the wrong shape or labels.</exception>
     public static UploadedImages Read(Stream file, long largest)
     {
         var npz = new NpzFile(file, Bounds(largest));
         foreach (var name in npz.Names)
             if (!Known.Contains(name))
-                throw new UploadRefusedException(name, $"is no array of a data set; known are {string.Join(", ", Known)}");
+                throw new WrongBodyException(name, $"is no array of a data set; known are {string.Join(", ", Known)}");
         if (PartOf(npz, "", null) is not { } train)
-            throw new UploadRefusedException(Images, "is missing");
+            throw new WrongBodyException(Images, "is missing");
         return new(
             train.Shape.Channels,
             train.Shape.Height,
@@ -62,12 +62,12 @@ internal static class NpzImages
         if (images is null && labels is null)
             return null;
         if (images is null || labels is null)
-            throw new UploadRefusedException(images is null ? imagesName : labelsName, "is missing");
+            throw new WrongBodyException(images is null ? imagesName : labelsName, "is missing");
         var shape = Shape.Of(images);
         if (expected is not null && shape != expected)
-            throw new UploadRefusedException(imagesName, $"must be {expected} as the training images are; it is {shape}");
+            throw new WrongBodyException(imagesName, $"must be {expected} as the training images are; it is {shape}");
         if (labels.Shape is not [var count] || count != images.Shape[0])
-            throw new UploadRefusedException(
+            throw new WrongBodyException(
                 labelsName,
                 $"must be one number for each of the {images.Shape[0]} images; its shape is {NpyHeader.Shown(labels.Shape)}"
             );
@@ -85,7 +85,7 @@ internal static class NpzImages
             for (var i = 0; i < read; i++, at++)
                 labels[at] = piece[i] is >= 0 and < DatasetContent.MostClasses
                     ? (ushort)piece[i]
-                    : throw new UploadRefusedException(
+                    : throw new WrongBodyException(
                         array.Name,
                         $"must be 0 to {DatasetContent.MostClasses - 1}, one number for each class; image {at} has {piece[i]}"
                     );
@@ -104,7 +104,7 @@ internal static class NpzImages
                     (int)width,
                     (int)channels
                 ),
-                _ => throw new UploadRefusedException(
+                _ => throw new WrongBodyException(
                     images.Name,
                     $"must be N×H×W or N×H×W×C: N from 1 to {DatasetContent.MostImages}, H and W from {DatasetContent.SmallestSide} to "
                         + $"{DatasetContent.LargestSide}, C 1 or 3; its shape is {NpyHeader.Shown(images.Shape)}"

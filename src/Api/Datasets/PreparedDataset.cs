@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
 using System.Collections;
 using System.Security.Cryptography;
+using Temper.Api.Arrays;
+using Temper.Api.Http;
 using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
 using Temper.Store.Rows;
@@ -25,7 +27,7 @@ internal sealed class PreparedDataset : IDisposable
 
     /// <param name="seed">Determines the test part of an upload that has none.</param>
     /// <param name="largest">Largest file in bytes.</param>
-    /// <exception cref="UploadRefusedException">The upload is no data set that can be trained on.</exception>
+    /// <exception cref="WrongBodyException">The upload is no data set that can be trained on.</exception>
     public static PreparedDataset Of(UploadedImages images, int seed, long largest, CancellationToken cancellation)
     {
         var names = ClassNames(images);
@@ -72,23 +74,23 @@ internal sealed class PreparedDataset : IDisposable
             names = [.. Enumerable.Range(0, classes).Select(k => FormattableString.Invariant($"{k}"))];
         }
         if (names.Count is < 2 or > DatasetContent.MostClasses)
-            throw new UploadRefusedException(
+            throw new WrongBodyException(
                 images.ClassNames is null ? images.Train.Name : "class_names",
                 $"must have 2 to {DatasetContent.MostClasses} classes; it has {names.Count}"
             );
         foreach (var name in names)
             if (!JobSpecRule.IsTag(name))
-                throw new UploadRefusedException("class_names", "must be 1 to 64 characters on one line each");
+                throw new WrongBodyException("class_names", "must be 1 to 64 characters on one line each");
         return names.Distinct().Count() == names.Count
             ? names
-            : throw new UploadRefusedException("class_names", "must be different from each other");
+            : throw new WrongBodyException("class_names", "must be different from each other");
     }
 
     private static void CheckLabels(UploadedImages images, int classes)
     {
         foreach (var part in images.Parts)
             if (Array.FindIndex(part.Labels, label => label >= classes) is >= 0 and var wrong)
-                throw new UploadRefusedException(
+                throw new WrongBodyException(
                     part.Name,
                     $"must be 0 to {classes - 1}, a place in class_names; image {wrong} has {part.Labels[wrong]}"
                 );
@@ -97,7 +99,7 @@ internal sealed class PreparedDataset : IDisposable
             counts[label]++;
         var least = images.Test is null ? 2 : 1;
         if (Array.FindIndex(counts, count => count < least) is >= 0 and var scarce)
-            throw new UploadRefusedException(
+            throw new WrongBodyException(
                 images.Train.Name,
                 images.Test is null
                     ? $"must have two images of each class, because there is no test part; {scarce} of {classes} has {counts[scarce]}"
@@ -109,23 +111,20 @@ internal sealed class PreparedDataset : IDisposable
     private static void CheckSizes(DatasetHeader header, long largest)
     {
         if (header.CountFileBytes() > largest)
-            throw new UploadRefusedException(
+            throw new WrongBodyException(
                 "images",
                 $"must have at most {largest} bytes in all, with their labels; they have {header.CountFileBytes()}. "
                     + "Datasets__LargestBytes sets the limit"
             );
         if (Math.Max(header.Validation, header.Test) * (long)header.ClassNames.Count > DatasetContent.MostOutputs)
-            throw new UploadRefusedException(
+            throw new WrongBodyException(
                 "images",
                 $"must have at most {DatasetContent.MostOutputs} outputs to validate on, and to test on: images · classes"
             );
         if (DatasetFile.Begin(header).Length - DatasetFile.PrefixLength > DatasetFile.LargestHeader)
-            throw new UploadRefusedException("class_names", $"must have at most {DatasetFile.LargestHeader} bytes in all, as JSON");
+            throw new WrongBodyException("class_names", $"must have at most {DatasetFile.LargestHeader} bytes in all, as JSON");
         if (Math.Max(header.Train + header.Validation, header.Test) * (long)header.CountImageBytes() > Array.MaxLength)
-            throw new UploadRefusedException(
-                "images",
-                $"must have at most {Array.MaxLength} bytes to train and validate on, and to test on"
-            );
+            throw new WrongBodyException("images", $"must have at most {Array.MaxLength} bytes to train and validate on, and to test on");
     }
 
     private static string Note(int taken, int images, int seed) =>

@@ -6,8 +6,8 @@ namespace Temper.Api.Datasets;
 internal static class UploadFormat
 {
     /// <param name="largest">Largest data set in bytes.</param>
-    /// <exception cref="WrongArrayException">A zip file is damaged or exceeds the bounds, or an array is wrong.</exception>
-    /// <exception cref="UploadRefusedException">The upload is none of the formats, or wrong.</exception>
+    /// <exception cref="WrongBodyException">A zip file is damaged or exceeds the bounds, or an array is wrong.</exception>
+    /// <exception cref="WrongBodyException">The upload is none of the formats, or wrong.</exception>
     public static UploadedImages Read(IReadOnlyList<SentFile> files, long largest)
     {
         if (files is not [var (_, file)])
@@ -16,7 +16,7 @@ internal static class UploadFormat
         file.Position = 0;
         file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
         if (!FileKind.IsZip(start))
-            throw new UploadRefusedException("body", "is one IDX file; a data set has two for training and two for the test");
+            throw new WrongBodyException("body", "is one IDX file; a data set has two for training and two for the test");
         var members = ZipDirectory.Read(file, ImageFolders.Bounds(largest));
         if (members.Count > 0 && members.All(member => member.Name.EndsWith(".npy", StringComparison.Ordinal)))
             return NpzImages.Read(file, largest);

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Net.Http.Headers;
+using Temper.Api.Arrays;
 using Temper.Api.Http;
 using Temper.Domain.Datasets;
 
@@ -50,7 +51,7 @@ internal sealed record UploadedBody(IReadOnlyList<SentFile> Files, ProblemHttpRe
             await ReceiveAsync(context, boundary, files, largest);
             return new(files, null);
         }
-        catch (UploadRefusedException e)
+        catch (WrongBodyException e)
         {
             return Refused(Problems.Invalid("The data set is wrong.", new() { [e.Part] = [e.Sentence] }));
         }
@@ -94,13 +95,13 @@ internal sealed record UploadedBody(IReadOnlyList<SentFile> Files, ProblemHttpRe
         {
             var disposition = section.GetContentDispositionHeader();
             if (disposition is null || !disposition.IsFileDisposition())
-                throw new UploadRefusedException("body", "must have files only; name and seed belong into the query");
+                throw new WrongBodyException("body", "must have files only; name and seed belong into the query");
             if (files.Count == MostFiles)
-                throw new UploadRefusedException("body", $"has more than {MostFiles} files");
+                throw new WrongBodyException("body", $"has more than {MostFiles} files");
             left -= await CopyAsync(context, section.Body, Add(HeaderUtilities.RemoveQuotes(disposition.FileName).Value ?? ""), left);
         }
         if (files.Count == 0)
-            throw new UploadRefusedException("body", "has no file");
+            throw new WrongBodyException("body", "has no file");
 
         FileStream Add(string name)
         {
@@ -118,7 +119,7 @@ internal sealed record UploadedBody(IReadOnlyList<SentFile> Files, ProblemHttpRe
         // The beginning says what a file is. So a large body of another kind is not received.
         var read = await from.ReadAtLeastAsync(buffer, 4, throwOnEndOfStream: false, context.RequestAborted);
         if (!FileKind.IsKnown(buffer.AsSpan(0, read)))
-            throw new UploadRefusedException(
+            throw new WrongBodyException(
                 "body",
                 "must be an npz file, IDX files, or a zip file of them or of images; it is something else"
             );

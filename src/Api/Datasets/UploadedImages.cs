@@ -1,3 +1,5 @@
+using Temper.Api.Arrays;
+
 namespace Temper.Api.Datasets;
 
 /// <summary>An upload whose shapes and labels are read, and whose pixels are not yet.</summary>
@@ -28,6 +30,6 @@ internal sealed record UploadedPart(string Name, ushort[] Labels, Func<IUploaded
 internal interface IUploadedPixels : IDisposable
 {
     /// <param name="pixels_CHW">Filled with the next image.</param>
-    /// <exception cref="UploadRefusedException">The upload is damaged.</exception>
+    /// <exception cref="WrongBodyException">The upload is damaged.</exception>
     void ReadNext(Span<byte> pixels_CHW);
 }

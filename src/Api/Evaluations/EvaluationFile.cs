@@ -55,9 +55,9 @@ internal sealed class EvaluationReader
         {
             return new EvaluationReader(new NpzFile(file, Bounds), errors, cancellation).Read();
         }
-        catch (WrongArrayException e)
+        catch (WrongBodyException e)
         {
-            errors.Add(e.Array, e.Sentence);
+            errors.Add(e.Part, e.Sentence);
             return null;
         }
     }
@@ -125,9 +125,9 @@ internal sealed class EvaluationReader
         {
             return npz.Find(name, allowed);
         }
-        catch (WrongArrayException e)
+        catch (WrongBodyException e)
         {
-            errors.Add(e.Array, e.Sentence);
+            errors.Add(e.Part, e.Sentence);
             return null;
         }
     }
@@ -258,7 +258,7 @@ internal sealed class EvaluationReader
                 CheckRow(given, values, filled);
             else if (!(values[0] >= 0 && values[0] <= 1))
                 throw Wrong(given, FormattableString.Invariant($"must be from 0 to 1; {Row(filled)} has {values[0]}"));
-            truth[filled] = width == 1 ? values[0] : Math.Min(values[IndexOfLargest(test.Row(filled))], 1);
+            truth[filled] = width == 1 ? values[0] : Math.Min(values[LabelledLogits.IndexOfLargest(test.Row(filled))], 1);
             filled++;
         }
         return truth;
@@ -287,16 +287,7 @@ internal sealed class EvaluationReader
         return numbers.Read(piece);
     }
 
-    private static int IndexOfLargest(ReadOnlySpan<float> logits)
-    {
-        var top = 0;
-        for (var k = 1; k < logits.Length; k++)
-            if (logits[k] > logits[top])
-                top = k;
-        return top;
-    }
-
     private static string Row(int row) => $"row {row} (from 0)";
 
-    private static WrongArrayException Wrong(NpzArray array, string sentence) => new(array.Name, sentence);
+    private static WrongBodyException Wrong(NpzArray array, string sentence) => new(array.Name, sentence);
 }

@@ -156,7 +156,7 @@ internal sealed class PostedFile : IDisposable
     {
         try
         {
-            content ??= OpenUnnamed();
+            content ??= TemporaryFile.Create();
             await content.WriteAsync(bytes, cancellation);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -177,25 +177,6 @@ internal sealed class PostedFile : IDisposable
                 Detail = $"Wrong: {part}.",
             }
         );
-
-    /// <summary>Deletes the file while it is open, so that a process that is killed leaves nothing behind.</summary>
-    private static FileStream OpenUnnamed()
-    {
-        var path = Path.Combine(Path.GetTempPath(), $"temper-{Guid.NewGuid():N}");
-        var file = new FileStream(
-            path,
-            new FileStreamOptions
-            {
-                Mode = FileMode.CreateNew,
-                Access = FileAccess.ReadWrite,
-                Share = FileShare.Delete,
-                BufferSize = 64 << 10,
-                Options = FileOptions.Asynchronous,
-            }
-        );
-        File.Delete(path);
-        return file;
-    }
 
     private sealed class FullDiskException(Exception inner) : Exception(inner.Message, inner);
 }

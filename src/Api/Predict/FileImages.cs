@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Net.Http.Headers;
+using Temper.Api.Arrays;
 using Temper.Api.Images;
 
 namespace Temper.Api.Predict;
@@ -7,22 +8,22 @@ namespace Temper.Api.Predict;
 /// <summary>Reads PNG and JPEG files: one as the body, or several as multipart/form-data.</summary>
 internal static class FileImages
 {
-    /// <exception cref="WrongImagesException">It is no such file, or the image has another size than the model's.</exception>
+    /// <exception cref="WrongBodyException">It is no such file, or the image has another size than the model's.</exception>
     public static void Read(ReadOnlySpan<byte> file, ImageBatch batch)
     {
         if (!ImageFile.TryOpen(file, out var image, out var fault))
-            throw new WrongImagesException(batch.Next, fault);
+            throw new WrongBodyException(batch.Next, fault);
         using (image)
         {
             batch.RequireSize(image.Height, image.Width);
             var name = batch.Next;
             if (!image.TryDecode(batch.Shape.Channels, batch.Add(), out fault))
-                throw new WrongImagesException(name, fault);
+                throw new WrongBodyException(name, fault);
         }
     }
 
     /// <param name="boundary">The boundary of the parts.</param>
-    /// <exception cref="WrongImagesException">A part is no image of the model's size, or the body is damaged.</exception>
+    /// <exception cref="WrongBodyException">A part is no image of the model's size, or the body is damaged.</exception>
     public static async Task ReadAsync(Stream body, string boundary, ImageBatch batch, CancellationToken cancellation)
     {
         var reader = new MultipartReader(boundary, body);
@@ -33,13 +34,13 @@ internal static class FileImages
                 var file = new MemoryStream();
                 await section.Body.CopyToAsync(file, cancellation);
                 if (section.GetContentDispositionHeader()?.IsFileDisposition() != true)
-                    throw new WrongImagesException(batch.Next, "must be a file; a field of a form was sent");
+                    throw new WrongBodyException(batch.Next, "must be a file; a field of a form was sent");
                 Read(file.GetBuffer().AsSpan(0, (int)file.Length), batch);
             }
         }
         catch (Exception e) when (e is IOException or InvalidDataException)
         {
-            throw new WrongImagesException("body", "is no complete multipart/form-data");
+            throw new WrongBodyException("body", "is no complete multipart/form-data");
         }
     }
 }

@@ -1,3 +1,4 @@
+using Temper.Api.Arrays;
 using Temper.Api.Onnx;
 
 namespace Temper.Api.Predict;
@@ -30,19 +31,19 @@ internal sealed class ImageBatch(ImageShape shape)
     /// <summary>The name of the next image in refusals.</summary>
     public string Next => FormattableString.Invariant($"images[{Count}]");
 
-    /// <exception cref="WrongImagesException">The next image has another size.</exception>
+    /// <exception cref="WrongBodyException">The next image has another size.</exception>
     public void RequireSize(int height, int width)
     {
         if ((height, width) != (shape.Height, shape.Width))
-            throw new WrongImagesException(Next, FormattableString.Invariant($"must have {Expected}; it has {height}×{width}"));
+            throw new WrongBodyException(Next, FormattableString.Invariant($"must have {Expected}; it has {height}×{width}"));
     }
 
     /// <returns>Room for one more image, H×W×C. It counts as added.</returns>
-    /// <exception cref="WrongImagesException">There are too many images.</exception>
+    /// <exception cref="WrongBodyException">There are too many images.</exception>
     public Span<byte> Add()
     {
         if (Count == Most)
-            throw new WrongImagesException("images", FormattableString.Invariant($"must be at most {Most}; there are more"));
+            throw new WrongBodyException("images", FormattableString.Invariant($"must be at most {Most}; there are more"));
         if (pixels.Length < (Count + 1) * shape.Pixels)
             Array.Resize(ref pixels, Math.Min(2 * pixels.Length, Most * shape.Pixels));
         return pixels.AsSpan(Count++ * shape.Pixels, shape.Pixels);
@@ -52,7 +53,7 @@ internal sealed class ImageBatch(ImageShape shape)
     /// Adds an image of as many channels as the client has. Nothing is rounded: colour becomes grey only where it is grey.
     /// </summary>
     /// <param name="image">H×W×channels, and anything after it.</param>
-    /// <exception cref="WrongImagesException">The image is in colour, and the model takes grey ones; or there are too many.</exception>
+    /// <exception cref="WrongBodyException">The image is in colour, and the model takes grey ones; or there are too many.</exception>
     public void Add(ReadOnlySpan<byte> image, int channels)
     {
         var name = Next;
@@ -67,7 +68,7 @@ internal sealed class ImageBatch(ImageShape shape)
             {
                 to[i] = image[3 * i];
                 if (image[3 * i + 1] != to[i] || image[3 * i + 2] != to[i])
-                    throw new WrongImagesException(name, $"must have {Expected}; it is in colour");
+                    throw new WrongBodyException(name, $"must have {Expected}; it is in colour");
             }
     }
 }

@@ -15,7 +15,7 @@ internal static class JsonImages
 
     private const int LongestShown = 20;
 
-    /// <exception cref="WrongImagesException">It is something else, or an image has another size than the model's.</exception>
+    /// <exception cref="WrongBodyException">It is something else, or an image has another size than the model's.</exception>
     public static void Read(ReadOnlySpan<byte> body, ImageBatch batch)
     {
         try
@@ -24,7 +24,7 @@ internal static class JsonImages
             Require(json.Read() && json.TokenType == JsonTokenType.StartObject, "body", "must be an object with the field images");
             json.Read();
             if (json.TokenType == JsonTokenType.PropertyName && !json.ValueTextEquals("images"))
-                throw new WrongImagesException(WrongArrayException.Shown(json.GetString()!), "is not a field here; known is images");
+                throw new WrongBodyException(WrongBodyException.Shown(json.GetString()!), "is not a field here; known is images");
             Require(json.TokenType == JsonTokenType.PropertyName, "images", "is required");
             json.Read();
             Require(json.TokenType == JsonTokenType.StartArray, "images", "must be an array of images");
@@ -33,19 +33,19 @@ internal static class JsonImages
                 batch.Add(image, ReadImage(ref json, image, batch));
             json.Read();
             if (json.TokenType == JsonTokenType.PropertyName)
-                throw new WrongImagesException(
-                    WrongArrayException.Shown(json.GetString()!),
+                throw new WrongBodyException(
+                    WrongBodyException.Shown(json.GetString()!),
                     "is not a field here, or is given twice; known is images"
                 );
             json.Read(); // throws when something follows
         }
         catch (JsonException e)
         {
-            throw new WrongImagesException("body", $"is not valid JSON: {e.Message}");
+            throw new WrongBodyException("body", $"is not valid JSON: {e.Message}");
         }
         catch (InvalidOperationException) // a name that is no text
         {
-            throw new WrongImagesException("body", "is not valid JSON: a name is no valid UTF-8");
+            throw new WrongBodyException("body", "is not valid JSON: a name is no valid UTF-8");
         }
     }
 
@@ -94,7 +94,7 @@ internal static class JsonImages
         if (json.TokenType == JsonTokenType.Number && json.TryGetByte(out var value))
             return value;
         var found = json.TokenType == JsonTokenType.Number ? Encoding.ASCII.GetString(json.ValueSpan) : "something else";
-        throw new WrongImagesException(
+        throw new WrongBodyException(
             name,
             $"must have whole numbers from 0 to 255; it has {found[..Math.Min(found.Length, LongestShown)]}"
         );
@@ -103,6 +103,6 @@ internal static class JsonImages
     private static void Require(bool holds, string part, string sentence)
     {
         if (!holds)
-            throw new WrongImagesException(part, sentence);
+            throw new WrongBodyException(part, sentence);
     }
 }

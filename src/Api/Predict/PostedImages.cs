@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Net.Http.Headers;
+using Temper.Api.Arrays;
 using Temper.Api.Http;
 using Temper.Api.Onnx;
 
@@ -70,7 +71,7 @@ internal sealed record PostedImages(MemoryStream Body, MediaTypeHeaderValue? Typ
         return new(body, type, refusal);
     }
 
-    /// <exception cref="WrongImagesException">The body does not hold images of this shape.</exception>
+    /// <exception cref="WrongBodyException">The body does not hold images of this shape.</exception>
     public async Task<ImageBatch> ReadAsync(ImageShape shape, CancellationToken cancellation)
     {
         var batch = new ImageBatch(shape);
@@ -86,14 +87,14 @@ internal sealed record PostedImages(MemoryStream Body, MediaTypeHeaderValue? Typ
                 break;
             case Form:
                 if (HeaderUtilities.RemoveQuotes(Type.Boundary) is not { Length: > 0 and <= 70 } boundary)
-                    throw new WrongImagesException("content-type", "must have a boundary of 1 to 70 characters");
+                    throw new WrongBodyException("content-type", "must have a boundary of 1 to 70 characters");
                 await FileImages.ReadAsync(Body, boundary.ToString(), batch, cancellation);
                 break;
             default:
                 FileImages.Read(bytes.Span, batch);
                 break;
         }
-        return batch.Count > 0 ? batch : throw new WrongImagesException("images", "must be at least one");
+        return batch.Count > 0 ? batch : throw new WrongBodyException("images", "must be at least one");
     }
 
     /// <summary>Reserves memory until the request ends.</summary>

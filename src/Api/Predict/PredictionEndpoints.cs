@@ -1,3 +1,4 @@
+using Temper.Api.Arrays;
 using Temper.Api.Calibration;
 using Temper.Api.Http;
 using Temper.Store;
@@ -101,7 +102,7 @@ internal static class PredictionEndpoints
                 new() { ["images"] = [$"must be fewer: this model does not predict them within {LongestSeconds} s"] }
             );
         }
-        catch (WrongImagesException e)
+        catch (WrongBodyException e)
         {
             return Problems.Invalid("The images are wrong.", new() { [e.Part] = [e.Sentence] });
         }

@@ -1,26 +1,18 @@
+using Temper.Domain;
+
 namespace Temper.Cli.Http;
 
 /// <summary>
 /// The body of an answer. A read throws <see cref="UnreachableException"/> when the connection breaks, or when no byte comes for a
 /// minute: the other end may be gone without a word. A stream of events has a heartbeat every 15 s.
 /// </summary>
-internal sealed class Body : Stream
+internal sealed class Body : ForwardStream
 {
     private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(60);
 
     private readonly Stream bytes;
 
     private Body(Stream bytes) => this.bytes = bytes;
-
-    public override bool CanRead => true;
-    public override bool CanSeek => false;
-    public override bool CanWrite => false;
-    public override long Length => throw new NotSupportedException();
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     public static async Task<Body> OfAsync(HttpResponseMessage answer, CancellationToken cancellation) =>
         new(await answer.Content.ReadAsStreamAsync(cancellation));
@@ -49,15 +41,7 @@ internal sealed class Body : Stream
         }
     }
 
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override void Flush() { }
+    public override int Read(Span<byte> buffer) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

@@ -37,4 +37,14 @@ public sealed class LabelledLogits
     public int Count => Labels.Length;
 
     public ReadOnlySpan<float> Row(int i) => Logits.AsSpan(i * Classes, Classes);
+
+    /// <returns>The class with the largest of K logits; of equal ones, the first.</returns>
+    public static int IndexOfLargest(ReadOnlySpan<float> logits)
+    {
+        var top = 0;
+        for (var k = 1; k < logits.Length; k++)
+            if (logits[k] > logits[top])
+                top = k;
+        return top;
+    }
 }

@@ -67,7 +67,7 @@ public sealed class Predictions
 
     private void Fill(int i, ReadOnlySpan<float> logits, double temperature)
     {
-        var (top, label) = (IndexOfLargest(logits), Labels[i]);
+        var (top, label) = (LabelledLogits.IndexOfLargest(logits), Labels[i]);
         var probabilities = Probabilities.AsSpan(i * Classes, Classes);
         var sum = 0.0;
         for (var k = 0; k < Classes; k++)
@@ -84,15 +84,6 @@ public sealed class Predictions
         for (var k = 0; k < Classes; k++)
             brier += Square(probabilities[k] - (k == label ? 1 : 0));
         BrierScores[i] = brier;
-    }
-
-    private static int IndexOfLargest(ReadOnlySpan<float> logits)
-    {
-        var top = 0;
-        for (var k = 1; k < logits.Length; k++)
-            if (logits[k] > logits[top])
-                top = k;
-        return top;
     }
 
     private static double Square(double x) => x * x;

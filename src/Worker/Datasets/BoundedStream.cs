@@ -1,3 +1,5 @@
+using Temper.Domain;
+
 namespace Temper.Worker.Datasets;
 
 /// <summary>Limits how many bytes a reader unpacks, because a small file may unpack to terabytes.</summary>

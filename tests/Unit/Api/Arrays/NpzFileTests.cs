@@ -139,7 +139,7 @@ public class NpzFileTests(NpzFiles files) : IClassFixture<NpzFiles>
         using var file = files.Open(name);
         var (start, before) = (Stopwatch.GetTimestamp(), GC.GetAllocatedBytesForCurrentThread());
 
-        var refusal = Assert.Throws<WrongArrayException>(() =>
+        var refusal = Assert.Throws<WrongBodyException>(() =>
         {
             var npz = new NpzFile(file, Bounds);
             foreach (var found in npz.Names)
@@ -148,7 +148,7 @@ public class NpzFileTests(NpzFiles files) : IClassFixture<NpzFiles>
 
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 100 << 20);
         Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 0, 1);
-        Assert.Equal(array, refusal.Array);
+        Assert.Equal(array, refusal.Part);
         Assert.Contains(sentence, refusal.Sentence);
     }
 

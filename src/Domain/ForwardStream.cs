@@ -1,7 +1,7 @@
-namespace Temper.Worker.Datasets;
+namespace Temper.Domain;
 
 /// <summary>A stream that can only be read from its beginning to its end. A subclass reads by spans.</summary>
-internal abstract class ForwardStream : Stream
+public abstract class ForwardStream : Stream
 {
     public override bool CanRead => true;
     public override bool CanSeek => false;

@@ -1,4 +1,4 @@
-namespace Temper.Api.Datasets;
+namespace Temper.Api.Http;
 
 /// <summary>
 /// A file without a name, in the folder of temporary files. It is gone when it is closed, and when the process dies.
