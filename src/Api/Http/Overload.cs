@@ -22,6 +22,7 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
     private const int ReportsWaiting = 16,
         PredictionsWaiting = 256,
         TurnWaitSeconds = 10,
+        EvaluationWaitSeconds = 60,
         DashboardAtOnce = 8,
         DashboardWaiting = 100,
         RetryAfterSeconds = 1;
@@ -70,12 +71,15 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
             await Refusal(context).ExecuteAsync(context);
     }
 
-    /// <summary>Waits until a request of this kind may be computed, for 10 s at most.</summary>
+    /// <summary>
+    /// Waits until a request of this kind may be computed: an evaluation, whose file is sent already, for 60 s at most; others for
+    /// 10 s.
+    /// </summary>
     /// <returns>A lease; dispose it when the answer is computed. Null when the wait is over or too many requests wait.</returns>
     public async Task<IDisposable?> TurnAsync(HttpContext context, Turn of)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
-        limit.CancelAfter(TimeSpan.FromSeconds(TurnWaitSeconds));
+        limit.CancelAfter(TimeSpan.FromSeconds(WaitSeconds(of)));
         try
         {
             var lease = await LimiterOf(of).AcquireAsync(context, cancellationToken: limit.Token);
@@ -103,9 +107,11 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
             TurnWaitSeconds,
             StatusCodes.Status503ServiceUnavailable,
             $"Too many {one}s are being computed.",
-            $"A {one} waits for its turn for {TurnWaitSeconds} s at most, and {waiting} of a client may wait. Try again."
+            $"A {one} waits for its turn for {WaitSeconds(of)} s at most, and {waiting} of a client may wait. Try again."
         );
     }
+
+    private static int WaitSeconds(Turn of) => of == Turn.Evaluation ? EvaluationWaitSeconds : TurnWaitSeconds;
 
     public void Dispose()
     {
