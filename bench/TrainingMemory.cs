@@ -50,7 +50,7 @@ internal static class TrainingMemory
     /// <summary>Runs small jobs of two models in turns, one after another in this process, as in a runner.</summary>
     public static void ManyJobs(int jobs)
     {
-        var digits = DigitsDataset.Draw();
+        var digits = DigitsDataset.Draw(new());
         Console.WriteLine(
             $"## Many jobs in one process\n\n{jobs} jobs on `digits`, two epochs each, `cnn` and `lenet5` in turns. Tensors: those "
                 + "that TorchSharp counts as alive, less one for every parameter ever made, which it counts twice when it is made and once "

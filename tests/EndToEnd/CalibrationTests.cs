@@ -30,7 +30,7 @@ public class CalibrationTests : EndToEndTest
         Assert.InRange(Value(report["temperatureFit"]!["temperature"]), 1.1, 10);
         Assert.True(Value(after["ece"]!["value"]) < Value(before["ece"]!["value"]));
         Assert.True(Value(after["noiseFree"]!["ece"]) < Value(before["noiseFree"]!["ece"]));
-        await AssertPyTorchAgreesAsync(id, report, DigitsDataset.Draw().Test.Pixels);
+        await AssertPyTorchAgreesAsync(id, report, DigitsDataset.Draw(new()).Test.Pixels);
     }
 
     [MnistFact]

@@ -25,7 +25,7 @@ public class ExportTests : EndToEndTest
             jobs.Add(await Api.SubmitAsync(Spec(model)));
         foreach (var job in jobs)
             Assert.Equal("succeeded", State(await Api.FinishedJobAsync(job, TimeSpan.FromMinutes(3))));
-        var pixels = DigitsDataset.Draw().Test.Pixels;
+        var pixels = DigitsDataset.Draw(new()).Test.Pixels;
 
         var folders = new List<string>();
         foreach (var job in jobs)

@@ -7,7 +7,7 @@ using Temper.Store.Datasets;
 
 namespace Temper.Api.Datasets;
 
-/// <summary>Looks up the names of uploaded data sets, because the rules of a spec read no database.</summary>
+/// <summary>Looks up the names of data sets, because the rules of a spec read no database.</summary>
 internal static class UploadedNames
 {
     /// <summary>Puts version, shape and hash of an uploaded data set into a spec.</summary>
@@ -21,11 +21,13 @@ internal static class UploadedNames
         CancellationToken cancellation
     )
     {
-        if (spec.Dataset is null || DatasetCatalog.Find(spec.Dataset) is not null)
+        if (spec.Dataset is null)
+            return spec with { Data = null };
+        if (DatasetCatalog.Find(spec.Dataset) is { } card)
         {
             if (spec.Data is not null)
                 errors.Add($"{path}data", "must be null: only an uploaded data set has it");
-            return spec with { Data = null };
+            return spec with { Dataset = card.Name, Data = null };
         }
         var found = DatasetName.Read(spec.Dataset) is { } name ? await UploadedDatasets.FindContentAsync(db, name, cancellation) : null;
         if (found is not var (id, content))
@@ -38,7 +40,7 @@ internal static class UploadedNames
     /// <returns>What the specs of the jobs on a data set call it: every version when the name has none; empty when there is no
     /// such set.</returns>
     public static async Task<IReadOnlyList<string>> OfJobsAsync(TemperDb db, string dataset, CancellationToken cancellation) =>
-        DatasetCatalog.Find(dataset) is not null ? [dataset]
+        DatasetCatalog.Find(dataset) is { } card ? [card.Name]
         : DatasetName.Read(dataset) is { } name ? await UploadedDatasets.Named(db, name).Select(set => set.Id).ToListAsync(cancellation)
         : [];
 }

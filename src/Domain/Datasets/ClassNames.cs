@@ -3,12 +3,9 @@ namespace Temper.Domain.Datasets;
 /// <summary>The names of a data set's classes, in the order of their labels.</summary>
 public static class ClassNames
 {
-    private static readonly string[] Digits = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
-
     private static readonly Dictionary<string, string[]> All = new()
     {
-        ["digits"] = Digits,
-        ["mnist"] = Digits,
+        ["mnist"] = [.. new DrawnDigits().ClassNames()],
         ["fashion-mnist"] = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"],
         ["kmnist"] = ["お", "き", "す", "つ", "な", "は", "ま", "や", "れ", "を"],
         ["cifar10"] = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"],
@@ -27,5 +24,6 @@ public static class ClassNames
     };
 
     /// <returns>K names; null when the data set has none.</returns>
-    public static IReadOnlyList<string>? Of(string dataset) => All.GetValueOrDefault(dataset);
+    public static IReadOnlyList<string>? Of(string dataset) =>
+        DrawnDigits.Read(dataset)?.ClassNames() ?? All.GetValueOrDefault(dataset);
 }

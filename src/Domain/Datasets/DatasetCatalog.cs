@@ -40,17 +40,7 @@ public static class DatasetCatalog
 {
     public static IReadOnlyList<DatasetCard> All { get; } =
     [
-        new(
-            "digits",
-            10,
-            1,
-            28,
-            28,
-            4_000,
-            5_000,
-            "Drawn by Temper itself, nothing to download: small, noisy and easy to over-fit, its label uncertainty known.",
-            Characters: true
-        ),
+        new DrawnDigits().Card(),
         new("mnist", 10, 1, 28, 28, 60_000, 10_000, "Handwritten digits, LeCun et al. 1998.", Characters: true),
         new("fashion-mnist", 10, 1, 28, 28, 60_000, 10_000, "Articles of clothing, Xiao et al. 2017, arXiv:1708.07747."),
         new(
@@ -68,6 +58,7 @@ public static class DatasetCatalog
         new("cifar100", 100, 3, 32, 32, 50_000, 10_000, "Small photographs, Krizhevsky 2009, CIFAR-100: its 100 fine classes."),
     ];
 
-    /// <returns>The card with this name; null when there is none.</returns>
-    public static DatasetCard? Find(string name) => All.FirstOrDefault(card => card.Name == name);
+    /// <param name="name">A name of the list above, or that of <see cref="DrawnDigits"/> with parameters.</param>
+    /// <returns>Its card, with the name as specs keep it; null when there is none.</returns>
+    public static DatasetCard? Find(string name) => All.FirstOrDefault(card => card.Name == name) ?? DrawnDigits.Read(name)?.Card();
 }

@@ -8,7 +8,7 @@ public sealed record JobSpec
 {
     /// <summary>
     /// Name of the data set to train on. That of an uploaded one may end in a version, such as `birds@3`; without one it is the
-    /// newest, and the stored spec names its version.
+    /// newest, and the stored spec names its version. `digits` takes parameters: `digits:classes=37,size=64,noise=0.4,images=10000`.
     /// </summary>
     public required string Dataset { get; init; }
 

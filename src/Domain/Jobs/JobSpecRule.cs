@@ -47,7 +47,8 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
     [
         new(
             "dataset",
-            $"one of {string.Join(", ", DatasetCatalog.All.Select(card => card.Name))}; or an uploaded one, such as birds or birds@3",
+            $"one of {string.Join(", ", DatasetCatalog.All.Select(card => card.Name))}; or an uploaded one, such as birds or birds@3; "
+                + $"or {DrawnDigits.Allowed}",
             s => s.DatasetCard() is not null
         ),
         new("epsilon", "a number from 0 to 1", s => s.Epsilon is >= 0 and <= 1),

@@ -27,7 +27,7 @@ internal sealed class DatasetLoader(WorkerOptions options, Action<string> tell)
         last = null; // Two sets at once could exceed the machine's memory.
         // Fetch notes sizes and times before Read reads the files, so the next job reads a file again that changes meanwhile.
         var files = published?.Folder.Fetch(stop) ?? [];
-        last = new(published?.Read(files, stop) ?? DigitsDataset.Draw(), files);
+        last = new(published?.Read(files, stop) ?? DigitsDataset.Draw(DrawnDigits.Read(name)!, stop), files);
         return last.Dataset;
     }
 
@@ -44,7 +44,7 @@ internal sealed class DatasetLoader(WorkerOptions options, Action<string> tell)
     private PublishedDataset? Published(string name) =>
         name switch
         {
-            DigitsDataset.Name => null,
+            _ when DrawnDigits.Read(name) is not null => null,
             "cifar10" => CifarDataset.Cifar10(options, tell),
             "cifar100" => CifarDataset.Cifar100(options, tell),
             _ => new IdxDataset(PublishedFiles.All.Single(files => files.Dataset == name), options, tell),

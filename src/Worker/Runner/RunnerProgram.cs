@@ -5,7 +5,6 @@ using Microsoft.Win32.SafeHandles;
 using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
 using Temper.Worker.Datasets;
-using Temper.Worker.Datasets.Digits;
 using Temper.Worker.Messages;
 using Temper.Worker.Training;
 
@@ -188,7 +187,7 @@ internal sealed class RunnerProgram
     /// </summary>
     private static void WarmUp(Device device)
     {
-        var card = DatasetCatalog.Find(DigitsDataset.Name)!;
+        var card = new DrawnDigits().Card();
         var blank = new LabelledImages(new byte[300 * card.Channels * card.Height * card.Width], new ushort[300]);
         var spec = new JobSpec
         {

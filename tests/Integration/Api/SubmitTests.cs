@@ -52,6 +52,26 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
     }
 
     [Fact]
+    public async Task Post_DigitsWithParameters_KeepsTheirOneName()
+    {
+        var id = await Api.SubmitAsync(
+            new
+            {
+                dataset = "digits:images=500,classes=37,noise=0.25",
+                epsilon = 0.96,
+                smoothing = "others",
+                epochs = 1,
+            }
+        );
+
+        const string name = "digits:classes=37,images=500";
+        Assert.Equal(name, (await Api.GetAsync($"/jobs/{id}"))["spec"]!["dataset"]!.GetValue<string>());
+        Assert.Single((await Api.GetAsync("/jobs?dataset=digits:images=500,classes=37"))["items"]!.AsArray());
+        var set = await Api.GetAsync($"/datasets/{name}");
+        Assert.Equal((name, 37, 500), ($"{set["name"]}", set["classes"]!.GetValue<int>(), set["trainImages"]!.GetValue<int>()));
+    }
+
+    [Fact]
     public async Task Post_EveryField_ComesBackAsItWasSent()
     {
         const string spec = """

@@ -1,3 +1,4 @@
+using Temper.Domain.Datasets;
 using Temper.Worker.Datasets;
 using Temper.Worker.Datasets.Digits;
 
@@ -5,7 +6,7 @@ namespace Temper.Unit.Worker.Datasets;
 
 public class DigitsDatasetTests
 {
-    private static readonly Dataset Digits = DigitsDataset.Draw();
+    private static readonly Dataset Digits = DigitsDataset.Draw(new());
 
     [Fact]
     public void Draw_EachTime_GivesTheSameImagesForEver()
@@ -43,5 +44,51 @@ public class DigitsDatasetTests
 
     [Fact]
     public void Draw_OtherSeed_GivesOtherImages() =>
-        Assert.False(DigitsDataset.Draw(1).Train.Pixels.AsSpan().SequenceEqual(Digits.Train.Pixels));
+        Assert.False(DigitsDataset.Draw(new(), seed: 1).Train.Pixels.AsSpan().SequenceEqual(Digits.Train.Pixels));
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(37)]
+    [InlineData(100)]
+    public void Draw_OtherClasses_DrawsAllOfThemWithTheirProbabilities(int classes)
+    {
+        var drawn = DigitsDataset.Draw(new(classes, Size: 20, Images: 100));
+
+        Assert.Equal((100, 5000, 5000 * 400), (drawn.Train.Count, drawn.Test.Count, drawn.Test.Pixels.Length));
+        Assert.Equal(Enumerable.Range(0, classes), drawn.Test.Labels.Select(label => (int)label).Distinct().Order());
+        Assert.All(drawn.Test.Blends!, blend => Assert.Equal(1, Enumerable.Range(0, classes).Sum(blend.ProbabilityOf), 1e-12));
+    }
+
+    [Fact]
+    public void Draw_MoreImages_BeginsWithThoseOfFewer() =>
+        Assert.True(DigitsDataset.Draw(new(Images: 100)).Train.Pixels.AsSpan().SequenceEqual(Digits.Train.Pixels.AsSpan(0, 100 * 784)));
+
+    [Theory]
+    [InlineData(0, true)]
+    [InlineData(0.5, false)]
+    public void Draw_WithoutNoise_LeavesThePaperBlank(double noise, bool blank)
+    {
+        var corners = DigitsDataset.Draw(new(Noise: noise, Images: 100)).Train.Pixels.Chunk(784).Select(image => image[0]);
+
+        Assert.Equal(blank, corners.All(pixel => pixel == 0));
+    }
+
+    /// <summary>A number of two digits has as much ink in each half of the image as the two digits would have.</summary>
+    [Fact]
+    public void Draw_TwoPlaces_DrawsADigitInEachHalf()
+    {
+        const int size = 64;
+        var drawn = DigitsDataset.Draw(new(Classes: 100, Size: size, Noise: 0, Images: 2000)).Train;
+        var ones = Enumerable.Range(0, drawn.Count).Where(i => drawn.Labels[i] == 18 && drawn.Blends![i].Weight == 1).ToArray();
+
+        Assert.NotEmpty(ones);
+        Assert.All(ones, i => Assert.True(InkOfRight(i) > 0.5, "8 has more ink than 1"));
+
+        double InkOfRight(int image)
+        {
+            var pixels = drawn.Pixels.AsSpan(image * size * size, size * size).ToArray();
+            double right = pixels.Where((_, at) => at % size >= size / 2).Sum(pixel => pixel);
+            return right / pixels.Sum(pixel => (double)pixel);
+        }
+    }
 }

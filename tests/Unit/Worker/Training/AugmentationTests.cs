@@ -55,7 +55,7 @@ public class AugmentationTests
     public void Black_OfNormalizedImages_IsWhatABlackPixelBecomes()
     {
         using var scope = NewDisposeScope();
-        var digits = DigitsDataset.Draw();
+        var digits = DigitsDataset.Draw(new());
         var blank = new LabelledImages(new byte[2 * 784], [0, 1]);
         using var images = new ResidentImages(digits, blank, [0, 1], Normalization.Of(digits), torch.CPU);
 

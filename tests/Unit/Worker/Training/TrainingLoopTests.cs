@@ -18,7 +18,7 @@ public class TrainingLoopTests
         BatchSize = 50,
     };
 
-    private static readonly Dataset Small = Shorten(DigitsDataset.Draw(), 600, 200);
+    private static readonly Dataset Small = Shorten(DigitsDataset.Draw(new()), 600, 200);
 
     [Fact]
     public void Run_SameSpecTwice_GivesTheSameBits()
