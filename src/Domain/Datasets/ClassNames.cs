@@ -24,6 +24,5 @@ public static class ClassNames
     };
 
     /// <returns>K names; null when the data set has none.</returns>
-    public static IReadOnlyList<string>? Of(string dataset) =>
-        DrawnDigits.Read(dataset)?.ClassNames() ?? All.GetValueOrDefault(dataset);
+    public static IReadOnlyList<string>? Of(string dataset) => DrawnDigits.Read(dataset)?.ClassNames() ?? All.GetValueOrDefault(dataset);
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
 using Temper.Store.Queue;
 using Temper.Store.Studies;
@@ -168,7 +169,10 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     [InlineData(
         """{"job":{"dataset":"digitz","epochs":0}}""",
         "job.dataset: must be one of digits, mnist, fashion-mnist, kmnist, cifar10, cifar100; "
-            + "or an uploaded one, such as birds or birds@3; got \"digitz\"",
+            + "or an uploaded one, such as birds or birds@3; "
+            + "or "
+            + DrawnDigits.Allowed
+            + "; got \"digitz\"",
         "job.epochs: must be a whole number from 1 to 10000; got 0"
     )]
     [InlineData(" ", "body: is empty; it must be a JSON object")]

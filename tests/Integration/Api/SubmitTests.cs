@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json.Nodes;
+using Temper.Domain.Datasets;
 
 namespace Temper.Integration.Api;
 
@@ -207,7 +208,8 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
         Assert.Equal(["batchSize", "dataset", "epochs", "epsilon", "lr"], errors.Select(error => error.Key).Order());
         Assert.Equal(
             "must be one of digits, mnist, fashion-mnist, kmnist, cifar10, cifar100; "
-                + "or an uploaded one, such as birds or birds@3; got \"imagenet\"",
+                + "or an uploaded one, such as birds or birds@3; "
+                + $"or {DrawnDigits.Allowed}; got \"imagenet\"",
             errors["dataset"]![0]!.GetValue<string>()
         );
         Assert.Equal("must be a number from 0 to 1; got 2", errors["epsilon"]![0]!.GetValue<string>());

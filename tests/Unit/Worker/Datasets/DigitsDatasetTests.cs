@@ -1,4 +1,3 @@
-using Temper.Domain.Datasets;
 using Temper.Worker.Datasets;
 using Temper.Worker.Datasets.Digits;
 
