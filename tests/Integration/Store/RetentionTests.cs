@@ -160,6 +160,47 @@ public class RetentionTests : QueueTest
         Assert.Equal(1, await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints"));
     }
 
+    /// <summary>A user extends an old study after retention has selected it.</summary>
+    [Fact]
+    public async Task Run_BesideAnExtension_LeavesTheWholeStudy()
+    {
+        var studies = new StudyQueue(Database.DataSource);
+        var (id, _, _) = await studies.SubmitAsync(OneArm, null, default);
+        await SucceedNextAsync();
+        await Database.ExecuteAsync("UPDATE jobs SET finished_at = finished_at - interval '11 days'");
+        await Database.ExecuteAsync("UPDATE studies SET created_at = created_at - interval '11 days'");
+        Task<IReadOnlyDictionary<string, int>>? removal = null;
+
+        var added = await studies.ExtendAsync(
+            id,
+            spec =>
+            {
+                // The study's row is locked here.
+                removal = new Removal(Database.DataSource, Nothing with { JobDays = 10 }).RunAsync(default);
+                WaitForALock();
+                return spec with { Seeds = [0, 1] };
+            },
+            default
+        );
+
+        Assert.Equal((1, 0), (added, (await removal!)["studies"]));
+        Assert.Equal(2, await Database.ScalarAsync<long>("SELECT count(*) FROM jobs"));
+
+        void WaitForALock() =>
+            Assert.True(
+                SpinWait.SpinUntil(
+                    () =>
+                        Database
+                            .ScalarAsync<bool>(
+                                "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
+                            )
+                            .GetAwaiter()
+                            .GetResult(),
+                    TimeSpan.FromSeconds(30)
+                )
+            );
+    }
+
     private static readonly SplitScores Split = new(0.9, 0.3, 0.1, 0.05, 0.01, 0.02, 0.3, 0.04);
 
     private static readonly Scores Scores = new(1, Split, Split);
