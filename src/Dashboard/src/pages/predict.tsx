@@ -23,7 +23,7 @@ export function PredictSection({ id, isAsked }: { id: string; isAsked: boolean }
   const [problem, setProblem] = useState<Problem>();
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
-    if (isAsked) input.current?.focus();
+    if (isAsked) requestAnimationFrame(() => input.current?.focus()); // after the shell has moved the focus to the page
   }, [isAsked]);
 
   async function ask(chosen: File[]): Promise<void> {
