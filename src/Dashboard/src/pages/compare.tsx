@@ -201,7 +201,7 @@ function Results({ columns }: { columns: Column[] }) {
 
 /** Adds one of the newest models to the comparison. */
 function Add({ ids, evaluationIds }: { ids: string[]; evaluationIds: string[] }) {
-  const jobs = useResource<Page<Job>>("/jobs?state=succeeded");
+  const jobs = useResource<Page<Job>>("/jobs");
   const evaluations = useResource<Page<Evaluation>>("/evaluations");
   const show = (jobIds: string[], others: string[]) =>
     go(href("/compare", { jobs: jobIds.join(","), evaluations: others.join(",") }).slice(1));

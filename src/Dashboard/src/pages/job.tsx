@@ -32,6 +32,16 @@ export function JobPage({ id, part }: { id: string; part: string | undefined }) 
       {!shown && <h1>Job {shortId(id)}</h1>}
       {shown && <Head job={shown} refresh={refresh} />}
       {shown && (epochs.length > 0 || !shown.isTerminal) && <LearningCurves runs={runs} />}
+      {epochs.length > 0 && (
+        <p class="quiet links">
+          <a href={`/jobs/${id}/metrics?format=csv`} download={`job-${id}.csv`}>
+            Metrics (CSV)
+          </a>
+          <a href={`/jobs/${id}/tensorboard`} download>
+            Metrics (TensorBoard)
+          </a>
+        </p>
+      )}
       {shown?.state === "succeeded" && <CalibrationSection id={id} />}
       {shown?.state === "succeeded" && <PredictSection id={id} isAsked={part === "predict"} />}
       {shown && <Attempts attempts={attempts} />}

@@ -106,6 +106,9 @@ function Head({ study, refresh }: { study: Study; refresh: () => void }) {
         <a class="button" href={`/studies/${study.id}?format=csv`} download={`study-${study.id}.csv`}>
           CSV
         </a>
+        <a class="button" href={`/studies/${study.id}/metrics?format=csv`} download={`study-${study.id}-metrics.csv`}>
+          Metrics (CSV)
+        </a>
       </Actions>
     </>
   );
