@@ -73,7 +73,10 @@ internal static class ServiceCommands
 
     private static Command Show()
     {
-        var name = new Argument<string>("NAME") { Description = "Name of the data set, such as mnist, birds@3, or birds for its newest version." };
+        var name = new Argument<string>("NAME")
+        {
+            Description = "Name of the data set, such as mnist, birds@3, or birds for its newest version.",
+        };
         return Common.Command(
             "show",
             "Shows a data set, with the number of images of each class when it was uploaded.",

@@ -26,7 +26,11 @@ internal static class Samples
     public static byte[] Image(int side = Side) =>
         PngFile.Of(
             PngFile.Grey,
-            [.. Enumerable.Range(0, side).Select(row => Enumerable.Range(0, side).Select(column => (byte)(row * 13 ^ column * 7)).ToArray())]
+            [
+                .. Enumerable
+                    .Range(0, side)
+                    .Select(row => Enumerable.Range(0, side).Select(column => (byte)(row * 13 ^ column * 7)).ToArray()),
+            ]
         );
 
     /// <returns>The name with its version.</returns>

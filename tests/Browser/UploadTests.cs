@@ -83,7 +83,15 @@ public sealed class UploadTests(ServiceFixture service)
 
     private static async Task SendAsync(IPage page, string button, string field, string file, byte[] content, string name)
     {
-        await Field(page, field).SetInputFilesAsync(new FilePayload { Name = file, MimeType = "application/octet-stream", Buffer = content });
+        await Field(page, field)
+            .SetInputFilesAsync(
+                new FilePayload
+                {
+                    Name = file,
+                    MimeType = "application/octet-stream",
+                    Buffer = content,
+                }
+            );
         await Field(page, "name").FillAsync(name);
         await page.GetByRole(AriaRole.Button, new() { Name = button, Exact = true }).ClickAsync();
     }
