@@ -179,7 +179,7 @@ function Question({ action: { name, question }, onAnswer }: { action: Action; on
         <button type="button" class="primary" onClick={close(name)}>
           {name}
         </button>
-        <button type="button" onClick={close("")}>
+        <button type="button" autofocus onClick={close("")}>
           Keep
         </button>
       </div>

@@ -2,7 +2,7 @@ import { remove } from "../api/client";
 import { useResource } from "../api/resource";
 import type { ClassCount, Dataset } from "../api/types";
 import { count, size } from "../format";
-import { Actions, Ago, Big, ProblemBox, Table, Values } from "../parts";
+import { Actions, Ago, Big, ProblemBox, Table } from "../parts";
 import { go, href } from "../router";
 import { pixelsOf, shapeOf } from "./datasets";
 import { useTitle } from "./title";
@@ -18,7 +18,11 @@ export function DatasetPage({ name }: { name: string }) {
       {shown && <Head dataset={shown} />}
       {shown?.samples && shown.mean && <Pictures dataset={shown} samples={shown.samples} mean={shown.mean} />}
       {shown?.counts && <Classes counts={shown.counts} />}
-      {shown?.sha256 && <Values values={[["SHA-256", shown.sha256]]} />}
+      {shown?.sha256 && (
+        <p class="quiet">
+          SHA-256 of its content <span class="id">{shown.sha256}</span>
+        </p>
+      )}
     </>
   );
 }
@@ -61,7 +65,7 @@ function Head({ dataset }: { dataset: Dataset }) {
       </Actions>
       <dl class="figures">
         <Big name="Training images" value={count(trainImages)} />
-        <Big name="Validation images" value={validationImages === null ? "from training" : count(validationImages)} />
+        <Big name="Validation images" value={validationImages === null ? "–" : count(validationImages)} />
         <Big name="Test images" value={count(testImages)} />
       </dl>
       {validationImages === null && (
@@ -120,7 +124,7 @@ function Classes({ counts }: { counts: ClassCount[] }) {
       <div class="heading">
         <h2>Images of each class</h2>
         <span class="quiet">
-          {count(Math.min(...totals))} to {count(most)} a class
+          {[...new Set([Math.min(...totals), most])].map(count).join(" to ")} a class
         </span>
       </div>
       <div class="tall">

@@ -72,7 +72,7 @@ function Head({ evaluation: { id, count, classes, validationCount, scores, notes
       </dl>
       {notes.map(note => (
         <p key={note} class="reason">
-          {note}
+          {note.replaceAll("`", "")}
         </p>
       ))}
     </>
