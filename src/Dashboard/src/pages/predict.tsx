@@ -104,7 +104,9 @@ function Answers({ answer: { files, predictions } }: { answer: Answer }) {
         <span class="unseen">Image</span>
       </th>
       <th scope="col">File</th>
-      <th scope="col">Class</th>
+      <th scope="col" class="wide">
+        Class
+      </th>
       <th scope="col">Calibrated probabilities</th>
     </>
   );
@@ -117,7 +119,7 @@ function Answers({ answer: { files, predictions } }: { answer: Answer }) {
             <Thumbnail file={files[i]!} />
           </td>
           <th scope="row">{files[i]!.name}</th>
-          <td>{nameOf(label)}</td>
+          <td class="wide">{nameOf(label)}</td>
           <td>
             <div class="likely">
               {likeliest(probabilities).map(one => (
