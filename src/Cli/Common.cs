@@ -11,7 +11,7 @@ internal static class Common
     public static Option<bool> Json { get; } =
         new("--json") { Description = "Prints the service's JSON, and nothing else, on standard output.", Recursive = true };
 
-    /// <param name="what">`JOB` or `STUDY`.</param>
+    /// <param name="what">`JOB`, `STUDY` or `EVALUATION`.</param>
     public static Argument<Guid> Id(string what) =>
         new(what)
         {
@@ -47,6 +47,23 @@ internal static class Common
                 return ExitCodes.Done;
             },
             symbols
+        );
+
+    /// <summary>The command `delete`. With `--json` it prints nothing, because the service answers nothing.</summary>
+    /// <param name="resource">Such as `jobs`.</param>
+    /// <param name="what">What is deleted, by id or name.</param>
+    public static Command Delete<T>(string description, string resource, Argument<T> what) =>
+        Command(
+            "delete",
+            description,
+            async (parsed, service, cancellation) =>
+            {
+                await service.DeleteAsync($"{resource}/{Uri.EscapeDataString($"{parsed.GetValue(what)}")}", cancellation);
+                if (!parsed.GetValue(Json))
+                    Terminal.WriteLine($"{parsed.GetValue(what)} is deleted.");
+                return ExitCodes.Done;
+            },
+            what
         );
 
     /// <param name="run">Returns the exit code.</param>

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json.Nodes;
 using Temper.Cli.Output;
 
 namespace Temper.Cli;
@@ -10,6 +11,8 @@ internal static class ServiceCommands
     {
         var datasets = List();
         datasets.Add(Add());
+        datasets.Add(Show());
+        datasets.Add(Common.Delete("Deletes a version of an uploaded data set that no job and no study uses.", "datasets", Version()));
         return datasets;
     }
 
@@ -65,6 +68,48 @@ internal static class ServiceCommands
                 Terminal.Out.Write(table);
             }
         );
+
+    private static Argument<string> Version() => new("NAME") { Description = "Name of the data set with its version, such as birds@3." };
+
+    private static Command Show()
+    {
+        var name = new Argument<string>("NAME")
+        {
+            Description = "Name of the data set, such as mnist, birds@3, or birds for its newest version.",
+        };
+        return Common.Command(
+            "show",
+            "Shows a data set, with the number of images of each class when it was uploaded.",
+            (parsed, service, cancellation) => service.GetAsync($"datasets/{Uri.EscapeDataString(parsed.GetValue(name)!)}", cancellation),
+            ShowOne,
+            name
+        );
+    }
+
+    private static void ShowOne(JsonNode set)
+    {
+        var table = Terminal.Table("data set", Terminal.Plain(set["name"]));
+        table.Row("about", Terminal.Plain(set["about"]));
+        table.Row("image", $"{set["channels"]}×{set["height"]}×{set["width"]}");
+        foreach (var field in new[] { "classes", "trainImages", "validationImages", "testImages", "note", "sha256" })
+            if (set[field] is { } value)
+                table.Row(field, Terminal.Plain(value));
+        if (set["createdAt"] is { } time)
+            table.Row("createdAt", Terminal.Time(time));
+        Terminal.Out.Write(table);
+        if (set["counts"] is not JsonArray counts)
+            return;
+        var classes = Terminal.Table("class", "train", "validation", "test").NumbersFrom(1);
+        foreach (var one in counts)
+            classes.Row(
+                Terminal.Plain(one!["name"]),
+                Terminal.Plain(one["train"]),
+                Terminal.Plain(one["validation"]),
+                Terminal.Plain(one["test"])
+            );
+        Terminal.WriteLine("");
+        Terminal.Out.Write(classes);
+    }
 
     public static Command Workers() =>
         Common.Command(

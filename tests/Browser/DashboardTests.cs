@@ -99,18 +99,26 @@ public sealed class DashboardTests(ServiceFixture service)
     public async Task Pages_InBothThemesOnAPhoneAndADesktop_AreAccessibleAndStayWithinThePolicy()
     {
         var (study, jobs) = await FinishedStudyAsync();
+        var dataset = await Samples.AddDatasetAsync(service.Api, "pages");
+        var evaluation = await Samples.AddEvaluationAsync(service.Api);
         // Each page, and what it shows last.
         (string Path, string Last)[] pages =
         [
             ("/jobs", "tbody input >> nth=0"),
             ("/jobs?state=failed", "p.empty"),
             ($"/jobs/{jobs[0]}", "svg.reliability >> nth=1"),
-            ($"/compare?jobs={jobs[0]},{jobs[1]}", "h2:has-text('Differences')"),
+            ($"/compare?jobs={jobs[0]},{jobs[1]}&evaluations={evaluation}", "h2:has-text('Differences')"),
             ("/studies", "main:has(h1:text-is('Studies')) tbody tr >> nth=0"),
             ($"/studies/{study}", "svg >> nth=7"),
+            ("/datasets", "main:has(h1:text-is('Data sets')) tbody tr >> nth=5"),
+            ($"/datasets/{dataset}", "svg.stack >> nth=2"),
+            ("/evaluations", "main:has(h1:text-is('Evaluations')) tbody tr >> nth=0"),
+            ($"/evaluations/{evaluation}", "svg.reliability >> nth=1"),
             ("/workers", "main:has(h1:text-is('Workers')) tbody tr >> nth=0"),
             ("/submit", "form:has-text('Submit the job') .outlook"),
             ("/submit/study", "form:has-text('Submit the study') .outlook"),
+            ("/submit/dataset", "button:has-text('Upload the data set')"),
+            ("/submit/evaluation", "button:text-is('Evaluate')"),
             ("/nowhere", "h1:text-is('No such page')"),
         ];
         await using var watched = await WatchedPage.OpenAsync(service, "/");
@@ -128,7 +136,7 @@ public sealed class DashboardTests(ServiceFixture service)
                     TimeSpan.FromSeconds(5),
                     $"{path} scrolls sideways at {width} pixels"
                 );
-                await AccessibleAsync(page, $"{path} of {width} pixels");
+                await watched.AssertAccessibleAsync($"{path} of {width} pixels");
             }
         }
         Assert.Empty(watched.Faults);
@@ -147,7 +155,7 @@ public sealed class DashboardTests(ServiceFixture service)
         var page = watched.Page;
 
         await Expect(page.GetByLabel("Key")).ToBeFocusedAsync();
-        await AccessibleAsync(page, "the sign-in");
+        await watched.AssertAccessibleAsync("the sign-in");
         await SignInAsync(page, "a wrong key of this test");
         await Expect(page.GetByRole(AriaRole.Alert)).ToContainTextAsync("The key is wrong.");
         await SignInAsync(page, key);
@@ -182,25 +190,6 @@ public sealed class DashboardTests(ServiceFixture service)
     {
         await page.GetByLabel("Key").FillAsync(key);
         await page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
-    }
-
-    /// <summary>axe-core finds nothing on the page, in either theme.</summary>
-    private static async Task AccessibleAsync(IPage page, string path)
-    {
-        if (!await page.EvaluateAsync<bool>("'axe' in window"))
-            await page.EvaluateAsync(
-                await File.ReadAllTextAsync(Path.Combine(TemperProcess.Repository, "src/Dashboard/node_modules/axe-core/axe.min.js"))
-            );
-        // The dark theme differs in its colours alone.
-        foreach (var (scheme, options) in new[] { (ColorScheme.Light, ""), (ColorScheme.Dark, "runOnly: ['color-contrast']") })
-        {
-            await page.EmulateMediaAsync(new() { ColorScheme = scheme });
-            var violations = await page.EvaluateAsync<string[]>(
-                $"async () => (await axe.run(document, {{ resultTypes: ['violations'], {options} }})).violations"
-                    + ".flatMap(one => one.nodes.map(node => `${one.id}: ${node.html}`))"
-            );
-            Assert.True(violations.Length == 0, $"{path} in {scheme}:\n{string.Join("\n", violations)}");
-        }
     }
 
     /// <summary>Waits until the page shows that many epochs, and until the first chart has pixels in the colour of its curve.</summary>

@@ -54,6 +54,26 @@ internal sealed class WatchedPage : IAsyncDisposable
         return page;
     }
 
+    /// <summary>axe-core finds nothing on the page, in either theme.</summary>
+    /// <param name="name">Names the page in a failure.</param>
+    public async Task AssertAccessibleAsync(string name)
+    {
+        if (!await Page.EvaluateAsync<bool>("'axe' in window"))
+            await Page.EvaluateAsync(
+                await File.ReadAllTextAsync(Path.Combine(TemperProcess.Repository, "src/Dashboard/node_modules/axe-core/axe.min.js"))
+            );
+        // The dark theme differs in its colours alone.
+        foreach (var (scheme, options) in new[] { (ColorScheme.Light, ""), (ColorScheme.Dark, "runOnly: ['color-contrast']") })
+        {
+            await Page.EmulateMediaAsync(new() { ColorScheme = scheme });
+            var violations = await Page.EvaluateAsync<string[]>(
+                $"async () => (await axe.run(document, {{ resultTypes: ['violations'], {options} }})).violations"
+                    + ".flatMap(one => one.nodes.map(node => `${one.id}: ${node.html}`))"
+            );
+            Assert.True(violations.Length == 0, $"{name} in {scheme}:\n{string.Join("\n", violations)}");
+        }
+    }
+
     public async ValueTask DisposeAsync() => await context.DisposeAsync();
 
     private void AddIf(bool isFault, string text)

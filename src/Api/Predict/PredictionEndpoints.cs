@@ -14,8 +14,9 @@ public sealed record PredictionRequest(IReadOnlyList<IReadOnlyList<IReadOnlyList
 /// <summary>What a job's model says about the posted images.</summary>
 /// <param name="Job">Id of the job.</param>
 /// <param name="Temperature">T of the job's calibration report, by which the logits were divided.</param>
+/// <param name="ClassNames">The names of the classes, in the order of their labels; null when the data set names no classes.</param>
 /// <param name="Items">One prediction for each image, in their order.</param>
-public sealed record PredictionResponse(Guid Job, double Temperature, IReadOnlyList<Prediction> Items);
+public sealed record PredictionResponse(Guid Job, double Temperature, IReadOnlyList<string>? ClassNames, IReadOnlyList<Prediction> Items);
 
 /// <param name="Label">The most probable class, from 0.</param>
 /// <param name="ClassName">Its name; null when the data set names no classes.</param>
@@ -91,6 +92,7 @@ internal static class PredictionEndpoints
                 new PredictionResponse(
                     id,
                     model.Temperature,
+                    model.ClassNames,
                     [.. probabilities.Chunk(model.Classes).Select(row => Prediction.Of(row, model.ClassNames))]
                 )
             );

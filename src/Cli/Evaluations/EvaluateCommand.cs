@@ -5,7 +5,7 @@ using Temper.Cli.Output;
 
 namespace Temper.Cli.Evaluations;
 
-/// <summary>`temper evaluate`: the calibration report of a model that was trained elsewhere.</summary>
+/// <summary>The commands of evaluations: calibration reports of models that were trained elsewhere.</summary>
 internal static class EvaluateCommand
 {
     public static Command Evaluate()
@@ -29,6 +29,53 @@ internal static class EvaluateCommand
             file,
             name
         );
+    }
+
+    /// <summary>`temper evaluations`: those that the service keeps.</summary>
+    public static Command Evaluations()
+    {
+        var id = Common.Id("EVALUATION");
+        var cursor = new Option<string?>("--cursor") { Description = "The cursor that the last list ended with." };
+        var evaluations = Common.Command(
+            "evaluations",
+            "Lists evaluations, newest first.",
+            (parsed, service, cancellation) =>
+                service.GetAsync(
+                    parsed.GetValue(cursor) is { } from ? $"evaluations?cursor={Uri.EscapeDataString(from)}" : "evaluations",
+                    cancellation
+                ),
+            ShowPage,
+            cursor
+        );
+        evaluations.Add(
+            Common.Command(
+                "report",
+                "Shows whether an evaluated model is calibrated, before and after temperature scaling.",
+                (parsed, service, cancellation) => service.GetAsync($"evaluations/{parsed.GetValue(id)}/calibration", cancellation),
+                CalibrationTable.Write,
+                id
+            )
+        );
+        evaluations.Add(Common.Delete("Deletes an evaluation.", "evaluations", id));
+        return evaluations;
+    }
+
+    private static void ShowPage(JsonNode page)
+    {
+        var table = Terminal.Table("id", "verdict", "images", "accuracy", "ECE", "submitted", "name");
+        foreach (var one in page["items"]!.AsArray())
+            table.Row(
+                Terminal.Plain(one!["id"]),
+                Terminal.Plain(one["scores"]!["verdict"]),
+                Terminal.Plain(one["count"]),
+                Terminal.Figure(one["scores"]!["accuracy"]?.GetValue<double>()),
+                Terminal.Figure(one["scores"]!["ece"]?.GetValue<double>()),
+                Terminal.Time(one["createdAt"]),
+                one["name"]?.GetValue<string>()
+            );
+        Terminal.Out.Write(table);
+        if (page["next"] is { } next)
+            Terminal.Note($"There are more: --cursor {next}");
     }
 
     private static void Show(JsonNode answer)

@@ -51,6 +51,11 @@ internal sealed class Service : IDisposable
 
     public Task<JsonNode> GetAsync(string path, CancellationToken cancellation) => ReadAsync(() => new(HttpMethod.Get, path), cancellation);
 
+    public async Task DeleteAsync(string path, CancellationToken cancellation)
+    {
+        using var answer = await OpenAsync(() => new(HttpMethod.Delete, path), cancellation);
+    }
+
     /// <param name="body">Null sends no body.</param>
     public Task<JsonNode> PostAsync(string path, JsonNode? body, CancellationToken cancellation)
     {

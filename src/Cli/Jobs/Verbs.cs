@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json.Nodes;
 using Temper.Cli.Output;
 
 namespace Temper.Cli.Jobs;
@@ -22,8 +23,16 @@ internal static class Verbs
                     null,
                     cancellation
                 ),
-            answer => Terminal.WriteLine($"{what} {answer["id"]} is {answer["state"]}."),
+            answer => Terminal.WriteLine($"{what} {answer["id"]} is {Outcome(answer)}."),
             symbols
         );
+
+        string Outcome(JsonNode answer) =>
+            verb switch
+            {
+                "pin" => "pinned",
+                "unpin" => "not pinned",
+                _ => $"{answer["state"]}",
+            };
     }
 }

@@ -44,6 +44,9 @@ internal static class StudyCommands
             Verbs.Of("studies", "pause", "Pauses a study."),
             Verbs.Of("studies", "resume", "Queues a study's paused jobs again."),
             Verbs.Of("studies", "retry", "Queues a study's failed jobs again."),
+            Verbs.Of("studies", "pin", "Keeps retention from a study and its jobs."),
+            Verbs.Of("studies", "unpin", "Lets retention remove parts of a study's jobs again."),
+            Common.Delete("Deletes a study with its jobs; none may be running.", "studies", Id),
         };
         return study;
     }

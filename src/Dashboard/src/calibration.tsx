@@ -1,5 +1,5 @@
 import { useResource } from "./api/resource";
-import type { Assessment, Calibration, Estimated } from "./api/types";
+import type { Assessment, Calibration, Conventions, Estimated } from "./api/types";
 import { Reliability } from "./charts/reliability";
 import { figure, signed, words } from "./format";
 import { ProblemBox, Table } from "./parts";
@@ -30,6 +30,7 @@ export function CalibrationReport({ path }: { path: string }) {
             </Reliability>
           </div>
           <Errors report={value} />
+          <OtherRules conventions={value.conventions} />
         </>
       )}
     </>
@@ -83,5 +84,35 @@ function Cells({ estimated: { value, interval, chance }, show }: { estimated: Es
         {chance && (chance.limit === null ? "chance: too few draws" : `chance: up to ${figure(chance.limit)}`)}
       </td>
     </>
+  );
+}
+
+/** The ECE as trained that other tools give. */
+function OtherRules({ conventions: { values, why } }: { conventions: Conventions }) {
+  const head = (
+    <>
+      <th scope="col">Rule</th>
+      <th scope="col" class="number">
+        Bins
+      </th>
+      <th scope="col" class="number">
+        ECE as trained
+      </th>
+    </>
+  );
+  return (
+    <details>
+      <summary>The ECE by the rules of other tools</summary>
+      <Table label="The ECE by the rules of other tools" head={head}>
+        {values.map(({ binning, bins, ece }) => (
+          <tr key={binning}>
+            <th scope="row">{binning}</th>
+            <td class="number">{bins}</td>
+            <td class="number">{figure(ece)}</td>
+          </tr>
+        ))}
+      </Table>
+      <p class="quiet">{why}</p>
+    </details>
   );
 }

@@ -58,6 +58,44 @@ export function Control({ field, value, errors, onInput }: ControlProps) {
   );
 }
 
+interface FileControlProps {
+  label: string;
+  /** What the files must be. */
+  allowed: string;
+  accept: string;
+  isMultiple?: boolean;
+  errors: string[];
+  onChange: (files: File[]) => void;
+}
+
+/** A choice of files with its rule, or with what the API says is wrong. */
+export function FileControl({ label, allowed, accept, isMultiple = false, errors, onChange }: FileControlProps) {
+  return (
+    <div class="field">
+      <div class="label">
+        <label for="field-file">{label}</label>
+      </div>
+      <input
+        type="file"
+        id="field-file"
+        accept={accept}
+        multiple={isMultiple}
+        aria-describedby="field-file-help"
+        aria-invalid={errors.length > 0}
+        onChange={event => onChange([...(event.currentTarget.files ?? [])])}
+      />
+      <div id="field-file-help" class="help">
+        {errors.map(error => (
+          <p key={error} class="error">
+            {error}
+          </p>
+        ))}
+        {errors.length === 0 && <p>{allowed}</p>}
+      </div>
+    </div>
+  );
+}
+
 /** What is wrong with no field that the form has. */
 export function General({ problem, fields }: { problem: Problem | undefined; fields: Field[] }) {
   if (!problem) return null;

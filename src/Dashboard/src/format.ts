@@ -30,6 +30,15 @@ export function duration(seconds: number): string {
   return [`${Math.floor(minutes / 60)} h`, minutes % 60 ? `${minutes % 60} min` : ""].join(" ").trim();
 }
 
+/** A number of bytes, such as 3.2 MiB. */
+export function size(bytes: number): string {
+  const steps = Math.min(Math.floor(Math.log2(Math.max(bytes, 1)) / 10), 3);
+  const value = bytes / 1024 ** steps;
+  return `${steps > 0 && value < 10 ? value.toFixed(1) : Math.round(value)} ${["bytes", "KiB", "MiB", "GiB"][steps]}`;
+}
+
+export const count = (number: number): string => number.toLocaleString("en");
+
 export function ago(time: string, now = Date.now()): string {
   const seconds = (now - Date.parse(time)) / 1000;
   return seconds < 5 ? "now" : `${duration(seconds)} ago`;

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useState } from "preact/hooks";
-import { type Problem, session } from "./api/client";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { post, type Problem, session } from "./api/client";
 import type { Job, State, StudyProgress } from "./api/types";
 import { ago, duration } from "./format";
 import { href } from "./router";
@@ -114,13 +114,22 @@ export function Big({ name, value }: { name: string; value: string }) {
 export interface Action {
   name: string;
   run: () => Promise<unknown>;
+  /** What is asked before it is carried out; nothing when absent. */
+  question?: string;
 }
+
+/** Keeps retention from a job or a study, or lets it in again. */
+export const pinning = (path: string, pinned: boolean, refresh: () => void): Action => ({
+  name: pinned ? "Unpin" : "Pin",
+  run: () => post(`${path}/${pinned ? "unpin" : "pin"}`).finally(refresh),
+});
 
 /** Buttons that send a verb. A refusal is shown below them. */
 export function Actions({ actions, children }: { actions: Action[]; children?: ComponentChildren }) {
   const { canOperate } = useStore(session);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem>();
+  const [asked, setAsked] = useState<Action>();
 
   async function carryOut(action: Action): Promise<void> {
     setBusy(true);
@@ -133,14 +142,48 @@ export function Actions({ actions, children }: { actions: Action[]; children?: C
     <>
       <div class="actions">
         {actions.map(action => (
-          <button key={action.name} type="button" disabled={busy || !canOperate} onClick={() => carryOut(action)}>
+          <button
+            key={action.name}
+            type="button"
+            disabled={busy || !canOperate}
+            onClick={() => (action.question ? setAsked(action) : carryOut(action))}
+          >
             {action.name}
           </button>
         ))}
         {children}
       </div>
       <ProblemBox problem={problem} />
+      {asked && (
+        <Question
+          action={asked}
+          onAnswer={isYes => {
+            setAsked(undefined);
+            if (isYes) carryOut(asked);
+          }}
+        />
+      )}
     </>
+  );
+}
+
+/** Asks before an action that cannot be undone. Escape is a no. */
+function Question({ action: { name, question }, onAnswer }: { action: Action; onAnswer: (isYes: boolean) => void }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => dialog.current?.showModal(), []);
+  const close = (answer: string) => () => dialog.current?.close(answer);
+  return (
+    <dialog ref={dialog} aria-labelledby="question" onClose={() => onAnswer(dialog.current?.returnValue === name)}>
+      <p id="question">{question}</p>
+      <div class="actions">
+        <button type="button" class="primary" onClick={close(name)}>
+          {name}
+        </button>
+        <button type="button" autofocus onClick={close("")}>
+          Keep
+        </button>
+      </div>
+    </dialog>
   );
 }
 

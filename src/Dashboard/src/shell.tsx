@@ -1,6 +1,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { loadSession, type Problem, reachable, session, signOut } from "./api/client";
 import { Compare } from "./pages/compare";
+import { DatasetPage } from "./pages/dataset";
+import { Datasets } from "./pages/datasets";
 import { EvaluationPage } from "./pages/evaluation";
 import { Evaluations } from "./pages/evaluations";
 import { JobPage } from "./pages/job";
@@ -9,6 +11,7 @@ import { SignIn } from "./pages/signIn";
 import { Studies } from "./pages/studies";
 import { StudyPage } from "./pages/study";
 import { Submit } from "./pages/submit";
+import { Upload } from "./pages/upload";
 import { Workers } from "./pages/workers";
 import { ProblemBox } from "./parts";
 import { type Route, route } from "./router";
@@ -17,6 +20,7 @@ import { useStore } from "./store";
 const pages = [
   { path: "jobs", name: "Jobs" },
   { path: "studies", name: "Studies" },
+  { path: "datasets", name: "Data sets" },
   { path: "evaluations", name: "Evaluations" },
   { path: "workers", name: "Workers" },
   { path: "submit", name: "Submit" },
@@ -74,12 +78,14 @@ export function Shell() {
 }
 
 function Page({ route: { path, query } }: { route: Route }) {
-  const [section = "jobs", id] = path;
+  const [section = "jobs", id, part] = path;
   switch (section) {
     case "jobs":
-      return id ? <JobPage key={id} id={id} /> : <Jobs query={query} />;
+      return id ? <JobPage key={id} id={id} part={part} /> : <Jobs query={query} />;
     case "compare":
       return <Compare key={`${query}`} ids={idsOf(query.get("jobs"))} evaluationIds={idsOf(query.get("evaluations"))} />;
+    case "datasets":
+      return id ? <DatasetPage key={id} name={id} /> : <Datasets query={query} />;
     case "evaluations":
       return id ? <EvaluationPage key={id} id={id} /> : <Evaluations query={query} />;
     case "studies":
@@ -87,6 +93,7 @@ function Page({ route: { path, query } }: { route: Route }) {
     case "workers":
       return <Workers />;
     case "submit":
+      if (id === "dataset" || id === "evaluation") return <Upload key={id} kind={id} />;
       return <Submit key={`${id}?${query}`} kind={id === "study" ? "study" : "job"} query={query} />;
     default:
       return (

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { ago, besideEpsilon, duration, figure, plain, signed, words } from "../src/format";
+import { ago, besideEpsilon, duration, figure, plain, signed, size, words } from "../src/format";
 
 test("figures", () => {
   assert.equal(figure(0.85162), "0.8516");
@@ -25,6 +25,13 @@ test("times", () => {
   assert.equal(duration(59.7), "1 min");
   assert.equal(duration(2 * 3600 + 60), "2 h 1 min");
   assert.equal(ago("2026-01-01T00:00:00Z", Date.parse("2026-01-01T00:03:00Z")), "3 min ago");
+});
+
+test("sizes", () => {
+  assert.equal(size(0), "0 bytes");
+  assert.equal(size(1023), "1023 bytes");
+  assert.equal(size(3 * 1024 * 1024 + 200_000), "3.2 MiB");
+  assert.equal(size(5e12), "4657 GiB");
 });
 
 test("names of the API in words", () => {

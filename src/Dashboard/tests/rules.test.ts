@@ -6,6 +6,12 @@ const rules: OpenApiDocument = {
   components: {
     schemas: {
       Model: { enum: ["cnn", "mlp"], type: "string" },
+      Grid: {
+        properties: {
+          model: { type: ["null", "array"], items: { $ref: "#/components/schemas/Model" } },
+          weightDecay: { type: ["null", "array"], items: { type: "number" } },
+        },
+      },
       Budget: { properties: { maxJobs: { type: ["null", "integer"], description: "Largest number of jobs." } } },
       Job: {
         required: ["dataset"],
@@ -23,6 +29,7 @@ const rules: OpenApiDocument = {
           job: { $ref: "#/components/schemas/Job" },
           epsilons: { type: "array", items: { type: "number" }, default: [0, 0.1] },
           seeds: { oneOf: [{ type: "integer" }, { type: "array", items: { type: "integer" } }, { type: "null" }] },
+          grid: { oneOf: [{ $ref: "#/components/schemas/Grid" }, { type: "null" }] },
           budget: { oneOf: [{ $ref: "#/components/schemas/Budget" }, { type: "null" }] },
           halving: { type: "boolean", default: false },
         },
@@ -36,7 +43,7 @@ const field = (path: string) => fields.find(one => one.path === path)!;
 test("fields have the document's choices, ranges and defaults", () => {
   assert.deepEqual(
     fields.map(one => one.path),
-    ["job.dataset", "job.epochs", "job.model", "job.tags", "epsilons", "seeds", "budget.maxJobs", "halving"],
+    ["job.dataset", "job.epochs", "job.model", "job.tags", "epsilons", "seeds", "grid.model", "grid.weightDecay", "budget.maxJobs", "halving"],
   );
   assert.deepEqual(field("job.dataset").choices, ["digits", "mnist"]);
   assert.equal(field("job.dataset").required, true);
@@ -68,6 +75,7 @@ test("a form for an earlier spec sends that spec", () => {
     job: { dataset: "mnist", epochs: 3, model: "mlp", tags: ["x"] },
     epsilons: [0, 0.2],
     seeds: [0, 1],
+    grid: { model: ["cnn", "mlp"], weightDecay: [0, 0.0005] },
     halving: true,
   };
   assert.deepEqual(documentOf(fields, valuesOf(fields, spec)), spec);

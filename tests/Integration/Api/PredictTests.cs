@@ -31,6 +31,7 @@ public class PredictTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var answer = await PredictAsync(id, Json(images));
 
         Assert.Equal(($"{id}", 2.5), (answer["job"]!.GetValue<string>(), answer["temperature"]!.GetValue<double>()));
+        Assert.Equal(Enumerable.Range(0, 10).Select(k => $"{k}"), answer["classNames"]!.AsArray().Select(name => name!.GetValue<string>()));
         var items = answer["items"]!.AsArray();
         Assert.Equal(2, items.Count);
         Assert.NotEqual(items[0]!.ToJsonString(), items[1]!.ToJsonString());

@@ -57,6 +57,9 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Contains("It had no test part", added.Errors);
         Assert.Contains("name: must be 1 to 64", wrong.Errors);
         Assert.Contains("shapes@1", (await RunAsync(["datasets"])).Output);
+        Assert.Matches(@"class +train +validation +test\s+0 +8 +0 +2", (await RunAsync(["datasets", "show", "shapes"])).Output);
+        Assert.Equal("shapes@1 is deleted.\n", (await RunAsync(["datasets", "delete", "shapes@1"])).Output);
+        Assert.Equal(3, (await RunAsync(["datasets", "show", "shapes"])).ExitCode);
     }
 
     [Fact]
@@ -82,6 +85,10 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
             Assert.Equal($"Job {id} is {state}.\n", (await RunAsync([verb, $"{id}"])).Output);
             Assert.Equal(state, (await Api.JobAsync(id))["state"]!.GetValue<string>());
         }
+        Assert.Equal($"Job {id} is pinned.\n", (await RunAsync(["pin", $"{id}"])).Output);
+        Assert.True((await Api.JobAsync(id))["pinned"]!.GetValue<bool>());
+        Assert.Equal($"{id} is deleted.\n", (await RunAsync(["delete", $"{id}"])).Output);
+        Assert.Equal(3, (await RunAsync(["show", $"{id}"])).ExitCode);
     }
 
     [Fact]
@@ -108,6 +115,11 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal("mine", json.Json["evaluation"]!["name"]!.GetValue<string>());
         Assert.Equal((3, 2), (refused.ExitCode, missing.ExitCode));
         Assert.Contains("must be an npz or zip file", refused.Errors);
+        var id = json.Json["evaluation"]!["id"]!.GetValue<string>();
+        Assert.Contains($"{id}  overConfident", (await RunAsync(["evaluations"])).Output);
+        Assert.Contains("Over-confident", (await RunAsync(["evaluations", "report", id])).Output);
+        Assert.Equal($"{id} is deleted.\n", (await RunAsync(["evaluations", "delete", id])).Output);
+        Assert.DoesNotContain(id, (await RunAsync(["evaluations"])).Output);
     }
 
     [Fact]

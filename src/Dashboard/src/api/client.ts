@@ -54,12 +54,53 @@ export async function signOut(): Promise<void> {
   location.reload(); // nothing of the page stays
 }
 
-async function request<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
-  const { answer, text, value } = await send(method, path, body, headers);
-  if (answer.ok) return value as T;
-  if (answer.status === 401 && path !== "/session") session.set({ ...session.value, required: true, signedIn: false });
-  throw problemOf(answer, text);
+export interface Upload<T> {
+  answer: Promise<{ status: number; value: T }>;
+  /** Breaks it off: its answer is then a problem with status 0. */
+  abort: () => void;
 }
+
+/**
+ * A POST of files. Unlike `fetch`, XMLHttpRequest tells how much is sent.
+ * @param key as for `submit`.
+ * @param onProgress takes the share that is sent, 0 to 1.
+ */
+export function upload<T>(path: string, form: FormData, key: string, onProgress: (share: number) => void): Upload<T> {
+  const sending = new XMLHttpRequest();
+  sending.open("POST", path);
+  sending.setRequestHeader("idempotency-key", key);
+  sending.upload.onprogress = ({ loaded, total }) => onProgress(total > 0 ? loaded / total : 0);
+  const end = new Promise<Received>((resolve, reject) => {
+    sending.onload = () => resolve({ status: sending.status, text: sending.responseText });
+    sending.onerror = sending.ontimeout = () => reject(sending);
+    sending.onabort = () => reject(new Problem(0, "The upload was stopped.", ""));
+  });
+  sending.send(form);
+  return {
+    answer: received(end).then(({ status, text, value }) => {
+      refuse(path, status, text);
+      return { status, value: value as T };
+    }),
+    abort: () => sending.abort(),
+  };
+}
+
+async function request<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+  const { status, text, value } = await received(
+    fetch(path, { method, ...encoded(body, headers) }).then(async answer => ({ status: answer.status, text: await answer.text() })),
+  );
+  refuse(path, status, text);
+  return value as T;
+}
+
+/** Throws what an error answer says. */
+function refuse(path: string, status: number, text: string): void {
+  if (isGood(status)) return;
+  if (status === 401 && path !== "/session") session.set({ ...session.value, required: true, signedIn: false });
+  throw problemOf(status, text);
+}
+
+const isGood = (status: number): boolean => status >= 200 && status < 300;
 
 /** A form is sent as it is, anything else as JSON. */
 const encoded = (body: unknown, headers: Record<string, string>): RequestInit =>
@@ -67,25 +108,30 @@ const encoded = (body: unknown, headers: Record<string, string>): RequestInit =>
   : body instanceof FormData ? { body, headers }
   : { body: JSON.stringify(body), headers: { "content-type": "application/json", ...headers } };
 
+interface Received {
+  status: number;
+  text: string;
+}
+
 /** A body that breaks off, or that is no JSON, is no answer of the API's. */
-async function send(method: string, path: string, body: unknown, headers: Record<string, string>) {
+async function received(answer: Promise<Received>): Promise<Received & { value: unknown }> {
   try {
-    const answer = await fetch(path, { method, ...encoded(body, headers) });
-    const text = await answer.text();
-    const value: unknown = answer.ok && text ? JSON.parse(text) : undefined;
+    const { status, text } = await answer;
+    const value: unknown = isGood(status) && text ? JSON.parse(text) : undefined;
     reachable.set(true);
-    return { answer, text, value };
-  } catch {
+    return { status, text, value };
+  } catch (error) {
+    if (error instanceof Problem) throw error;
     reachable.set(false);
     throw new Problem(0, "The API does not answer.", "It may be restarting, or the network may be down.");
   }
 }
 
-function problemOf(answer: Response, text: string): Problem {
+function problemOf(status: number, text: string): Problem {
   try {
     const { title, detail, errors } = JSON.parse(text);
-    return new Problem(answer.status, title ?? answer.statusText, detail ?? "", errors);
+    return new Problem(status, title ?? `The API answered ${status}.`, detail ?? "", errors);
   } catch {
-    return new Problem(answer.status, `The API answered ${answer.status}.`, "");
+    return new Problem(status, `The API answered ${status}.`, "");
   }
 }

@@ -11,8 +11,11 @@ export interface Resource<T> {
   patch: (change: (value: T) => T) => void;
 }
 
-/** The answer of GET `path`; nothing while `path` is null. The value of another path is never shown. */
-export function useResource<T>(path: string | null): Resource<T> {
+/**
+ * The answer of GET `path`; nothing while `path` is null. The value of another path is never shown.
+ * @param read reads the path; always the same function.
+ */
+export function useResource<T>(path: string | null, read: (path: string) => Promise<T> = get): Resource<T> {
   const [answer, setAnswer] = useState<{ path: string; value?: T; problem?: Problem }>();
   const reads = useRef({ path, underWay: false, again: false });
   reads.current.path = path;
@@ -26,7 +29,7 @@ export function useResource<T>(path: string | null): Resource<T> {
       return;
     }
     now.underWay = true;
-    get<T>(wanted)
+    read(wanted)
       .then(
         value => setAnswer({ path: wanted, value }),
         // An outage leaves what was read before on the page.

@@ -59,12 +59,14 @@ export interface Job {
   result: JobResult | null;
   reproduces: string | null;
   study: string | null;
+  pinned: boolean;
   advice?: Advice | null;
 }
 
 export interface Page<T> {
   items: T[];
-  next: string | null;
+  /** Absent or null on the last page. */
+  next?: string | null;
   note?: string | null;
 }
 
@@ -124,8 +126,15 @@ export interface Assessment {
   reliability: Bin[];
 }
 
+/** The ECE by the rules of several tools. */
+export interface Conventions {
+  values: { binning: string; bins: number; ece: Figure }[];
+  why: string;
+}
+
 export interface Calibration {
   count: number;
+  conventions: Conventions;
   temperatureFit: { temperature: Figure; note: string | null };
   before: Assessment;
   after: Assessment;
@@ -153,11 +162,38 @@ export interface Evaluation {
   createdAt: string;
 }
 
-export interface Prediction {
-  label: number;
-  className: string | null;
-  confidence: number;
-  probabilities: number[];
+export interface Predictions {
+  temperature: number;
+  classNames: string[] | null;
+  items: { label: number; probabilities: number[] }[];
+}
+
+export interface ClassCount {
+  name: string;
+  train: number;
+  validation: number;
+  test: number;
+}
+
+/** A data set. What only uploaded ones have is null for those that every installation has. */
+export interface Dataset {
+  name: string;
+  version: number | null;
+  classes: number;
+  channels: number;
+  height: number;
+  width: number;
+  trainImages: number;
+  validationImages: number | null;
+  testImages: number;
+  about: string;
+  sha256: string | null;
+  createdAt: string | null;
+  /** Null in a list too. */
+  counts: ClassCount[] | null;
+  note: string | null;
+  samples: string | null;
+  mean: string | null;
 }
 
 export interface Reproduction {
@@ -227,6 +263,7 @@ export interface Study {
   progress: StudyProgress;
   rows: ArmRow[];
   createdAt: string;
+  pinned: boolean;
 }
 
 export interface StudyItem {
@@ -266,6 +303,8 @@ export interface Recommendation {
   isFinal: boolean;
   criterion: string;
   byLabelNoise: Answer[];
+  /** Path at which the best job of the recommended arm takes images. */
+  predict: string | null;
 }
 
 export type SplitScores = Record<

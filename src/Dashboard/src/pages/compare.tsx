@@ -7,7 +7,7 @@ import { useResource } from "../api/resource";
 import type { Epoch, Evaluation, Figure, Job, Page } from "../api/types";
 import { LearningCurves } from "../charts/learning";
 import { Swatch } from "../charts/swatch";
-import { evaluationName, figure, jobName, plain, signed } from "../format";
+import { evaluationName, figure, jobName, plain, signed, summary } from "../format";
 import { Badge, ProblemBox, Table } from "../parts";
 import { go, href } from "../router";
 import { useTitle } from "./title";
@@ -41,14 +41,14 @@ export function Compare({ ids, evaluationIds }: { ids: string[]; evaluationIds: 
       <h1>Compare {count === shown.length ? `${count} jobs` : `${count} models`}</h1>
       {count < 2 && (
         <p>
-          Choose two to six jobs in <a href="#/jobs">the list</a>.
+          Choose two to six jobs in <a href="#/jobs">the list</a>, or add one here.
         </p>
       )}
       {Math.max(ids.length, evaluationIds.length) > mostCompared && (
         <p class="warning">Only the first {mostCompared} are shown.</p>
       )}
       <ProblemBox problem={problem ?? elsewhere.map(one => one.problem).find(Boolean)} />
-      {isRead && count > 0 && <AddEvaluation ids={ids} evaluationIds={evaluationIds} />}
+      {isRead && <Add ids={shown} evaluationIds={evaluationIds.slice(0, mostCompared)} />}
       {isRead && count > 1 && jobs.length + evaluations.length > 0 && (
         <>
           <Results columns={[...jobs.map(({ job }, i) => columnOf(job, names[i]!, i)), ...evaluations.map(columnOfEvaluation)]} />
@@ -199,26 +199,54 @@ function Results({ columns }: { columns: Column[] }) {
   );
 }
 
-/** Adds one of the newest evaluations to the comparison. Nothing where there is none. */
-function AddEvaluation({ ids, evaluationIds }: { ids: string[]; evaluationIds: string[] }) {
-  const { value } = useResource<Page<Evaluation>>("/evaluations");
-  const others = value?.items.filter(({ id }) => !evaluationIds.includes(id)) ?? [];
-  if (others.length === 0 || evaluationIds.length >= mostCompared) return null;
-  const add = (id: string) => go(href("/compare", { jobs: ids.join(","), evaluations: [...evaluationIds, id].join(",") }).slice(1));
+/** Adds one of the newest models to the comparison. */
+function Add({ ids, evaluationIds }: { ids: string[]; evaluationIds: string[] }) {
+  const jobs = useResource<Page<Job>>("/jobs");
+  const evaluations = useResource<Page<Evaluation>>("/evaluations");
+  const show = (jobIds: string[], others: string[]) =>
+    go(href("/compare", { jobs: jobIds.join(","), evaluations: others.join(",") }).slice(1));
   return (
     <form class="filter" onSubmit={event => event.preventDefault()}>
-      <label>
-        Add an evaluation
-        <select value="" onChange={event => add(event.currentTarget.value)}>
-          <option value="">none</option>
-          {others.map(one => (
-            <option key={one.id} value={one.id}>
-              {evaluationName(one)}
-            </option>
-          ))}
-        </select>
-      </label>
+      <Choice
+        label="Add a job"
+        choices={jobs.value?.items.map(job => [job.id, `${jobName(job)}: ${summary(job.spec)}`])}
+        chosen={ids}
+        onChange={more => show(more, evaluationIds)}
+      />
+      <Choice
+        label="Add an evaluation"
+        choices={evaluations.value?.items.map(one => [one.id, evaluationName(one)])}
+        chosen={evaluationIds}
+        onChange={more => show(ids, more)}
+      />
     </form>
+  );
+}
+
+interface ChoiceProps {
+  label: string;
+  /** Ids and names; undefined until they are read. */
+  choices: [string, string][] | undefined;
+  chosen: string[];
+  onChange: (ids: string[]) => void;
+}
+
+/** Nothing where there is nothing to add. */
+function Choice({ label, choices, chosen, onChange }: ChoiceProps) {
+  const others = choices?.filter(([id]) => !chosen.includes(id)) ?? [];
+  if (others.length === 0 || chosen.length >= mostCompared) return null;
+  return (
+    <label>
+      {label}
+      <select value="" onChange={event => onChange([...chosen, event.currentTarget.value])}>
+        <option value="">choose</option>
+        {others.map(([id, name]) => (
+          <option key={id} value={id}>
+            {name}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 

@@ -4,7 +4,7 @@ import type { Evaluation } from "../api/types";
 import { CalibrationReport } from "../calibration";
 import { evaluationName, figure, shortId, signed } from "../format";
 import { Actions, Ago, Big, ProblemBox, Values } from "../parts";
-import { go } from "../router";
+import { go, href } from "../router";
 import { useTitle } from "./title";
 
 /** A model that was trained elsewhere: what is known of it, and its calibration report. */
@@ -51,7 +51,19 @@ function Head({ evaluation: { id, count, classes, validationCount, scores, notes
         {validationCount === null ? "no validation images" : `${validationCount} validation images`} · submitted{" "}
         <Ago time={createdAt} />
       </p>
-      <Actions actions={[{ name: "Delete", run: () => remove(`/evaluations/${id}`).then(() => go("/evaluations")) }]} />
+      <Actions
+        actions={[
+          {
+            name: "Delete",
+            question: "Delete the evaluation? Its outputs and its report are removed for good.",
+            run: () => remove(`/evaluations/${id}`).then(() => go("/evaluations")),
+          },
+        ]}
+      >
+        <a class="button" href={href("/compare", { evaluations: id })}>
+          Compare
+        </a>
+      </Actions>
       <dl class="figures">
         <Big name="Accuracy" value={figure(scores.accuracy)} />
         <Big name="ECE" value={figure(scores.ece)} />
@@ -60,7 +72,7 @@ function Head({ evaluation: { id, count, classes, validationCount, scores, notes
       </dl>
       {notes.map(note => (
         <p key={note} class="reason">
-          {note}
+          {note.replaceAll("`", "")}
         </p>
       ))}
     </>

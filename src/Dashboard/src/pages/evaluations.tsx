@@ -45,6 +45,9 @@ export function Evaluations({ query }: { query: URLSearchParams }) {
         <button type="button" disabled={chosen.length < 1} onClick={() => go(`/compare?evaluations=${chosen.join(",")}`)}>
           Compare{chosen.length > 0 && ` ${chosen.length}`}
         </button>
+        <a class="button primary" href="#/submit/evaluation">
+          Evaluate a model
+        </a>
       </div>
       <ProblemBox problem={problem} />
       {page && page.items.length > 0 && (
@@ -82,7 +85,7 @@ export function Evaluations({ query }: { query: URLSearchParams }) {
       )}
       {page?.items.length === 0 && (
         <p class="empty">
-          No evaluation here. An evaluation judges a model that was trained elsewhere: <code>temper evaluate outputs.npz</code>
+          No evaluation here. An evaluation judges a model that was trained elsewhere, from its outputs on a test set.
         </p>
       )}
       <Paging path="/evaluations" query={query} next={page?.next} />

@@ -1,12 +1,12 @@
 import { useMemo } from "preact/hooks";
-import { post } from "../api/client";
+import { post, remove } from "../api/client";
 import { useJob } from "../api/job";
 import { useResource } from "../api/resource";
 import type { Attempt, Job, Reproduction, State } from "../api/types";
 import { CalibrationReport } from "../calibration";
 import { LearningCurves } from "../charts/learning";
 import { duration, figure, jobName, plain, shortId, signed, summary, words } from "../format";
-import { type Action, Actions, Ago, Badge, Big, JobProgress, ProblemBox, Table, Values } from "../parts";
+import { type Action, Actions, Ago, Badge, Big, JobProgress, pinning, ProblemBox, Table, Values } from "../parts";
 import { go, href } from "../router";
 import { PredictSection } from "./predict";
 import { useTitle } from "./title";
@@ -19,7 +19,8 @@ const verbs: Record<string, State[]> = {
   retry: ["failed", "cancelled"],
 };
 
-export function JobPage({ id }: { id: string }) {
+/** @param part `predict` begins with the form for images. */
+export function JobPage({ id, part }: { id: string; part: string | undefined }) {
   const { job, attempts, epochs, refresh } = useJob(id);
   const shown = job.value;
   useTitle(shown ? `Job ${jobName(shown)}` : "Job");
@@ -31,8 +32,18 @@ export function JobPage({ id }: { id: string }) {
       {!shown && <h1>Job {shortId(id)}</h1>}
       {shown && <Head job={shown} refresh={refresh} />}
       {shown && (epochs.length > 0 || !shown.isTerminal) && <LearningCurves runs={runs} />}
+      {epochs.length > 0 && (
+        <p class="quiet links">
+          <a href={`/jobs/${id}/metrics?format=csv`} download={`job-${id}.csv`}>
+            Metrics (CSV)
+          </a>
+          <a href={`/jobs/${id}/tensorboard`} download>
+            Metrics (TensorBoard)
+          </a>
+        </p>
+      )}
       {shown?.state === "succeeded" && <CalibrationSection id={id} />}
-      {shown?.state === "succeeded" && <PredictSection id={id} />}
+      {shown?.state === "succeeded" && <PredictSection id={id} isAsked={part === "predict"} />}
       {shown && <Attempts attempts={attempts} />}
       {shown && <SpecSection job={shown} />}
     </>
@@ -51,7 +62,7 @@ function Head({ job, refresh }: { job: Job; refresh: () => void }) {
         <JobProgress job={job} />
       </div>
       <p class="quiet">
-        {summary(spec)} · {spec.epochs} epochs · submitted <Ago time={job.createdAt} />
+        {summary(spec)} · <a href={`#/datasets/${spec.dataset}`}>its data set</a> · {spec.epochs} epochs · submitted <Ago time={job.createdAt} />
         {job.worker && <> · on {job.worker}</>}
         {job.study && (
           <>
@@ -64,6 +75,9 @@ function Head({ job, refresh }: { job: Job; refresh: () => void }) {
       <Actions actions={actionsOf(job, refresh)}>
         <a class="button" href={href("/submit", { job: job.id })}>
           Edit and submit
+        </a>
+        <a class="button" href={href("/compare", { jobs: job.id })}>
+          Compare
         </a>
       </Actions>
       {result && (
@@ -85,11 +99,18 @@ function Head({ job, refresh }: { job: Job; refresh: () => void }) {
 }
 
 function actionsOf(job: Job, refresh: () => void): Action[] {
-  const actions = Object.entries(verbs)
+  const actions: Action[] = Object.entries(verbs)
     .filter(([, states]) => states.includes(job.state))
     .map(([verb]) => ({ name: capital(verb), run: () => post(`/jobs/${job.id}/${verb}`).finally(refresh) }));
   if (job.state === "succeeded")
     actions.push({ name: "Reproduce", run: () => post<Job>(`/jobs/${job.id}/reproduce`).then(made => go(`/jobs/${made.id}`)) });
+  actions.push(pinning(`/jobs/${job.id}`, job.pinned, refresh));
+  if (job.isTerminal || job.state === "queued" || job.state === "paused")
+    actions.push({
+      name: "Delete",
+      question: `Delete the job ${jobName(job)}? Its epochs, model and report are removed for good.`,
+      run: () => remove(`/jobs/${job.id}`).then(() => go("/jobs")),
+    });
   return actions;
 }
 
@@ -119,9 +140,6 @@ function CalibrationSection({ id }: { id: string }) {
 function Downloads({ id }: { id: string }) {
   return (
     <span class="links">
-      <a href={`/jobs/${id}/model`} download>
-        Weights
-      </a>
       <a href={`/jobs/${id}/logits?split=test`} download>
         Test logits
       </a>

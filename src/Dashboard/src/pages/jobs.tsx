@@ -1,8 +1,9 @@
 import { useEffect, useState } from "preact/hooks";
 import { mayPass } from "../api/client";
+import { useDatasetNames } from "../api/datasets";
 import { type LiveEvent, useLive, useThrottled } from "../api/live";
 import { type Resource, useResource } from "../api/resource";
-import type { Items, Job, Page } from "../api/types";
+import type { Job, Page } from "../api/types";
 import { figure, jobName, plain, shortId, signed, summary } from "../format";
 import { Ago, Badge, JobProgress, Paging, ProblemBox, Table } from "../parts";
 import { go, href, replace } from "../router";
@@ -56,7 +57,7 @@ export function useJobEvents(jobs: Resource<Page<Job>>): (event: LiveEvent) => v
 }
 
 function Filter({ query }: { query: URLSearchParams }) {
-  const datasets = useResource<Items<{ name: string }>>("/datasets");
+  const datasets = useDatasetNames();
   const set = (name: string) => (event: Event) =>
     replace(
       href("/jobs", {
@@ -80,7 +81,7 @@ function Filter({ query }: { query: URLSearchParams }) {
   return (
     <form class="filter" aria-label="Filter" onSubmit={event => event.preventDefault()}>
       {choice("state", "State", states)}
-      {choice("dataset", "Data set", datasets.value?.items.map(one => one.name) ?? [])}
+      {choice("dataset", "Data set", datasets.value ?? [])}
       <TextFilter label="Tag" value={query.get("tag") ?? ""} onChange={set("tag")} />
       <TextFilter label="Study" value={query.get("study") ?? ""} onChange={set("study")} />
     </form>

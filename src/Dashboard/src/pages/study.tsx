@@ -1,12 +1,12 @@
-import { mayPass, post } from "../api/client";
+import { mayPass, post, remove } from "../api/client";
 import { type LiveEvent, useLive, useThrottled } from "../api/live";
 import { useResource } from "../api/resource";
 import type { Answer, Arm, Job, Mean, Page, Ranked, SplitScores, Study, StudyReport } from "../api/types";
 import { ArmChart, type Line } from "../charts/arms";
 import { Swatch } from "../charts/swatch";
 import { besideEpsilon, figure, plain, shortId, signed, words } from "../format";
-import { type Action, Actions, Ago, Badge, ProblemBox, StudyBar, Table, Values } from "../parts";
-import { href } from "../router";
+import { type Action, Actions, Ago, Badge, pinning, ProblemBox, StudyBar, Table, Values } from "../parts";
+import { go, href } from "../router";
 import { JobTable, useJobEvents } from "./jobs";
 import { useTitle } from "./title";
 
@@ -43,12 +43,13 @@ export function StudyPage({ id }: { id: string }) {
       {!shown && <h1>Study {shortId(id)}</h1>}
       {shown && <Head study={shown} refresh={refresh} />}
       <ProblemBox problem={report.problem} />
-      {report.value?.recommendation.byLabelNoise.map((answer, _, all) => (
+      {report.value?.recommendation.byLabelNoise.map((answer, i, all) => (
         <AnswerSection
           key={answer.labelNoise}
           answer={answer}
           noise={all.length > 1}
           isFinal={report.value!.recommendation.isFinal}
+          predict={i === 0 ? report.value!.recommendation.predict : null}
         />
       ))}
       {report.value && report.value.jobs.length > 0 && <Charts report={report.value} />}
@@ -75,7 +76,7 @@ function Head({ study, refresh }: { study: Study; refresh: () => void }) {
         {!study.isTerminal && <StudyBar progress={progress} />}
       </div>
       <p class="quiet">
-        {spec.job.dataset} · by {words(spec.criterion)} on validation · {progress.jobs} jobs · submitted{" "}
+        <a href={`#/datasets/${spec.job.dataset}`}>{spec.job.dataset}</a> · by {words(spec.criterion)} on validation · {progress.jobs} jobs · submitted{" "}
         <Ago time={study.createdAt} />
       </p>
       <Actions
@@ -84,6 +85,16 @@ function Head({ study, refresh }: { study: Study; refresh: () => void }) {
           ...verb("Pause", progress.queued + progress.running),
           ...verb("Resume", progress.paused),
           ...verb("Retry", progress.failed),
+          pinning(`/studies/${study.id}`, study.pinned, refresh),
+          ...(progress.running > 0
+            ? []
+            : [
+                {
+                  name: "Delete",
+                  question: `Delete the study ${nameOf(study)} with its ${progress.jobs} jobs? They are removed for good.`,
+                  run: () => remove(`/studies/${study.id}`).then(() => go("/studies")),
+                },
+              ]),
         ]}
       >
         <a class="button" href={href("/submit/study", { study: study.id })}>
@@ -95,12 +106,23 @@ function Head({ study, refresh }: { study: Study; refresh: () => void }) {
         <a class="button" href={`/studies/${study.id}?format=csv`} download={`study-${study.id}.csv`}>
           CSV
         </a>
+        <a class="button" href={`/studies/${study.id}/metrics?format=csv`} download={`study-${study.id}-metrics.csv`}>
+          Metrics (CSV)
+        </a>
       </Actions>
     </>
   );
 }
 
-function AnswerSection({ answer, noise, isFinal }: { answer: Answer; noise: boolean; isFinal: boolean }) {
+interface AnswerProps {
+  answer: Answer;
+  noise: boolean;
+  isFinal: boolean;
+  /** The API's path for predictions by the arm's best job. */
+  predict: string | null;
+}
+
+function AnswerSection({ answer, noise, isFinal, predict }: AnswerProps) {
   const arms = answer.arms.map(ranked => ranked.arm);
   return (
     <section>
@@ -111,6 +133,11 @@ function AnswerSection({ answer, noise, isFinal }: { answer: Answer; noise: bool
       <p class="verdict">
         {answer.arm && <b>ε = {answer.arm.epsilon}</b>} {answer.sentence}
       </p>
+      {predict && (
+        <p>
+          <a href={`#${predict}`}>Predict with its best job</a>
+        </p>
+      )}
       {answer.moreSeedsNote && <p class="quiet">{answer.moreSeedsNote}</p>}
       {answer.arms.length > 0 && (
         <Table label="Arms by mean loss" head={<RankHead />}>

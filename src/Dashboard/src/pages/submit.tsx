@@ -1,13 +1,15 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useDatasetNames } from "../api/datasets";
 import { newKey, post, Problem, reachable, session, submit } from "../api/client";
 import { useResource } from "../api/resource";
 import { documentOf, errorsOf, type Field, fieldsOf, type OpenApiDocument, type Values, valuesOf } from "../api/rules";
-import type { Advice, Estimate, Items, Job, Study } from "../api/types";
+import type { Advice, Estimate, Job, Study } from "../api/types";
 import { duration, figure, signed } from "../format";
 import { Control, General } from "../fields";
 import { ProblemBox } from "../parts";
 import { go } from "../router";
 import { useStore } from "../store";
+import { SubmitHead } from "./submitHead";
 import { useTitle } from "./title";
 
 /** A form, and which of its fields stand first; the others are folded up. */
@@ -16,6 +18,7 @@ const forms = {
     schema: "JobSpec",
     route: "/jobs",
     page: "/jobs",
+    dataset: "dataset",
     first: ["dataset", "epsilon", "epochs", "model", "name"],
     without: [] as string[],
   },
@@ -23,6 +26,7 @@ const forms = {
     schema: "StudySpec",
     route: "/studies",
     page: "/studies",
+    dataset: "job.dataset",
     first: ["job.dataset", "job.epochs", "epsilons", "seeds", "criterion", "name"],
     without: ["job.epsilon", "job.name"], // the grid sets the first, and the study has its own name
   },
@@ -35,7 +39,7 @@ const checkAfterMs = 300;
 export function Submit({ kind, query }: { kind: Kind; query: URLSearchParams }) {
   useTitle(`Submit a ${kind}`);
   const rules = useResource<OpenApiDocument>("/swagger/v1/swagger.json");
-  const datasets = useResource<Items<{ name: string }>>("/datasets");
+  const datasets = useDatasetNames();
   const job = query.get("job");
   const study = query.get("study");
   const earlier = useResource<Job | Study>(job ? `/jobs/${job}` : study ? `/studies/${study}` : null);
@@ -43,24 +47,15 @@ export function Submit({ kind, query }: { kind: Kind; query: URLSearchParams }) 
 
   return (
     <>
-      <div class="heading">
-        <h1>Submit a {kind}</h1>
-        <nav class="tabs" aria-label="What to submit">
-          <a href="#/submit" aria-current={kind === "job" ? "page" : undefined}>
-            Job
-          </a>
-          <a href="#/submit/study" aria-current={kind === "study" ? "page" : undefined}>
-            Study
-          </a>
-        </nav>
-      </div>
+      <SubmitHead title={`Submit a ${kind}`} shown={kind} />
       <ProblemBox problem={rules.problem ?? datasets.problem ?? earlier.problem} />
       {isReady && (
         <Form
           kind={kind}
           document={rules.value!}
-          datasets={datasets.value!.items.map(one => one.name)}
+          datasets={datasets.value!}
           earlier={earlier.value?.spec}
+          dataset={query.get("dataset")}
         />
       )}
     </>
@@ -74,20 +69,23 @@ interface FormProps {
   datasets: string[];
   /** The spec that the form starts with; the document's example when there is none. */
   earlier: object | undefined;
+  /** The data set that the form starts with instead of that of the spec. */
+  dataset: string | null;
 }
 
-function Form({ kind, document: rules, datasets, earlier }: FormProps) {
+function Form({ kind, document: rules, datasets, earlier, dataset }: FormProps) {
   const form = forms[kind];
   const fields = useMemo(
     () =>
       fieldsOf(rules, form.schema)
         .filter(field => !form.without.includes(field.path))
-        .map(field => (/(^|\.)dataset$/.test(field.path) ? { ...field, choices: datasets } : field)),
+        .map(field => (field.path === form.dataset ? { ...field, choices: datasets } : field)),
     [rules, kind, datasets.join()],
   );
-  const [values, setValues] = useState<Values>(() =>
-    valuesOf(fields, earlier ?? rules.components.schemas[form.schema]?.examples?.[0]),
-  );
+  const [values, setValues] = useState<Values>(() => ({
+    ...valuesOf(fields, earlier ?? rules.components.schemas[form.schema]?.examples?.[0]),
+    ...(dataset ? { [form.dataset]: dataset } : {}),
+  }));
   const { canOperate } = useStore(session);
   const [busy, setBusy] = useState(false);
   const [refusal, setRefusal] = useState<Problem>();
