@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
@@ -16,6 +17,13 @@ internal static class DatasetEndpoints
     /// <summary>Uploaded sets in a list.</summary>
     private const int MostListed = 1000;
 
+    private static readonly FileRule Upload = new([FileRule.Raw, FileRule.Zip, FileRule.Form], MostFiles: 4)
+    {
+        RefusalBefore = WrongQuery,
+        FaultOfStart = start =>
+            FileKind.IsKnown(start) ? null : "must be an npz file, IDX files, or a zip file of them or of images; it is something else",
+    };
+
     public static void MapDatasets(this IEndpointRouteBuilder routes)
     {
         var datasets = routes.MapGroup("/datasets").WithTags("Datasets").ProducesProblem(StatusCodes.Status503ServiceUnavailable);
@@ -24,10 +32,12 @@ internal static class DatasetEndpoints
 
         datasets
             .MapPost("/", AddAsync)
-            .Accepts<IFormFile>("application/octet-stream", "application/zip", "multipart/form-data")
+            .WithMetadata(Upload)
+            .Accepts<IFormFile>(FileRule.Raw, FileRule.Zip, FileRule.Form)
             .Produces<DatasetResponse>()
             .Produces<DatasetResponse>(StatusCodes.Status201Created)
             .ProducesValidationProblem()
+            .ProducesProblem(StatusCodes.Status408RequestTimeout)
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
             .ProducesProblem(StatusCodes.Status429TooManyRequests);
@@ -84,7 +94,7 @@ internal static class DatasetEndpoints
 
     private static async Task<IResult> AddAsync(
         HttpRequest request,
-        UploadedBody body,
+        PostedFiles posted,
         TemperDb db,
         DatasetUpload upload,
         [FromQuery, Description("Name of the data set; a name that is there gets the next version.")] string? name,
@@ -92,26 +102,43 @@ internal static class DatasetEndpoints
         CancellationToken cancellation
     )
     {
-        if (body.Refusal is { } refusal)
+        if (posted.Refusal is { } refusal)
             return refusal;
         string id;
         bool wasThere;
         try
         {
-            (id, wasThere) = await upload.AddAsync(name!, body.Files, UploadedBody.SeedOf(seed)!.Value, cancellation);
+            (id, wasThere) = await upload.AddAsync(name!, posted.Files, SeedOf(seed)!.Value, cancellation);
         }
         catch (WrongBodyException e)
         {
             return Problems.Invalid("The data set is wrong.", new() { [e.Part] = [e.Sentence] });
         }
-        catch (IOException e) when (UploadedBody.IsFullDisk(e))
+        catch (IOException e) when (TemporaryFile.IsFullDisk(e))
         {
-            return UploadedBody.NoRoom(request.HttpContext);
+            return TemporaryFile.NoRoom(request.HttpContext);
         }
         if (await FindUploadedAsync(db, id, cancellation) is not { } set)
             return NoSuchDataset(id); // another request has just deleted it
         return wasThere ? TypedResults.Ok(set) : TypedResults.Created($"/datasets/{id}", set);
     }
+
+    private static ProblemHttpResult? WrongQuery(HttpRequest request)
+    {
+        var errors = new Dictionary<string, string[]>();
+        Problems.AddUnknownParameters(request, errors, "name", "seed");
+        if (!DatasetName.IsFree(request.Query["name"]))
+            errors.TryAdd("name", [$"must be {DatasetName.Allowed}; got {request.Query["name"]}"]);
+        if (SeedOf(request.Query["seed"]) is null)
+            errors.TryAdd("seed", [$"must be a whole number from 0 to {int.MaxValue}; got {request.Query["seed"]}"]);
+        return errors.Count > 0 ? Problems.Invalid("The query is wrong.", errors) : null;
+    }
+
+    /// <returns>0 when absent; null when it is wrong.</returns>
+    private static int? SeedOf(string? seed) =>
+        seed is null ? 0
+        : int.TryParse(seed, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number
+        : null;
 
     private static async Task<Results<NoContent, ProblemHttpResult>> DeleteAsync(
         TemperDb db,

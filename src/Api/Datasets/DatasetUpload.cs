@@ -1,4 +1,5 @@
 using Temper.Api.Arrays;
+using Temper.Api.Http;
 using Temper.Store.Datasets;
 
 namespace Temper.Api.Datasets;
@@ -7,7 +8,7 @@ namespace Temper.Api.Datasets;
 /// Turns the files of an upload into a data set. The upload is read and checked to its end before the first byte is stored.
 /// </summary>
 internal sealed class DatasetUpload(
-    DatasetOptions options,
+    Uploads uploads,
     UploadedDatasets datasets,
     DatasetContents contents,
     UnusedContent unused,
@@ -18,7 +19,7 @@ internal sealed class DatasetUpload(
     /// <exception cref="WrongBodyException">The files are no data set that can be trained on.</exception>
     public async Task<(string Id, bool WasThere)> AddAsync(
         string name,
-        IReadOnlyList<SentFile> files,
+        IReadOnlyList<PostedFile> files,
         int seed,
         CancellationToken cancellation
     )
@@ -45,8 +46,8 @@ internal sealed class DatasetUpload(
         }
     }
 
-    private PreparedDataset Prepare(IReadOnlyList<SentFile> files, int seed, CancellationToken cancellation) =>
-        PreparedDataset.Of(UploadFormat.Read(files, options.LargestBytes), seed, options.LargestBytes, cancellation);
+    private PreparedDataset Prepare(IReadOnlyList<PostedFile> files, int seed, CancellationToken cancellation) =>
+        PreparedDataset.Of(UploadFormat.Read(files, uploads.LargestBytes), seed, uploads.LargestBytes, cancellation);
 
     private async Task StoreAsync(Guid content, FileStream file, CancellationToken cancellation)
     {

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 using Temper.Api.Arrays;
+using Temper.Api.Http;
 using Temper.Domain;
 
 namespace Temper.Api.Datasets;
@@ -11,7 +12,7 @@ namespace Temper.Api.Datasets;
 /// <remarks>The header is 0, 0, 8, the number of dimensions, and each dimension as big-endian int32.</remarks>
 internal sealed record IdxFile(string Name, Func<Stream> Open)
 {
-    public static IdxFile Of(SentFile sent) => new(WrongBodyException.Shown(sent.Name), () => new Rewound(sent.Content));
+    public static IdxFile Of(PostedFile posted) => new(WrongBodyException.Shown(posted.Name), posted.Open);
 
     public static IdxFile Of(Stream zip, ZipMember member)
     {
@@ -52,20 +53,6 @@ internal sealed record IdxFile(string Name, Func<Stream> Open)
         {
             bytes.Dispose();
             base.Dispose(disposing);
-        }
-    }
-
-    /// <summary>A file from its beginning on. It stays open.</summary>
-    private sealed class Rewound(Stream file) : ForwardStream
-    {
-        private long position;
-
-        public override int Read(Span<byte> buffer)
-        {
-            file.Position = position;
-            var read = file.Read(buffer);
-            position += read;
-            return read;
         }
     }
 }

@@ -114,7 +114,7 @@ internal sealed class PreparedDataset : IDisposable
             throw new WrongBodyException(
                 "images",
                 $"must have at most {largest} bytes in all, with their labels; they have {header.CountFileBytes()}. "
-                    + "Datasets__LargestBytes sets the limit"
+                    + $"{Uploads.Setting} sets the limit"
             );
         if (Math.Max(header.Validation, header.Test) * (long)header.ClassNames.Count > DatasetContent.MostOutputs)
             throw new WrongBodyException(

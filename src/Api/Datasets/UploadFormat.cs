@@ -1,4 +1,5 @@
 using Temper.Api.Arrays;
+using Temper.Api.Http;
 
 namespace Temper.Api.Datasets;
 
@@ -8,12 +9,12 @@ internal static class UploadFormat
     /// <param name="largest">Largest data set in bytes.</param>
     /// <exception cref="WrongBodyException">A zip file is damaged or exceeds the bounds, or an array is wrong.</exception>
     /// <exception cref="WrongBodyException">The upload is none of the formats, or wrong.</exception>
-    public static UploadedImages Read(IReadOnlyList<SentFile> files, long largest)
+    public static UploadedImages Read(IReadOnlyList<PostedFile> files, long largest)
     {
-        if (files is not [var (_, file)])
-            return IdxImages.Read([.. files.Select(sent => IdxFile.Of(sent))], largest);
+        if (files is not [var posted])
+            return IdxImages.Read([.. files.Select(IdxFile.Of)], largest);
         Span<byte> start = stackalloc byte[4];
-        file.Position = 0;
+        var file = posted.Open();
         file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
         if (!FileKind.IsZip(start))
             throw new WrongBodyException("body", "is one IDX file; a data set has two for training and two for the test");
