@@ -46,11 +46,17 @@ internal static class ServiceCommands
         );
     }
 
-    private static Command List() =>
-        Common.Command(
+    private static Command List()
+    {
+        var cursor = new Option<string>("--cursor") { Description = "Lists the page that begins here." };
+        return Common.Command(
             "datasets",
             "Lists the data sets that a job may train on.",
-            (_, service, cancellation) => service.GetAsync("datasets", cancellation),
+            (parsed, service, cancellation) =>
+                service.GetAsync(
+                    parsed.GetValue(cursor) is { } from ? $"datasets?cursor={Uri.EscapeDataString(from)}" : "datasets",
+                    cancellation
+                ),
             answer =>
             {
                 var table = Terminal.Table("name", "classes", "images", "size", "about");
@@ -63,8 +69,12 @@ internal static class ServiceCommands
                         Terminal.Plain(card["about"])
                     );
                 Terminal.Out.Write(table);
-            }
+                if (answer["next"] is { } next)
+                    Terminal.Note($"There are more: --cursor {next}");
+            },
+            cursor
         );
+    }
 
     public static Command Workers() =>
         Common.Command(

@@ -14,8 +14,8 @@ namespace Temper.Api.Datasets;
 
 internal static class DatasetEndpoints
 {
-    /// <summary>Uploaded sets in a list.</summary>
-    private const int MostListed = 1000;
+    private const int DefaultLimit = 200,
+        LargestLimit = 1000;
 
     private static readonly FileRule Upload = new([FileRule.Raw, FileRule.Zip, FileRule.Form], MostFiles: 4)
     {
@@ -28,7 +28,7 @@ internal static class DatasetEndpoints
     {
         var datasets = routes.MapGroup("/datasets").WithTags("Datasets").ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 
-        datasets.MapGet("/", ListAsync);
+        datasets.MapGet("/", ListAsync).ProducesValidationProblem();
 
         datasets
             .MapPost("/", AddAsync)
@@ -70,16 +70,34 @@ internal static class DatasetEndpoints
                 .ProducesProblem(StatusCodes.Status404NotFound);
     }
 
-    private static async Task<Ok<DatasetsResponse>> ListAsync(TemperDb db, CancellationToken cancellation)
+    private static async Task<Results<Ok<DatasetPage>, ProblemHttpResult>> ListAsync(
+        HttpRequest request,
+        TemperDb db,
+        [FromQuery, Description("Uploaded data sets on a page, 1 to 1000; 200 when absent.")] string? limit,
+        [FromQuery, Description("The `next` of the page before.")] string? cursor,
+        CancellationToken cancellation
+    )
     {
-        var uploaded = await db
+        var errors = new Dictionary<string, string[]>();
+        Problems.AddUnknownParameters(request, errors, "limit", "cursor");
+        var (size, before) = Paging.Read(limit, cursor, DefaultLimit, LargestLimit, errors);
+        if (errors.Count > 0)
+            return Problems.Invalid("The query is wrong.", errors);
+        var found = await db
             .Datasets.AsNoTracking()
-            .OrderByDescending(set => set.CreatedAt)
-            .Take(MostListed)
-            .Select(set => new StoredDataset(set.Id, set.Version, set.Content, null, set.CreatedAt))
+            .Where(set => before == null || set.Sequence < before)
+            .OrderByDescending(set => set.Sequence)
+            .Take(size + 1)
+            .Select(set => new { set.Sequence, Set = new StoredDataset(set.Id, set.Version, set.Content, null, set.CreatedAt) })
             .ToListAsync(cancellation);
         return TypedResults.Ok(
-            new DatasetsResponse([.. DatasetCatalog.All.Select(DatasetResponse.Of), .. uploaded.Select(DatasetResponse.Of)])
+            new DatasetPage(
+                [
+                    .. before is null ? DatasetCatalog.All.Select(DatasetResponse.Of) : [],
+                    .. found.Take(size).Select(one => DatasetResponse.Of(one.Set)),
+                ],
+                found.Count > size ? found[size - 1].Sequence.ToString(CultureInfo.InvariantCulture) : null
+            )
         );
     }
 

@@ -56,7 +56,7 @@ export function useJobEvents(jobs: Resource<Page<Job>>): (event: LiveEvent) => v
 }
 
 function Filter({ query }: { query: URLSearchParams }) {
-  const datasets = useResource<Items<{ name: string }>>("/datasets");
+  const datasets = useResource<Items<{ name: string }>>("/datasets?limit=1000");
   const set = (name: string) => (event: Event) =>
     replace(
       href("/jobs", {

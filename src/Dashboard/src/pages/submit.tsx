@@ -35,7 +35,7 @@ const checkAfterMs = 300;
 export function Submit({ kind, query }: { kind: Kind; query: URLSearchParams }) {
   useTitle(`Submit a ${kind}`);
   const rules = useResource<OpenApiDocument>("/swagger/v1/swagger.json");
-  const datasets = useResource<Items<{ name: string }>>("/datasets");
+  const datasets = useResource<Items<{ name: string }>>("/datasets?limit=1000");
   const job = query.get("job");
   const study = query.get("study");
   const earlier = useResource<Job | Study>(job ? `/jobs/${job}` : study ? `/studies/${study}` : null);
