@@ -80,13 +80,16 @@ internal static class EvaluationEndpoints
                     new ReportQuery().Options(read.Logits.Test.Count, read.Logits.Test.Classes),
                     computing
                 );
-                await store.InsertAsync(RowOf(id, read, report), read.Logits, computing);
-                // Without a row of this id another request has stored one with this key.
-                if (await db.Evaluations.AsNoTracking().SingleOrDefaultAsync(row => row.Id == id, computing) is { } stored)
-                    return TypedResults.Created($"/evaluations/{id}", new EvaluatedResponse(EvaluationResponse.Of(stored), report));
-                return key is not null && await FindByKeyAsync(db, key, computing) is { } other && IsSame(other)
-                    ? TypedResults.Created($"/evaluations/{other.Id}", new EvaluatedResponse(EvaluationResponse.Of(other), report))
-                    : Submission.KeyUsedForAnother("Another evaluation", "file or name");
+                while (true) // the evaluation with this key may be deleted before it is read
+                {
+                    var isNew = await store.InsertAsync(RowOf(id, read, report), read.Logits, computing);
+                    if (await RowOfAsync(db, id, computing) is { } stored)
+                        return Created(stored, report);
+                    if (isNew || key is null)
+                        return NoSuchEvaluation(id); // another request has just deleted it
+                    if (await FindByKeyAsync(db, key, computing) is { } other)
+                        return IsSame(other) ? Created(other, report) : KeyUsedFor(other);
+                }
             },
             Turn.Evaluation
         );
@@ -95,14 +98,14 @@ internal static class EvaluationEndpoints
 
         IResult Earlier(EvaluationRow row) =>
             !IsSame(row)
-                ? Submission.KeyUsedForAnother($"Evaluation {row.Id}", "file or name")
+                ? KeyUsedFor(row)
                 : new InTurn(
                     async computing =>
                     {
                         if (await store.LogitsAsync(row, computing) is not { } logits)
                             return NoSuchEvaluation(row.Id); // another request has just deleted it
                         var report = await ReportOfAsync(logits, new ReportQuery().Options(row.Count, row.Classes), computing);
-                        return TypedResults.Created($"/evaluations/{row.Id}", new EvaluatedResponse(EvaluationResponse.Of(row), report));
+                        return Created(row, report);
                     },
                     Turn.Evaluation
                 );
@@ -124,6 +127,11 @@ internal static class EvaluationEndpoints
                 Notes = report.CrossFit is null ? read.Notes : [.. read.Notes, report.CrossFit.Sentence],
             };
     }
+
+    private static Created<EvaluatedResponse> Created(EvaluationRow row, CalibrationReport report) =>
+        TypedResults.Created($"/evaluations/{row.Id}", new EvaluatedResponse(EvaluationResponse.Of(row), report));
+
+    private static ProblemHttpResult KeyUsedFor(EvaluationRow row) => Submission.KeyUsedForAnother($"Evaluation {row.Id}", "file or name");
 
     /// <summary>Takes the name from the query or from the form.</summary>
     private static Dictionary<string, string[]> QueryErrors(HttpRequest request, PostedFiles posted, ref string? name)
