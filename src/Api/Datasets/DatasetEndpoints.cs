@@ -3,7 +3,6 @@ using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
-using Temper.Api.Arrays;
 using Temper.Api.Http;
 using Temper.Domain.Datasets;
 using Temper.Store;
@@ -122,23 +121,19 @@ internal static class DatasetEndpoints
     {
         if (posted.Refusal is { } refusal)
             return refusal;
-        string id;
-        bool wasThere;
         try
         {
-            (id, wasThere) = await upload.AddAsync(name!, posted.Files, SeedOf(seed)!.Value, cancellation);
-        }
-        catch (WrongBodyException e)
-        {
-            return Problems.Invalid("The data set is wrong.", new() { [e.Part] = [e.Sentence] });
+            var errors = new SpecErrors();
+            if (await upload.AddAsync(name!, posted.Files, SeedOf(seed)!.Value, errors, cancellation) is not var (id, wasThere))
+                return Problems.Invalid("The data set is wrong.", errors.ByField());
+            if (await FindUploadedAsync(db, id, cancellation) is not { } set)
+                return NoSuchDataset(id); // another request has just deleted it
+            return wasThere ? TypedResults.Ok(set) : TypedResults.Created($"/datasets/{id}", set);
         }
         catch (IOException e) when (TemporaryFile.IsFullDisk(e))
         {
             return TemporaryFile.NoRoom(request.HttpContext);
         }
-        if (await FindUploadedAsync(db, id, cancellation) is not { } set)
-            return NoSuchDataset(id); // another request has just deleted it
-        return wasThere ? TypedResults.Ok(set) : TypedResults.Created($"/datasets/{id}", set);
     }
 
     private static ProblemHttpResult? WrongQuery(HttpRequest request)

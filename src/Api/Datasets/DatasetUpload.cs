@@ -1,4 +1,3 @@
-using Temper.Api.Arrays;
 using Temper.Api.Http;
 using Temper.Store.Datasets;
 
@@ -15,16 +14,21 @@ internal sealed class DatasetUpload(
     ILogger<DatasetUpload> log
 )
 {
-    /// <returns>Id of the new version, or of the one that has this content; whether that existed before.</returns>
-    /// <exception cref="WrongBodyException">The files are no data set that can be trained on.</exception>
-    public async Task<(string Id, bool WasThere)> AddAsync(
+    /// <param name="errors">Gets what is wrong with each array or file.</param>
+    /// <returns>
+    /// Id of the new version, or of the one that has this content; whether that existed before. Null when there are errors.
+    /// </returns>
+    public async Task<(string Id, bool WasThere)?> AddAsync(
         string name,
         IReadOnlyList<PostedFile> files,
         int seed,
+        SpecErrors errors,
         CancellationToken cancellation
     )
     {
-        using var prepared = await Task.Run(() => Prepare(files, seed, cancellation), cancellation);
+        using var prepared = await Task.Run(() => errors.Try(() => Prepare(files, seed, errors, cancellation)), cancellation);
+        if (prepared is null)
+            return null;
         if (await datasets.FindSameAsync(name, prepared.Content.Sha256, cancellation) is { } same)
             return (same, true);
         var content = await contents.BeginAsync(cancellation);
@@ -46,8 +50,10 @@ internal sealed class DatasetUpload(
         }
     }
 
-    private PreparedDataset Prepare(IReadOnlyList<PostedFile> files, int seed, CancellationToken cancellation) =>
-        PreparedDataset.Of(UploadFormat.Read(files, uploads.LargestBytes), seed, uploads.LargestBytes, cancellation);
+    private PreparedDataset? Prepare(IReadOnlyList<PostedFile> files, int seed, SpecErrors errors, CancellationToken cancellation) =>
+        UploadFormat.Read(files, uploads.LargestBytes, errors, cancellation) is { } images
+            ? PreparedDataset.Of(images, seed, uploads.LargestBytes, errors, cancellation)
+            : null;
 
     private async Task StoreAsync(Guid content, FileStream file, CancellationToken cancellation)
     {

@@ -23,7 +23,7 @@ internal static class ImageFiles
         if (posted.Type == Json)
             JsonImages.Read(posted.File.ReadAll(), batch);
         else if (posted.Type == FileRule.Raw)
-            NpzImages.Read(posted.File.Open(), batch);
+            NpzImages.Read(posted.File.Open(), batch, cancellation);
         else
             foreach (var file in posted.Files)
             {
