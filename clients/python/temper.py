@@ -218,7 +218,8 @@ class Client:
     # Data sets
 
     def datasets(self):
-        return self._json("GET", "/datasets")["items"]
+        """All data sets, page by page."""
+        return self._pages("/datasets", {})
 
     def add_dataset(self, path, name, seed=0):
         """Adds a file as the next version of a data set: an npz, or a zip of IDX files or of a folder of images per class.

@@ -74,7 +74,6 @@ builder.Services.AddSingleton<JobVersions>();
 builder.Services.AddSingleton<StudyQueue>();
 builder.Services.AddSingleton<StudyReader>();
 builder.Services.AddScoped<Estimates>();
-builder.Services.AddSingleton((builder.Configuration.GetSection("Datasets").Get<DatasetOptions>() ?? new()).Checked());
 builder.Services.AddSingleton<UploadedDatasets>();
 builder.Services.AddSingleton<DatasetContents>();
 builder.Services.AddSingleton<UnusedContent>();

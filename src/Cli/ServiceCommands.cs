@@ -49,11 +49,17 @@ internal static class ServiceCommands
         );
     }
 
-    private static Command List() =>
-        Common.Command(
+    private static Command List()
+    {
+        var cursor = new Option<string>("--cursor") { Description = "Lists the page that begins here." };
+        return Common.Command(
             "datasets",
             "Lists the data sets that a job may train on.",
-            (_, service, cancellation) => service.GetAsync("datasets", cancellation),
+            (parsed, service, cancellation) =>
+                service.GetAsync(
+                    parsed.GetValue(cursor) is { } from ? $"datasets?cursor={Uri.EscapeDataString(from)}" : "datasets",
+                    cancellation
+                ),
             answer =>
             {
                 var table = Terminal.Table("name", "classes", "images", "size", "about");
@@ -66,8 +72,12 @@ internal static class ServiceCommands
                         Terminal.Plain(card["about"])
                     );
                 Terminal.Out.Write(table);
-            }
+                if (answer["next"] is { } next)
+                    Terminal.Note($"There are more: --cursor {next}");
+            },
+            cursor
         );
+    }
 
     private static Argument<string> Version() => new("NAME") { Description = "Name of the data set with its version, such as birds@3." };
 

@@ -356,6 +356,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         {
             datasets.ToTable("datasets");
             datasets.HasKey(dataset => dataset.Id).HasName("pk_datasets");
+            datasets.Property(dataset => dataset.Sequence).UseIdentityAlwaysColumn();
             datasets.Property(dataset => dataset.Content).HasConversion(AsJson<DatasetContent>()).HasColumnType("jsonb");
             datasets.Property(dataset => dataset.Sha256).HasComputedColumnSql("content->>'sha256'", stored: true);
             datasets.Property(dataset => dataset.Details).HasConversion(AsJson<DatasetDetails>()).HasColumnType("jsonb");
@@ -363,6 +364,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
             datasets.HasIndex(dataset => new { dataset.Name, dataset.Version }, "ix_datasets_version").IsUnique();
             datasets.HasIndex(dataset => new { dataset.Name, dataset.Sha256 }, "ix_datasets_content").IsUnique();
             datasets.HasIndex(dataset => dataset.ContentId, "ix_datasets_content_id").IsUnique();
+            datasets.HasIndex(dataset => dataset.Sequence, "ix_datasets_sequence").IsUnique();
             datasets
                 .HasOne<DatasetNameRow>()
                 .WithMany()

@@ -52,7 +52,10 @@ public class UploadTests : EndToEndTest
 
         // Another content under the name is another version, and jobs of the first one are as they were.
         Assert.Equal("colours@2", (await AddAsync("colours", NpzFiles.Part("", 200, 32, 32, 3, 10, 3)))["name"]!.GetValue<string>());
-        File.WriteAllBytes(Assert.Single(Directory.GetFiles(Path.Combine(Home, "data", "uploaded"), $"{colours["sha256"]}*")), [1, 2, 3]);
+        File.WriteAllBytes(
+            Assert.Single(Directory.GetFiles(Path.Combine(Home, "data", "uploaded"), $"{colours["sha256"]}.dataset")),
+            [1, 2, 3]
+        );
         var again = await Api.Http.PostAsync($"/jobs/{cnn["id"]}/reproduce", null);
         var repeated = Guid.Parse((await again.Content.ReadFromJsonAsync<JsonNode>())!["id"]!.GetValue<string>());
         // The runner has another set in memory. It deletes the damaged file, and the next attempt fetches it again.

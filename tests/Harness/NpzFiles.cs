@@ -51,9 +51,9 @@ public static class NpzFiles
     }
 
     /// <param name="shape">As Python shows it, such as `(3,)`.</param>
-    public static byte[] Npy(string descr, string shape, byte[] data)
+    public static byte[] Npy(string descr, string shape, byte[] data, bool isFortran = false)
     {
-        var text = $"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}";
+        var text = $"{{'descr': '{descr}', 'fortran_order': {isFortran}, 'shape': {shape}, }}";
         text = text.PadRight((10 + text.Length + 1 + 63) / 64 * 64 - 11) + "\n";
         var length = new byte[2];
         BinaryPrimitives.WriteUInt16LittleEndian(length, (ushort)text.Length);

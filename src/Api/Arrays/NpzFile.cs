@@ -17,10 +17,16 @@ internal sealed class NpzFile
     /// <exception cref="WrongBodyException">
     /// The file is no zip file of npy files, exceeds the bounds, or two arrays have one name.
     /// </exception>
-    public NpzFile(Stream file, ZipBounds bounds)
+    public NpzFile(Stream file, ZipBounds bounds, CancellationToken cancellation)
+        : this(file, ZipDirectory.Read(file, bounds, cancellation)) { }
+
+    /// <param name="file">As above.</param>
+    /// <param name="directory">The members of the zip file.</param>
+    /// <exception cref="WrongBodyException">The members are no npy files, or two arrays have one name.</exception>
+    public NpzFile(Stream file, IReadOnlyList<ZipMember> directory)
     {
         this.file = file;
-        foreach (var member in ZipDirectory.Read(file, bounds))
+        foreach (var member in directory)
             if (!members.TryAdd(NameOf(member), member))
                 throw Wrong($"has two arrays of the name {NameOf(member)}");
     }

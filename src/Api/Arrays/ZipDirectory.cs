@@ -7,10 +7,15 @@ namespace Temper.Api.Arrays;
 /// <param name="Members">Largest number of members.</param>
 /// <param name="MemberBytes">Largest unpacked size of a member.</param>
 /// <param name="TotalBytes">Largest unpacked size of all members together.</param>
-/// <param name="Ratio">Largest unpacked size ÷ packed size of a member above 1 MiB. Deflate reaches 1032 at most.</param>
+/// <param name="Ratio">Largest unpacked size ÷ packed size of a member above 32 MiB. Deflate reaches 1032 at most.</param>
 internal sealed record ZipBounds(int Members, long MemberBytes, long TotalBytes, int Ratio = 1032)
 {
-    public const long SmallBytes = 1 << 20;
+    /// <summary>Sorted labels of 4,000,000 images have 32 MB and pack to a thousandth.</summary>
+    private const long SmallBytes = 32 << 20;
+
+    /// <param name="size">Unpacked size in bytes.</param>
+    /// <param name="packed">Packed size in bytes.</param>
+    public bool Allows(long size, long packed) => size <= SmallBytes || size / Ratio <= packed;
 }
 
 /// <summary>A file in a zip file. No two members share bytes, and each lies within the file.</summary>
@@ -55,9 +60,10 @@ internal sealed class ZipDirectory
 
     /// <param name="file">A seekable stream.</param>
     /// <exception cref="WrongBodyException">The file is no zip file of stored and deflated members, or exceeds the bounds.</exception>
-    public static IReadOnlyList<ZipMember> Read(Stream file, ZipBounds bounds) => new ZipDirectory(file).Read(bounds);
+    public static IReadOnlyList<ZipMember> Read(Stream file, ZipBounds bounds, CancellationToken cancellation) =>
+        new ZipDirectory(file).Read(bounds, cancellation);
 
-    private List<ZipMember> Read(ZipBounds bounds)
+    private List<ZipMember> Read(ZipBounds bounds, CancellationToken cancellation)
     {
         var (count, start, end) = FindDirectory();
         if (count > (ulong)bounds.Members)
@@ -67,6 +73,7 @@ internal sealed class ZipDirectory
         var (members, position, total) = (new List<ZipMember>(), start, 0L);
         for (var i = 0UL; i < count; i++)
         {
+            cancellation.ThrowIfCancellationRequested();
             if (position > end - EntryLength)
                 throw Damaged("its directory has fewer entries than it says");
             var member = ReadEntry(ref position, start, bounds);
@@ -143,8 +150,7 @@ internal sealed class ZipDirectory
             throw Wrong($"has a member of {size} bytes, {shown}; the largest have {bounds.MemberBytes}");
         if (method == Stored && packed != size)
             throw Damaged($"its stored member {shown} has two sizes");
-        // Neither product overflows: the size is within the bounds, and packed × ratio is compared by division.
-        if (size > ZipBounds.SmallBytes && size / (ulong)bounds.Ratio > packed)
+        if (!bounds.Allows((long)size, (long)Math.Min(packed, long.MaxValue)))
             throw Wrong($"has a member that unpacks to more than {bounds.Ratio} times its size, {shown}");
         var start = StartOf(Offset(local), nameLength, shown);
         if (packed > (ulong)Math.Max(0, directory - start))

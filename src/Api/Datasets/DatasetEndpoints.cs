@@ -1,8 +1,8 @@
 using System.ComponentModel;
+using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
-using Temper.Api.Arrays;
 using Temper.Api.Http;
 using Temper.Domain.Datasets;
 using Temper.Store;
@@ -13,21 +13,30 @@ namespace Temper.Api.Datasets;
 
 internal static class DatasetEndpoints
 {
-    /// <summary>Uploaded sets in a list.</summary>
-    private const int MostListed = 1000;
+    private const int DefaultLimit = 200,
+        LargestLimit = 1000;
+
+    private static readonly FileRule Upload = new([FileRule.Raw, FileRule.Zip, FileRule.Form], MostFiles: 4)
+    {
+        RefusalBefore = WrongQuery,
+        FaultOfStart = start =>
+            FileKind.IsKnown(start) ? null : "must be an npz file, IDX files, or a zip file of them or of images; it is something else",
+    };
 
     public static void MapDatasets(this IEndpointRouteBuilder routes)
     {
         var datasets = routes.MapGroup("/datasets").WithTags("Datasets").ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 
-        datasets.MapGet("/", ListAsync);
+        datasets.MapGet("/", ListAsync).ProducesValidationProblem();
 
         datasets
             .MapPost("/", AddAsync)
-            .Accepts<IFormFile>("application/octet-stream", "application/zip", "multipart/form-data")
+            .WithMetadata(Upload)
+            .Accepts<IFormFile>(FileRule.Raw, FileRule.Zip, FileRule.Form)
             .Produces<DatasetResponse>()
             .Produces<DatasetResponse>(StatusCodes.Status201Created)
             .ProducesValidationProblem()
+            .ProducesProblem(StatusCodes.Status408RequestTimeout)
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
             .ProducesProblem(StatusCodes.Status429TooManyRequests);
@@ -60,16 +69,34 @@ internal static class DatasetEndpoints
                 .ProducesProblem(StatusCodes.Status404NotFound);
     }
 
-    private static async Task<Ok<DatasetsResponse>> ListAsync(TemperDb db, CancellationToken cancellation)
+    private static async Task<Results<Ok<DatasetPage>, ProblemHttpResult>> ListAsync(
+        HttpRequest request,
+        TemperDb db,
+        [FromQuery, Description("Uploaded data sets on a page, 1 to 1000; 200 when absent.")] string? limit,
+        [FromQuery, Description("The `next` of the page before.")] string? cursor,
+        CancellationToken cancellation
+    )
     {
-        var uploaded = await db
+        var errors = new Dictionary<string, string[]>();
+        Problems.AddUnknownParameters(request, errors, "limit", "cursor");
+        var (size, before) = Paging.Read(limit, cursor, DefaultLimit, LargestLimit, errors);
+        if (errors.Count > 0)
+            return Problems.Invalid("The query is wrong.", errors);
+        var found = await db
             .Datasets.AsNoTracking()
-            .OrderByDescending(set => set.CreatedAt)
-            .Take(MostListed)
-            .Select(set => new StoredDataset(set.Id, set.Version, set.Content, null, set.CreatedAt))
+            .Where(set => before == null || set.Sequence < before)
+            .OrderByDescending(set => set.Sequence)
+            .Take(size + 1)
+            .Select(set => new { set.Sequence, Set = new StoredDataset(set.Id, set.Version, set.Content, null, set.CreatedAt) })
             .ToListAsync(cancellation);
         return TypedResults.Ok(
-            new DatasetsResponse([.. DatasetCatalog.All.Select(DatasetResponse.Of), .. uploaded.Select(DatasetResponse.Of)])
+            new DatasetPage(
+                [
+                    .. before is null ? DatasetCatalog.All.Select(DatasetResponse.Of) : [],
+                    .. found.Take(size).Select(one => DatasetResponse.Of(one.Set)),
+                ],
+                found.Count > size ? found[size - 1].Sequence.ToString(CultureInfo.InvariantCulture) : null
+            )
         );
     }
 
@@ -84,7 +111,7 @@ internal static class DatasetEndpoints
 
     private static async Task<IResult> AddAsync(
         HttpRequest request,
-        UploadedBody body,
+        PostedFiles posted,
         TemperDb db,
         DatasetUpload upload,
         [FromQuery, Description("Name of the data set; a name that is there gets the next version.")] string? name,
@@ -92,26 +119,39 @@ internal static class DatasetEndpoints
         CancellationToken cancellation
     )
     {
-        if (body.Refusal is { } refusal)
+        if (posted.Refusal is { } refusal)
             return refusal;
-        string id;
-        bool wasThere;
         try
         {
-            (id, wasThere) = await upload.AddAsync(name!, body.Files, UploadedBody.SeedOf(seed)!.Value, cancellation);
+            var errors = new SpecErrors();
+            if (await upload.AddAsync(name!, posted.Files, SeedOf(seed)!.Value, errors, cancellation) is not var (id, wasThere))
+                return Problems.Invalid("The data set is wrong.", errors.ByField());
+            if (await FindUploadedAsync(db, id, cancellation) is not { } set)
+                return NoSuchDataset(id); // another request has just deleted it
+            return wasThere ? TypedResults.Ok(set) : TypedResults.Created($"/datasets/{id}", set);
         }
-        catch (WrongBodyException e)
+        catch (IOException e) when (TemporaryFile.IsFullDisk(e))
         {
-            return Problems.Invalid("The data set is wrong.", new() { [e.Part] = [e.Sentence] });
+            return TemporaryFile.NoRoom(request.HttpContext);
         }
-        catch (IOException e) when (UploadedBody.IsFullDisk(e))
-        {
-            return UploadedBody.NoRoom(request.HttpContext);
-        }
-        if (await FindUploadedAsync(db, id, cancellation) is not { } set)
-            return NoSuchDataset(id); // another request has just deleted it
-        return wasThere ? TypedResults.Ok(set) : TypedResults.Created($"/datasets/{id}", set);
     }
+
+    private static ProblemHttpResult? WrongQuery(HttpRequest request)
+    {
+        var errors = new Dictionary<string, string[]>();
+        Problems.AddUnknownParameters(request, errors, "name", "seed");
+        if (!DatasetName.IsFree(request.Query["name"]))
+            errors.TryAdd("name", [$"must be {DatasetName.Allowed}; got {request.Query["name"]}"]);
+        if (SeedOf(request.Query["seed"]) is null)
+            errors.TryAdd("seed", [$"must be a whole number from 0 to {int.MaxValue}; got {request.Query["seed"]}"]);
+        return errors.Count > 0 ? Problems.Invalid("The query is wrong.", errors) : null;
+    }
+
+    /// <returns>0 when absent; null when it is wrong.</returns>
+    private static int? SeedOf(string? seed) =>
+        seed is null ? 0
+        : int.TryParse(seed, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number
+        : null;
 
     private static async Task<Results<NoContent, ProblemHttpResult>> DeleteAsync(
         TemperDb db,

@@ -3,8 +3,12 @@ using Temper.Store.Rows;
 
 namespace Temper.Api.Datasets;
 
-/// <summary>The data sets that jobs can train on.</summary>
-public sealed record DatasetsResponse(IReadOnlyList<DatasetResponse> Items);
+/// <summary>
+/// A page of the data sets that jobs can train on: on the first page those that every installation has, then uploaded ones, newest
+/// first.
+/// </summary>
+/// <param name="Next">The `cursor` of the following page; null on the last.</param>
+public sealed record DatasetPage(IReadOnlyList<DatasetResponse> Items, string? Next);
 
 /// <summary>A data set. Those that were uploaded have a version; those that every installation has have none.</summary>
 /// <param name="Name">The name in a job spec; with its version when it was uploaded.</param>

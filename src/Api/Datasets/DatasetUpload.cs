@@ -1,4 +1,4 @@
-using Temper.Api.Arrays;
+using Temper.Api.Http;
 using Temper.Store.Datasets;
 
 namespace Temper.Api.Datasets;
@@ -7,23 +7,28 @@ namespace Temper.Api.Datasets;
 /// Turns the files of an upload into a data set. The upload is read and checked to its end before the first byte is stored.
 /// </summary>
 internal sealed class DatasetUpload(
-    DatasetOptions options,
+    Uploads uploads,
     UploadedDatasets datasets,
     DatasetContents contents,
     UnusedContent unused,
     ILogger<DatasetUpload> log
 )
 {
-    /// <returns>Id of the new version, or of the one that has this content; whether that existed before.</returns>
-    /// <exception cref="WrongBodyException">The files are no data set that can be trained on.</exception>
-    public async Task<(string Id, bool WasThere)> AddAsync(
+    /// <param name="errors">Gets what is wrong with each array or file.</param>
+    /// <returns>
+    /// Id of the new version, or of the one that has this content; whether that existed before. Null when there are errors.
+    /// </returns>
+    public async Task<(string Id, bool WasThere)?> AddAsync(
         string name,
-        IReadOnlyList<SentFile> files,
+        IReadOnlyList<PostedFile> files,
         int seed,
+        SpecErrors errors,
         CancellationToken cancellation
     )
     {
-        using var prepared = await Task.Run(() => Prepare(files, seed, cancellation), cancellation);
+        using var prepared = await Task.Run(() => errors.Try(() => Prepare(files, seed, errors, cancellation)), cancellation);
+        if (prepared is null)
+            return null;
         if (await datasets.FindSameAsync(name, prepared.Content.Sha256, cancellation) is { } same)
             return (same, true);
         var content = await contents.BeginAsync(cancellation);
@@ -45,8 +50,10 @@ internal sealed class DatasetUpload(
         }
     }
 
-    private PreparedDataset Prepare(IReadOnlyList<SentFile> files, int seed, CancellationToken cancellation) =>
-        PreparedDataset.Of(UploadFormat.Read(files, options.LargestBytes), seed, options.LargestBytes, cancellation);
+    private PreparedDataset? Prepare(IReadOnlyList<PostedFile> files, int seed, SpecErrors errors, CancellationToken cancellation) =>
+        UploadFormat.Read(files, uploads.LargestBytes, errors, cancellation) is { } images
+            ? PreparedDataset.Of(images, seed, uploads.LargestBytes, errors, cancellation)
+            : null;
 
     private async Task StoreAsync(Guid content, FileStream file, CancellationToken cancellation)
     {

@@ -1,22 +1,24 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 using Temper.Api.Arrays;
+using Temper.Api.Http;
 using Temper.Domain;
 
 namespace Temper.Api.Datasets;
 
 /// <summary>A file in MNIST's format, IDX of unsigned bytes, packed by gzip or not.</summary>
 /// <param name="Name">The name that the client gave it.</param>
-/// <param name="Open">Opens its bytes as the client sent them.</param>
+/// <param name="Sent">Number of bytes that the client sent for it.</param>
+/// <param name="Open">Opens its bytes, which may be packed by gzip.</param>
 /// <remarks>The header is 0, 0, 8, the number of dimensions, and each dimension as big-endian int32.</remarks>
-internal sealed record IdxFile(string Name, Func<Stream> Open)
+internal sealed record IdxFile(string Name, long Sent, Func<Stream> Open)
 {
-    public static IdxFile Of(SentFile sent) => new(WrongBodyException.Shown(sent.Name), () => new Rewound(sent.Content));
+    public static IdxFile Of(PostedFile posted) => new(WrongBodyException.Shown(posted.Name), posted.Length, posted.Open);
 
     public static IdxFile Of(Stream zip, ZipMember member)
     {
         var name = WrongBodyException.Shown(member.Name.Split('/')[^1]);
-        return new(name, () => new MemberStream(name, zip, member));
+        return new(name, member.Packed, () => new MemberStream(name, zip, member));
     }
 
     /// <summary>Whether a file of a zip is called as MNIST's files are.</summary>
@@ -52,20 +54,6 @@ internal sealed record IdxFile(string Name, Func<Stream> Open)
         {
             bytes.Dispose();
             base.Dispose(disposing);
-        }
-    }
-
-    /// <summary>A file from its beginning on. It stays open.</summary>
-    private sealed class Rewound(Stream file) : ForwardStream
-    {
-        private long position;
-
-        public override int Read(Span<byte> buffer)
-        {
-            file.Position = position;
-            var read = file.Read(buffer);
-            position += read;
-            return read;
         }
     }
 }

@@ -1,4 +1,5 @@
 using Temper.Api.Arrays;
+using Temper.Api.Http;
 using Temper.Domain.Datasets;
 
 namespace Temper.Api.Datasets;
@@ -10,32 +11,49 @@ internal static class IdxImages
 {
     private const string Files = "body";
 
+    /// <param name="bounds">Has the ratio that gzip may reach, also within a zip.</param>
+    /// <param name="errors">Gets what is wrong with each file.</param>
+    /// <returns>Null when there are errors.</returns>
     /// <exception cref="WrongBodyException">The files are no data set.</exception>
-    public static UploadedImages Read(IReadOnlyList<IdxFile> files, long largest)
+    public static UploadedImages? Read(
+        IReadOnlyList<IdxFile> files,
+        long largest,
+        ZipBounds bounds,
+        SpecErrors errors,
+        CancellationToken cancellation
+    )
     {
         if (files.Count is not (2 or 4))
             throw new WrongBodyException(
                 Files,
                 $"must be the IDX files of images and labels to train on, and those for the test: 2 or 4 files; got {files.Count}"
             );
-        var shapes = files.ToDictionary(file => file, file => file.ReadShape());
-        var train = PartOf(shapes, isForTest: false, largest) ?? throw new WrongBodyException(Files, "has no files to train on");
-        var test = PartOf(shapes, isForTest: true, largest);
-        if (test is { } given && given.Shape != train.Shape)
-            throw new WrongBodyException(
+        var shapes = new Dictionary<IdxFile, int[]>();
+        foreach (var file in files)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            if (errors.Try(() => file.ReadShape()) is { } shape)
+                shapes.Add(file, shape);
+        }
+        if (errors.Any)
+            return null;
+        var train = errors.Try(() =>
+            PartOf(shapes, isForTest: false, largest, bounds) ?? throw new WrongBodyException(Files, "has no files to train on")
+        );
+        var test = errors.Try(() => PartOf(shapes, isForTest: true, largest, bounds));
+        if (train is not null && test is not null && test.Shape != train.Shape)
+            errors.Add(
                 Files,
-                $"must have images of one size; those for the test are {given.Shape.Height}×{given.Shape.Width}, the others "
+                $"must have images of one size; those for the test are {test.Shape.Height}×{test.Shape.Width}, the others "
                     + $"{train.Shape.Height}×{train.Shape.Width}"
             );
-        return new(1, train.Shape.Height, train.Shape.Width, null, train.Part, null, test?.Part);
+        return errors.Any || train is null ? null : new(1, train.Shape.Height, train.Shape.Width, null, train.Part, null, test?.Part);
     }
 
+    private sealed record IdxPart(UploadedPart Part, (int Height, int Width) Shape);
+
     /// <returns>Null when there is no file of this part.</returns>
-    private static (UploadedPart Part, (int Height, int Width) Shape)? PartOf(
-        Dictionary<IdxFile, int[]> shapes,
-        bool isForTest,
-        long largest
-    )
+    private static IdxPart? PartOf(Dictionary<IdxFile, int[]> shapes, bool isForTest, long largest, ZipBounds bounds)
     {
         var own = shapes.Where(file => file.Key.IsForTest == isForTest).ToList();
         if (own.Count == 0)
@@ -57,9 +75,11 @@ internal static class IdxImages
             );
         if (count * (long)height * width > largest)
             throw new WrongBodyException(images.Name, $"must have at most {largest} bytes; it announces {count * (long)height * width}");
+        if (!bounds.Allows(count * (long)height * width, images.Sent))
+            throw new WrongBodyException(images.Name, $"announces more than {bounds.Ratio} times the bytes that were sent");
         if (labelCount != count)
             throw new WrongBodyException(labels.Name, $"must have a label for each of the {count} images; it has {labelCount}");
-        return (new(labels.Name, Labels(labels, count), () => new Pixels(images)), (height, width));
+        return new(new(labels.Name, Labels(labels, count), () => new Pixels(images)), (height, width));
     }
 
     private static bool IsSide(int side) => side is >= DatasetContent.SmallestSide and <= DatasetContent.LargestSide;

@@ -1,4 +1,5 @@
 using Temper.Api.Arrays;
+using Temper.Api.Http;
 using Temper.Api.Images;
 using Temper.Domain.Datasets;
 
@@ -10,8 +11,8 @@ namespace Temper.Api.Datasets;
 /// </summary>
 internal static class ImageFolders
 {
-    private const int MostMembers = 200_000,
-        MostRatio = 250;
+    /// <summary>Wrong files that an answer names.</summary>
+    private const int MostNamed = 20;
 
     private const string Train = "train",
         Validation = "validation",
@@ -21,16 +22,16 @@ internal static class ImageFolders
 
     private static readonly string[] Suffixes = [".png", ".jpg", ".jpeg"];
 
-    public static ZipBounds Bounds(long largest) => new(MostMembers, largest + (1 << 20), 2 * largest, MostRatio);
-
     /// <summary>Folders, and what macOS adds to a zip.</summary>
     public static bool IsOfNoConcern(ZipMember member) =>
         member.Name.EndsWith('/')
         || member.Name.StartsWith("__MACOSX/", StringComparison.Ordinal)
         || member.Name.EndsWith(".DS_Store", StringComparison.Ordinal);
 
+    /// <param name="errors">Gets what is wrong with each file, of the first ones.</param>
+    /// <returns>Null when there are errors.</returns>
     /// <exception cref="WrongBodyException">The files are no images in a folder per class.</exception>
-    public static UploadedImages Read(Stream zip, IReadOnlyList<ZipMember> members)
+    public static UploadedImages? Read(Stream zip, IReadOnlyList<ZipMember> members, SpecErrors errors, CancellationToken cancellation)
     {
         var files = members
             .Where(member => !IsOfNoConcern(member))
@@ -54,7 +55,8 @@ internal static class ImageFolders
         if (classes.Count > DatasetContent.MostClasses)
             throw new WrongBodyException("body", $"must have 2 to {DatasetContent.MostClasses} folders of classes; it has {classes.Count}");
         var numbers = classes.Select((name, k) => (name, k)).ToDictionary(one => one.name, one => (ushort)one.k);
-        var size = SizeOf(zip, files);
+        if (SizeOf(zip, files, errors, cancellation) is not { } size)
+            return null;
 
         UploadedPart? PartOf(string part)
         {
@@ -73,24 +75,30 @@ internal static class ImageFolders
         );
     }
 
-    /// <returns>The size that all images have, and 3 channels as soon as one has colour.</returns>
-    private static ImageSize SizeOf(Stream zip, List<FolderImage> files)
+    /// <returns>
+    /// The size that all images have, and 3 channels as soon as one has colour; null when there are errors.
+    /// </returns>
+    private static ImageSize? SizeOf(Stream zip, List<FolderImage> files, SpecErrors errors, CancellationToken cancellation)
     {
         ImageSize? all = null;
-        foreach (var file in files)
+        foreach (var file in files.TakeWhile(_ => errors.Count < MostNamed))
         {
-            var size = file.ReadSize(zip);
+            cancellation.ThrowIfCancellationRequested();
+            if (errors.Try(() => file.ReadSize(zip)) is not { } size)
+                continue;
             if (!IsSide(size.Height) || !IsSide(size.Width))
-                throw new WrongBodyException(file.Shown, $"must have {DatasetContent.SidesAllowed}; it has {size.Width}×{size.Height}");
-            all ??= size;
-            if ((size.Height, size.Width) != (all.Height, all.Width))
-                throw new WrongBodyException(
+                errors.Add(file.Shown, $"must have {DatasetContent.SidesAllowed}; it has {size.Width}×{size.Height}");
+            else if (all is null)
+                all = size;
+            else if ((size.Height, size.Width) != (all.Height, all.Width))
+                errors.Add(
                     file.Shown,
                     $"must have the size of the other images, {all.Width}×{all.Height}; it has {size.Width}×{size.Height}"
                 );
-            all = all with { Channels = Math.Max(all.Channels, size.Channels) };
+            else
+                all = all with { Channels = Math.Max(all.Channels, size.Channels) };
         }
-        return all!;
+        return errors.Any ? null : all;
     }
 
     private static bool IsSide(int side) => side is >= DatasetContent.SmallestSide and <= DatasetContent.LargestSide;

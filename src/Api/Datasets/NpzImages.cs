@@ -1,4 +1,5 @@
 using Temper.Api.Arrays;
+using Temper.Api.Http;
 using Temper.Domain.Datasets;
 
 namespace Temper.Api.Datasets;
@@ -11,11 +12,10 @@ internal static class NpzImages
     private const string ClassNames = "class_names",
         Images = "images";
 
-    private const int LargestHeader = 16 << 10,
-        PieceLength = 8 << 10;
+    /// <summary>Unknown arrays that an answer names.</summary>
+    private const int MostNamed = 20;
 
-    /// <summary>Photographs pack to about a third and drawings to a tenth; blank images are no data.</summary>
-    private const int MostRatio = 250;
+    private const int PieceLength = 8 << 10;
 
     private static readonly string[] Known =
     [
@@ -28,59 +28,68 @@ internal static class NpzImages
         ClassNames,
     ];
 
-    public static ZipBounds Bounds(long largest) => new(Known.Length, largest + LargestHeader, 2 * largest, MostRatio);
-
-    /// <exception cref="WrongBodyException">The file is no such npz.</exception>
-    /// <exception cref="WrongBodyException">An array has the wrong shape or labels.</exception>
-    public static UploadedImages Read(Stream file, long largest)
+    /// <param name="members">The members of the zip file.</param>
+    /// <param name="errors">Gets what is wrong with each array.</param>
+    /// <returns>Null when there are errors.</returns>
+    /// <exception cref="WrongBodyException">The file is no npz.</exception>
+    public static UploadedImages? Read(Stream file, IReadOnlyList<ZipMember> members, SpecErrors errors, CancellationToken cancellation)
     {
-        var npz = new NpzFile(file, Bounds(largest));
-        foreach (var name in npz.Names)
-            if (!Known.Contains(name))
-                throw new WrongBodyException(name, $"is no array of a data set; known are {string.Join(", ", Known)}");
-        if (PartOf(npz, "", null) is not { } train)
-            throw new WrongBodyException(Images, "is missing");
-        return new(
-            train.Shape.Channels,
-            train.Shape.Height,
-            train.Shape.Width,
-            npz.FindTexts(ClassNames, DatasetContent.MostClasses),
-            train.Part,
-            PartOf(npz, "validation_", train.Shape)?.Part,
-            PartOf(npz, "test_", train.Shape)?.Part
-        );
+        var npz = new NpzFile(file, members);
+        foreach (var name in npz.Names.Except(Known).Take(MostNamed))
+            errors.Add(name, $"is no array of a data set; known are {string.Join(", ", Known)}");
+        if (!Has(npz, ""))
+            errors.Add(Images, "is missing");
+        var train = PartOf(npz, "", null, errors, cancellation);
+        var validation = PartOf(npz, "validation_", train?.Shape, errors, cancellation);
+        var test = PartOf(npz, "test_", train?.Shape, errors, cancellation);
+        var names = errors.Try(() => npz.FindTexts(ClassNames, DatasetContent.MostClasses));
+        return errors.Any || train is not { } known
+            ? null
+            : new(known.Shape.Channels, known.Shape.Height, known.Shape.Width, names, known.Part, validation?.Part, test?.Part);
     }
+
+    private static bool Has(NpzFile npz, string prefix) => npz.Names.Contains(prefix + Images) || npz.Names.Contains($"{prefix}labels");
 
     /// <param name="prefix">Stands before the names of the arrays.</param>
-    /// <param name="expected">The shape of the training images; null for these themselves.</param>
-    /// <returns>Null when the file has neither array.</returns>
-    private static (UploadedPart Part, Shape Shape)? PartOf(NpzFile npz, string prefix, Shape? expected)
+    /// <param name="expected">The shape of the training images; null for these themselves, or when they are wrong.</param>
+    /// <returns>Null when the file has neither array, or when there are errors.</returns>
+    private static (UploadedPart Part, Shape Shape)? PartOf(
+        NpzFile npz,
+        string prefix,
+        Shape? expected,
+        SpecErrors errors,
+        CancellationToken cancellation
+    )
     {
-        var (imagesName, labelsName) = (prefix + Images, $"{prefix}labels");
-        var images = npz.Find(imagesName, [ElementType.UInt8]);
-        var labels = npz.Find(labelsName, ElementTypes.Integers);
-        if (images is null && labels is null)
+        if (!Has(npz, prefix))
             return null;
-        if (images is null || labels is null)
-            throw new WrongBodyException(images is null ? imagesName : labelsName, "is missing");
-        var shape = Shape.Of(images);
-        if (expected is not null && shape != expected)
-            throw new WrongBodyException(imagesName, $"must be {expected} as the training images are; it is {shape}");
-        if (labels.Shape is not [var count] || count != images.Shape[0])
-            throw new WrongBodyException(
-                labelsName,
-                $"must be one number for each of the {images.Shape[0]} images; its shape is {NpyHeader.Shown(labels.Shape)}"
-            );
-        return (new(labelsName, Labels(labels), () => new Pixels(images, shape)), shape);
+        var (imagesName, labelsName) = (prefix + Images, $"{prefix}labels");
+        foreach (var missing in new[] { imagesName, labelsName }.Except(npz.Names))
+            errors.Add(missing, "is missing");
+        var images = errors.Try(() => npz.Find(imagesName, [ElementType.UInt8]));
+        var labels = errors.Try(() => npz.Find(labelsName, ElementTypes.Integers));
+        var shape = images is null ? null : errors.Try(() => Shape.Of(images));
+        if (expected is not null && shape is not null && shape != expected)
+            errors.Add(imagesName, $"must be {expected} as the training images are; it is {shape}");
+        if (labels is { Shape: not [<= DatasetContent.MostImages] })
+        {
+            errors.Add(labelsName, $"must be one number for each image; its shape is {NpyHeader.Shown(labels.Shape)}");
+            return null;
+        }
+        if (labels is not null && images is { Shape: [var count, ..] } && count != labels.Count)
+            errors.Add(labelsName, $"must be one number for each of the {count} images; its shape is {NpyHeader.Shown(labels.Shape)}");
+        var read = labels is null ? null : errors.Try(() => Labels(labels, cancellation));
+        return read is null || images is null || shape is null ? null : (new(labelsName, read, () => new Pixels(images, shape)), shape);
     }
 
-    private static ushort[] Labels(NpzArray array)
+    private static ushort[] Labels(NpzArray array, CancellationToken cancellation)
     {
         var labels = new ushort[array.Count];
         using var numbers = array.Open();
         var piece = new long[PieceLength];
         for (var at = 0; at < labels.Length; )
         {
+            cancellation.ThrowIfCancellationRequested();
             var read = numbers.Read<long>(piece);
             for (var i = 0; i < read; i++, at++)
                 labels[at] = piece[i] is >= 0 and < DatasetContent.MostClasses

@@ -27,11 +27,15 @@ internal sealed class PreparedDataset : IDisposable
 
     /// <param name="seed">Determines the test part of an upload that has none.</param>
     /// <param name="largest">Largest file in bytes.</param>
+    /// <param name="errors">Gets what is wrong with each part.</param>
+    /// <returns>Null when there are errors.</returns>
     /// <exception cref="WrongBodyException">The upload is no data set that can be trained on.</exception>
-    public static PreparedDataset Of(UploadedImages images, int seed, long largest, CancellationToken cancellation)
+    public static PreparedDataset? Of(UploadedImages images, int seed, long largest, SpecErrors errors, CancellationToken cancellation)
     {
         var names = ClassNames(images);
-        CheckLabels(images, names.Count);
+        CheckLabels(images, names.Count, errors);
+        if (errors.Any)
+            return null;
         var isTest = images.Test is null ? TestSplit.Of(images.Train.Labels, names.Count, seed) : new BitArray(images.Train.Labels.Length);
         var taken = Count(isTest);
         var header = new DatasetHeader(
@@ -50,7 +54,12 @@ internal sealed class PreparedDataset : IDisposable
         {
             var counts = names.Select(_ => new int[3]).ToArray();
             var sheet = new ContactSheet(header.Channels, header.Height, header.Width, names.Count);
-            new Writer(file, header, counts, sheet, cancellation).Write(images, isTest);
+            new Writer(file, header, counts, sheet, errors, cancellation).Write(images, isTest);
+            if (errors.Any)
+            {
+                file.Dispose();
+                return null;
+            }
             DatasetDetails details = new(
                 [.. names.Select((name, k) => new ClassCount(name, counts[k][0], counts[k][1], counts[k][2]))],
                 note
@@ -86,20 +95,19 @@ internal sealed class PreparedDataset : IDisposable
             : throw new WrongBodyException("class_names", "must be different from each other");
     }
 
-    private static void CheckLabels(UploadedImages images, int classes)
+    private static void CheckLabels(UploadedImages images, int classes, SpecErrors errors)
     {
         foreach (var part in images.Parts)
             if (Array.FindIndex(part.Labels, label => label >= classes) is >= 0 and var wrong)
-                throw new WrongBodyException(
-                    part.Name,
-                    $"must be 0 to {classes - 1}, a place in class_names; image {wrong} has {part.Labels[wrong]}"
-                );
+                errors.Add(part.Name, $"must be 0 to {classes - 1}, a place in class_names; image {wrong} has {part.Labels[wrong]}");
+        if (errors.Has(images.Train.Name))
+            return;
         var counts = new int[classes];
         foreach (var label in images.Train.Labels)
             counts[label]++;
         var least = images.Test is null ? 2 : 1;
         if (Array.FindIndex(counts, count => count < least) is >= 0 and var scarce)
-            throw new WrongBodyException(
+            errors.Add(
                 images.Train.Name,
                 images.Test is null
                     ? $"must have two images of each class, because there is no test part; {scarce} of {classes} has {counts[scarce]}"
@@ -114,7 +122,7 @@ internal sealed class PreparedDataset : IDisposable
             throw new WrongBodyException(
                 "images",
                 $"must have at most {largest} bytes in all, with their labels; they have {header.CountFileBytes()}. "
-                    + "Datasets__LargestBytes sets the limit"
+                    + $"{Uploads.Setting} sets the limit"
             );
         if (Math.Max(header.Validation, header.Test) * (long)header.ClassNames.Count > DatasetContent.MostOutputs)
             throw new WrongBodyException(
@@ -146,7 +154,14 @@ internal sealed class PreparedDataset : IDisposable
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    private sealed class Writer(FileStream file, DatasetHeader header, int[][] counts, ContactSheet sheet, CancellationToken cancellation)
+    private sealed class Writer(
+        FileStream file,
+        DatasetHeader header,
+        int[][] counts,
+        ContactSheet sheet,
+        SpecErrors errors,
+        CancellationToken cancellation
+    )
     {
         private readonly byte[] pixels = new byte[header.CountImageBytes()];
 
@@ -163,11 +178,11 @@ internal sealed class PreparedDataset : IDisposable
                 validation = At(header.Train),
                 test = At(header.Train + header.Validation);
 
-            Copy(images.Train, i => isTest[i] ? (test, 2) : (train, 0));
+            errors.Try(() => Copy(images.Train, i => isTest[i] ? (test, 2) : (train, 0)));
             if (images.Validation is { } own)
-                Copy(own, _ => (validation, 1));
+                errors.Try(() => Copy(own, _ => (validation, 1)));
             if (images.Test is { } given)
-                Copy(given, _ => (test, 2));
+                errors.Try(() => Copy(given, _ => (test, 2)));
             foreach (var region in new[] { train, validation, test })
                 region.Flush();
         }

@@ -11,11 +11,16 @@ namespace Temper.Api.Datasets;
 internal static class UploadedNames
 {
     /// <summary>Puts version, shape and hash of an uploaded data set into a spec.</summary>
+    /// <param name="earlier">
+    /// Finds the data set of an earlier submission with the same Idempotency-Key. A name without a version means the version that it
+    /// had then, although there is a newer one.
+    /// </param>
     /// <param name="path">Prefix of field names in errors, such as `job.`.</param>
     /// <returns>The spec. Without `data` when there is no such data set, which the rule of `dataset` then reports.</returns>
     public static async Task<JobSpec> ResolveAsync(
         TemperDb db,
         JobSpec spec,
+        Func<Task<string?>> earlier,
         SpecErrors errors,
         string path,
         CancellationToken cancellation
@@ -29,7 +34,10 @@ internal static class UploadedNames
                 errors.Add($"{path}data", "must be null: only an uploaded data set has it");
             return spec with { Dataset = card.Name, Data = null };
         }
-        var found = DatasetName.Read(spec.Dataset) is { } name ? await UploadedDatasets.FindContentAsync(db, name, cancellation) : null;
+        var name = DatasetName.Read(spec.Dataset);
+        if (name is { Version: null } && DatasetName.Read(await earlier()) is { } before && before.Name == name.Name)
+            name = before;
+        var found = name is null ? null : await UploadedDatasets.FindContentAsync(db, name, cancellation);
         if (found is not var (id, content))
             return spec with { Data = null };
         if (spec.Data is not null && spec.Data != content)

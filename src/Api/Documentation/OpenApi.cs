@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Mvc.ApiExplorer;
 using Microsoft.OpenApi;
 using Swashbuckle.AspNetCore.SwaggerGen;
@@ -266,7 +267,8 @@ internal static class OpenApi
     {
         public void Apply(OpenApiOperation operation, OperationFilterContext context)
         {
-            if (context.MethodInfo.GetParameters().All(parameter => parameter.ParameterType != typeof(PostedFile)))
+            var metadata = context.ApiDescription.ActionDescriptor.EndpointMetadata;
+            if (!metadata.OfType<FileRule>().Any() || metadata.OfType<IAcceptsMetadata>().Any())
                 return;
             var file = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" };
             var form = new OpenApiSchema
@@ -284,8 +286,8 @@ internal static class OpenApi
                 Required = true,
                 Content = new Dictionary<string, IOpenApiMediaType>
                 {
-                    [PostedFile.RawType] = new OpenApiMediaType { Schema = file },
-                    [PostedFile.FormType] = new OpenApiMediaType { Schema = form },
+                    [FileRule.Raw] = new OpenApiMediaType { Schema = file },
+                    [FileRule.Form] = new OpenApiMediaType { Schema = form },
                 },
             };
         }

@@ -26,8 +26,10 @@ internal static class EvaluationEndpoints
 
         evaluations
             .MapPost("/", SubmitAsync)
+            .WithMetadata(new FileRule([FileRule.Raw, FileRule.Form]) { Fields = ["name"] })
             .Produces<EvaluatedResponse>(StatusCodes.Status201Created)
             .ProducesValidationProblem()
+            .ProducesProblem(StatusCodes.Status408RequestTimeout)
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
             .ProducesProblem(StatusCodes.Status422UnprocessableEntity)
@@ -48,7 +50,7 @@ internal static class EvaluationEndpoints
 
     private static async Task<IResult> SubmitAsync(
         HttpRequest request,
-        PostedFile file,
+        PostedFiles posted,
         TemperDb db,
         EvaluationStore store,
         [FromQuery, Description("A name for the evaluation: 1 to 200 characters on one line.")] string? name,
@@ -58,10 +60,11 @@ internal static class EvaluationEndpoints
     {
         if (Submission.WrongKey(key) is { } wrongKey)
             return wrongKey;
-        if (QueryErrors(request, file, ref name) is { Count: > 0 } wrong)
+        if (QueryErrors(request, posted, ref name) is { Count: > 0 } wrong)
             return Problems.Invalid("The request is wrong.", wrong);
-        if (file.Refusal is { } refusal)
+        if (posted.Refusal is { } refusal)
             return refusal;
+        var sha256 = await posted.File.Sha256Async(cancellation);
         if (key is not null && await FindByKeyAsync(db, key, cancellation) is { } earlier)
             return Earlier(earlier);
 
@@ -70,47 +73,50 @@ internal static class EvaluationEndpoints
             async computing =>
             {
                 var errors = new SpecErrors();
-                if (await Task.Run(() => EvaluationReader.Read(file.Content, errors, computing), computing) is not { } read)
+                if (await Task.Run(() => EvaluationReader.Read(posted.File.Open(), errors, computing), computing) is not { } read)
                     return Problems.Invalid("The file is wrong.", errors.ByField());
                 var report = await ReportOfAsync(
                     read.Logits,
                     new ReportQuery().Options(read.Logits.Test.Count, read.Logits.Test.Classes),
                     computing
                 );
-                await store.InsertAsync(RowOf(id, file, read, report), read.Logits, computing);
-                // Without a row of this id another request has stored one with this key.
-                if (await db.Evaluations.AsNoTracking().SingleOrDefaultAsync(row => row.Id == id, computing) is { } stored)
-                    return TypedResults.Created($"/evaluations/{id}", new EvaluatedResponse(EvaluationResponse.Of(stored), report));
-                return key is not null && await FindByKeyAsync(db, key, computing) is { } other && IsSame(other)
-                    ? TypedResults.Created($"/evaluations/{other.Id}", new EvaluatedResponse(EvaluationResponse.Of(other), report))
-                    : Submission.KeyUsedForAnother("Another evaluation", "file or name");
+                while (true) // the evaluation with this key may be deleted before it is read
+                {
+                    var isNew = await store.InsertAsync(RowOf(id, read, report), read.Logits, computing);
+                    if (await RowOfAsync(db, id, computing) is { } stored)
+                        return Created(stored, report);
+                    if (isNew || key is null)
+                        return NoSuchEvaluation(id); // another request has just deleted it
+                    if (await FindByKeyAsync(db, key, computing) is { } other)
+                        return IsSame(other) ? Created(other, report) : KeyUsedFor(other);
+                }
             },
             Turn.Evaluation
         );
 
-        bool IsSame(EvaluationRow row) => (row.Sha256, row.Name) == (file.Sha256, name);
+        bool IsSame(EvaluationRow row) => (row.Sha256, row.Name) == (sha256, name);
 
         IResult Earlier(EvaluationRow row) =>
             !IsSame(row)
-                ? Submission.KeyUsedForAnother($"Evaluation {row.Id}", "file or name")
+                ? KeyUsedFor(row)
                 : new InTurn(
                     async computing =>
                     {
                         if (await store.LogitsAsync(row, computing) is not { } logits)
                             return NoSuchEvaluation(row.Id); // another request has just deleted it
                         var report = await ReportOfAsync(logits, new ReportQuery().Options(row.Count, row.Classes), computing);
-                        return TypedResults.Created($"/evaluations/{row.Id}", new EvaluatedResponse(EvaluationResponse.Of(row), report));
+                        return Created(row, report);
                     },
                     Turn.Evaluation
                 );
 
-        EvaluationRow RowOf(Guid id, PostedFile file, EvaluationFile read, CalibrationReport report) =>
+        EvaluationRow RowOf(Guid id, EvaluationFile read, CalibrationReport report) =>
             new()
             {
                 Id = id,
                 Name = name,
                 IdempotencyKey = key,
-                Sha256 = file.Sha256,
+                Sha256 = sha256,
                 Outputs = read.Outputs,
                 Count = report.Count,
                 Classes = report.Classes,
@@ -122,18 +128,21 @@ internal static class EvaluationEndpoints
             };
     }
 
+    private static Created<EvaluatedResponse> Created(EvaluationRow row, CalibrationReport report) =>
+        TypedResults.Created($"/evaluations/{row.Id}", new EvaluatedResponse(EvaluationResponse.Of(row), report));
+
+    private static ProblemHttpResult KeyUsedFor(EvaluationRow row) => Submission.KeyUsedForAnother($"Evaluation {row.Id}", "file or name");
+
     /// <summary>Takes the name from the query or from the form.</summary>
-    private static Dictionary<string, string[]> QueryErrors(HttpRequest request, PostedFile file, ref string? name)
+    private static Dictionary<string, string[]> QueryErrors(HttpRequest request, PostedFiles posted, ref string? name)
     {
         var errors = new Dictionary<string, string[]>();
         Problems.AddUnknownParameters(request, errors, "name");
-        foreach (var (field, value) in file.Fields)
-            if (field != "name")
-                errors[field] = ["is not a field of this form; its fields are the file and name"];
-            else if (name is not null)
-                errors[field] = ["is given twice, in the query and in the form"];
+        if (posted.Fields.TryGetValue("name", out var inForm))
+            if (name is not null)
+                errors["name"] = ["is given twice, in the query and in the form"];
             else
-                name = value;
+                name = inForm;
         if (name is not null && !JobSpecRule.IsName(name))
             errors.TryAdd("name", ["must be 1 to 200 characters on one line"]);
         return errors;

@@ -49,18 +49,10 @@ internal sealed class EvaluationReader
         (this.npz, this.errors, this.cancellation) = (npz, errors, cancellation);
 
     /// <returns>Null when there are errors: each is under the array at fault, or under `body`.</returns>
-    public static EvaluationFile? Read(Stream file, SpecErrors errors, CancellationToken cancellation)
-    {
-        try
-        {
-            return new EvaluationReader(new NpzFile(file, Bounds), errors, cancellation).Read();
-        }
-        catch (WrongBodyException e)
-        {
-            errors.Add(e.Part, e.Sentence);
-            return null;
-        }
-    }
+    public static EvaluationFile? Read(Stream file, SpecErrors errors, CancellationToken cancellation) =>
+        errors.Try(() => new NpzFile(file, Bounds, cancellation)) is { } npz
+            ? new EvaluationReader(npz, errors, cancellation).Read()
+            : null;
 
     private EvaluationFile? Read()
     {
@@ -80,8 +72,8 @@ internal sealed class EvaluationReader
 
         var testLogits = ReadPart(test);
         var validationLogits = validation is null ? null : ReadPart(validation);
-        var truth = trueProbabilities is null ? null : ReadTrueProbabilities(trueProbabilities, testLogits);
-        return new(new(testLogits, validationLogits, truth), test.Kind, flooredZeros, notes);
+        var truth = trueProbabilities is null ? null : errors.Try(() => ReadTrueProbabilities(trueProbabilities, test, testLogits));
+        return errors.Any || testLogits is null ? null : new(new(testLogits, validationLogits, truth), test.Kind, flooredZeros, notes);
     }
 
     /// <summary>The arrays of the test or the validation part, whose headers are checked.</summary>
@@ -119,18 +111,7 @@ internal sealed class EvaluationReader
         return new(scores, labels, logits is null ? OutputKind.Probabilities : OutputKind.Logits, prefix.Length > 0 ? prefix : null);
     }
 
-    private NpzArray? Find(string name, IReadOnlyList<ElementType> allowed)
-    {
-        try
-        {
-            return npz.Find(name, allowed);
-        }
-        catch (WrongBodyException e)
-        {
-            errors.Add(e.Part, e.Sentence);
-            return null;
-        }
-    }
+    private NpzArray? Find(string name, IReadOnlyList<ElementType> allowed) => errors.Try(() => npz.Find(name, allowed));
 
     private bool IsTable(NpzArray scores)
     {
@@ -169,10 +150,12 @@ internal sealed class EvaluationReader
             );
     }
 
-    private LabelledLogits ReadPart(Part part)
+    /// <returns>Null when there are errors.</returns>
+    private LabelledLogits? ReadPart(Part part)
     {
-        var labels = ReadLabels(part);
-        return new(part.Kind == OutputKind.Logits ? ReadLogits(part) : ReadProbabilities(part), labels, part.Classes);
+        var labels = errors.Try(() => ReadLabels(part));
+        var logits = errors.Try(() => part.Kind == OutputKind.Logits ? ReadLogits(part) : ReadProbabilities(part));
+        return labels is null || logits is null ? null : new(logits, labels, part.Classes);
     }
 
     private int[] ReadLabels(Part part)
@@ -245,7 +228,8 @@ internal sealed class EvaluationReader
     }
 
     /// <summary>Takes the true probability of the class with the largest logit; of equal logits, the first class.</summary>
-    private double[] ReadTrueProbabilities(NpzArray given, LabelledLogits test)
+    /// <param name="logits">Null when they are wrong; then the probabilities are only checked.</param>
+    private double[] ReadTrueProbabilities(NpzArray given, Part test, LabelledLogits? logits)
     {
         using var numbers = given.Open();
         var width = given.Shape.Count == 1 ? 1 : test.Classes;
@@ -258,7 +242,10 @@ internal sealed class EvaluationReader
                 CheckRow(given, values, filled);
             else if (!(values[0] >= 0 && values[0] <= 1))
                 throw Wrong(given, FormattableString.Invariant($"must be from 0 to 1; {Row(filled)} has {values[0]}"));
-            truth[filled] = width == 1 ? values[0] : Math.Min(values[LabelledLogits.IndexOfLargest(test.Row(filled))], 1);
+            truth[filled] =
+                width == 1 ? values[0]
+                : logits is null ? 0
+                : Math.Min(values[LabelledLogits.IndexOfLargest(logits.Row(filled))], 1);
             filled++;
         }
         return truth;

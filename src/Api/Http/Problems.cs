@@ -7,9 +7,6 @@ namespace Temper.Api.Http;
 /// <summary>Problem answers (RFC 9457). `errors` has each wrong field with the values that it may have.</summary>
 internal static class Problems
 {
-    /// <summary>The media types of routes that take files, to complete the sentence "must be …".</summary>
-    public const string FileTypes = "application/octet-stream, application/zip or multipart/form-data";
-
     public static ProblemHttpResult Of(int status, string title, string detail) =>
         TypedResults.Problem(detail: detail, statusCode: status, title: title);
 
@@ -91,10 +88,7 @@ internal static class Problems
         var (part, message) = context.ProblemDetails.Status switch
         {
             StatusCodes.Status413PayloadTooLarge => ("body", $"must be at most {PostedBody.LargestBody} bytes"),
-            StatusCodes.Status415UnsupportedMediaType => (
-                "content-type",
-                context.HttpContext.Request.Path == "/datasets" ? $"must be {FileTypes}" : "must be application/json"
-            ),
+            StatusCodes.Status415UnsupportedMediaType => ("content-type", "must be application/json"),
             _ => default,
         };
         if (part is not null && context.ProblemDetails is not HttpValidationProblemDetails)

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using System.Text.Unicode;
+using Temper.Api.Arrays;
 using Temper.Domain.Serialization;
 
 namespace Temper.Api.Http;
@@ -102,7 +103,7 @@ internal sealed class SpecReader<T>(string what, Func<string, string> allowed)
     }
 }
 
-/// <summary>The errors of a posted spec, by field.</summary>
+/// <summary>The errors of a posted spec by field, or of posted files by array, file or `body`.</summary>
 internal sealed class SpecErrors
 {
     private readonly Dictionary<string, List<string>> byField = [];
@@ -110,7 +111,33 @@ internal sealed class SpecErrors
     public void Add(string field, string message) =>
         (byField.TryGetValue(field, out var messages) ? messages : byField[field] = []).Add(message);
 
+    /// <summary>Reads a part, and adds what is wrong with it.</summary>
+    /// <returns>Null when something is wrong.</returns>
+    public T? Try<T>(Func<T?> read)
+        where T : class
+    {
+        try
+        {
+            return read();
+        }
+        catch (WrongBodyException e)
+        {
+            Add(e.Part, e.Sentence);
+            return null;
+        }
+    }
+
+    /// <inheritdoc cref="Try{T}"/>
+    public void Try(Action read) =>
+        Try(() =>
+        {
+            read();
+            return this;
+        });
+
     public bool Any => byField.Count > 0;
+
+    public int Count => byField.Count;
 
     public bool Has(string field) => byField.ContainsKey(field);
 

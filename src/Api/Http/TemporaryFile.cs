@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+
 namespace Temper.Api.Http;
 
 /// <summary>
@@ -5,7 +7,12 @@ namespace Temper.Api.Http;
 /// </summary>
 internal static class TemporaryFile
 {
-    private const int BufferLength = 64 << 10;
+    private const int BufferLength = 64 << 10,
+        RetryAfterSeconds = 30;
+
+    /// <summary>Linux's ENOSPC and EDQUOT.</summary>
+    private const int NoSpace = 28,
+        QuotaExceeded = 122;
 
     public static FileStream Create()
     {
@@ -14,4 +21,15 @@ internal static class TemporaryFile
         File.Delete(path); // Linux keeps the content until the file is closed
         return file;
     }
+
+    public static bool IsFullDisk(IOException e) => e.HResult is NoSpace or QuotaExceeded;
+
+    public static ProblemHttpResult NoRoom(HttpContext context) =>
+        Problems.TryLater(
+            context,
+            RetryAfterSeconds,
+            StatusCodes.Status503ServiceUnavailable,
+            "There is no room for the files.",
+            "The API cannot write temporary files; their disk may be full. Try again later."
+        );
 }

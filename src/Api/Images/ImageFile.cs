@@ -19,6 +19,12 @@ internal sealed class ImageFile : IDisposable
     /// <summary>Largest file in bytes: five times the pixels of the largest image, which leaves room for metadata.</summary>
     public const int LargestBytes = 1 << 20;
 
+    /// <summary>
+    /// Most scans of a JPEG. Each scan decodes the whole image again, and a hundred thousand empty ones fit a file. A progressive
+    /// JPEG has ten.
+    /// </summary>
+    private const int MostScans = 32;
+
     private static readonly byte[] PngSignature = [0x89, .. "PNG\r\n\x1a\n"u8],
         JpegSignature = [0xFF, 0xD8, 0xFF];
 
@@ -102,20 +108,32 @@ internal sealed class ImageFile : IDisposable
         if (file.StartsWith(PngSignature))
             return file.Length > BitDepth && file[BitDepth] == 16 ? "has 16 bits per channel; 8 are allowed" : null;
         if (file.StartsWith(JpegSignature))
-            return ComponentsOfJpeg(file) is 4 ? "is a JPEG in CMYK; grey and RGB are allowed" : null;
+            return FaultOfJpeg(file);
         return "is neither PNG nor JPEG";
     }
 
-    /// <returns>The number of components in the frame header of a JPEG; null when there is no such header.</returns>
-    private static int? ComponentsOfJpeg(ReadOnlySpan<byte> file)
+    private static string? FaultOfJpeg(ReadOnlySpan<byte> file)
     {
-        // Segments: 0xFF, a marker, then the length of the rest in two bytes, which count themselves.
-        for (var at = 2; at + 9 < file.Length && file[at] == 0xFF; )
+        const int Restart = 0xD0,
+            EndOfImage = 0xD9,
+            StartOfScan = 0xDA;
+        var scans = 0;
+        for (var at = 2; at + 3 < file.Length; )
         {
             var marker = file[at + 1];
-            if (marker is >= 0xC0 and <= 0xCF and not (0xC4 or 0xC8 or 0xCC))
-                return file[at + 9];
-            at += marker == 0xFF ? 1 : 2 + (file[at + 2] << 8 | file[at + 3]);
+            // Between segments are the bits of scans, where 0xFF 0 is a byte 0xFF. Restart markers and 1 have no length.
+            if (file[at] != 0xFF || marker is 0 or 1 or 0xFF or (>= Restart and < EndOfImage))
+            {
+                at++;
+                continue;
+            }
+            if (marker == EndOfImage)
+                break;
+            if (marker is >= 0xC0 and <= 0xCF and not (0xC4 or 0xC8 or 0xCC) && at + 9 < file.Length && file[at + 9] == 4)
+                return "is a JPEG in CMYK; grey and RGB are allowed";
+            if (marker == StartOfScan && ++scans > MostScans)
+                return $"has more than {MostScans} scans";
+            at += 2 + (file[at + 2] << 8 | file[at + 3]); // the length counts its own two bytes
         }
         return null;
     }

@@ -101,7 +101,7 @@ internal static class JobEndpoints
             return wrong;
         if (body.Refusal is { } refusal)
             return refusal;
-        var (spec, errors) = await JobSpecReader.ReadAsync(body.Bytes, db, notifications, cancellation);
+        var (spec, errors) = await JobSpecReader.ReadAsync(body.Bytes, key, db, notifications, cancellation);
         if (spec is null)
             return Problems.Invalid("The job spec is wrong.", errors);
         if (validateOnly == "true")

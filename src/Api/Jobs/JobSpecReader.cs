@@ -5,6 +5,7 @@ using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Store;
 using Temper.Store.Notifications;
+using Temper.Store.Queue;
 
 namespace Temper.Api.Jobs;
 
@@ -17,6 +18,7 @@ internal static class JobSpecReader
     private static readonly SpecReader<JobSpec> BaseReader = new("a job spec", Allowed) { NotRequired = ["epsilon"] };
 
     /// <param name="body">UTF-8 JSON.</param>
+    /// <param name="key">The Idempotency-Key; null without one.</param>
     /// <param name="notifications">Says which addresses `notify` may name.</param>
     /// <returns>
     /// The spec; null when there are errors. Messages by field; empty when the spec is valid. An error in the JSON syntax is
@@ -25,6 +27,7 @@ internal static class JobSpecReader
     /// </returns>
     public static async Task<(JobSpec? Spec, Dictionary<string, string[]> Errors)> ReadAsync(
         ReadOnlyMemory<byte> body,
+        string? key,
         TemperDb db,
         NotificationOptions notifications,
         CancellationToken cancellation
@@ -32,7 +35,7 @@ internal static class JobSpecReader
     {
         var found = new SpecErrors();
         using var document = found.Parse(body);
-        var spec = document is null ? null : await ReadAsync(document.RootElement, db, found, cancellation);
+        var spec = document is null ? null : await ReadAsync(document.RootElement, key, db, found, cancellation);
         CheckNotify(spec?.Notify, "notify", notifications, found);
         return (found.Any ? null : spec, found.ByField());
     }
@@ -53,11 +56,17 @@ internal static class JobSpecReader
         errors.Add(field, $"must be {allowed}; got {SpecErrors.Shown(JsonSerializer.SerializeToElement(address))}");
     }
 
-    private static async Task<JobSpec?> ReadAsync(JsonElement root, TemperDb db, SpecErrors errors, CancellationToken cancellation)
+    private static async Task<JobSpec?> ReadAsync(
+        JsonElement root,
+        string? key,
+        TemperDb db,
+        SpecErrors errors,
+        CancellationToken cancellation
+    )
     {
         if (Reader.Read(root, errors, "", out var given) is not { } read)
             return null;
-        var spec = await UploadedNames.ResolveAsync(db, read, errors, "", cancellation);
+        var spec = await UploadedNames.ResolveAsync(db, read, EarlierAsync, errors, "", cancellation);
         foreach (var rule in JobSpecRule.BrokenBy(spec).Where(rule => !errors.Has(rule.Field)))
             errors.Add(
                 rule.Field,
@@ -66,6 +75,8 @@ internal static class JobSpecReader
                     : $"must be {rule.Allowed}; it is {SpecErrors.Shown(DefaultOf(rule.Field, spec))} when absent"
             );
         return spec;
+
+        async Task<string?> EarlierAsync() => key is null ? null : (await JobQueue.FindByKeyAsync(db, key, cancellation))?.Spec.Dataset;
     }
 
     private static JsonElement DefaultOf(string field, JobSpec spec) =>

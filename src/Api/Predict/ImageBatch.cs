@@ -7,8 +7,9 @@ namespace Temper.Api.Predict;
 /// <param name="shape">The size of the model's images.</param>
 internal sealed class ImageBatch(ImageShape shape)
 {
-    private const int LargestCount = 1000,
-        LargestBytes = 64 << 20;
+    public const int LargestCount = 1000;
+
+    private const int LargestBytes = 64 << 20;
 
     private byte[] pixels = new byte[shape.Pixels];
 

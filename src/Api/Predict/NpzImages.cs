@@ -6,10 +6,10 @@ namespace Temper.Api.Predict;
 internal static class NpzImages
 {
     /// <exception cref="WrongBodyException">It is something else, or the images have another size than the model's.</exception>
-    public static void Read(Stream body, ImageBatch batch)
+    public static void Read(Stream body, ImageBatch batch, CancellationToken cancellation)
     {
         var largest = (long)batch.Most * 3 * batch.Shape.Height * batch.Shape.Width + (64 << 10);
-        var file = new NpzFile(body, new ZipBounds(Members: 8, largest, largest));
+        var file = new NpzFile(body, new ZipBounds(Members: 8, largest, largest), cancellation);
         var images = file.Find("images", [ElementType.UInt8]) ?? throw new WrongBodyException("images", "is required; the file lacks it");
         if (images.Shape is not ([_, _, _] or [_, _, _, 1 or 3]))
             throw new WrongBodyException(

@@ -43,10 +43,12 @@ internal static class PredictionEndpoints
         routes
             .MapPost("/jobs/{id:guid}/predict", PredictAsync)
             .WithTags("Calibration")
-            .Accepts<PredictionRequest>(PostedImages.Json, PostedImages.Npz, PostedImages.Form, PostedImages.Png, PostedImages.Jpeg)
+            .WithMetadata(ImageFiles.Rule)
+            .Accepts<PredictionRequest>(ImageFiles.Rule.Types[0], [.. ImageFiles.Rule.Types.Skip(1)])
             .Produces<PredictionResponse>()
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict)
+            .ProducesProblem(StatusCodes.Status408RequestTimeout)
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
             .ProducesProblem(StatusCodes.Status429TooManyRequests)
@@ -57,7 +59,7 @@ internal static class PredictionEndpoints
         TemperDb db,
         LoadedModels models,
         Guid id,
-        PostedImages posted,
+        PostedFiles posted,
         CancellationToken cancellation
     )
     {
@@ -74,19 +76,19 @@ internal static class PredictionEndpoints
                 if (taken is null)
                     return CalibrationEndpoints.WeightsNotKept(id); // retention has just removed them
                 using (taken)
-                    return await AnswerAsync(id, taken.Model, posted, computing);
+                    return Answer(id, taken.Model, posted, computing);
             },
             Turn.Prediction
         );
     }
 
-    private static async Task<IResult> AnswerAsync(Guid id, LoadedModel model, PostedImages posted, CancellationToken cancellation)
+    private static IResult Answer(Guid id, LoadedModel model, PostedFiles posted, CancellationToken cancellation)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         limit.CancelAfter(TimeSpan.FromSeconds(LongestSeconds));
         try
         {
-            var images = await posted.ReadAsync(model.Images, cancellation);
+            var images = ImageFiles.Read(posted, model.Images, limit.Token);
             var probabilities = model.Predict(images, limit.Token);
             return TypedResults.Ok(
                 new PredictionResponse(

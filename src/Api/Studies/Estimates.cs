@@ -14,10 +14,9 @@ internal sealed class Estimates(StudyReader reader, TemperDb db)
     /// <param name="left">Number of jobs left to run; null for all jobs of the study.</param>
     public async Task<StudyEstimate> OfAsync(StudySpec study, CancellationToken cancellation, int? left = null)
     {
-        var specs = study.Arms().Select(arm => arm.On(study.Job));
-        var costs = new List<ArmCosts>();
-        foreach (var alike in specs.GroupBy(spec => (spec.Model, spec.BatchSize, spec.Width)))
-            costs.Add(new(await reader.TimesAsync(alike.First(), cancellation), alike.Count(), alike.Sum(spec => spec.Epochs)));
+        var groups = study.Arms().Select(arm => arm.On(study.Job)).GroupBy(spec => (spec.Model, spec.BatchSize, spec.Width)).ToList();
+        var times = await reader.TimesAsync([.. groups.Select(alike => alike.First())], cancellation);
+        var costs = groups.Zip(times, (alike, earlier) => new ArmCosts(earlier, alike.Count(), alike.Sum(spec => spec.Epochs))).ToList();
         var slots = await SlotsAsync(study.Job.Device, cancellation);
         // Without a worker, the estimate uses the kinds of device that earlier jobs ran on.
         var kinds =

@@ -68,7 +68,7 @@ internal static class StudyEndpoints
             return wrong;
         if (body.Refusal is { } refusal)
             return refusal;
-        var (spec, errors) = await StudySpecReader.ReadAsync(body.Bytes, db, notifications, cancellation);
+        var (spec, errors) = await StudySpecReader.ReadAsync(body.Bytes, key, queue, db, notifications, cancellation);
         if (spec is null)
             return Problems.Invalid("The study is wrong.", errors);
         var estimate = await estimates.OfAsync(spec, cancellation);

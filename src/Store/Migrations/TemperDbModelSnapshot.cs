@@ -260,6 +260,13 @@ namespace Temper.Store.Migrations
                         .HasColumnType("bytea")
                         .HasColumnName("samples");
 
+                    b.Property<long>("Sequence")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("sequence");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityAlwaysColumn(b.Property<long>("Sequence"));
+
                     b.Property<string>("Sha256")
                         .IsRequired()
                         .ValueGeneratedOnAddOrUpdate()
@@ -278,6 +285,9 @@ namespace Temper.Store.Migrations
                         .IsUnique();
 
                     b.HasIndex(new[] { "ContentId" }, "ix_datasets_content_id")
+                        .IsUnique();
+
+                    b.HasIndex(new[] { "Sequence" }, "ix_datasets_sequence")
                         .IsUnique();
 
                     b.HasIndex(new[] { "Name", "Version" }, "ix_datasets_version")

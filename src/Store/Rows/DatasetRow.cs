@@ -8,6 +8,9 @@ public sealed class DatasetRow
     /// <summary>Name and version, such as `birds@3`, as job specs have it.</summary>
     public required string Id { get; init; }
 
+    /// <summary>Grows with time: the order of lists.</summary>
+    public long Sequence { get; init; }
+
     public required string Name { get; init; }
 
     public int Version { get; init; }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Npgsql;
 using Temper.Domain.Jobs;
@@ -352,37 +353,40 @@ public sealed class StudyReader(NpgsqlDataSource database)
     }
 
     /// <summary>
-    /// The median seconds per epoch, over all attempts, of the latest 50 succeeded jobs like this one on each kind of device. It
+    /// The median seconds per epoch, over all attempts, of the latest 50 succeeded jobs like each of these on each kind of device. It
     /// considers the latest 1,000 succeeded jobs on the data set; alike means the same model, batch size and widths.
     /// </summary>
-    /// <returns>The times by kind of device, `cpu` or `cuda`.</returns>
-    public async Task<IReadOnlyDictionary<string, EarlierTimes>> TimesAsync(JobSpec spec, CancellationToken cancellationToken)
+    /// <param name="specs">At least one, all on one data set.</param>
+    /// <returns>For each spec the times by kind of device, `cpu` or `cuda`.</returns>
+    public async Task<IReadOnlyList<IReadOnlyDictionary<string, EarlierTimes>>> TimesAsync(
+        IReadOnlyList<JobSpec> specs,
+        CancellationToken cancellationToken
+    )
     {
         await using var command = database.CreateCommand(
             $"""
-            SELECT kind, percentile_cont(0.5) WITHIN GROUP (ORDER BY {JobQueue.SecondsOf("alike")} / epochs), count(*)::int
-            FROM (SELECT id, kind, state, claimed_at, finished_at, (spec->>'epochs')::int AS epochs, row_number() OVER (PARTITION BY kind
-                ORDER BY sequence DESC) AS place
-                  FROM (SELECT *, split_part(result->>'device', ':', 1) AS kind FROM jobs WHERE dataset = $1 AND state = 'succeeded'
-                      ORDER BY sequence DESC LIMIT 1000) latest
-                  WHERE spec->>'model' = $2 AND (spec->>'batchSize')::int = $3 AND coalesce(spec->>'width', '') = coalesce($4, '') AND
-                      coalesce(spec->>'widths', '') = coalesce($5::jsonb::text, '')) alike
-            WHERE place <= 50 GROUP BY kind
+            WITH latest AS MATERIALIZED (
+                SELECT id, sequence, spec, state, claimed_at, finished_at, split_part(result->>'device', ':', 1) AS kind
+                FROM jobs WHERE dataset = $1 AND state = 'succeeded' ORDER BY sequence DESC LIMIT 1000)
+            SELECT number::int, kind, percentile_cont(0.5) WITHIN GROUP (ORDER BY {JobQueue.SecondsOf("alike")} / epochs), count(*)::int
+            FROM (SELECT number, id, kind, state, claimed_at, finished_at, (spec->>'epochs')::int AS epochs,
+                      row_number() OVER (PARTITION BY number, kind ORDER BY sequence DESC) AS place
+                  FROM unnest($2::text[], $3::int[], $4::text[], $5::text[]) WITH ORDINALITY AS s (model, batch_size, width, widths, number)
+                  JOIN latest ON spec->>'model' = s.model AND (spec->>'batchSize')::int = s.batch_size
+                      AND coalesce(spec->>'width', '') = coalesce(s.width, '')
+                      AND coalesce(spec->>'widths', '') = coalesce(s.widths::jsonb::text, '')) alike
+            WHERE place <= 50 GROUP BY number, kind
             """
         );
-        command.Parameters.AddWithValue(spec.Dataset);
-        command.Parameters.AddWithValue(Json.Name(spec.Model));
-        command.Parameters.AddWithValue(spec.BatchSize);
-        command.Parameters.Add(
-            new() { Value = (object?)spec.Width?.ToString() ?? DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Text }
-        );
-        command.Parameters.Add(
-            new() { Value = spec.Widths is null ? DBNull.Value : Json.Write(spec.Widths), NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Text }
-        );
+        command.Parameters.AddWithValue(specs[0].Dataset);
+        command.Parameters.AddWithValue(specs.Select(spec => Json.Name(spec.Model)).ToArray());
+        command.Parameters.AddWithValue(specs.Select(spec => spec.BatchSize).ToArray());
+        command.Parameters.AddWithValue(specs.Select(spec => spec.Width?.ToString(CultureInfo.InvariantCulture)).ToArray());
+        command.Parameters.AddWithValue(specs.Select(spec => spec.Widths is null ? null : Json.Write(spec.Widths)).ToArray());
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
-        var times = new Dictionary<string, EarlierTimes>();
+        var times = specs.Select(_ => new Dictionary<string, EarlierTimes>()).ToArray();
         while (await row.ReadAsync(cancellationToken))
-            times[row.GetString(0)] = new(row.GetDouble(1), row.GetInt32(2));
+            times[row.GetInt32(0) - 1][row.GetString(1)] = new(row.GetDouble(2), row.GetInt32(3));
         return times;
     }
 

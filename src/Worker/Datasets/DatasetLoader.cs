@@ -31,6 +31,16 @@ internal sealed class DatasetLoader(WorkerOptions options, Action<string> tell)
         return last.Dataset;
     }
 
+    /// <summary>Drops an uploaded set, which may have gigabytes.</summary>
+    /// <returns>Whether there was one.</returns>
+    public bool DropUploaded()
+    {
+        if (last?.Dataset.ContentSha256 is null)
+            return false;
+        last = null;
+        return true;
+    }
+
     private Dataset LoadUploaded(string name, DatasetContent content, CancellationToken stop)
     {
         if (last?.Dataset.ContentSha256 == content.Sha256 && last.Dataset.Card.Name == name)

@@ -10,7 +10,9 @@ internal static class FileLock
 
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
 
-    /// <param name="path">The lock file. It is created, and deleted when the lock is released.</param>
+    /// <param name="path">
+    /// The lock file. It is created and stays: if it were deleted, one process could lock the deleted file and another a new one.
+    /// </param>
     /// <param name="waits">Called about once a second while another process holds the lock.</param>
     /// <returns>The lock. Dispose it to release it.</returns>
     /// <exception cref="IOException">The lock file cannot be created.</exception>
@@ -19,11 +21,8 @@ internal static class FileLock
         long? told = null;
         while (true)
         {
-            try
-            {
-                return new(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0, FileOptions.DeleteOnClose);
-            }
-            catch (IOException e) when (e.HResult == WouldBlock) { }
+            if (TryTake(path) is { } taken)
+                return taken;
             if (told is null || Stopwatch.GetElapsedTime(told.Value).TotalSeconds >= 1)
             {
                 waits();
@@ -31,6 +30,20 @@ internal static class FileLock
             }
             stop.WaitHandle.WaitOne(Interval);
             stop.ThrowIfCancellationRequested();
+        }
+    }
+
+    /// <returns>Null while another process, or another slot of this one, holds the lock.</returns>
+    /// <exception cref="IOException">The lock file cannot be created.</exception>
+    public static FileStream? TryTake(string path)
+    {
+        try
+        {
+            return new(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
+        }
+        catch (IOException e) when (e.HResult == WouldBlock)
+        {
+            return null;
         }
     }
 }

@@ -16,6 +16,8 @@ namespace Temper.Worker.Runner;
 /// </summary>
 internal sealed class RunnerProgram
 {
+    private static readonly TimeSpan KeepsUploadedSet = TimeSpan.FromSeconds(30);
+
     private readonly MessageReader<RunnerCommand> commands;
     private readonly MessageWriter<RunnerMessage> messages;
     private readonly Lock sending = new();
@@ -75,13 +77,25 @@ internal sealed class RunnerProgram
         WarmUp(device);
         Send(new Ready(device.ToString(), device.type == DeviceType.CUDA, Libtorch.Description, KernelLibrary.MissingReason));
 
-        while (jobs.Take() is var job)
+        while (TakeJob() is var job)
         {
             Send(Run(job, job.Spec.Device == DeviceName.Cpu ? torch.CPU : device));
             // An idle runner does not need the memory of its last job.
             if (jobs.Count == 0)
                 Libtorch.ReleaseFreedMemory();
         }
+    }
+
+    /// <summary>
+    /// Waits for the next job. It often follows at once and uses the same data set. A runner that stays idle drops an uploaded set.
+    /// </summary>
+    private Train TakeJob()
+    {
+        if (jobs.TryTake(out var next, KeepsUploadedSet))
+            return next;
+        if (datasets.DropUploaded())
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        return jobs.Take();
     }
 
     private RunnerMessage Run(Train job, Device device)

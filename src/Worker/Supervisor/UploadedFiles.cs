@@ -12,6 +12,9 @@ namespace Temper.Worker.Supervisor;
 /// </summary>
 internal sealed class UploadedFiles(DatasetContents contents, WorkerOptions options, ILogger log)
 {
+    private const string LockSuffix = ".lock",
+        PartSuffix = ".part";
+
     private static readonly TimeSpan KeptUnused = TimeSpan.FromDays(30);
 
     /// <summary>Fetches the job's data set if it is an uploaded one and not here.</summary>
@@ -24,9 +27,15 @@ internal sealed class UploadedFiles(DatasetContents contents, WorkerOptions opti
         var path = UploadedFile.PathOf(options, content);
         try
         {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            // The lock also keeps another slot from deleting the file before its time of last use is written.
+            await using var turn = await Task.Run(
+                () => FileLock.Take(LockOf(path), () => log.LogInformation("{Path}: another slot fetches it", path), stop),
+                stop
+            );
             if (!File.Exists(path))
                 await FetchAsync(spec.Dataset, content, path, stop);
-            File.SetLastWriteTimeUtc(path, DateTime.UtcNow); // when it was last used
+            File.SetLastWriteTimeUtc(path, DateTime.UtcNow);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -36,15 +45,8 @@ internal sealed class UploadedFiles(DatasetContents contents, WorkerOptions opti
 
     private async Task FetchAsync(string dataset, DatasetContent content, string path, CancellationToken stop)
     {
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        await using var turn = await Task.Run(
-            () => FileLock.Take($"{path}.lock", () => log.LogInformation("{Path}: another slot fetches it", path), stop),
-            stop
-        );
-        if (File.Exists(path))
-            return;
         DeleteUnused(Path.GetDirectoryName(path)!);
-        var part = $"{path}.part";
+        var part = $"{path}{PartSuffix}";
         try
         {
             if (await ReceiveAsync(dataset, part, stop) != content.Sha256)
@@ -76,8 +78,18 @@ internal sealed class UploadedFiles(DatasetContents contents, WorkerOptions opti
     /// <summary>Deletes files that no job has used for a month, and parts of fetches that broke off.</summary>
     private static void DeleteUnused(string folder)
     {
-        foreach (var file in new DirectoryInfo(folder).EnumerateFiles())
-            if (file.LastWriteTimeUtc < DateTime.UtcNow - KeptUnused)
-                file.Delete();
+        foreach (var path in Directory.EnumerateFiles(folder).Where(path => !path.EndsWith(LockSuffix, StringComparison.Ordinal)))
+            if (IsUnused(path))
+            {
+                using var turn = FileLock.TryTake(LockOf(path));
+                if (turn is not null && IsUnused(path)) // no job has begun to use it meanwhile
+                    File.Delete(path);
+            }
     }
+
+    private static bool IsUnused(string path) => File.GetLastWriteTimeUtc(path) < DateTime.UtcNow - KeptUnused;
+
+    /// <summary>A file and the part of it that is being fetched have one lock.</summary>
+    private static string LockOf(string path) =>
+        (path.EndsWith(PartSuffix, StringComparison.Ordinal) ? path[..^PartSuffix.Length] : path) + LockSuffix;
 }

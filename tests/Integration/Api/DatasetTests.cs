@@ -193,6 +193,133 @@ public class DatasetTests(ApiFixture fixture) : OwnDatasetsTest(fixture)
         Assert.True(JsonNode.DeepEquals(set, same), same.ToJsonString());
     }
 
+    [Fact]
+    public async Task Post_AZipOfJpegFiles_IsTheSetOfTheirPixels()
+    {
+        var (status, set) = await AddAsync(
+            "flat",
+            NpzFiles.Pack(
+                ("images", NpzFiles.Npy("|u1", "(4, 28, 28)", [.. Enumerable.Repeat((byte)200, 4 * 784)])),
+                ("labels", NpzFiles.Labels([0, 0, 1, 1])),
+                ("class_names", NpzFiles.Texts("cat", "dog"))
+            )
+        );
+        var (again, same) = await AddAsync(
+            "flat",
+            NpzFiles.Zip(
+                ("cat/1.jpg", JpegFile.Of()),
+                ("cat/2.JPEG", JpegFile.OfScans(3)),
+                ("dog/1.jpg", JpegFile.OfScans(32)),
+                ("dog/2.png", PngFile.Of(PngFile.Grey, [.. Enumerable.Repeat(Enumerable.Repeat((byte)200, 28).ToArray(), 28)]))
+            )
+        );
+
+        Assert.Equal((HttpStatusCode.Created, HttpStatusCode.OK), (status, again));
+        Assert.True(JsonNode.DeepEquals(set, same), same.ToJsonString());
+    }
+
+    [Fact]
+    public async Task Post_SeveralWrongParts_NamesEach()
+    {
+        await AssertNamedAsync(
+            NpzFiles.Pack(
+                ("images", NpzFiles.Npy("<f4", "(2, 8, 8)", new byte[512])),
+                ("labels", NpzFiles.Labels([0, -1])),
+                ("validation_images", NpzFiles.Npy("|u1", "(2, 8, 300)", new byte[4800])),
+                ("validation_labels", NpzFiles.Npy("|O", "(2,)", [1])),
+                ("test_labels", NpzFiles.Labels([0, 1])),
+                ("class_names", NpzFiles.Labels([0, 1])),
+                ("pixels", NpzFiles.Labels([0]))
+            ),
+            ("images", "float32"),
+            ("labels", "image 1 has -1"),
+            ("validation_images", "(2, 8, 300)"),
+            ("validation_labels", "Python objects"),
+            ("test_images", "is missing"),
+            ("class_names", "array of texts"),
+            ("pixels", "is no array")
+        );
+        await AssertNamedAsync(
+            NpzFiles.Zip(
+                ("cat/1.png", [1, 2, 3]),
+                ("cat/2.png", JpegFile.Of()),
+                (
+                    "dog/1.png",
+                    PngFile.Of(
+                        PngFile.Grey,
+                        [
+                            [0],
+                        ]
+                    )
+                )
+            ),
+            ("cat/1.png", "is neither PNG nor JPEG"),
+            ("dog/1.png", "it has 1×1")
+        );
+        await AssertNamedAsync(
+            NpzFiles.Zip(("train-images-idx3-ubyte", [0, 0, 8, 2]), ("train-labels-idx1-ubyte", [0, 0, 8, 1, 0])),
+            ("train-images-idx3-ubyte", "is no IDX file"),
+            ("train-labels-idx1-ubyte", "is truncated")
+        );
+
+        async Task AssertNamedAsync(byte[] file, params (string Part, string Sentence)[] expected)
+        {
+            var (status, problem) = await AddAsync("wrong", file);
+            Assert.Equal(HttpStatusCode.BadRequest, status);
+            var errors = problem["errors"]!.AsObject();
+            Assert.Equal(expected.Select(one => one.Part).Order(), errors.Select(error => error.Key).Order());
+            Assert.All(expected, one => Assert.Contains(one.Sentence, errors[one.Part]![0]!.GetValue<string>()));
+        }
+    }
+
+    [Fact]
+    public async Task List_OfSeveral_HasPagesFromTheNewestOn()
+    {
+        foreach (var seed in new[] { 1, 2, 3 })
+            await AddAsync("birds", NpzFiles.Pack(NpzFiles.Part("", 10, 8, 8, 1, 2, seed)));
+
+        var first = await Api.GetAsync("/datasets?limit=2");
+        var second = await Api.GetAsync($"/datasets?limit=2&cursor={first["next"]}");
+
+        Assert.Equal(["cifar100", "birds@3", "birds@2"], first["items"]!.AsArray().Select(set => Name(set!)).TakeLast(3));
+        Assert.Equal(["birds@1"], second["items"]!.AsArray().Select(set => Name(set!)));
+        Assert.Null(second["next"]);
+        var (response, problem) = await SendAsync(HttpMethod.Get, "/datasets?limit=0&cursor=x");
+        AssertProblem(HttpStatusCode.BadRequest, response, problem);
+        Assert.Equal(["limit", "cursor"], problem!["errors"]!.AsObject().Select(error => error.Key));
+    }
+
+    /// <summary>The newest version has images of another size, on which the first spec would be wrong.</summary>
+    [Theory]
+    [InlineData("/jobs", """{"dataset":"birds","epsilon":0.1,"epochs":1,"model":"lenet5"}""")]
+    [InlineData("/studies", """{"job":{"dataset":"birds","epochs":1,"model":"lenet5"},"epsilons":[0,0.1],"seeds":1}""")]
+    public async Task Submit_AgainAfterANewerVersion_IsTheSameSubmission(string path, string spec)
+    {
+        await AddAsync("birds", NpzFiles.Pack(NpzFiles.Part("", 10, 16, 16, 1, 2)));
+        var (first, submitted) = await SubmitAsync(spec);
+        await AddAsync("birds", NpzFiles.Pack(NpzFiles.Part("", 10, 8, 8, 1, 2)));
+
+        var (second, again) = await SubmitAsync(spec);
+        var (named, _) = await SubmitAsync(spec.Replace("birds", "birds@1"));
+        var (other, problem) = await SubmitAsync(spec.Replace("birds", "birds@2").Replace("lenet5", "cnn"));
+
+        Assert.Equal((HttpStatusCode.Accepted, HttpStatusCode.Accepted), (first, second));
+        Assert.Equal($"{submitted["id"]}", $"{again["id"]}");
+        Assert.Equal(HttpStatusCode.Accepted, named);
+        Assert.True(other == HttpStatusCode.UnprocessableEntity, problem.ToJsonString());
+
+        async Task<(HttpStatusCode Status, JsonNode Body)> SubmitAsync(string json)
+        {
+            var request = new HttpRequestMessage(HttpMethod.Post, path)
+            {
+                Content = new StringContent(json, System.Text.Encoding.UTF8, "application/json"),
+            };
+            request.Headers.Add("Idempotency-Key", "again");
+            var response = await Http.SendAsync(request);
+            return (response.StatusCode, (await response.Content.ReadFromJsonAsync<JsonNode>())!);
+        }
+    }
+
     private static string Name(JsonNode set) => set["name"]!.GetValue<string>();
 
     private static int Int(JsonNode set, string field) => set[field]!.GetValue<int>();

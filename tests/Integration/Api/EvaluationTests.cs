@@ -155,6 +155,61 @@ public class EvaluationTests(ApiFixture fixture) : OwnJobsTest(fixture)
     }
 
     [Fact]
+    public async Task Post_SeveralWrongArrays_NamesEach()
+    {
+        var (response, problem) = await PostAsync(
+            NpzBytes.Of(
+                ("logits", new[] { 1, 0, float.NaN, 1 }, [2, 2]),
+                ("labels", new[] { 0, 2 }, [2]),
+                ("validation_probabilities", new[] { 0.5, 0.6 }, [1, 2]),
+                ("validation_labels", new[] { -1 }, [1]),
+                ("true_probabilities", new[] { 0.5, 1.5 }, [2])
+            )
+        );
+
+        AssertProblem(HttpStatusCode.BadRequest, response, problem);
+        Assert.Equal(
+            ["labels", "logits", "true_probabilities", "validation_labels", "validation_probabilities"],
+            problem!["errors"]!.AsObject().Select(error => error.Key).Order()
+        );
+    }
+
+    /// <summary>Another evaluation has the key while this one is stored, and is deleted before the key is looked up.</summary>
+    [Fact]
+    public async Task Post_WhileTheEvaluationWithItsKeyIsDeleted_IsStored()
+    {
+        const string waiting =
+            "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database OR l.database IS NULL "
+            + "WHERE NOT granted AND datname = current_database() AND locktype = '{0}'";
+        await EvaluateAsync(FileOf(Validation));
+        await using var owner = await Database.DataSource.OpenConnectionAsync();
+        await using var adding = await owner.BeginTransactionAsync();
+        await using (var take = new Npgsql.NpgsqlCommand("UPDATE evaluations SET idempotency_key = 'taken'", owner))
+            await take.ExecuteNonQueryAsync();
+
+        var posted = PostAsync(FileOf(Test), "", "taken");
+        await WaitingAsync("transactionid");
+        await using var deleter = await Database.DataSource.OpenConnectionAsync();
+        await using var deleting = await deleter.BeginTransactionAsync();
+        await using var delete = new Npgsql.NpgsqlCommand(
+            "LOCK TABLE evaluations IN ACCESS EXCLUSIVE MODE; DELETE FROM evaluations WHERE idempotency_key = 'taken'",
+            deleter
+        );
+        var deleted = delete.ExecuteNonQueryAsync();
+        await WaitingAsync("relation");
+        await adding.CommitAsync();
+        await deleted;
+        await deleting.CommitAsync();
+
+        var (response, body) = await posted;
+        Assert.True(response.StatusCode == HttpStatusCode.Created, body?.ToJsonString());
+        Assert.Equal(1, await Database.ScalarAsync<long>("SELECT count(*) FROM evaluations WHERE idempotency_key = 'taken'"));
+
+        Task WaitingAsync(string kind) =>
+            Eventually.TrueAsync(async () => await Database.ScalarAsync<long>(string.Format(waiting, kind)) > 0);
+    }
+
+    [Fact]
     public async Task Post_WithAKey_StoresOneHoweverOftenItIsSent()
     {
         var file = FileOf(Test);
@@ -269,7 +324,10 @@ public class EvaluationTests(ApiFixture fixture) : OwnJobsTest(fixture)
             var response = await small.Http.SendAsync(request);
             problem = JsonNode.Parse(await response.Content.ReadAsStringAsync());
             AssertProblem(HttpStatusCode.RequestEntityTooLarge, response, problem);
-            Assert.Equal("must be at most 1048576 bytes", problem!["errors"]!["body"]![0]!.GetValue<string>());
+            Assert.Equal(
+                "must be at most 1048576 bytes; Api__MaxUploadMiB sets the limit",
+                problem!["errors"]!["body"]![0]!.GetValue<string>()
+            );
         }
     }
 

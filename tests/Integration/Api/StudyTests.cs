@@ -372,6 +372,34 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     }
 
     [Fact]
+    public async Task Estimate_OfSeveralBatchSizes_TakesEachByItsOwn()
+    {
+        foreach (var (batchSize, seconds) in new[] { (32, 100), (64, 40), (256, 1) })
+        {
+            var id = await Api.SubmitAsync(
+                new
+                {
+                    dataset = "digits",
+                    epsilon = 0,
+                    epochs = 1,
+                    batchSize,
+                }
+            );
+            await SucceedAsync(await ClaimAsync(), 0.1);
+            await Database.ExecuteAsync($"UPDATE attempts SET claimed_at = ended_at - interval '{seconds} s' WHERE job_id = '{id}'");
+        }
+
+        var (_, check) = await SendAsync(
+            HttpMethod.Post,
+            "/studies?validateOnly=true",
+            """{"job":{"dataset":"digits","epochs":2},"epsilons":[0,0.1],"grid":{"batchSize":[32,64]},"seeds":1}"""
+        );
+
+        Assert.Equal(2, check!["estimate"]!["earlierJobs"]!.GetValue<int>());
+        Assert.Equal((200 + 80) / 2 / 60.0, check["estimate"]!["minutesPerJob"]!.GetValue<double>(), 0.01);
+    }
+
+    [Fact]
     public async Task Estimate_OfTheFirstStudy_SaysWhyItIsNull()
     {
         var (_, first) = await SendAsync(HttpMethod.Post, "/studies?validateOnly=true", """{"job":{"dataset":"kmnist","epochs":1}}""");

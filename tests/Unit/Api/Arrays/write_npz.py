@@ -98,6 +98,7 @@ types = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 
 np.savez(path("types"), **{name: np.array([0, 1, 1], dtype=name) for name in types.split()})
 np.savez(path("shapes"), none=np.zeros((0, 3)), number=np.float64(2), f1=np.asfortranarray(np.arange(3.0)), four=np.zeros((2, 1, 3, 1)))
 np.savez_compressed(path("large"), a=np.arange(100_000, dtype="f8").reshape(1000, 100))
+np.savez_compressed(path("sorted"), a=np.repeat(np.arange(10, dtype="i8"), 400_000))
 
 # Hostile files.
 np.savez(path("object"), a=np.array([None, {}], dtype=object))
