@@ -24,7 +24,6 @@ internal static class DatasetEndpoints
 
         datasets
             .MapPost("/", AddAsync)
-            .Accepts<IFormFile>("application/octet-stream", "application/zip", "multipart/form-data")
             .Produces<DatasetResponse>()
             .Produces<DatasetResponse>(StatusCodes.Status201Created)
             .ProducesValidationProblem()

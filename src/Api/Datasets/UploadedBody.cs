@@ -29,7 +29,9 @@ internal sealed record UploadedBody(IReadOnlyList<SentFile> Files, ProblemHttpRe
     private const int NoSpace = 28,
         QuotaExceeded = 122;
 
-    private static readonly string[] Types = ["application/octet-stream", "application/zip"];
+    public const string RawType = "application/octet-stream",
+        ZipType = "application/zip",
+        FormType = "multipart/form-data";
 
     public static async ValueTask<UploadedBody> BindAsync(HttpContext context)
     {
@@ -38,8 +40,14 @@ internal sealed record UploadedBody(IReadOnlyList<SentFile> Files, ProblemHttpRe
         var boundary = Boundary(request.ContentType);
         if (WrongQuery(request) is { } wrong)
             return Refused(wrong);
-        if (boundary is null && !Types.Contains(MediaType(request.ContentType)))
-            return Refused(Problems.Refused(StatusCodes.Status415UnsupportedMediaType));
+        if (boundary is null && MediaType(request.ContentType) is not (RawType or ZipType))
+            return Refused(
+                Problems.Refused(
+                    StatusCodes.Status415UnsupportedMediaType,
+                    "content-type",
+                    $"must be {RawType}, {ZipType}, or {FormType} with a boundary"
+                )
+            );
         if (request.ContentLength > largest)
             return Refused(TooLarge(largest));
         if (!context.RequestServices.GetRequiredService<Uploads>().TryTakePlace(context))
@@ -155,8 +163,7 @@ internal sealed record UploadedBody(IReadOnlyList<SentFile> Files, ProblemHttpRe
         MediaTypeHeaderValue.TryParse(contentType, out var type) ? type.MediaType.Value?.ToLowerInvariant() : null;
 
     private static string? Boundary(string? contentType) =>
-        MediaTypeHeaderValue.TryParse(contentType, out var type)
-        && type.MediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase)
+        MediaTypeHeaderValue.TryParse(contentType, out var type) && type.MediaType.Equals(FormType, StringComparison.OrdinalIgnoreCase)
             ? HeaderUtilities.RemoveQuotes(type.Boundary).Value is { Length: > 0 and <= 200 } boundary
                 ? boundary
                 : null

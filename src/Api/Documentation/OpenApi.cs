@@ -4,8 +4,10 @@ using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Mvc.ApiExplorer;
 using Microsoft.OpenApi;
 using Swashbuckle.AspNetCore.SwaggerGen;
+using Temper.Api.Datasets;
 using Temper.Api.Http;
 using Temper.Api.Jobs;
+using Temper.Api.Predict;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Domain.Studies;
@@ -259,36 +261,55 @@ internal static class OpenApi
     }
 
     /// <summary>
-    /// Describes the body of an operation that takes a file. Metadata of the endpoint would do so too, but routing would then refuse
-    /// other types by itself.
+    /// Describes the body of an operation that takes files. Metadata of the endpoint would do so too, but routing would then refuse
+    /// other types by itself, with another answer.
     /// </summary>
     private sealed class FileBodies : IOperationFilter
     {
+        private static readonly OpenApiSchema File = new() { Type = JsonSchemaType.String, Format = "binary" };
+
         public void Apply(OpenApiOperation operation, OperationFilterContext context)
         {
-            if (context.MethodInfo.GetParameters().All(parameter => parameter.ParameterType != typeof(PostedFile)))
-                return;
-            var file = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" };
-            var form = new OpenApiSchema
+            var types = context.MethodInfo.GetParameters().Select(parameter => parameter.ParameterType);
+            var content = types.Select(type => ContentOf(type, context)).FirstOrDefault(content => content is not null);
+            if (content is not null)
+                operation.RequestBody = new OpenApiRequestBody
+                {
+                    Required = true,
+                    Content = content.ToDictionary(
+                        one => one.Type,
+                        IOpenApiMediaType (one) => new OpenApiMediaType { Schema = one.Schema }
+                    ),
+                };
+        }
+
+        /// <returns>What a parameter of this type reads from the body; null for other parameters.</returns>
+        private static (string Type, IOpenApiSchema Schema)[]? ContentOf(Type parameter, OperationFilterContext context) =>
+            parameter == typeof(PostedFile)
+                ? [(PostedFile.RawType, File), (PostedFile.FormType, Form("file", File, ("name", new() { Type = JsonSchemaType.String })))]
+            : parameter == typeof(UploadedBody)
+                ? [(UploadedBody.RawType, File), (UploadedBody.ZipType, File), (UploadedBody.FormType, Form("files", Files))]
+            : parameter == typeof(PostedImages)
+                ?
+                [
+                    (PostedImages.Json, context.SchemaGenerator.GenerateSchema(typeof(PredictionRequest), context.SchemaRepository)),
+                    (PostedImages.Npz, File),
+                    (PostedImages.Png, File),
+                    (PostedImages.Jpeg, File),
+                    (PostedImages.Form, Form("images", Files)),
+                ]
+            : null;
+
+        private static OpenApiSchema Files => new() { Type = JsonSchemaType.Array, Items = File };
+
+        private static OpenApiSchema Form(string required, OpenApiSchema schema, params (string Name, OpenApiSchema Schema)[] more) =>
+            new()
             {
                 Type = JsonSchemaType.Object,
-                Properties = new Dictionary<string, IOpenApiSchema>
-                {
-                    ["file"] = file,
-                    ["name"] = new OpenApiSchema { Type = JsonSchemaType.String },
-                },
-                Required = new HashSet<string> { "file" },
+                Properties = more.Prepend((Name: required, Schema: schema))
+                    .ToDictionary(field => field.Name, IOpenApiSchema (field) => field.Schema),
+                Required = new HashSet<string> { required },
             };
-            operation.RequestBody = new OpenApiRequestBody
-            {
-                Required = true,
-                Content = new Dictionary<string, IOpenApiMediaType>
-                {
-                    [PostedFile.RawType] = new OpenApiMediaType { Schema = file },
-                    [PostedFile.FormType] = new OpenApiMediaType { Schema = form },
-                },
-            };
-        }
     }
 
     /// <summary>Adds examples. Most are made from the records themselves, so that they always match the schema.</summary>

@@ -7,9 +7,6 @@ namespace Temper.Api.Http;
 /// <summary>Problem answers (RFC 9457). `errors` has each wrong field with the values that it may have.</summary>
 internal static class Problems
 {
-    /// <summary>The media types of routes that take files, to complete the sentence "must be …".</summary>
-    public const string FileTypes = "application/octet-stream, application/zip or multipart/form-data";
-
     public static ProblemHttpResult Of(int status, string title, string detail) =>
         TypedResults.Problem(detail: detail, statusCode: status, title: title);
 
@@ -85,16 +82,15 @@ internal static class Problems
             extensions: new Dictionary<string, object?> { ["errors"] = new Dictionary<string, string[]> { [part] = [message] } }
         );
 
-    /// <summary>Adds which part of the request is wrong to a 413 or 415, whether the API or the framework answers it.</summary>
+    /// <summary>
+    /// Adds which part of the request is wrong to a 413 or 415 of a route that takes JSON, whether the API or the framework answers it.
+    /// </summary>
     public static void Customize(ProblemDetailsContext context)
     {
         var (part, message) = context.ProblemDetails.Status switch
         {
             StatusCodes.Status413PayloadTooLarge => ("body", $"must be at most {PostedBody.LargestBody} bytes"),
-            StatusCodes.Status415UnsupportedMediaType => (
-                "content-type",
-                context.HttpContext.Request.Path == "/datasets" ? $"must be {FileTypes}" : "must be application/json"
-            ),
+            StatusCodes.Status415UnsupportedMediaType => ("content-type", "must be application/json"),
             _ => default,
         };
         if (part is not null && context.ProblemDetails is not HttpValidationProblemDetails)

@@ -27,7 +27,7 @@ internal sealed record PostedImages(MemoryStream Body, MediaTypeHeaderValue? Typ
 
     private const int RetryAfterSeconds = 1;
 
-    private static readonly string[] Types = [Json, Npz, Form, Png, Jpeg];
+    private static readonly string[] Types = [Json, Npz, Png, Jpeg, Form];
 
     private static long together;
 

@@ -42,7 +42,6 @@ internal static class PredictionEndpoints
         routes
             .MapPost("/jobs/{id:guid}/predict", PredictAsync)
             .WithTags("Calibration")
-            .Accepts<PredictionRequest>(PostedImages.Json, PostedImages.Npz, PostedImages.Form, PostedImages.Png, PostedImages.Jpeg)
             .Produces<PredictionResponse>()
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict)
