@@ -14,11 +14,13 @@ internal sealed class Estimates(StudyReader reader, TemperDb db)
     /// <param name="left">Number of jobs left to run; null for all jobs of the study.</param>
     public async Task<StudyEstimate> OfAsync(StudySpec study, CancellationToken cancellation, int? left = null)
     {
-        var specs = study.Arms().Select(arm => arm.On(study.Job));
+        var specs = study.Arms().Select(arm => arm.On(study.Job)).ToList();
         var costs = new List<ArmCosts>();
         foreach (var alike in specs.GroupBy(spec => (spec.Model, spec.BatchSize, spec.Width)))
             costs.Add(new(await reader.TimesAsync(alike.First(), cancellation), alike.Count(), alike.Sum(spec => spec.Epochs)));
-        var slots = await SlotsAsync(study.Job.Device, cancellation);
+        // An estimate does not tell apart which arms may run on which device.
+        var device = specs.Select(spec => spec.Device).Distinct().ToList() is [var one] ? one : DeviceName.Auto;
+        var slots = await SlotsAsync(device, cancellation);
         // Without a worker, the estimate uses the kinds of device that earlier jobs ran on.
         var kinds =
             slots.Count > 0
@@ -26,7 +28,7 @@ internal sealed class Estimates(StudyReader reader, TemperDb db)
                 : costs
                     .SelectMany(arms => arms.Earlier.Keys)
                     .Distinct()
-                    .Where(kind => study.Job.Device == DeviceName.Auto || kind == Json.Name(study.Job.Device));
+                    .Where(kind => device == DeviceName.Auto || kind == Json.Name(device));
         var count = left ?? (int)(study.CountArms() * study.Seeds!.Count);
         return StudyEstimate.Of(count, [.. kinds.Order().Select(kind => DeviceEstimate.Of(kind, slots.GetValueOrDefault(kind), costs))]);
     }

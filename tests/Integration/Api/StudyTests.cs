@@ -70,11 +70,12 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     {
         var study = await SubmitAsync(
             """{"job":{"dataset":"digits","epochs":2},"epsilons":[0,0.1],"seeds":[5],"grid":{"weightDecay":[0,5e-5],"""
-                + """ "schedule":["cosine"],"batchSize":[64,1.28e2],"gradientClip":[null,1]},"criterion":"ece"}"""
+                + """ "schedule":["cosine"],"batchSize":[64,1.28e2],"gradientClip":[null,1],"validationFraction":[0.2],"device":["cpu"]},"""
+                + """ "criterion":"ece"}"""
         );
 
         Assert.Equal(16, study["progress"]!["jobs"]!.GetValue<int>());
-        string[] fields = ["batchSize", "weightDecay", "schedule", "gradientClip"];
+        string[] fields = ["batchSize", "weightDecay", "schedule", "gradientClip", "validationFraction", "device"];
         string Key(JsonNode epsilon, JsonNode values) =>
             $"{epsilon} {string.Join(' ', fields.Select(field => values[field]?.ToJsonString()))}";
         var rows = study["rows"]!.AsArray().Select(row => Key(row!["epsilon"]!, row["settings"]!)).Order().ToList();
@@ -96,7 +97,7 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var recommendation = await Api.GetAsync($"/studies/{study["id"]}/recommendation");
         Assert.Contains("batch size", recommendation["sentence"]!.GetValue<string>());
         var csv = await Http.GetStringAsync($"/studies/{study["id"]}?format=csv");
-        Assert.Contains("{\"\"batchSize\"\":64,\"\"weightDecay\"\":0,\"\"schedule\"\":\"\"cosine\"\",\"\"gradientClip\"\":null}", csv);
+        Assert.Contains("{\"\"batchSize\"\":64,\"\"weightDecay\"\":0,\"\"schedule\"\":\"\"cosine\"\",\"\"gradientClip\"\":null,", csv);
         Assert.Contains("batch size", await Http.GetStringAsync($"/studies/{study["id"]}/report"));
     }
 
