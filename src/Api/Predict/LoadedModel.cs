@@ -35,11 +35,12 @@ internal sealed class LoadedModel : IDisposable
     /// </summary>
     public static long BytesOf(ExportedModel model) => (4 << 20) + 2 * model.Network.Weights.Values.Sum(weights => (long)weights.Length);
 
+    /// <exception cref="DamagedModelException">A weight is missing, or does not fit the layers beside it.</exception>
     public static async Task<LoadedModel> LoadAsync(ExportedModel model, CancellationToken cancellation)
     {
         // Made large enough at once: a stream that grows copies the weights several times.
         using var file = new MemoryStream((int)BytesOf(model) / 2 + (1 << 20));
-        await model.WriteAsync(file, cancellation);
+        await model.WriteAsync(model.Onnx(PixelType.UInt8), file, cancellation);
         using var options = new Microsoft.ML.OnnxRuntime.SessionOptions
         {
             // Requests run beside each other, so one needs no second thread. An arena would keep the memory of the largest batch.
@@ -48,7 +49,14 @@ internal sealed class LoadedModel : IDisposable
             EnableCpuMemArena = false,
             EnableMemoryPattern = false,
         };
-        return new(model, new(file.ToArray(), options));
+        try
+        {
+            return new(model, new(file.ToArray(), options));
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw new DamagedModelException($"ONNX Runtime cannot load it: {e.Message}", e);
+        }
     }
 
     /// <returns>The calibrated probabilities, N×K.</returns>
