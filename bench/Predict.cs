@@ -81,7 +81,7 @@ internal static class Predict
         var each = (process.WorkingSet64 - before) / (double)(count << 20);
         var stored = weights.Length / (double)(1 << 20);
         times.Sort();
-        Console.WriteLine($"| {name} | {stored:F1} | {count} | {times[count / 2]:F1} | {times[^1]:F1} | {each:F1} | {4 + 2 * stored:F1} |");
+        Console.WriteLine($"| {name} | {stored:F1} | {count} | {times[count / 2]:F1} | {times[^1]:F1} | {each:F1} | {4 + 3 * stored:F1} |");
 
         async Task<double> FirstAsync(Guid job) =>
             (await MeasureAsync(api, job, 1, 1, () => Json([Image(side, channels, 1)], side, channels))).Times[0];

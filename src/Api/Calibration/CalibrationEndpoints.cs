@@ -39,7 +39,10 @@ internal static class CalibrationEndpoints
 
         jobs.MapGet("/logits", LogitsAsync).ProducesValidationProblem().Produces<Stream>(StatusCodes.Status200OK, "application/zip");
 
-        jobs.MapGet("/model", ModelAsync).ProducesValidationProblem().Produces<Stream>(StatusCodes.Status200OK, "application/octet-stream");
+        jobs.MapGet("/model", ModelAsync)
+            .ProducesValidationProblem()
+            .ProducesProblem(StatusCodes.Status500InternalServerError)
+            .Produces<Stream>(StatusCodes.Status200OK, "application/octet-stream");
     }
 
     private static async Task<IResult> ReportAsync(

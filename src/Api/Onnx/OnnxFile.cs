@@ -101,6 +101,9 @@ internal sealed class OnnxFile
         pieces = [new([.. start, .. startOfGraph, .. graph], null), .. weights];
     }
 
+    /// <summary>In bytes.</summary>
+    public long Length => pieces.Sum(piece => piece.Length);
+
     /// <param name="weights">The safetensors file, seekable.</param>
     public async Task WriteAsync(Stream to, Stream weights, CancellationToken cancellation)
     {

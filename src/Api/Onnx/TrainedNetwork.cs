@@ -128,6 +128,7 @@ internal sealed record StoredWeights(IReadOnlyList<long> Shape, long Start, int 
         if (
             entry.Value.GetProperty("dtype").GetString() != "F32"
             || from < 0
+            || to < from
             || to > length
             || to - from != shape.Aggregate((long)sizeof(float), (product, size) => checked(product * size))
         )

@@ -31,16 +31,17 @@ internal sealed class LoadedModel : IDisposable
     public int Classes { get; }
 
     /// <summary>
-    /// About how much memory the model takes when it is loaded, in bytes: ONNX Runtime may keep the weights in two layouts.
+    /// About how much memory the model takes when it is loaded, in bytes: ONNX Runtime may keep the weights in two layouts, and the
+    /// file from which it read them is freed only later. See bench/records/predict.md.
     /// </summary>
-    public static long BytesOf(ExportedModel model) => (4 << 20) + 2 * model.Network.Weights.Values.Sum(weights => (long)weights.Length);
+    public static long BytesOf(ExportedModel model) => (4 << 20) + 3 * model.Network.Weights.Values.Sum(weights => (long)weights.Length);
 
     /// <exception cref="DamagedModelException">A weight is missing, or does not fit the layers beside it.</exception>
     public static async Task<LoadedModel> LoadAsync(ExportedModel model, CancellationToken cancellation)
     {
-        // Made large enough at once: a stream that grows copies the weights several times.
-        using var file = new MemoryStream((int)BytesOf(model) / 2 + (1 << 20));
-        await model.WriteAsync(model.Onnx(PixelType.UInt8), file, cancellation);
+        var onnx = model.Onnx(PixelType.UInt8);
+        var file = new byte[onnx.Length];
+        await model.WriteAsync(onnx, new MemoryStream(file), cancellation);
         using var options = new Microsoft.ML.OnnxRuntime.SessionOptions
         {
             // Requests run beside each other, so one needs no second thread. An arena would keep the memory of the largest batch.
@@ -51,7 +52,7 @@ internal sealed class LoadedModel : IDisposable
         };
         try
         {
-            return new(model, new(file.ToArray(), options));
+            return new(model, new(file, options));
         }
         catch (OnnxRuntimeException e)
         {
