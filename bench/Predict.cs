@@ -8,12 +8,12 @@ using Temper.Store.Queue;
 
 namespace Temper.Bench;
 
-/// <summary>Measures how long `POST /jobs/{id}/predict` takes, through the API.</summary>
+/// <summary>Measures how long `POST /jobs/{id}/predict` takes, through the API, and the memory of models that it keeps.</summary>
 internal static class Predict
 {
     public static async Task RunAsync(bool quick)
     {
-        var requests = quick ? 200 : 2000;
+        var requests = quick ? 200 : 1000;
         await using var database = await TestDatabase.CreateAsync();
         await using var api = await ApiProcess.StartAsync(database.ConnectionString);
         var models = new[]
@@ -51,8 +51,40 @@ internal static class Predict
         }
         using var process = Process.GetProcessById(api.Id);
         Console.WriteLine(
-            $"\nThe API's memory at the end: {process.WorkingSet64 >> 20} MiB, at most {process.PeakWorkingSet64 >> 20} MiB."
+            $"\nThe API's memory at the end: {process.WorkingSet64 >> 20} MiB, at most {process.PeakWorkingSet64 >> 20} MiB.\n"
         );
+        Console.WriteLine(
+            "Models that are kept, in a new API process after one prediction. The first prediction of each loads it. Memory is the growth "
+                + "of the resident set.\n"
+        );
+        Console.WriteLine(
+            "| model | weights MiB | models | first prediction, median ms | largest ms | MiB each | counted MiB each |\n"
+                + "|---|---|---|---|---|---|---|"
+        );
+        await MeasureLoadedAsync(database, "cnn, 28×28 grey", ModelFile.Cnn(), 28, 1, count: 40);
+        await MeasureLoadedAsync(database, "mlp of 2048, 32×32 colour", ModelFile.Mlp(3, 32, hidden: 2048), 32, 3, count: 8);
+    }
+
+    private static async Task MeasureLoadedAsync(TestDatabase database, string name, byte[] weights, int side, int channels, int count)
+    {
+        var jobs = new List<Guid>();
+        while (jobs.Count <= count)
+            jobs.Add(await StoreAsync(database, weights));
+        await using var api = await ApiProcess.StartAsync(database.ConnectionString);
+        using var process = Process.GetProcessById(api.Id);
+        await FirstAsync(jobs[0]);
+        process.Refresh();
+        var (before, times) = (process.WorkingSet64, new List<double>());
+        foreach (var job in jobs.Skip(1))
+            times.Add(await FirstAsync(job));
+        process.Refresh();
+        var each = (process.WorkingSet64 - before) / (double)(count << 20);
+        var stored = weights.Length / (double)(1 << 20);
+        times.Sort();
+        Console.WriteLine($"| {name} | {stored:F1} | {count} | {times[count / 2]:F1} | {times[^1]:F1} | {each:F1} | {4 + 3 * stored:F1} |");
+
+        async Task<double> FirstAsync(Guid job) =>
+            (await MeasureAsync(api, job, 1, 1, () => Json([Image(side, channels, 1)], side, channels))).Times[0];
     }
 
     private static void Print(string model, int images, string format, int clients, (double[] Times, double Seconds) measured)

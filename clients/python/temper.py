@@ -106,9 +106,12 @@ class Client:
         """Writes the logits of a split to an npz file."""
         self._download(_job(job) + "/logits", path, {"split": split})
 
-    def download_model(self, job, path, format="safetensors"):
-        """Writes the weights to a safetensors file, or the model to an ONNX file with format="onnx"."""
-        self._download(_job(job) + "/model", path, {"format": format})
+    def download_model(self, job, path, format="safetensors", input=None):
+        """Writes the weights to a safetensors file, or the model to an ONNX file with format="onnx".
+
+        input: type of the pixels that the ONNX file takes, "uint8" (the default) or "float32".
+        """
+        self._download(_job(job) + "/model", path, {"format": format, **({"input": input} if input else {})})
 
     def predict(self, job, images):
         """Calibrated probabilities of a succeeded job's model: {"temperature": …, "items": [{"label": …, "probabilities": […]}]}.

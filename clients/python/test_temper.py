@@ -44,7 +44,7 @@ class ServiceTests(unittest.TestCase):
             with open(path, "rb") as file:
                 length = int.from_bytes(file.read(8), "little")
                 self.assertIn("__metadata__", json.loads(file.read(length)))
-            self.client.download_model(job, path, format="onnx")
+            self.client.download_model(job, path, format="onnx", input="float32")
             self.assertGreater(os.path.getsize(path), 28 * 28 * 16 * 4)
         black = [[0] * 28] * 28
         (item,) = self.client.predict(job, [black])["items"]

@@ -91,6 +91,7 @@ builder.Services.ConfigureHttpJsonOptions(options => Json.Configure(options.Seri
 builder.Services.AddProblemDetails(options => options.CustomizeProblemDetails = Problems.Customize);
 builder.Services.AddExceptionHandler<DatabaseOutage>();
 builder.Services.AddExceptionHandler<DatasetGone>();
+builder.Services.AddExceptionHandler<DamagedModel>();
 builder.Services.AddHealth();
 builder.Services.AddOpenApi(keys);
 builder.Services.AddDashboard(connectionString, database);

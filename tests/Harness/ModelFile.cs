@@ -22,12 +22,12 @@ public sealed class ModelFile
             ["deviation"] = "50",
         };
 
-    /// <summary>A small mlp of 10 classes.</summary>
-    public static byte[] Mlp(int channels, int side) =>
+    /// <summary>An mlp of one hidden layer and 10 classes.</summary>
+    public static byte[] Mlp(int channels, int side, int hidden = 16) =>
         new ModelFile("mlp", channels, side)
-            .Add("hidden.0.weight", 16, channels * side * side)
-            .Add("hidden.0.bias", 16)
-            .Add("last.weight", 10, 16)
+            .Add("hidden.0.weight", hidden, channels * side * side)
+            .Add("hidden.0.bias", hidden)
+            .Add("last.weight", 10, hidden)
             .Add("last.bias", 10)
             .Bytes();
 

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
 using Temper.Api.Arrays;
 using Temper.Api.Http;
+using Temper.Api.Onnx;
 using Temper.Domain.Calibration;
 using Temper.Domain.Jobs;
 using Temper.Store;
@@ -20,7 +21,7 @@ internal static class CalibrationEndpoints
     private const string FileVersion = "2";
 
     /// <summary>Part of the ETag of ONNX files. Raise it when the same weights give another file.</summary>
-    private const string OnnxVersion = "1";
+    private const string OnnxVersion = "2";
 
     public static void MapCalibration(this IEndpointRouteBuilder routes)
     {
@@ -38,7 +39,10 @@ internal static class CalibrationEndpoints
 
         jobs.MapGet("/logits", LogitsAsync).ProducesValidationProblem().Produces<Stream>(StatusCodes.Status200OK, "application/zip");
 
-        jobs.MapGet("/model", ModelAsync).ProducesValidationProblem().Produces<Stream>(StatusCodes.Status200OK, "application/octet-stream");
+        jobs.MapGet("/model", ModelAsync)
+            .ProducesValidationProblem()
+            .ProducesProblem(StatusCodes.Status500InternalServerError)
+            .Produces<Stream>(StatusCodes.Status200OK, "application/octet-stream");
     }
 
     private static async Task<IResult> ReportAsync(
@@ -114,19 +118,31 @@ internal static class CalibrationEndpoints
         StoredModels models,
         Guid id,
         [FromQuery, Description("safetensors, the default, or onnx")] string? format,
+        [FromQuery, Description("Type of the pixels that the ONNX file takes: uint8, the default, or float32. Both are from 0 to 255.")]
+            string? input,
         CancellationToken cancellation
     )
     {
         var errors = new Dictionary<string, string[]>();
-        Problems.AddUnknownParameters(request, errors, "format");
+        Problems.AddUnknownParameters(request, errors, "format", "input");
         if (format is not (null or "safetensors" or "onnx"))
             errors.TryAdd("format", [$"must be safetensors or onnx; got {format}"]);
+        else if (input is not null && format != "onnx")
+            errors.TryAdd("input", ["is only for format=onnx"]);
+        PixelType? pixels = input switch
+        {
+            null or "uint8" => PixelType.UInt8,
+            "float32" => PixelType.Float32,
+            _ => null,
+        };
+        if (pixels is null)
+            errors.TryAdd("input", [$"must be uint8 or float32; got {input}"]);
         if (errors.Count > 0)
             return Problems.Invalid("The query is wrong.", errors);
         if (await RefusalAsync(db, id, format == "onnx" ? Need.WeightsAndTemperature : Need.Weights, cancellation) is { } refusal)
             return refusal;
         if (format == "onnx")
-            return await OnnxAsync(db, models, id, cancellation);
+            return await OnnxAsync(db, models, id, pixels!.Value, cancellation); // not null: it was checked
         if (await models.FindAsync(id, cancellation) is not { HasWeights: true } model)
             return WeightsNotKept(id); // retention has just removed them
         return TypedResults.File(
@@ -138,15 +154,24 @@ internal static class CalibrationEndpoints
         );
     }
 
-    private static async Task<IResult> OnnxAsync(TemperDb db, StoredModels models, Guid id, CancellationToken cancellation) =>
-        await ExportedModel.FindAsync(db, models, id, cancellation) is { } model
-            ? TypedResults.Stream(
-                to => model.WriteAsync(to, cancellation),
-                "application/octet-stream",
-                $"{id}.onnx",
-                entityTag: new($"\"{id:N}-onnx-{OnnxVersion}\"")
-            )
-            : WeightsNotKept(id); // retention has just removed them
+    private static async Task<IResult> OnnxAsync(
+        TemperDb db,
+        StoredModels models,
+        Guid id,
+        PixelType pixels,
+        CancellationToken cancellation
+    )
+    {
+        if (await ExportedModel.FindAsync(db, models, id, cancellation) is not { } model)
+            return WeightsNotKept(id); // retention has just removed them
+        var file = model.Onnx(pixels); // before the answer begins: the model may turn out to be damaged
+        return TypedResults.Stream(
+            to => model.WriteAsync(file, to, cancellation),
+            "application/octet-stream",
+            $"{id}.onnx",
+            entityTag: new($"\"{id:N}-onnx-{OnnxFile.NameOf(pixels)}-{OnnxVersion}\"")
+        );
+    }
 
     /// <summary>
     /// Selects the logits of a job; none when they were not kept. It does not read the weights, which may be many times as large.

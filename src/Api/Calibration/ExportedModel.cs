@@ -5,7 +5,7 @@ using Temper.Store;
 
 namespace Temper.Api.Calibration;
 
-/// <summary>The stored model of a job with all that its use needs: a way to write it as an ONNX file.</summary>
+/// <summary>The stored model of a job with all that its use needs.</summary>
 /// <param name="Temperature">T of the job's calibration report.</param>
 /// <param name="ClassNames">K names; null when the classes have only numbers.</param>
 internal sealed record ExportedModel(
@@ -17,6 +17,7 @@ internal sealed record ExportedModel(
 )
 {
     /// <returns>Null when the weights were not kept, or nothing from which T is known.</returns>
+    /// <exception cref="DamagedModelException">The stored weights cannot be read.</exception>
     public static async Task<ExportedModel?> FindAsync(TemperDb db, StoredModels models, Guid job, CancellationToken cancellation)
     {
         if (await models.FindAsync(job, cancellation) is not { HasWeights: true } stored)
@@ -48,10 +49,13 @@ internal sealed record ExportedModel(
                 : null
         );
 
-    /// <summary>Writes the ONNX file.</summary>
-    public async Task WriteAsync(Stream to, CancellationToken cancellation)
+    /// <exception cref="DamagedModelException">A weight is missing.</exception>
+    public OnnxFile Onnx(PixelType pixels) => new(Network, Job, Temperature, ClassNames, pixels);
+
+    /// <summary>Writes the ONNX file with the stored weights.</summary>
+    public async Task WriteAsync(OnnxFile file, Stream to, CancellationToken cancellation)
     {
         await using var weights = Stored.Open("weights");
-        await new OnnxFile(Network, Job, Temperature, ClassNames).WriteAsync(to, weights, cancellation);
+        await file.WriteAsync(to, weights, cancellation);
     }
 }

@@ -32,7 +32,6 @@ internal static class DatasetEndpoints
         datasets
             .MapPost("/", AddAsync)
             .WithMetadata(Upload)
-            .Accepts<IFormFile>(FileRule.Raw, FileRule.Zip, FileRule.Form)
             .Produces<DatasetResponse>()
             .Produces<DatasetResponse>(StatusCodes.Status201Created)
             .ProducesValidationProblem()

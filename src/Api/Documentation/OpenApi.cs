@@ -5,8 +5,10 @@ using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Mvc.ApiExplorer;
 using Microsoft.OpenApi;
 using Swashbuckle.AspNetCore.SwaggerGen;
+using Temper.Api.Datasets;
 using Temper.Api.Http;
 using Temper.Api.Jobs;
+using Temper.Api.Predict;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Domain.Studies;
@@ -260,35 +262,41 @@ internal static class OpenApi
     }
 
     /// <summary>
-    /// Describes the body of an operation that takes a file. Metadata of the endpoint would do so too, but routing would then refuse
-    /// other types by itself.
+    /// Describes the body of an operation that takes files. Metadata of the endpoint would do so too, but routing would then refuse
+    /// other types by itself, with another answer.
     /// </summary>
     private sealed class FileBodies : IOperationFilter
     {
+        private static OpenApiSchema File => new() { Type = JsonSchemaType.String, Format = "binary" };
+
         public void Apply(OpenApiOperation operation, OperationFilterContext context)
         {
-            var metadata = context.ApiDescription.ActionDescriptor.EndpointMetadata;
-            if (!metadata.OfType<FileRule>().Any() || metadata.OfType<IAcceptsMetadata>().Any())
+            if (context.ApiDescription.ActionDescriptor.EndpointMetadata.OfType<FileRule>().SingleOrDefault() is not { } rule)
                 return;
-            var file = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" };
-            var form = new OpenApiSchema
-            {
-                Type = JsonSchemaType.Object,
-                Properties = new Dictionary<string, IOpenApiSchema>
-                {
-                    ["file"] = file,
-                    ["name"] = new OpenApiSchema { Type = JsonSchemaType.String },
-                },
-                Required = new HashSet<string> { "file" },
-            };
             operation.RequestBody = new OpenApiRequestBody
             {
                 Required = true,
-                Content = new Dictionary<string, IOpenApiMediaType>
-                {
-                    [FileRule.Raw] = new OpenApiMediaType { Schema = file },
-                    [FileRule.Form] = new OpenApiMediaType { Schema = form },
-                },
+                Content = rule.Types.ToDictionary(
+                    type => type,
+                    IOpenApiMediaType (type) => new OpenApiMediaType { Schema = SchemaOf(type) }
+                ),
+            };
+
+            IOpenApiSchema SchemaOf(string type) =>
+                type == FileRule.Form ? Form(rule)
+                : type == FileRule.Json ? context.SchemaGenerator.GenerateSchema(rule.JsonBody!, context.SchemaRepository)
+                : File;
+        }
+
+        private static OpenApiSchema Form(FileRule rule)
+        {
+            var (name, file) = rule.MostFiles == 1 ? ("file", File) : ("files", new() { Type = JsonSchemaType.Array, Items = File });
+            var fields = rule.Fields.ToDictionary(field => field, IOpenApiSchema (_) => new OpenApiSchema { Type = JsonSchemaType.String });
+            return new()
+            {
+                Type = JsonSchemaType.Object,
+                Properties = new Dictionary<string, IOpenApiSchema>(fields) { [name] = file },
+                Required = new HashSet<string> { name },
             };
         }
     }

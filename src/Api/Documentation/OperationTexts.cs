@@ -131,8 +131,9 @@ internal sealed class OperationTexts : IOperationFilter
             "Download the model",
             """
             `format=safetensors`: the weights with the keys of PyTorch (`conv1.weight` …); its metadata says how the images were
-            normalized. `format=onnx`: the whole model. Its input `images` is uint8, N×H×W×C; its outputs are `logits`,
-            `probabilities` and `calibrated`, with the temperature of the calibration report built in.
+            normalized. `format=onnx`: the whole model. Its input `images` is N×H×W×C, uint8 or with `input=float32` float32, from 0
+            to 255; its outputs are `logits`, `probabilities` and `calibrated`, with the temperature of the calibration report
+            built in.
             """
         ),
         ["predictJob"] = (

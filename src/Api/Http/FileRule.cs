@@ -9,10 +9,14 @@ internal sealed record FileRule(IReadOnlyList<string> Types, int MostFiles = 1)
 {
     public const string Raw = "application/octet-stream",
         Zip = "application/zip",
-        Form = "multipart/form-data";
+        Form = "multipart/form-data",
+        Json = "application/json";
 
     /// <summary>Largest body in bytes; null for the most that the settings allow.</summary>
     public long? MostBytes { get; init; }
+
+    /// <summary>The type that a body of the type <see cref="Json"/> has, for the OpenAPI document; null without such bodies.</summary>
+    public Type? JsonBody { get; init; }
 
     /// <summary>The fields that a form may have beside its files.</summary>
     public IReadOnlyList<string> Fields { get; init; } = [];

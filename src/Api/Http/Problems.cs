@@ -82,7 +82,9 @@ internal static class Problems
             extensions: new Dictionary<string, object?> { ["errors"] = new Dictionary<string, string[]> { [part] = [message] } }
         );
 
-    /// <summary>Adds which part of the request is wrong to a 413 or 415, whether the API or the framework answers it.</summary>
+    /// <summary>
+    /// Adds which part of the request is wrong to a 413 or 415 of a route that takes JSON, whether the API or the framework answers it.
+    /// </summary>
     public static void Customize(ProblemDetailsContext context)
     {
         var (part, message) = context.ProblemDetails.Status switch

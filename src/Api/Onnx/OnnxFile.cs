@@ -5,8 +5,15 @@ using Temper.Api.Protobuf;
 
 namespace Temper.Api.Onnx;
 
+/// <summary>The type of the pixels that an ONNX file takes. They are from 0 to 255 in either.</summary>
+internal enum PixelType
+{
+    UInt8,
+    Float32,
+}
+
 /// <summary>
-/// A trained model as an ONNX file. Its input `images` is uint8, N×H×W×C. Its outputs are float32, N×K: `logits`, `probabilities`
+/// A trained model as an ONNX file. Its input `images` is N×H×W×C. Its outputs are float32, N×K: `logits`, `probabilities`
 /// = softmax(logits), and `calibrated` = softmax(logits / T).
 /// </summary>
 /// <remarks>
@@ -56,12 +63,14 @@ internal sealed class OnnxFile
 
     /// <param name="temperature">T of the job's calibration report.</param>
     /// <param name="classNames">K names; null when the classes have only numbers.</param>
-    public OnnxFile(TrainedNetwork network, Guid job, double temperature, IReadOnlyList<string>? classNames)
+    /// <exception cref="DamagedModelException">A weight is missing.</exception>
+    public OnnxFile(TrainedNetwork network, Guid job, double temperature, IReadOnlyList<string>? classNames, PixelType pixels)
     {
         var model = FormattableString.Invariant($"{network.Model}").ToLowerInvariant();
         var (height, width, channels) = network.Images;
-        var nodes = Nodes(network, (float)temperature);
-        var weights = nodes.Weights.Select(name => Piece.Of(name, network.Weights[name])).ToList();
+        var input = FormattableString.Invariant($"N×{height}×{width}×{channels} {NameOf(pixels)}, pixels from 0 to 255");
+        var nodes = Nodes(network, (float)temperature, pixels);
+        var weights = nodes.Weights.Select(name => Piece.Of(name, network.WeightsOf(name))).ToList();
         var graph = Message.Of(fields =>
         {
             foreach (var node in nodes.Nodes)
@@ -69,7 +78,7 @@ internal sealed class OnnxFile
             fields.Text(GraphName, model);
             foreach (var constant in nodes.Constants)
                 fields.Bytes(GraphConstant, constant);
-            fields.Bytes(GraphInput, Value(Images, Graph.UInt8, height, width, channels));
+            fields.Bytes(GraphInput, Value(Images, pixels == PixelType.UInt8 ? Graph.UInt8 : Graph.Float32, height, width, channels));
             foreach (var output in new[] { Logits, Probabilities, Calibrated })
                 fields.Bytes(GraphOutput, Value(output, Graph.Float32, network.Classes));
         });
@@ -77,15 +86,12 @@ internal sealed class OnnxFile
         {
             fields.Whole(ModelFormat, FormatVersion);
             fields.Text(ModelProducer, "Temper");
-            fields.Text(
-                ModelText,
-                FormattableString.Invariant($"{Images}: N×{height}×{width}×{channels} uint8, pixels from 0 to 255. ")
-                    + $"{Calibrated}: softmax({Logits} / T), with T fitted on validation images."
-            );
+            fields.Text(ModelText, $"{Images}: {input}. {Calibrated}: softmax({Logits} / T), with T fitted on validation images.");
             fields.Bytes(ModelOperators, Message.Of(operators => operators.Whole(OperatorsNumber, OperatorsVersion)));
             fields.Bytes(ModelMetadata, Entry("job", job.ToString()));
             fields.Bytes(ModelMetadata, Entry("dataset", network.Dataset));
             fields.Bytes(ModelMetadata, Entry("model", model));
+            fields.Bytes(ModelMetadata, Entry("input", input));
             fields.Bytes(ModelMetadata, Entry("temperature", temperature.ToString("R", CultureInfo.InvariantCulture)));
             if (classNames is not null)
                 fields.Bytes(ModelMetadata, Entry("classNames", JsonSerializer.Serialize(classNames)));
@@ -94,6 +100,9 @@ internal sealed class OnnxFile
         var startOfGraph = Message.Start(ModelGraph, graph.Length + weights.Sum(piece => piece.Length));
         pieces = [new([.. start, .. startOfGraph, .. graph], null), .. weights];
     }
+
+    /// <summary>In bytes.</summary>
+    public long Length => pieces.Sum(piece => piece.Length);
 
     /// <param name="weights">The safetensors file, seekable.</param>
     public async Task WriteAsync(Stream to, Stream weights, CancellationToken cancellation)
@@ -115,11 +124,15 @@ internal sealed class OnnxFile
         }
     }
 
-    private static Graph Nodes(TrainedNetwork network, float temperature)
+    /// <summary>The name of a type of pixels, as the query parameter `input` has it.</summary>
+    public static string NameOf(PixelType pixels) => pixels.ToString().ToLowerInvariant();
+
+    private static Graph Nodes(TrainedNetwork network, float temperature, PixelType pixels)
     {
         var graph = new Graph();
         var x = graph.Add("Transpose", [Images], [Graph.Wholes("perm", 0, 3, 1, 2)]);
-        x = graph.Add("Cast", [x], [Graph.Whole("to", Graph.Float32)]);
+        if (pixels == PixelType.UInt8)
+            x = graph.Add("Cast", [x], [Graph.Whole("to", Graph.Float32)]);
         x = graph.Add("Sub", [x, graph.Constant("mean", network.Mean)]);
         x = graph.Add("Div", [x, graph.Constant("deviation", network.Deviation)]);
         ForwardPass.Add(graph, network, x, Logits);

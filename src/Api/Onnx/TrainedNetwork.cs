@@ -23,26 +23,60 @@ internal sealed record TrainedNetwork(
 {
     private const string Metadata = "__metadata__";
 
+    /// <summary>The largest header has a hundredth of this.</summary>
+    private const int LargestHeader = 4 << 20;
+
     /// <summary>Reads the header of a file that a worker has written.</summary>
     /// <remarks>https://github.com/huggingface/safetensors#format</remarks>
+    /// <exception cref="DamagedModelException">The file is no such file, or is cut off.</exception>
     public static async Task<TrainedNetwork> ReadAsync(Stream file, CancellationToken cancellation)
     {
         var length = new byte[sizeof(long)];
+        if (file.Length < length.Length)
+            throw new DamagedModelException("it is cut off");
         await file.ReadExactlyAsync(length, cancellation);
-        var header = new byte[BinaryPrimitives.ReadInt64LittleEndian(length)];
+        var headerLength = BinaryPrimitives.ReadInt64LittleEndian(length);
+        if (headerLength < 0 || headerLength > Math.Min(LargestHeader, file.Length - length.Length))
+            throw new DamagedModelException("it has no header, or is cut off");
+        var header = new byte[headerLength];
         await file.ReadExactlyAsync(header, cancellation);
+        try
+        {
+            return Parse(header, numbers: file.Length - length.Length - header.Length);
+        }
+        catch (Exception e)
+            when (e
+                    is JsonException
+                        or KeyNotFoundException
+                        or InvalidOperationException
+                        or FormatException
+                        or ArgumentException
+                        or OverflowException
+            )
+        {
+            throw new DamagedModelException($"its header cannot be read: {e.Message}", e);
+        }
+    }
+
+    /// <exception cref="DamagedModelException">The file lacks the weight.</exception>
+    public StoredWeights WeightsOf(string name) =>
+        Weights.TryGetValue(name, out var weights) ? weights : throw new DamagedModelException($"it lacks {name}");
+
+    /// <param name="numbers">Bytes that follow the header.</param>
+    private static TrainedNetwork Parse(byte[] header, long numbers)
+    {
         using var json = JsonDocument.Parse(header);
         var metadata = json.RootElement.GetProperty(Metadata);
         var weights = json
             .RootElement.EnumerateObject()
             .Where(entry => entry.Name != Metadata)
-            .ToDictionary(entry => entry.Name, entry => StoredWeights.Of(entry.Value, length.Length + header.Length));
+            .ToDictionary(entry => entry.Name, entry => StoredWeights.Of(entry, sizeof(long) + header.Length, numbers));
         var model = Enum.Parse<ModelName>(Text("model"), ignoreCase: true);
         return new(
             model,
             Text("dataset"),
             ImageShape.Of(Text("input")),
-            (int)weights[$"{ForwardPass.LastLayer(model)}.bias"].Shape[0],
+            (int)weights[$"{ForwardPass.LastLayer(model)}.bias"].Shape.Single(),
             Number("mean"),
             Number("deviation"),
             weights
@@ -69,7 +103,9 @@ internal readonly partial record struct ImageShape(int Height, int Width, int Ch
             .Groups.Values.Skip(1)
             .Select(size => int.Parse(size.Value, CultureInfo.InvariantCulture))
             .ToArray();
-        return new(sizes[1], sizes[2], sizes[0]);
+        return sizes is [var channels, var height, var width]
+            ? new(height, width, channels)
+            : throw new FormatException($"Its input is {input}.");
     }
 
     [GeneratedRegex("^N×([0-9]+)×([0-9]+)×([0-9]+) ")]
@@ -82,10 +118,21 @@ internal readonly partial record struct ImageShape(int Height, int Width, int Ch
 internal sealed record StoredWeights(IReadOnlyList<long> Shape, long Start, int Length)
 {
     /// <param name="start">Offset of all numbers in the file, in bytes.</param>
-    public static StoredWeights Of(JsonElement entry, long start)
+    /// <param name="length">Of all numbers, in bytes.</param>
+    /// <exception cref="DamagedModelException">The numbers are not float32, not as many as the shape has, or cut off.</exception>
+    public static StoredWeights Of(JsonProperty entry, long start, long length)
     {
-        var offsets = entry.GetProperty("data_offsets");
+        var offsets = entry.Value.GetProperty("data_offsets");
         var (from, to) = (offsets[0].GetInt64(), offsets[1].GetInt64());
-        return new([.. entry.GetProperty("shape").EnumerateArray().Select(size => size.GetInt64())], start + from, (int)(to - from));
+        long[] shape = [.. entry.Value.GetProperty("shape").EnumerateArray().Select(size => size.GetInt64())];
+        if (
+            entry.Value.GetProperty("dtype").GetString() != "F32"
+            || from < 0
+            || to < from
+            || to > length
+            || to - from != shape.Aggregate((long)sizeof(float), (product, size) => checked(product * size))
+        )
+            throw new DamagedModelException($"it does not have all of {entry.Name}");
+        return new(shape, start + from, checked((int)(to - from)));
     }
 }

@@ -8,19 +8,22 @@ namespace Temper.Api.Predict;
 /// <summary>Reads the images that a request sent: JSON, an npz file, or PNG and JPEG files, one as the body or several in a form.</summary>
 internal static class ImageFiles
 {
-    private const string Json = "application/json",
-        Png = "image/png",
+    private const string Png = "image/png",
         Jpeg = "image/jpeg";
 
     /// <summary>24 MiB: 1,000 images of 64×64 pixels in colour have 12 MB as npz.</summary>
     public static FileRule Rule { get; } =
-        new([Json, FileRule.Raw, FileRule.Form, Png, Jpeg], ImageBatch.LargestCount) { MostBytes = 24 << 20 };
+        new([FileRule.Json, FileRule.Raw, FileRule.Form, Png, Jpeg], ImageBatch.LargestCount)
+        {
+            MostBytes = 24 << 20,
+            JsonBody = typeof(PredictionRequest),
+        };
 
     /// <exception cref="WrongBodyException">The files do not hold images of this shape.</exception>
     public static ImageBatch Read(PostedFiles posted, ImageShape shape, CancellationToken cancellation)
     {
         var batch = new ImageBatch(shape);
-        if (posted.Type == Json)
+        if (posted.Type == FileRule.Json)
             JsonImages.Read(posted.File.ReadAll(), batch);
         else if (posted.Type == FileRule.Raw)
             NpzImages.Read(posted.File.Open(), batch, cancellation);

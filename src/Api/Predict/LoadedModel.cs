@@ -31,15 +31,17 @@ internal sealed class LoadedModel : IDisposable
     public int Classes { get; }
 
     /// <summary>
-    /// About how much memory the model takes when it is loaded, in bytes: ONNX Runtime may keep the weights in two layouts.
+    /// About how much memory the model takes when it is loaded, in bytes: ONNX Runtime may keep the weights in two layouts, and the
+    /// file from which it read them is freed only later. See bench/records/predict.md.
     /// </summary>
-    public static long BytesOf(ExportedModel model) => (4 << 20) + 2 * model.Network.Weights.Values.Sum(weights => (long)weights.Length);
+    public static long BytesOf(ExportedModel model) => (4 << 20) + 3 * model.Network.Weights.Values.Sum(weights => (long)weights.Length);
 
+    /// <exception cref="DamagedModelException">A weight is missing, or does not fit the layers beside it.</exception>
     public static async Task<LoadedModel> LoadAsync(ExportedModel model, CancellationToken cancellation)
     {
-        // Made large enough at once: a stream that grows copies the weights several times.
-        using var file = new MemoryStream((int)BytesOf(model) / 2 + (1 << 20));
-        await model.WriteAsync(file, cancellation);
+        var onnx = model.Onnx(PixelType.UInt8);
+        var file = new byte[onnx.Length];
+        await model.WriteAsync(onnx, new MemoryStream(file), cancellation);
         using var options = new Microsoft.ML.OnnxRuntime.SessionOptions
         {
             // Requests run beside each other, so one needs no second thread. An arena would keep the memory of the largest batch.
@@ -48,7 +50,14 @@ internal sealed class LoadedModel : IDisposable
             EnableCpuMemArena = false,
             EnableMemoryPattern = false,
         };
-        return new(model, new(file.ToArray(), options));
+        try
+        {
+            return new(model, new(file, options));
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw new DamagedModelException($"ONNX Runtime cannot load it: {e.Message}", e);
+        }
     }
 
     /// <returns>The calibrated probabilities, N×K.</returns>

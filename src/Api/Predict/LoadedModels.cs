@@ -10,7 +10,7 @@ namespace Temper.Api.Predict;
 internal sealed class LoadedModels(StoredModels stored, IConfiguration configuration, ILogger<LoadedModels> logger) : IDisposable
 {
     private const int Default = 512,
-        Smallest = 400;
+        Smallest = 500;
 
     private readonly SemaphoreSlim loading = new(1);
     private readonly Lock gate = new();
@@ -19,8 +19,8 @@ internal sealed class LoadedModels(StoredModels stored, IConfiguration configura
     private readonly List<Entry> entries = [];
 
     /// <summary>
-    /// Setting `Api:ModelMegabytes`: memory for loaded models in MiB, 400 to 1048576; default 512. The largest model that can be
-    /// trained takes less than 400.
+    /// Setting `Api:ModelMegabytes`: memory for loaded models in MiB, 500 to 1048576; default 512. The largest model that can be
+    /// trained takes less than 500.
     /// </summary>
     public long MostBytes { get; } =
         configuration.GetValue("Api:ModelMegabytes", Default) is >= Smallest and <= 1 << 20 and var megabytes

@@ -44,7 +44,6 @@ internal static class PredictionEndpoints
             .MapPost("/jobs/{id:guid}/predict", PredictAsync)
             .WithTags("Calibration")
             .WithMetadata(ImageFiles.Rule)
-            .Accepts<PredictionRequest>(ImageFiles.Rule.Types[0], [.. ImageFiles.Rule.Types.Skip(1)])
             .Produces<PredictionResponse>()
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict)
@@ -52,6 +51,7 @@ internal static class PredictionEndpoints
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
             .ProducesProblem(StatusCodes.Status429TooManyRequests)
+            .ProducesProblem(StatusCodes.Status500InternalServerError)
             .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 
     private static async Task<IResult> PredictAsync(

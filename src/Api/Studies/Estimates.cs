@@ -14,10 +14,13 @@ internal sealed class Estimates(StudyReader reader, TemperDb db)
     /// <param name="left">Number of jobs left to run; null for all jobs of the study.</param>
     public async Task<StudyEstimate> OfAsync(StudySpec study, CancellationToken cancellation, int? left = null)
     {
-        var groups = study.Arms().Select(arm => arm.On(study.Job)).GroupBy(spec => (spec.Model, spec.BatchSize, spec.Width)).ToList();
+        var specs = study.Arms().Select(arm => arm.On(study.Job)).ToList();
+        var groups = specs.GroupBy(spec => (spec.Model, spec.BatchSize, spec.Width)).ToList();
         var times = await reader.TimesAsync([.. groups.Select(alike => alike.First())], cancellation);
         var costs = groups.Zip(times, (alike, earlier) => new ArmCosts(earlier, alike.Count(), alike.Sum(spec => spec.Epochs))).ToList();
-        var slots = await SlotsAsync(study.Job.Device, cancellation);
+        // An estimate does not tell apart which arms may run on which device.
+        var device = specs.Select(spec => spec.Device).Distinct().ToList() is [var one] ? one : DeviceName.Auto;
+        var slots = await SlotsAsync(device, cancellation);
         // Without a worker, the estimate uses the kinds of device that earlier jobs ran on.
         var kinds =
             slots.Count > 0
@@ -25,7 +28,7 @@ internal sealed class Estimates(StudyReader reader, TemperDb db)
                 : costs
                     .SelectMany(arms => arms.Earlier.Keys)
                     .Distinct()
-                    .Where(kind => study.Job.Device == DeviceName.Auto || kind == Json.Name(study.Job.Device));
+                    .Where(kind => device == DeviceName.Auto || kind == Json.Name(device));
         var count = left ?? (int)(study.CountArms() * study.Seeds!.Count);
         return StudyEstimate.Of(count, [.. kinds.Order().Select(kind => DeviceEstimate.Of(kind, slots.GetValueOrDefault(kind), costs))]);
     }

@@ -10,11 +10,12 @@ namespace Temper.Cli.Http;
 /// <summary>The service that TEMPER_URL names, http://localhost:5080 when it is not set; TEMPER_KEY is the key to it.</summary>
 internal sealed class Service : IDisposable
 {
-    /// <summary>For a file of any size over a slow line.</summary>
-    private static readonly TimeSpan LongestUpload = TimeSpan.FromHours(1);
+    /// <summary>Until the head of the answer has come. An upload is a file of any size over a slow line.</summary>
+    private static readonly TimeSpan LongestConnect = TimeSpan.FromSeconds(10),
+        LongestRequest = TimeSpan.FromSeconds(100),
+        LongestUpload = TimeSpan.FromHours(1);
 
-    private readonly HttpClient http,
-        uploads;
+    private readonly HttpClient http;
 
     /// <summary>
     /// Sends a request up to four times. Every request may be repeated: submissions carry an Idempotency-Key, and the verbs do
@@ -42,11 +43,10 @@ internal sealed class Service : IDisposable
         if (!Uri.TryCreate(url.TrimEnd('/') + "/", UriKind.Absolute, out var address) || !address.Scheme.StartsWith("http"))
             throw new UsageException($"TEMPER_URL must be an address such as http://localhost:5080; it is {url}");
         // A redirect is not followed: it would send the key to another place.
-        var handler = new SocketsHttpHandler { AllowAutoRedirect = false, ConnectTimeout = TimeSpan.FromSeconds(10) };
-        http = new(handler) { BaseAddress = address };
-        uploads = new(handler) { BaseAddress = address, Timeout = LongestUpload };
+        var handler = new SocketsHttpHandler { AllowAutoRedirect = false, ConnectTimeout = LongestConnect };
+        http = new(handler) { BaseAddress = address, Timeout = Timeout.InfiniteTimeSpan };
         if (Environment.GetEnvironmentVariable("TEMPER_KEY") is { Length: > 0 } key)
-            http.DefaultRequestHeaders.Authorization = uploads.DefaultRequestHeaders.Authorization = new("Bearer", key);
+            http.DefaultRequestHeaders.Authorization = new("Bearer", key);
     }
 
     public Task<JsonNode> GetAsync(string path, CancellationToken cancellation) => ReadAsync(() => new(HttpMethod.Get, path), cancellation);
@@ -88,8 +88,8 @@ internal sealed class Service : IDisposable
                 request.Content.Headers.ContentType = new("application/octet-stream");
                 return request;
             },
-            cancellation,
-            uploads
+            LongestUpload,
+            cancellation
         );
         return await JsonOfAsync(answer, cancellation);
     }
@@ -99,16 +99,14 @@ internal sealed class Service : IDisposable
     /// <exception cref="RefusedException">The service answered 4xx.</exception>
     /// <exception cref="UnreachableException">No answer came, a 5xx, or a redirect.</exception>
     public Task<HttpResponseMessage> OpenAsync(Func<HttpRequestMessage> request, CancellationToken cancellation) =>
-        OpenAsync(request, cancellation, http);
+        OpenAsync(request, LongestRequest, cancellation);
 
-    private async Task<HttpResponseMessage> OpenAsync(Func<HttpRequestMessage> request, CancellationToken cancellation, HttpClient client)
+    /// <param name="longest">How long one try may take.</param>
+    private async Task<HttpResponseMessage> OpenAsync(Func<HttpRequestMessage> request, TimeSpan longest, CancellationToken cancellation)
     {
         try
         {
-            var answer = await retries.ExecuteAsync(
-                async token => await client.SendAsync(request(), HttpCompletionOption.ResponseHeadersRead, token),
-                cancellation
-            );
+            var answer = await retries.ExecuteAsync(async token => await SendAsync(request(), longest, token), cancellation);
             if (answer.IsSuccessStatusCode || answer.StatusCode == HttpStatusCode.NotModified)
                 return answer;
             using (answer)
@@ -118,9 +116,23 @@ internal sealed class Service : IDisposable
         {
             throw new UnreachableException($"{http.BaseAddress} does not answer: {e.Message}", e);
         }
-        catch (TaskCanceledException e) when (e.InnerException is TimeoutException)
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, TimeSpan longest, CancellationToken cancellation)
+    {
+        using (request) // with the file that it sends
         {
-            throw new UnreachableException($"{http.BaseAddress} does not answer in {client.Timeout.TotalSeconds} s.", e);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            limit.CancelAfter(longest);
+            try
+            {
+                return await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
+            }
+            catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
+            {
+                var waited = limit.IsCancellationRequested ? longest : LongestConnect;
+                throw new UnreachableException($"{http.BaseAddress} does not answer in {waited.TotalSeconds} s.", e);
+            }
         }
     }
 
@@ -141,11 +153,7 @@ internal sealed class Service : IDisposable
     public Task<JsonNode> PostContentAsync(string path, Func<HttpContent> body, CancellationToken cancellation) =>
         ReadAsync(() => new(HttpMethod.Post, path) { Content = body() }, cancellation);
 
-    public void Dispose()
-    {
-        http.Dispose();
-        uploads.Dispose();
-    }
+    public void Dispose() => http.Dispose();
 
     private async Task<JsonNode> ReadAsync(Func<HttpRequestMessage> request, CancellationToken cancellation)
     {

@@ -13,13 +13,18 @@ internal static class Downloads
         split.AcceptOnlyFromAmong("test", "validation");
         var format = new Option<string>("--format") { Description = "safetensors or onnx.", DefaultValueFactory = _ => "safetensors" };
         format.AcceptOnlyFromAmong("safetensors", "onnx");
+        var input = new Option<string?>("--input") { Description = "With --format onnx: uint8 (the default) or float32 pixels." };
+        input.AcceptOnlyFromAmong("uint8", "float32");
         return new("download", "Downloads a file and prints its path.")
         {
-            Of("model", "The model of a job.", "JOB", (parsed, id) => $"jobs/{id}/model?format={parsed.GetValue(format)}", format),
+            Of("model", "The model of a job.", "JOB", ModelPath, format, input),
             Of("logits", "The logits of a job, as npz.", "JOB", (parsed, id) => $"jobs/{id}/logits?split={parsed.GetValue(split)}", split),
             Of("tensorboard", "The metrics of a job, as an event file of TensorBoard.", "JOB", (_, id) => $"jobs/{id}/tensorboard"),
             Of("report", "The report of a study, as an HTML page.", "STUDY", (_, id) => $"studies/{id}/report"),
         };
+
+        string ModelPath(ParseResult parsed, Guid id) =>
+            $"jobs/{id}/model?format={parsed.GetValue(format)}" + (parsed.GetValue(input) is { } pixels ? $"&input={pixels}" : "");
     }
 
     private static Command Of(string name, string description, string what, Func<ParseResult, Guid, string> path, params Symbol[] options)

@@ -39,7 +39,8 @@ public static class Criteria
     {
         if (criterion != Criterion.Accuracy)
             return 0;
-        var published = study.Job.DatasetCard()!.Validated(study.Job.ValidationFraction);
+        var fraction = study.Grid?.ValidationFraction?.Min() ?? study.Job.ValidationFraction;
+        var published = study.Job.DatasetCard()!.Validated(fraction);
         return 1 / jobs.Select(job => job.ValidationImages ?? published).DefaultIfEmpty(published).Min();
     }
 

@@ -9,7 +9,7 @@ namespace Temper.Domain.Studies;
 
 /// <summary>
 /// Values to compare of fields of the job spec that have no list of their own in a study. Each property replaces the field of the
-/// same name; that of `job` counts when it is absent.
+/// same name; that of `job` counts when it is absent. The grid has every number and every enumeration that changes what is trained.
 /// </summary>
 public sealed record StudyGrid
 {
@@ -41,6 +41,12 @@ public sealed record StudyGrid
 
     /// <summary>Augmentations.</summary>
     public IReadOnlyList<AugmentationName>? Augmentation { get; init; }
+
+    /// <summary>Shares of the training images that are kept out of training.</summary>
+    public IReadOnlyList<double>? ValidationFraction { get; init; }
+
+    /// <summary>Devices.</summary>
+    public IReadOnlyList<DeviceName>? Device { get; init; }
 
     /// <summary>The names of the fields in JSON.</summary>
     public static IReadOnlyList<string> Fields { get; } = [.. Properties.Select(property => property.Name)];

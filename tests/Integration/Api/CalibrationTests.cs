@@ -117,6 +117,9 @@ public class CalibrationTests(ApiFixture fixture) : ApiTest(fixture)
     [InlineData("logits?split=train", "split")]
     [InlineData("logits?split=test&format=csv", "format")]
     [InlineData("calibration?bin=10", "bin")]
+    [InlineData("model?format=pt", "format")]
+    [InlineData("model?format=onnx&input=float64", "input")]
+    [InlineData("model?input=float32", "input")]
     public async Task Get_AWrongQuery_NamesTheField(string path, string field)
     {
         var id = await FinishAsync(new([], null));

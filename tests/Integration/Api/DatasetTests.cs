@@ -7,6 +7,18 @@ namespace Temper.Integration.Api;
 public class DatasetTests(ApiFixture fixture) : OwnDatasetsTest(fixture)
 {
     [Fact]
+    public async Task Post_AnotherContentType_NamesTheTypesOfAFile()
+    {
+        var (response, problem) = await SendAsync(HttpMethod.Post, "/datasets?name=birds", "{}");
+
+        AssertProblem(HttpStatusCode.UnsupportedMediaType, response, problem);
+        Assert.Equal(
+            "must be application/octet-stream, application/zip, or multipart/form-data with a boundary",
+            problem!["errors"]!["content-type"]![0]!.GetValue<string>()
+        );
+    }
+
+    [Fact]
     public async Task Post_AnNpz_MakesVersionsThatAreListedShownAndCounted()
     {
         (string, byte[])[] arrays =

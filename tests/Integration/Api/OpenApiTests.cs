@@ -181,6 +181,21 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
         Assert.Equal("string", content[text]!["schema"]!["type"]!.GetValue<string>());
     }
 
+    [Theory]
+    [InlineData("/datasets", "application/octet-stream", "application/zip", "multipart/form-data")]
+    [InlineData("/evaluations", "application/octet-stream", "multipart/form-data")]
+    [InlineData("/jobs/{id}/predict", "application/json", "application/octet-stream", "image/png", "image/jpeg", "multipart/form-data")]
+    public async Task Document_OfABodyWithFiles_HasEachOfItsTypes(string path, params string[] types)
+    {
+        var document = await Api.GetAsync("/swagger/v1/swagger.json");
+        var content = document["paths"]![path]!["post"]!["requestBody"]!["content"]!.AsObject();
+
+        Assert.Equal(types, content.Select(type => type.Key));
+        Assert.Equal("binary", content["application/octet-stream"]!["schema"]!["format"]!.GetValue<string>());
+        if (content["application/json"] is { } json)
+            Assert.NotNull(document["components"]!["schemas"]![json["schema"]!["$ref"]!.GetValue<string>().Split('/')[^1]]);
+    }
+
     [Fact]
     public async Task SwaggerUi_IsServed() => Assert.Contains("swagger-ui", await Http.GetStringAsync("/swagger/index.html"));
 

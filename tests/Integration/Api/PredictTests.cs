@@ -181,8 +181,71 @@ public class PredictTests(ApiFixture fixture) : OwnJobsTest(fixture)
         )
         {
             var response = await Http.PostAsync($"/jobs/{job}/predict", body);
-            AssertProblem(status, response, JsonNode.Parse(await response.Content.ReadAsStringAsync()));
+            var problem = JsonNode.Parse(await response.Content.ReadAsStringAsync());
+            AssertProblem(status, response, problem);
+            if (status == HttpStatusCode.UnsupportedMediaType)
+                Assert.Equal(
+                    "must be one of application/json, application/octet-stream, image/png, image/jpeg, multipart/form-data",
+                    problem!["errors"]!["content-type"]![0]!.GetValue<string>()
+                );
         }
+    }
+
+    public static TheoryData<string, string> DamagedWeights =>
+        new()
+        {
+            { "nothing", "it is cut off" },
+            { "a half", "it does not have all of " },
+            { "no header", "it has no header, or is cut off" },
+            { "other JSON", "its header cannot be read: " },
+            { "no input", "its header cannot be read: Its input is M×1×28×28 " },
+            { "another name", "it lacks hidden.0.bias" },
+        };
+
+    [Theory, MemberData(nameof(DamagedWeights))]
+    public async Task Predict_AndOnnxOfADamagedModel_SayWhatIsWrongAndHowToGetItAgain(string damage, string fault)
+    {
+        var whole = ModelFile.Mlp(1, Side);
+        var id = await FinishAsync(
+            damage switch
+            {
+                "nothing" => [],
+                "a half" => whole[..(whole.Length / 2)],
+                "no header" => [.. Enumerable.Repeat((byte)0xFF, 100)],
+                "other JSON" => [2, 0, 0, 0, 0, 0, 0, 0, .. "[]"u8],
+                "no input" => Replaced(whole, "N×1×28", "M×1×28"),
+                _ => Replaced(whole, "hidden.0.bias", "hidden.0.bios"),
+            }
+        );
+
+        await AssertDamagedAsync(await Http.PostAsync($"/jobs/{id}/predict", Json([Image(1)])), fault);
+        await AssertDamagedAsync(await Http.GetAsync($"/jobs/{id}/model?format=onnx"), fault);
+    }
+
+    [Fact]
+    public async Task Predict_AModelWhoseWeightsDoNotFit_SaysThatItIsDamaged()
+    {
+        var id = await FinishAsync(Replaced(ModelFile.Mlp(1, Side), "[10,16]", "[16,10]"));
+
+        await AssertDamagedAsync(await Http.PostAsync($"/jobs/{id}/predict", Json([Image(1)])), "ONNX Runtime cannot load it: ");
+    }
+
+    private static byte[] Replaced(byte[] file, string text, string by)
+    {
+        var at = file.AsSpan().IndexOf(Encoding.UTF8.GetBytes(JsonEncodedText.Encode(text).ToString()));
+        Assert.True(at > 0);
+        var changed = file.ToArray();
+        Encoding.UTF8.GetBytes(JsonEncodedText.Encode(by).ToString()).CopyTo(changed, at);
+        return changed;
+    }
+
+    private static async Task AssertDamagedAsync(HttpResponseMessage response, string fault)
+    {
+        var problem = JsonNode.Parse(await response.Content.ReadAsStringAsync());
+        AssertProblem(HttpStatusCode.InternalServerError, response, problem);
+        Assert.Equal("The stored model is damaged.", problem!["title"]!.GetValue<string>());
+        Assert.StartsWith($"The weights cannot be read: {fault}", problem["detail"]!.GetValue<string>());
+        Assert.EndsWith("POST /jobs/{id}/reproduce trains the model again.", problem["detail"]!.GetValue<string>());
     }
 
     private async Task AssertRefusedAsync(HttpContent body, string part, string sentence, Guid? job = null)

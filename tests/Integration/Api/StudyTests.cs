@@ -71,11 +71,12 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     {
         var study = await SubmitAsync(
             """{"job":{"dataset":"digits","epochs":2},"epsilons":[0,0.1],"seeds":[5],"grid":{"weightDecay":[0,5e-5],"""
-                + """ "schedule":["cosine"],"batchSize":[64,1.28e2],"gradientClip":[null,1]},"criterion":"ece"}"""
+                + """ "schedule":["cosine"],"batchSize":[64,1.28e2],"gradientClip":[null,1],"validationFraction":[0.2],"device":["cpu"]},"""
+                + """ "criterion":"ece"}"""
         );
 
         Assert.Equal(16, study["progress"]!["jobs"]!.GetValue<int>());
-        string[] fields = ["batchSize", "weightDecay", "schedule", "gradientClip"];
+        string[] fields = ["batchSize", "weightDecay", "schedule", "gradientClip", "validationFraction", "device"];
         string Key(JsonNode epsilon, JsonNode values) =>
             $"{epsilon} {string.Join(' ', fields.Select(field => values[field]?.ToJsonString()))}";
         var rows = study["rows"]!.AsArray().Select(row => Key(row!["epsilon"]!, row["settings"]!)).Order().ToList();
@@ -97,7 +98,7 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var recommendation = await Api.GetAsync($"/studies/{study["id"]}/recommendation");
         Assert.Contains("batch size", recommendation["sentence"]!.GetValue<string>());
         var csv = await Http.GetStringAsync($"/studies/{study["id"]}?format=csv");
-        Assert.Contains("{\"\"batchSize\"\":64,\"\"weightDecay\"\":0,\"\"schedule\"\":\"\"cosine\"\",\"\"gradientClip\"\":null}", csv);
+        Assert.Contains("{\"\"batchSize\"\":64,\"\"weightDecay\"\":0,\"\"schedule\"\":\"\"cosine\"\",\"\"gradientClip\"\":null,", csv);
         Assert.Contains("batch size", await Http.GetStringAsync($"/studies/{study["id"]}/report"));
     }
 
@@ -356,17 +357,19 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal(25.0 / 60, both["minutesPerJob"]!.GetValue<double>(), 0.01);
         Assert.Equal((1, 10.0), Of(cuda));
         Assert.Equal((3, 100.0), Of(cpu)); // a job for the CPU may use the slots of any worker
+        Assert.Equal((1, 10.0), Of(await EstimateAsync("auto", """ "grid":{"device":["cuda"]}""")));
+        Assert.Equal((3, 25.0), Of(await EstimateAsync("cpu", """ "grid":{"device":["cpu","cuda"]}""")));
         Assert.All(new[] { both, cuda, cpu }, estimate => Assert.Null(estimate["note"]));
 
         static (int Slots, double Seconds) Of(JsonNode estimate) =>
             (estimate["slots"]!.GetValue<int>(), Math.Round(60 * estimate["minutesPerJob"]!.GetValue<double>()));
 
-        async Task<JsonNode> EstimateAsync(string device) =>
+        async Task<JsonNode> EstimateAsync(string device, string grid = """ "grid":null""") =>
             (
                 await SendAsync(
                     HttpMethod.Post,
                     "/studies?validateOnly=true",
-                    $$$"""{"job":{"dataset":"digits","epochs":1,"device":"{{{device}}}"}}"""
+                    $$$"""{"job":{"dataset":"digits","epochs":1,"device":"{{{device}}}"},{{{grid}}}}"""
                 )
             ).Body!["estimate"]!;
     }
@@ -483,6 +486,7 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
 
         Assert.True(recommendation["isFinal"]!.GetValue<bool>());
         Assert.Null(recommendation["epsilon"]);
+        Assert.Null(recommendation["predict"]);
         Assert.Equal(
             "No job has succeeded. 3 failed: The data set could not be had. 1 failed: The disk is full. 4 of 4 jobs failed.",
             recommendation["sentence"]!.GetValue<string>()
@@ -719,11 +723,13 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     [Fact]
     public async Task Study_WhileItsJobsFinish_ShowsMeansOverSeedsAndRecommends()
     {
-        var id = await SubmitSmallAsync();
+        var id = (await SubmitAsync(Small[..^1] + ""","criterion":"ece"}"""))["id"]!.GetValue<Guid>();
+        Guid? best = null;
         for (var i = 0; i < 4; i++)
         {
             var job = await ClaimAsync();
-            await SucceedAsync(job, job.Spec.Epsilon == 0 ? 0.02 + 0.002 * job.Spec.Seed : 0.12 + 0.003 * job.Spec.Seed);
+            await SucceedAsync(job, job.Spec.Epsilon == 0 ? 0.022 - 0.002 * job.Spec.Seed : 0.12 + 0.003 * job.Spec.Seed);
+            best = job.Spec is { Epsilon: 0, Seed: 1 } ? job.Id : best;
         }
 
         var study = await Api.GetAsync($"/studies/{id}");
@@ -740,6 +746,7 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var recommendation = await Api.GetAsync($"/studies/{id}/recommendation");
         Assert.True(recommendation["isFinal"]!.GetValue<bool>());
         Assert.Equal(0, recommendation["epsilon"]!.GetValue<double>());
+        Assert.Equal($"/jobs/{best}/predict", recommendation["predict"]!.GetValue<string>());
         Assert.Equal(2, recommendation["power"]!["seeds"]!.GetValue<int>());
         Assert.Single(recommendation["byLabelNoise"]!.AsArray());
 

@@ -360,6 +360,9 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
             await RunAsync(["predict", $"{id}", image, "--json"]),
             await RunAsync(["predict", $"{id}", image, text])
         );
+        var onnx = await RunAsync(["download", "model", $"{id}", "--format", "onnx", "--input", "float32", "-o", folder]);
+        Assert.Equal((0, $"{Path.Combine(folder, $"{id}.onnx")}\n"), (onnx.ExitCode, onnx.Output));
+        Assert.Contains("28×28×1 float32", await File.ReadAllTextAsync(Path.Combine(folder, $"{id}.onnx")));
         Directory.Delete(folder, recursive: true);
 
         var item = json.Json["items"]![0]!;
