@@ -258,7 +258,7 @@ internal sealed class EvaluationReader
                 CheckRow(given, values, filled);
             else if (!(values[0] >= 0 && values[0] <= 1))
                 throw Wrong(given, FormattableString.Invariant($"must be from 0 to 1; {Row(filled)} has {values[0]}"));
-            truth[filled] = width == 1 ? values[0] : Math.Min(values[LabelledLogits.IndexOfLargest(test.Row(filled))], 1);
+            truth[filled] = width == 1 ? values[0] : Math.Min(values[test.Predicted[filled]], 1);
             filled++;
         }
         return truth;

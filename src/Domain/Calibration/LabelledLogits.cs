@@ -24,13 +24,18 @@ public sealed class LabelledLogits
         foreach (var logit in logits)
             if (!float.IsFinite(logit))
                 throw new ArgumentException($"A logit is {logit}.", nameof(logits));
-        (Logits, Labels, Classes) = (logits, labels, classes);
+        (Logits, Labels, Classes, Predicted) = (logits, labels, classes, new int[labels.Length]);
+        for (var i = 0; i < Predicted.Length; i++)
+            Predicted[i] = IndexOfLargest(Row(i));
     }
 
     /// <summary>N×K, row-major.</summary>
     public float[] Logits { get; }
 
     public int[] Labels { get; }
+
+    /// <summary>The class of each image's largest logit; of equal logits, the first class.</summary>
+    public int[] Predicted { get; }
 
     public int Classes { get; }
 
