@@ -118,7 +118,7 @@ public class ExportTests : EndToEndTest
         [.. pixels.Skip(i * Side * Side).Take(Side * Side).Select(pixel => (int)pixel).Chunk(Side)];
 
     private static float[] Probabilities(float[] logits, int[] labels, double temperature) =>
-        [.. Predictions.Of(new(logits, labels, Classes), temperature).Probabilities.Select(p => (float)p)];
+        [.. SimulatedLogits.Probabilities(new(logits, labels, Classes), temperature).Select(p => (float)p)];
 
     private static void AssertEqual(ReadOnlySpan<float> expected, ReadOnlySpan<float> computed, double within)
     {
