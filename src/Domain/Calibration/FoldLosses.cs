@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Temper.Domain.Calibration;
 
 /// <summary>A loss, and its first two derivatives in β, summed over images.</summary>
@@ -39,6 +41,7 @@ internal sealed class FoldLosses(LabelledLogits logits, byte[] folds, int count,
         return true;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private LossSums Nll(int i, double beta, double[] weights)
     {
         var row = logits.Row(i);

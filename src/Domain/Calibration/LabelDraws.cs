@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Temper.Domain.Calibration;
 
 /// <summary>
@@ -67,6 +69,7 @@ internal sealed class LabelDraws
 
     /// <summary>Draws a label by inversion. The predicted class comes first because it is drawn most often.</summary>
     /// <returns>The number of resamples with another label than the predicted one.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int DrawHits(int i)
     {
         var (confidence, misses) = (predictions.Confidences[i], 0);
@@ -81,6 +84,7 @@ internal sealed class LabelDraws
         return misses;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void CountHits(int i)
     {
         var confidence = predictions.Confidences[i];
@@ -95,6 +99,7 @@ internal sealed class LabelDraws
         void Add(double[] table, int row, double share) => VectorLoops.AddProduct(table.AsSpan(row * width, width), hits, share);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void CountMisses(int i, int misses)
     {
         predictions.Softmax(i, probabilities);
@@ -110,6 +115,7 @@ internal sealed class LabelDraws
     }
 
     /// <returns>The first label whose cumulated probability is above u; the last one if rounding leaves none.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int LabelAt(double u, int predicted)
     {
         var (from, to) = (0, cumulated.Length);

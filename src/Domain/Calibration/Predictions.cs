@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Temper.Domain.Calibration;
 
 /// <summary>
@@ -80,6 +82,7 @@ public sealed class Predictions
     private double Exponentials(int image, Span<double> into) =>
         VectorLoops.Exponentials(source.Row(image), source.Row(image)[Predicted[image]], 1 / temperature(image), into);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Fill(int i, Span<double> probabilities)
     {
         var (top, label) = (Predicted[i], Labels[i]);

@@ -41,7 +41,7 @@ public static class RiskCoverage
                 sum += Risk(wrong, covered, tied, harmonic);
             covered += tied;
         }
-        return sum / covered;
+        return Math.Min(sum / covered, 1); // when all are wrong, rounding could bring it above 1
     }
 
     /// <summary>What the wrong ones of some ties add to the risks of all coverages from <paramref name="covered"/> + 1 on.</summary>

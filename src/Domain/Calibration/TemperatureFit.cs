@@ -77,7 +77,7 @@ public sealed record TemperatureFit(double Temperature, double NllBefore, double
             var change = -slope / curvature;
             // Over so small a change the loss is a parabola up to rounding, so it need not be computed again.
             if (Math.Abs(change) <= SmallChange * beta)
-                return (beta + change, value + change * slope / 2, null);
+                return (Math.Clamp(beta + change, low, high), value + change * slope / 2, null);
             if (slope > 0)
                 high = beta;
             else
