@@ -19,8 +19,12 @@ public sealed record ConsistencyTest(
 {
     private const ulong Stream = 2;
 
-    /// <summary>Resamples that are drawn together. The probabilities of an image are computed once for all of them.</summary>
-    private const int MostTogether = 32;
+    /// <summary>
+    /// Resamples that are drawn together, unless the largest table of their hits would then have more numbers than this. The
+    /// probabilities of an image are computed once for all of them.
+    /// </summary>
+    private const int MostTogether = 64,
+        LargestTable = 2 << 20;
 
     /// <param name="errors">The observed errors, with the bins from which they are computed.</param>
     /// <param name="resamples">At least 1.</param>
@@ -38,7 +42,8 @@ public sealed record ConsistencyTest(
         var (classwise, l2, smooth, gap) = (new double[resamples], new double[resamples], new double[resamples], new double[resamples]);
         var confidence = predictions.Confidences.Average();
         var cells = new EqualMassCells(errors);
-        var batches = (resamples + MostTogether - 1) / MostTogether;
+        var together = Math.Clamp(LargestTable / errors.Classwise.Sums.Length, 1, MostTogether);
+        var batches = (resamples + together - 1) / together;
         Parallel.For(0, batches, new() { CancellationToken = cancellation }, Draw);
 
         void Draw(int batch)

@@ -118,15 +118,14 @@ internal sealed class LabelDraws
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int LabelAt(double u, int predicted)
     {
-        var (from, to) = (0, cumulated.Length);
-        while (from < to)
+        // A binary search without branches, which the processor could not predict.
+        var from = 0;
+        for (int size = cumulated.Length, half; size > 1; size -= half)
         {
-            var middle = (from + to) / 2;
-            if (cumulated[middle] <= u)
-                from = middle + 1;
-            else
-                to = middle;
+            half = size / 2;
+            from += half * (cumulated[from + half - 1] <= u ? 1 : 0);
         }
+        from += cumulated[from] <= u ? 1 : 0;
         return from < cumulated.Length ? from
             : predicted < cumulated.Length - 1 ? cumulated.Length - 1
             : cumulated.Length - 2;

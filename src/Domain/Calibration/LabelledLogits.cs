@@ -43,6 +43,20 @@ public sealed class LabelledLogits
 
     public ReadOnlySpan<float> Row(int i) => Logits.AsSpan(i * Classes, Classes);
 
+    /// <summary>The images number <paramref name="first"/>, first + step, first + 2·step …</summary>
+    /// <param name="first">Below <paramref name="step"/> and below N.</param>
+    internal LabelledLogits Every(int step, int first = 0)
+    {
+        var labels = new int[(Count - first + step - 1) / step];
+        var logits = new float[labels.Length * Classes];
+        for (var i = 0; i < labels.Length; i++)
+        {
+            labels[i] = Labels[first + i * step];
+            Row(first + i * step).CopyTo(logits.AsSpan(i * Classes));
+        }
+        return new(logits, labels, Classes);
+    }
+
     /// <returns>The class with the largest of K logits; of equal ones, the first.</returns>
     public static int IndexOfLargest(ReadOnlySpan<float> logits)
     {

@@ -24,14 +24,20 @@ public sealed record TemperatureFit(double Temperature, double NllBefore, double
 
     private const int MostSteps = 100;
 
+    private const int ManyImages = 4096;
+
     /// <summary>A step of Newton's method that is smaller, relative to β, is the last.</summary>
     private const double SmallChange = 1e-6;
 
     /// <summary>Fits T by Newton's method on β = 1/T, in which the loss is convex, within a shrinking bracket.</summary>
     /// <param name="validation">Images that are used neither to train nor to evaluate the model.</param>
     /// <exception cref="OperationCanceledException">The call was cancelled; it checks while it sums over the images.</exception>
-    public static TemperatureFit On(LabelledLogits validation, CancellationToken cancellation = default) =>
-        On(new(new(validation, new byte[validation.Count], 1, cancellation)), 1);
+    public static TemperatureFit On(LabelledLogits validation, CancellationToken cancellation = default)
+    {
+        // A step on all of many images takes long; some of them tell where to begin.
+        var start = validation.Count < ManyImages ? 1 : On(validation.Every(16), cancellation).Temperature;
+        return On(new(new(validation, new byte[validation.Count], 1, cancellation)), start);
+    }
 
     /// <summary>Fits T on all images except those of a fold, for each fold.</summary>
     /// <param name="folds">The fold of each image.</param>
@@ -60,17 +66,6 @@ public sealed record TemperatureFit(double Temperature, double NllBefore, double
             return At(1, "Each image's logits are all equal: no temperature changes anything.");
         if (images.AreAllRight())
             return AllRight();
-        if (images.Nll(high).Slope <= 0)
-            return At(high, $"The minimum lies below T = {Smallest}, the least allowed: the logits are close together.");
-        if (images.Nll(low).Slope >= 0)
-            return At(
-                low,
-                images.Nll(0).Slope >= 0
-                    ? "The loss falls all the way to infinite T, for the logits say nothing of the labels, or the contrary: "
-                        + $"{Largest} is the largest allowed."
-                    : $"The minimum lies above T = {Largest}, the largest allowed: the logits are far apart."
-            );
-
         for (var step = 0; step < MostSteps; step++)
         {
             var (value, slope, curvature) = images.Nll(beta);
@@ -78,6 +73,16 @@ public sealed record TemperatureFit(double Temperature, double NllBefore, double
             // Over so small a change the loss is a parabola up to rounding, so it need not be computed again.
             if (Math.Abs(change) <= SmallChange * beta)
                 return (Math.Clamp(beta + change, low, high), value + change * slope / 2, null);
+            if (!(beta + change < 1 / Smallest) && images.Nll(1 / Smallest).Slope <= 0)
+                return At(1 / Smallest, $"The minimum lies below T = {Smallest}, the least allowed: the logits are close together.");
+            if (!(beta + change > 1 / Largest) && images.Nll(1 / Largest).Slope >= 0)
+                return At(
+                    1 / Largest,
+                    images.Nll(0).Slope >= 0
+                        ? "The loss falls all the way to infinite T, for the logits say nothing of the labels, or the contrary: "
+                            + $"{Largest} is the largest allowed."
+                        : $"The minimum lies above T = {Largest}, the largest allowed: the logits are far apart."
+                );
             if (slope > 0)
                 high = beta;
             else

@@ -27,6 +27,16 @@ internal static class VectorLoops
             sums += low + high;
         }
         var sum = Vector.Sum(sums);
+        if (k > 0 && k < logits.Length)
+        {
+            // The rest, together with some before it once more: faster than one by one.
+            var last = logits.Length - Vector<float>.Count;
+            Vector.Widen(new Vector<float>(logits[last..]), out var low, out var high);
+            Vector.Exp(slope * (low - top)).CopyTo(into[last..]);
+            Vector.Exp(slope * (high - top)).CopyTo(into[(last + Vector<double>.Count)..]);
+            for (; k < logits.Length; k++)
+                sum += into[k];
+        }
         for (; k < logits.Length; k++)
             sum += into[k] = Math.Exp(beta * ((double)logits[k] - largest));
         return sum;
