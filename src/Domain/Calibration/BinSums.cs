@@ -38,12 +38,7 @@ public readonly record struct BinSums(int Count, double Hits, double Confidence)
     /// <inheritdoc cref="EqualWidth"/>
     /// <param name="order">The order of the confidences; null to find it here.</param>
     /// <remarks>Nguyen and O'Connor 2015, arXiv:1508.05154; Nixon et al. 2019, arXiv:1904.01685.</remarks>
-    public static BinSums[] EqualMass(
-        ReadOnlySpan<double> confidences,
-        ReadOnlySpan<double> hits,
-        int bins,
-        ConfidenceOrder? order = null
-    )
+    public static BinSums[] EqualMass(ReadOnlySpan<double> confidences, ReadOnlySpan<double> hits, int bins, ConfidenceOrder? order = null)
     {
         Check(confidences, hits, bins);
         order ??= new(confidences);

@@ -25,10 +25,7 @@ internal sealed class FittedImages(FoldLosses losses, int? without = null)
 
     /// <summary>Whether no logit of any image is above that of its label.</summary>
     public bool AreAllRight() =>
-        losses.All(
-            without,
-            i => losses.Logits.Row(i)[losses.Logits.Labels[i]] >= losses.Logits.Row(i)[losses.Logits.Predicted[i]]
-        );
+        losses.All(without, i => losses.Logits.Row(i)[losses.Logits.Labels[i]] >= losses.Logits.Row(i)[losses.Logits.Predicted[i]]);
 
     private LossSums Total(LossSums[] folds)
     {

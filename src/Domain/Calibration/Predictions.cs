@@ -76,8 +76,7 @@ public sealed class Predictions
     /// not kept.
     /// </summary>
     /// <param name="probabilities">K, to write to.</param>
-    public void Softmax(int image, Span<double> probabilities) =>
-        VectorLoops.Divide(probabilities, Exponentials(image, probabilities));
+    public void Softmax(int image, Span<double> probabilities) => VectorLoops.Divide(probabilities, Exponentials(image, probabilities));
 
     private double Exponentials(int image, Span<double> into) =>
         VectorLoops.Exponentials(source.Row(image), source.Row(image)[Predicted[image]], 1 / temperature(image), into);

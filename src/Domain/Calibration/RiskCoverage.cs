@@ -49,9 +49,7 @@ public static class RiskCoverage
     {
         // Σ_{i=1..tied} (wrong·i/tied)/(covered + i): the first i of the tied have i/tied of the errors on average.
         var amongTied =
-            tied == 1
-                ? wrong / (covered + 1)
-                : wrong / tied * (tied - covered * (harmonic[covered + tied] - harmonic[covered]));
+            tied == 1 ? wrong / (covered + 1) : wrong / tied * (tied - covered * (harmonic[covered + tied] - harmonic[covered]));
         return amongTied + wrong * (harmonic[^1] - harmonic[covered + tied]);
     }
 

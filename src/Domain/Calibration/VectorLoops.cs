@@ -53,7 +53,10 @@ internal static class VectorLoops
             Vector.Widen(new Vector<float>(logits[k..]), out var low, out var high);
             low -= top;
             high -= top;
-            var (lowFirst, highFirst) = (low * new Vector<double>(weights[k..]), high * new Vector<double>(weights[(k + Vector<double>.Count)..]));
+            var (lowFirst, highFirst) = (
+                low * new Vector<double>(weights[k..]),
+                high * new Vector<double>(weights[(k + Vector<double>.Count)..])
+            );
             firsts += lowFirst + highFirst;
             seconds += lowFirst * low + highFirst * high;
         }

@@ -216,7 +216,11 @@ public class UncertaintyTests
                 var labels = new int[logits.Count];
                 for (var i = 0; i < labels.Length; i++)
                 {
-                    int[] order = [predictions.Predicted[i], .. Enumerable.Range(0, logits.Classes).Where(k => k != predictions.Predicted[i])];
+                    int[] order =
+                    [
+                        predictions.Predicted[i],
+                        .. Enumerable.Range(0, logits.Classes).Where(k => k != predictions.Predicted[i]),
+                    ];
                     var (u, k) = (random.NextDouble(), 0);
                     while (k + 1 < order.Length && (u -= probabilities[i * logits.Classes + order[k]]) >= 0)
                         k++;
@@ -259,11 +263,7 @@ public class UncertaintyTests
             .Select(_ => Enumerable.Range(0, logits.Count).Select(_ => order.Index[random.NextInt32(logits.Count)]).ToArray())
             .Select(images =>
                 Predictions.Of(
-                    new(
-                        [.. images.SelectMany(i => logits.Row(i).ToArray())],
-                        [.. images.Select(i => logits.Labels[i])],
-                        logits.Classes
-                    )
+                    new([.. images.SelectMany(i => logits.Row(i).ToArray())], [.. images.Select(i => logits.Labels[i])], logits.Classes)
                 )
             )
             .ToList();
@@ -276,8 +276,7 @@ public class UncertaintyTests
         Same(bootstrap.SignedGap, of => of.SignedGap);
         Same(bootstrap.Aurc, of => RiskCoverage.Aurc(new(of.Confidences), of.Hits));
 
-        void Same(Interval interval, Func<Predictions, double> figure) =>
-            Same95(Interval.Middle95([.. drawn.Select(figure)]), interval);
+        void Same(Interval interval, Func<Predictions, double> figure) => Same95(Interval.Middle95([.. drawn.Select(figure)]), interval);
     }
 
     private static void Same95(Interval expected, Interval actual)
