@@ -110,7 +110,7 @@ internal static class Report
                 logits[i * classes + k] = (float)random.NextDouble(-1, 1);
             logits[i * classes + random.NextInt32(classes)] += (float)random.NextDouble(0, sharpness);
         }
-        var probabilities = Predictions.Of(new(logits, new int[count], classes)).Probabilities;
+        var probabilities = SimulatedLogits.Probabilities(new(logits, new int[count], classes));
         var labels = new int[count];
         for (var i = 0; i < count; i++)
         {

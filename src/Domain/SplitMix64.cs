@@ -8,18 +8,27 @@ namespace Temper.Domain;
 /// <param name="stream">Selects one of the independent sequences of that seed.</param>
 public sealed class SplitMix64(long seed, ulong stream)
 {
+    private const ulong Gamma = 0x9E3779B97F4A7C15;
+
     private ulong state = Mix((ulong)seed) ^ Mix(~stream);
 
-    public ulong NextUInt64() => Mix(state += 0x9E3779B97F4A7C15);
+    public ulong NextUInt64() => Mix(state += Gamma);
 
     /// <summary>Uniform in [0, 1), 53 bits.</summary>
-    public double NextDouble() => (NextUInt64() >> 11) * (1.0 / (1UL << 53));
+    public double NextDouble() => ToDouble(NextUInt64());
 
     /// <summary>Uniform in [from, to).</summary>
     public double NextDouble(double from, double to) => from + (to - from) * NextDouble();
 
     /// <summary>Uniform in [0, below). The bias of the 128-bit product is below 2⁻³² for every size in use.</summary>
     public int NextInt32(int below) => (int)Math.BigMul(NextUInt64(), (ulong)below, out _);
+
+    /// <summary>The number that <see cref="NextDouble()"/> gives after <paramref name="skipped"/> others. The sequence stays where
+    /// it is, so several threads may call this at once.</summary>
+    public double DoubleAfter(long skipped) => ToDouble(Mix(state + Gamma * ((ulong)skipped + 1)));
+
+    /// <summary>The same sequence from its place after <paramref name="skipped"/> numbers on.</summary>
+    public SplitMix64 After(long skipped) => new(seed, stream) { state = state + Gamma * (ulong)skipped };
 
     /// <summary>Shuffles in place by Fisher–Yates.</summary>
     public void Shuffle<T>(Span<T> items)
@@ -30,6 +39,8 @@ public sealed class SplitMix64(long seed, ulong stream)
             (items[i], items[j]) = (items[j], items[i]);
         }
     }
+
+    private static double ToDouble(ulong bits) => (bits >> 11) * (1.0 / (1UL << 53));
 
     private static ulong Mix(ulong z)
     {

@@ -141,7 +141,7 @@ internal sealed class ExportCheck(ApiProcess api, string home)
             .Chunk(height);
 
     private static float[] Probabilities(float[] logits, int classes, double temperature) =>
-        [.. Predictions.Of(new(logits, new int[logits.Length / classes], classes), temperature).Probabilities.Select(p => (float)p)];
+        [.. SimulatedLogits.Probabilities(new(logits, new int[logits.Length / classes], classes), temperature).Select(p => (float)p)];
 
     private static void AssertEqual(ReadOnlySpan<float> expected, ReadOnlySpan<float> computed, double within)
     {

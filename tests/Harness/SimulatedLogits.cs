@@ -19,16 +19,18 @@ public static class SimulatedLogits
     public static (double Accuracy, double Nll, double SignedGap) Truth(double sharpness)
     {
         var kinds = Enumerable.Range(0, Kinds).ToArray();
-        var (truth, model) = (Probabilities(kinds, 1), Probabilities(kinds, sharpness));
+        var (truth, model) = (TrueProbabilities(kinds), Predictions.Of(new(ModelLogits(kinds, sharpness), new int[Kinds], Classes)));
+        var probabilities = new double[Classes];
         double accuracy = 0,
             nll = 0,
             confidence = 0;
         for (var kind = 0; kind < Kinds; kind++)
         {
-            accuracy += truth.Probabilities[kind * Classes + model.Predicted[kind]] / Kinds;
+            accuracy += truth[kind * Classes + model.Predicted[kind]] / Kinds;
             confidence += model.Confidences[kind] / Kinds;
+            model.Softmax(kind, probabilities);
             for (var k = 0; k < Classes; k++)
-                nll -= truth.Probabilities[kind * Classes + k] * Math.Log(model.Probabilities[kind * Classes + k]) / Kinds;
+                nll -= truth[kind * Classes + k] * Math.Log(probabilities[k]) / Kinds;
         }
         return (accuracy, nll, confidence - accuracy);
     }
@@ -39,19 +41,27 @@ public static class SimulatedLogits
         var kinds = new int[count];
         for (var i = 0; i < count; i++)
             kinds[i] = random.NextInt32(Kinds);
-        var truth = Probabilities(kinds, 1);
+        var truth = TrueProbabilities(kinds);
         var labels = new int[count];
         for (var i = 0; i < count; i++)
         {
             var u = random.NextDouble();
-            while (labels[i] < Classes - 1 && (u -= truth.Probabilities[i * Classes + labels[i]]) >= 0)
+            while (labels[i] < Classes - 1 && (u -= truth[i * Classes + labels[i]]) >= 0)
                 labels[i]++;
         }
         return new(ModelLogits(kinds, sharpness), labels, Classes);
     }
 
-    private static Predictions Probabilities(int[] kinds, double sharpness) =>
-        Predictions.Of(new(ModelLogits(kinds, sharpness), new int[kinds.Length], Classes));
+    /// <summary>softmax(logits / T), N×K.</summary>
+    public static double[] Probabilities(LabelledLogits logits, double temperature = 1)
+    {
+        var (predictions, probabilities) = (Predictions.Of(logits, temperature), new double[logits.Logits.Length]);
+        for (var i = 0; i < logits.Count; i++)
+            predictions.Softmax(i, probabilities.AsSpan(i * logits.Classes, logits.Classes));
+        return probabilities;
+    }
+
+    private static double[] TrueProbabilities(int[] kinds) => Probabilities(new(ModelLogits(kinds, 1), new int[kinds.Length], Classes));
 
     private static float[] ModelLogits(int[] kinds, double sharpness) =>
         [.. kinds.SelectMany(kind => TrueLogits.Skip(kind * Classes).Take(Classes).Select(z => (float)(sharpness * z)))];

@@ -245,7 +245,7 @@ internal sealed class EvaluationReader
             truth[filled] =
                 width == 1 ? values[0]
                 : logits is null ? 0
-                : Math.Min(values[LabelledLogits.IndexOfLargest(logits.Row(filled))], 1);
+                : Math.Min(values[logits.Predicted[filled]], 1);
             filled++;
         }
         return truth;

@@ -43,7 +43,7 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
     );
     private readonly PartitionedRateLimiter<HttpContext> dashboard = Limiter(keys, DashboardAtOnce / 2, DashboardAtOnce, DashboardWaiting);
 
-    /// <summary>One, apart from other reports: the report of a million images takes half a minute.</summary>
+    /// <summary>One, apart from other reports: the report of a million images takes many seconds.</summary>
     private readonly PartitionedRateLimiter<HttpContext> evaluations = Limiter(keys, 1, 1, ReportsWaiting);
 
     /// <summary>Endpoint filter. It answers 429 with `Retry-After` when the limits are exceeded.</summary>

@@ -11,6 +11,8 @@ public readonly record struct BinSums(int Count, double Hits, double Confidence)
 
     internal BinSums With(double hit, double confidence) => new(Count + 1, Hits + hit, Confidence + confidence);
 
+    public static BinSums operator +(BinSums a, BinSums b) => new(a.Count + b.Count, a.Hits + b.Hits, a.Confidence + b.Confidence);
+
     /// <summary>Bins of equal width by a tool's rule, including empty bins.</summary>
     /// <param name="confidences">N, each in [0, 1].</param>
     /// <param name="hits">N.</param>
@@ -34,11 +36,12 @@ public readonly record struct BinSums(int Count, double Hits, double Confidence)
     /// first. Equal confidences share their hits evenly, so that their input order does not matter when a cut separates them.
     /// </summary>
     /// <inheritdoc cref="EqualWidth"/>
+    /// <param name="order">The order of the confidences; null to find it here.</param>
     /// <remarks>Nguyen and O'Connor 2015, arXiv:1508.05154; Nixon et al. 2019, arXiv:1904.01685.</remarks>
-    public static BinSums[] EqualMass(ReadOnlySpan<double> confidences, ReadOnlySpan<double> hits, int bins)
+    public static BinSums[] EqualMass(ReadOnlySpan<double> confidences, ReadOnlySpan<double> hits, int bins, ConfidenceOrder? order = null)
     {
         Check(confidences, hits, bins);
-        var order = new ConfidenceOrder(confidences);
+        order ??= new(confidences);
         var shared = order.ShareTies(hits);
         var sums = new BinSums[bins];
         for (var i = 0; i < order.Count; i++)

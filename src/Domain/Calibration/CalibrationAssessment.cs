@@ -44,7 +44,7 @@ public sealed record CalibrationAssessment(
         double[]? trueProbabilities,
         ReportOptions options,
         CancellationToken cancellation = default
-    ) => Of(Predictions.Of(test, temperature), temperature, trueProbabilities, options, cancellation);
+    ) => Of(Predictions.Of(test, temperature, cancellation), temperature, trueProbabilities, options, cancellation);
 
     internal static CalibrationAssessment Of(
         Predictions predictions,
@@ -54,7 +54,7 @@ public sealed record CalibrationAssessment(
         CancellationToken cancellation
     )
     {
-        var errors = new CalibrationErrors(predictions, options.Bins, options.Binning);
+        var errors = new CalibrationErrors(predictions, options.Bins, options.Binning, cancellation);
         var bootstrap =
             options.Resamples > 0 ? Bootstrap.Of(predictions, errors.Order, options.Resamples, options.Seed, cancellation) : null;
         var chance = options.Resamples > 0 ? ConsistencyTest.Of(predictions, errors, options.Resamples, options.Seed, cancellation) : null;

@@ -5,13 +5,14 @@ public sealed class CalibrationErrors
 {
     /// <param name="bins">Number of bins of equal width and of bins of equal mass; at least 1.</param>
     /// <param name="binning">The rule of the bins of equal width.</param>
-    public CalibrationErrors(Predictions predictions, int bins, Binning binning)
+    /// <exception cref="OperationCanceledException">The call was cancelled; it checks between the errors.</exception>
+    public CalibrationErrors(Predictions predictions, int bins, Binning binning, CancellationToken cancellation = default)
     {
         (Bins, Binning, Order) = (bins, binning, new(predictions.Confidences));
         EqualWidth = BinSums.EqualWidth(predictions.Confidences, predictions.Hits, bins, binning);
-        EqualMass = BinSums.EqualMass(predictions.Confidences, predictions.Hits, bins);
-        Classwise = ClasswiseBins.Of(predictions, bins, binning);
-        (SmoothEce, Smooth) = SmoothCalibrationError.Of(predictions.Confidences, predictions.Hits);
+        EqualMass = BinSums.EqualMass(predictions.Confidences, predictions.Hits, bins, Order);
+        Classwise = ClasswiseBins.Of(predictions, bins, binning, cancellation);
+        Smooth = SmoothCalibrationError.Of(predictions.Confidences, predictions.Hits, cancellation);
     }
 
     public int Bins { get; }
@@ -23,5 +24,5 @@ public sealed class CalibrationErrors
     public SmoothCalibrationError Smooth { get; }
 
     public double Ece => CalibrationError.Expected(EqualWidth);
-    public double SmoothEce { get; }
+    public double SmoothEce => Smooth.Observed;
 }

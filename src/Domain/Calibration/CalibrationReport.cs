@@ -27,7 +27,7 @@ public sealed record CalibrationReport(
     /// <param name="validation">Images that are used neither to train nor to evaluate the model; null when there are none.</param>
     /// <param name="test">At least two images without a validation split.</param>
     /// <param name="trueProbabilities">True probability of the predicted class for each test image; null when unknown.</param>
-    /// <exception cref="OperationCanceledException">The call was cancelled; it checks between resamples.</exception>
+    /// <exception cref="OperationCanceledException">The call was cancelled; each step checks often.</exception>
     public static CalibrationReport Of(
         LabelledLogits? validation,
         LabelledLogits test,
@@ -36,21 +36,22 @@ public sealed record CalibrationReport(
         CancellationToken cancellation = default
     )
     {
-        var fit = TemperatureFit.On(validation ?? test);
-        var crossFit = validation is null ? CrossFit.Of(test, fit, options.Seed) : null;
+        var fit = TemperatureFit.On(validation ?? test, cancellation);
+        var crossFit = validation is null ? CrossFit.Of(test, fit, options.Seed, cancellation) : null;
         CalibrationAssessment? before = null,
             after = null;
         BinningReceipt? conventions = null;
         Parallel.Invoke(
+            new ParallelOptions { CancellationToken = cancellation },
             () =>
             {
-                var predictions = Predictions.Of(test);
+                var predictions = Predictions.Of(test, 1, cancellation);
                 conventions = BinningReceipt.Of(predictions);
                 before = CalibrationAssessment.Of(predictions, 1, trueProbabilities, options, cancellation);
             },
             () =>
                 after = CalibrationAssessment.Of(
-                    crossFit?.Predict(test) ?? Predictions.Of(test, fit.Temperature),
+                    crossFit?.Predict(test, cancellation) ?? Predictions.Of(test, fit.Temperature, cancellation),
                     fit.Temperature,
                     trueProbabilities,
                     options,

@@ -4,29 +4,37 @@ namespace Temper.Domain.Calibration;
 /// <remarks>Classwise ECE is the mean over classes of each class's ECE: Kull et al. 2019, arXiv:1910.12656, eq. 2.</remarks>
 public sealed class ClasswiseBins
 {
-    private ClasswiseBins(int perClass, BinSums[] sums, ushort[] index) => (PerClass, Sums, Index) = (perClass, sums, index);
+    private ClasswiseBins(int perClass, BinSums[] sums) => (PerClass, Sums) = (perClass, sums);
 
     public int PerClass { get; }
 
-    /// <summary>The bin of each probability within the bins of its class, N×K.</summary>
-    internal ushort[] Index { get; }
-
     public BinSums[] Sums { get; }
 
-    /// <param name="bins">1 to 65,000.</param>
-    public static ClasswiseBins Of(Predictions predictions, int bins, Binning binning)
+    /// <param name="bins">At least 1.</param>
+    public static ClasswiseBins Of(Predictions predictions, int bins, Binning binning, CancellationToken cancellation = default)
     {
         var (classes, perClass) = (predictions.Classes, binning.CountWithHidden(bins));
-        var sums = new BinSums[classes * perClass];
-        var index = new ushort[predictions.Probabilities.Length];
-        for (var i = 0; i < predictions.Count; i++)
-        for (var k = 0; k < classes; k++)
+        var pieces = new BinSums[Pieces.CountOf(predictions.Count)][];
+        Pieces.ForEach(predictions.Count, cancellation, (piece, start, end) => pieces[piece] = SumsOf(start, end));
+        for (var piece = 1; piece < pieces.Length; piece++)
+        for (var b = 0; b < classes * perClass; b++)
+            pieces[0][b] += pieces[piece][b];
+        return new(perClass, pieces[0]);
+
+        BinSums[] SumsOf(int start, int end)
         {
-            var p = predictions.Probabilities[i * classes + k];
-            ref var bin = ref sums[k * perClass + (index[i * classes + k] = checked((ushort)binning.IndexOf(p, bins)))];
-            bin = bin.With(predictions.Labels[i] == k ? 1 : 0, p);
+            var (sums, probabilities) = (new BinSums[classes * perClass], new double[classes]);
+            for (var i = start; i < end; i++)
+            {
+                predictions.Softmax(i, probabilities);
+                for (var k = 0; k < classes; k++)
+                {
+                    ref var bin = ref sums[k * perClass + binning.IndexOf(probabilities[k], bins)];
+                    bin = bin.With(predictions.Labels[i] == k ? 1 : 0, probabilities[k]);
+                }
+            }
+            return sums;
         }
-        return new(perClass, sums, index);
     }
 
     /// <summary>

@@ -33,20 +33,17 @@ public sealed class ConfidenceOrder
     public double[] ShareTies(ReadOnlySpan<double> values)
     {
         var shared = new double[Count];
-        ShareTies(values, shared);
-        return shared;
-    }
-
-    /// <inheritdoc cref="ShareTies(ReadOnlySpan{double})"/>
-    internal void ShareTies(ReadOnlySpan<double> values, Span<double> shared)
-    {
         for (var tie = 0; tie + 1 < TieStarts.Length; tie++)
         {
             var (start, end) = (TieStarts[tie], TieStarts[tie + 1]);
             var sum = 0.0;
             for (var i = start; i < end; i++)
                 sum += values[Index[i]];
-            shared[start..end].Fill(sum / (end - start));
+            shared.AsSpan(start..end).Fill(sum / (end - start));
         }
+        return shared;
     }
+
+    /// <summary>Values in this order.</summary>
+    internal double[] Sort(double[] values) => Array.ConvertAll(Index, i => values[i]);
 }

@@ -19,8 +19,16 @@ public sealed record ConsistencyTest(
 {
     private const ulong Stream = 2;
 
+    /// <summary>
+    /// Resamples that are drawn together, unless the largest table of their hits would then have more numbers than this. The
+    /// probabilities of an image are computed once for all of them.
+    /// </summary>
+    private const int MostTogether = 64,
+        LargestTable = 2 << 20;
+
     /// <param name="errors">The observed errors, with the bins from which they are computed.</param>
     /// <param name="resamples">At least 1.</param>
+    /// <exception cref="OperationCanceledException">The call was cancelled; it checks between images.</exception>
     public static ConsistencyTest Of(
         Predictions predictions,
         CalibrationErrors errors,
@@ -30,26 +38,33 @@ public sealed record ConsistencyTest(
     )
     {
         var random = new SplitMix64(seed, Stream);
-        var draws = new Draws(predictions, errors);
         var (ece, mce, adaptive) = (new double[resamples], new double[resamples], new double[resamples]);
         var (classwise, l2, smooth, gap) = (new double[resamples], new double[resamples], new double[resamples], new double[resamples]);
         var confidence = predictions.Confidences.Average();
-        var asLarge = 0;
-        for (var r = 0; r < resamples; r++)
+        var cells = new EqualMassCells(errors);
+        var together = Math.Clamp(LargestTable / errors.Classwise.Sums.Length, 1, MostTogether);
+        var batches = (resamples + together - 1) / together;
+        Parallel.For(0, batches, new() { CancellationToken = cancellation }, Draw);
+
+        void Draw(int batch)
         {
-            cancellation.ThrowIfCancellationRequested();
-            draws.Next(random);
-            ece[r] = CalibrationError.Expected(draws.EqualWidth);
-            mce[r] = CalibrationError.Maximum(draws.EqualWidth);
-            adaptive[r] = CalibrationError.Expected(draws.EqualMass);
-            l2[r] = CalibrationError.L2(draws.EqualMass);
-            classwise[r] = CalibrationError.Expected(draws.Classwise);
-            smooth[r] = errors.Smooth.Value(draws.Hits);
-            gap[r] = confidence - draws.Hits.Average();
-            // Sums of the same terms in a different order may differ in the last digits.
-            if (ece[r] >= errors.Ece - 1e-12)
-                asLarge++;
+            var (first, end) = (resamples * batch / batches, resamples * (batch + 1) / batches);
+            var draws = new LabelDraws(predictions, errors, cells, random, first, end - first, cancellation);
+            for (var r = first; r < end; r++)
+            {
+                var (equalWidth, equalMass) = (draws.EqualWidth(r), draws.EqualMass(r));
+                ece[r] = CalibrationError.Expected(equalWidth);
+                mce[r] = CalibrationError.Maximum(equalWidth);
+                adaptive[r] = CalibrationError.Expected(equalMass);
+                l2[r] = CalibrationError.L2(equalMass);
+                classwise[r] = CalibrationError.Expected(draws.Classwise(r));
+                smooth[r] = errors.Smooth.Value(draws.OnGrid(r));
+                gap[r] = confidence - equalWidth.Sum(bin => bin.Hits) / predictions.Count;
+            }
         }
+
+        // Sums of the same terms in a different order may differ in the last digits.
+        var asLarge = ece.Count(drawn => drawn >= errors.Ece - 1e-12);
         return new(
             PValueOf(asLarge, resamples),
             Chance.Of(ece),
@@ -63,78 +78,6 @@ public sealed record ConsistencyTest(
     }
 
     internal static double PValueOf(int asLarge, int resamples) => (1.0 + asLarge) / (1 + resamples);
-
-    /// <summary>Draws labels and counts the hits of all bins in one pass; the bin of a prediction never changes.</summary>
-    private sealed class Draws
-    {
-        private readonly Predictions predictions;
-        private readonly CalibrationErrors errors;
-        private readonly int[] equalWidthBin;
-        private readonly int[] equalMassBin;
-        private readonly double[] shared;
-
-        public Draws(Predictions predictions, CalibrationErrors errors)
-        {
-            (this.predictions, this.errors) = (predictions, errors);
-            equalWidthBin = Array.ConvertAll(predictions.Confidences, confidence => errors.Binning.IndexOf(confidence, errors.Bins));
-            equalMassBin = new int[predictions.Count];
-            for (var i = 0; i < equalMassBin.Length; i++)
-                equalMassBin[i] = BinSums.EqualMassBin(i, equalMassBin.Length, errors.EqualMass.Length);
-            shared = new double[predictions.Count];
-            (Hits, EqualWidth, EqualMass, Classwise) = (
-                new double[predictions.Count],
-                [.. errors.EqualWidth],
-                [.. errors.EqualMass],
-                [.. errors.Classwise.Sums]
-            );
-        }
-
-        public double[] Hits { get; }
-        public BinSums[] EqualWidth { get; }
-        public BinSums[] EqualMass { get; }
-        public BinSums[] Classwise { get; }
-
-        public void Next(SplitMix64 random)
-        {
-            ClearHits(EqualWidth);
-            ClearHits(EqualMass);
-            ClearHits(Classwise);
-            for (var i = 0; i < Hits.Length; i++)
-            {
-                var label = DrawLabel(i, random.NextDouble());
-                Hit(ref Classwise[label * errors.Classwise.PerClass + errors.Classwise.Index[i * predictions.Classes + label]], 1);
-                Hits[i] = label == predictions.Predicted[i] ? 1 : 0;
-                if (Hits[i] == 1)
-                    Hit(ref EqualWidth[equalWidthBin[i]], 1);
-            }
-            errors.Order.ShareTies(Hits, shared);
-            for (var i = 0; i < shared.Length; i++)
-                Hit(ref EqualMass[equalMassBin[i]], shared[i]);
-        }
-
-        /// <summary>Draws a label by inversion. The predicted class comes first because it is drawn most often.</summary>
-        private int DrawLabel(int i, double u)
-        {
-            u -= predictions.Confidences[i];
-            var (predicted, label) = (predictions.Predicted[i], predictions.Predicted[i]);
-            for (var k = 0; u >= 0 && k < predictions.Classes; k++)
-            {
-                if (k == predicted)
-                    continue;
-                label = k;
-                u -= predictions.Probabilities[i * predictions.Classes + k];
-            }
-            return label;
-        }
-
-        private static void Hit(ref BinSums bin, double hit) => bin = bin with { Hits = bin.Hits + hit };
-
-        private static void ClearHits(BinSums[] bins)
-        {
-            for (var b = 0; b < bins.Length; b++)
-                bins[b] = bins[b] with { Hits = 0 };
-        }
-    }
 }
 
 /// <summary>The distribution of an error by chance alone under perfect calibration.</summary>

@@ -14,18 +14,18 @@ public sealed record CrossFit(int Folds, long Seed, IReadOnlyList<double> Temper
     private const int MostFolds = 5;
     private const ulong Stream = 3;
 
+    /// <summary>The fold of each image.</summary>
+    private byte[] FoldOf { get; init; } = [];
+
     /// <param name="all">The fit on all images, at which each fold's search begins.</param>
     /// <exception cref="ArgumentException">There are fewer than two images.</exception>
-    internal static CrossFit Of(LabelledLogits test, TemperatureFit all, long seed)
+    internal static CrossFit Of(LabelledLogits test, TemperatureFit all, long seed, CancellationToken cancellation)
     {
         if (test.Count < 2)
             throw new ArgumentException("Without a validation split a report needs at least two images.", nameof(test));
         var count = Math.Min(MostFolds, test.Count);
         var folds = Deal(test.Count, count, seed);
-        double[] temperatures =
-        [
-            .. Enumerable.Range(0, count).Select(fold => TemperatureFit.Without(test, folds, fold, all.Temperature).Temperature),
-        ];
+        var temperatures = TemperatureFit.WithoutEach(test, folds, count, all.Temperature, cancellation);
         return new(
             count,
             seed,
@@ -33,15 +33,15 @@ public sealed record CrossFit(int Folds, long Seed, IReadOnlyList<double> Temper
             $"There is no validation part, so `after` is cross-fitted: the logits of each of {count} folds are divided by the T that is "
                 + $"fitted on the other folds, {Numeral.Of(temperatures.Min(), "0.0000")} to {Numeral.Of(temperatures.Max(), "0.0000")}. "
                 + $"The T to use, {Numeral.Of(all.Temperature, "0.0000")}, is fitted on all images."
-        );
+        )
+        {
+            FoldOf = folds,
+        };
     }
 
     /// <summary>The probabilities of each image at the temperature of its fold.</summary>
-    internal Predictions Predict(LabelledLogits test)
-    {
-        var folds = Deal(test.Count, Folds, Seed);
-        return Predictions.Of(test, i => Temperatures[folds[i]]);
-    }
+    internal Predictions Predict(LabelledLogits test, CancellationToken cancellation) =>
+        Predictions.Of(test, i => Temperatures[FoldOf[i]], cancellation);
 
     /// <returns>The fold of each image. The sizes differ by one at most.</returns>
     private static byte[] Deal(int images, int folds, long seed)

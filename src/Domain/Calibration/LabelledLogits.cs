@@ -24,7 +24,9 @@ public sealed class LabelledLogits
         foreach (var logit in logits)
             if (!float.IsFinite(logit))
                 throw new ArgumentException($"A logit is {logit}.", nameof(logits));
-        (Logits, Labels, Classes) = (logits, labels, classes);
+        (Logits, Labels, Classes, Predicted) = (logits, labels, classes, new int[labels.Length]);
+        for (var i = 0; i < Predicted.Length; i++)
+            Predicted[i] = IndexOfLargest(Row(i));
     }
 
     /// <summary>N×K, row-major.</summary>
@@ -32,11 +34,28 @@ public sealed class LabelledLogits
 
     public int[] Labels { get; }
 
+    /// <summary>The class of each image's largest logit; of equal logits, the first class.</summary>
+    public int[] Predicted { get; }
+
     public int Classes { get; }
 
     public int Count => Labels.Length;
 
     public ReadOnlySpan<float> Row(int i) => Logits.AsSpan(i * Classes, Classes);
+
+    /// <summary>The images number <paramref name="first"/>, first + step, first + 2·step …</summary>
+    /// <param name="first">Below <paramref name="step"/> and below N.</param>
+    internal LabelledLogits Every(int step, int first = 0)
+    {
+        var labels = new int[(Count - first + step - 1) / step];
+        var logits = new float[labels.Length * Classes];
+        for (var i = 0; i < labels.Length; i++)
+        {
+            labels[i] = Labels[first + i * step];
+            Row(first + i * step).CopyTo(logits.AsSpan(i * Classes));
+        }
+        return new(logits, labels, Classes);
+    }
 
     /// <returns>The class with the largest of K logits; of equal ones, the first.</returns>
     public static int IndexOfLargest(ReadOnlySpan<float> logits)

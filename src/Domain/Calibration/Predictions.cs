@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Temper.Domain.Calibration;
 
 /// <summary>
@@ -6,25 +8,34 @@ namespace Temper.Domain.Calibration;
 /// </summary>
 public sealed class Predictions
 {
-    private Predictions(LabelledLogits source)
+    private readonly LabelledLogits source;
+    private readonly Func<int, double> temperature;
+
+    private Predictions(LabelledLogits source, Func<int, double> temperature, CancellationToken cancellation)
     {
-        (Count, Classes, Labels) = (source.Count, source.Classes, source.Labels);
-        Probabilities = new double[source.Logits.Length];
-        (Predicted, Confidences, Hits) = (new int[Count], new double[Count], new double[Count]);
+        (this.source, this.temperature) = (source, temperature);
+        (Confidences, Hits) = (new double[Count], new double[Count]);
         (LogLosses, BrierScores) = (new double[Count], new double[Count]);
+        Pieces.ForEach(
+            Count,
+            cancellation,
+            (_, start, end) =>
+            {
+                var probabilities = new double[Classes];
+                for (var i = start; i < end; i++)
+                    Fill(i, probabilities);
+            }
+        );
     }
 
-    public int Count { get; }
+    public int Count => source.Count;
 
-    public int Classes { get; }
+    public int Classes => source.Classes;
 
-    public int[] Labels { get; }
+    public int[] Labels => source.Labels;
 
-    /// <summary>softmax(logits / T), N×K, row-major.</summary>
-    public double[] Probabilities { get; }
-
-    /// <summary>The class of the largest logit; of equal logits, the first class.</summary>
-    public int[] Predicted { get; }
+    /// <inheritdoc cref="LabelledLogits.Predicted"/>
+    public int[] Predicted => source.Predicted;
 
     /// <summary>The probability of the predicted class, in [1/K, 1].</summary>
     public double[] Confidences { get; }
@@ -49,42 +60,39 @@ public sealed class Predictions
 
     /// <param name="temperature">T above 0, by which the logits are divided.</param>
     /// <exception cref="ArgumentOutOfRangeException">T is not above 0.</exception>
-    public static Predictions Of(LabelledLogits source, double temperature = 1)
+    public static Predictions Of(LabelledLogits source, double temperature = 1, CancellationToken cancellation = default)
     {
         if (!(temperature > 0))
             throw new ArgumentOutOfRangeException(nameof(temperature), temperature, "Must be above 0.");
-        return Of(source, _ => temperature);
+        return Of(source, _ => temperature, cancellation);
     }
 
     /// <param name="temperature">T of each image, above 0.</param>
-    internal static Predictions Of(LabelledLogits source, Func<int, double> temperature)
-    {
-        var predictions = new Predictions(source);
-        for (var i = 0; i < source.Count; i++)
-            predictions.Fill(i, source.Row(i), temperature(i));
-        return predictions;
-    }
+    internal static Predictions Of(LabelledLogits source, Func<int, double> temperature, CancellationToken cancellation) =>
+        new(source, temperature, cancellation);
 
-    private void Fill(int i, ReadOnlySpan<float> logits, double temperature)
-    {
-        var (top, label) = (LabelledLogits.IndexOfLargest(logits), Labels[i]);
-        var probabilities = Probabilities.AsSpan(i * Classes, Classes);
-        var sum = 0.0;
-        for (var k = 0; k < Classes; k++)
-            sum += probabilities[k] = Math.Exp(((double)logits[k] - logits[top]) / temperature);
-        for (var k = 0; k < Classes; k++)
-            probabilities[k] /= sum;
+    /// <summary>
+    /// Computes softmax(logits / T) of an image. The probabilities of all images would be twice as large as their logits, so they are
+    /// not kept.
+    /// </summary>
+    /// <param name="probabilities">K, to write to.</param>
+    public void Softmax(int image, Span<double> probabilities) => VectorLoops.Divide(probabilities, Exponentials(image, probabilities));
 
-        Predicted[i] = top;
+    private double Exponentials(int image, Span<double> into) =>
+        VectorLoops.Exponentials(source.Row(image), source.Row(image)[Predicted[image]], 1 / temperature(image), into);
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Fill(int i, Span<double> probabilities)
+    {
+        var (top, label) = (Predicted[i], Labels[i]);
+        var logits = source.Row(i);
+        var sum = Exponentials(i, probabilities);
+        VectorLoops.Divide(probabilities, sum);
         Confidences[i] = probabilities[top];
         Hits[i] = top == label ? 1 : 0;
         // This is not computed as −ln p, because p underflows to 0 when the loss is large but finite.
-        LogLosses[i] = Math.Log(sum) - ((double)logits[label] - logits[top]) / temperature;
-        var brier = 0.0;
-        for (var k = 0; k < Classes; k++)
-            brier += Square(probabilities[k] - (k == label ? 1 : 0));
-        BrierScores[i] = brier;
+        LogLosses[i] = Math.Log(sum) - ((double)logits[label] - logits[top]) / temperature(i);
+        probabilities[label] -= 1;
+        BrierScores[i] = VectorLoops.Dot(probabilities, probabilities);
     }
-
-    private static double Square(double x) => x * x;
 }

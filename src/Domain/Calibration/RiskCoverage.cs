@@ -10,37 +10,47 @@ public static class RiskCoverage
     /// <param name="order">The order by confidence. For ties, the result is the mean over all orders of the tied
     /// predictions.</param>
     /// <param name="hits">N, indexed by prediction.</param>
-    public static double Aurc(ConfidenceOrder order, ReadOnlySpan<double> hits)
+    public static double Aurc(ConfidenceOrder order, double[] hits)
     {
-        var weights = new int[order.Count];
-        Array.Fill(weights, 1);
-        return Aurc(order, hits, weights, Harmonic(order.Count));
+        var weights = new byte[order.Count];
+        Array.Fill(weights, (byte)1);
+        return Aurc(order.TieStarts, order.Sort(hits), weights, Harmonic(order.Count));
     }
 
+    /// <param name="tieStarts"><see cref="ConfidenceOrder.TieStarts"/></param>
+    /// <param name="hits">N, from the least to the most confident.</param>
     /// <param name="weights">How often each prediction counts, from the least to the most confident; the sum is N.</param>
     /// <param name="harmonic"><see cref="Harmonic"/> of N.</param>
-    internal static double Aurc(ConfidenceOrder order, ReadOnlySpan<double> hits, ReadOnlySpan<int> weights, ReadOnlySpan<double> harmonic)
+    internal static double Aurc(
+        ReadOnlySpan<int> tieStarts,
+        ReadOnlySpan<double> hits,
+        ReadOnlySpan<byte> weights,
+        ReadOnlySpan<double> harmonic
+    )
     {
-        double sum = 0,
-            errors = 0;
-        var covered = 0;
-        for (var tie = order.TieStarts.Length - 2; tie >= 0; tie--)
+        var (sum, covered) = (0.0, 0);
+        for (var tie = tieStarts.Length - 2; tie >= 0; tie--)
         {
             var (tied, wrong) = (0, 0.0);
-            for (var i = order.TieStarts[tie]; i < order.TieStarts[tie + 1]; i++)
+            for (var i = tieStarts[tie]; i < tieStarts[tie + 1]; i++)
             {
                 tied += weights[i];
-                wrong += weights[i] * (1 - hits[order.Index[i]]);
+                wrong += weights[i] * (1 - hits[i]);
             }
-            if (tied == 0)
-                continue;
-            // Σ_{i=1..tied} (errors + wrong·i/tied)/(covered + i): the first i of the tied have i/tied of the errors on average.
-            var inverse = harmonic[covered + tied] - harmonic[covered];
-            sum += tied == 1 ? (errors + wrong) / (covered + 1) : errors * inverse + wrong / tied * (tied - covered * inverse);
-            errors += wrong;
+            if (wrong > 0)
+                sum += Risk(wrong, covered, tied, harmonic);
             covered += tied;
         }
-        return sum / covered;
+        return Math.Min(sum / covered, 1); // when all are wrong, rounding could bring it above 1
+    }
+
+    /// <summary>What the wrong ones of some ties add to the risks of all coverages from <paramref name="covered"/> + 1 on.</summary>
+    private static double Risk(double wrong, int covered, int tied, ReadOnlySpan<double> harmonic)
+    {
+        // Σ_{i=1..tied} (wrong·i/tied)/(covered + i): the first i of the tied have i/tied of the errors on average.
+        var amongTied =
+            tied == 1 ? wrong / (covered + 1) : wrong / tied * (tied - covered * (harmonic[covered + tied] - harmonic[covered]));
+        return amongTied + wrong * (harmonic[^1] - harmonic[covered + tied]);
     }
 
     /// <summary>H(n) = Σ_{i=1..n} 1/i, for n from 0 to <paramref name="count"/>.</summary>

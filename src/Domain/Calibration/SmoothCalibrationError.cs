@@ -1,5 +1,3 @@
-using System.Numerics;
-
 namespace Temper.Domain.Calibration;
 
 /// <summary>
@@ -26,21 +24,17 @@ public sealed class SmoothCalibrationError
     private const int Halvings = 10;
     private const double SmallestBandwidth = 0.001;
 
-    private readonly double[] confidences;
     private readonly double[] kernel;
     private readonly int reach;
     private readonly int cells;
     private readonly int stride;
     private readonly double density;
 
-    private readonly double[] residuals;
+    /// <summary>The confidences on the grid.</summary>
+    private readonly double[] confidenceMasses;
 
-    /// <summary>Masses on the grid, extended by <see cref="reach"/> reflected points on both sides.</summary>
-    private readonly double[] extended;
-
-    public SmoothCalibrationError(double[] confidences, double bandwidth)
+    private SmoothCalibrationError(double[] confidences, double[] hits, double bandwidth)
     {
-        this.confidences = confidences;
         Bandwidth = bandwidth;
         var meshCells = Math.Max(200, (int)Math.Ceiling(10 / bandwidth));
         stride = Math.Max(2, (1000 + meshCells - 1) / meshCells);
@@ -49,20 +43,37 @@ public sealed class SmoothCalibrationError
         kernel = new double[2 * reach + 1];
         for (var j = -reach; j <= reach; j++)
             kernel[reach + j] = Math.Exp(-0.5 * Math.Pow(j / (cells * bandwidth), 2));
-        extended = new double[cells + 1 + 2 * reach];
-        residuals = new double[confidences.Length];
-        Array.Fill(residuals, 1);
-        density = SumOfSmoothed(residuals, absolute: false);
+
+        var (ones, hitMasses) = (new double[GridPoints], new double[GridPoints]);
+        confidenceMasses = new double[GridPoints];
+        for (var i = 0; i < confidences.Length; i++)
+        {
+            var (left, leftShare, rightShare) = Place(confidences[i]);
+            ones[left] += leftShare;
+            ones[left + 1] += rightShare;
+            confidenceMasses[left] += leftShare * confidences[i];
+            confidenceMasses[left + 1] += rightShare * confidences[i];
+            hitMasses[left] += leftShare * hits[i];
+            hitMasses[left + 1] += rightShare * hits[i];
+        }
+        density = SumOfSmoothed(ones, absolute: false);
+        Observed = Value(hitMasses);
     }
 
     /// <summary>σ, in (0, 1].</summary>
     public double Bandwidth { get; }
 
+    /// <summary>The error of the hits that were observed, in [0, 1]; 0 is perfectly calibrated.</summary>
+    public double Observed { get; }
+
+    internal int GridPoints => cells + 1;
+
     /// <summary>Smooth ECE at the bandwidth that the rule chooses.</summary>
     /// <param name="confidences">N, each in [0, 1].</param>
     /// <param name="hits">N.</param>
     /// <exception cref="ArgumentException">No predictions, or lengths differ.</exception>
-    public static (double Value, SmoothCalibrationError AtBandwidth) Of(double[] confidences, double[] hits)
+    /// <exception cref="OperationCanceledException">The call was cancelled; it checks between bandwidths.</exception>
+    public static SmoothCalibrationError Of(double[] confidences, double[] hits, CancellationToken cancellation = default)
     {
         if (confidences.Length == 0)
             throw new ArgumentException("No predictions.", nameof(confidences));
@@ -72,63 +83,50 @@ public sealed class SmoothCalibrationError
             wideEnough = 1;
         for (var i = 0; i < Halvings; i++)
         {
+            cancellation.ThrowIfCancellationRequested();
             var middle = (tooNarrow + wideEnough) / 2;
-            if (middle < SmallestBandwidth || middle < new SmoothCalibrationError(confidences, middle).Value(hits))
+            if (middle < SmallestBandwidth || middle < new SmoothCalibrationError(confidences, hits, middle).Observed)
                 tooNarrow = middle;
             else
                 wideEnough = middle;
         }
-        var chosen = new SmoothCalibrationError(confidences, wideEnough);
-        return (chosen.Value(hits), chosen);
+        return new(confidences, hits, wideEnough);
     }
 
-    /// <summary>The error, in [0, 1]; 0 is perfectly calibrated. Not thread-safe.</summary>
-    public double Value(ReadOnlySpan<double> hits)
+    /// <summary>The grid points around a confidence, and the share of its mass on each.</summary>
+    internal (int Left, double LeftShare, double RightShare) Place(double confidence)
     {
-        for (var i = 0; i < residuals.Length; i++)
-            residuals[i] = confidences[i] - hits[i];
+        var at = confidence * cells;
+        var left = Math.Min((int)at, cells - 1);
+        return (left, left + 1 - at, at - left);
+    }
+
+    /// <summary>The error of other hits of the same confidences.</summary>
+    /// <param name="hitMasses">The hits on the grid, as <see cref="Place"/> shares them.</param>
+    internal double Value(ReadOnlySpan<double> hitMasses)
+    {
+        var residuals = new double[GridPoints];
+        for (var j = 0; j < residuals.Length; j++)
+            residuals[j] = confidenceMasses[j] - hitMasses[j];
         return SumOfSmoothed(residuals, absolute: true) / density;
     }
 
-    private double SumOfSmoothed(ReadOnlySpan<double> masses, bool absolute)
+    private double SumOfSmoothed(double[] masses, bool absolute)
     {
-        SpreadOnGrid(masses);
+        // Extended by the masses reflected at 0 and at 1, as far as the kernel reaches.
+        var extended = new double[GridPoints + 2 * reach];
+        masses.CopyTo(extended, reach);
+        for (var j = 1; j <= reach; j++)
+        {
+            extended[reach - j] = masses[j];
+            extended[reach + cells + j] = masses[cells - j];
+        }
         var sum = 0.0;
         for (var t = 0; t <= cells; t += stride)
         {
-            var smoothed = Dot(kernel, extended.AsSpan(t, kernel.Length));
+            var smoothed = VectorLoops.Dot(kernel, extended.AsSpan(t, kernel.Length));
             sum += absolute ? Math.Abs(smoothed) : smoothed;
         }
-        return sum;
-    }
-
-    private void SpreadOnGrid(ReadOnlySpan<double> masses)
-    {
-        Array.Clear(extended);
-        var grid = extended.AsSpan(reach, cells + 1);
-        for (var i = 0; i < masses.Length; i++)
-        {
-            var at = confidences[i] * cells;
-            var left = Math.Min((int)at, cells - 1);
-            grid[left] += (left + 1 - at) * masses[i];
-            grid[left + 1] += (at - left) * masses[i];
-        }
-        for (var j = 1; j <= reach; j++)
-        {
-            extended[reach - j] = grid[j];
-            extended[reach + cells + j] = grid[cells - j];
-        }
-    }
-
-    private static double Dot(ReadOnlySpan<double> a, ReadOnlySpan<double> b)
-    {
-        var width = Vector<double>.Count;
-        var (sums, i) = (Vector<double>.Zero, 0);
-        for (; i + width <= a.Length; i += width)
-            sums += new Vector<double>(a[i..]) * new Vector<double>(b[i..]);
-        var sum = Vector.Sum(sums);
-        for (; i < a.Length; i++)
-            sum += a[i] * b[i];
         return sum;
     }
 }

@@ -23,21 +23,12 @@ public sealed record Scores(double Temperature, SplitScores Validation, SplitSco
     /// </summary>
     private static SplitScores OnValidation(LabelledLogits validation)
     {
-        LabelledLogits even = EverySecond(validation, 0),
-            odd = EverySecond(validation, 1);
+        LabelledLogits even = validation.Every(2),
+            odd = validation.Every(2, first: 1);
         return SplitScores.Of(
             Predictions.Of(validation),
             [Predictions.Of(even, TemperatureFit.On(odd).Temperature), Predictions.Of(odd, TemperatureFit.On(even).Temperature)]
         );
-    }
-
-    private static LabelledLogits EverySecond(LabelledLogits logits, int first)
-    {
-        var rows = Enumerable.Range(0, logits.Count).Where(i => i % 2 == first).ToArray();
-        var chosen = new float[rows.Length * logits.Classes];
-        for (var i = 0; i < rows.Length; i++)
-            logits.Row(rows[i]).CopyTo(chosen.AsSpan(i * logits.Classes));
-        return new(chosen, [.. rows.Select(row => logits.Labels[row])], logits.Classes);
     }
 }
 

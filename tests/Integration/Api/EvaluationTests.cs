@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.IO.Compression;
 using System.Net;
 using System.Text.Json.Nodes;
@@ -65,7 +66,7 @@ public class EvaluationTests(ApiFixture fixture) : OwnJobsTest(fixture)
     [Fact]
     public async Task Probabilities_AreTakenAsTheyAre_AndZerosAreFlooredAndCounted()
     {
-        var probabilities = Predictions.Of(Test).Probabilities;
+        var probabilities = SimulatedLogits.Probabilities(Test);
         var all = NpzBytes.Of(
             ("probabilities", probabilities, [Test.Count, Test.Classes]),
             ("labels", Test.Labels, [Test.Count]),
@@ -264,6 +265,39 @@ public class EvaluationTests(ApiFixture fixture) : OwnJobsTest(fixture)
 
         Assert.Equal(HttpStatusCode.NotModified, (await AskAsync(report, $"{first.Headers.ETag}")).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await AskAsync($"{report}?bins=3", $"{first.Headers.ETag}")).StatusCode);
+    }
+
+    [Fact]
+    public async Task Report_WhoseClientLeaves_IsNotComputedToItsEnd()
+    {
+        var answer = await EvaluateAsync(FileOf(SimulatedLogits.Draw(500_000, 1, 4)));
+        var report = $"{answer["evaluation"]!["links"]!["calibration"]}";
+        var before = ProcessorTime();
+        using var client = new CancellationTokenSource();
+        var asked = Http.GetAsync($"{report}?resamples=5000", client.Token); // about 30 s of two cores
+        await Eventually.TrueAsync(() => Task.FromResult(ProcessorTime() - before > TimeSpan.FromSeconds(1)));
+
+        await client.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => asked);
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                var start = ProcessorTime();
+                await Task.Delay(500);
+                return ProcessorTime() - start < TimeSpan.FromSeconds(0.1);
+            },
+            TimeSpan.FromSeconds(10),
+            "The API computes on."
+        );
+        await Api.GetAsync($"{report}?resamples=0"); // the next one has its turn
+        await SendAsync(HttpMethod.Delete, $"{answer["evaluation"]!["links"]!["self"]}");
+
+        TimeSpan ProcessorTime()
+        {
+            using var api = Process.GetProcessById(Api.Id);
+            return api.TotalProcessorTime;
+        }
     }
 
     [Fact]

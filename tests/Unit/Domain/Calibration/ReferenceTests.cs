@@ -124,12 +124,12 @@ public class ReferenceTests
     {
         var figure = Fixture.Read<RelplotFigure>("calibration_relplot.json").Single();
 
-        var (value, at) = SmoothCalibrationError.Of(figure.Confidences, figure.Hits);
+        var smooth = SmoothCalibrationError.Of(figure.Confidences, figure.Hits);
 
-        Assert.Equal(figure.Value, value, SmoothTolerance);
-        Assert.Equal(figure.Bandwidth, at.Bandwidth);
-        Assert.Equal(figure.Relplot, value, 1e-4);
-        Assert.Equal(figure.Published, value, 1e-4);
+        Assert.Equal(figure.Value, smooth.Observed, SmoothTolerance);
+        Assert.Equal(figure.Bandwidth, smooth.Bandwidth);
+        Assert.Equal(figure.Relplot, smooth.Observed, 1e-4);
+        Assert.Equal(figure.Published, smooth.Observed, 1e-4);
     }
 
     private static void Compare(Dictionary<string, JsonElement> expected, Predictions predictions, int bins)
@@ -147,9 +147,9 @@ public class ReferenceTests
         Near("l2", CalibrationError.L2(mass));
         NearSquare(expected["l2Debiased"].GetDouble(), CalibrationError.DebiasedL2(mass));
 
-        var (smooth, at) = SmoothCalibrationError.Of(predictions.Confidences, predictions.Hits);
-        Near("smooth", smooth, SmoothTolerance);
-        Assert.Equal(expected["smoothBandwidth"].GetDouble(), at.Bandwidth);
+        var smooth = SmoothCalibrationError.Of(predictions.Confidences, predictions.Hits);
+        Near("smooth", smooth.Observed, SmoothTolerance);
+        Assert.Equal(expected["smoothBandwidth"].GetDouble(), smooth.Bandwidth);
 
         foreach (var binning in Enum.GetValues<Binning>())
         {

@@ -1,3 +1,4 @@
+using Temper.Domain;
 using Temper.Domain.Calibration;
 using Temper.Harness;
 
@@ -159,17 +160,129 @@ public class UncertaintyTests
     }
 
     [Fact]
-    public void Report_Cancelled_Stops()
+    public void AnyStep_Cancelled_Stops()
     {
-        var logits = SimulatedLogits.Draw(500, 1, 7);
+        var logits = SimulatedLogits.Draw(5000, 1, 7);
+        var predictions = Predictions.Of(logits);
+        var errors = new CalibrationErrors(predictions, 15, Binning.Guo);
+        var none = new CancellationToken(true);
 
-        var stopped = Assert.ThrowsAny<Exception>(() =>
-            CalibrationReport.Of(logits, logits, null, new(Binning.Guo, 15, 1000, 0), new CancellationToken(true))
-        );
-        Assert.True(
-            stopped is OperationCanceledException or AggregateException { InnerException: OperationCanceledException },
-            stopped.ToString()
-        );
+        Action[] steps =
+        [
+            () => TemperatureFit.On(logits, none),
+            () => Predictions.Of(logits, 1, none),
+            () => ClasswiseBins.Of(predictions, 15, Binning.Guo, none),
+            () => SmoothCalibrationError.Of(predictions.Confidences, predictions.Hits, none),
+            () => Bootstrap.Of(predictions, errors.Order, 100, 0, none),
+            () => ConsistencyTest.Of(predictions, errors, 100, 0, none),
+            () => CalibrationReport.Of(logits, logits, null, new(Binning.Guo, 15, 100, 0), none),
+            () => CalibrationReport.Of(null, logits, null, new(Binning.Guo, 15, 0, 0), none),
+        ];
+        Assert.All(steps, step => Assert.ThrowsAny<OperationCanceledException>(step));
+    }
+
+    /// <summary>The steps take minutes, and much longer than the time after which they are cancelled.</summary>
+    [Fact]
+    public void LongSteps_CancelledWhileTheyRun_Stop()
+    {
+        var predictions = Predictions.Of(SimulatedLogits.Draw(100_000, 1, 7));
+        var errors = new CalibrationErrors(predictions, 15, Binning.Guo);
+
+        Action<CancellationToken>[] steps =
+        [
+            token => Bootstrap.Of(predictions, errors.Order, 500_000, 0, token),
+            token => ConsistencyTest.Of(predictions, errors, 500_000, 0, token),
+        ];
+        foreach (var step in steps)
+        {
+            using var source = new CancellationTokenSource(TimeSpan.FromMilliseconds(50));
+            Assert.ThrowsAny<OperationCanceledException>(() => step(source.Token));
+        }
+    }
+
+    /// <summary>Many resamples are computed together, on several cores. Here each is one more data set.</summary>
+    [Fact]
+    public void ConsistencyTest_ManyResamples_AreDataSetsWithLabelsDrawnOneByOne()
+    {
+        const int Draws = 70;
+        var logits = SimulatedLogits.Draw(300, 1.2, 5); // of 64 kinds, so that ties lie in several bins
+        var (predictions, probabilities) = (Predictions.Of(logits), SimulatedLogits.Probabilities(logits));
+        var errors = new CalibrationErrors(predictions, 15, Binning.Guo);
+        var random = new SplitMix64(9, 2);
+        var drawn = Enumerable
+            .Range(0, Draws)
+            .Select(_ =>
+            {
+                var labels = new int[logits.Count];
+                for (var i = 0; i < labels.Length; i++)
+                {
+                    int[] order =
+                    [
+                        predictions.Predicted[i],
+                        .. Enumerable.Range(0, logits.Classes).Where(k => k != predictions.Predicted[i]),
+                    ];
+                    var (u, k) = (random.NextDouble(), 0);
+                    while (k + 1 < order.Length && (u -= probabilities[i * logits.Classes + order[k]]) >= 0)
+                        k++;
+                    labels[i] = order[k];
+                }
+                return Predictions.Of(new(logits.Logits, labels, logits.Classes));
+            })
+            .ToList();
+
+        var test = ConsistencyTest.Of(predictions, errors, Draws, 9);
+
+        BinSums[] EqualWidth(Predictions of) => BinSums.EqualWidth(of.Confidences, of.Hits, 15, Binning.Guo);
+        BinSums[] EqualMass(Predictions of) => BinSums.EqualMass(of.Confidences, of.Hits, 15);
+        Same(test.Ece, of => CalibrationError.Expected(EqualWidth(of)));
+        Same(test.Mce, of => CalibrationError.Maximum(EqualWidth(of)));
+        Same(test.AdaptiveEce, of => CalibrationError.Expected(EqualMass(of)));
+        Same(test.L2, of => CalibrationError.L2(EqualMass(of)));
+        Same(test.ClasswiseEce, of => ClasswiseBins.Of(of, 15, Binning.Guo).Expected);
+        Same(test.SignedGap, of => of.SignedGap);
+
+        void Same(Chance chance, Func<Predictions, double> figure)
+        {
+            var expected = Chance.Of([.. drawn.Select(figure)]);
+            Assert.Equal(expected.Mean, chance.Mean, 1e-9);
+            Assert.Equal(expected.Limit!.Value, chance.Limit!.Value, 1e-9);
+            Same95(expected.Band, chance.Band);
+        }
+    }
+
+    [Fact]
+    public void Bootstrap_ManyResamples_AreDataSetsOfImagesDrawnOneByOne()
+    {
+        const int Draws = 40;
+        var logits = SimulatedLogits.Draw(300, 1.2, 5);
+        var predictions = Predictions.Of(logits);
+        var order = new ConfidenceOrder(predictions.Confidences);
+        var random = new SplitMix64(9, 1);
+        var drawn = Enumerable
+            .Range(0, Draws)
+            .Select(_ => Enumerable.Range(0, logits.Count).Select(_ => order.Index[random.NextInt32(logits.Count)]).ToArray())
+            .Select(images =>
+                Predictions.Of(
+                    new([.. images.SelectMany(i => logits.Row(i).ToArray())], [.. images.Select(i => logits.Labels[i])], logits.Classes)
+                )
+            )
+            .ToList();
+
+        var bootstrap = Bootstrap.Of(predictions, order, Draws, 9);
+
+        Same(bootstrap.Accuracy, of => of.Accuracy);
+        Same(bootstrap.Nll, of => of.Nll);
+        Same(bootstrap.Brier, of => of.Brier);
+        Same(bootstrap.SignedGap, of => of.SignedGap);
+        Same(bootstrap.Aurc, of => RiskCoverage.Aurc(new(of.Confidences), of.Hits));
+
+        void Same(Interval interval, Func<Predictions, double> figure) => Same95(Interval.Middle95([.. drawn.Select(figure)]), interval);
+    }
+
+    private static void Same95(Interval expected, Interval actual)
+    {
+        Assert.Equal(expected.Low, actual.Low, 1e-9);
+        Assert.Equal(expected.High, actual.High, 1e-9);
     }
 
     [Theory]
