@@ -4,7 +4,6 @@ using System.IO.Compression;
 using System.Net.Http.Json;
 using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
-using Temper.Domain.Calibration;
 
 namespace Temper.EndToEnd;
 
