@@ -75,14 +75,17 @@ internal static class EvaluationEndpoints
                 var errors = new SpecErrors();
                 if (await Task.Run(() => EvaluationReader.Read(posted.File.Open(), errors, computing), computing) is not { } read)
                     return Problems.Invalid("The file is wrong.", errors.ByField());
-                var report = await ReportOfAsync(
+                // Storing uses the disk and another process while the report uses the cores.
+                using var either = CancellationTokenSource.CreateLinkedTokenSource(computing);
+                var reporting = ReportOfAsync(
                     read.Logits,
                     new ReportQuery().Options(read.Logits.Test.Count, read.Logits.Test.Classes),
-                    computing
+                    either.Token
                 );
                 while (true) // the evaluation with this key may be deleted before it is read
                 {
-                    var isNew = await store.InsertAsync(RowOf(id, read, report), read.Logits, computing);
+                    var isNew = await StoreAsync(read, reporting, either);
+                    var report = await reporting;
                     if (await RowOfAsync(db, id, computing) is { } stored)
                         return Created(stored, report);
                     if (isNew || key is null)
@@ -93,6 +96,20 @@ internal static class EvaluationEndpoints
             },
             Turn.Evaluation
         );
+
+        async Task<bool> StoreAsync(EvaluationFile read, Task<CalibrationReport> reporting, CancellationTokenSource either)
+        {
+            try
+            {
+                return await store.InsertAsync(id, read.Logits, RowAsync(read, reporting), either.Token);
+            }
+            catch
+            {
+                await either.CancelAsync();
+                await reporting.ContinueWith(_ => { }, TaskScheduler.Default); // it has ended, however it did
+                throw;
+            }
+        }
 
         bool IsSame(EvaluationRow row) => (row.Sha256, row.Name) == (sha256, name);
 
@@ -110,8 +127,10 @@ internal static class EvaluationEndpoints
                     Turn.Evaluation
                 );
 
-        EvaluationRow RowOf(Guid id, EvaluationFile read, CalibrationReport report) =>
-            new()
+        async Task<EvaluationRow> RowAsync(EvaluationFile read, Task<CalibrationReport> reporting)
+        {
+            var report = await reporting;
+            return new()
             {
                 Id = id,
                 Name = name,
@@ -126,6 +145,7 @@ internal static class EvaluationEndpoints
                 Scores = EvaluationScores.Of(report),
                 Notes = report.CrossFit is null ? read.Notes : [.. read.Notes, report.CrossFit.Sentence],
             };
+        }
     }
 
     private static Created<EvaluatedResponse> Created(EvaluationRow row, CalibrationReport report) =>

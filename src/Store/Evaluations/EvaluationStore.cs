@@ -26,15 +26,17 @@ public sealed class EvaluationStore(NpgsqlDataSource database)
         ValidationLabels = "validation_labels",
         TrueProbabilities = "true_probabilities";
 
-    /// <summary>Stores an evaluation with its arrays in one transaction.</summary>
+    /// <summary>
+    /// Stores an evaluation with its arrays in one transaction. It writes the arrays while the row, which has figures of the report, is
+    /// computed.
+    /// </summary>
+    /// <param name="id">That of the row.</param>
     /// <param name="row">`Sequence` and `CreatedAt` are ignored.</param>
     /// <returns>False when an evaluation with this id or this idempotency key exists; nothing is stored then.</returns>
-    public async Task<bool> InsertAsync(EvaluationRow row, EvaluatedLogits logits, CancellationToken cancellationToken)
+    public async Task<bool> InsertAsync(Guid id, EvaluatedLogits logits, Task<EvaluationRow> row, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        if (!await InsertRowAsync(connection, row, cancellationToken))
-            return false;
         await using (
             var pieces = await connection.BeginBinaryImportAsync(
                 "COPY evaluation_pieces (evaluation_id, part, piece, data) FROM STDIN (FORMAT BINARY)",
@@ -43,17 +45,20 @@ public sealed class EvaluationStore(NpgsqlDataSource database)
         )
         {
             pieces.Timeout = TimeSpan.FromSeconds(CommandSeconds);
-            await WriteAsync(pieces, row.Id, TestLogits, logits.Test.Logits, cancellationToken);
-            await WriteAsync(pieces, row.Id, TestLabels, logits.Test.Labels, cancellationToken);
+            await WriteAsync(pieces, id, TestLogits, logits.Test.Logits, cancellationToken);
+            await WriteAsync(pieces, id, TestLabels, logits.Test.Labels, cancellationToken);
             if (logits.Validation is { } validation)
             {
-                await WriteAsync(pieces, row.Id, ValidationLogits, validation.Logits, cancellationToken);
-                await WriteAsync(pieces, row.Id, ValidationLabels, validation.Labels, cancellationToken);
+                await WriteAsync(pieces, id, ValidationLogits, validation.Logits, cancellationToken);
+                await WriteAsync(pieces, id, ValidationLabels, validation.Labels, cancellationToken);
             }
             if (logits.TrueProbabilities is { } trueProbabilities)
-                await WriteAsync(pieces, row.Id, TrueProbabilities, trueProbabilities, cancellationToken);
+                await WriteAsync(pieces, id, TrueProbabilities, trueProbabilities, cancellationToken);
             await pieces.CompleteAsync(cancellationToken);
         }
+        // The foreign key of the pieces is checked at the commit.
+        if (!await InsertRowAsync(connection, await row, cancellationToken))
+            return false;
         await transaction.CommitAsync(cancellationToken);
         return true;
     }

@@ -74,6 +74,8 @@ namespace Temper.Store.Migrations
 
             // The numbers hardly compress.
             migrationBuilder.Sql("ALTER TABLE evaluation_pieces ALTER data SET STORAGE EXTERNAL");
+            migrationBuilder.Sql(
+                "ALTER TABLE evaluation_pieces ALTER CONSTRAINT fk_evaluation_pieces_evaluation DEFERRABLE INITIALLY DEFERRED");
         }
 
         /// <inheritdoc />
