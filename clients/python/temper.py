@@ -25,6 +25,7 @@ __all__ = ["Client", "Problem", "TemperError", "Unreachable", "WaitTimeout"]
 
 _POLL_SECONDS = 1.0
 _LONG_POLL_SECONDS = 20
+_COMPUTE_SECONDS = 300  # the answer comes when it has had its turn and is computed
 _UPLOAD_SECONDS = 3600  # the answer comes when the file is received and computed
 _HEARTBEAT_SECONDS = 15
 
@@ -136,7 +137,7 @@ class Client:
             data, kind = _form(images)
         else:
             data, kind = json.dumps({"images": images}).encode(), "application/json"
-        return self._json("POST", _job(job) + "/predict", file=io.BytesIO(data), headers={"Content-Type": kind})
+        return self._json("POST", _job(job) + "/predict", file=io.BytesIO(data), headers={"Content-Type": kind}, timeout=_COMPUTE_SECONDS)
 
     def cancel(self, job):
         return self._json("POST", _job(job) + "/cancel")
@@ -212,7 +213,7 @@ class Client:
 
     def evaluation_report(self, evaluation, **options):
         """The calibration report of an evaluation; options as those of calibration."""
-        return self._json("GET", _evaluation(evaluation) + "/calibration", query=options)
+        return self._json("GET", _evaluation(evaluation) + "/calibration", query=options, timeout=_COMPUTE_SECONDS)
 
     def delete_evaluation(self, evaluation):
         with self._open("DELETE", _evaluation(evaluation)):

@@ -54,8 +54,9 @@ builder.WebHost.ConfigureKestrel(kestrel =>
     });
 });
 
-// A report blocks two threads of the pool while it is computed. The minimum leaves enough threads for other requests.
-ThreadPool.SetMinThreads(Environment.ProcessorCount + 2 * Overload.ReportsAtOnce, Environment.ProcessorCount);
+// Each report, and an evaluation beside them, blocks a thread of the pool, and together they use one for each core. The minimum
+// leaves enough threads for other requests.
+ThreadPool.SetMinThreads(2 * Environment.ProcessorCount + Overload.ReportsAtOnce + 1, Environment.ProcessorCount);
 builder.Services.AddSingleton(database);
 builder.Services.AddSingleton(new Reconnection(database, polls));
 builder.Services.AddSingleton(keys);

@@ -51,7 +51,7 @@ internal static class ServiceCommands
 
     private static Command List()
     {
-        var cursor = new Option<string>("--cursor") { Description = "Lists the page that begins here." };
+        var cursor = new Option<string>("--cursor") { Description = "The cursor that the last list ended with." };
         return Common.Command(
             "datasets",
             "Lists the data sets that a job may train on.",

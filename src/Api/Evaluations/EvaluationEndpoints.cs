@@ -20,13 +20,15 @@ internal static class EvaluationEndpoints
     private const int DefaultLimit = 50,
         LargestLimit = 200;
 
+    private const string NameAllowed = "must be 1 to 200 characters on one line";
+
     public static void MapEvaluations(this IEndpointRouteBuilder routes)
     {
         var evaluations = routes.MapGroup("/evaluations").WithTags("Evaluations").ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 
         evaluations
             .MapPost("/", SubmitAsync)
-            .WithMetadata(new FileRule([FileRule.Raw, FileRule.Form]) { Fields = ["name"] })
+            .WithMetadata(new FileRule([FileRule.Raw, FileRule.Form]) { Fields = ["name"], RefusalBefore = WrongRequest })
             .Produces<EvaluatedResponse>(StatusCodes.Status201Created)
             .ProducesValidationProblem()
             .ProducesProblem(StatusCodes.Status408RequestTimeout)
@@ -58,12 +60,10 @@ internal static class EvaluationEndpoints
         CancellationToken cancellation
     )
     {
-        if (Submission.WrongKey(key) is { } wrongKey)
-            return wrongKey;
-        if (QueryErrors(request, posted, ref name) is { Count: > 0 } wrong)
-            return Problems.Invalid("The request is wrong.", wrong);
         if (posted.Refusal is { } refusal)
             return refusal;
+        if (WrongName(posted, ref name) is { } wrong)
+            return Problems.Invalid("The request is wrong.", new() { ["name"] = [wrong] });
         var sha256 = await posted.File.Sha256Async(cancellation);
         if (key is not null && await FindByKeyAsync(db, key, cancellation) is { } earlier)
             return Earlier(earlier);
@@ -153,19 +153,27 @@ internal static class EvaluationEndpoints
 
     private static ProblemHttpResult KeyUsedFor(EvaluationRow row) => Submission.KeyUsedForAnother($"Evaluation {row.Id}", "file or name");
 
-    /// <summary>Takes the name from the query or from the form.</summary>
-    private static Dictionary<string, string[]> QueryErrors(HttpRequest request, PostedFiles posted, ref string? name)
+    private static ProblemHttpResult? WrongRequest(HttpRequest request)
     {
+        if (Submission.WrongKey(request.Headers["Idempotency-Key"] is [{ } key] ? key : null) is { } wrongKey)
+            return wrongKey;
         var errors = new Dictionary<string, string[]>();
         Problems.AddUnknownParameters(request, errors, "name");
-        if (posted.Fields.TryGetValue("name", out var inForm))
-            if (name is not null)
-                errors["name"] = ["is given twice, in the query and in the form"];
-            else
-                name = inForm;
-        if (name is not null && !JobSpecRule.IsName(name))
-            errors.TryAdd("name", ["must be 1 to 200 characters on one line"]);
-        return errors;
+        if (request.Query["name"] is [{ } name] && !JobSpecRule.IsName(name))
+            errors.TryAdd("name", [NameAllowed]);
+        return errors.Count > 0 ? Problems.Invalid("The request is wrong.", errors) : null;
+    }
+
+    /// <summary>Takes the name from the form when the query has none.</summary>
+    /// <returns>What is wrong with it; null when nothing is.</returns>
+    private static string? WrongName(PostedFiles posted, ref string? name)
+    {
+        if (!posted.Fields.TryGetValue("name", out var inForm))
+            return null;
+        if (name is not null)
+            return "is given twice, in the query and in the form";
+        name = inForm;
+        return JobSpecRule.IsName(name) ? null : NameAllowed;
     }
 
     private static Task<EvaluationRow?> FindByKeyAsync(TemperDb db, string key, CancellationToken cancellation) =>

@@ -20,6 +20,9 @@ internal sealed class EvaluationReader
     /// <summary>Numbers of both parts together: 256 MiB as float32.</summary>
     private const long MostNumbers = 1L << 26;
 
+    /// <summary>Images of a part. The report of one takes about 200 bytes for each image, however few classes there are.</summary>
+    private const int MostImages = 4_000_000;
+
     /// <summary>How far the sum of a row of probabilities may be from 1.</summary>
     private const double SumTolerance = 1e-3;
 
@@ -120,6 +123,7 @@ internal sealed class EvaluationReader
             not [_, _] => "must be N×K, N images and K classes",
             [_, < LeastClasses or > MostClasses] => $"must have {LeastClasses} to {MostClasses} classes",
             [0, _] => "must have at least one image",
+            [> MostImages, _] => $"must have at most {MostImages} images",
             _ when scores.Count > MostNumbers => $"must have at most {MostNumbers} numbers",
             _ => null,
         };

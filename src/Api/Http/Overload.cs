@@ -27,7 +27,7 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
         DashboardWaiting = 100,
         RetryAfterSeconds = 1;
 
-    /// <summary>Half the cores, because a report uses two threads for a second or more; at least 1.</summary>
+    /// <summary>Half the cores, at least 1. Reports share the cores, so more at once would only take more memory.</summary>
     public static int ReportsAtOnce { get; } = Math.Max(1, Environment.ProcessorCount / 2);
 
     /// <summary>All cores, because a prediction uses one thread.</summary>
@@ -177,7 +177,7 @@ internal sealed class InTurn(Func<CancellationToken, Task<IResult>> compute, Tur
             using var turn = await overload.TurnAsync(context, of);
             return turn is null ? Overload.NoTurn(context, of) : await reconnection.OnceMoreAsync(() => compute(cancellation));
         }
-        catch (Exception e) when (cancellation.IsCancellationRequested && e is OperationCanceledException or AggregateException)
+        catch (Exception e) when (cancellation.IsCancellationRequested && e is OperationCanceledException)
         {
             return TypedResults.StatusCode(StatusCodes.Status499ClientClosedRequest);
         }

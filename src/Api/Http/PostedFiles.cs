@@ -47,10 +47,11 @@ internal sealed record PostedFiles(
         var most = largest + PostedBody.LargestDropped;
         if (request.ContentLength > most)
             return Refused(TooLarge(rule, largest));
-        if (!uploads.TryTakePlace(context, rule))
-            return Refused(Uploads.NoPlace(context));
+        if (uploads.TakePlace(context, rule) is { } noPlace)
+            return Refused(noPlace);
         context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = most;
-        context.Features.GetRequiredFeature<IHttpMinRequestBodyDataRateFeature>().MinDataRate = Uploads.LeastRate;
+        if (!HttpProtocol.IsHttp2(request.Protocol)) // whose streams have no rates of their own in Kestrel
+            context.Features.GetRequiredFeature<IHttpMinRequestBodyDataRateFeature>().MinDataRate = Uploads.LeastRate;
         try
         {
             var receiver = new Receiver(context, rule, largest);
@@ -84,7 +85,7 @@ internal sealed record PostedFiles(
         Problems.Refused(
             StatusCodes.Status413PayloadTooLarge,
             "body",
-            $"must be at most {largest} bytes{(rule.MostBytes is null ? $"; {Uploads.Setting} sets the limit" : "")}"
+            $"must be at most {largest} bytes{(largest == rule.MostBytes ? "" : $"; {Uploads.Setting} sets the limit")}"
         );
 
     /// <summary>Writes the files of a request into one temporary file.</summary>
@@ -136,7 +137,7 @@ internal sealed record PostedFiles(
             }
             catch (Exception e) when (e is InvalidDataException or IOException and not BadHttpRequestException)
             {
-                throw Wrong($"is no complete {FileRule.Form}");
+                throw Wrong($"is no complete {FileRule.Form}, or a part has very long headers");
             }
             if (files.Count == 0)
                 throw Wrong("must have a part with a file name, such as curl -F file=@FILE");

@@ -11,13 +11,16 @@ internal sealed class Uploads : IDisposable
         MostMiB = 4096,
         AtOnce = 8,
         OfOneClient = 4,
+        SmallMiB = 256,
+        SmallMiBOfOneClient = 128,
         RetryAfterSeconds = 5,
         LeastKiBPerSecond = 256;
 
     /// <summary>The environment variable of the largest file.</summary>
     public const string Setting = "Api__MaxUploadMiB";
 
-    private readonly PartitionedRateLimiter<HttpContext> places;
+    private readonly PartitionedRateLimiter<HttpContext> places,
+        small;
     private readonly int largestMiB;
 
     /// <exception cref="InvalidOperationException">The setting `Api:MaxUploadMiB` is not from 1 to 4096.</exception>
@@ -26,14 +29,8 @@ internal sealed class Uploads : IDisposable
         largestMiB = configuration.GetValue("Api:MaxUploadMiB", DefaultMiB);
         if (largestMiB is < 1 or > MostMiB)
             throw new InvalidOperationException($"Api:MaxUploadMiB must be from 1 to {MostMiB}.");
-        places = PartitionedRateLimiter.CreateChained(
-            PartitionedRateLimiter.Create<HttpContext, string>(context =>
-                RateLimitPartition.GetConcurrencyLimiter(keys.ClientOf(context), _ => new() { PermitLimit = OfOneClient * largestMiB })
-            ),
-            PartitionedRateLimiter.Create<HttpContext, bool>(_ =>
-                RateLimitPartition.GetConcurrencyLimiter(true, _ => new() { PermitLimit = AtOnce * largestMiB })
-            )
-        );
+        places = Limiter(keys, OfOneClient, AtOnce);
+        small = Limiter(keys, SmallMiBOfOneClient, SmallMiB);
     }
 
     /// <summary>
@@ -49,26 +46,28 @@ internal sealed class Uploads : IDisposable
     public long LargestOf(FileRule rule) => Math.Min(rule.MostBytes ?? LargestBytes, LargestBytes);
 
     /// <summary>
-    /// Takes a place until the request ends. It bounds the disk space that files take together. A place has room for the largest
-    /// file; an endpoint that takes only smaller ones shares it, by MiB.
+    /// Takes a place until the request ends. It bounds the disk space that files take together. Endpoints that take only small files
+    /// have places of their own, counted by MiB, so that large files that arrive slowly do not stop them.
     /// </summary>
-    /// <returns>False when all are taken.</returns>
-    public bool TryTakePlace(HttpContext context, FileRule rule)
+    /// <returns>A refusal when all are taken; otherwise null.</returns>
+    public ProblemHttpResult? TakePlace(HttpContext context, FileRule rule)
     {
-        var bytes = rule.MostBytes is null ? LargestBytes : Math.Min(context.Request.ContentLength ?? long.MaxValue, LargestOf(rule));
-        var lease = places.AttemptAcquire(context, (int)Math.Max(1, bytes >> 20));
+        var lease = rule.MostBytes is null
+            ? places.AttemptAcquire(context)
+            : small.AttemptAcquire(context, MiBOf(Math.Min(context.Request.ContentLength ?? long.MaxValue, LargestOf(rule))));
         context.Response.RegisterForDispose(lease);
-        return lease.IsAcquired;
+        return lease.IsAcquired
+            ? null
+            : Problems.TryLater(
+                context,
+                RetryAfterSeconds,
+                StatusCodes.Status429TooManyRequests,
+                "Too many files are being sent.",
+                rule.MostBytes is null
+                    ? $"{AtOnce} requests may send files at once, {OfOneClient} of them of one client. Try again."
+                    : $"Requests like this may send {SmallMiB} MiB at once, {SmallMiBOfOneClient} of them of one client. Try again."
+            );
     }
-
-    public static ProblemHttpResult NoPlace(HttpContext context) =>
-        Problems.TryLater(
-            context,
-            RetryAfterSeconds,
-            StatusCodes.Status429TooManyRequests,
-            "Too many files are being sent.",
-            $"{AtOnce} requests may send a large file at once, {OfOneClient} of them of one client. Try again."
-        );
 
     public static ProblemHttpResult TooSlow() =>
         Problems.Of(
@@ -77,5 +76,21 @@ internal sealed class Uploads : IDisposable
             $"A file must arrive with {LeastKiBPerSecond} KiB/s or more on average."
         );
 
-    public void Dispose() => places.Dispose();
+    public void Dispose()
+    {
+        places.Dispose();
+        small.Dispose();
+    }
+
+    private static int MiBOf(long bytes) => (int)Math.Max(1, (bytes + (1 << 20) - 1) >> 20);
+
+    private static PartitionedRateLimiter<HttpContext> Limiter(ApiKeys keys, int ofOneClient, int ofAll) =>
+        PartitionedRateLimiter.CreateChained(
+            PartitionedRateLimiter.Create<HttpContext, string>(context =>
+                RateLimitPartition.GetConcurrencyLimiter(keys.ClientOf(context), _ => new() { PermitLimit = ofOneClient })
+            ),
+            PartitionedRateLimiter.Create<HttpContext, bool>(_ =>
+                RateLimitPartition.GetConcurrencyLimiter(true, _ => new() { PermitLimit = ofAll })
+            )
+        );
 }

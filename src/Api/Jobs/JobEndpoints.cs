@@ -116,10 +116,15 @@ internal static class JobEndpoints
         var (job, wasThere) = key is null
             ? (await JobQueue.SubmitAsync(db, spec, cancellation), false)
             : await JobQueue.SubmitOnceAsync(db, spec, key, cancellation);
-        if (wasThere && (job.Reproduces is not null || Json.Write(job.Spec) != Json.Write(spec)))
+        if (wasThere && (job.Reproduces is not null || (!IsSame(spec) && !IsSame(await AgainAsync()))))
             return Submission.KeyUsedForAnother($"Job {job.Id}");
         var response = JobResponse.Of(job) with { Advice = advice };
         return TypedResults.Accepted(response.Links.Self, response);
+
+        bool IsSame(JobSpec? posted) => posted is not null && Json.Write(job.Spec) == Json.Write(posted);
+
+        // The earlier submission may have been stored after this one looked for it, and a newer version of its data set meanwhile.
+        async Task<JobSpec?> AgainAsync() => (await JobSpecReader.ReadAsync(body.Bytes, key, db, notifications, cancellation)).Spec;
     }
 
     private static async Task<Results<Ok<JobPage>, ProblemHttpResult>> ListAsync(

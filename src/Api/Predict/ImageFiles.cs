@@ -13,7 +13,7 @@ internal static class ImageFiles
 
     /// <summary>24 MiB: 1,000 images of 64×64 pixels in colour have 12 MB as npz.</summary>
     public static FileRule Rule { get; } =
-        new([FileRule.Json, FileRule.Raw, FileRule.Form, Png, Jpeg], ImageBatch.LargestCount)
+        new([FileRule.Json, FileRule.Raw, Png, Jpeg, FileRule.Form], ImageBatch.LargestCount)
         {
             MostBytes = 24 << 20,
             JsonBody = typeof(PredictionRequest),

@@ -86,12 +86,18 @@ internal static class StudyEndpoints
         if (key is null)
             Reconnection.BeginUnrepeatableWrite(request.HttpContext);
         var (id, submitted, wasThere) = await queue.SubmitAsync(spec, key, cancellation);
-        if (wasThere && Json.Write(submitted) != Json.Write(spec))
+        if (wasThere && !IsSame(spec) && !IsSame(await AgainAsync()))
             return Submission.KeyUsedForAnother($"Study {id}");
         if (await reader.FindAsync(id, cancellation) is not { } study)
             return Problems.NoSuchStudy(id); // another request has just deleted it
         var response = StudyResponse.Of(study) with { Estimate = estimate };
         return TypedResults.Accepted(response.Links.Self, response);
+
+        bool IsSame(StudySpec? posted) => posted is not null && Json.Write(submitted) == Json.Write(posted);
+
+        // The earlier submission may have been stored after this one looked for it, and a newer version of its data set meanwhile.
+        async Task<StudySpec?> AgainAsync() =>
+            (await StudySpecReader.ReadAsync(body.Bytes, key, queue, db, notifications, cancellation)).Spec;
     }
 
     private static async Task<Results<Ok<StudyPage>, ProblemHttpResult>> ListAsync(

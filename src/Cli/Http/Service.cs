@@ -10,10 +10,13 @@ namespace Temper.Cli.Http;
 /// <summary>The service that TEMPER_URL names, http://localhost:5080 when it is not set; TEMPER_KEY is the key to it.</summary>
 internal sealed class Service : IDisposable
 {
-    /// <summary>Until the head of the answer has come. An upload is a file of any size over a slow line.</summary>
+    /// <summary>
+    /// Until the head of the answer has come. A request may send 24 MiB of images at the slowest rate that the service takes, and a
+    /// report may wait a minute for its turn. An upload may be 4 GiB at that rate.
+    /// </summary>
     private static readonly TimeSpan LongestConnect = TimeSpan.FromSeconds(10),
-        LongestRequest = TimeSpan.FromSeconds(100),
-        LongestUpload = TimeSpan.FromHours(1);
+        LongestRequest = TimeSpan.FromMinutes(5),
+        LongestUpload = TimeSpan.FromHours(6);
 
     private readonly HttpClient http;
 

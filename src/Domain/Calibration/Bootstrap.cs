@@ -36,7 +36,7 @@ public sealed record Bootstrap(Interval Accuracy, Interval Nll, Interval Brier, 
         Parallel.For(
             0,
             resamples,
-            new() { CancellationToken = cancellation },
+            Cores.Until(cancellation),
             () => new byte[n],
             (r, _, weights) =>
             {

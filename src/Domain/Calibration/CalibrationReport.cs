@@ -42,7 +42,7 @@ public sealed record CalibrationReport(
             after = null;
         BinningReceipt? conventions = null;
         Parallel.Invoke(
-            new ParallelOptions { CancellationToken = cancellation },
+            Cores.Until(cancellation),
             () =>
             {
                 var predictions = Predictions.Of(test, 1, cancellation);

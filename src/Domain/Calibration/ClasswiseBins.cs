@@ -4,6 +4,9 @@ namespace Temper.Domain.Calibration;
 /// <remarks>Classwise ECE is the mean over classes of each class's ECE: Kull et al. 2019, arXiv:1910.12656, eq. 2.</remarks>
 public sealed class ClasswiseBins
 {
+    /// <summary>Most bins of all pieces together, 24 bytes each.</summary>
+    private const int MostSums = 2 << 20;
+
     private ClasswiseBins(int perClass, BinSums[] sums) => (PerClass, Sums) = (perClass, sums);
 
     public int PerClass { get; }
@@ -14,8 +17,9 @@ public sealed class ClasswiseBins
     public static ClasswiseBins Of(Predictions predictions, int bins, Binning binning, CancellationToken cancellation = default)
     {
         var (classes, perClass) = (predictions.Classes, binning.CountWithHidden(bins));
-        var pieces = new BinSums[Pieces.CountOf(predictions.Count)][];
-        Pieces.ForEach(predictions.Count, cancellation, (piece, start, end) => pieces[piece] = SumsOf(start, end));
+        var most = Math.Clamp(MostSums / (classes * perClass), 1, Pieces.Most);
+        var pieces = new BinSums[Pieces.CountOf(predictions.Count, most)][];
+        Pieces.ForEach(predictions.Count, cancellation, (piece, start, end) => pieces[piece] = SumsOf(start, end), most);
         for (var piece = 1; piece < pieces.Length; piece++)
         for (var b = 0; b < classes * perClass; b++)
             pieces[0][b] += pieces[piece][b];

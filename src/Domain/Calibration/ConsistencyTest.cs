@@ -23,7 +23,8 @@ public sealed record ConsistencyTest(
     /// Resamples that are drawn together, unless the largest table of their hits would then have more numbers than this. The
     /// probabilities of an image are computed once for all of them.
     /// </summary>
-    private const int MostTogether = 64,
+    private const int LeastTogether = 8,
+        MostTogether = 64,
         LargestTable = 2 << 20;
 
     /// <param name="errors">The observed errors, with the bins from which they are computed.</param>
@@ -42,9 +43,11 @@ public sealed record ConsistencyTest(
         var (classwise, l2, smooth, gap) = (new double[resamples], new double[resamples], new double[resamples], new double[resamples]);
         var confidence = predictions.Confidences.Average();
         var cells = new EqualMassCells(errors);
-        var together = Math.Clamp(LargestTable / errors.Classwise.Sums.Length, 1, MostTogether);
+        // No figure depends on the batches, so there may be one for each core.
+        var each = Math.Max(LeastTogether, (resamples + Environment.ProcessorCount - 1) / Environment.ProcessorCount);
+        var together = Math.Clamp(LargestTable / errors.Classwise.Sums.Length, 1, Math.Min(MostTogether, each));
         var batches = (resamples + together - 1) / together;
-        Parallel.For(0, batches, new() { CancellationToken = cancellation }, Draw);
+        Parallel.For(0, batches, Cores.Until(cancellation), Draw);
 
         void Draw(int batch)
         {

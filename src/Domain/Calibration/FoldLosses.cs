@@ -11,26 +11,22 @@ internal readonly record struct LossSums(double Value, double Slope, double Curv
 
 /// <summary>
 /// The losses of softmax(β·logits) over the images of each fold. One pass computes all folds. The searches that leave out one fold
-/// after the other share the β at which they begin, so the negative log-likelihoods are kept for each β.
+/// after the other share the β at which they begin, so the sums are kept for each β.
 /// </summary>
 /// <param name="folds">The fold of each image.</param>
 /// <param name="count">The number of folds.</param>
 internal sealed class FoldLosses(LabelledLogits logits, byte[] folds, int count, CancellationToken cancellation)
 {
-    private readonly Dictionary<double, LossSums[]> known = [];
+    private readonly Dictionary<double, LossSums[]> nll = [],
+        doubt = [];
 
     public LabelledLogits Logits => logits;
 
     /// <returns>Of each fold: Σ over images of ln Σ_k exp(β z_k) − β z_label.</returns>
-    public LossSums[] Nll(double beta)
-    {
-        if (!known.TryGetValue(beta, out var sums))
-            known[beta] = sums = SumOver((i, weights) => Nll(i, beta, weights));
-        return sums;
-    }
+    public LossSums[] Nll(double beta) => Known(nll, beta, (i, weights) => Nll(i, beta, weights));
 
     /// <returns>Of each fold: Σ over images of the probability of all classes except those with the largest logit.</returns>
-    public LossSums[] Doubt(double beta) => SumOver((i, weights) => Doubt(i, beta, weights));
+    public LossSums[] Doubt(double beta) => Known(doubt, beta, (i, weights) => Doubt(i, beta, weights));
 
     /// <summary>Whether something holds for all images, except those of a fold.</summary>
     public bool All(int? without, Func<int, bool> holds)
@@ -66,6 +62,13 @@ internal sealed class FoldLosses(LabelledLogits logits, byte[] folds, int count,
                 rest += weights[k];
         var sum = top + rest;
         return new(rest / sum, first / sum * top / sum, 0, 1);
+    }
+
+    private LossSums[] Known(Dictionary<double, LossSums[]> known, double beta, Func<int, double[], LossSums> of)
+    {
+        if (!known.TryGetValue(beta, out var sums))
+            known[beta] = sums = SumOver(of);
+        return sums;
     }
 
     /// <summary>Sums over the images of each fold, on all cores.</summary>

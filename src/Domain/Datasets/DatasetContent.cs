@@ -29,8 +29,7 @@ public sealed record DatasetContent(
         MostImages = 4_000_000;
 
     /// <summary>
-    /// Most outputs of a validation or a test part, images · classes. A runner holds them as float32 and for the scores as float64:
-    /// 1.2 GB.
+    /// Most outputs of a validation or a test part, images · classes. A runner holds them as float32: 400 MB.
     /// </summary>
     public const long MostOutputs = 100_000_000;
 

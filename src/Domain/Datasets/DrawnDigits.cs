@@ -78,7 +78,7 @@ public sealed partial record DrawnDigits(int Classes = 10, int Size = 28, double
         [
             .. Given("classes", Classes, Default.Classes),
             .. Given("size", Size, Default.Size),
-            .. Given("noise", Noise, Default.Noise),
+            .. Given("noise", Noise.ToString("0.######", CultureInfo.InvariantCulture), "0.25"),
             .. Given("images", Images, Default.Images),
         ];
         return given.Length == 0 ? Name : $"{Name}:{string.Join(',', given)}";

@@ -25,8 +25,7 @@ public static class DivergedArms
     )
     {
         var dataset = study.Job.DatasetCard()!;
-        var labelNoise = arms.ToDictionary(arm => arm.Number, arm => arm.Arm.LabelNoise);
-        var published = (int)dataset.Validated(study.Job.ValidationFraction);
+        var specs = arms.ToDictionary(arm => arm.Number, arm => arm.Arm.On(study.Job));
         return failed
             .Where(one => one.Reason.StartsWith(Divergence.Reason, StringComparison.Ordinal))
             .Select(one => (one.Arm, one.Jobs))
@@ -38,9 +37,9 @@ public static class DivergedArms
             Divergence.HasHugeLoss(job.Scores.Validation.Nll, dataset.Classes)
             || Divergence.IsWorseThanChance(
                 job.Scores.Validation.Accuracy,
-                job.ValidationImages ?? published,
+                job.ValidationImages ?? (int)dataset.Validated(specs[job.Arm].ValidationFraction),
                 dataset.Classes,
-                labelNoise[job.Arm]
+                specs[job.Arm].LabelNoise
             );
     }
 }

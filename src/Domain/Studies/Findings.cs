@@ -27,7 +27,7 @@ internal sealed class Findings
         (this.study, this.jobs, this.plain, this.smoothed) = (study, jobs, plain, smoothed);
         var card = study.Job.DatasetCard()!;
         onTest = 1.0 / smoothed.Append(plain).SelectMany(arm => jobs[arm.Number]).Min(job => job.TestImages ?? card.TestImages);
-        onTraining = 1 / card.Trained(study.Job.ValidationFraction);
+        onTraining = 1 / card.Trained(plain.Arm.On(study.Job).ValidationFraction);
     }
 
     /// <param name="chosen">The findings compare the arms that differ from this one only in ε.</param>

@@ -11,13 +11,16 @@ namespace Temper.Store.Migrations
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
         {
-            migrationBuilder.AddColumn<long>(
-                name: "sequence",
-                table: "datasets",
-                type: "bigint",
-                nullable: false,
-                defaultValue: 0L)
-                .Annotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.IdentityAlwaysColumn);
+            // An identity column that is added numbers the rows as they lie in the table; these are numbered by their age.
+            migrationBuilder.Sql(
+                """
+                ALTER TABLE datasets ADD sequence bigint;
+                UPDATE datasets SET sequence = numbered.number
+                FROM (SELECT id, row_number() OVER (ORDER BY created_at, id) AS number FROM datasets) numbered
+                WHERE datasets.id = numbered.id;
+                ALTER TABLE datasets ALTER sequence SET NOT NULL, ALTER sequence ADD GENERATED ALWAYS AS IDENTITY;
+                SELECT setval(pg_get_serial_sequence('datasets', 'sequence'), (SELECT count(*) + 1 FROM datasets), false);
+                """);
 
             migrationBuilder.CreateIndex(
                 name: "ix_datasets_sequence",

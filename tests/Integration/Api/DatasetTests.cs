@@ -13,7 +13,7 @@ public class DatasetTests(ApiFixture fixture) : OwnDatasetsTest(fixture)
 
         AssertProblem(HttpStatusCode.UnsupportedMediaType, response, problem);
         Assert.Equal(
-            "must be application/octet-stream, application/zip, or multipart/form-data with a boundary",
+            "must be one of application/octet-stream, application/zip, multipart/form-data",
             problem!["errors"]!["content-type"]![0]!.GetValue<string>()
         );
     }

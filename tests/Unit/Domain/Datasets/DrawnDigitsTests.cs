@@ -11,6 +11,7 @@ public class DrawnDigitsTests
     [InlineData("digits:noise=0.40", "digits:noise=0.4")]
     [InlineData("digits:noise=1,size=64", "digits:size=64,noise=1")]
     [InlineData("digits:noise=0", "digits:noise=0")]
+    [InlineData("digits:noise=0.000001", "digits:noise=0.000001")]
     public void Read_AName_GivesTheOneNameOfItsParameters(string text, string name)
     {
         var read = DrawnDigits.Read(text)!;
