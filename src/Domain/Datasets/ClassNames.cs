@@ -5,7 +5,7 @@ public static class ClassNames
 {
     private static readonly Dictionary<string, string[]> All = new()
     {
-        ["mnist"] = [.. new DrawnDigits().ClassNames()],
+        ["mnist"] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
         ["fashion-mnist"] = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"],
         ["kmnist"] = ["お", "き", "す", "つ", "な", "は", "ま", "や", "れ", "を"],
         ["cifar10"] = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"],

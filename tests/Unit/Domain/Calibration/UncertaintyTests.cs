@@ -201,13 +201,15 @@ public class UncertaintyTests
     }
 
     /// <summary>Many resamples are computed together, on several cores. Here each is one more data set.</summary>
-    [Fact]
-    public void ConsistencyTest_ManyResamples_AreDataSetsWithLabelsDrawnOneByOne()
+    [Theory]
+    [InlineData(5, 15)]
+    [InlineData(40, 200)]
+    public void ConsistencyTest_ManyResamples_AreDataSetsWithLabelsDrawnOneByOne(int classes, int bins)
     {
         const int Draws = 70;
-        var logits = SimulatedLogits.Draw(300, 1.2, 5); // of 64 kinds, so that ties lie in several bins
+        var logits = classes == 5 ? SimulatedLogits.Draw(300, 1.2, 5) : DrawAny(300, classes); // the first of 64 kinds: with ties
         var (predictions, probabilities) = (Predictions.Of(logits), SimulatedLogits.Probabilities(logits));
-        var errors = new CalibrationErrors(predictions, 15, Binning.Guo);
+        var errors = new CalibrationErrors(predictions, bins, Binning.Guo);
         var random = new SplitMix64(9, 2);
         var drawn = Enumerable
             .Range(0, Draws)
@@ -232,14 +234,27 @@ public class UncertaintyTests
 
         var test = ConsistencyTest.Of(predictions, errors, Draws, 9);
 
-        BinSums[] EqualWidth(Predictions of) => BinSums.EqualWidth(of.Confidences, of.Hits, 15, Binning.Guo);
-        BinSums[] EqualMass(Predictions of) => BinSums.EqualMass(of.Confidences, of.Hits, 15);
+        BinSums[] EqualWidth(Predictions of) => BinSums.EqualWidth(of.Confidences, of.Hits, bins, Binning.Guo);
+        BinSums[] EqualMass(Predictions of) => BinSums.EqualMass(of.Confidences, of.Hits, bins);
         Same(test.Ece, of => CalibrationError.Expected(EqualWidth(of)));
         Same(test.Mce, of => CalibrationError.Maximum(EqualWidth(of)));
         Same(test.AdaptiveEce, of => CalibrationError.Expected(EqualMass(of)));
         Same(test.L2, of => CalibrationError.L2(EqualMass(of)));
-        Same(test.ClasswiseEce, of => ClasswiseBins.Of(of, 15, Binning.Guo).Expected);
+        Same(test.ClasswiseEce, of => ClasswiseBins.Of(of, bins, Binning.Guo).Expected);
+        Same(test.SmoothEce, SmoothEce);
         Same(test.SignedGap, of => of.SignedGap);
+
+        double SmoothEce(Predictions of) // with the bandwidth of the observed hits
+        {
+            var hitMasses = new double[errors.Smooth.GridPoints];
+            for (var i = 0; i < of.Count; i++)
+            {
+                var (left, leftShare, rightShare) = errors.Smooth.Place(of.Confidences[i]);
+                hitMasses[left] += leftShare * of.Hits[i];
+                hitMasses[left + 1] += rightShare * of.Hits[i];
+            }
+            return errors.Smooth.Value(hitMasses);
+        }
 
         void Same(Chance chance, Func<Predictions, double> figure)
         {
@@ -248,6 +263,16 @@ public class UncertaintyTests
             Assert.Equal(expected.Limit!.Value, chance.Limit!.Value, 1e-9);
             Same95(expected.Band, chance.Band);
         }
+    }
+
+    private static LabelledLogits DrawAny(int count, int classes)
+    {
+        var random = new SplitMix64(7, 3);
+        return new(
+            [.. Enumerable.Range(0, count * classes).Select(_ => (float)random.NextDouble(-3, 3))],
+            [.. Enumerable.Range(0, count).Select(_ => random.NextInt32(classes))],
+            classes
+        );
     }
 
     [Fact]
