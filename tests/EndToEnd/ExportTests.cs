@@ -29,7 +29,7 @@ public class ExportTests : EndToEndTest
         model.StartsWith("resnet", StringComparison.Ordinal)
             ? new
             {
-                dataset = "digits",
+                dataset = "digits:images=500",
                 epsilon = 0.1,
                 epochs = 1,
                 model,
@@ -38,7 +38,7 @@ public class ExportTests : EndToEndTest
             }
             : new
             {
-                dataset = "digits",
+                dataset = "digits:images=500",
                 epsilon = 0.1,
                 epochs = 2,
                 model,

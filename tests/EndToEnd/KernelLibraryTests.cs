@@ -21,9 +21,9 @@ public sealed class KernelLibraryTests : EndToEndTest
         var id = await Api.SubmitAsync(
             new
             {
-                dataset = "digits",
+                dataset = "digits:images=1500",
                 epsilon = 0.1,
-                epochs = 2,
+                epochs = 3,
             }
         );
         var job = await Api.FinishedJobAsync(id, TimeSpan.FromMinutes(2));

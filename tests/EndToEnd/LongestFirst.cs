@@ -1,8 +1,6 @@
 using Temper.EndToEnd;
 using Xunit.Abstractions;
 
-// More classes at once than the cores that the suite is made for: many wait for leases, outages and retries.
-[assembly: CollectionBehavior(MaxParallelThreads = 3)]
 [assembly: TestCollectionOrderer("Temper.EndToEnd." + nameof(LongestFirst), "Temper.EndToEnd")]
 
 namespace Temper.EndToEnd;
