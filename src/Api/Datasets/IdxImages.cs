@@ -55,18 +55,15 @@ internal static class IdxImages
     /// <returns>Null when there is no file of this part.</returns>
     private static IdxPart? PartOf(Dictionary<IdxFile, int[]> shapes, bool isForTest, long largest, ZipBounds bounds)
     {
-        var own = shapes.Where(file => file.Key.IsForTest == isForTest).ToList();
+        // Images have three dimensions, labels one.
+        var own = shapes.Where(file => file.Key.IsForTest == isForTest).OrderByDescending(file => file.Value.Length).ToList();
         if (own.Count == 0)
             return null;
-        if (
-            own.Count != 2
-            || own.SingleOrDefault(file => file.Value.Length == 3) is not ({ } images, [var count, var height, var width])
-            || own.SingleOrDefault(file => file.Value.Length == 1) is not ({ } labels, [var labelCount])
-        )
+        if (own is not [(var images, [var count, var height, var width]), (var labels, [var labelCount])])
             throw new WrongBodyException(
                 Files,
                 $"must have one file of images and one of labels {(isForTest ? "for the test" : "to train on")}; got "
-                    + string.Join(", ", own.Select(file => file.Key.Name))
+                    + string.Join(", ", own.Select(file => $"{file.Key.Name} ({(file.Value.Length == 3 ? "images" : "labels")})"))
             );
         if (count is < 1 or > DatasetContent.MostImages || !IsSide(height) || !IsSide(width))
             throw new WrongBodyException(

@@ -76,6 +76,18 @@ public sealed partial class HostileUploadTests : IAsyncLifetime
             "train-images-idx3-ubyte.gz",
             "more than 250 times the bytes that were sent"
         ),
+        (
+            "two IDX files of images",
+            () => NpzFiles.Zip(("a.idx", IdxFiles.Images(30)), ("b.idx", IdxFiles.Images(30))),
+            "body",
+            "one file of images and one of labels to train on; got a.idx (images), b.idx (images)"
+        ),
+        (
+            "two IDX files of labels",
+            () => NpzFiles.Zip(("a.idx", IdxFiles.Labels(30)), ("b.idx", IdxFiles.Labels(30))),
+            "body",
+            "got a.idx (labels), b.idx (labels)"
+        ),
         ("a truncated IDX file", () => NpzFiles.Zip(Idx(30)), "train-images-idx3-ubyte", "is truncated"),
     ];
 
