@@ -88,6 +88,8 @@ public sealed partial class HostileUploadTests : IAsyncLifetime
             "body",
             "got a.idx (labels), b.idx (labels)"
         ),
+        ("a gzip file without its trailer", () => NpzFiles.Zip(Packed(whole => whole[..^8])), "train-images-idx3-ubyte.gz", "is damaged"),
+        ("a gzip file with more after it", () => NpzFiles.Zip(Packed(whole => [.. whole, 1])), "train-images-idx3-ubyte.gz", "is damaged"),
         ("a truncated IDX file", () => NpzFiles.Zip(Idx(30)), "train-images-idx3-ubyte", "is truncated"),
     ];
 
@@ -274,6 +276,10 @@ public sealed partial class HostileUploadTests : IAsyncLifetime
             ("train-images-idx3-ubyte.gz", IdxFiles.Pack([count, 28, 28], new byte[count * 784])),
             ("train-labels-idx1-ubyte.gz", IdxFiles.Labels(count)),
         ];
+
+    /// <summary>Images whose gzip file is changed.</summary>
+    private static (string, byte[])[] Packed(Func<byte[], byte[]> change) =>
+        [("train-images-idx3-ubyte.gz", change(IdxFiles.Images(30))), ("train-labels-idx1-ubyte.gz", IdxFiles.Labels(30))];
 
     /// <summary>A PNG that claims a size, and has one pixel.</summary>
     private static byte[] Png(int side) =>
