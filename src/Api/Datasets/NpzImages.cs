@@ -123,9 +123,7 @@ internal static class NpzImages
         public override string ToString() => $"{Height}×{Width}×{Channels}";
 
         private static bool Fits(long count, long height, long width) =>
-            count is >= 1 and <= DatasetContent.MostImages && IsSide(height) && IsSide(width);
-
-        private static bool IsSide(long side) => side is >= DatasetContent.SmallestSide and <= DatasetContent.LargestSide;
+            count is >= 1 and <= DatasetContent.MostImages && DatasetContent.IsSide(height) && DatasetContent.IsSide(width);
     }
 
     private sealed class Pixels(NpzArray array, Shape shape) : IUploadedPixels
