@@ -311,6 +311,24 @@ public class DatasetTests(ApiFixture fixture) : OwnDatasetsTest(fixture)
         }
     }
 
+    /// <summary>Fewer are read at once, and a wrong one must not keep its turn.</summary>
+    [Fact]
+    public async Task Post_SeveralAtOnce_AreAllAnswered()
+    {
+        for (var round = 0; round < 3; round++)
+        {
+            var answers = await Task.WhenAll(
+                Enumerable
+                    .Range(0, 4)
+                    .Select(i => AddAsync($"set-{i}", i % 2 == 0 ? NpzFiles.Pack(NpzFiles.Part("", 10, 8, 8, 1, 2, round)) : NpzFiles.Zip()))
+            );
+            Assert.Equal(
+                [HttpStatusCode.Created, HttpStatusCode.BadRequest, HttpStatusCode.Created, HttpStatusCode.BadRequest],
+                answers.Select(answer => answer.Status)
+            );
+        }
+    }
+
     [Fact]
     public async Task List_OfSeveral_HasPagesFromTheNewestOn()
     {
