@@ -4,7 +4,6 @@ using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
-using System.Text.RegularExpressions;
 
 namespace Temper.Integration.Api;
 
@@ -12,7 +11,7 @@ namespace Temper.Integration.Api;
 /// Uploads that nobody should accept. Each is refused in 100 MB, with its own sentence, and leaves nothing in the database or on
 /// disk.
 /// </summary>
-public sealed partial class HostileUploadTests : IAsyncLifetime
+public sealed class HostileUploadTests : IAsyncLifetime
 {
     private const int MostBytes = 100 << 20;
 
@@ -117,9 +116,9 @@ public sealed partial class HostileUploadTests : IAsyncLifetime
         foreach (var (what, file, part, sentence) in Uploads)
         {
             var body = file();
-            var before = PeakBytes(reset: true);
+            var before = PeakMemory.Reset(api.Id);
             var (status, errors) = await RefusedAsync(body);
-            var bytes = PeakBytes() - before;
+            var bytes = PeakMemory.Of(api.Id) - before;
             if (
                 status != HttpStatusCode.BadRequest
                 || errors?[part]?[0]?.GetValue<string>().Contains(sentence) != true
@@ -134,7 +133,7 @@ public sealed partial class HostileUploadTests : IAsyncLifetime
 
     /// <summary>The first bytes tell, so the rest is not received.</summary>
     [Fact]
-    public async Task Post_TwoGigabytesOfZeros_AreRefusedByTheFirst()
+    public async Task Post_AGigabyteOfZeros_IsRefusedByItsFirstBytes()
     {
         using var socket = await ConnectAsync();
         await socket.SendAsync(Head("zeros", 1L << 30));
@@ -226,18 +225,6 @@ public sealed partial class HostileUploadTests : IAsyncLifetime
                 .EnumerateFiles($"/proc/{api.Id}/fd")
                 .Count(path => new FileInfo(path).LinkTarget?.Contains("temper-upload-") == true)
             : 0;
-
-    /// <summary>The largest resident memory of the API since the last reset.</summary>
-    private long PeakBytes(bool reset = false)
-    {
-        if (reset)
-            File.WriteAllText($"/proc/{api.Id}/clear_refs", "5");
-        var line = File.ReadLines($"/proc/{api.Id}/status").Single(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));
-        return long.Parse(Digits().Match(line).Value) << 10;
-    }
-
-    [GeneratedRegex("[0-9]+")]
-    private static partial Regex Digits();
 
     /// <summary>An npz whose directory gives the images half of their packed bytes.</summary>
     private static byte[] Truncated()

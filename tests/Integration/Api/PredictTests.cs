@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.IO.Compression;
 using System.Net;
 using System.Net.Http.Headers;
@@ -140,7 +139,7 @@ public class PredictTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var id = await FinishAsync(ModelFile.Mlp(1, Side));
         var grey = Image(1);
         await PredictAsync(id, Json([grey]));
-        var before = Memory();
+        var before = PeakMemory.Reset(Api.Id);
         foreach (
             var (file, sentence) in new[]
             {
@@ -163,13 +162,7 @@ public class PredictTests(ApiFixture fixture) : OwnJobsTest(fixture)
             form.Add(new ByteArrayContent(file), "images", "wrong.png");
             await AssertRefusedAsync(form, "images[1]", sentence, id);
         }
-        Assert.InRange(Memory() - before, long.MinValue, 100 << 20);
-
-        long Memory()
-        {
-            using var process = Process.GetProcessById(Api.Id);
-            return process.WorkingSet64;
-        }
+        Assert.InRange(PeakMemory.Of(Api.Id) - before, 0, 100 << 20);
     }
 
     [Theory]

@@ -7,7 +7,7 @@ namespace Temper.Api.Datasets;
 /// <summary>
 /// A data set as npz: `images` and `labels`, with `validation_` and `test_` before them for own parts, and `class_names`.
 /// </summary>
-internal static class NpzImages
+internal static class NpzDataset
 {
     private const string ClassNames = "class_names",
         Images = "images";
