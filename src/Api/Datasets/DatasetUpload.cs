@@ -14,7 +14,7 @@ internal sealed class DatasetUpload(
     ILogger<DatasetUpload> log
 )
 {
-    /// <summary>Uploads that are read at once: half the cores, because decoding takes a core for up to minutes.</summary>
+    /// <summary>Uploads that are read at once: half the cores, because each keeps one busy.</summary>
     private static readonly SemaphoreSlim Turns = new(Math.Max(1, Environment.ProcessorCount / 2));
 
     /// <param name="errors">Gets what is wrong with each array or file.</param>
