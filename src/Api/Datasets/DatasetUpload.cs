@@ -14,6 +14,9 @@ internal sealed class DatasetUpload(
     ILogger<DatasetUpload> log
 )
 {
+    /// <summary>Uploads that are read at once: half the cores, because each keeps one busy.</summary>
+    private static readonly SemaphoreSlim Turns = new(Math.Max(1, Environment.ProcessorCount / 2));
+
     /// <param name="errors">Gets what is wrong with each array or file.</param>
     /// <returns>
     /// Id of the new version, or of the one that has this content; whether that existed before. Null when there are errors.
@@ -26,7 +29,7 @@ internal sealed class DatasetUpload(
         CancellationToken cancellation
     )
     {
-        using var prepared = await Task.Run(() => errors.Try(() => Prepare(files, seed, errors, cancellation)), cancellation);
+        using var prepared = await PrepareAsync(files, seed, errors, cancellation);
         if (prepared is null)
             return null;
         if (await datasets.FindSameAsync(name, prepared.Content.Sha256, cancellation) is { } same)
@@ -47,6 +50,24 @@ internal sealed class DatasetUpload(
         {
             if (!isUsed)
                 await RemoveAsync(content);
+        }
+    }
+
+    private async Task<PreparedDataset?> PrepareAsync(
+        IReadOnlyList<PostedFile> files,
+        int seed,
+        SpecErrors errors,
+        CancellationToken cancellation
+    )
+    {
+        await Turns.WaitAsync(cancellation);
+        try
+        {
+            return await Task.Run(() => errors.Try(() => Prepare(files, seed, errors, cancellation)), cancellation);
+        }
+        finally
+        {
+            Turns.Release();
         }
     }
 

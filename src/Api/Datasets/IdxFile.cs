@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.IO.Compression;
 using Temper.Api.Arrays;
 using Temper.Api.Http;
 using Temper.Domain;
@@ -70,13 +69,15 @@ internal sealed class IdxContent : IDisposable
     {
         this.file = file;
         content = Unpacked(file);
-        Span<byte> start = stackalloc byte[4];
-        Fill(start);
-        if (!FileKind.IsIdx(start))
-            throw new WrongBodyException(file.Name, "is no IDX file of unsigned bytes with one or three dimensions");
-        var dimensions = new byte[sizeof(int) * start[3]];
-        Fill(dimensions);
-        Shape = [.. dimensions.Chunk(sizeof(int)).Select(dimension => BinaryPrimitives.ReadInt32BigEndian(dimension))];
+        try
+        {
+            Shape = ReadShape();
+        }
+        catch
+        {
+            content.Dispose();
+            throw;
+        }
         left = Shape.Any(size => size < 1) ? 0 : Shape.Aggregate(1L, (product, size) => Math.Min(product, int.MaxValue) * size);
     }
 
@@ -93,6 +94,17 @@ internal sealed class IdxContent : IDisposable
 
     public void Dispose() => content.Dispose();
 
+    private int[] ReadShape()
+    {
+        Span<byte> start = stackalloc byte[4];
+        Fill(start);
+        if (!FileKind.IsIdx(start))
+            throw new WrongBodyException(file.Name, "is no IDX file of unsigned bytes with one or three dimensions");
+        var dimensions = new byte[sizeof(int) * start[3]];
+        Fill(dimensions);
+        return [.. dimensions.Chunk(sizeof(int)).Select(dimension => BinaryPrimitives.ReadInt32BigEndian(dimension))];
+    }
+
     private int Fill(Span<byte> buffer, bool isEnd = false)
     {
         int read;
@@ -102,7 +114,7 @@ internal sealed class IdxContent : IDisposable
         }
         catch (InvalidDataException)
         {
-            throw new WrongBodyException(file.Name, "is damaged: it cannot be unpacked");
+            throw new WrongBodyException(file.Name, "is damaged or truncated: it does not unpack to what its checksum says");
         }
         return read == buffer.Length || isEnd ? read : throw new WrongBodyException(file.Name, "is truncated");
     }
@@ -112,6 +124,6 @@ internal sealed class IdxContent : IDisposable
         Span<byte> start = stackalloc byte[2];
         using (var look = file.Open())
             look.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
-        return FileKind.IsGzip(start) ? new GZipStream(file.Open(), CompressionMode.Decompress) : file.Open();
+        return GzipContent.IsGzip(start) ? new GzipContent(file.Open()) : file.Open();
     }
 }

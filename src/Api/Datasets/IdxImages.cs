@@ -9,8 +9,6 @@ namespace Temper.Api.Datasets;
 /// </summary>
 internal static class IdxImages
 {
-    private const string Files = "body";
-
     /// <param name="bounds">Has the ratio that gzip may reach, also within a zip.</param>
     /// <param name="errors">Gets what is wrong with each file.</param>
     /// <returns>Null when there are errors.</returns>
@@ -25,7 +23,7 @@ internal static class IdxImages
     {
         if (files.Count is not (2 or 4))
             throw new WrongBodyException(
-                Files,
+                WrongBodyException.Whole,
                 $"must be the IDX files of images and labels to train on, and those for the test: 2 or 4 files; got {files.Count}"
             );
         var shapes = new Dictionary<IdxFile, int[]>();
@@ -38,12 +36,12 @@ internal static class IdxImages
         if (errors.Any)
             return null;
         var train = errors.Try(() =>
-            PartOf(shapes, isForTest: false, largest, bounds) ?? throw new WrongBodyException(Files, "has no files to train on")
+            PartOf(shapes, isForTest: false, largest, bounds) ?? throw new WrongBodyException(WrongBodyException.Whole, "has no files to train on")
         );
         var test = errors.Try(() => PartOf(shapes, isForTest: true, largest, bounds));
         if (train is not null && test is not null && test.Shape != train.Shape)
             errors.Add(
-                Files,
+                WrongBodyException.Whole,
                 $"must have images of one size; those for the test are {test.Shape.Height}×{test.Shape.Width}, the others "
                     + $"{train.Shape.Height}×{train.Shape.Width}"
             );
@@ -55,20 +53,17 @@ internal static class IdxImages
     /// <returns>Null when there is no file of this part.</returns>
     private static IdxPart? PartOf(Dictionary<IdxFile, int[]> shapes, bool isForTest, long largest, ZipBounds bounds)
     {
-        var own = shapes.Where(file => file.Key.IsForTest == isForTest).ToList();
+        // Images have three dimensions, labels one.
+        var own = shapes.Where(file => file.Key.IsForTest == isForTest).OrderByDescending(file => file.Value.Length).ToList();
         if (own.Count == 0)
             return null;
-        if (
-            own.Count != 2
-            || own.SingleOrDefault(file => file.Value.Length == 3) is not ({ } images, [var count, var height, var width])
-            || own.SingleOrDefault(file => file.Value.Length == 1) is not ({ } labels, [var labelCount])
-        )
+        if (own is not [(var images, [var count, var height, var width]), (var labels, [var labelCount])])
             throw new WrongBodyException(
-                Files,
+                WrongBodyException.Whole,
                 $"must have one file of images and one of labels {(isForTest ? "for the test" : "to train on")}; got "
-                    + string.Join(", ", own.Select(file => file.Key.Name))
+                    + string.Join(", ", own.Select(file => $"{file.Key.Name} ({(file.Value.Length == 3 ? "images" : "labels")})"))
             );
-        if (count is < 1 or > DatasetContent.MostImages || !IsSide(height) || !IsSide(width))
+        if (count is < 1 or > DatasetContent.MostImages || !DatasetContent.IsSide(height) || !DatasetContent.IsSide(width))
             throw new WrongBodyException(
                 images.Name,
                 $"must have 1 to {DatasetContent.MostImages} images of {DatasetContent.SidesAllowed}; it has {count} of {height}×{width}"
@@ -81,8 +76,6 @@ internal static class IdxImages
             throw new WrongBodyException(labels.Name, $"must have a label for each of the {count} images; it has {labelCount}");
         return new(new(labels.Name, Labels(labels, count), () => new Pixels(images)), (height, width));
     }
-
-    private static bool IsSide(int side) => side is >= DatasetContent.SmallestSide and <= DatasetContent.LargestSide;
 
     private static ushort[] Labels(IdxFile file, int count)
     {

@@ -2,6 +2,7 @@ using Temper.Api.Arrays;
 using Temper.Api.Http;
 using Temper.Api.Images;
 using Temper.Domain.Datasets;
+using Temper.Domain.Jobs;
 
 namespace Temper.Api.Datasets;
 
@@ -33,27 +34,32 @@ internal static class ImageFolders
     /// <exception cref="WrongBodyException">The files are no images in a folder per class.</exception>
     public static UploadedImages? Read(Stream zip, IReadOnlyList<ZipMember> members, SpecErrors errors, CancellationToken cancellation)
     {
-        var files = members
-            .Where(member => !IsOfNoConcern(member))
-            .Select(FolderImage.Of)
-            .OrderBy(file => file.Path, StringComparer.Ordinal)
-            .ToList();
+        var files = new List<FolderImage>();
+        if (!Each(members.Where(member => !IsOfNoConcern(member)), errors, member => files.Add(FolderImage.Of(member))))
+            return null;
+        files.Sort((one, other) => string.CompareOrdinal(one.Path, other.Path));
         if (files.Count == 0)
-            throw new WrongBodyException("body", "has no images");
+            throw new WrongBodyException(WrongBodyException.Whole, "has no images");
         for (var i = 1; i < files.Count; i++)
             if (files[i].Path == files[i - 1].Path)
-                throw new WrongBodyException("body", $"has two files of the name {files[i].Shown}");
+                throw new WrongBodyException(WrongBodyException.Whole, $"has two files of the name {files[i].Shown}");
         var depth = files[0].Folders.Length;
         var hasParts = depth == 2 && files.All(file => file.Folders is [var part, _] && Parts.Contains(part));
         if (!hasParts && files.FirstOrDefault(file => file.Folders.Length != 1) is { } elsewhere)
             throw new WrongBodyException(
-                "body",
+                WrongBodyException.Whole,
                 "must have its images in a folder per class, such as cat/1.png, or in train/cat/1.png and test/cat/2.png; it has "
                     + elsewhere.Shown
             );
         var classes = files.Select(file => file.Folders[^1]).Distinct().Order(StringComparer.Ordinal).ToList();
-        if (classes.Count > DatasetContent.MostClasses)
-            throw new WrongBodyException("body", $"must have 2 to {DatasetContent.MostClasses} folders of classes; it has {classes.Count}");
+        if (classes.Count is < 2 or > DatasetContent.MostClasses)
+            throw new WrongBodyException(
+                WrongBodyException.Whole,
+                $"must have 2 to {DatasetContent.MostClasses} folders of classes; it has {classes.Count}"
+                    + (classes.Count == 1 ? $", {WrongBodyException.Shown(classes[0])}" : "")
+            );
+        if (!Each(classes, errors, RequireName))
+            return null;
         var numbers = classes.Select((name, k) => (name, k)).ToDictionary(one => one.name, one => (ushort)one.k);
         if (SizeOf(zip, files, errors, cancellation) is not { } size)
             return null;
@@ -61,7 +67,8 @@ internal static class ImageFolders
         UploadedPart? PartOf(string part)
         {
             var own = files.Where(file => !hasParts ? part == Train : file.Folders[0] == part).ToList();
-            return own.Count == 0 ? null : new(part, [.. own.Select(file => numbers[file.Folders[^1]])], () => new Pixels(zip, own, size));
+            var name = hasParts ? part : WrongBodyException.Whole;
+            return own.Count == 0 ? null : new(name, [.. own.Select(file => numbers[file.Folders[^1]])], () => new Pixels(zip, own, size));
         }
 
         return new(
@@ -69,7 +76,7 @@ internal static class ImageFolders
             size.Height,
             size.Width,
             classes,
-            PartOf(Train) ?? throw new WrongBodyException("body", "has no folder train"),
+            PartOf(Train) ?? throw new WrongBodyException(WrongBodyException.Whole, "has no folder train"),
             PartOf(Validation),
             PartOf(Test)
         );
@@ -81,27 +88,50 @@ internal static class ImageFolders
     private static ImageSize? SizeOf(Stream zip, List<FolderImage> files, SpecErrors errors, CancellationToken cancellation)
     {
         ImageSize? all = null;
-        foreach (var file in files.TakeWhile(_ => errors.Count < MostNamed))
+        return Each(files, errors, Read) ? all : null;
+
+        void Read(FolderImage file)
         {
             cancellation.ThrowIfCancellationRequested();
-            if (errors.Try(() => file.ReadSize(zip)) is not { } size)
-                continue;
-            if (!IsSide(size.Height) || !IsSide(size.Width))
-                errors.Add(file.Shown, $"must have {DatasetContent.SidesAllowed}; it has {size.Width}×{size.Height}");
-            else if (all is null)
-                all = size;
-            else if ((size.Height, size.Width) != (all.Height, all.Width))
-                errors.Add(
+            var size = file.ReadSize(zip);
+            if (!DatasetContent.IsSide(size.Height) || !DatasetContent.IsSide(size.Width))
+                throw new WrongBodyException(file.Shown, $"must have {DatasetContent.SidesAllowed}; it has {size.Width}×{size.Height}");
+            all ??= size;
+            if ((size.Height, size.Width) != (all.Height, all.Width))
+                throw new WrongBodyException(
                     file.Shown,
                     $"must have the size of the other images, {all.Width}×{all.Height}; it has {size.Width}×{size.Height}"
                 );
-            else
-                all = all with { Channels = Math.Max(all.Channels, size.Channels) };
+            all = all with { Channels = Math.Max(all.Channels, size.Channels) };
         }
-        return errors.Any ? null : all;
     }
 
-    private static bool IsSide(int side) => side is >= DatasetContent.SmallestSide and <= DatasetContent.LargestSide;
+    private static void RequireName(string folder)
+    {
+        if (!JobSpecRule.IsTag(folder))
+            throw new WrongBodyException(
+                WrongBodyException.Shown(folder),
+                "must have 1 to 64 characters on one line: the folder's name is that of a class"
+            );
+    }
+
+    /// <summary>Reads each part, and adds what is wrong with it. It stops at the twentieth wrong one.</summary>
+    /// <returns>Whether all are right.</returns>
+    private static bool Each<T>(IEnumerable<T> parts, SpecErrors errors, Action<T> read)
+    {
+        var wrong = 0;
+        foreach (var part in parts)
+        {
+            var isRight = errors.Try(() =>
+            {
+                read(part);
+                return errors;
+            });
+            if (isRight is null && ++wrong == MostNamed)
+                break;
+        }
+        return wrong == 0;
+    }
 
     private sealed class Pixels(Stream zip, List<FolderImage> files, ImageSize size) : IUploadedPixels
     {
@@ -125,14 +155,15 @@ internal static class ImageFolders
     {
         public string Shown => WrongBodyException.Shown(Path);
 
+        /// <exception cref="WrongBodyException">Its path or its size cannot be that of an image.</exception>
         public static FolderImage Of(ZipMember member)
         {
             var shown = WrongBodyException.Shown(member.Name);
             var parts = member.Name.Split('/');
             if (member.Name.Contains('\\') || parts.Any(part => part is "" or "." or ".."))
-                throw new WrongBodyException("body", $"must have plain names of folders and files; it has {shown}");
+                throw new WrongBodyException(shown, "must be a path of plain names of folders and file, such as cat/1.png");
             if (!Suffixes.Any(suffix => member.Name.EndsWith(suffix, StringComparison.OrdinalIgnoreCase)))
-                throw new WrongBodyException("body", $"must have PNG and JPEG files only; it has {shown}");
+                throw new WrongBodyException(shown, $"must be a PNG or JPEG file: {string.Join(", ", Suffixes)}");
             if (member.Size > ImageFile.LargestBytes)
                 throw new WrongBodyException(shown, $"must have at most {ImageFile.LargestBytes} bytes; it has {member.Size}");
             return new(member.Name, parts[..^1], member);

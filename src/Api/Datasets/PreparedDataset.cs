@@ -33,7 +33,7 @@ internal sealed class PreparedDataset : IDisposable
     public static PreparedDataset? Of(UploadedImages images, int seed, long largest, SpecErrors errors, CancellationToken cancellation)
     {
         var names = ClassNames(images);
-        CheckLabels(images, names.Count, errors);
+        CheckLabels(images, names, errors);
         if (errors.Any)
             return null;
         var isTest = images.Test is null ? TestSplit.Of(images.Train.Labels, names.Count, seed) : new BitArray(images.Train.Labels.Length);
@@ -95,8 +95,9 @@ internal sealed class PreparedDataset : IDisposable
             : throw new WrongBodyException("class_names", "must be different from each other");
     }
 
-    private static void CheckLabels(UploadedImages images, int classes, SpecErrors errors)
+    private static void CheckLabels(UploadedImages images, IReadOnlyList<string> names, SpecErrors errors)
     {
+        var classes = names.Count;
         foreach (var part in images.Parts)
             if (Array.FindIndex(part.Labels, label => label >= classes) is >= 0 and var wrong)
                 errors.Add(part.Name, $"must be 0 to {classes - 1}, a place in class_names; image {wrong} has {part.Labels[wrong]}");
@@ -110,8 +111,8 @@ internal sealed class PreparedDataset : IDisposable
             errors.Add(
                 images.Train.Name,
                 images.Test is null
-                    ? $"must have two images of each class, because there is no test part; {scarce} of {classes} has {counts[scarce]}"
-                    : $"must have at least one training image of each class; {scarce} of {classes} has none"
+                    ? $"must have two images of each class, because there is no test part; class {names[scarce]} has {counts[scarce]}"
+                    : $"must have at least one training image of each class; class {names[scarce]} has none"
             );
     }
 

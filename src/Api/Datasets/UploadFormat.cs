@@ -24,10 +24,10 @@ internal static class UploadFormat
         var file = posted.Open();
         file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
         if (!FileKind.IsZip(start))
-            throw new WrongBodyException("body", "is one IDX file; a data set has two for training and two for the test");
+            throw new WrongBodyException(WrongBodyException.Whole, "is one IDX file; a data set has two for training and two for the test");
         var members = ZipDirectory.Read(file, bounds, cancellation);
         if (members.Count > 0 && members.All(member => member.Name.EndsWith(".npy", StringComparison.Ordinal)))
-            return NpzImages.Read(file, members, errors, cancellation);
+            return NpzDataset.Read(file, members, errors, cancellation);
         return members.Any(IdxFile.IsOne)
             ? IdxImages.Read(
                 [.. members.Where(member => !ImageFolders.IsOfNoConcern(member)).Select(member => IdxFile.Of(file, member))],

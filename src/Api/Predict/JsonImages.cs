@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Temper.Api.Arrays;
@@ -18,10 +19,12 @@ internal static class JsonImages
     /// <exception cref="WrongBodyException">It is something else, or an image has another size than the model's.</exception>
     public static void Read(ReadOnlySpan<byte> body, ImageBatch batch)
     {
+        if (body.StartsWith("\uFEFF"u8)) // a byte order mark
+            body = body[3..];
         try
         {
             var json = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = Deepest });
-            Require(json.Read() && json.TokenType == JsonTokenType.StartObject, "body", "must be an object with the field images");
+            Require(json.Read() && json.TokenType == JsonTokenType.StartObject, WrongBodyException.Whole, "must be an object with the field images");
             json.Read();
             if (json.TokenType == JsonTokenType.PropertyName && !json.ValueTextEquals("images"))
                 throw new WrongBodyException(WrongBodyException.Shown(json.GetString()!), "is not a field here; known is images");
@@ -41,11 +44,11 @@ internal static class JsonImages
         }
         catch (JsonException e)
         {
-            throw new WrongBodyException("body", $"is not valid JSON: {e.Message}");
+            throw new WrongBodyException(WrongBodyException.Whole, $"is not valid JSON: {e.Message}");
         }
         catch (InvalidOperationException) // a name that is no text
         {
-            throw new WrongBodyException("body", "is not valid JSON: a name is no valid UTF-8");
+            throw new WrongBodyException(WrongBodyException.Whole, "is not valid JSON: a name is no valid UTF-8");
         }
     }
 
@@ -91,7 +94,11 @@ internal static class JsonImages
 
     private static byte Number(ref Utf8JsonReader json, string name)
     {
-        if (json.TokenType == JsonTokenType.Number && json.TryGetByte(out var value))
+        if (
+            json.TokenType == JsonTokenType.Number
+            // 3, 3.0 and 0.3e1 are the same number in JSON.
+            && (json.TryGetByte(out var value) || byte.TryParse(json.ValueSpan, NumberStyles.Float, CultureInfo.InvariantCulture, out value))
+        )
             return value;
         var found = json.TokenType == JsonTokenType.Number ? Encoding.ASCII.GetString(json.ValueSpan) : "something else";
         throw new WrongBodyException(

@@ -36,6 +36,8 @@ public sealed record DatasetContent(
     /// <summary>Completes the sentence "an image must have …".</summary>
     public static string SidesAllowed { get; } = $"{SmallestSide} to {LargestSide} pixels a side";
 
+    public static bool IsSide(long pixels) => pixels is >= SmallestSide and <= LargestSide;
+
     /// <summary>Bytes of one image. A method, because JSON has each property.</summary>
     public int CountImageBytes() => Channels * Height * Width;
 

@@ -83,7 +83,7 @@ internal sealed class CifarDataset(
         var files = new Dictionary<string, byte[]>();
         try
         {
-            using var content = new UnpackedFile(path);
+            using var content = UnpackedFile.Open(path, out _);
             using var bounded = new BoundedStream(content, LargestArchive, stop);
             using var tar = new TarReader(bounded);
             while (tar.GetNextEntry() is { } entry)

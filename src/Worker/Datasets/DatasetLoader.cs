@@ -31,14 +31,13 @@ internal sealed class DatasetLoader(WorkerOptions options, Action<string> tell)
         return last.Dataset;
     }
 
-    /// <summary>Drops an uploaded set, which may have gigabytes.</summary>
+    /// <summary>Drops the set, which may have gigabytes.</summary>
     /// <returns>Whether there was one.</returns>
-    public bool DropUploaded()
+    public bool Drop()
     {
-        if (last?.Dataset.ContentSha256 is null)
-            return false;
+        var wasLoaded = last is not null;
         last = null;
-        return true;
+        return wasLoaded;
     }
 
     private Dataset LoadUploaded(string name, DatasetContent content, CancellationToken stop)

@@ -27,8 +27,7 @@ internal static class Idx
     {
         try
         {
-            using var content = new UnpackedFile(path);
-            isPacked = content.IsPacked;
+            using var content = UnpackedFile.Open(path, out isPacked);
             var header = new byte[4 + 4 * (1 + imageShape.Length)];
             content.ReadExactly(header);
             var data = new byte[SizeOf(header, imageShape)];
@@ -56,7 +55,7 @@ internal static class Idx
     /// <exception cref="InvalidDataException">The file is damaged, or unpacks to more than any data set has.</exception>
     public static string ContentMd5(string path, CancellationToken stop)
     {
-        using var file = new UnpackedFile(path);
+        using var file = UnpackedFile.Open(path, out _);
         using var content = new BoundedStream(file, LargestContent + LargestHeader, stop);
         return Convert.ToHexStringLower(MD5.HashData(content));
     }

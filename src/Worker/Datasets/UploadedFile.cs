@@ -7,11 +7,18 @@ namespace Temper.Worker.Datasets;
 /// <summary>The file of an uploaded data set on this machine, in <see cref="DatasetFile"/>'s format.</summary>
 internal static class UploadedFile
 {
+    public const string LockSuffix = ".lock";
+
     private const int PieceLength = 1 << 20;
 
-    /// <summary>The path of a content. Runners and their supervisor share it.</summary>
+    /// <summary>The folder of the files. Runners and their supervisor share it.</summary>
+    public static string FolderOf(WorkerOptions options) => Path.Combine(options.Home, "data", "uploaded");
+
     public static string PathOf(WorkerOptions options, DatasetContent content) =>
-        Path.Combine(options.Home, "data", "uploaded", $"{content.Sha256}.dataset");
+        Path.Combine(FolderOf(options), $"{content.Sha256}.dataset");
+
+    /// <summary>The lock of a file. Whoever writes, dates or deletes the file holds it.</summary>
+    public static string LockOf(string path) => path + LockSuffix;
 
     /// <summary>
     /// Reads the file and checks its hash. A file with another hash is deleted, so that the next attempt fetches it again.
@@ -22,7 +29,7 @@ internal static class UploadedFile
     public static Dataset Read(string name, DatasetContent content, WorkerOptions options, CancellationToken stop)
     {
         var path = PathOf(options, content);
-        if (!File.Exists(path))
+        if (FoundFile.At(path) is not { } found)
             throw new DatasetUnavailableException($"The data set {name} is not on this worker: {path} was deleted.");
         using var file = new HashedFile(path, stop);
         try
@@ -32,8 +39,16 @@ internal static class UploadedFile
                 return dataset;
         }
         catch (Exception e) when (e is InvalidDataException or EndOfStreamException) { }
-        File.Delete(path);
+        Delete(found, stop);
         throw new InvalidDataException($"{path} is damaged: its SHA-256 is not that of {name}. It was deleted.");
+    }
+
+    /// <summary>Deletes a file, unless a slot has fetched it again or found it meanwhile.</summary>
+    private static void Delete(FoundFile found, CancellationToken stop)
+    {
+        using var turn = FileLock.Take(LockOf(found.Path), () => { }, stop);
+        if (FoundFile.At(found.Path) == found)
+            File.Delete(found.Path);
     }
 
     private static Dataset Read(HashedFile file, DatasetCard card, DatasetContent content)

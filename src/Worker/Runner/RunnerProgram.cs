@@ -16,7 +16,7 @@ namespace Temper.Worker.Runner;
 /// </summary>
 internal sealed class RunnerProgram
 {
-    private static readonly TimeSpan KeepsUploadedSet = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan KeepsDataset = TimeSpan.FromSeconds(30);
 
     private readonly MessageReader<RunnerCommand> commands;
     private readonly MessageWriter<RunnerMessage> messages;
@@ -87,13 +87,13 @@ internal sealed class RunnerProgram
     }
 
     /// <summary>
-    /// Waits for the next job. It often follows at once and uses the same data set. A runner that stays idle drops an uploaded set.
+    /// Waits for the next job. It often follows at once and uses the same data set. A runner that stays idle drops the set.
     /// </summary>
     private Train TakeJob()
     {
-        if (jobs.TryTake(out var next, KeepsUploadedSet))
+        if (jobs.TryTake(out var next, KeepsDataset))
             return next;
-        if (datasets.DropUploaded())
+        if (datasets.Drop())
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         return jobs.Take();
     }

@@ -12,10 +12,31 @@ namespace Temper.Worker.Supervisor;
 /// </summary>
 internal sealed class UploadedFiles(DatasetContents contents, WorkerOptions options, ILogger log)
 {
-    private const string LockSuffix = ".lock",
-        PartSuffix = ".part";
+    private const string PartSuffix = ".part";
 
     private static readonly TimeSpan KeptUnused = TimeSpan.FromDays(30);
+
+    /// <summary>Deletes files that no job has used for 30 days, and parts of fetches that broke off.</summary>
+    public void DeleteUnused()
+    {
+        var folder = UploadedFile.FolderOf(options);
+        if (!Directory.Exists(folder))
+            return;
+        try
+        {
+            foreach (var path in Directory.EnumerateFiles(folder))
+                if (!path.EndsWith(UploadedFile.LockSuffix, StringComparison.Ordinal) && IsUnused(path))
+                {
+                    using var turn = FileLock.TryTake(LockOf(path));
+                    if (turn is not null && IsUnused(path)) // no job has begun to use it meanwhile
+                        File.Delete(path);
+                }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            log.LogWarning("Unused data sets in {Folder} cannot be deleted: {Reason}", folder, e.Message);
+        }
+    }
 
     /// <summary>Fetches the job's data set if it is an uploaded one and not here.</summary>
     /// <exception cref="DatasetUnavailableException">It is not in the database, its hash is wrong, or it cannot be
@@ -30,7 +51,7 @@ internal sealed class UploadedFiles(DatasetContents contents, WorkerOptions opti
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             // The lock also keeps another slot from deleting the file before its time of last use is written.
             await using var turn = await Task.Run(
-                () => FileLock.Take(LockOf(path), () => log.LogInformation("{Path}: another slot fetches it", path), stop),
+                () => FileLock.Take(UploadedFile.LockOf(path), () => log.LogInformation("{Path}: another slot fetches it", path), stop),
                 stop
             );
             if (!File.Exists(path))
@@ -45,7 +66,7 @@ internal sealed class UploadedFiles(DatasetContents contents, WorkerOptions opti
 
     private async Task FetchAsync(string dataset, DatasetContent content, string path, CancellationToken stop)
     {
-        DeleteUnused(Path.GetDirectoryName(path)!);
+        DeleteUnused();
         var part = $"{path}{PartSuffix}";
         try
         {
@@ -75,21 +96,11 @@ internal sealed class UploadedFiles(DatasetContents contents, WorkerOptions opti
         return Convert.ToHexStringLower(hash.Hash!);
     }
 
-    /// <summary>Deletes files that no job has used for a month, and parts of fetches that broke off.</summary>
-    private static void DeleteUnused(string folder)
-    {
-        foreach (var path in Directory.EnumerateFiles(folder).Where(path => !path.EndsWith(LockSuffix, StringComparison.Ordinal)))
-            if (IsUnused(path))
-            {
-                using var turn = FileLock.TryTake(LockOf(path));
-                if (turn is not null && IsUnused(path)) // no job has begun to use it meanwhile
-                    File.Delete(path);
-            }
-    }
+    private static bool IsPart(string path) => path.EndsWith(PartSuffix, StringComparison.Ordinal);
 
-    private static bool IsUnused(string path) => File.GetLastWriteTimeUtc(path) < DateTime.UtcNow - KeptUnused;
+    /// <summary>Whoever fetches a part holds its lock, so one whose lock is free belongs to a worker that was killed.</summary>
+    private static bool IsUnused(string path) => IsPart(path) || File.GetLastWriteTimeUtc(path) < DateTime.UtcNow - KeptUnused;
 
     /// <summary>A file and the part of it that is being fetched have one lock.</summary>
-    private static string LockOf(string path) =>
-        (path.EndsWith(PartSuffix, StringComparison.Ordinal) ? path[..^PartSuffix.Length] : path) + LockSuffix;
+    private static string LockOf(string path) => UploadedFile.LockOf(IsPart(path) ? path[..^PartSuffix.Length] : path);
 }

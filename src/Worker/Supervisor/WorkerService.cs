@@ -62,6 +62,7 @@ internal sealed class WorkerService(
         JobEnds? ends = null;
         using var notifier = new JobNotifier();
         var uploads = new UploadedFiles(new DatasetContents(database), options, log);
+        uploads.DeleteUnused();
         await using var slots = new SlotPool(
             Enumerable
                 .Range(0, options.Slots)

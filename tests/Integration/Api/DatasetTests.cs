@@ -269,6 +269,33 @@ public class DatasetTests(ApiFixture fixture) : OwnDatasetsTest(fixture)
             ("dog/1.png", "it has 1×1")
         );
         await AssertNamedAsync(
+            NpzFiles.Zip(("cat/1.png", new byte[(1 << 20) + 1]), ("cat/2.gif", [1]), ("dog/../1.png", [1])),
+            ("cat/1.png", "must have at most 1048576 bytes; it has 1048577"),
+            ("cat/2.gif", "must be a PNG or JPEG file: .png, .jpg, .jpeg"),
+            ("dog/../1.png", "a path of plain names")
+        );
+        await AssertNamedAsync(
+            NpzFiles.Zip([.. Enumerable.Range(10, 30).Select(i => ($"cat/{i}.gif", new byte[1]))]),
+            [.. Enumerable.Range(10, 20).Select(i => ($"cat/{i}.gif", "must be a PNG or JPEG file"))]
+        );
+        var longest = new string('a', 65);
+        await AssertNamedAsync(
+            NpzFiles.Zip(($"{longest}/1.png", [1]), ("cat/1.png", [1])),
+            ($"{longest[..60]}…", "must have 1 to 64 characters")
+        );
+        await AssertNamedAsync(
+            NpzFiles.Zip(("train/cat/1.png", [1]), ("test/cat/1.png", [1])),
+            ("body", "must have 2 to 1000 folders of classes; it has 1, cat")
+        );
+        await AssertNamedAsync(
+            NpzFiles.Zip(("cat/1.jpg", JpegFile.Of()), ("cat/2.jpg", JpegFile.Of()), ("dog/1.jpg", JpegFile.Of())),
+            ("body", "class dog has 1")
+        );
+        await AssertNamedAsync(
+            NpzFiles.Zip(("train/cat/1.jpg", JpegFile.Of()), ("test/dog/1.jpg", JpegFile.Of())),
+            ("train", "class dog has none")
+        );
+        await AssertNamedAsync(
             NpzFiles.Zip(("train-images-idx3-ubyte", [0, 0, 8, 2]), ("train-labels-idx1-ubyte", [0, 0, 8, 1, 0])),
             ("train-images-idx3-ubyte", "is no IDX file"),
             ("train-labels-idx1-ubyte", "is truncated")
@@ -281,6 +308,24 @@ public class DatasetTests(ApiFixture fixture) : OwnDatasetsTest(fixture)
             var errors = problem["errors"]!.AsObject();
             Assert.Equal(expected.Select(one => one.Part).Order(), errors.Select(error => error.Key).Order());
             Assert.All(expected, one => Assert.Contains(one.Sentence, errors[one.Part]![0]!.GetValue<string>()));
+        }
+    }
+
+    /// <summary>Fewer are read at once, and a wrong one must not keep its turn.</summary>
+    [Fact]
+    public async Task Post_SeveralAtOnce_AreAllAnswered()
+    {
+        for (var round = 0; round < 3; round++)
+        {
+            var answers = await Task.WhenAll(
+                Enumerable
+                    .Range(0, 4)
+                    .Select(i => AddAsync($"set-{i}", i % 2 == 0 ? NpzFiles.Pack(NpzFiles.Part("", 10, 8, 8, 1, 2, round)) : NpzFiles.Zip()))
+            );
+            Assert.Equal(
+                [HttpStatusCode.Created, HttpStatusCode.BadRequest, HttpStatusCode.Created, HttpStatusCode.BadRequest],
+                answers.Select(answer => answer.Status)
+            );
         }
     }
 

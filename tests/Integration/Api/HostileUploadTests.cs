@@ -4,7 +4,6 @@ using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
-using System.Text.RegularExpressions;
 
 namespace Temper.Integration.Api;
 
@@ -12,7 +11,7 @@ namespace Temper.Integration.Api;
 /// Uploads that nobody should accept. Each is refused in 100 MB, with its own sentence, and leaves nothing in the database or on
 /// disk.
 /// </summary>
-public sealed partial class HostileUploadTests : IAsyncLifetime
+public sealed class HostileUploadTests : IAsyncLifetime
 {
     private const int MostBytes = 100 << 20;
 
@@ -44,13 +43,13 @@ public sealed partial class HostileUploadTests : IAsyncLifetime
         ("a damaged member", Damaged, "images", "damaged"),
         ("duplicate names", () => NpzFiles.Pack(("images", Images), ("images", Images)), "body", "two arrays of the name images"),
         ("an unknown array", () => NpzFiles.Pack(("images", Images), ("pixels", Images)), "pixels", "is no array of a data set"),
-        ("a path outside", () => NpzFiles.Zip(("../../etc/cat/1.png", [1])), "body", "plain names of folders and files"),
-        ("a path from the root", () => NpzFiles.Zip(("/cat/1.png", [1])), "body", "plain names of folders and files"),
-        ("a program among images", () => NpzFiles.Zip(("cat/1.png", Png(8)), ("dog/1.exe", [1])), "body", "PNG and JPEG files only"),
+        ("a path outside", () => NpzFiles.Zip(("../../etc/cat/1.png", [1])), "../../etc/cat/1.png", "a path of plain names"),
+        ("a path from the root", () => NpzFiles.Zip(("/cat/1.png", [1])), "/cat/1.png", "a path of plain names"),
+        ("a program among images", () => NpzFiles.Zip(("cat/1.png", Png(8)), ("dog/1.exe", [1])), "dog/1.exe", "must be a PNG or JPEG file"),
         ("a label below 0", () => With(Images, NpzFiles.Labels([0, 1, -1, 1])), "labels", "image 2 has -1"),
         ("a label above 999", () => With(Images, NpzFiles.Labels([0, 1, 1000, 1])), "labels", "image 2 has 1000"),
-        ("labels from 1", () => With(Images, NpzFiles.Labels([1, 2, 1, 2])), "labels", "0 of 3 has 0"),
-        ("one image of a class and no test part", () => With(Images, NpzFiles.Labels([0, 1, 1, 1])), "labels", "0 of 2 has 1"),
+        ("labels from 1", () => With(Images, NpzFiles.Labels([1, 2, 1, 2])), "labels", "class 0 has 0"),
+        ("one image of a class and no test part", () => With(Images, NpzFiles.Labels([0, 1, 1, 1])), "labels", "class 0 has 1"),
         ("one class", () => With(Images, NpzFiles.Labels([0, 0, 0, 0])), "labels", "2 to 1000 classes; it has 1"),
         ("labels of other images", () => With(Images, NpzFiles.Labels([0, 1, 0])), "labels", "its shape is (3,)"),
         ("large images", () => With(NpzFiles.Npy("|u1", "(1, 257, 4)", new byte[1028])), "images", "its shape is (1, 257, 4)"),
@@ -76,6 +75,20 @@ public sealed partial class HostileUploadTests : IAsyncLifetime
             "train-images-idx3-ubyte.gz",
             "more than 250 times the bytes that were sent"
         ),
+        (
+            "two IDX files of images",
+            () => NpzFiles.Zip(("a.idx", IdxFiles.Images(30)), ("b.idx", IdxFiles.Images(30))),
+            "body",
+            "one file of images and one of labels to train on; got a.idx (images), b.idx (images)"
+        ),
+        (
+            "two IDX files of labels",
+            () => NpzFiles.Zip(("a.idx", IdxFiles.Labels(30)), ("b.idx", IdxFiles.Labels(30))),
+            "body",
+            "got a.idx (labels), b.idx (labels)"
+        ),
+        ("a gzip file without its trailer", () => NpzFiles.Zip(Packed(whole => whole[..^8])), "train-images-idx3-ubyte.gz", "is damaged"),
+        ("a gzip file with more after it", () => NpzFiles.Zip(Packed(whole => [.. whole, 1])), "train-images-idx3-ubyte.gz", "is damaged"),
         ("a truncated IDX file", () => NpzFiles.Zip(Idx(30)), "train-images-idx3-ubyte", "is truncated"),
     ];
 
@@ -103,9 +116,9 @@ public sealed partial class HostileUploadTests : IAsyncLifetime
         foreach (var (what, file, part, sentence) in Uploads)
         {
             var body = file();
-            var before = PeakBytes(reset: true);
+            var before = PeakMemory.Reset(api.Id);
             var (status, errors) = await RefusedAsync(body);
-            var bytes = PeakBytes() - before;
+            var bytes = PeakMemory.Of(api.Id) - before;
             if (
                 status != HttpStatusCode.BadRequest
                 || errors?[part]?[0]?.GetValue<string>().Contains(sentence) != true
@@ -120,7 +133,7 @@ public sealed partial class HostileUploadTests : IAsyncLifetime
 
     /// <summary>The first bytes tell, so the rest is not received.</summary>
     [Fact]
-    public async Task Post_TwoGigabytesOfZeros_AreRefusedByTheFirst()
+    public async Task Post_AGigabyteOfZeros_IsRefusedByItsFirstBytes()
     {
         using var socket = await ConnectAsync();
         await socket.SendAsync(Head("zeros", 1L << 30));
@@ -213,18 +226,6 @@ public sealed partial class HostileUploadTests : IAsyncLifetime
                 .Count(path => new FileInfo(path).LinkTarget?.Contains("temper-upload-") == true)
             : 0;
 
-    /// <summary>The largest resident memory of the API since the last reset.</summary>
-    private long PeakBytes(bool reset = false)
-    {
-        if (reset)
-            File.WriteAllText($"/proc/{api.Id}/clear_refs", "5");
-        var line = File.ReadLines($"/proc/{api.Id}/status").Single(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));
-        return long.Parse(Digits().Match(line).Value) << 10;
-    }
-
-    [GeneratedRegex("[0-9]+")]
-    private static partial Regex Digits();
-
     /// <summary>An npz whose directory gives the images half of their packed bytes.</summary>
     private static byte[] Truncated()
     {
@@ -262,6 +263,10 @@ public sealed partial class HostileUploadTests : IAsyncLifetime
             ("train-images-idx3-ubyte.gz", IdxFiles.Pack([count, 28, 28], new byte[count * 784])),
             ("train-labels-idx1-ubyte.gz", IdxFiles.Labels(count)),
         ];
+
+    /// <summary>Images whose gzip file is changed.</summary>
+    private static (string, byte[])[] Packed(Func<byte[], byte[]> change) =>
+        [("train-images-idx3-ubyte.gz", change(IdxFiles.Images(30))), ("train-labels-idx1-ubyte.gz", IdxFiles.Labels(30))];
 
     /// <summary>A PNG that claims a size, and has one pixel.</summary>
     private static byte[] Png(int side) =>

@@ -48,6 +48,28 @@ public sealed class UploadedFilesTests : IAsyncLifetime
         Assert.False(File.Exists(used));
     }
 
+    /// <summary>The lock stands for a slot that fetches the file. Nobody holds the lock of a part whose worker was killed.</summary>
+    [Fact]
+    public void DeleteUnused_DeletesAPartThatNobodyFetches_AndNoOther()
+    {
+        var (broken, fetched) = (Part("broken"), Part("fetched"));
+        using (FileLock.TryTake($"{fetched[..^".part".Length]}.lock"))
+            files.DeleteUnused();
+
+        Assert.False(File.Exists(broken));
+        Assert.True(File.Exists(fetched));
+
+        string Part(string name)
+        {
+            var path = $"{Old(name).Path}.part";
+            File.WriteAllBytes(path, [1]);
+            return path;
+        }
+    }
+
+    [Fact]
+    public void DeleteUnused_WithoutAFolder_DoesNothing() => files.DeleteUnused();
+
     [Fact]
     public async Task Fetch_OfAnOldFile_WaitsForItsLockAndKeepsTheFile()
     {

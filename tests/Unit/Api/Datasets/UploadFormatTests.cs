@@ -25,7 +25,7 @@ public sealed class UploadFormatTests : IDisposable
     {
         var npz = Store(NpzFiles.Pack(NpzFiles.Part("", 4, 8, 8, 1, 2))).Open();
         var ofNpz = ZipDirectory.Read(npz, Bounds, default);
-        Assert.Throws<OperationCanceledException>(() => NpzImages.Read(npz, ofNpz, new(), new(true)));
+        Assert.Throws<OperationCanceledException>(() => NpzDataset.Read(npz, ofNpz, new(), new(true)));
 
         var images = Store(NpzFiles.Zip(("cat/1.jpg", JpegFile.Of()), ("dog/1.jpg", JpegFile.Of()))).Open();
         var ofImages = ZipDirectory.Read(images, Bounds, default);

@@ -7,7 +7,7 @@ namespace Temper.Api.Datasets;
 /// <summary>
 /// A data set as npz: `images` and `labels`, with `validation_` and `test_` before them for own parts, and `class_names`.
 /// </summary>
-internal static class NpzImages
+internal static class NpzDataset
 {
     private const string ClassNames = "class_names",
         Images = "images";
@@ -123,9 +123,7 @@ internal static class NpzImages
         public override string ToString() => $"{Height}×{Width}×{Channels}";
 
         private static bool Fits(long count, long height, long width) =>
-            count is >= 1 and <= DatasetContent.MostImages && IsSide(height) && IsSide(width);
-
-        private static bool IsSide(long side) => side is >= DatasetContent.SmallestSide and <= DatasetContent.LargestSide;
+            count is >= 1 and <= DatasetContent.MostImages && DatasetContent.IsSide(height) && DatasetContent.IsSide(width);
     }
 
     private sealed class Pixels(NpzArray array, Shape shape) : IUploadedPixels
