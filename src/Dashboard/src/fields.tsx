@@ -1,3 +1,4 @@
+import type { RefObject } from "preact";
 import { Problem } from "./api/client";
 import { errorsOf, type Field } from "./api/rules";
 import { ProblemBox } from "./parts";
@@ -65,11 +66,13 @@ interface FileControlProps {
   accept: string;
   isMultiple?: boolean;
   errors: string[];
-  onChange: (files: File[]) => void;
+  /** Holds the files that are chosen. */
+  input: RefObject<HTMLInputElement | null>;
+  onChange: () => void;
 }
 
 /** A choice of files with its rule, or with what the API says is wrong. */
-export function FileControl({ label, allowed, accept, isMultiple = false, errors, onChange }: FileControlProps) {
+export function FileControl({ label, allowed, accept, isMultiple = false, errors, input, onChange }: FileControlProps) {
   return (
     <div class="field">
       <div class="label">
@@ -78,11 +81,12 @@ export function FileControl({ label, allowed, accept, isMultiple = false, errors
       <input
         type="file"
         id="field-file"
+        ref={input}
         accept={accept}
         multiple={isMultiple}
         aria-describedby="field-file-help"
         aria-invalid={errors.length > 0}
-        onChange={event => onChange([...(event.currentTarget.files ?? [])])}
+        onChange={onChange}
       />
       <div id="field-file-help" class="help">
         {errors.map(error => (
