@@ -45,8 +45,10 @@ export function Control({ field, value, errors, onInput }: ControlProps) {
           placeholder={field.default}
           inputMode={field.kind === "number" ? "decimal" : "text"}
           autocomplete="off"
+          list={field.choices.length > 0 ? `${id}-choices` : undefined}
         />
       )}
+      {!isChoice && field.choices.length > 0 && <Proposals id={`${id}-choices`} values={field.choices} />}
       <div id={`${id}-help`} class="help">
         {errors.map(error => (
           <p key={error} class="error">
@@ -58,6 +60,15 @@ export function Control({ field, value, errors, onInput }: ControlProps) {
     </div>
   );
 }
+
+/** What a field proposes; any other text may be typed. */
+export const Proposals = ({ id, values }: { id: string; values: string[] }) => (
+  <datalist id={id}>
+    {values.map(value => (
+      <option key={value} value={value} />
+    ))}
+  </datalist>
+);
 
 interface FileControlProps {
   label: string;
