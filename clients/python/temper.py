@@ -507,6 +507,6 @@ def _form(paths):
     parts = []
     for i, path in enumerate(paths):
         with open(path, "rb") as file:
-            head = f'--{boundary}\r\nContent-Disposition: form-data; name="images"; filename="{i}"\r\n\r\n'
+            head = f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="{i}"\r\n\r\n'
             parts += [head.encode(), file.read(), b"\r\n"]
     return b"".join([*parts, f"--{boundary}--\r\n".encode()]), f"multipart/form-data; boundary={boundary}"

@@ -24,7 +24,7 @@ public sealed class DashboardTests(ServiceFixture service)
     {
         await using var watched = await WatchedPage.OpenAsync(service, "/#/submit");
         var page = watched.Page;
-        await page.GetByLabel("dataset", new() { Exact = true }).SelectOptionAsync("digits");
+        await page.GetByLabel("dataset", new() { Exact = true }).FillAsync("digits:size=16");
         await page.GetByLabel("model", new() { Exact = true }).SelectOptionAsync("mlp");
         await page.GetByText("more fields").ClickAsync();
         await page.GetByLabel("widths", new() { Exact = true }).FillAsync("16");
@@ -43,6 +43,13 @@ public sealed class DashboardTests(ServiceFixture service)
         await page.GetByRole(AriaRole.Button, new() { Name = "Cancel" }).ClickAsync();
         await Expect(page.Locator(".badge")).ToHaveTextAsync("cancelled");
         await Expect(page.GetByRole(AriaRole.Button, new() { Name = "Retry" })).ToBeVisibleAsync();
+
+        await page.GotoAsync("/#/jobs");
+        var filter = page.GetByLabel("Data set", new() { Exact = true });
+        await filter.FillAsync("digits:size=16");
+        await filter.PressAsync("Enter");
+        await Expect(page).ToHaveURLAsync(new Regex("#/jobs\\?dataset=digits%3Asize%3D16$"));
+        await Expect(page.Locator("tbody tr")).ToHaveCountAsync(1);
         Assert.Empty(watched.Faults);
     }
 

@@ -32,6 +32,10 @@ public sealed class UploadTests(ServiceFixture service)
         var job = await TrainAsync(page);
         await PredictAsync(page, job);
 
+        await page.GotoAsync("/#/submit/dataset");
+        await SendAsync(page, "Upload the data set", "files", "birds.npz", Samples.Dataset(), name: "birds");
+        await Expect(page.GetByRole(AriaRole.Alert)).ToHaveTextAsync("This content is stored already as birds@1.");
+
         await page.GotoAsync("/#/datasets/birds@1");
         await DeleteAsync(page);
         await Expect(page.GetByRole(AriaRole.Alert)).ToContainTextAsync("The data set is in use.");
@@ -43,6 +47,32 @@ public sealed class UploadTests(ServiceFixture service)
         await Expect(page.GetByRole(AriaRole.Link, new() { Name = "mnist", Exact = true })).ToBeVisibleAsync();
         await Expect(page.GetByRole(AriaRole.Link, new() { Name = "birds@1" })).ToHaveCountAsync(0);
         AssertNoFaults(watched);
+    }
+
+    [NodeFact]
+    public async Task Upload_OfAFileThatChangedAfterItWasChosen_NamesItAndTakesItWhenItIsChosenAgain()
+    {
+        var folder = Directory.CreateTempSubdirectory("temper-test-").FullName;
+        var file = Path.Combine(folder, "changed.npz");
+        await using var watched = await WatchedPage.OpenAsync(service, "/#/submit/dataset");
+        var page = watched.Page;
+        var files = Field(page, "files");
+        var send = page.GetByRole(AriaRole.Button, new() { Name = "Upload the data set" });
+        await File.WriteAllBytesAsync(file, [1]);
+        await files.SetInputFilesAsync(file);
+        await Field(page, "name").FillAsync("changed");
+
+        await File.WriteAllBytesAsync(file, Samples.Dataset());
+        await send.ClickAsync();
+
+        await Expect(files).ToHaveAccessibleDescriptionAsync("changed.npz has changed since it was chosen. Choose it again.");
+        await Expect(files).ToBeFocusedAsync();
+        await Expect(page.GetByText("The API does not answer")).ToHaveCountAsync(0);
+        await files.SetInputFilesAsync(file);
+        await Expect(files).ToHaveAttributeAsync("aria-invalid", "false");
+        await send.ClickAsync();
+        await Expect(page).ToHaveURLAsync(new Regex("#/datasets/changed@1$"));
+        Directory.Delete(folder, recursive: true);
     }
 
     [NodeFact]
@@ -73,7 +103,9 @@ public sealed class UploadTests(ServiceFixture service)
         await Expect(page.GetByText(report["conventions"]!["why"]!.GetValue<string>())).ToBeVisibleAsync();
 
         await page.GetByRole(AriaRole.Link, new() { Name = "Compare" }).ClickAsync();
-        await page.GetByLabel("Add a job").SelectOptionAsync($"{job}");
+        await page.GetByRole(AriaRole.Combobox, new() { Name = "Job", Exact = true }).SelectOptionAsync($"{job}");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Add the job" }).ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Results", Exact = true })).ToBeFocusedAsync();
         var results = page.GetByRole(AriaRole.Region, new() { Name = "Results" });
         await Expect(results.GetByRole(AriaRole.Link)).ToHaveTextAsync([$"{job}"[^8..], "elsewhere"]);
         AssertNoFaults(watched);
@@ -103,6 +135,8 @@ public sealed class UploadTests(ServiceFixture service)
         await LimitAsync(4096);
         await SendAsync(page, "Upload the data set", "files", "birds.npz", Samples.Dataset(), name: "slow");
         await Expect(page.GetByRole(AriaRole.Progressbar, new() { Name = "Sent" })).ToBeVisibleAsync();
+        await Expect(Field(page, "name")).ToBeDisabledAsync();
+        await Expect(page.GetByRole(AriaRole.Button, new() { Name = "Stop" })).ToBeFocusedAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Stop" }).ClickAsync();
         await Expect(page.GetByRole(AriaRole.Alert)).ToContainTextAsync("The upload was stopped.");
         await LimitAsync(-1);
@@ -142,7 +176,9 @@ public sealed class UploadTests(ServiceFixture service)
         await Expect(files).ToBeFocusedAsync();
         await files.SetInputFilesAsync([Png("good.png", Samples.Side), Png("large.png", Samples.Side + 1)]);
         await Expect(files).ToHaveAccessibleDescriptionAsync(new Regex("^large.png must"));
+        await Expect(files).ToBeFocusedAsync();
         await files.SetInputFilesAsync([Png("one.png", Samples.Side), Png("two.png", Samples.Side)]);
+        await Expect(files).ToHaveAccessibleDescriptionAsync(new Regex("Sent: one.png, two.png$"));
 
         var answer = await Samples.PostAsync(service.Api, $"/jobs/{job}/predict", Samples.Image(), "image/png");
         var first = answer["items"]![0]!;

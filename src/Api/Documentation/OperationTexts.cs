@@ -140,8 +140,8 @@ internal sealed class OperationTexts : IOperationFilter
             "Get calibrated probabilities for images",
             """
             1 to 1,000 images of the size that the model was trained on: as JSON, as npz with `images` (uint8, N×H×W or N×H×W×C), or
-            as PNG or JPEG files, one as the body or several as multipart/form-data. Grey images go to a model for colour; colour
-            goes to a model for grey only where it is grey. The probabilities are softmax(logits / T).
+            as PNG or JPEG files, one as the body or several as `files` of multipart/form-data. Grey images go to a model for
+            colour; colour goes to a model for grey only where it is grey. The probabilities are softmax(logits / T).
             """
         ),
         ["submitStudy"] = (
@@ -276,10 +276,10 @@ internal sealed class OperationTexts : IOperationFilter
             "Add a data set",
             """
             Takes an npz (`images` uint8 N×H×W or N×H×W×C, `labels`; optional `validation_images`, `validation_labels`,
-            `test_images`, `test_labels`, `class_names`), the four IDX files (as a zip or as multipart/form-data), or a zip of PNG
-            and JPEG files in a folder per class. H and W are 4 to 256, C is 1 or 3, and there are 2 to 1,000 classes. A set
-            without a test part gets one: a fifth of each class, drawn with `seed`. A name that is there gets the next version
-            (201). The same content again is the version that has it (200). A version never changes.
+            `test_images`, `test_labels`, `class_names`), the four IDX files (as a zip or as `files` of multipart/form-data),
+            or a zip of PNG and JPEG files in a folder per class. H and W are 4 to 256, C is 1 or 3, and there are 2 to 1,000
+            classes. A set without a test part gets one: a fifth of each class, drawn with `seed`. A name that is there gets the
+            next version (201). The same content again is the version that has it (200). A version never changes.
             """
         ),
         ["getDataset"] = (

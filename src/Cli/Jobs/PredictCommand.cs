@@ -63,7 +63,7 @@ internal static class PredictCommand
         {
             var form = new MultipartFormDataContent();
             for (var i = 0; i < files.Length; i++)
-                form.Add(Part(bytes[i], "application/octet-stream"), "images", FormattableString.Invariant($"{i}"));
+                form.Add(Part(bytes[i], "application/octet-stream"), "files", FormattableString.Invariant($"{i}"));
             return form;
         };
     }

@@ -1,3 +1,4 @@
+import type { RefObject } from "preact";
 import { Problem } from "./api/client";
 import { errorsOf, type Field } from "./api/rules";
 import { ProblemBox } from "./parts";
@@ -44,8 +45,10 @@ export function Control({ field, value, errors, onInput }: ControlProps) {
           placeholder={field.default}
           inputMode={field.kind === "number" ? "decimal" : "text"}
           autocomplete="off"
+          list={field.choices.length > 0 ? `${id}-choices` : undefined}
         />
       )}
+      {!isChoice && field.choices.length > 0 && <Proposals id={`${id}-choices`} values={field.choices} />}
       <div id={`${id}-help`} class="help">
         {errors.map(error => (
           <p key={error} class="error">
@@ -58,6 +61,15 @@ export function Control({ field, value, errors, onInput }: ControlProps) {
   );
 }
 
+/** What a field proposes; any other text may be typed. */
+export const Proposals = ({ id, values }: { id: string; values: string[] }) => (
+  <datalist id={id}>
+    {values.map(value => (
+      <option key={value} value={value} />
+    ))}
+  </datalist>
+);
+
 interface FileControlProps {
   label: string;
   /** What the files must be. */
@@ -65,11 +77,13 @@ interface FileControlProps {
   accept: string;
   isMultiple?: boolean;
   errors: string[];
-  onChange: (files: File[]) => void;
+  /** Holds the files that are chosen. */
+  input: RefObject<HTMLInputElement | null>;
+  onChange: () => void;
 }
 
 /** A choice of files with its rule, or with what the API says is wrong. */
-export function FileControl({ label, allowed, accept, isMultiple = false, errors, onChange }: FileControlProps) {
+export function FileControl({ label, allowed, accept, isMultiple = false, errors, input, onChange }: FileControlProps) {
   return (
     <div class="field">
       <div class="label">
@@ -78,11 +92,12 @@ export function FileControl({ label, allowed, accept, isMultiple = false, errors
       <input
         type="file"
         id="field-file"
+        ref={input}
         accept={accept}
         multiple={isMultiple}
         aria-describedby="field-file-help"
         aria-invalid={errors.length > 0}
-        onChange={event => onChange([...(event.currentTarget.files ?? [])])}
+        onChange={onChange}
       />
       <div id="field-file-help" class="help">
         {errors.map(error => (

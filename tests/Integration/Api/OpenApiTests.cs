@@ -182,15 +182,16 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
     }
 
     [Theory]
-    [InlineData("/datasets", "application/octet-stream", "application/zip", "multipart/form-data")]
-    [InlineData("/evaluations", "application/octet-stream", "multipart/form-data")]
-    [InlineData("/jobs/{id}/predict", "application/json", "application/octet-stream", "image/png", "image/jpeg", "multipart/form-data")]
-    public async Task Document_OfABodyWithFiles_HasEachOfItsTypes(string path, params string[] types)
+    [InlineData("/datasets", "files", "application/octet-stream", "application/zip")]
+    [InlineData("/evaluations", "file", "application/octet-stream")]
+    [InlineData("/jobs/{id}/predict", "files", "application/json", "application/octet-stream", "image/png", "image/jpeg")]
+    public async Task Document_OfABodyWithFiles_HasEachOfItsTypesAndTheFieldOfItsForm(string path, string field, params string[] types)
     {
         var document = await Api.GetAsync("/swagger/v1/swagger.json");
         var content = document["paths"]![path]!["post"]!["requestBody"]!["content"]!.AsObject();
 
-        Assert.Equal(types, content.Select(type => type.Key));
+        Assert.Equal([.. types, "multipart/form-data"], content.Select(type => type.Key));
+        Assert.Equal([field], content["multipart/form-data"]!["schema"]!["required"]!.AsArray().Select(name => $"{name}"));
         Assert.Equal("binary", content["application/octet-stream"]!["schema"]!["format"]!.GetValue<string>());
         if (content["application/json"] is { } json)
             Assert.NotNull(document["components"]!["schemas"]![json["schema"]!["$ref"]!.GetValue<string>().Split('/')[^1]]);

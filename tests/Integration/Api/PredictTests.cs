@@ -43,8 +43,8 @@ public class PredictTests(ApiFixture fixture) : OwnJobsTest(fixture)
             Assert.Equal(probabilities[label], item["confidence"]!.GetValue<double>());
         }
         var form = new MultipartFormDataContent();
-        form.Add(new ByteArrayContent(PngFile.Of(PngFile.Grey, images[0])), "images", "a.png");
-        form.Add(new ByteArrayContent(PngFile.Of(PngFile.Colour, [.. images[1].Select(ThreeTimes)])), "images", "b.png");
+        form.Add(new ByteArrayContent(PngFile.Of(PngFile.Grey, images[0])), "files", "a.png");
+        form.Add(new ByteArrayContent(PngFile.Of(PngFile.Colour, [.. images[1].Select(ThreeTimes)])), "files", "b.png");
         foreach (
             var body in new HttpContent[]
             {
@@ -158,8 +158,8 @@ public class PredictTests(ApiFixture fixture) : OwnJobsTest(fixture)
         )
         {
             var form = new MultipartFormDataContent();
-            form.Add(new ByteArrayContent(PngFile.Of(PngFile.Grey, grey)), "images", "right.png");
-            form.Add(new ByteArrayContent(file), "images", "wrong.png");
+            form.Add(new ByteArrayContent(PngFile.Of(PngFile.Grey, grey)), "files", "right.png");
+            form.Add(new ByteArrayContent(file), "files", "wrong.png");
             await AssertRefusedAsync(form, "images[1]", sentence, id);
         }
         Assert.InRange(PeakMemory.Of(Api.Id) - before, 0, 100 << 20);

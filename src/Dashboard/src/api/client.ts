@@ -1,7 +1,7 @@
 import { Store } from "../store";
 import type { Session } from "./types";
 
-/** An error answer of the API (RFC 9457), or a request that got no answer (status 0). */
+/** An error answer of the API (RFC 9457), or a request that got no answer (status 0). `errors` has messages by field or file. */
 export class Problem extends Error {
   constructor(
     readonly status: number,
@@ -62,13 +62,18 @@ export interface Upload<T> {
 
 /**
  * A POST of files. Unlike `fetch`, XMLHttpRequest tells how much is sent.
- * @param key as for `submit`.
+ * @param key as for `submit`; none where the API takes none.
  * @param onProgress takes the share that is sent, 0 to 1.
  */
-export function upload<T>(path: string, form: FormData, key: string, onProgress: (share: number) => void): Upload<T> {
+export function upload<T>(
+  path: string,
+  form: FormData,
+  key: string | undefined,
+  onProgress: (share: number) => void,
+): Upload<T> {
   const sending = new XMLHttpRequest();
   sending.open("POST", path);
-  sending.setRequestHeader("idempotency-key", key);
+  if (key) sending.setRequestHeader("idempotency-key", key);
   sending.upload.onprogress = ({ loaded, total }) => onProgress(total > 0 ? loaded / total : 0);
   const end = new Promise<Received>((resolve, reject) => {
     sending.onload = () => resolve({ status: sending.status, text: sending.responseText });
@@ -77,7 +82,7 @@ export function upload<T>(path: string, form: FormData, key: string, onProgress:
   });
   sending.send(form);
   return {
-    answer: received(end).then(({ status, text, value }) => {
+    answer: received(end, form).then(({ status, text, value }) => {
       refuse(path, status, text);
       return { status, value: value as T };
     }),
@@ -88,6 +93,7 @@ export function upload<T>(path: string, form: FormData, key: string, onProgress:
 async function request<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
   const { status, text, value } = await received(
     fetch(path, { method, ...encoded(body, headers) }).then(async answer => ({ status: answer.status, text: await answer.text() })),
+    body,
   );
   refuse(path, status, text);
   return value as T;
@@ -113,8 +119,11 @@ interface Received {
   text: string;
 }
 
-/** A body that breaks off, or that is no JSON, is no answer of the API's. */
-async function received(answer: Promise<Received>): Promise<Received & { value: unknown }> {
+/**
+ * A body that breaks off, or that is no JSON, is no answer of the API's.
+ * @param sent the body of the request.
+ */
+async function received(answer: Promise<Received>, sent: unknown): Promise<Received & { value: unknown }> {
   try {
     const { status, text } = await answer;
     const value: unknown = isGood(status) && text ? JSON.parse(text) : undefined;
@@ -122,9 +131,24 @@ async function received(answer: Promise<Received>): Promise<Received & { value: 
     return { status, text, value };
   } catch (error) {
     if (error instanceof Problem) throw error;
+    const file = sent instanceof FormData && (await changedFile(sent));
+    if (file) throw new Problem(0, "A file has changed.", "", { [file]: ["has changed since it was chosen. Choose it again."] });
     reachable.set(false);
     throw new Problem(0, "The API does not answer.", "It may be restarting, or the network may be down.");
   }
+}
+
+/** The name of a file that was changed or removed on the disk after it was chosen: browsers do not read it, and send nothing. */
+async function changedFile(form: FormData): Promise<string | undefined> {
+  for (const part of form.values()) {
+    if (typeof part === "string") continue;
+    const isReadable = await part.slice(0, 1).arrayBuffer().then(
+      () => true,
+      () => false,
+    );
+    if (!isReadable) return part.name;
+  }
+  return undefined;
 }
 
 function problemOf(status: number, text: string): Problem {

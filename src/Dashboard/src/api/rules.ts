@@ -25,6 +25,7 @@ export interface Field {
   /** Completes "must be …"; empty when the document says nothing. */
   allowed: string;
   kind: "choice" | "flag" | "number" | "numbers" | "countOrNumbers" | "text" | "texts";
+  /** All values of a choice; of a text, the ones that are proposed. */
   choices: string[];
   /** As the form shows it. */
   default: string;

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Problem } from "../api/client";
 import { useTraining } from "../api/job";
 import { type LiveEvent, useLive } from "../api/live";
@@ -13,6 +13,9 @@ import { go, href } from "../router";
 import { useTitle } from "./title";
 
 export const mostCompared = 6;
+
+/** Whether the shown comparison was made by adding a model. The focus then goes to its results. */
+let wasAdded = false;
 
 interface Compared {
   job: Job;
@@ -30,6 +33,14 @@ export function Compare({ ids, evaluationIds }: { ids: string[]; evaluationIds: 
   const elsewhere = evaluationIds.slice(0, mostCompared).map(id => useResource<Evaluation>(`/evaluations/${id}`));
   const evaluations = elsewhere.flatMap(({ value }) => value ?? []);
   const count = shown.length + elsewhere.length;
+  const isAllRead = isRead && elsewhere.every(one => one.value || one.problem);
+  const title = useRef<HTMLHeadingElement>(null);
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    if (!isAllRead || !wasAdded) return;
+    wasAdded = false;
+    (heading.current ?? title.current)?.focus();
+  }, [isAllRead]);
   const names = namesOf(jobs);
   const runs = useMemo(
     () => jobs.map(({ epochs }, i) => ({ name: names[i]!, epochs, series: i })),
@@ -38,7 +49,9 @@ export function Compare({ ids, evaluationIds }: { ids: string[]; evaluationIds: 
 
   return (
     <>
-      <h1>Compare {count === shown.length ? `${count} jobs` : `${count} models`}</h1>
+      <h1 ref={title} tabIndex={-1}>
+        Compare {count === shown.length ? `${count} jobs` : `${count} models`}
+      </h1>
       {count < 2 && (
         <p>
           Choose two to six jobs in <a href="#/jobs">the list</a>, or add one here.
@@ -48,10 +61,17 @@ export function Compare({ ids, evaluationIds }: { ids: string[]; evaluationIds: 
         <p class="warning">Only the first {mostCompared} are shown.</p>
       )}
       <ProblemBox problem={problem ?? elsewhere.map(one => one.problem).find(Boolean)} />
-      {isRead && <Add ids={shown} evaluationIds={evaluationIds.slice(0, mostCompared)} />}
-      {isRead && count > 1 && jobs.length + evaluations.length > 0 && (
+      {isAllRead && <Add ids={shown} evaluationIds={evaluationIds.slice(0, mostCompared)} />}
+      {isAllRead && count > 1 && jobs.length + evaluations.length > 0 && (
         <>
-          <Results columns={[...jobs.map(({ job }, i) => columnOf(job, names[i]!, i)), ...evaluations.map(columnOfEvaluation)]} />
+          <section>
+            <h2 ref={heading} tabIndex={-1}>
+              Results
+            </h2>
+            <Results
+              columns={[...jobs.map(({ job }, i) => columnOf(job, names[i]!, i)), ...evaluations.map(columnOfEvaluation)]}
+            />
+          </section>
           {jobs.length > 0 && <LearningCurves runs={runs} />}
           {jobs.length > 1 && <Differences jobs={jobs} names={names} />}
         </>
@@ -203,50 +223,65 @@ function Results({ columns }: { columns: Column[] }) {
 function Add({ ids, evaluationIds }: { ids: string[]; evaluationIds: string[] }) {
   const jobs = useResource<Page<Job>>("/jobs");
   const evaluations = useResource<Page<Evaluation>>("/evaluations");
-  const show = (jobIds: string[], others: string[]) =>
+  function show(jobIds: string[], others: string[]): void {
+    wasAdded = true;
     go(href("/compare", { jobs: jobIds.join(","), evaluations: others.join(",") }).slice(1));
+  }
   return (
-    <form class="filter" onSubmit={event => event.preventDefault()}>
+    <div class="filter">
       <Choice
-        label="Add a job"
+        label="Job"
+        button="Add the job"
         choices={jobs.value?.items.map(job => [job.id, `${jobName(job)}: ${summary(job.spec)}`])}
         chosen={ids}
-        onChange={more => show(more, evaluationIds)}
+        onAdd={id => show([...ids, id], evaluationIds)}
       />
       <Choice
-        label="Add an evaluation"
+        label="Evaluation"
+        button="Add the evaluation"
         choices={evaluations.value?.items.map(one => [one.id, evaluationName(one)])}
         chosen={evaluationIds}
-        onChange={more => show(ids, more)}
+        onAdd={id => show(ids, [...evaluationIds, id])}
       />
-    </form>
+    </div>
   );
 }
 
 interface ChoiceProps {
   label: string;
+  button: string;
   /** Ids and names; undefined until they are read. */
   choices: [string, string][] | undefined;
   chosen: string[];
-  onChange: (ids: string[]) => void;
+  onAdd: (id: string) => void;
 }
 
 /** Nothing where there is nothing to add. */
-function Choice({ label, choices, chosen, onChange }: ChoiceProps) {
+function Choice({ label, button, choices, chosen, onAdd }: ChoiceProps) {
+  const [id, setId] = useState("");
   const others = choices?.filter(([id]) => !chosen.includes(id)) ?? [];
   if (others.length === 0 || chosen.length >= mostCompared) return null;
   return (
-    <label>
-      {label}
-      <select value="" onChange={event => onChange([...chosen, event.currentTarget.value])}>
-        <option value="">choose</option>
-        {others.map(([id, name]) => (
-          <option key={id} value={id}>
-            {name}
-          </option>
-        ))}
-      </select>
-    </label>
+    <form
+      class="filter"
+      onSubmit={event => {
+        event.preventDefault();
+        onAdd(id);
+      }}
+    >
+      <label>
+        {label}
+        <select required value={id} onChange={event => setId(event.currentTarget.value)}>
+          <option value="">choose</option>
+          {others.map(([other, name]) => (
+            <option key={other} value={other}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </label>
+      <button>{button}</button>
+    </form>
   );
 }
 

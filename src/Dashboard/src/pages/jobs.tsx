@@ -4,6 +4,7 @@ import { useDatasetNames } from "../api/datasets";
 import { type LiveEvent, useLive, useThrottled } from "../api/live";
 import { type Resource, useResource } from "../api/resource";
 import type { Job, Page } from "../api/types";
+import { Proposals } from "../fields";
 import { figure, jobName, plain, shortId, signed, summary } from "../format";
 import { Ago, Badge, JobProgress, Paging, ProblemBox, Table } from "../parts";
 import { go, href, replace } from "../router";
@@ -66,36 +67,48 @@ function Filter({ query }: { query: URLSearchParams }) {
         [name]: (event.currentTarget as HTMLInputElement).value.trim(),
       }).slice(1),
     );
-  const choice = (name: string, label: string, values: string[]) => (
-    <label>
-      {label}
-      <select value={query.get(name) ?? ""} onChange={set(name)}>
-        <option value="">any</option>
-        {values.map(value => (
-          <option key={value}>{value}</option>
-        ))}
-      </select>
-    </label>
-  );
-
   return (
     <form class="filter" aria-label="Filter" onSubmit={event => event.preventDefault()}>
-      {choice("state", "State", states)}
-      {choice("dataset", "Data set", datasets.value ?? [])}
+      <label>
+        State
+        <select value={query.get("state") ?? ""} onChange={set("state")}>
+          <option value="">any</option>
+          {states.map(state => (
+            <option key={state}>{state}</option>
+          ))}
+        </select>
+      </label>
+      <TextFilter label="Data set" value={query.get("dataset") ?? ""} onChange={set("dataset")} list="datasets" />
+      <Proposals id="datasets" values={datasets.value ?? []} />
       <TextFilter label="Tag" value={query.get("tag") ?? ""} onChange={set("tag")} />
       <TextFilter label="Study" value={query.get("study") ?? ""} onChange={set("study")} />
     </form>
   );
 }
 
+interface TextFilterProps {
+  label: string;
+  value: string;
+  onChange: (event: Event) => void;
+  /** Id of what it proposes. */
+  list?: string;
+}
+
 /** Keeps what is being typed while the list below changes. */
-function TextFilter({ label, value, onChange }: { label: string; value: string; onChange: (event: Event) => void }) {
+function TextFilter({ label, value, onChange, list }: TextFilterProps) {
   const [typed, setTyped] = useState(value);
   useEffect(() => setTyped(value), [value]);
   return (
     <label>
       {label}
-      <input value={typed} onInput={event => setTyped(event.currentTarget.value)} onChange={onChange} placeholder="any" />
+      <input
+        value={typed}
+        onInput={event => setTyped(event.currentTarget.value)}
+        onChange={onChange}
+        placeholder="any"
+        list={list}
+        autocomplete="off"
+      />
     </label>
   );
 }

@@ -7,6 +7,9 @@ import { ProblemBox, Table } from "../parts";
 /** Classes that are shown of each image, the likeliest first. */
 const most = 3;
 
+/** Images that are drawn; each takes memory for its pixels. */
+const mostDrawn = 100;
+
 interface Answer {
   files: File[];
   predictions: Predictions;
@@ -26,21 +29,29 @@ export function PredictSection({ id, isAsked }: { id: string; isAsked: boolean }
     if (isAsked) requestAnimationFrame(() => input.current?.focus()); // after the shell has moved the focus to the page
   }, [isAsked]);
 
-  async function ask(chosen: File[]): Promise<void> {
+  async function ask(): Promise<void> {
+    const chosen = [...(input.current?.files ?? [])];
+    if (input.current) input.current.value = ""; // so that the same files can be chosen again
+    if (isBusy || chosen.length === 0) return;
     setFiles(chosen);
     setProblem(undefined);
     setAnswer(undefined);
-    if (chosen.length === 0) return;
     const form = new FormData();
-    for (const file of chosen) form.append("images", file);
+    for (const file of chosen) form.append("files", file);
     setBusy(true);
-    await post<Predictions>(`/jobs/${id}/predict`, form)
-      .then(predictions => setAnswer({ files: chosen, predictions }))
-      .catch(setProblem);
-    setBusy(false);
+    try {
+      setAnswer({ files: chosen, predictions: await post<Predictions>(`/jobs/${id}/predict`, form) });
+    } catch (refused) {
+      setProblem(refused as Problem);
+      input.current?.focus();
+    } finally {
+      setBusy(false);
+    }
   }
 
-  const errors = problem ? Object.entries(problem.errors) : [];
+  const errors = Object.entries(problem?.errors ?? {}).flatMap(([part, messages]) =>
+    messages.map(message => `${nameOf(part, files)} ${message}`),
+  );
   return (
     <section>
       <div class="heading">
@@ -63,27 +74,38 @@ export function PredictSection({ id, isAsked }: { id: string; isAsked: boolean }
           id="predict-files"
           ref={input}
           multiple
-          disabled={isBusy}
           accept="image/png,image/jpeg"
           aria-describedby="predict-help"
           aria-invalid={errors.length > 0}
-          onChange={event => void ask([...(event.currentTarget.files ?? [])])}
+          onClick={event => isBusy && event.preventDefault()}
+          onChange={() => void ask()}
         />
         <div id="predict-help" class="help">
-          {errors.map(([part, [sentence]]) => (
-            <p key={part} class="error">
-              {nameOf(part, files)} {sentence}
-            </p>
-          ))}
+          {errors.length > 0 && (
+            <div role="alert">
+              {errors.map(error => (
+                <p key={error} class="error">
+                  {error}
+                </p>
+              ))}
+            </div>
+          )}
           {errors.length === 0 && <p>PNG or JPEG files of the size that the model was trained on</p>}
+          {files.length > 0 && <p>Sent: {namesOf(files)}</p>}
         </div>
       </div>
       {errors.length === 0 && <ProblemBox problem={problem} />}
+      {errors.length === 0 && problem?.status === 0 && (
+        <p class="problem" role="alert">
+          {problem.message} Choose the images again.
+        </p>
+      )}
       <p class="quiet" role="status">
         {isBusy && "The API computes the predictions."}
         {answer &&
-          `${answer.files.length === 1 ? "1 image" : `${answer.files.length} images`}. The probabilities are calibrated with ` +
-            `temperature ${figure(answer.predictions.temperature, 3)}.`}
+          `${answer.files.length === 1 ? "1 image" : `${answer.files.length} images`}` +
+            `${answer.files.length > mostDrawn ? `, of which the first ${mostDrawn} are drawn` : ""}. ` +
+            `The probabilities are calibrated with temperature ${figure(answer.predictions.temperature, 3)}.`}
       </p>
       {answer && <Answers answer={answer} />}
     </section>
@@ -95,6 +117,9 @@ function nameOf(part: string, files: File[]): string {
   const index = /^images\[(\d+)\]/.exec(part)?.[1];
   return (index !== undefined && files[Number(index)]?.name) || part;
 }
+
+const namesOf = (files: File[]): string =>
+  [...files.slice(0, 3).map(file => file.name), ...(files.length > 3 ? [`${files.length - 3} more`] : [])].join(", ");
 
 function Answers({ answer: { files, predictions } }: { answer: Answer }) {
   const { items, classNames } = predictions;
@@ -115,9 +140,7 @@ function Answers({ answer: { files, predictions } }: { answer: Answer }) {
     <Table label="Predictions" head={head}>
       {items.map(({ label, probabilities }, i) => (
         <tr key={i}>
-          <td>
-            <Thumbnail file={files[i]!} />
-          </td>
+          <td>{i < mostDrawn && <Thumbnail file={files[i]!} />}</td>
           <th scope="row">{files[i]!.name}</th>
           <td class="wide">{nameOf(label)}</td>
           <td>
@@ -150,10 +173,12 @@ function Thumbnail({ file }: { file: File }) {
     createImageBitmap(file).then(
       image => {
         const shown = canvas.current;
-        if (!shown) return;
-        shown.width = image.width;
-        shown.height = image.height;
-        shown.getContext("2d")?.drawImage(image, 0, 0);
+        if (shown) {
+          shown.width = image.width;
+          shown.height = image.height;
+          shown.getContext("2d")?.drawImage(image, 0, 0);
+        }
+        image.close(); // it holds its pixels until then
       },
       () => undefined, // the name of the file stands beside it
     );

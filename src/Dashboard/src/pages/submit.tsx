@@ -65,7 +65,7 @@ export function Submit({ kind, query }: { kind: Kind; query: URLSearchParams }) 
 interface FormProps {
   kind: Kind;
   document: OpenApiDocument;
-  /** The names that a spec's data set may have. */
+  /** Names of data sets. A spec may also have one with parameters, such as digits:classes=37. */
   datasets: string[];
   /** The spec that the form starts with; the document's example when there is none. */
   earlier: object | undefined;
@@ -79,7 +79,7 @@ function Form({ kind, document: rules, datasets, earlier, dataset }: FormProps) 
     () =>
       fieldsOf(rules, form.schema)
         .filter(field => !form.without.includes(field.path))
-        .map(field => (field.path === form.dataset ? { ...field, choices: datasets } : field)),
+        .map((field): Field => (field.path === form.dataset ? { ...field, kind: "text", choices: datasets } : field)),
     [rules, kind, datasets.join()],
   );
   const [values, setValues] = useState<Values>(() => ({

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { newKey, type Problem, session, upload, type Upload as Sending } from "../api/client";
 import type { Field, Values } from "../api/rules";
 import type { Dataset, Evaluation } from "../api/types";
@@ -23,6 +23,8 @@ const field = (path: string, about: string, allowed: string): Field => ({
 /** What is sent as files. The other fields stand in the query. */
 const forms = {
   dataset: {
+    /** Whether the API takes an Idempotency-Key. Equal content under a name is one version without it. */
+    takesKey: false,
     title: "Upload a data set",
     button: "Upload the data set",
     route: "/datasets",
@@ -41,6 +43,7 @@ const forms = {
     pageOf: (answer: unknown) => `/datasets/${(answer as Dataset).name}`,
   },
   evaluation: {
+    takesKey: true,
     title: "Evaluate a model that was trained elsewhere",
     button: "Evaluate",
     route: "/evaluations",
@@ -57,21 +60,35 @@ const forms = {
 
 type Kind = keyof typeof forms;
 
+/** What was sent last. */
+interface Sent {
+  files: File[];
+  query: string;
+  key: string;
+}
+
+const isSame = (sent: Sent, files: File[], query: string): boolean =>
+  sent.query === query && sent.files.length === files.length && files.every((file, i) => file === sent.files[i]);
+
 /** A form that sends files, and shows how much is sent and what the API says is wrong. */
 export function Upload({ kind }: { kind: Kind }) {
   const form = forms[kind];
   useTitle(form.title);
   const { canOperate } = useStore(session);
-  const [files, setFiles] = useState<File[]>([]);
   const [values, setValues] = useState<Values>({});
   const [share, setShare] = useState<number>();
   const [problem, setProblem] = useState<Problem>();
   const [sameAs, setSameAs] = useState<string>();
   const sending = useRef<Sending<unknown> | undefined>(undefined);
+  const sent = useRef<Sent>({ files: [], query: "", key: "" });
   const element = useRef<HTMLFormElement>(null);
-  const query = new URLSearchParams(Object.entries(values).filter(([, value]) => value.trim() !== ""));
-  const key = useMemo(newKey, [files, `${query}`]);
+  const input = useRef<HTMLInputElement>(null);
+  const stop = useRef<HTMLButtonElement>(null);
+  const isSending = share !== undefined;
   useEffect(() => () => sending.current?.abort(), []);
+  useEffect(() => {
+    if (isSending) stop.current?.focus(); // what had the focus is disabled
+  }, [isSending]);
 
   function change(set: () => void): void {
     setProblem(undefined);
@@ -82,16 +99,22 @@ export function Upload({ kind }: { kind: Kind }) {
   async function onSubmit(event: SubmitEvent): Promise<void> {
     event.preventDefault();
     change(() => setShare(0));
+    const files = [...(input.current?.files ?? [])]; // a file that is chosen again under the same path is no change of the input
+    const query = `${new URLSearchParams(Object.entries(values).filter(([, value]) => value.trim() !== ""))}`;
+    if (!isSame(sent.current, files, query)) sent.current = { files, query, key: newKey() };
     const body = new FormData();
     for (const file of files) body.append(form.files, file);
-    sending.current = upload(`${form.route}?${query}`, body, key, setShare);
+    sending.current = upload(`${form.route}?${query}`, body, form.takesKey ? sent.current.key : undefined, setShare);
     try {
       const { status, value } = await sending.current.answer;
       if (status === 200) setSameAs(form.pageOf(value));
       else go(form.pageOf(value));
     } catch (refused) {
-      setProblem(refused as Problem);
-      requestAnimationFrame(() => element.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus());
+      const found = refused as Problem;
+      setProblem(found);
+      // A file that has changed is chosen anew, which must be a change of the input.
+      if (input.current && found.status === 0 && Object.keys(found.errors).length > 0) input.current.value = "";
+      requestAnimationFrame(() => element.current?.querySelector<HTMLElement>("[aria-invalid=true], .primary")?.focus());
     } finally {
       sending.current = undefined;
       setShare(undefined);
@@ -100,13 +123,12 @@ export function Upload({ kind }: { kind: Kind }) {
 
   const errors = Object.entries(problem?.errors ?? {});
   const isOfField = (name: string) => form.fields.some(one => one.path === name);
-  const isSending = share !== undefined;
 
   return (
     <>
       <SubmitHead title={form.title} shown={kind} />
       <form class="submit" ref={element} onSubmit={onSubmit} noValidate>
-        <div class="fields">
+        <fieldset class="fields" disabled={isSending}>
           <FileControl
             label={form.isMultiple ? "files" : "file"}
             allowed={form.allowed}
@@ -115,7 +137,8 @@ export function Upload({ kind }: { kind: Kind }) {
             errors={errors
               .filter(([name]) => !isOfField(name))
               .flatMap(([name, messages]) => messages.map(message => (name === "body" ? message : `${name} ${message}`)))}
-            onChange={chosen => change(() => setFiles(chosen))}
+            input={input}
+            onChange={() => change(() => undefined)}
           />
           {form.fields.map(one => (
             <Control
@@ -126,16 +149,16 @@ export function Upload({ kind }: { kind: Kind }) {
               onInput={value => change(() => setValues(before => ({ ...before, [one.path]: value })))}
             />
           ))}
-        </div>
+        </fieldset>
         {errors.length === 0 && <ProblemBox problem={problem} />}
-        {problem?.status === 0 && (
+        {problem?.status === 0 && errors.length === 0 && (
           <p class="problem" role="alert">
             {problem.message} Nothing of it is lost here: send it again.
           </p>
         )}
         {sameAs && (
           <p class="reason" role="alert">
-            A version of this name has the same content: <a href={`#${sameAs}`}>{sameAs.split("/").at(-1)}</a>. Nothing was added.
+            This content is stored already as <a href={`#${sameAs}`}>{sameAs.split("/").at(-1)}</a>.
           </p>
         )}
         <div class="actions">
@@ -143,14 +166,14 @@ export function Upload({ kind }: { kind: Kind }) {
             {form.button}
           </button>
           {isSending && (
-            <button type="button" onClick={() => sending.current?.abort()}>
+            <button type="button" ref={stop} onClick={() => sending.current?.abort()}>
               Stop
             </button>
           )}
         </div>
         {isSending && share < 1 && (
           <p class="quiet">
-            <Bar share={share} label="Sent" /> {Math.floor(share * 100)} % of {size(files.reduce((sum, one) => sum + one.size, 0))}
+            <Bar share={share} label="Sent" /> {Math.floor(share * 100)} % of {size(sent.current.files.reduce((sum, one) => sum + one.size, 0))}
           </p>
         )}
         <p class="quiet" role="status">
