@@ -36,7 +36,8 @@ internal static class IdxImages
         if (errors.Any)
             return null;
         var train = errors.Try(() =>
-            PartOf(shapes, isForTest: false, largest, bounds) ?? throw new WrongBodyException(WrongBodyException.Whole, "has no files to train on")
+            PartOf(shapes, isForTest: false, largest, bounds)
+            ?? throw new WrongBodyException(WrongBodyException.Whole, "has no files to train on")
         );
         var test = errors.Try(() => PartOf(shapes, isForTest: true, largest, bounds));
         if (train is not null && test is not null && test.Shape != train.Shape)

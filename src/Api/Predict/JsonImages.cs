@@ -24,7 +24,11 @@ internal static class JsonImages
         try
         {
             var json = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = Deepest });
-            Require(json.Read() && json.TokenType == JsonTokenType.StartObject, WrongBodyException.Whole, "must be an object with the field images");
+            Require(
+                json.Read() && json.TokenType == JsonTokenType.StartObject,
+                WrongBodyException.Whole,
+                "must be an object with the field images"
+            );
             json.Read();
             if (json.TokenType == JsonTokenType.PropertyName && !json.ValueTextEquals("images"))
                 throw new WrongBodyException(WrongBodyException.Shown(json.GetString()!), "is not a field here; known is images");
@@ -97,7 +101,9 @@ internal static class JsonImages
         if (
             json.TokenType == JsonTokenType.Number
             // 3, 3.0 and 0.3e1 are the same number in JSON.
-            && (json.TryGetByte(out var value) || byte.TryParse(json.ValueSpan, NumberStyles.Float, CultureInfo.InvariantCulture, out value))
+            && (
+                json.TryGetByte(out var value) || byte.TryParse(json.ValueSpan, NumberStyles.Float, CultureInfo.InvariantCulture, out value)
+            )
         )
             return value;
         var found = json.TokenType == JsonTokenType.Number ? Encoding.ASCII.GetString(json.ValueSpan) : "something else";

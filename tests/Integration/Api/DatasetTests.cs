@@ -320,7 +320,9 @@ public class DatasetTests(ApiFixture fixture) : OwnDatasetsTest(fixture)
             var answers = await Task.WhenAll(
                 Enumerable
                     .Range(0, 4)
-                    .Select(i => AddAsync($"set-{i}", i % 2 == 0 ? NpzFiles.Pack(NpzFiles.Part("", 10, 8, 8, 1, 2, round)) : NpzFiles.Zip()))
+                    .Select(i =>
+                        AddAsync($"set-{i}", i % 2 == 0 ? NpzFiles.Pack(NpzFiles.Part("", 10, 8, 8, 1, 2, round)) : NpzFiles.Zip())
+                    )
             );
             Assert.Equal(
                 [HttpStatusCode.Created, HttpStatusCode.BadRequest, HttpStatusCode.Created, HttpStatusCode.BadRequest],

@@ -45,7 +45,12 @@ public sealed class HostileUploadTests : IAsyncLifetime
         ("an unknown array", () => NpzFiles.Pack(("images", Images), ("pixels", Images)), "pixels", "is no array of a data set"),
         ("a path outside", () => NpzFiles.Zip(("../../etc/cat/1.png", [1])), "../../etc/cat/1.png", "a path of plain names"),
         ("a path from the root", () => NpzFiles.Zip(("/cat/1.png", [1])), "/cat/1.png", "a path of plain names"),
-        ("a program among images", () => NpzFiles.Zip(("cat/1.png", Png(8)), ("dog/1.exe", [1])), "dog/1.exe", "must be a PNG or JPEG file"),
+        (
+            "a program among images",
+            () => NpzFiles.Zip(("cat/1.png", Png(8)), ("dog/1.exe", [1])),
+            "dog/1.exe",
+            "must be a PNG or JPEG file"
+        ),
         ("a label below 0", () => With(Images, NpzFiles.Labels([0, 1, -1, 1])), "labels", "image 2 has -1"),
         ("a label above 999", () => With(Images, NpzFiles.Labels([0, 1, 1000, 1])), "labels", "image 2 has 1000"),
         ("labels from 1", () => With(Images, NpzFiles.Labels([1, 2, 1, 2])), "labels", "class 0 has 0"),
