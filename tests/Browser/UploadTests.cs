@@ -50,7 +50,7 @@ public sealed class UploadTests(ServiceFixture service)
     }
 
     [NodeFact]
-    public async Task Upload_OfAFileThatChangedAfterItWasChosen_NamesItAndTakesItWhenItIsChosenAgain()
+    public async Task Upload_OfAFileThatChangedAfterItWasRefused_NamesItAndTakesItWhenItIsChosenAgain()
     {
         var folder = Directory.CreateTempSubdirectory("temper-test-").FullName;
         var file = Path.Combine(folder, "changed.npz");
@@ -61,6 +61,8 @@ public sealed class UploadTests(ServiceFixture service)
         await File.WriteAllBytesAsync(file, [1]);
         await files.SetInputFilesAsync(file);
         await Field(page, "name").FillAsync("changed");
+        await send.ClickAsync();
+        await Expect(files).ToHaveAccessibleDescriptionAsync(new Regex("^must be an npz file"));
 
         await File.WriteAllBytesAsync(file, Samples.Dataset());
         await send.ClickAsync();
