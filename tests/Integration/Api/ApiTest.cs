@@ -5,6 +5,9 @@ using Npgsql;
 using Temper.Domain.Jobs;
 using Temper.Store.Queue;
 
+// More classes at once than the cores that the suite is made for: many wait for outages and time limits.
+[assembly: CollectionBehavior(MaxParallelThreads = 3)]
+
 namespace Temper.Integration.Api;
 
 /// <summary>A test class's API and database.</summary>

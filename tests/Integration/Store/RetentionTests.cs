@@ -192,7 +192,8 @@ public class RetentionTests : QueueTest
                     () =>
                         Database
                             .ScalarAsync<bool>(
-                                "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
+                                "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() "
+                                    + "AND wait_event_type = 'Lock')"
                             )
                             .GetAwaiter()
                             .GetResult(),

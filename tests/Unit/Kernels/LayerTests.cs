@@ -3,7 +3,8 @@ using Temper.Unit.Fixtures;
 namespace Temper.Unit.Kernels;
 
 /// <summary>
-/// Compares layers with PyTorch's numbers, whether this project's kernels or libtorch's operations compute them.
+/// Compares layers with PyTorch's numbers, whether this project's kernels or libtorch's operations compute them. Layers of few
+/// channels are compared without the gradient of their images: docs/libtorch.md says why.
 /// </summary>
 [Collection(AloneCollection.Name)]
 public sealed class LayerTests : KernelTest
@@ -45,7 +46,8 @@ public sealed class LayerTests : KernelTest
         var (create, shape) = Layers[name];
         using var layer = create();
         var values = Input(shape, salt: 1);
-        var input = (channelsLast ? ChannelsLast(values) : values).detach().requires_grad_();
+        var isFirst = shape is [_, < 4, ..] && layer is Conv2d { padding: [1, 1] };
+        var input = (channelsLast ? ChannelsLast(values) : values).detach().requires_grad_(!isFirst);
         var salt = 2;
         using (no_grad())
             foreach (var parameter in layer.parameters())
@@ -60,7 +62,8 @@ public sealed class LayerTests : KernelTest
         Gradients.Compute((output * torch.tensor(Fixture.Floats(output.numel(), 99), output.shape)).sum());
 
         AssertMatches(expected.Output, output);
-        AssertMatches(expected.Gradients[0], input.grad!);
+        if (!isFirst)
+            AssertMatches(expected.Gradients[0], input.grad!);
         foreach (var (gradient, parameter) in expected.Gradients.Skip(1).Zip(layer.parameters()))
             AssertMatches(gradient, parameter.grad!);
     }
