@@ -1,8 +1,8 @@
 namespace Temper.Domain.Calibration;
 
 /// <summary>
-/// Cuts N images into pieces of work for all cores. The pieces do not depend on the number of cores, so sums that are added in the order of the
-/// pieces are the same on any number of cores.
+/// Cuts N images into pieces of work for all cores. The pieces do not depend on the number of cores, so sums that are added in the
+/// order of the pieces are the same on any number of them.
 /// </summary>
 internal static class Pieces
 {
