@@ -29,7 +29,7 @@ public class ExportTests : EndToEndTest
         model.StartsWith("resnet", StringComparison.Ordinal)
             ? new
             {
-                dataset = "digits:images=500",
+                dataset = "digits", // with fewer steps the batch norms' statistics are those of no images, and the logits large
                 epsilon = 0.1,
                 epochs = 1,
                 model,
