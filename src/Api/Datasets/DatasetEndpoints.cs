@@ -76,11 +76,9 @@ internal static class DatasetEndpoints
         CancellationToken cancellation
     )
     {
-        var errors = new Dictionary<string, string[]>();
-        Problems.AddUnknownParameters(request, errors, "limit", "cursor");
-        var (size, before) = Paging.Read(limit, cursor, DefaultLimit, LargestLimit, errors);
-        if (errors.Count > 0)
-            return Problems.Invalid("The query is wrong.", errors);
+        var (size, before, refusal) = Paging.ReadQuery(request, limit, cursor, DefaultLimit, LargestLimit);
+        if (refusal is not null)
+            return refusal;
         var found = await db
             .Datasets.AsNoTracking()
             .Where(set => before == null || set.Sequence < before)
@@ -94,7 +92,7 @@ internal static class DatasetEndpoints
                     .. before is null ? DatasetCatalog.All.Select(DatasetResponse.Of) : [],
                     .. found.Take(size).Select(one => DatasetResponse.Of(one.Set)),
                 ],
-                found.Count > size ? found[size - 1].Sequence.ToString(CultureInfo.InvariantCulture) : null
+                Paging.Next(found, size, one => one.Sequence)
             )
         );
     }

@@ -12,9 +12,6 @@ namespace Temper.Api.Datasets;
 /// </summary>
 internal static class ImageFolders
 {
-    /// <summary>Wrong files that an answer names.</summary>
-    private const int MostNamed = 20;
-
     private const string Train = "train",
         Validation = "validation",
         Test = "test";
@@ -115,19 +112,14 @@ internal static class ImageFolders
             );
     }
 
-    /// <summary>Reads each part, and adds what is wrong with it. It stops at the twentieth wrong one.</summary>
+    /// <summary>Reads each part, and adds what is wrong with it. It stops when it may name no more.</summary>
     /// <returns>Whether all are right.</returns>
     private static bool Each<T>(IEnumerable<T> parts, SpecErrors errors, Action<T> read)
     {
         var wrong = 0;
         foreach (var part in parts)
         {
-            var isRight = errors.Try(() =>
-            {
-                read(part);
-                return errors;
-            });
-            if (isRight is null && ++wrong == MostNamed)
+            if (!errors.Try(() => read(part)) && ++wrong == SpecErrors.MostNamed)
                 break;
         }
         return wrong == 0;

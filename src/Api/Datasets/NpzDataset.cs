@@ -12,9 +12,6 @@ internal static class NpzDataset
     private const string ClassNames = "class_names",
         Images = "images";
 
-    /// <summary>Unknown arrays that an answer names.</summary>
-    private const int MostNamed = 20;
-
     private const int PieceLength = 8 << 10;
 
     private static readonly string[] Known =
@@ -35,7 +32,7 @@ internal static class NpzDataset
     public static UploadedImages? Read(Stream file, IReadOnlyList<ZipMember> members, SpecErrors errors, CancellationToken cancellation)
     {
         var npz = new NpzFile(file, members);
-        foreach (var name in npz.Names.Except(Known).Take(MostNamed))
+        foreach (var name in npz.Names.Except(Known).Take(SpecErrors.MostNamed))
             errors.Add(name, $"is no array of a data set; known are {string.Join(", ", Known)}");
         if (!Has(npz, ""))
             errors.Add(Images, "is missing");

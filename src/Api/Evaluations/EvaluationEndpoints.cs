@@ -1,5 +1,4 @@
 using System.ComponentModel;
-using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
@@ -155,7 +154,7 @@ internal static class EvaluationEndpoints
 
     private static ProblemHttpResult? WrongRequest(HttpRequest request)
     {
-        if (Submission.WrongKey(request.Headers["Idempotency-Key"] is [{ } key] ? key : null) is { } wrongKey)
+        if (Submission.WrongKey(request.Headers.TryGetValue("Idempotency-Key", out var key) ? $"{key}" : null) is { } wrongKey)
             return wrongKey;
         var errors = new Dictionary<string, string[]>();
         Problems.AddUnknownParameters(request, errors, "name");
@@ -190,11 +189,9 @@ internal static class EvaluationEndpoints
         CancellationToken cancellation
     )
     {
-        var errors = new Dictionary<string, string[]>();
-        Problems.AddUnknownParameters(request, errors, "limit", "cursor");
-        var (size, before) = Paging.Read(limit, cursor, DefaultLimit, LargestLimit, errors);
-        if (errors.Count > 0)
-            return Problems.Invalid("The query is wrong.", errors);
+        var (size, before, refusal) = Paging.ReadQuery(request, limit, cursor, DefaultLimit, LargestLimit);
+        if (refusal is not null)
+            return refusal;
         var found = await db
             .Evaluations.AsNoTracking()
             .Where(row => before == null || row.Sequence < before)
@@ -202,10 +199,7 @@ internal static class EvaluationEndpoints
             .Take(size + 1)
             .ToListAsync(cancellation);
         return TypedResults.Ok(
-            new EvaluationPage(
-                [.. found.Take(size).Select(EvaluationResponse.Of)],
-                found.Count > size ? found[size - 1].Sequence.ToString(CultureInfo.InvariantCulture) : null
-            )
+            new EvaluationPage([.. found.Take(size).Select(EvaluationResponse.Of)], Paging.Next(found, size, row => row.Sequence))
         );
     }
 

@@ -106,6 +106,9 @@ internal sealed class SpecReader<T>(string what, Func<string, string> allowed)
 /// <summary>The errors of a posted spec by field, or of posted files by array, file or `body`.</summary>
 internal sealed class SpecErrors
 {
+    /// <summary>Parts of one kind, such as the files of a zip, that an answer names at most.</summary>
+    public const int MostNamed = 20;
+
     private readonly Dictionary<string, List<string>> byField = [];
 
     public void Add(string field, string message) =>
@@ -128,12 +131,14 @@ internal sealed class SpecErrors
     }
 
     /// <inheritdoc cref="Try{T}"/>
-    public void Try(Action read) =>
+    /// <returns>False when something is wrong.</returns>
+    public bool Try(Action read) =>
         Try(() =>
         {
             read();
             return this;
-        });
+        })
+            is not null;
 
     public bool Any => byField.Count > 0;
 

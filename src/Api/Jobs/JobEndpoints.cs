@@ -123,7 +123,7 @@ internal static class JobEndpoints
 
         bool IsSame(JobSpec? posted) => posted is not null && Json.Write(job.Spec) == Json.Write(posted);
 
-        // The earlier submission may have been stored after this one looked for it, and a newer version of its data set meanwhile.
+        // The earlier submission may have been stored after this one looked for it. Its data set may have a newer version since.
         async Task<JobSpec?> AgainAsync() => (await JobSpecReader.ReadAsync(body.Bytes, key, db, notifications, cancellation)).Spec;
     }
 
@@ -147,9 +147,8 @@ internal static class JobEndpoints
             .Select(job => new { job.Id, job.Sequence })
             .Take(filter.PageSize + 1)
             .ToListAsync(cancellation);
-        var page = found.Take(filter.PageSize).ToList();
-        var next = found.Count > page.Count ? page[^1].Sequence.ToString(CultureInfo.InvariantCulture) : null;
-        return TypedResults.Ok(JobPage.Of(await reader.ListAsync([.. page.Select(job => job.Id)]), next));
+        var next = Paging.Next(found, filter.PageSize, job => job.Sequence);
+        return TypedResults.Ok(JobPage.Of(await reader.ListAsync([.. found.Take(filter.PageSize).Select(job => job.Id)]), next));
     }
 
     private static async Task<IResult> FindAsync(

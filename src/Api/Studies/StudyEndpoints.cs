@@ -1,5 +1,4 @@
 using System.ComponentModel;
-using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Temper.Api.Http;
@@ -95,7 +94,7 @@ internal static class StudyEndpoints
 
         bool IsSame(StudySpec? posted) => posted is not null && Json.Write(submitted) == Json.Write(posted);
 
-        // The earlier submission may have been stored after this one looked for it, and a newer version of its data set meanwhile.
+        // The earlier submission may have been stored after this one looked for it. Its data set may have a newer version since.
         async Task<StudySpec?> AgainAsync() =>
             (await StudySpecReader.ReadAsync(body.Bytes, key, queue, db, notifications, cancellation)).Spec;
     }
@@ -108,19 +107,12 @@ internal static class StudyEndpoints
         CancellationToken cancellation
     )
     {
-        var errors = new Dictionary<string, string[]>();
-        Problems.AddUnknownParameters(request, errors, "limit", "cursor");
-        var (size, before) = Paging.Read(limit, cursor, DefaultLimit, LargestLimit, errors);
-        if (errors.Count > 0)
-            return Problems.Invalid("The query is wrong.", errors);
+        var (size, before, refusal) = Paging.ReadQuery(request, limit, cursor, DefaultLimit, LargestLimit);
+        if (refusal is not null)
+            return refusal;
 
         var studies = await reader.ListAsync(before, size + 1, cancellation);
-        return TypedResults.Ok(
-            StudyPage.Of(
-                [.. studies.Take(size)],
-                studies.Count > size ? studies[size - 1].Sequence.ToString(CultureInfo.InvariantCulture) : null
-            )
-        );
+        return TypedResults.Ok(StudyPage.Of([.. studies.Take(size)], Paging.Next(studies, size, study => study.Sequence)));
     }
 
     private static async Task<IResult> FindAsync(

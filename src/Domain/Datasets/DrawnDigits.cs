@@ -78,7 +78,7 @@ public sealed partial record DrawnDigits(int Classes = 10, int Size = 28, double
         [
             .. Given("classes", Classes, Default.Classes),
             .. Given("size", Size, Default.Size),
-            .. Given("noise", Noise.ToString("0.######", CultureInfo.InvariantCulture), "0.25"),
+            .. Given("noise", Show(Noise), Show(Default.Noise)),
             .. Given("images", Images, Default.Images),
         ];
         return given.Length == 0 ? Name : $"{Name}:{string.Join(',', given)}";
@@ -88,6 +88,9 @@ public sealed partial record DrawnDigits(int Classes = 10, int Size = 28, double
     }
 
     private static DrawnDigits Default { get; } = new();
+
+    /// <summary>Without an exponent, so that <see cref="Read"/> can read it.</summary>
+    private static string Show(double noise) => noise.ToString("0.######", CultureInfo.InvariantCulture);
 
     [GeneratedRegex(
         @"^digits(:(?<name>[a-z]+)=(?<value>[0-9]{1,6}(\.[0-9]{1,6})?)(,(?<name>[a-z]+)=(?<value>[0-9]{1,6}(\.[0-9]{1,6})?))*)?\z",

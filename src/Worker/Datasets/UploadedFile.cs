@@ -43,7 +43,7 @@ internal static class UploadedFile
         throw new InvalidDataException($"{path} is damaged: its SHA-256 is not that of {name}. It was deleted.");
     }
 
-    /// <summary>Deletes a file, unless a slot has fetched it again or found it meanwhile.</summary>
+    /// <summary>Deletes a file, unless a slot has fetched it again or used it since it was found.</summary>
     private static void Delete(FoundFile found, CancellationToken stop)
     {
         using var turn = FileLock.Take(LockOf(found.Path), () => { }, stop);

@@ -28,7 +28,7 @@ internal sealed class UploadedFiles(DatasetContents contents, WorkerOptions opti
                 if (!path.EndsWith(UploadedFile.LockSuffix, StringComparison.Ordinal) && IsUnused(path))
                 {
                     using var turn = FileLock.TryTake(LockOf(path));
-                    if (turn is not null && IsUnused(path)) // no job has begun to use it meanwhile
+                    if (turn is not null && IsUnused(path)) // no job has begun to use it before the lock was taken
                         File.Delete(path);
                 }
         }
