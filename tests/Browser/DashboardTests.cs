@@ -168,7 +168,11 @@ public sealed class DashboardTests(ServiceFixture service)
         await SignInAsync(page, key);
 
         var epochs = page.GetByLabel("epochs", new() { Exact = true });
-        await epochs.FillAsync("123");
+        // The form asks the API about each change. The answer to this one must not come after the cookies are gone.
+        await page.RunAndWaitForResponseAsync(
+            () => epochs.FillAsync("123"),
+            response => response.Request.PostData?.Contains("\"epochs\":123", StringComparison.Ordinal) == true
+        );
         await Expect(page.GetByRole(AriaRole.Button, new() { Name = "Sign out alice" })).ToBeVisibleAsync();
         Assert.Equal(0, await page.EvaluateAsync<int>("localStorage.length + sessionStorage.length + document.cookie.length"));
 

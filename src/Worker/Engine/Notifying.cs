@@ -11,6 +11,9 @@ namespace Temper.Worker.Engine;
 internal sealed class Notifying(JobStorage storage, NotificationQueue queue, NotificationOptions options, Posting posting, ILogger log)
     : INotifying
 {
+    /// <summary>Hangfire's schedule has whole seconds, and begins a job up to one second before its time.</summary>
+    private static readonly TimeSpan ScheduleUnit = TimeSpan.FromSeconds(1);
+
     private readonly BackgroundJobClient client = new(storage);
 
     public async Task CollectJobAsync(Guid job) => Send(await queue.CollectJobAsync(job, CancellationToken.None));
@@ -40,7 +43,7 @@ internal sealed class Notifying(JobStorage storage, NotificationQueue queue, Not
         );
         // Hangfire's own retries count those of one job, and another job may make the next try.
         if (outcome.Error is not null && wait is { } delay)
-            Send(notification, new ScheduledState(delay));
+            Send(notification, new ScheduledState(delay + ScheduleUnit));
     }
 
     private void Send(IEnumerable<Guid> notifications)

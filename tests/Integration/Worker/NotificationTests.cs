@@ -3,12 +3,15 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging.Abstractions;
 using Temper.Domain.Studies;
 using Temper.Integration.Store.Queue;
+using Temper.Store.Engine;
 using Temper.Store.Notifications;
 using Temper.Store.Queue;
 using Temper.Store.Retention;
 using Temper.Store.Studies;
+using Temper.Worker.Engine;
 using Temper.Worker.Notifications;
 
 namespace Temper.Integration.Worker;
@@ -268,6 +271,27 @@ public class NotificationTests : QueueTest
 
         Assert.Null(outcome.Status);
         Assert.Contains("refused", outcome.Error);
+    }
+
+    /// <summary>A Hangfire job that begins before the try is due does nothing, and the next one comes a minute later.</summary>
+    [Fact]
+    public async Task Send_ThatFails_SchedulesAHangfireJobForWhenTheNextTryIsDue()
+    {
+        var id = await NotificationOfAsync(Anywhere);
+        var options = new NotificationOptions { Secret = Secret };
+        using var posting = new Posting(options);
+        var storage = EngineStorage.Open(Database.ConnectionString, new(Database.DataSource), connections: 4, commandSeconds: 10);
+
+        await new Notifying(storage, Notifications, options, posting, NullLogger.Instance).SendAsync(id);
+
+        Assert.True(
+            await Database.ScalarAsync<bool>(
+                """
+                SELECT score BETWEEN due AND due + 2 FROM hangfire.set,
+                    (SELECT extract(epoch FROM next_try_at)::float8 AS due FROM notifications) notified WHERE key = 'schedule'
+                """
+            )
+        );
     }
 
     [Fact]
