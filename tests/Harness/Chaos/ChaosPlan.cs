@@ -19,7 +19,8 @@ public sealed class ChaosPlan
     private const double BeyondLeaseSeconds = 12;
 
     /// <summary>
-    /// How often each kind is in a deck. The plan deals faults from shuffled decks, so that a short run also meets every kind.
+    /// How often each kind is in a deck. The plan deals faults from shuffled decks. The first deck has each kind once, so that a
+    /// short run also meets every kind.
     /// </summary>
     private static readonly (FaultKind Kind, int Cards)[] Deck =
     [
@@ -83,7 +84,7 @@ public sealed class ChaosPlan
         {
             if (deck.Count == 0)
             {
-                FaultKind[] cards = [.. Deck.SelectMany(entry => Enumerable.Repeat(entry.Kind, entry.Cards))];
+                FaultKind[] cards = [.. Deck.SelectMany(entry => Enumerable.Repeat(entry.Kind, number == 1 ? 1 : entry.Cards))];
                 random.Shuffle<FaultKind>(cards);
                 deck = new(cards);
             }
