@@ -12,6 +12,8 @@ public static class Outage
         for (; exception is not null; exception = exception.InnerException)
             if (exception is NpgsqlException cause && cause.IsOutage())
                 return cause;
+            else if (exception is TimeoutException) // Npgsql throws it bare when the first connection of a pool takes too long
+                return new NpgsqlException(exception.Message, exception);
         return null;
     }
 

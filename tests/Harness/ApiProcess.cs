@@ -26,9 +26,18 @@ public sealed class ApiProcess : TemperProcess
     )
     {
         var api = Start(connectionString, environment, address, folder);
-        await Eventually.TrueAsync(async () =>
-            api.HasExited ? throw new InvalidOperationException($"The API ended:\n{api.Output}") : await api.AnswersAsync("/health/ready")
-        );
+        try
+        {
+            await Eventually.TrueAsync(
+                async () => api.HasExited ? throw new InvalidOperationException("The API ended.") : await api.AnswersAsync("/health/ready"),
+                TimeSpan.FromMinutes(2) // another test may load the machine
+            );
+        }
+        catch (Exception e) when (e is InvalidOperationException or TimeoutException)
+        {
+            await api.DisposeAsync();
+            throw new InvalidOperationException($"The API does not serve. {e.Message}\n{api.Output}", e);
+        }
         return api;
     }
 
