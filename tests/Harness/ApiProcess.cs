@@ -26,18 +26,7 @@ public sealed class ApiProcess : TemperProcess
     )
     {
         var api = Start(connectionString, environment, address, folder);
-        try
-        {
-            await Eventually.TrueAsync(
-                async () => api.HasExited ? throw new InvalidOperationException("The API ended.") : await api.AnswersAsync("/health/ready"),
-                TimeSpan.FromMinutes(2) // another test may load the machine
-            );
-        }
-        catch (Exception e) when (e is InvalidOperationException or TimeoutException)
-        {
-            await api.DisposeAsync();
-            throw new InvalidOperationException($"The API does not serve. {e.Message}\n{api.Output}", e);
-        }
+        await api.UntilReadyAsync(() => api.AnswersAsync("/health/ready"));
         return api;
     }
 

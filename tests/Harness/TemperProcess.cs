@@ -8,6 +8,7 @@ public class TemperProcess : IAsyncDisposable
 {
     private readonly Process process;
     private readonly StringBuilder output = new();
+    private readonly string project;
     private volatile bool disposed;
 
     /// <param name="project">Api or Worker.</param>
@@ -22,6 +23,7 @@ public class TemperProcess : IAsyncDisposable
         };
         foreach (var (name, value) in environment)
             start.Environment[name] = value;
+        this.project = project;
         process = new Process { StartInfo = start };
         process.OutputDataReceived += (_, line) => Keep(line.Data);
         process.ErrorDataReceived += (_, line) => Keep(line.Data);
@@ -75,6 +77,20 @@ public class TemperProcess : IAsyncDisposable
     {
         using var timeout = new CancellationTokenSource(limit);
         await process.WaitForExitAsync(timeout.Token);
+    }
+
+    /// <exception cref="InvalidOperationException">The process ended, or was not ready in time and is ended.</exception>
+    protected async Task UntilReadyAsync(Func<Task<bool>> isReady, TimeSpan? limit = null)
+    {
+        try
+        {
+            await Eventually.TrueAsync(async () => HasExited ? throw new InvalidOperationException("It ended.") : await isReady(), limit);
+        }
+        catch (Exception e) when (e is InvalidOperationException or TimeoutException)
+        {
+            await DisposeAsync();
+            throw new InvalidOperationException($"Temper.{project} is not ready. {e.Message}\n{Output}", e);
+        }
     }
 
     public async ValueTask DisposeAsync()

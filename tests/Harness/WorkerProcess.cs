@@ -19,13 +19,7 @@ public sealed class WorkerProcess : TemperProcess
     )
     {
         var worker = Start(connectionString, home, environment, folder);
-        await Eventually.TrueAsync(
-            () =>
-                worker.HasExited
-                    ? throw new InvalidOperationException($"The worker ended:\n{worker.Output}")
-                    : Task.FromResult(worker.IsReady),
-            TimeSpan.FromSeconds(60)
-        );
+        await worker.UntilReadyAsync(() => Task.FromResult(worker.IsReady), TimeSpan.FromSeconds(60));
         return worker;
     }
 
