@@ -98,6 +98,7 @@ builder.Services.AddOpenApi(keys);
 builder.Services.AddDashboard(connectionString, database);
 
 var app = builder.Build();
+app.UseSecurityHeaders();
 app.UseExceptionHandler(
     new ExceptionHandlerOptions
     {

@@ -10,7 +10,11 @@ namespace Temper.Harness;
 public sealed class ApiProcess : TemperProcess
 {
     private ApiProcess(Uri address, IReadOnlyDictionary<string, string?> environment, string? folder)
-        : base("Api", environment, folder) => Http = new HttpClient { BaseAddress = address };
+        : base("Api", environment, folder) =>
+        Http = new HttpClient(new SocketsHttpHandler { SslOptions = { RemoteCertificateValidationCallback = (_, _, _, _) => true } })
+        {
+            BaseAddress = address,
+        };
 
     public HttpClient Http { get; }
 
@@ -28,6 +32,30 @@ public sealed class ApiProcess : TemperProcess
         var api = Start(connectionString, environment, address, folder);
         await api.UntilReadyAsync(() => api.AnswersAsync("/health/ready"));
         return api;
+    }
+
+    /// <summary>Starts the API with HTTPS by Kestrel and a certificate that it signed itself.</summary>
+    public static async Task<ApiProcess> StartWithHttpsAsync(
+        string connectionString,
+        IReadOnlyDictionary<string, string?>? environment = null
+    )
+    {
+        var certificate = SelfSignedCertificate.Write();
+        try
+        {
+            return await StartAsync(
+                connectionString,
+                new Dictionary<string, string?>(environment ?? new Dictionary<string, string?>())
+                {
+                    ["Kestrel__Certificates__Default__Path"] = certificate,
+                },
+                new Uri($"https://127.0.0.1:{FreePort()}")
+            );
+        }
+        finally
+        {
+            File.Delete(certificate); // Kestrel has read it
+        }
     }
 
     /// <summary>Starts the API without waiting until it serves.</summary>

@@ -85,6 +85,13 @@ internal static class OpenApi
             context => context.Request.Path.StartsWithSegments("/swagger"),
             swagger =>
             {
+                swagger.Use(
+                    (context, next) =>
+                    {
+                        context.AllowPage(PagePolicy.Swagger);
+                        return next(context);
+                    }
+                );
                 swagger.UseSwagger(options => options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1);
                 swagger.UseSwaggerUI(ui =>
                 {

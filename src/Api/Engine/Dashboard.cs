@@ -19,11 +19,6 @@ internal static class Dashboard
     private const int Connections = 8,
         CommandSeconds = 5;
 
-    /// <summary>It allows data URLs for images, because the dashboard's icon is one. It blocks a few inline styles.</summary>
-    private const string ContentSecurityPolicy =
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
-        + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-
     public static void AddDashboard(this IServiceCollection services, string connectionString, NpgsqlDataSource database)
     {
         services.AddSingleton<JobStorage>(_ =>
@@ -41,9 +36,7 @@ internal static class Dashboard
                     .Use(
                         (context, next) =>
                         {
-                            context.Response.Headers.ContentSecurityPolicy = ContentSecurityPolicy;
-                            context.Response.Headers.XContentTypeOptions = "nosniff";
-                            context.Response.Headers["Referrer-Policy"] = "same-origin";
+                            context.AllowPage(PagePolicy.Hangfire);
                             return next(context);
                         }
                     )
@@ -77,6 +70,17 @@ internal static class Dashboard
             return;
         }
         string?[] ids = IdInPath(request.Path) is { } one ? [one] : [];
+        if (HttpMethods.IsPost(request.Method) && ids.Length == 0 && !request.HasFormContentType)
+        {
+            await Problems
+                .Of(
+                    StatusCodes.Status415UnsupportedMediaType,
+                    "The dashboard takes forms.",
+                    "A command to several jobs names them in a form."
+                )
+                .ExecuteAsync(context);
+            return;
+        }
         try
         {
             if (HttpMethods.IsPost(request.Method) && request.HasFormContentType && !IsAboutRecurringJobs(request.Path))

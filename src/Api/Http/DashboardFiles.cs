@@ -1,5 +1,4 @@
 using Microsoft.Extensions.FileProviders;
-using Microsoft.Net.Http.Headers;
 
 namespace Temper.Api.Http;
 
@@ -9,10 +8,6 @@ namespace Temper.Api.Http;
 /// </summary>
 internal static class DashboardFiles
 {
-    private const string ContentSecurityPolicy =
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; "
-        + "base-uri 'none'; frame-ancestors 'none'";
-
     private const string WithoutDashboard = """
         <!doctype html>
         <html lang="en">
@@ -39,7 +34,7 @@ internal static class DashboardFiles
         var options = new FileServerOptions
         {
             FileProvider = new PhysicalFileProvider(folder),
-            StaticFileOptions = { OnPrepareResponse = file => AddHeaders(file.Context.Response) },
+            StaticFileOptions = { OnPrepareResponse = file => AddHeaders(file.Context) },
         };
         app.UseWhen(context => paths.Contains(context.Request.Path.Value ?? ""), files => files.UseFileServer(options));
     }
@@ -49,16 +44,14 @@ internal static class DashboardFiles
 
     private static Task WriteWithoutDashboardAsync(HttpContext context)
     {
-        AddHeaders(context.Response);
+        AddHeaders(context);
         context.Response.ContentType = "text/html; charset=utf-8";
         return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : context.Response.WriteAsync(WithoutDashboard);
     }
 
-    private static void AddHeaders(HttpResponse response)
+    private static void AddHeaders(HttpContext context)
     {
-        response.Headers.ContentSecurityPolicy = ContentSecurityPolicy;
-        response.Headers.XContentTypeOptions = "nosniff";
-        response.Headers["Referrer-Policy"] = "same-origin";
-        response.Headers[HeaderNames.CacheControl] = "no-cache"; // the browser asks whether a build has changed them
+        context.AllowPage(PagePolicy.Dashboard);
+        context.Response.Headers.CacheControl = "no-cache"; // the browser asks whether a build has changed them
     }
 }

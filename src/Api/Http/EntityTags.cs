@@ -32,10 +32,7 @@ internal static class EntityTags
     public static Task ExecuteWithoutTagOfOthersAsync(this IResult answer, HttpContext context)
     {
         if (answer is ProblemHttpResult)
-        {
             context.Response.Headers.Remove("ETag");
-            context.Response.Headers.Remove("Cache-Control");
-        }
         return answer.ExecuteAsync(context);
     }
 
@@ -43,8 +40,7 @@ internal static class EntityTags
     /// <returns>Whether the client already has that version.</returns>
     public static bool IsKnownAs(this HttpRequest request, string tag)
     {
-        var response = request.HttpContext.Response.Headers;
-        (response.ETag, response.CacheControl) = (tag, "no-cache"); // the client may store the answer but must revalidate it
+        request.HttpContext.Response.Headers.ETag = tag;
         if (!request.HasIfNoneMatch())
             return false;
         if (request.Headers.IfNoneMatch == tag)

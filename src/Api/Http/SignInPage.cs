@@ -5,9 +5,6 @@ namespace Temper.Api.Http;
 /// <summary>The page that asks a browser for a key, in place of a page that needs one. It has no script.</summary>
 internal static class SignInPage
 {
-    private const string ContentSecurityPolicy =
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-
     /// <summary>Whether a browser is about to show the answer as a page of Hangfire's dashboard.</summary>
     public static bool IsWantedBy(HttpRequest request) =>
         HttpMethods.IsGet(request.Method)
@@ -30,9 +27,7 @@ internal static class SignInPage
         if (status == StatusCodes.Status401Unauthorized)
             response.Headers.WWWAuthenticate = "Bearer";
         response.Headers.CacheControl = "no-store";
-        response.Headers.ContentSecurityPolicy = ContentSecurityPolicy;
-        response.Headers.XContentTypeOptions = "nosniff";
-        response.Headers["Referrer-Policy"] = "same-origin";
+        context.AllowPage(PagePolicy.SignIn);
         return response.WriteAsync(
             $$"""
             <!doctype html>

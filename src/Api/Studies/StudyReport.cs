@@ -42,20 +42,18 @@ internal static class StudyReport
         if (await reader.FindAsync(id, cancellation) is not { } study)
             return Problems.NoSuchStudy(id);
 
-        return new InTurn(async computing =>
-            Answer(await ReadAsync(study, reader, db, computing), format, request.HttpContext.Response.Headers)
-        );
+        return new InTurn(async computing => Answer(await ReadAsync(study, reader, db, computing), format, request.HttpContext));
     }
 
-    private static IResult Answer(StudyReportResponse report, string? format, IHeaderDictionary headers)
+    private static IResult Answer(StudyReportResponse report, string? format, HttpContext context)
     {
         if (format == "json")
         {
-            headers.ContentDisposition = $"attachment; filename=study-{report.Study.Id}.json";
+            context.Response.Headers.ContentDisposition = $"attachment; filename=study-{report.Study.Id}.json";
             return TypedResults.Ok(report);
         }
         // Names are HTML-encoded. If one were not, this policy would keep its script from running.
-        headers.ContentSecurityPolicy = "default-src 'none'; style-src 'unsafe-inline'";
+        context.AllowPage(PagePolicy.Report);
         return TypedResults.Content(StudyReportHtml.Write(report), "text/html", Encoding.UTF8);
     }
 
