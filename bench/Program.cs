@@ -1,4 +1,5 @@
 using Temper.Bench;
+using Temper.Bench.Attack;
 
 // The run script in each benchmark's folder starts PostgreSQL and this program.
 switch (args)
@@ -73,6 +74,10 @@ switch (args)
     case ["faults", "--only", var part] when Faults.Parts.Contains(part):
         await Faults.RunAsync(quick: false, part);
         return 0;
+    case ["attack"] or ["attack", "--quick"]:
+        return await Attacks.RunAsync(quick: args.Length > 1, only: null);
+    case ["attack", "--only", var part, .. var rest] when Attacks.Parts.Contains(part):
+        return await Attacks.RunAsync(rest is ["--quick"], part);
     case ["storage", .. var rest]:
         await TableGrowth.RunAsync(TimeSpan.FromMinutes(rest is ["--quick"] ? 2 : 10));
         return 0;
@@ -89,7 +94,7 @@ switch (args)
             "usage: api [--quick | --rates | --slow] | events [--quick] | start [--quick] | training [--quick | --only "
                 + "rates|job|memory|jobs|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | "
                 + "storage [--quick] | faults [--quick | --only waiting|windows|outages|restarts|stalls] | report [--quick] | "
-                + "evaluations [--quick] | predict [--quick] | published [--quick] | queue [--quick] | coverage [--quick] | "
+                + "attack [--quick | --only headers|slow|http2|continuation|json|regex|uploads|fuzz] | evaluations [--quick] | predict [--quick] | published [--quick] | queue [--quick] | coverage [--quick] | "
                 + "study-statistics [--quick] | study [--quick] | accuracy DATASET EPOCHS SEEDS EPSILON... | "
                 + "chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M]"
         );

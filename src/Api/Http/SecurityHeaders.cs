@@ -70,7 +70,7 @@ internal sealed record PagePolicy(string Text)
     /// <summary>Hangfire's dashboard, whose icon is a data URL. The policy blocks a few inline styles.</summary>
     public static PagePolicy Hangfire { get; } = new($"{Own}; font-src 'self'; form-action 'self'{Everywhere}");
 
-    /// <summary>Swagger UI, whose icons are data URLs.</summary>
+    /// <summary>Swagger UI, whose icons are data URLs. The policy blocks an inline style.</summary>
     public static PagePolicy Swagger { get; } = new($"{Own}; form-action 'none'{Everywhere}");
 
     /// <summary>The form that asks for a key. It has no script.</summary>
