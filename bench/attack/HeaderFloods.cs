@@ -33,14 +33,14 @@ internal static class HeaderFloods
     {
         await using var wire = await Wire.OpenAsync(victim, end);
         await wire.SendAsync(Start, end);
-        for (var i = 0; ; i++)
+        while (true)
             try
             {
-                await wire.SendAsync($"x: {i}\r\n", end);
+                await wire.SendAsync("x: y\r\n", end);
             }
             catch (IOException)
             {
-                return $"closed before {1000 * (1 + i / 1000)} lines";
+                return "closed";
             }
     }
 

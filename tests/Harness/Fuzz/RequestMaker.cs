@@ -56,8 +56,9 @@ internal sealed partial class RequestMaker(IReadOnlyList<Operation> operations, 
     ];
     private int turn;
 
-    /// <param name="ids">Ids of the fuzzer's own jobs, never of another's.</param>
-    public FuzzRequest Next(IReadOnlyList<Guid> ids)
+    /// <param name="known">Values for the parameter in an operation's path, such as ids. A fuzzer beside the jobs of others gives only
+    /// those of its own.</param>
+    public FuzzRequest Next(Func<Operation, IReadOnlyList<string>> known)
     {
         var operation = turns[turn++ % turns.Length];
         if ((operation.Method, operation.Path) == ("POST", "/jobs") && Chance(0.03))
@@ -79,7 +80,9 @@ internal sealed partial class RequestMaker(IReadOnlyList<Operation> operations, 
                 ? other
                 : operation.Method;
         var target =
-            PathParameter().Replace(operation.Path, _ => Id(ids)) + (Chance(0.05) ? Escape(Rubbish.Text(random)) : "") + Query(operation);
+            PathParameter().Replace(operation.Path, _ => Id(known(operation)))
+            + (Chance(0.05) ? Escape(Rubbish.Text(random)) : "")
+            + Query(operation);
         var body = method is not ("HEAD" or "TRACE") && Chance(operation.TakesBody ? 0.95 : 0.15) ? SpecBodies.Broken(random) : null;
         return new(operation, method, target, [.. HeadersFor(operation, body is not null)], body, Chunked: body is not null && Chance(0.2));
     }
@@ -112,10 +115,12 @@ internal sealed partial class RequestMaker(IReadOnlyList<Operation> operations, 
         return pairs.Count == 0 ? "" : $"?{string.Join('&', pairs)}";
     }
 
-    private string Id(IReadOnlyList<Guid> ids) =>
+    private string Id(IReadOnlyList<string> known) =>
         random.NextInt32(10) switch
         {
-            < 7 when ids.Count > 0 => Written(ids[random.NextInt32(ids.Count)]),
+            < 7 when known.Count > 0 => known[random.NextInt32(known.Count)] is var one && Guid.TryParse(one, out var id)
+                ? Written(id)
+                : Uri.EscapeDataString(one),
             < 9 => Written(new Guid([.. BitConverter.GetBytes(random.NextUInt64()), .. BitConverter.GetBytes(random.NextUInt64())])),
             _ => Escape(Rubbish.Text(random)),
         };

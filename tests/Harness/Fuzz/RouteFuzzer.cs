@@ -23,7 +23,7 @@ public sealed class RouteFuzzer : IAsyncDisposable
     private readonly Violations violations;
     private readonly RequestMaker maker;
     private readonly IReadOnlyList<Operation> left;
-    private readonly List<Guid> ids = [];
+    private readonly List<string> ids = [];
     private readonly ConcurrentDictionary<(string Operation, int Status), int> answers = new();
     private readonly HttpClient http = new(
         new SocketsHttpHandler { RequestHeaderEncodingSelector = (_, _) => Encoding.Latin1, AllowAutoRedirect = false }
@@ -64,7 +64,7 @@ public sealed class RouteFuzzer : IAsyncDisposable
             {
                 FuzzRequest request;
                 lock (ids)
-                    request = maker.Next(ids);
+                    request = maker.Next(_ => ids);
                 await Task.Delay(await SendAsync(request) ? Pause : PauseWhileDown);
             }
         }
@@ -173,7 +173,7 @@ public sealed class RouteFuzzer : IAsyncDisposable
             violations.Add(Rule.ServerError, $"{status} {await response.Content.ReadAsStringAsync()}\n{request}");
         if (response.StatusCode != HttpStatusCode.Accepted || request.Target.Split('?')[0] != "/jobs")
             return;
-        var id = JsonNode.Parse(await response.Content.ReadAsStringAsync())!["id"]!.GetValue<Guid>();
+        var id = JsonNode.Parse(await response.Content.ReadAsStringAsync())!["id"]!.GetValue<string>();
         lock (ids)
             ids.Add(id);
     }

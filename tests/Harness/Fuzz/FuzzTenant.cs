@@ -1,0 +1,26 @@
+namespace Temper.Harness.Fuzz;
+
+/// <summary>A tenant as whom the fuzzer sends requests.</summary>
+/// <param name="Marker">A word in the names of everything that it makes: lower-case letters, unlike any word of the service.</param>
+/// <param name="Keys">Its keys, of several scopes; null for requests without a key.</param>
+public sealed record FuzzTenant(string Marker, IReadOnlyList<string?> Keys)
+{
+    private const int MostKnown = 300;
+
+    private readonly Dictionary<string, List<string>> known = [];
+
+    /// <summary>Ids and names of what the tenant has made, the latest 300 of each kind.</summary>
+    /// <param name="kind">The first part of the path, such as `jobs`.</param>
+    public IReadOnlyList<string> Known(string kind) => known.GetValueOrDefault(kind) ?? [];
+
+    public void Learn(string kind, string value)
+    {
+        if (!known.TryGetValue(kind, out var values))
+            known[kind] = values = [];
+        if (values.Contains(value))
+            return;
+        values.Add(value);
+        if (values.Count > MostKnown)
+            values.RemoveAt(0);
+    }
+}

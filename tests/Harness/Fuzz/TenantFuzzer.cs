@@ -1,0 +1,213 @@
+using System.Collections.Concurrent;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Temper.Domain;
+
+namespace Temper.Harness.Fuzz;
+
+/// <summary>
+/// Acts as one or two tenants: it sends valid and broken requests to every operation of the OpenAPI document, uses what answers
+/// tell in later requests, and judges every answer. No answer may be a server error, the document must allow it, and it may not
+/// contain an id or a name of the other tenant that the request did not contain.
+/// </summary>
+public sealed partial class TenantFuzzer : IDisposable
+{
+    private const ulong Stream = 0x7E4A;
+
+    private const int AtOnce = 4,
+        ServerError = 500,
+        Unavailable = 503;
+
+    private static readonly TimeSpan LongestAnswer = TimeSpan.FromSeconds(60);
+
+    private readonly IReadOnlyList<FuzzTenant> tenants;
+    private readonly SplitMix64 random;
+    private readonly RequestMaker maker;
+    private readonly ValidRequests valid;
+    private readonly DocumentedAnswers document;
+    private readonly Lock gate = new();
+    private readonly Dictionary<Guid, FuzzTenant> owners = [];
+    private readonly ConcurrentDictionary<(string Operation, int Status), int> answers = new();
+    private readonly ConcurrentDictionary<string, (int Count, string Example)> faults = new();
+    private readonly HttpClient http;
+    private int closed,
+        unsendable;
+
+    private TenantFuzzer(long seed, Uri api, JsonNode document, IReadOnlyList<FuzzTenant> tenants)
+    {
+        this.tenants = tenants;
+        this.document = new(document);
+        random = new(seed, Stream);
+        // A stream of events would stay open, and a revoked or replaced key would end the run.
+        Operation[] operations =
+        [
+            .. Operation.All(document).Where(operation => !operation.Path.EndsWith("/events", StringComparison.Ordinal)),
+        ];
+        maker = new(operations, new SplitMix64(seed, Stream + 1));
+        valid = new(operations, random);
+        http = new(
+            new SocketsHttpHandler
+            {
+                RequestHeaderEncodingSelector = (_, _) => Encoding.Latin1,
+                AllowAutoRedirect = false,
+                UseCookies = false,
+            }
+        )
+        {
+            BaseAddress = api,
+            Timeout = LongestAnswer,
+        };
+    }
+
+    /// <summary>What was wrong, with the number of answers and the first of them with its request.</summary>
+    public IReadOnlyDictionary<string, (int Count, string Example)> Faults => faults;
+
+    /// <summary>The number of answers by operation and status.</summary>
+    public IReadOnlyDictionary<(string Operation, int Status), int> Answers => answers;
+
+    /// <param name="tenants">One or two.</param>
+    public static async Task<TenantFuzzer> CreateAsync(long seed, Uri api, IReadOnlyList<FuzzTenant> tenants)
+    {
+        using var http = new HttpClient { BaseAddress = api };
+        return new(seed, api, JsonNode.Parse(await http.GetStringAsync("/swagger/v1/swagger.json"))!, tenants);
+    }
+
+    /// <summary>Sends so many requests, four at once.</summary>
+    public Task RunAsync(int requests)
+    {
+        var left = requests;
+        return Task.WhenAll(Enumerable.Range(0, AtOnce).Select(_ => Task.Run(LoopAsync)));
+
+        async Task LoopAsync()
+        {
+            while (Interlocked.Decrement(ref left) >= 0)
+            {
+                var (tenant, request) = Next();
+                await SendAsync(tenant, request);
+            }
+        }
+    }
+
+    public string Summary()
+    {
+        var statuses = answers
+            .GroupBy(answer => answer.Key.Status)
+            .OrderBy(group => group.Key)
+            .Select(group => $"{group.Sum(answer => answer.Value)} × {group.Key}");
+        return $"{answers.Values.Sum()} answers over {answers.Select(answer => answer.Key.Operation).Distinct().Count()} operations: "
+            + $"{string.Join(", ", statuses)}; {closed} connections closed on a malformed header, {unsendable} requests that the client "
+            + "would not send";
+    }
+
+    public void Dispose() => http.Dispose();
+
+    private (FuzzTenant Tenant, FuzzRequest Request) Next()
+    {
+        lock (gate)
+        {
+            var tenant = tenants[random.NextInt32(tenants.Count)];
+            var other = tenants.FirstOrDefault(one => one != tenant);
+            var request = random.NextInt32(2) == 0 ? valid.Next(tenant, other) : maker.Next(operation => Known(tenant, other, operation));
+            if (tenant.Keys[random.NextInt32(tenant.Keys.Count)] is { } key && !request.Headers.Any(IsAuthorization))
+                request = request with { Headers = [.. request.Headers, ("Authorization", $"Bearer {key}")] };
+            return (tenant, request);
+        }
+    }
+
+    private static bool IsAuthorization((string Name, string Value) header) => header.Name is "Authorization" or "Cookie";
+
+    private IReadOnlyList<string> Known(FuzzTenant tenant, FuzzTenant? other, Operation operation) =>
+        (other is not null && random.NextInt32(4) == 0 ? other : tenant).Known(ValidRequests.KindOf(operation));
+
+    private async Task SendAsync(FuzzTenant tenant, FuzzRequest request)
+    {
+        try
+        {
+            using var message = request.Message(http.BaseAddress!);
+            using var response = await http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead);
+            var isStream = response.Content.Headers.ContentType?.MediaType == "text/event-stream";
+            Judge(tenant, request, response, isStream ? null : await response.Content.ReadAsByteArrayAsync());
+        }
+        catch (Exception e) when (e is HttpRequestException or TaskCanceledException or IOException)
+        {
+            if (request.HasMalformedHeader)
+                Interlocked.Increment(ref closed);
+            else
+                Blame($"{request.Operation}: no answer", $"{e.Message} {e.InnerException?.Message}\n{request}");
+        }
+        catch (Exception e)
+            when (e is UriFormatException or FormatException or InvalidOperationException or NotSupportedException or ArgumentException)
+        {
+            Interlocked.Increment(ref unsendable);
+        }
+    }
+
+    private void Judge(FuzzTenant tenant, FuzzRequest request, HttpResponseMessage response, byte[]? body)
+    {
+        var (status, type) = ((int)response.StatusCode, response.Content.Headers.ContentType?.MediaType);
+        answers.AddOrUpdate((request.Operation.ToString(), status), 1, (_, count) => count + 1);
+        var text = body is null ? "" : Encoding.UTF8.GetString(body);
+        if (status >= ServerError && !(status == Unavailable && response.Headers.RetryAfter is not null))
+            Blame($"{request.Operation}: {status}", $"{text}\n{request}");
+        else if (document.Mismatch(request, status, type, body) is { } mismatch)
+            Blame($"{request.Operation}: {mismatch}", $"{text}\n{request}");
+        if (type is not null && !response.Headers.Contains("Content-Security-Policy"))
+            Blame($"{request.Operation}: {status} without security headers", $"{request}");
+        FindLeaks(tenant, request, response, status, text);
+        if (status is >= 200 and < 300 && type == "application/json")
+            Learn(tenant, request, text);
+    }
+
+    /// <summary>An answer names nothing of the other tenant, and a request about the other's things is never accepted.</summary>
+    private void FindLeaks(FuzzTenant tenant, FuzzRequest request, HttpResponseMessage response, int status, string text)
+    {
+        if (tenants.FirstOrDefault(one => one != tenant) is not { } other)
+            return;
+        var sent = request.ToString() + Uri.UnescapeDataString(request.Target) + Encoding.UTF8.GetString(request.Body ?? []);
+        var seen = $"{response.Headers}{response.Content.Headers}{text}";
+        if (
+            seen.Contains(other.Marker, StringComparison.OrdinalIgnoreCase)
+            && !sent.Contains(other.Marker, StringComparison.OrdinalIgnoreCase)
+        )
+            Blame($"{request.Operation}: shows a name of the other tenant", $"{seen}\n{request}");
+        lock (gate)
+        {
+            foreach (Match match in Id().Matches(seen))
+                if (!sent.Contains(match.Value, StringComparison.OrdinalIgnoreCase))
+                {
+                    var id = Guid.Parse(match.Value);
+                    if (!owners.TryAdd(id, tenant) && owners[id] == other)
+                        Blame($"{request.Operation}: shows an id of the other tenant", $"{id} in {seen}\n{request}");
+                }
+            var named = Id().Match(Uri.UnescapeDataString(request.Target.Split('?')[0]));
+            if (named.Success && owners.GetValueOrDefault(Guid.Parse(named.Value)) == other && status is < 400 or 409 or 412)
+                Blame($"{request.Operation}: {status} about a thing of the other tenant", $"{seen}\n{request}");
+        }
+    }
+
+    /// <summary>Keeps the ids and names of the things in an answer, for later requests.</summary>
+    private void Learn(FuzzTenant tenant, FuzzRequest request, string text)
+    {
+        if (request.Method == "HEAD" || JsonNode.Parse(text) is not JsonObject root)
+            return;
+        var kind = ValidRequests.KindOf(request.Operation);
+        var isOne = request.Operation.Path.Split('/').Length <= 3;
+        lock (gate)
+            foreach (var thing in root["items"] is JsonArray items ? items.OfType<JsonObject>() : [root])
+                if (isOne && Name(thing) is { } name && (kind != "datasets" || name.Contains(tenant.Marker, StringComparison.Ordinal)))
+                    tenant.Learn(kind, name);
+
+        string? Name(JsonObject thing) =>
+            (kind == "datasets" ? thing["name"] : thing["id"]) is { } value && value.GetValueKind() == JsonValueKind.String
+                ? value.GetValue<string>()
+                : null;
+    }
+
+    private void Blame(string what, string example) =>
+        faults.AddOrUpdate(what, (1, example), (_, fault) => (fault.Count + 1, fault.Example));
+
+    [GeneratedRegex("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", RegexOptions.IgnoreCase)]
+    private static partial Regex Id();
+}
