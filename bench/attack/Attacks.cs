@@ -77,10 +77,7 @@ internal static class Attacks
         var used = Cpu(api.Id) - cpu;
         var peak = api.HasExited ? 0 : PeakMemory.Of(api.Id);
         var afterwards = await AnswersAsync(api.Http.BaseAddress!);
-        var shown = string.Join(
-            ", ",
-            ends.OrderByDescending(one => one.Value).Take(4).Select(one => $"{one.Value} × {Printable(one.Key)}")
-        );
+        var shown = string.Join(", ", ends.OrderByDescending(one => one.Value).Take(4).Select(one => $"{one.Value} × {one.Key}"));
         var streams = victim.Streams > 0 ? $"; {victim.Streams} streams" : "";
         Console.WriteLine(
             $"| {attack.Name} | {attack.Attackers} | {shown}{streams} | {victim.Sent / 1048576.0:F1} | {times.Count} | "
@@ -176,6 +173,4 @@ internal static class Attacks
 
     private static string At(List<double> times, double share) =>
         times.Count == 0 ? "" : $"{times.Order().ElementAt((int)(share * (times.Count - 1))):F1}";
-
-    private static string Printable(string text) => new([.. text.Select(c => c is >= ' ' and <= '~' ? c : '·')]);
 }

@@ -29,7 +29,7 @@ internal static class BodyFloods
             ),
             Json("32 MiB, which are read and dropped", new string(' ', (32 << 20) - 1), attackers: 4),
             Name("regex", "a data set's name of 6,000 `a-` and a wrong end", Repeat("a-", 3_000) + "!"),
-            Name("regex", "drawn digits of 700 parameters and a wrong end", $"digits:{Repeat("noise=1.5,", 700)}!"),
+            Name("regex", "drawn digits of 200 parameters and a wrong end", $"digits:{Repeat("noise=1.5,", 200)}!"),
             Json("the same in a spec, 60,000 long", $"{{\"dataset\":\"{Repeat("a-", 30_000)}!\"}}", part: "regex"),
             Json("drawn digits in a spec, 60,000 long", $"{{\"dataset\":\"digits:{Repeat("noise=1.5,", 6_000)}!\"}}", part: "regex"),
             Upload("regex", "an npy header of spaces and commas", () => With(NpzFiles.Npy("|u1", Repeat("1, ", 3_000) + "!", [0]))),

@@ -39,6 +39,8 @@ internal static class Http2
         "COMPRESSION_ERROR",
         "CONNECT_ERROR",
         "ENHANCE_YOUR_CALM",
+        "INADEQUATE_SECURITY",
+        "HTTP_1_1_REQUIRED",
     ];
 
     /// <summary>The preface of a client, with empty settings.</summary>

@@ -154,6 +154,6 @@ internal static class Http2Floods
     {
         await using var wire = await Wire.OpenAsync(victim, end);
         await wire.SendAsync(Http2.Preface, end);
-        return await wire.StatusAsync(end);
+        return await Http2.EndAsync(wire, end);
     }
 }

@@ -41,10 +41,7 @@ var keys = new ApiKeys(builder.Configuration);
 builder.WebHost.ConfigureKestrel(kestrel =>
 {
     kestrel.AddServerHeader = false;
-    kestrel.Limits.MaxRequestBodySize = PostedBody.LargestDropped;
-    // With Kestrel's default of 240 bytes/s, a client that reads nothing stays connected for minutes.
-    kestrel.Limits.MinResponseDataRate = new(bytesPerSecond: 4096, gracePeriod: TimeSpan.FromSeconds(10));
-    kestrel.Limits.MinRequestBodyDataRate = new(bytesPerSecond: 1024, gracePeriod: TimeSpan.FromSeconds(10));
+    ServerLimits.Set(kestrel.Limits, builder.Configuration);
     kestrel.ConfigureEndpointDefaults(listener =>
     {
         if (!keys.Any && !(listener.IPEndPoint is { } address && IPAddress.IsLoopback(address.Address)))

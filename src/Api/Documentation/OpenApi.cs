@@ -89,7 +89,8 @@ internal static class OpenApi
                     (context, next) =>
                     {
                         context.AllowPage(PagePolicy.Swagger);
-                        return next(context);
+                        // Swashbuckle unpacks a file of 1.5 MB for each answer and keeps it until it is sent.
+                        return app.Services.GetRequiredService<Overload>().LimitPagesAsync(context, next);
                     }
                 );
                 swagger.UseSwagger(options => options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1);

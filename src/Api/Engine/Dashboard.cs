@@ -40,7 +40,7 @@ internal static class Dashboard
                             return next(context);
                         }
                     )
-                    .Use(app.Services.GetRequiredService<Overload>().LimitDashboardAsync)
+                    .Use(app.Services.GetRequiredService<Overload>().LimitPagesAsync)
                     .Use(RefuseWhatHangfireCannotReadAsync)
         );
         app.UseHangfireDashboard(

@@ -23,8 +23,8 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
         PredictionsWaiting = 256,
         TurnWaitSeconds = 10,
         EvaluationWaitSeconds = 60,
-        DashboardAtOnce = 8,
-        DashboardWaiting = 100,
+        PagesAtOnce = 8,
+        PagesWaiting = 100,
         RetryAfterSeconds = 1;
 
     /// <summary>Half the cores, at least 1. Reports share the cores, so more at once would only take more memory.</summary>
@@ -41,7 +41,7 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
         PredictionsAtOnce,
         PredictionsWaiting
     );
-    private readonly PartitionedRateLimiter<HttpContext> dashboard = Limiter(keys, DashboardAtOnce / 2, DashboardAtOnce, DashboardWaiting);
+    private readonly PartitionedRateLimiter<HttpContext> pages = Limiter(keys, PagesAtOnce / 2, PagesAtOnce, PagesWaiting);
 
     /// <summary>One, apart from other reports: the report of a million images takes many seconds.</summary>
     private readonly PartitionedRateLimiter<HttpContext> evaluations = Limiter(keys, 1, 1, ReportsWaiting);
@@ -61,10 +61,10 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
         return lease.IsAcquired ? await work() : refuse(Refusal(context));
     }
 
-    /// <summary>Middleware that limits Hangfire's dashboard. Here the limit also covers the sending of the answer.</summary>
-    public async Task LimitDashboardAsync(HttpContext context, RequestDelegate next)
+    /// <summary>Middleware that limits the pages of Hangfire and Swagger UI. Here the limit also covers the sending of the answer.</summary>
+    public async Task LimitPagesAsync(HttpContext context, RequestDelegate next)
     {
-        using var lease = await dashboard.AcquireAsync(context, cancellationToken: context.RequestAborted);
+        using var lease = await pages.AcquireAsync(context, cancellationToken: context.RequestAborted);
         if (lease.IsAcquired)
             await next(context);
         else
@@ -115,7 +115,7 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
 
     public void Dispose()
     {
-        foreach (var limiter in new[] { work, reports, evaluations, predictions, dashboard })
+        foreach (var limiter in new[] { work, reports, evaluations, predictions, pages })
             limiter.Dispose();
     }
 

@@ -41,7 +41,8 @@ internal static class Problems
     }
 
     /// <summary>
-    /// Adds an error for each query parameter that is unknown or given twice. ASP.NET Core would ignore it silently.
+    /// Adds an error for each query parameter that is unknown or given twice. ASP.NET Core would ignore it silently. It
+    /// names the first 20.
     /// </summary>
     /// <param name="known">Names of the known parameters; case matters.</param>
     public static void AddUnknownParameters(HttpRequest request, Dictionary<string, string[]> errors, params string[] known)
@@ -51,6 +52,8 @@ internal static class Problems
         var seen = new HashSet<string>();
         foreach (var parameter in new QueryStringEnumerable(request.QueryString.Value))
         {
+            if (errors.Count >= SpecErrors.MostNamed)
+                return;
             var name = parameter.DecodeName().ToString();
             if (!known.Contains(name))
                 errors[name] =

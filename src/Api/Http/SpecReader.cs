@@ -39,14 +39,26 @@ internal sealed class SpecReader<T>(string what, Func<string, string> allowed)
         }
 
         var spec = (T)Type.CreateObject!();
+        var wrong = 0;
         foreach (var property in root.EnumerateObject())
         {
             var name = NameOf(property);
-            if (!Fields.TryGetValue(name, out var field))
-                errors.Add(path + name, $"is not a field of {what}; its fields are {string.Join(", ", Fields.Keys)}");
-            else if (!given.TryAdd(name, property.Value))
-                errors.Add(path + name, "is given twice");
-            else if (!TrySet(spec, field, property.Value, errors) && !errors.HasWithin(path + name))
+            var fault =
+                !Fields.TryGetValue(name, out var field) ? $"is not a field of {what}; its fields are {string.Join(", ", Fields.Keys)}"
+                : !given.TryAdd(name, property.Value) ? "is given twice"
+                : null;
+            // Each has a sentence of its own: without a limit the answer could be a hundred times as long as the body.
+            if (fault is not null && ++wrong > SpecErrors.MostNamed)
+            {
+                errors.Add(
+                    path.Length == 0 ? "body" : path.TrimEnd('.'),
+                    $"has more than {SpecErrors.MostNamed} fields that are unknown or given twice"
+                );
+                return spec;
+            }
+            if (fault is not null)
+                errors.Add(path + name, fault);
+            else if (!TrySet(spec, field!, property.Value, errors) && !errors.HasWithin(path + name))
                 errors.Add(path + name, $"must be {allowed(name)}; got {SpecErrors.Shown(property.Value)}");
         }
         foreach (var (name, field) in Fields)
