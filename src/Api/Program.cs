@@ -1,5 +1,6 @@
-using System.Net;
 using Microsoft.EntityFrameworkCore;
+using Temper.Api.Access;
+using Temper.Api.Audit;
 using Temper.Api.Calibration;
 using Temper.Api.Datasets;
 using Temper.Api.Documentation;
@@ -9,6 +10,7 @@ using Temper.Api.Events;
 using Temper.Api.Health;
 using Temper.Api.Http;
 using Temper.Api.Jobs;
+using Temper.Api.Keys;
 using Temper.Api.Live;
 using Temper.Api.Notifications;
 using Temper.Api.Predict;
@@ -21,6 +23,7 @@ using Temper.Store;
 using Temper.Store.Datasets;
 using Temper.Store.Evaluations;
 using Temper.Store.Events;
+using Temper.Store.Keys;
 using Temper.Store.Notifications;
 using Temper.Store.Queue;
 using Temper.Store.Studies;
@@ -31,32 +34,34 @@ builder.Logging.AddSimpleConsole(console => (console.SingleLine, console.Timesta
 var connectionString =
     builder.Configuration.GetConnectionString("Temper")
     ?? throw new InvalidOperationException("Set ConnectionStrings__Temper, such as: Host=127.0.0.1;Username=temper;Database=temper");
+if (args is ["keys", .. var command])
+    return await KeyCommands.RunAsync(command, connectionString);
 const int CommandSeconds = 5; // after this time the caller gets a 503 and need not wait longer
 var database = Database.Open(connectionString, CommandSeconds);
 
 // Polls have their own pool of connections. A larger pool gave no more answers per second and made each answer slower.
 var polls = Database.Open(connectionString, CommandSeconds, connections: Math.Max(6, 3 * Environment.ProcessorCount));
-var keys = new ApiKeys(builder.Configuration);
+
+// A request waits here only for the requests before it: lookups run one at a time, each for all requests that have come.
+var lookups = Database.Open(connectionString, CommandSeconds, connections: 2);
+var oidc = (builder.Configuration.GetSection("Oidc").Get<OidcOptions>() ?? new()).Checked();
+var exposure = new Exposure(oidc);
 
 builder.WebHost.ConfigureKestrel(kestrel =>
 {
     kestrel.AddServerHeader = false;
     ServerLimits.Set(kestrel.Limits, builder.Configuration);
-    kestrel.ConfigureEndpointDefaults(listener =>
-    {
-        if (!keys.Any && !(listener.IPEndPoint is { } address && IPAddress.IsLoopback(address.Address)))
-            throw new InvalidOperationException(
-                $"Without keys the API serves only this machine, not {listener}. Set Api__Keys__0 to a secret of 16 characters or more."
-            );
-    });
+    kestrel.ConfigureEndpointDefaults(exposure.Add);
 });
 
 // Each report, and an evaluation beside them, blocks a thread of the pool, and together they use one for each core. The minimum
 // leaves enough threads for other requests.
 ThreadPool.SetMinThreads(2 * Environment.ProcessorCount + Overload.ReportsAtOnce + 1, Environment.ProcessorCount);
 builder.Services.AddSingleton(database);
-builder.Services.AddSingleton(new Reconnection(database, polls));
-builder.Services.AddSingleton(keys);
+builder.Services.AddSingleton(new Reconnection(database, polls, lookups));
+builder.Services.AddSingleton(exposure);
+builder.Services.AddSingleton(new KeyStore(lookups));
+builder.Services.AddAccess(oidc);
 builder.Services.AddSingleton(
     (builder.Configuration.GetSection("Notifications").Get<NotificationOptions>() ?? new()).Checked(forSending: false)
 );
@@ -91,7 +96,7 @@ builder.Services.AddExceptionHandler<DatabaseOutage>();
 builder.Services.AddExceptionHandler<DatasetGone>();
 builder.Services.AddExceptionHandler<DamagedModel>();
 builder.Services.AddHealth();
-builder.Services.AddOpenApi(keys);
+builder.Services.AddOpenApi();
 builder.Services.AddDashboard(connectionString, database);
 
 var app = builder.Build();
@@ -104,14 +109,15 @@ app.UseExceptionHandler(
     }
 );
 app.UseStatusCodePages();
-app.UseHostNames();
 app.UseDashboardFiles();
+app.UseOpenApi();
 app.UseHeads();
 app.UseSameOrigin();
-app.UseApiKeys();
-app.UseOpenApi();
 app.UseSchema();
-app.UseDashboard();
+app.UseAuthentication();
+app.UseAuthorization();
+app.UseAudit();
+app.MapDashboard();
 var api = app.MapApi();
 api.MapJobs();
 api.MapCalibration();
@@ -124,10 +130,14 @@ api.MapDatasets();
 api.MapWorkers();
 api.MapVersion();
 api.MapSession();
+api.MapKeys();
+api.MapAudit();
 app.MapHealth();
 
 _ = app.Services.GetRequiredService<QueueLimit>(); // a wrong setting ends the process at start
 _ = app.Services.GetRequiredService<StreamLimit>();
 _ = app.Services.GetRequiredService<Uploads>();
 _ = app.Services.GetRequiredService<LoadedModels>();
+_ = app.Services.GetRequiredService<RequestLimits>();
 await app.RunAsync();
+return Environment.ExitCode;

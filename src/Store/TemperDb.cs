@@ -9,6 +9,7 @@ using Temper.Domain.Serialization;
 using Temper.Domain.Smoothing;
 using Temper.Domain.Studies;
 using Temper.Store.Datasets;
+using Temper.Store.Keys;
 using Temper.Store.Rows;
 
 namespace Temper.Store;
@@ -31,6 +32,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
     public DbSet<NotificationRow> Notifications => Set<NotificationRow>();
     public DbSet<EvaluationRow> Evaluations => Set<EvaluationRow>();
     public DbSet<DatasetRow> Datasets => Set<DatasetRow>();
+    public DbSet<AuditRow> Audit => Set<AuditRow>();
 
     protected override void OnModelCreating(ModelBuilder model)
     {
@@ -49,6 +51,9 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         model.Entity<EvaluationRow>(MapEvaluations);
         model.Entity<EvaluationPieceRow>(MapEvaluationPieces);
         MapDatasets(model);
+        model.Entity<KeyRow>(MapKeys);
+        model.Entity<SessionRow>(MapSessions);
+        model.Entity<AuditRow>(MapAudit);
         foreach (var property in model.Model.GetEntityTypes().SelectMany(entity => entity.GetProperties()))
             property.SetColumnName(SnakeCase(property.Name));
     }
@@ -318,6 +323,50 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
             .HasIndex(evaluation => evaluation.IdempotencyKey, "ix_evaluations_idempotency_key")
             .IsUnique()
             .HasFilter("idempotency_key IS NOT NULL");
+    }
+
+    private static void MapKeys(EntityTypeBuilder<KeyRow> keys)
+    {
+        keys.ToTable(
+            "keys",
+            table =>
+            {
+                table.HasCheckConstraint("ck_keys_digest", "octet_length(digest) = 32");
+                table.HasCheckConstraint(
+                    "ck_keys_scopes",
+                    $"cardinality(scopes) > 0 AND scopes <@ ARRAY[{SqlList(Enum.GetValues<Scope>())}]::text[]"
+                );
+            }
+        );
+        keys.HasKey(key => key.Id).HasName("pk_keys");
+        keys.Property(key => key.Id).ValueGeneratedNever();
+        keys.Property(key => key.CreatedAt).HasDefaultValueSql("clock_timestamp()");
+        keys.HasIndex(key => key.Digest, "ix_keys_digest").IsUnique();
+        keys.HasIndex(key => new { key.Tenant, key.Name }, "ix_keys_name").IsUnique().HasFilter("revoked_at IS NULL");
+    }
+
+    private static void MapSessions(EntityTypeBuilder<SessionRow> sessions)
+    {
+        sessions.ToTable("sessions", table => table.HasCheckConstraint("ck_sessions_digest", "octet_length(digest) = 32"));
+        sessions.HasKey(session => session.Digest).HasName("pk_sessions");
+        sessions
+            .HasOne<KeyRow>()
+            .WithMany()
+            .HasForeignKey(session => session.KeyId)
+            .HasConstraintName("fk_sessions_key")
+            .OnDelete(DeleteBehavior.Cascade);
+        sessions.HasIndex(session => session.KeyId, "ix_sessions_key");
+        sessions.HasIndex(session => session.EndsAt, "ix_sessions_ends_at");
+    }
+
+    private static void MapAudit(EntityTypeBuilder<AuditRow> audit)
+    {
+        audit.ToTable("audit");
+        audit.HasKey(row => row.Id).HasName("pk_audit");
+        audit.Property(row => row.Id).UseIdentityAlwaysColumn();
+        audit.Property(row => row.At).HasDefaultValueSql("clock_timestamp()");
+        audit.HasIndex(row => new { row.Tenant, row.Id }, "ix_audit_tenant");
+        audit.HasIndex(row => row.At, "ix_audit_at"); // for retention
     }
 
     private static void MapEvaluationPieces(EntityTypeBuilder<EvaluationPieceRow> pieces)

@@ -153,11 +153,9 @@ public sealed class DashboardTests(ServiceFixture service)
     [NodeFact]
     public async Task Page_OfAnApiThatNeedsAKey_AsksForItKeepsItNowhereAndKeepsTheFormWhenItAsksAgain()
     {
-        const string key = "the right key of this test";
-        await using var api = await ApiProcess.StartAsync(
-            service.Database.ConnectionString,
-            new Dictionary<string, string?> { ["Api__Keys__alice"] = key }
-        );
+        await using var database = await TestDatabase.CreateAsync();
+        var key = await database.MakeKeyAsync("alice");
+        await using var api = await ApiProcess.StartAsync(database.ConnectionString);
         await using var watched = await WatchedPage.OpenAsync(service, "/#/submit", api: api);
         var page = watched.Page;
 

@@ -9,11 +9,8 @@ public sealed class SwaggerUiTests : BrowserTest
     [Fact]
     public async Task PostJobs_TriedFromThePageAfterAuthorizing_SubmitsTheExample()
     {
-        const string key = "a-secret-of-some-length";
-        await using var api = await ApiProcess.StartAsync(
-            Database.ConnectionString,
-            new Dictionary<string, string?> { ["Api__Keys__0"] = key }
-        );
+        var key = await Database.MakeKeyAsync();
+        await using var api = await ApiProcess.StartAsync(Database.ConnectionString);
         var page = await Browser.NewPageAsync();
         var faults = new List<string>(); // the browser reports a violated Content-Security-Policy as an error
         page.Console += (_, message) =>

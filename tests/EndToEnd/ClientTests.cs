@@ -1,22 +1,24 @@
 using System.Diagnostics;
+using Temper.Store.Keys;
 
 namespace Temper.EndToEnd;
 
 /// <summary>A service that needs a key, with one worker.</summary>
 public sealed class ServiceWithKey : IAsyncLifetime
 {
-    public const string Key = "the key of the clients' tests";
-
     private readonly string home = Directory.CreateTempSubdirectory("temper-test-").FullName;
     private TestDatabase database = null!;
     private WorkerProcess worker = null!;
 
     public ApiProcess Api { get; private set; } = null!;
 
+    public string Key { get; private set; } = null!;
+
     public async Task InitializeAsync()
     {
         database = await TestDatabase.CreateAsync();
-        Api = await ApiProcess.StartAsync(database.ConnectionString, new Dictionary<string, string?> { ["Api__Keys__0"] = Key });
+        Key = await database.MakeKeyAsync("clients", scopes: [Scope.Submit, Scope.Operate]);
+        Api = await ApiProcess.StartAsync(database.ConnectionString);
         worker = await WorkerProcess.StartOfOneThreadAsync(database.ConnectionString, home);
     }
 
@@ -44,7 +46,7 @@ public sealed class ClientTests(ServiceWithKey service) : IClassFixture<ServiceW
             RedirectStandardError = true,
         };
         start.Environment["TEMPER_URL"] = service.Api.Http.BaseAddress!.ToString();
-        start.Environment["TEMPER_KEY"] = ServiceWithKey.Key;
+        start.Environment["TEMPER_KEY"] = service.Key;
         start.Environment["PYTHONDONTWRITEBYTECODE"] = "1";
         using var python = Process.Start(start)!;
 
@@ -87,7 +89,7 @@ public sealed class ClientTests(ServiceWithKey service) : IClassFixture<ServiceW
 
     private async Task<CommandResult> RunAsync(string line)
     {
-        using var command = TemperCommand.Start(service.Api.Http.BaseAddress, ServiceWithKey.Key, null, line.Split(' '));
+        using var command = TemperCommand.Start(service.Api.Http.BaseAddress, service.Key, null, line.Split(' '));
         return await command.EndAsync();
     }
 }

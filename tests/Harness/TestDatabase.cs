@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Npgsql;
 using Temper.Store;
+using Temper.Store.Keys;
 
 namespace Temper.Harness;
 
@@ -82,6 +83,20 @@ public sealed class TestDatabase : IAsyncDisposable
 
     /// <summary>Creates a database without any table.</summary>
     public static async Task<TestDatabase> CreateEmptyAsync() => new(await CreateNamedAsync(""));
+
+    /// <summary>Makes a key, after which an API on this database needs one.</summary>
+    /// <param name="scopes">`admin` when there are none.</param>
+    /// <returns>The key.</returns>
+    public async Task<string> MakeKeyAsync(string name = "test", string tenant = "default", params Scope[] scopes)
+    {
+        var spec = new KeySpec
+        {
+            Name = name,
+            Tenant = tenant,
+            Scopes = scopes.Length > 0 ? scopes : [Scope.Admin],
+        };
+        return (await new KeyStore(DataSource).CreateAsync(spec, "tests"))!.Text;
+    }
 
     public async Task<T> ScalarAsync<T>(string sql)
     {

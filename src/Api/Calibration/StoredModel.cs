@@ -57,7 +57,7 @@ internal sealed class StoredModels(NpgsqlDataSource database, Reconnection recon
         await pieces.WaitAsync(cancellation);
         try
         {
-            await reconnection.OnceMoreAsync(() => FillAsync(job, column, offset, piece, cancellation));
+            await reconnection.AgainAsync(() => FillAsync(job, column, offset, piece, cancellation));
         }
         finally
         {

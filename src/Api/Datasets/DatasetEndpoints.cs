@@ -7,6 +7,7 @@ using Temper.Api.Http;
 using Temper.Domain.Datasets;
 using Temper.Store;
 using Temper.Store.Datasets;
+using Temper.Store.Keys;
 using Temper.Store.Rows;
 
 namespace Temper.Api.Datasets;
@@ -31,6 +32,7 @@ internal static class DatasetEndpoints
 
         datasets
             .MapPost("/", AddAsync)
+            .Needs(Scope.Submit)
             .WithMetadata(Upload)
             .Produces<DatasetResponse>()
             .Produces<DatasetResponse>(StatusCodes.Status201Created)
@@ -44,6 +46,7 @@ internal static class DatasetEndpoints
 
         datasets
             .MapDelete("/{name}", DeleteAsync)
+            .Needs(Scope.Operate)
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict);
 

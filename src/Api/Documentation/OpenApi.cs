@@ -1,14 +1,17 @@
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.ApiExplorer;
 using Microsoft.OpenApi;
 using Swashbuckle.AspNetCore.SwaggerGen;
+using Temper.Api.Access;
 using Temper.Api.Http;
 using Temper.Api.Jobs;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Domain.Studies;
+using Temper.Store.Keys;
 
 namespace Temper.Api.Documentation;
 
@@ -18,7 +21,10 @@ internal static class OpenApi
     private const string KeyScheme = "key",
         SessionScheme = "session";
 
-    public static void AddOpenApi(this IServiceCollection services, ApiKeys keys)
+    /// <summary>Either is enough.</summary>
+    private static readonly string[] Schemes = [KeyScheme, SessionScheme];
+
+    public static void AddOpenApi(this IServiceCollection services)
     {
         services.AddEndpointsApiExplorer();
         services.AddSwaggerGen(swagger =>
@@ -50,16 +56,14 @@ internal static class OpenApi
             swagger.OperationFilter<OperationTexts>();
             swagger.OperationFilter<TextAnswers>();
             swagger.OperationFilter<FileBodies>();
-            swagger.OperationFilter<OpenOperations>();
-            if (!keys.Any)
-                return;
+            swagger.OperationFilter<Access>();
             swagger.AddSecurityDefinition(
                 KeyScheme,
                 new OpenApiSecurityScheme
                 {
                     Type = SecuritySchemeType.Http,
                     Scheme = "bearer",
-                    Description = "One of the configured keys.",
+                    Description = "A key, or a token of the configured OpenID Connect issuer.",
                 }
             );
             swagger.AddSecurityDefinition(
@@ -68,13 +72,11 @@ internal static class OpenApi
                 {
                     Type = SecuritySchemeType.ApiKey,
                     In = ParameterLocation.Cookie,
-                    Name = SessionCookie.Name,
-                    Description = "The cookie that `POST /session` sets, for pages of this host.",
+                    Name = SessionCookie.PlainName,
+                    Description =
+                        "The cookie that `POST /session` sets, for pages of this host. Over HTTPS its name begins with `__Host-`.",
                 }
             );
-            // Either is enough.
-            swagger.AddSecurityRequirement(document => new() { [new OpenApiSecuritySchemeReference(KeyScheme, document)] = [] });
-            swagger.AddSecurityRequirement(document => new() { [new OpenApiSecuritySchemeReference(SessionScheme, document)] = [] });
         });
     }
 
@@ -103,37 +105,9 @@ internal static class OpenApi
         );
     }
 
-    /// <summary>
-    /// The name of an operation in generated clients, such as listJobs, submitJob, getJobMetrics or cancelJob. A new shape of
-    /// route needs a line here.
-    /// </summary>
-    private static string OperationId(ApiDescription operation)
-    {
-        string[] parts = operation.RelativePath!.Trim('/').Split('/');
-        var all = Capital(parts[0]);
-        var one = all == "Studies" ? "Study" : all.TrimEnd('s');
-        return (operation.HttpMethod, parts) switch
-        {
-            ("GET", ["version"]) => "getVersion",
-            ("GET", ["events"]) => "streamEvents",
-            ("GET", [_, _, "events"]) => $"stream{one}Events",
-            ("GET", ["session"]) => "getSession",
-            ("POST", ["session"]) => "signIn",
-            ("DELETE", ["session"]) => "signOut",
-            ("POST", ["datasets"]) => "addDataset",
-            ("GET", [_, _, "samples.png"]) => $"get{one}Samples",
-            ("GET", [_, _, "mean.png"]) => $"get{one}Mean",
-            ("GET", [_]) => $"list{all}",
-            ("POST", [_]) => $"submit{one}",
-            ("GET", [_, _]) => $"get{one}",
-            ("DELETE", [_, _]) => $"delete{one}",
-            ("GET", [_, _, var part]) => $"get{one}{Capital(part)}",
-            ("POST", [_, _, var verb]) => $"{verb}{one}",
-            _ => throw new InvalidOperationException($"{operation.HttpMethod} {operation.RelativePath} has no operation id."),
-        };
-
-        static string Capital(string word) => $"{char.ToUpperInvariant(word[0])}{word[1..]}";
-    }
+    private static string OperationId(ApiDescription operation) =>
+        OperationIds.Of(operation.HttpMethod, operation.RelativePath!)
+        ?? throw new InvalidOperationException($"{operation.HttpMethod} {operation.RelativePath} has no operation id.");
 
     /// <summary>Describes the allowed values of each field of a spec, from the rules that check a posted spec.</summary>
     private sealed class SpecRules : ISchemaFilter
@@ -243,13 +217,43 @@ internal static class OpenApi
             || nullability.Create(property).ReadState == NullabilityState.Nullable;
     }
 
-    /// <summary>Marks the operations of the sign-in as needing no key.</summary>
-    private sealed class OpenOperations : IOperationFilter
+    /// <summary>
+    /// Adds the scope that each operation needs, and the answers without it. The list beside a scheme names what a key must have, as
+    /// OpenAPI 3.1 has it.
+    /// </summary>
+    private sealed class Access : IOperationFilter
     {
         public void Apply(OpenApiOperation operation, OperationFilterContext context)
         {
-            if ($"/{context.ApiDescription.RelativePath}" == ApiKeys.SessionPath)
+            if (ScopePolicies.ScopeOf(context.ApiDescription.ActionDescriptor.EndpointMetadata) is not { } scope)
+            {
                 operation.Security = [];
+                return;
+            }
+            operation.Security = [.. Schemes.Select(scheme => new OpenApiSecurityRequirement
+            {
+                [new OpenApiSecuritySchemeReference(scheme, context.Document)] = [scope.Word()],
+            })];
+            operation.Description = $"{operation.Description} Scope: `{scope.Word()}`.".Trim();
+            Add(StatusCodes.Status401Unauthorized, "The request has no valid key.");
+            Add(StatusCodes.Status403Forbidden, $"The key lacks the scope {scope.Word()}.");
+            Add(StatusCodes.Status429TooManyRequests, "Too many requests. Retry-After says when to try again.");
+
+            void Add(int status, string description) =>
+                operation.Responses!.TryAdd(
+                    $"{status}",
+                    new OpenApiResponse
+                    {
+                        Description = description,
+                        Content = new Dictionary<string, IOpenApiMediaType>
+                        {
+                            ["application/problem+json"] = new OpenApiMediaType
+                            {
+                                Schema = context.SchemaGenerator.GenerateSchema(typeof(ProblemDetails), context.SchemaRepository),
+                            },
+                        },
+                    }
+                );
         }
     }
 

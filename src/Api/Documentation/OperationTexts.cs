@@ -305,8 +305,8 @@ internal sealed class OperationTexts : IOperationFilter
         ["getSession"] = (
             "Get who is signed in",
             """
-            Whether this API needs a key, and whether the request carries one or comes from a browser that signed in. It needs no
-            key itself.
+            Whether this API needs a key; the name, tenant and scopes of the one that the request carries, or that its browser signed
+            in with. It needs no key itself.
             """
         ),
         ["signIn"] = (
@@ -317,7 +317,27 @@ internal sealed class OperationTexts : IOperationFilter
             within a minute the answer is a 429.
             """
         ),
-        ["signOut"] = ("Sign out", "Deletes the cookie in this browser. Asking again is harmless."),
+        ["signOut"] = ("Sign out", "Ends the session and deletes the cookie in this browser. Asking again is harmless."),
+        ["createKey"] = (
+            "Make a key",
+            """
+            Makes a key for a tenant with the given scopes. The answer has the key in `secret`; it is not stored and no other answer
+            has it. `expires` is a time from now, such as `90d`. A name is unique among the keys of a tenant that are not revoked
+            (409).
+            """
+        ),
+        ["listKeys"] = ("List keys", "The keys of all tenants, newest first, revoked ones included. The keys themselves are not stored."),
+        ["revokeKey"] = (
+            "Revoke a key",
+            "Every API process refuses the key and its sessions from now on. Asking again is harmless."
+        ),
+        ["listAudit"] = (
+            "List who changed what",
+            """
+            The requests of your tenant's keys and tokens that changed something, and those that were refused although their key is
+            known, newest first. Pass `next` of a page as `cursor` to get the following page.
+            """
+        ),
         ["getVersion"] = ("Get the service's version", "Which build answers, and what it runs on."),
     };
 

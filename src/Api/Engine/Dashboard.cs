@@ -5,16 +5,17 @@ using Hangfire.Dashboard;
 using Npgsql;
 using Temper.Api.Http;
 using Temper.Store.Engine;
+using Temper.Store.Keys;
 
 namespace Temper.Api.Engine;
 
 /// <summary>
-/// Hangfire's dashboard at /hangfire, for everyone who has a key or signed in with one. Trainings are read-only there, because the
+/// Hangfire's dashboard at /hangfire. It shows the jobs of all tenants, so it needs the scope `admin`. Trainings are read-only there, because the
 /// API's verbs control them. Ordinary jobs can be requeued there.
 /// </summary>
 internal static class Dashboard
 {
-    private const string Path = ApiKeys.DashboardPath;
+    private const string Path = Routes.Dashboard;
 
     private const int Connections = 8,
         CommandSeconds = 5;
@@ -27,7 +28,7 @@ internal static class Dashboard
         services.AddHangfire(hangfire => hangfire.UseJobDetailsRenderer(0, LinkToJob));
     }
 
-    public static void UseDashboard(this WebApplication app)
+    public static void MapDashboard(this WebApplication app)
     {
         app.UseWhen(
             context => context.Request.Path.StartsWithSegments(Path),
@@ -43,19 +44,20 @@ internal static class Dashboard
                     .Use(app.Services.GetRequiredService<Overload>().LimitPagesAsync)
                     .Use(RefuseWhatHangfireCannotReadAsync)
         );
-        app.UseHangfireDashboard(
-            Path,
-            new DashboardOptions
-            {
-                Authorization = [], // ApiKeys has let the request through
-                AsyncAuthorization = [],
-                IgnoreAntiforgeryToken = true, // SameOrigin refuses what another site sends
-                IsReadOnlyFunc = IsAboutAttempts,
-                DisplayStorageConnectionString = false,
-                DashboardTitle = "Temper: Hangfire",
-                AppPath = "/",
-            }
-        );
+        app.MapHangfireDashboard(
+                Path,
+                new DashboardOptions
+                {
+                    Authorization = [], // the endpoint's policy has let the request through
+                    AsyncAuthorization = [],
+                    IgnoreAntiforgeryToken = true, // SameOrigin refuses what another site sends
+                    IsReadOnlyFunc = IsAboutAttempts,
+                    DisplayStorageConnectionString = false,
+                    DashboardTitle = "Temper: Hangfire",
+                    AppPath = "/",
+                }
+            )
+            .Needs(Scope.Admin);
     }
 
     /// <summary>Refuses methods, forms and ids that Hangfire cannot read. It would throw on an id that is not a number.</summary>

@@ -9,6 +9,7 @@ using Temper.Domain.Evaluations;
 using Temper.Domain.Jobs;
 using Temper.Store;
 using Temper.Store.Evaluations;
+using Temper.Store.Keys;
 using Temper.Store.Rows;
 
 namespace Temper.Api.Evaluations;
@@ -27,6 +28,7 @@ internal static class EvaluationEndpoints
 
         evaluations
             .MapPost("/", SubmitAsync)
+            .Needs(Scope.Submit)
             .WithMetadata(new FileRule([FileRule.Raw, FileRule.Form]) { Fields = ["name"], RefusalBefore = WrongRequest })
             .Produces<EvaluatedResponse>(StatusCodes.Status201Created)
             .ProducesValidationProblem()
@@ -46,7 +48,7 @@ internal static class EvaluationEndpoints
             .Produces(StatusCodes.Status304NotModified)
             .ProducesProblem(StatusCodes.Status404NotFound);
 
-        evaluations.MapDelete("/{id:guid}", DeleteAsync).ProducesProblem(StatusCodes.Status404NotFound);
+        evaluations.MapDelete("/{id:guid}", DeleteAsync).Needs(Scope.Operate).ProducesProblem(StatusCodes.Status404NotFound);
     }
 
     private static async Task<IResult> SubmitAsync(

@@ -1,5 +1,6 @@
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
+using Temper.Api.Access;
 using Temper.Api.Http;
 using Temper.Api.Live;
 using Temper.Domain.Jobs;
@@ -12,7 +13,7 @@ namespace Temper.Api.Events;
 /// Opens streams. A stream first subscribes, then reads from the database what its client has missed, and then sends the events
 /// of the subscription that this read did not contain.
 /// </summary>
-internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit limit, ApiKeys keys)
+internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit limit, KeyLookups keys)
 {
     private static readonly Position Start = new(Snapshot.Empty, null);
 
@@ -51,12 +52,12 @@ internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit
             place.Dispose();
             throw;
         }
-        if (keys.SessionEndOf(context.Request) is { } end)
+        if (Caller.EndOf(context) is { } end)
             context.Response.RegisterForDispose(live.CompleteAt(end));
         // The answer 204 tells an EventSource not to connect again.
         if (missed is null || (isOver && missed is { Items.Count: 0, HasMore: false }))
             return TypedResults.NoContent();
-        return TypedResults.ServerSentEvents(EventsAsync(context.Response, scope, missed, isOver ? null : live, cancellation));
+        return TypedResults.ServerSentEvents(EventsAsync(context, scope, missed, isOver ? null : live, cancellation));
     }
 
     /// <returns>Whether the job or study has ended; null when there is none.</returns>
@@ -88,14 +89,14 @@ internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit
 
     /// <param name="live">Null when the job or study had ended before.</param>
     private async IAsyncEnumerable<SseItem<byte[]>> EventsAsync(
-        HttpResponse response,
+        HttpContext context,
         EventScope scope,
         Changes missed,
         Subscription? live,
         [EnumeratorCancellation] CancellationToken cancellation
     )
     {
-        await BeatAsync(response, cancellation); // sends the headers at once
+        await BeatAsync(context.Response, cancellation); // sends the headers at once
         Change? end = null;
         while (true)
         {
@@ -123,7 +124,9 @@ internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit
                     {
                         if (one == LiveEvent.Heartbeat)
                         {
-                            await BeatAsync(response, cancellation);
+                            if (!await keys.StillHoldsAsync(context))
+                                yield break;
+                            await BeatAsync(context.Response, cancellation);
                             continue;
                         }
                         if (one.Change is not { } change)

@@ -19,8 +19,8 @@ internal static class HealthEndpoints
     /// <summary>live: this process serves. ready: its database answers and can store.</summary>
     public static void MapHealth(this IEndpointRouteBuilder routes)
     {
-        routes.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false });
-        routes.MapHealthChecks("/health/ready");
+        routes.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false }).AllowAnonymous();
+        routes.MapHealthChecks("/health/ready").AllowAnonymous();
     }
 
     /// <summary>
@@ -57,7 +57,7 @@ internal static class HealthEndpoints
             try
             {
                 schema.ThrowUnlessCurrent();
-                return await reconnection.OnceMoreAsync(() => StoreAsync(cancellation));
+                return await reconnection.AgainAsync(() => StoreAsync(cancellation));
             }
             catch (NpgsqlException e)
             {

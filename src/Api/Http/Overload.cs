@@ -7,7 +7,7 @@ namespace Temper.Api.Http;
 /// Limits how many requests are processed and how many wait. The limit covers only the processing: the body is read before it
 /// and the answer is sent after it, so a client that sends or reads slowly does not delay other clients.
 /// </summary>
-internal sealed class Overload(ApiKeys keys) : IDisposable
+internal sealed class Overload : IDisposable
 {
     /// <summary>
     /// Requests at once. It is below the 100 connections of the database pool, so no request waits for a connection. Only polls
@@ -33,18 +33,17 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
     /// <summary>All cores, because a prediction uses one thread.</summary>
     private static int PredictionsAtOnce => Environment.ProcessorCount;
 
-    private readonly PartitionedRateLimiter<HttpContext> work = Limiter(keys, OfOneClient, AtOnce, Waiting);
-    private readonly PartitionedRateLimiter<HttpContext> reports = Limiter(keys, ReportsAtOnce, ReportsAtOnce, ReportsWaiting);
+    private readonly PartitionedRateLimiter<HttpContext> work = Limiter(OfOneClient, AtOnce, Waiting);
+    private readonly PartitionedRateLimiter<HttpContext> reports = Limiter(ReportsAtOnce, ReportsAtOnce, ReportsWaiting);
     private readonly PartitionedRateLimiter<HttpContext> predictions = Limiter(
-        keys,
         Math.Max(1, PredictionsAtOnce / 2),
         PredictionsAtOnce,
         PredictionsWaiting
     );
-    private readonly PartitionedRateLimiter<HttpContext> pages = Limiter(keys, PagesAtOnce / 2, PagesAtOnce, PagesWaiting);
+    private readonly PartitionedRateLimiter<HttpContext> pages = Limiter(PagesAtOnce / 2, PagesAtOnce, PagesWaiting);
 
     /// <summary>One, apart from other reports: the report of a million images takes many seconds.</summary>
-    private readonly PartitionedRateLimiter<HttpContext> evaluations = Limiter(keys, 1, 1, ReportsWaiting);
+    private readonly PartitionedRateLimiter<HttpContext> evaluations = Limiter(1, 1, ReportsWaiting);
 
     /// <summary>Endpoint filter. It answers 429 with `Retry-After` when the limits are exceeded.</summary>
     public async ValueTask<object?> LimitAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
@@ -131,10 +130,10 @@ internal sealed class Overload(ApiKeys keys) : IDisposable
         Problems.TryLater(context, RetryAfterSeconds, StatusCodes.Status429TooManyRequests, "Too many requests at once.", "Try again.");
 
     /// <summary>Each client has its own queue. The request at its head then waits in a queue that all clients share.</summary>
-    private static PartitionedRateLimiter<HttpContext> Limiter(ApiKeys keys, int ofOneClient, int ofAll, int waiting) =>
+    private static PartitionedRateLimiter<HttpContext> Limiter(int ofOneClient, int ofAll, int waiting) =>
         PartitionedRateLimiter.CreateChained(
             PartitionedRateLimiter.Create<HttpContext, string>(context =>
-                RateLimitPartition.GetConcurrencyLimiter(keys.ClientOf(context), _ => Options(ofOneClient, waiting))
+                RateLimitPartition.GetConcurrencyLimiter(Caller.ClientOf(context), _ => Options(ofOneClient, waiting))
             ),
             PartitionedRateLimiter.Create<HttpContext, bool>(_ =>
                 RateLimitPartition.GetConcurrencyLimiter(true, _ => Options(ofAll, waiting))
@@ -175,7 +174,7 @@ internal sealed class InTurn(Func<CancellationToken, Task<IResult>> compute, Tur
         try
         {
             using var turn = await overload.TurnAsync(context, of);
-            return turn is null ? Overload.NoTurn(context, of) : await reconnection.OnceMoreAsync(() => compute(cancellation));
+            return turn is null ? Overload.NoTurn(context, of) : await reconnection.AgainAsync(() => compute(cancellation));
         }
         catch (Exception e) when (cancellation.IsCancellationRequested && e is OperationCanceledException)
         {

@@ -4,23 +4,29 @@ using Temper.Store;
 namespace Temper.Api.Http;
 
 /// <summary>
-/// After a restart of PostgreSQL every pooled connection is broken. The first request that fails on one clears the pools and runs
-/// once more on a new connection.
+/// After a restart of PostgreSQL every pooled connection is broken. A request that fails on one clears the pools and runs again on a
+/// new connection.
 /// </summary>
 internal sealed class Reconnection(params NpgsqlDataSource[] pools)
 {
     private static readonly object Writing = new(),
         Repeating = new();
 
+    /// <summary>
+    /// Waits before each further try. Npgsql clears a pool at once where another request is clearing it, so a second try may get a
+    /// broken connection too.
+    /// </summary>
+    private static readonly TimeSpan[] Waits = [TimeSpan.Zero, TimeSpan.FromMilliseconds(50), TimeSpan.FromMilliseconds(200)];
+
     /// <summary>Marks the request as not repeatable. Call it before a write that is not idempotent.</summary>
     public static void BeginUnrepeatableWrite(HttpContext context) => context.Items[Writing] = true;
 
-    /// <summary>Whether this is the request's second try. The first may have taken effect before its connection broke.</summary>
+    /// <summary>Whether this is a further try of the request. An earlier one may have taken effect before its connection broke.</summary>
     public static bool IsRepetition(HttpContext context) => context.Items.ContainsKey(Repeating);
 
     /// <summary>Endpoint filter. Reads, guarded updates and submissions with an Idempotency-Key can be repeated.</summary>
     public ValueTask<object?> FilterAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next) =>
-        new(OnceMoreAsync(() => next(context).AsTask(), () => MayRepeat(context.HttpContext)));
+        new(AgainAsync(() => next(context).AsTask(), () => MayRepeat(context.HttpContext)));
 
     private static bool MayRepeat(HttpContext context)
     {
@@ -29,17 +35,18 @@ internal sealed class Reconnection(params NpgsqlDataSource[] pools)
     }
 
     /// <param name="mayRepeat">Called after a broken connection; it says whether to repeat the work. Null: always repeat.</param>
-    public async Task<T> OnceMoreAsync<T>(Func<Task<T>> work, Func<bool>? mayRepeat = null)
+    public async Task<T> AgainAsync<T>(Func<Task<T>> work, Func<bool>? mayRepeat = null)
     {
-        try
-        {
-            return await work();
-        }
-        catch (Exception e) when (Outage.IsBrokenConnection(e) && mayRepeat?.Invoke() != false)
-        {
-            foreach (var pool in pools)
-                pool.Clear();
-            return await work();
-        }
+        for (var tried = 0; ; tried++)
+            try
+            {
+                return await work();
+            }
+            catch (Exception e) when (tried < Waits.Length && Outage.IsBrokenConnection(e) && mayRepeat?.Invoke() != false)
+            {
+                foreach (var pool in pools)
+                    pool.Clear();
+                await Task.Delay(Waits[tried]);
+            }
     }
 }

@@ -1,13 +1,20 @@
 using Npgsql;
 using Temper.Store;
+using Temper.Store.Keys;
 
 namespace Temper.Api.Http;
 
 /// <summary>
 /// Migrates the database to this build's schema while the API already serves. While the database is unreachable, the API answers
-/// 503, so whoever started the process sees it alive.
+/// 503, so whoever started the process sees it alive. An API that others than this machine can reach stops here when it has no key.
 /// </summary>
-internal sealed class Schema(NpgsqlDataSource database, ILogger<Schema> log) : BackgroundService
+internal sealed class Schema(
+    NpgsqlDataSource database,
+    KeyStore keys,
+    Exposure exposure,
+    IHostApplicationLifetime host,
+    ILogger<Schema> log
+) : BackgroundService
 {
     private volatile bool isCurrent;
 
@@ -23,15 +30,46 @@ internal sealed class Schema(NpgsqlDataSource database, ILogger<Schema> log) : B
         try
         {
             await Migrator.MigrateWhenUpAsync(database, log, stopping);
+            await UntilListeningAsync(stopping);
+            if (exposure.MustNotServeWithoutKeys && !await HasKeysAsync(stopping))
+                throw new InvalidOperationException(
+                    $"Without keys the API serves only this machine, not {exposure.Beyond}. Make the first key with "
+                        + "`Temper.Api keys create --name NAME --tenant default --scopes admin`, or set Oidc__Authority."
+                );
             isCurrent = true;
         }
         catch (Exception e) when (!stopping.IsCancellationRequested)
         {
-            // The database refused the migration. The host stops, and the exit code shows the failure.
-            log.LogCritical(e, "The database refused its schema");
+            // The host stops, and the exit code shows the failure.
+            if (e is InvalidOperationException)
+                log.LogCritical("{Reason}", e.Message);
+            else
+                log.LogCritical(e, "The database refused its schema");
             Environment.ExitCode = 1;
             throw;
         }
+    }
+
+    /// <summary>Waits until the server has told which addresses it listens on.</summary>
+    private async Task UntilListeningAsync(CancellationToken stopping)
+    {
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var listening = host.ApplicationStarted.Register(started.SetResult);
+        await started.Task.WaitAsync(stopping);
+    }
+
+    private async Task<bool> HasKeysAsync(CancellationToken stopping)
+    {
+        while (true)
+            try
+            {
+                return await keys.AnyAsync(stopping);
+            }
+            catch (Exception e) when (Outage.Behind(e) is not null)
+            {
+                log.LogWarning("Waiting for the database: {Reason}", e.Message);
+                await Task.Delay(TimeSpan.FromSeconds(1), stopping);
+            }
     }
 }
 

@@ -24,13 +24,13 @@ internal sealed class Uploads : IDisposable
     private readonly int largestMiB;
 
     /// <exception cref="InvalidOperationException">The setting `Api:MaxUploadMiB` is not from 1 to 4096.</exception>
-    public Uploads(ApiKeys keys, IConfiguration configuration)
+    public Uploads(IConfiguration configuration)
     {
         largestMiB = configuration.GetValue("Api:MaxUploadMiB", DefaultMiB);
         if (largestMiB is < 1 or > MostMiB)
             throw new InvalidOperationException($"Api:MaxUploadMiB must be from 1 to {MostMiB}.");
-        places = Limiter(keys, OfOneClient, AtOnce);
-        small = Limiter(keys, SmallMiBOfOneClient, SmallMiB);
+        places = Limiter(OfOneClient, AtOnce);
+        small = Limiter(SmallMiBOfOneClient, SmallMiB);
     }
 
     /// <summary>
@@ -84,10 +84,10 @@ internal sealed class Uploads : IDisposable
 
     private static int MiBOf(long bytes) => (int)Math.Max(1, (bytes + (1 << 20) - 1) >> 20);
 
-    private static PartitionedRateLimiter<HttpContext> Limiter(ApiKeys keys, int ofOneClient, int ofAll) =>
+    private static PartitionedRateLimiter<HttpContext> Limiter(int ofOneClient, int ofAll) =>
         PartitionedRateLimiter.CreateChained(
             PartitionedRateLimiter.Create<HttpContext, string>(context =>
-                RateLimitPartition.GetConcurrencyLimiter(keys.ClientOf(context), _ => new() { PermitLimit = ofOneClient })
+                RateLimitPartition.GetConcurrencyLimiter(Caller.ClientOf(context), _ => new() { PermitLimit = ofOneClient })
             ),
             PartitionedRateLimiter.Create<HttpContext, bool>(_ =>
                 RateLimitPartition.GetConcurrencyLimiter(true, _ => new() { PermitLimit = ofAll })

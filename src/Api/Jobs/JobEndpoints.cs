@@ -3,12 +3,14 @@ using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
+using Temper.Api.Audit;
 using Temper.Api.Http;
 using Temper.Api.Live;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Store;
 using Temper.Store.Events;
+using Temper.Store.Keys;
 using Temper.Store.Notifications;
 using Temper.Store.Queue;
 using Temper.Store.Rows;
@@ -54,6 +56,7 @@ internal static class JobEndpoints
         var jobs = routes.MapGroup("/jobs").WithTags("Jobs").ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 
         jobs.MapPost("/", SubmitAsync)
+            .Needs(Scope.Submit)
             .Accepts<JobSpec>("application/json")
             .ProducesValidationProblem()
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
@@ -105,7 +108,10 @@ internal static class JobEndpoints
         if (spec is null)
             return Problems.Invalid("The job spec is wrong.", errors);
         if (validateOnly == "true")
+        {
+            AuditTrail.ChangesNothing(request.HttpContext);
             return TypedResults.Ok(new CheckedSpecResponse(spec, TargetsResponse.Of(spec), await Advice.ForAsync(db, spec, cancellation)));
+        }
         using var place = await limit.TryTakePlacesAsync(1, cancellation);
         if (place is null && (key is null || await JobQueue.FindByKeyAsync(db, key, cancellation) is null))
             return limit.Refuse(request.HttpContext);

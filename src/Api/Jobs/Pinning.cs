@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Temper.Api.Http;
 using Temper.Store;
+using Temper.Store.Keys;
 using Temper.Store.Queue;
 
 namespace Temper.Api.Jobs;
@@ -26,6 +27,7 @@ internal static class Pinning
                             ? TypedResults.Ok(JobResponse.Of(job))
                             : Problems.NoSuchJob(id)
                 )
+                .Needs(Scope.Operate)
                 .ProducesProblem(StatusCodes.Status404NotFound);
     }
 }

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Mvc;
 using Temper.Api.Http;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
+using Temper.Store.Keys;
 using Temper.Store;
 using Temper.Store.Queue;
 using Temper.Store.Rows;
@@ -15,6 +16,7 @@ internal static class ReproductionEndpoints
     public static void MapReproduction(this RouteGroupBuilder jobs)
     {
         jobs.MapPost("/{id:guid}/reproduce", ReproduceAsync)
+            .Needs(Scope.Submit)
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict)
             .ProducesProblem(StatusCodes.Status422UnprocessableEntity)

@@ -5,6 +5,7 @@ using Temper.Api.Http;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Store;
+using Temper.Store.Keys;
 using Temper.Store.Queue;
 
 namespace Temper.Api.Jobs;
@@ -35,11 +36,13 @@ internal static class VerbEndpoints
         Map("retry", RetryAsync).ProducesValidationProblem();
 
         jobs.MapDelete("/{id:guid}", DeleteAsync)
+            .Needs(Scope.Operate)
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict);
 
         RouteHandlerBuilder Map(string verb, Delegate handler) =>
             jobs.MapPost($"/{{id:guid}}/{verb}", handler)
+                .Needs(Scope.Operate)
                 .ProducesProblem(StatusCodes.Status404NotFound)
                 .ProducesProblem(StatusCodes.Status409Conflict);
     }

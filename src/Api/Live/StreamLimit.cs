@@ -17,13 +17,13 @@ internal sealed class StreamLimit : IDisposable
     private readonly PartitionedRateLimiter<HttpContext> open;
 
     /// <exception cref="InvalidOperationException">The setting `Api:MaxStreams` is below 1.</exception>
-    public StreamLimit(ApiKeys keys, IConfiguration configuration)
+    public StreamLimit(IConfiguration configuration)
     {
         most = configuration.GetValue("Api:MaxStreams", Default);
         if (most < 1)
             throw new InvalidOperationException("Api:MaxStreams must be at least 1.");
         open = PartitionedRateLimiter.Create<HttpContext, string>(context =>
-            RateLimitPartition.GetConcurrencyLimiter(keys.ClientOf(context), _ => new() { PermitLimit = most, QueueLimit = 0 })
+            RateLimitPartition.GetConcurrencyLimiter(Caller.ClientOf(context), _ => new() { PermitLimit = most, QueueLimit = 0 })
         );
     }
 

@@ -27,7 +27,7 @@ internal sealed class Waiting(
         var hub = context.RequestServices.GetRequiredService<EventHub>();
         var reconnection = context.RequestServices.GetRequiredService<Reconnection>();
         var overload = context.RequestServices.GetRequiredService<Overload>();
-        using var live = await reconnection.OnceMoreAsync(() => hub.SubscribeAsync(scope, context.Abort, context.RequestAborted));
+        using var live = await reconnection.AgainAsync(() => hub.SubscribeAsync(scope, context.Abort, context.RequestAborted));
         using var time = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         time.CancelAfter(TimeSpan.FromSeconds(seconds));
         var (answer, isReady) = await LookAsync();
@@ -44,7 +44,7 @@ internal sealed class Waiting(
 
         // A look is work as that of other requests: many waiting ones may look at once.
         Task<(IResult Answer, bool IsReady)> LookAsync() =>
-            overload.LimitAsync(context, () => reconnection.OnceMoreAsync(look), refusal => (refusal, true));
+            overload.LimitAsync(context, () => reconnection.AgainAsync(look), refusal => (refusal, true));
     }
 
     /// <returns>False when the time is over or the subscription has ended.</returns>

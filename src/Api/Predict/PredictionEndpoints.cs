@@ -1,6 +1,8 @@
 using Temper.Api.Arrays;
+using Temper.Api.Audit;
 using Temper.Api.Calibration;
 using Temper.Api.Http;
+using Temper.Store.Keys;
 using Temper.Store;
 
 namespace Temper.Api.Predict;
@@ -42,6 +44,7 @@ internal static class PredictionEndpoints
     public static void MapPredictions(this IEndpointRouteBuilder routes) =>
         routes
             .MapPost("/jobs/{id:guid}/predict", PredictAsync)
+            .Needs(Scope.Submit)
             .WithTags("Calibration")
             .WithMetadata(ImageFiles.Rule)
             .Produces<PredictionResponse>()
@@ -63,6 +66,7 @@ internal static class PredictionEndpoints
         CancellationToken cancellation
     )
     {
+        AuditTrail.ChangesNothing(context);
         if (posted.Refusal is { } refused)
             return refused;
         if (await CalibrationEndpoints.RefusalAsync(db, id, CalibrationEndpoints.Need.WeightsAndTemperature, cancellation) is { } refusal)

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
+using Temper.Api.Audit;
 using Temper.Api.Http;
 using Temper.Api.Jobs;
 using Temper.Api.Live;
@@ -9,6 +10,7 @@ using Temper.Domain.Serialization;
 using Temper.Domain.Studies;
 using Temper.Store;
 using Temper.Store.Events;
+using Temper.Store.Keys;
 using Temper.Store.Notifications;
 using Temper.Store.Studies;
 
@@ -25,6 +27,7 @@ internal static class StudyEndpoints
 
         studies
             .MapPost("/", SubmitAsync)
+            .Needs(Scope.Submit)
             .Accepts<StudySpec>("application/json")
             .ProducesValidationProblem()
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
@@ -72,7 +75,10 @@ internal static class StudyEndpoints
             return Problems.Invalid("The study is wrong.", errors);
         var estimate = await estimates.OfAsync(spec, cancellation);
         if (validateOnly == "true")
+        {
+            AuditTrail.ChangesNothing(request.HttpContext);
             return TypedResults.Ok(new CheckedStudyResponse(spec, spec.Arms(), estimate));
+        }
 
         if (estimate.Jobs > limit.Most)
             return Problems.Invalid(

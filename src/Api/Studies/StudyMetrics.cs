@@ -129,9 +129,9 @@ internal static class StudyMetricsEndpoint
         do
         {
             var after = page.Count == 0 ? 0 : page[^1].Sequence;
-            page = await reconnection.OnceMoreAsync(() => studies.CurveJobsAsync(id, after, JobsAtOnce, cancellation));
+            page = await reconnection.AgainAsync(() => studies.CurveJobsAsync(id, after, JobsAtOnce, cancellation));
             foreach (var job in page)
-            foreach (var epoch in await reconnection.OnceMoreAsync(() => jobs.MetricsAsync(job.Id, after: 0)))
+            foreach (var epoch in await reconnection.AgainAsync(() => jobs.MetricsAsync(job.Id, after: 0)))
                 yield return StudyEpoch.Of(id, job, epoch);
         } while (page.Count == JobsAtOnce);
     }

@@ -3,6 +3,7 @@ using Temper.Api.Http;
 using Temper.Api.Jobs;
 using Temper.Domain.Jobs;
 using Temper.Domain.Studies;
+using Temper.Store.Keys;
 using Temper.Store.Studies;
 
 namespace Temper.Api.Studies;
@@ -23,12 +24,14 @@ internal static class StudyVerbs
 
         studies
             .MapPost("/{id:guid}/retry", RetryAsync)
+            .Needs(Scope.Operate)
             .ProducesValidationProblem()
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status429TooManyRequests);
 
         studies
             .MapPost("/{id:guid}/extend", ExtendAsync)
+            .Needs(Scope.Submit)
             .Accepts<StudyExtension>("application/json")
             .ProducesValidationProblem()
             .ProducesProblem(StatusCodes.Status404NotFound)
@@ -38,6 +41,7 @@ internal static class StudyVerbs
 
         studies
             .MapDelete("/{id:guid}", DeleteAsync)
+            .Needs(Scope.Operate)
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict);
 
@@ -58,6 +62,7 @@ internal static class StudyVerbs
                             : Problems.NoSuchStudy(id);
                     }
                 )
+                .Needs(Scope.Operate)
                 .ProducesValidationProblem()
                 .ProducesProblem(StatusCodes.Status404NotFound);
     }

@@ -143,6 +143,66 @@ namespace Temper.Store.Migrations
                         });
                 });
 
+            modelBuilder.Entity("Temper.Store.Rows.AuditRow", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityAlwaysColumn(b.Property<long>("Id"));
+
+                    b.Property<string>("Action")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("action");
+
+                    b.Property<string>("Actor")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("actor");
+
+                    b.Property<string>("Address")
+                        .HasColumnType("text")
+                        .HasColumnName("address");
+
+                    b.Property<DateTimeOffset>("At")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("at")
+                        .HasDefaultValueSql("clock_timestamp()");
+
+                    b.Property<string>("Detail")
+                        .HasColumnType("text")
+                        .HasColumnName("detail");
+
+                    b.Property<Guid?>("KeyId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("key_id");
+
+                    b.Property<int>("Status")
+                        .HasColumnType("integer")
+                        .HasColumnName("status");
+
+                    b.Property<string>("Target")
+                        .HasColumnType("text")
+                        .HasColumnName("target");
+
+                    b.Property<string>("Tenant")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("tenant");
+
+                    b.HasKey("Id")
+                        .HasName("pk_audit");
+
+                    b.HasIndex(new[] { "At" }, "ix_audit_at");
+
+                    b.HasIndex(new[] { "Tenant", "Id" }, "ix_audit_tenant");
+
+                    b.ToTable("audit", (string)null);
+                });
+
             modelBuilder.Entity("Temper.Store.Rows.CheckpointRow", b =>
                 {
                     b.Property<Guid>("JobId")
@@ -692,6 +752,78 @@ namespace Temper.Store.Migrations
                         });
                 });
 
+            modelBuilder.Entity("Temper.Store.Rows.KeyRow", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at")
+                        .HasDefaultValueSql("clock_timestamp()");
+
+                    b.Property<string>("CreatedBy")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("created_by");
+
+                    b.Property<byte[]>("Digest")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("digest");
+
+                    b.Property<DateTimeOffset?>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("expires_at");
+
+                    b.Property<DateTimeOffset?>("LastUsedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("last_used_at");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("name");
+
+                    b.Property<string>("Prefix")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("prefix");
+
+                    b.Property<DateTimeOffset?>("RevokedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("revoked_at");
+
+                    b.PrimitiveCollection<string[]>("Scopes")
+                        .IsRequired()
+                        .HasColumnType("text[]")
+                        .HasColumnName("scopes");
+
+                    b.Property<string>("Tenant")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("tenant");
+
+                    b.HasKey("Id")
+                        .HasName("pk_keys");
+
+                    b.HasIndex(new[] { "Digest" }, "ix_keys_digest")
+                        .IsUnique();
+
+                    b.HasIndex(new[] { "Tenant", "Name" }, "ix_keys_name")
+                        .IsUnique()
+                        .HasFilter("revoked_at IS NULL");
+
+                    b.ToTable("keys", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_keys_digest", "octet_length(digest) = 32");
+
+                            t.HasCheckConstraint("ck_keys_scopes", "cardinality(scopes) > 0 AND scopes <@ ARRAY['read', 'submit', 'operate', 'admin']::text[]");
+                        });
+                });
+
             modelBuilder.Entity("Temper.Store.Rows.ModelRow", b =>
                 {
                     b.Property<Guid>("JobId")
@@ -939,6 +1071,33 @@ namespace Temper.Store.Migrations
                         .HasName("pk_scores");
 
                     b.ToTable("scores", (string)null);
+                });
+
+            modelBuilder.Entity("Temper.Store.Rows.SessionRow", b =>
+                {
+                    b.Property<byte[]>("Digest")
+                        .HasColumnType("bytea")
+                        .HasColumnName("digest");
+
+                    b.Property<DateTimeOffset>("EndsAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ends_at");
+
+                    b.Property<Guid>("KeyId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("key_id");
+
+                    b.HasKey("Digest")
+                        .HasName("pk_sessions");
+
+                    b.HasIndex(new[] { "EndsAt" }, "ix_sessions_ends_at");
+
+                    b.HasIndex(new[] { "KeyId" }, "ix_sessions_key");
+
+                    b.ToTable("sessions", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_sessions_digest", "octet_length(digest) = 32");
+                        });
                 });
 
             modelBuilder.Entity("Temper.Store.Rows.StudyRow", b =>
@@ -1204,6 +1363,16 @@ namespace Temper.Store.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_scores_job");
+                });
+
+            modelBuilder.Entity("Temper.Store.Rows.SessionRow", b =>
+                {
+                    b.HasOne("Temper.Store.Rows.KeyRow", null)
+                        .WithMany()
+                        .HasForeignKey("KeyId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_sessions_key");
                 });
 
             modelBuilder.Entity("Temper.Store.Rows.StudyRow", b =>

@@ -92,12 +92,10 @@ public class BackpressureTests
     [Fact]
     public async Task Requests_OfOneKeyThatWait_LeaveAnotherKeyServed()
     {
-        const string busy = "the-key-of-a-busy-client",
-            other = "the-key-of-another-client";
         await using var database = await TestDatabase.CreateAsync();
+        var (busy, other) = (await database.MakeKeyAsync("busy"), await database.MakeKeyAsync("other"));
         await using var api = await ApiProcess.StartAsync(
-            $"{database.ConnectionString};Maximum Pool Size=100", // as without the tests' setting
-            new Dictionary<string, string?> { ["Api__Keys__0"] = busy, ["Api__Keys__1"] = other }
+            $"{database.ConnectionString};Maximum Pool Size=100" // as without the tests' setting
         );
         await using var blocker = await database.DataSource.OpenConnectionAsync();
         await using var transaction = await blocker.BeginTransactionAsync();

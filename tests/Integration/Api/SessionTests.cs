@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
 using Hangfire.Common;
@@ -9,14 +8,17 @@ using Hangfire.PostgreSql;
 using Hangfire.States;
 using Temper.Harness.Fuzz;
 using Temper.Store.Engine;
+using Temper.Store.Keys;
 
 namespace Temper.Integration.Api;
 
-/// <summary>Two API processes on one database: both have the key of alice, the second no longer has the other key.</summary>
+/// <summary>Two API processes on one database with keys.</summary>
 public sealed class KeyedApis : IAsyncLifetime
 {
-    public const string Key = "a-secret-of-some-length",
-        RemovedKey = "another-key-of-some-length";
+    /// <summary>The key of alice, with the scope `admin`.</summary>
+    public string Key { get; private set; } = null!;
+
+    public KeyStore Keys { get; private set; } = null!;
 
     public TestDatabase Database { get; private set; } = null!;
 
@@ -32,8 +34,10 @@ public sealed class KeyedApis : IAsyncLifetime
     public async Task InitializeAsync()
     {
         Database = await TestDatabase.CreateAsync();
-        Api = await StartAsync(("Api__Keys__alice", Key), ("Api__Keys__0", RemovedKey), ("ASPNETCORE_FORWARDEDHEADERS_ENABLED", "true"));
-        Other = await StartAsync(("Api__Keys__alice", Key));
+        Keys = new(Database.DataSource);
+        Key = await Database.MakeKeyAsync("alice");
+        Api = await StartAsync(("ASPNETCORE_FORWARDEDHEADERS_ENABLED", "true"));
+        Other = await StartAsync();
         (Http, OtherHttp) = (Client(Api), Client(Other));
     }
 
@@ -80,12 +84,21 @@ public class SessionTests(KeyedApis apis) : IClassFixture<KeyedApis>
     [Fact]
     public async Task SignIn_WithAForm_AnswersWhoItIs()
     {
-        var answer = await PostAsync(new FormUrlEncodedContent([KeyValuePair.Create("key", KeyedApis.Key)]));
+        var answer = await PostAsync(new FormUrlEncodedContent([KeyValuePair.Create("key", apis.Key)]));
 
-        Assert.Equal("""{"required":true,"signedIn":true,"name":"alice","canOperate":true}""", await answer.Content.ReadAsStringAsync());
-        Assert.Equal("""{"required":true,"signedIn":false,"name":null,"canOperate":false}""", await apis.Http.GetStringAsync("/session"));
-        Assert.Equal("alice", (await SessionAsync(CookieIn(answer)))["name"]!.GetValue<string>());
-        Assert.Null((await SessionAsync(await SignInAsync(KeyedApis.RemovedKey)))["name"]); // its key has only a number
+        const string alice =
+            """{"required":true,"signedIn":true,"name":"alice","tenant":"default","scopes":["read","submit","operate","admin"]}""";
+        Assert.Equal(alice, await answer.Content.ReadAsStringAsync());
+        Assert.Equal(
+            """{"required":true,"signedIn":false,"name":null,"tenant":null,"scopes":[]}""",
+            await apis.Http.GetStringAsync("/session")
+        );
+        Assert.Equal(alice, (await SessionAsync(CookieIn(answer))).ToJsonString());
+        var bob = await apis.Database.MakeKeyAsync("bob", "birds", Scope.Operate);
+        Assert.Equal(
+            """{"required":true,"signedIn":true,"name":"bob","tenant":"birds","scopes":["read","operate"]}""",
+            (await SessionAsync(await SignInAsync(bob))).ToJsonString()
+        );
     }
 
     [Theory]
@@ -93,13 +106,14 @@ public class SessionTests(KeyedApis apis) : IClassFixture<KeyedApis>
     [InlineData("https", true)]
     public async Task Cookie_IsHiddenFromScriptsAndOtherSites(string scheme, bool secure)
     {
-        var answer = await PostAsync(JsonContent.Create(new { key = KeyedApis.Key }), ("X-Forwarded-Proto", scheme));
+        var answer = await PostAsync(JsonContent.Create(new { key = apis.Key }), ("X-Forwarded-Proto", scheme));
 
         var cookie = Assert.Single(answer.Headers.GetValues("Set-Cookie"));
+        Assert.StartsWith(secure ? "__Host-temper_session=" : "temper_session=", cookie);
         var flags = cookie.Split("; ").Skip(1).ToArray();
         Assert.Equal(secure, flags.Contains("secure"));
         Assert.Equal(["httponly", "max-age=43200", "path=/", "samesite=strict"], flags.Where(flag => flag != "secure").Order());
-        Assert.DoesNotContain(KeyedApis.Key, cookie);
+        Assert.DoesNotContain(apis.Key, cookie);
         Assert.Equal("no-store", answer.Headers.CacheControl!.ToString());
     }
 
@@ -108,16 +122,21 @@ public class SessionTests(KeyedApis apis) : IClassFixture<KeyedApis>
     [InlineData(60, true)]
     public async Task Cookie_CountsUntilItsEndOnly(int secondsLeft, bool counts)
     {
-        var cookie = CookieOf(secondsLeft);
+        var cookie = await CookieAsync(secondsLeft);
 
         Assert.Equal(counts, (await SessionAsync(cookie))["signedIn"]!.GetValue<bool>());
-        Assert.False((await SessionAsync("9" + cookie))["signedIn"]!.GetValue<bool>()); // another end under the same MAC
+        await SignInAsync(); // removes the sessions that are over
+        var digest = Convert.ToHexString(KeyText.DigestOf(cookie));
+        Assert.Equal(
+            counts,
+            await apis.Database.ScalarAsync<bool>($"SELECT EXISTS (SELECT FROM sessions WHERE digest = decode('{digest}', 'hex'))")
+        );
     }
 
     [Fact]
     public async Task Stream_OfASession_EndsWithIt()
     {
-        var request = Request(HttpMethod.Get, "/events", CookieOf(secondsLeft: 3));
+        var request = Request(HttpMethod.Get, "/events", await CookieAsync(secondsLeft: 3));
         using var stream = await apis.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         Assert.Equal(HttpStatusCode.OK, stream.StatusCode);
 
@@ -129,26 +148,48 @@ public class SessionTests(KeyedApis apis) : IClassFixture<KeyedApis>
     [InlineData("")]
     [InlineData(".")]
     [InlineData("1.2.3")]
-    [InlineData("99999999999.AAAA")]
+    [InlineData("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")]
     public async Task Cookie_ThatNoSignInMade_IsRefused(string cookie) =>
         Assert.Equal(HttpStatusCode.Unauthorized, (await GetAsync(apis.Http, "/jobs", cookie)).StatusCode);
 
     [Fact]
-    public async Task Session_EndsWithItsKey()
+    public async Task Session_EndsWithItsKeyInEveryProcess()
     {
-        var cookie = await SignInAsync(KeyedApis.RemovedKey);
-
-        Assert.Equal(HttpStatusCode.OK, (await GetAsync(apis.Http, "/jobs", cookie)).StatusCode);
+        var cookie = await SignInAsync(await apis.Database.MakeKeyAsync("carol", scopes: Scope.Read));
+        var id = await KeyAsync("carol");
+        Assert.Equal(HttpStatusCode.OK, (await GetAsync(apis.OtherHttp, "/jobs", cookie)).StatusCode);
+        // Even where the session's row stays.
+        await apis.Database.ExecuteAsync($"UPDATE keys SET revoked_at = now() WHERE id = '{id}'");
         Assert.Equal(HttpStatusCode.Unauthorized, (await GetAsync(apis.OtherHttp, "/jobs", cookie)).StatusCode);
+
+        await apis.Keys.RevokeAsync(id);
+
+        Assert.Equal(HttpStatusCode.Unauthorized, (await GetAsync(apis.Http, "/jobs", cookie)).StatusCode);
+        Assert.Equal(0, await apis.Database.ScalarAsync<long>($"SELECT count(*) FROM sessions WHERE key_id = '{id}'"));
+    }
+
+    /// <summary>The secret of a cookie is no key, and a key is no secret of a cookie.</summary>
+    [Fact]
+    public async Task Cookie_AndKey_DoNotStandForEachOther()
+    {
+        var asKey = Request(HttpMethod.Get, "/jobs", null);
+        asKey.Headers.Authorization = new("Bearer", await SignInAsync());
+
+        Assert.Equal(HttpStatusCode.Unauthorized, (await apis.Http.SendAsync(asKey)).StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await GetAsync(apis.Http, "/jobs", apis.Key)).StatusCode);
     }
 
     [Fact]
-    public async Task SignOut_DeletesTheCookie()
+    public async Task SignOut_EndsTheSessionInEveryProcessAndDeletesTheCookie()
     {
-        var answer = await apis.Http.DeleteAsync("/session");
+        var cookie = await SignInAsync();
+
+        var answer = await apis.Http.SendAsync(Request(HttpMethod.Delete, "/session", cookie));
 
         Assert.Equal(HttpStatusCode.NoContent, answer.StatusCode);
         Assert.StartsWith("temper_session=; expires=Thu, 01 Jan 1970", Assert.Single(answer.Headers.GetValues("Set-Cookie")));
+        Assert.Equal(HttpStatusCode.Unauthorized, (await GetAsync(apis.OtherHttp, "/jobs", cookie)).StatusCode);
+        Assert.Equal(HttpStatusCode.NoContent, (await apis.Http.SendAsync(Request(HttpMethod.Delete, "/session", cookie))).StatusCode);
     }
 
     [Theory]
@@ -188,17 +229,17 @@ public class SessionTests(KeyedApis apis) : IClassFixture<KeyedApis>
             Assert.False(refused.Headers.Contains("Set-Cookie"));
         }
 
-        var limited = await PostAsync(JsonContent.Create(new { key = KeyedApis.Key }));
+        var limited = await PostAsync(JsonContent.Create(new { key = apis.Key }));
 
         Assert.Equal(HttpStatusCode.TooManyRequests, limited.StatusCode);
         Assert.InRange(limited.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 60);
-        var page = await PostFormAsync(KeyedApis.Key);
+        var page = await PostFormAsync(apis.Key);
         Assert.Equal(HttpStatusCode.TooManyRequests, page.StatusCode);
         Assert.Contains("Too many sign-ins.", await page.Content.ReadAsStringAsync());
         Assert.Contains("name=\"returnTo\" value=\"/hangfire/servers\"", await page.Content.ReadAsStringAsync());
-        Assert.Contains($"{address} tried to sign in with a wrong key", apis.Api.Output);
+        Assert.Contains($"{address} was refused: The key is wrong.", apis.Api.Output);
         Assert.DoesNotContain(wrong, apis.Api.Output);
-        Assert.DoesNotContain(KeyedApis.Key, apis.Api.Output);
+        Assert.DoesNotContain(apis.Key[12..], apis.Api.Output);
     }
 
     [Theory]
@@ -219,7 +260,7 @@ public class SessionTests(KeyedApis apis) : IClassFixture<KeyedApis>
     [Fact]
     public async Task SignIn_ToReturnToWhatIsNoText_Is400()
     {
-        var body = $"key={KeyedApis.Key}&returnTo=/é"; // in Latin-1 it is not UTF-8
+        var body = $"key={apis.Key}&returnTo=/é"; // in Latin-1 it is not UTF-8
 
         var answer = await PostAsync(new StringContent(body, Encoding.Latin1, "application/x-www-form-urlencoded"));
 
@@ -239,7 +280,7 @@ public class SessionTests(KeyedApis apis) : IClassFixture<KeyedApis>
         var wrong = await PostFormAsync("a-wrong-secret-of-some-length");
         Assert.Equal(HttpStatusCode.Unauthorized, wrong.StatusCode);
         Assert.Contains("The key is wrong.", await wrong.Content.ReadAsStringAsync());
-        var right = await PostFormAsync(KeyedApis.Key);
+        var right = await PostFormAsync(apis.Key);
         Assert.Equal((HttpStatusCode.SeeOther, "/hangfire/servers"), (right.StatusCode, right.Headers.Location!.OriginalString));
         Assert.Equal(HttpStatusCode.OK, (await GetAsync(apis.Http, "/hangfire/servers", CookieIn(right))).StatusCode);
     }
@@ -269,12 +310,14 @@ public class SessionTests(KeyedApis apis) : IClassFixture<KeyedApis>
         var schemes = document["components"]!["securitySchemes"]!;
         Assert.Equal("bearer", schemes["key"]!["scheme"]!.GetValue<string>());
         Assert.Equal("cookie", schemes["session"]!["in"]!.GetValue<string>());
-        Assert.Equal(["key", "session"], document["security"]!.AsArray().Select(one => one!.AsObject().Single().Key));
+        var security = document["paths"]!["/jobs"]!["post"]!["security"]!;
+        Assert.Equal("""[{"key":["submit"]},{"session":["submit"]}]""", security.ToJsonString());
+        Assert.Empty(document["paths"]!["/session"]!["post"]!["security"]!.AsArray());
     }
 
-    private async Task<string> SignInAsync(string key = KeyedApis.Key)
+    private async Task<string> SignInAsync(string? key = null)
     {
-        var answer = await PostAsync(JsonContent.Create(new { key }));
+        var answer = await PostAsync(JsonContent.Create(new { key = key ?? apis.Key }));
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         return CookieIn(answer);
     }
@@ -298,14 +341,16 @@ public class SessionTests(KeyedApis apis) : IClassFixture<KeyedApis>
         return apis.Http.SendAsync(request);
     }
 
-    /// <summary>Computes the cookie as docs/decisions/0040-browser-session.md says.</summary>
-    private static string CookieOf(int secondsLeft)
+    /// <summary>Opens a session of alice that ends then.</summary>
+    private async Task<string> CookieAsync(int secondsLeft)
     {
-        var secret = Rfc2898DeriveBytes.Pbkdf2(KeyedApis.Key, "temper session"u8, 200_000, HashAlgorithmName.SHA256, 32);
-        var ends = DateTimeOffset.UtcNow.AddSeconds(secondsLeft).ToUnixTimeSeconds().ToString();
-        var mac = Convert.ToBase64String(HMACSHA256.HashData(secret, Encoding.ASCII.GetBytes(ends)));
-        return $"{ends}.{mac.TrimEnd('=').Replace('+', '-').Replace('/', '_')}";
+        var secret = KeyText.NewSecret();
+        var id = await KeyAsync("alice");
+        await apis.Keys.OpenSessionAsync(KeyText.DigestOf(secret), id, TimeSpan.FromSeconds(secondsLeft), default);
+        return secret;
     }
+
+    private async Task<Guid> KeyAsync(string name) => (await apis.Keys.ListAsync()).Single(key => key.Name == name).Id;
 
     private static string CookieIn(HttpResponseMessage answer) =>
         Assert.Single(answer.Headers.GetValues("Set-Cookie")).Split(';')[0]["temper_session=".Length..];

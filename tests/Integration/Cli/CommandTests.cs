@@ -296,12 +296,10 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
     [Fact]
     public async Task Key_OfTheEnvironment_IsSent()
     {
-        const string Key = "a key of sixteen characters";
-        await using var api = await ApiProcess.StartAsync(
-            Database.ConnectionString,
-            new Dictionary<string, string?> { ["Api__Keys__0"] = Key }
-        );
-        foreach (var (key, code) in new[] { (Key, 0), ("another key that nobody has", 3) })
+        await using var database = await TestDatabase.CreateAsync();
+        var right = await database.MakeKeyAsync();
+        await using var api = await ApiProcess.StartAsync(database.ConnectionString);
+        foreach (var (key, code) in new[] { (right, 0), ("another key that nobody has", 3) })
         {
             using var list = TemperCommand.Start(api.Http.BaseAddress, key, null, "list");
             Assert.Equal(code, (await list.EndAsync()).ExitCode);

@@ -1,6 +1,5 @@
 using System.Net;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Configuration;
 using Temper.Api.Http;
 
 namespace Temper.Unit.Api.Http;
@@ -9,7 +8,7 @@ public sealed class OverloadTests : IDisposable
 {
     private const int ReportsWaiting = 16;
 
-    private readonly Overload overload = new(new ApiKeys(new ConfigurationBuilder().Build()));
+    private readonly Overload overload = new();
 
     public void Dispose() => overload.Dispose();
 

@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
+using Temper.Api.Http;
 
-namespace Temper.Api.Http;
+namespace Temper.Api.Access;
 
 /// <summary>The page that asks a browser for a key, in place of a page that needs one. It has no script.</summary>
 internal static class SignInPage
@@ -8,7 +9,7 @@ internal static class SignInPage
     /// <summary>Whether a browser is about to show the answer as a page of Hangfire's dashboard.</summary>
     public static bool IsWantedBy(HttpRequest request) =>
         HttpMethods.IsGet(request.Method)
-        && request.Path.StartsWithSegments(ApiKeys.DashboardPath)
+        && request.Path.StartsWithSegments(Routes.Dashboard)
         && request.GetTypedHeaders().Accept.Any(format => format.MediaType.Equals("text/html", StringComparison.OrdinalIgnoreCase));
 
     /// <summary>Answers with the page.</summary>
@@ -38,7 +39,7 @@ internal static class SignInPage
             <style>body { font: 1rem system-ui; margin: 4rem auto; max-width: 24rem; padding: 0 1rem }</style>
             <h1>Sign in to Temper</h1>
             {{(message is null ? "" : $"<p role=\"alert\">{HtmlEncoder.Default.Encode(message)}</p>")}}
-            <form method="post" action="{{ApiKeys.SessionPath}}">
+            <form method="post" action="{{Routes.Session}}">
               <input type="hidden" name="returnTo" value="{{HtmlEncoder.Default.Encode(returnTo)}}">
               <label>Key <input name="key" type="password" autocomplete="current-password" required autofocus></label>
               <button>Sign in</button>

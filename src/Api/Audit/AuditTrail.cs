@@ -1,0 +1,124 @@
+using Temper.Api.Http;
+using Temper.Store;
+using Temper.Store.Audit;
+
+namespace Temper.Api.Audit;
+
+/// <summary>
+/// Writes who changed what. A change is written after it has succeeded and before its answer is sent, so whoever has the answer finds
+/// it in the audit. Requests share statements.
+/// </summary>
+internal sealed class AuditTrail
+{
+    private const int LongestText = 500;
+
+    private static readonly object Unchanged = new();
+
+    private readonly SharedRounds<AuditEntry, bool> rounds;
+    private readonly ILogger<AuditTrail> log;
+
+    public AuditTrail(AuditStore store, Reconnection reconnection, ILogger<AuditTrail> log)
+    {
+        this.log = log;
+        rounds = new(entries =>
+            reconnection.AgainAsync(async () =>
+            {
+                await store.WriteAsync(entries);
+                return true;
+            })
+        );
+    }
+
+    /// <summary>Marks the request as one that changes nothing although its method could.</summary>
+    public static void ChangesNothing(HttpContext context) => context.Items[Unchanged] = true;
+
+    /// <summary>Writes the request once its answer is known to be a success.</summary>
+    public void Follow(HttpContext context)
+    {
+        if (HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method))
+            return;
+        context.Response.OnStarting(() =>
+            context.Response.StatusCode is >= 200 and < 400 && !context.Items.ContainsKey(Unchanged) && Caller.KindOf(context) is not null
+                ? WriteAsync(
+                    context,
+                    new(
+                        Caller.TenantOf(context),
+                        Caller.NameOf(context),
+                        Caller.KeyOf(context),
+                        OperationIds.Of(context),
+                        TargetOf(context),
+                        context.Response.StatusCode,
+                        Caller.AddressOf(context),
+                        context.Request.QueryString is { HasValue: true, Value: { } query } ? query : null
+                    )
+                )
+                : Task.CompletedTask
+        );
+    }
+
+    /// <summary>Writes a request that was refused although its key is known.</summary>
+    public Task WriteRefusalAsync(HttpContext context, string tenant, string actor, Guid? key, int status, string reason) =>
+        WriteAsync(
+            context,
+            new(
+                tenant,
+                actor,
+                key,
+                OperationIds.Of(context),
+                TargetOf(context),
+                status,
+                Caller.AddressOf(context),
+                reason
+            )
+        );
+
+    /// <summary>A failure is logged only: the change is done, and an error would make the client repeat it.</summary>
+    private async Task WriteAsync(HttpContext context, AuditEntry entry)
+    {
+        var stored = entry with { Target = Cut(entry.Target), Action = Cut(entry.Action)!, Detail = Cut(entry.Detail) };
+        try
+        {
+            await rounds.AskAsync(stored);
+        }
+        catch (Exception e)
+        {
+            log.LogError(
+                Outage.Behind(e) is null ? e : null,
+                "The audit lacks {Action} of {Target} by {Actor} of {Tenant} from {Address}, answered with {Status} in {Request}: {Reason}",
+                stored.Action,
+                stored.Target,
+                stored.Actor,
+                stored.Tenant,
+                stored.Address,
+                stored.Status,
+                context.TraceIdentifier,
+                e.Message
+            );
+        }
+    }
+
+    /// <returns>The id or name in the path, or that of what was made; null without one.</returns>
+    private static string? TargetOf(HttpContext context) =>
+        context.Request.RouteValues.GetValueOrDefault("id")?.ToString()
+        ?? context.Request.RouteValues.GetValueOrDefault("name")?.ToString()
+        ?? (context.Response.Headers.Location.ToString() is { Length: > 0 } made ? made[(made.LastIndexOf('/') + 1)..] : null);
+
+    /// <summary>A text column cannot hold the character 0, which a path may name.</summary>
+    private static string? Cut(string? text) =>
+        text?.Replace("\0", "") is { Length: > LongestText } longer ? longer[..LongestText] : text?.Replace("\0", "");
+}
+
+internal static class AuditMiddleware
+{
+    public static void UseAudit(this IApplicationBuilder app)
+    {
+        var audit = app.ApplicationServices.GetRequiredService<AuditTrail>();
+        app.Use(
+            (context, next) =>
+            {
+                audit.Follow(context);
+                return next(context);
+            }
+        );
+    }
+}

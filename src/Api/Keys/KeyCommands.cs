@@ -1,0 +1,120 @@
+using System.Globalization;
+using Temper.Api.Http;
+using Temper.Store;
+using Temper.Store.Keys;
+
+namespace Temper.Api.Keys;
+
+/// <summary>
+/// `Temper.Api keys create|list|revoke`: manages keys in the database without a running API, as for the first key. Errors go to
+/// standard error.
+/// </summary>
+internal static class KeyCommands
+{
+    private const string Usage = """
+        Temper.Api keys create --name NAME --tenant TENANT --scopes SCOPE,… [--expires 90d]   makes a key and prints it
+        Temper.Api keys list                                                                  lists the keys
+        Temper.Api keys revoke ID                                                             revokes a key
+        Scopes are read, submit, operate and admin. The database is that of ConnectionStrings__Temper.
+        """;
+
+    private const int Done = 0,
+        Refused = 1,
+        WrongUsage = 2;
+
+    private static readonly string[] Options = ["--name", "--tenant", "--scopes", "--expires"];
+
+    /// <param name="args">What follows `keys`.</param>
+    /// <returns>The exit code: 0 done, 1 refused, 2 wrong usage.</returns>
+    public static async Task<int> RunAsync(string[] args, string connectionString)
+    {
+        await using var database = Database.Open(connectionString);
+        var store = new KeyStore(database);
+        try
+        {
+            return args switch
+            {
+                ["create", .. var rest] => await CreateAsync(rest),
+                ["list"] => await ListAsync(),
+                ["revoke", var text] when Guid.TryParse(text, out var id) => await RevokeAsync(id),
+                _ => Wrong(Usage),
+            };
+        }
+        catch (Exception e) when (Outage.Behind(e) is { } cause)
+        {
+            return Fail(Refused, $"The database does not answer: {cause.Message}");
+        }
+
+        async Task<int> CreateAsync(string[] given)
+        {
+            var values = new Dictionary<string, string>();
+            if (given.Length % 2 != 0 || given.Chunk(2).Any(pair => !Options.Contains(pair[0]) || !values.TryAdd(pair[0], pair[1])))
+                return Wrong(Usage);
+            var errors = new SpecErrors();
+            var spec = new KeySpec
+            {
+                Name = values.GetValueOrDefault("--name", ""),
+                Tenant = values.GetValueOrDefault("--tenant", ""),
+                Scopes = ScopesIn(values.GetValueOrDefault("--scopes", ""), errors),
+                Expires = values.GetValueOrDefault("--expires"),
+            };
+            KeySpecReader.Check(spec, errors);
+            if (errors.Any)
+                return Wrong(string.Join('\n', errors.ByField().Select(error => $"--{error.Key} {error.Value[0]}")));
+            await Migrator.MigrateAsync(database, CancellationToken.None);
+            if (await store.CreateAsync(spec, "command line") is not { } made)
+                return Fail(Refused, $"Tenant {spec.Tenant} has a key {spec.Name} that is not revoked.");
+            Console.WriteLine(made.Text);
+            Console.Error.WriteLine($"Key {made.Row.Id}. It is not stored and is not shown again.");
+            return Done;
+        }
+
+        async Task<int> ListAsync()
+        {
+            await Migrator.MigrateAsync(database, CancellationToken.None);
+            foreach (var key in await store.ListAsync())
+                Console.WriteLine(
+                    string.Join(
+                        '\t',
+                        key.Id,
+                        key.Prefix,
+                        key.Tenant,
+                        key.Name,
+                        string.Join(',', key.Scopes),
+                        key.RevokedAt is { } revoked ? $"revoked {Time(revoked)}"
+                            : key.ExpiresAt is { } end ? $"until {Time(end)}"
+                            : "does not expire"
+                    )
+                );
+            return Done;
+        }
+
+        async Task<int> RevokeAsync(Guid id)
+        {
+            await Migrator.MigrateAsync(database, CancellationToken.None);
+            if (await store.RevokeAsync(id) is not { } key)
+                return Fail(Refused, $"There is no key {id}.");
+            Console.WriteLine($"Key {key.Name} of tenant {key.Tenant} is revoked.");
+            return Done;
+        }
+    }
+
+    private static List<Scope> ScopesIn(string text, SpecErrors errors)
+    {
+        var words = text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        foreach (var word in words)
+            if (Scopes.All.All(scope => scope.Word() != word))
+                errors.Add("scopes", $"must be {KeySpecReader.Allowed("scopes")}; got {word}");
+        return [.. Scopes.All.Where(scope => words.Contains(scope.Word()))];
+    }
+
+    private static string Time(DateTimeOffset time) => time.ToString("yyyy-MM-dd HH:mm'Z'", CultureInfo.InvariantCulture);
+
+    private static int Wrong(string message) => Fail(WrongUsage, message);
+
+    private static int Fail(int code, string message)
+    {
+        Console.Error.WriteLine(message);
+        return code;
+    }
+}
