@@ -3,6 +3,7 @@ using Npgsql;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Store.Rows;
+using Temper.Store.Tenants;
 
 namespace Temper.Store;
 
@@ -18,12 +19,13 @@ public readonly record struct JobVersion(long Job, long Metrics);
 public sealed class JobReader(NpgsqlDataSource database)
 {
     // xmin, the id of the transaction that wrote the row, is not enough: a restored database may reuse these ids.
-    private const string OfJob = "hashtextextended(concat_ws('|', jobs.xmin, state, stop_requested, attempt, progress), 0)";
+    private static readonly string OfJob =
+        $"hashtextextended(concat_ws('|', jobs.xmin, state, stop_requested, attempt, progress, {TenantStore.Wait}), 0)";
 
     private const string OfMetrics = "metrics_version::bigint";
 
-    private const string Columns = $"""
-        jobs.id, {OfJob}, state, stop_requested, reason, spec, progress, attempt, failures, name, workers.device,
+    private static readonly string Columns = $"""
+        jobs.id, {OfJob}, state, stop_requested, coalesce({TenantStore.Wait}, reason), spec, progress, attempt, failures, name, workers.device,
         created_at, claimed_at, training_started_at, finished_at, result, reproduces, study_id, pinned
         """;
 

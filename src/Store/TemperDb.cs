@@ -11,6 +11,7 @@ using Temper.Domain.Studies;
 using Temper.Store.Datasets;
 using Temper.Store.Keys;
 using Temper.Store.Rows;
+using Temper.Store.Tenants;
 
 namespace Temper.Store;
 
@@ -33,6 +34,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
     public DbSet<EvaluationRow> Evaluations => Set<EvaluationRow>();
     public DbSet<DatasetRow> Datasets => Set<DatasetRow>();
     public DbSet<AuditRow> Audit => Set<AuditRow>();
+    public DbSet<TenantRow> Tenants => Set<TenantRow>();
 
     protected override void OnModelCreating(ModelBuilder model)
     {
@@ -54,6 +56,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         model.Entity<KeyRow>(MapKeys);
         model.Entity<SessionRow>(MapSessions);
         model.Entity<AuditRow>(MapAudit);
+        MapTenants(model);
         foreach (var property in model.Model.GetEntityTypes().SelectMany(entity => entity.GetProperties()))
             property.SetColumnName(SnakeCase(property.Name));
     }
@@ -78,6 +81,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         jobs.HasKey(job => job.Id).HasName("pk_jobs");
         jobs.Property(job => job.Id).ValueGeneratedNever();
         jobs.Property(job => job.Sequence).UseIdentityAlwaysColumn();
+        jobs.Property(job => job.Tenant).HasDefaultValue(TenantStore.Default);
         jobs.Property(job => job.Spec).HasConversion(AsJson<JobSpec>()).HasColumnType("jsonb");
         jobs.Property(job => job.Dataset).HasComputedColumnSql("spec->>'dataset'", stored: true);
         jobs.Property(job => job.Priority).HasComputedColumnSql("(spec->>'priority')::int", stored: true);
@@ -120,14 +124,52 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
             .HasFilter("study_id IS NOT NULL");
         jobs.HasIndex(job => new { job.StudyId, job.Sequence }, "ix_jobs_study_sequence").HasFilter("study_id IS NOT NULL");
 
-        jobs.HasIndex(job => new { job.Priority, job.Sequence }, "ix_jobs_queue").IsDescending(true, false).HasFilter("state = 'queued'");
+        jobs.HasIndex(
+                job => new
+                {
+                    job.Tenant,
+                    job.Priority,
+                    job.Sequence,
+                },
+                "ix_jobs_queue"
+            )
+            .IsDescending(false, true, false)
+            .HasFilter("state = 'queued'");
+        jobs.HasIndex(job => job.Tenant, "ix_jobs_running").HasFilter("state = 'running'");
         jobs.HasIndex(job => job.WorkerId, "ix_jobs_worker").HasFilter("worker_id IS NOT NULL");
-        jobs.HasIndex(job => job.Sequence, "ix_jobs_sequence").IsUnique();
-        jobs.HasIndex(job => job.IdempotencyKey, "ix_jobs_idempotency_key").IsUnique().HasFilter("idempotency_key IS NOT NULL");
-        jobs.HasIndex(job => new { job.State, job.Sequence }, "ix_jobs_state");
-        jobs.HasIndex(job => new { job.Dataset, job.Sequence }, "ix_jobs_dataset");
+        jobs.HasIndex(job => new { job.Tenant, job.Sequence }, "ix_jobs_sequence").IsUnique();
+        jobs.HasIndex(job => new { job.Tenant, job.IdempotencyKey }, "ix_jobs_idempotency_key")
+            .IsUnique()
+            .HasFilter("idempotency_key IS NOT NULL");
+        jobs.HasIndex(
+            job => new
+            {
+                job.Tenant,
+                job.State,
+                job.Sequence,
+            },
+            "ix_jobs_state"
+        );
+        jobs.HasIndex(
+            job => new
+            {
+                job.Tenant,
+                job.Dataset,
+                job.Sequence,
+            },
+            "ix_jobs_dataset"
+        );
         // For the advice on ε.
-        jobs.HasIndex(job => new { job.Dataset, job.Sequence }, "ix_jobs_succeeded").HasFilter("state = 'succeeded'");
+        jobs.HasIndex(
+                job => new
+                {
+                    job.Tenant,
+                    job.Dataset,
+                    job.Sequence,
+                },
+                "ix_jobs_succeeded"
+            )
+            .HasFilter("state = 'succeeded'");
         jobs.HasIndex(job => job.Tags, "ix_jobs_tags").HasMethod("gin");
         // For the ends to notify of.
         jobs.HasIndex(job => job.FinishedAt, "ix_jobs_notify").HasFilter("finished_at IS NOT NULL AND spec->>'notify' IS NOT NULL");
@@ -195,14 +237,15 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         studies.HasKey(study => study.Id).HasName("pk_studies");
         studies.Property(study => study.Id).ValueGeneratedNever();
         studies.Property(study => study.Sequence).UseIdentityAlwaysColumn();
+        studies.Property(study => study.Tenant).HasDefaultValue(TenantStore.Default);
         studies.Property(study => study.Spec).HasConversion(AsJson<StudySpec>()).HasColumnType("jsonb");
         studies.Property(study => study.Submitted).HasConversion(AsJson<StudySpec>()).HasColumnType("jsonb");
         studies.Property(study => study.Pinned).HasDefaultValue(false);
         studies.Property(study => study.CreatedAt).HasDefaultValueSql("clock_timestamp()");
         studies.Property(study => study.DeletedSeconds).HasDefaultValue(0.0);
-        studies.HasIndex(study => study.Sequence, "ix_studies_sequence").IsUnique();
+        studies.HasIndex(study => new { study.Tenant, study.Sequence }, "ix_studies_sequence").IsUnique();
         studies.HasIndex(study => study.Id, "ix_studies_notify").HasFilter("spec->>'notify' IS NOT NULL");
-        studies.HasIndex(study => study.IdempotencyKey, "ix_studies_idempotency_key").IsUnique().HasFilter("idempotency_key IS NOT NULL");
+        studies.HasIndex(study => new { study.Tenant, study.IdempotencyKey }, "ix_studies_idempotency_key").IsUnique().HasFilter("idempotency_key IS NOT NULL");
     }
 
     private static void MapArms(EntityTypeBuilder<ArmRow> arms)
@@ -315,12 +358,13 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         evaluations.HasKey(evaluation => evaluation.Id).HasName("pk_evaluations");
         evaluations.Property(evaluation => evaluation.Id).ValueGeneratedNever();
         evaluations.Property(evaluation => evaluation.Sequence).UseIdentityAlwaysColumn();
+        evaluations.Property(evaluation => evaluation.Tenant).HasDefaultValue(TenantStore.Default);
         evaluations.Property(evaluation => evaluation.Outputs).HasConversion(AsWord<OutputKind>());
         evaluations.Property(evaluation => evaluation.Scores).HasConversion(AsJson<EvaluationScores>()).HasColumnType("jsonb");
         evaluations.Property(evaluation => evaluation.CreatedAt).HasDefaultValueSql("clock_timestamp()");
-        evaluations.HasIndex(evaluation => evaluation.Sequence, "ix_evaluations_sequence").IsUnique();
+        evaluations.HasIndex(evaluation => new { evaluation.Tenant, evaluation.Sequence }, "ix_evaluations_sequence").IsUnique();
         evaluations
-            .HasIndex(evaluation => evaluation.IdempotencyKey, "ix_evaluations_idempotency_key")
+            .HasIndex(evaluation => new { evaluation.Tenant, evaluation.IdempotencyKey }, "ix_evaluations_idempotency_key")
             .IsUnique()
             .HasFilter("idempotency_key IS NOT NULL");
     }
@@ -390,7 +434,11 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
 
     private static void MapDatasets(ModelBuilder model)
     {
-        model.Entity<DatasetNameRow>(names => names.ToTable("dataset_names").HasKey(name => name.Name).HasName("pk_dataset_names"));
+        model.Entity<DatasetNameRow>(names =>
+        {
+            names.ToTable("dataset_names").HasKey(name => new { name.Tenant, name.Name }).HasName("pk_dataset_names");
+            names.Property(name => name.Tenant).HasDefaultValue(TenantStore.Default);
+        });
         model.Entity<DatasetContentRow>(contents =>
         {
             contents.ToTable("dataset_contents").HasKey(content => content.Id).HasName("pk_dataset_contents");
@@ -404,20 +452,41 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         model.Entity<DatasetRow>(datasets =>
         {
             datasets.ToTable("datasets");
-            datasets.HasKey(dataset => dataset.Id).HasName("pk_datasets");
+            datasets.HasKey(dataset => new { dataset.Id, dataset.Tenant }).HasName("pk_datasets");
+            datasets.Property(dataset => dataset.Tenant).HasDefaultValue(TenantStore.Default);
             datasets.Property(dataset => dataset.Sequence).UseIdentityAlwaysColumn();
             datasets.Property(dataset => dataset.Content).HasConversion(AsJson<DatasetContent>()).HasColumnType("jsonb");
             datasets.Property(dataset => dataset.Sha256).HasComputedColumnSql("content->>'sha256'", stored: true);
             datasets.Property(dataset => dataset.Details).HasConversion(AsJson<DatasetDetails>()).HasColumnType("jsonb");
             datasets.Property(dataset => dataset.CreatedAt).HasDefaultValueSql("clock_timestamp()");
-            datasets.HasIndex(dataset => new { dataset.Name, dataset.Version }, "ix_datasets_version").IsUnique();
-            datasets.HasIndex(dataset => new { dataset.Name, dataset.Sha256 }, "ix_datasets_content").IsUnique();
+            datasets
+                .HasIndex(
+                    dataset => new
+                    {
+                        dataset.Tenant,
+                        dataset.Name,
+                        dataset.Version,
+                    },
+                    "ix_datasets_version"
+                )
+                .IsUnique();
+            datasets
+                .HasIndex(
+                    dataset => new
+                    {
+                        dataset.Tenant,
+                        dataset.Name,
+                        dataset.Sha256,
+                    },
+                    "ix_datasets_content"
+                )
+                .IsUnique();
             datasets.HasIndex(dataset => dataset.ContentId, "ix_datasets_content_id").IsUnique();
-            datasets.HasIndex(dataset => dataset.Sequence, "ix_datasets_sequence").IsUnique();
+            datasets.HasIndex(dataset => new { dataset.Tenant, dataset.Sequence }, "ix_datasets_sequence").IsUnique();
             datasets
                 .HasOne<DatasetNameRow>()
                 .WithMany()
-                .HasForeignKey(dataset => dataset.Name)
+                .HasForeignKey(dataset => new { dataset.Tenant, dataset.Name })
                 .HasConstraintName("fk_datasets_name")
                 .OnDelete(DeleteBehavior.Restrict);
             datasets
@@ -432,10 +501,10 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         {
             jobs.Property(job => job.Uploaded)
                 .HasComputedColumnSql("CASE WHEN spec->>'data' IS NOT NULL THEN spec->>'dataset' END", stored: true);
-            jobs.HasIndex(job => job.Uploaded, "ix_jobs_uploaded").HasFilter("uploaded IS NOT NULL");
+            jobs.HasIndex(job => new { job.Uploaded, job.Tenant }, "ix_jobs_uploaded").HasFilter("uploaded IS NOT NULL");
             jobs.HasOne<DatasetRow>()
                 .WithMany()
-                .HasForeignKey(job => job.Uploaded)
+                .HasForeignKey(job => new { job.Uploaded, job.Tenant })
                 .HasConstraintName(UploadedDatasets.JobsConstraint)
                 .OnDelete(DeleteBehavior.Restrict);
         });
@@ -444,13 +513,41 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
             studies
                 .Property(study => study.Uploaded)
                 .HasComputedColumnSql("CASE WHEN spec->'job'->>'data' IS NOT NULL THEN spec->'job'->>'dataset' END", stored: true);
-            studies.HasIndex(study => study.Uploaded, "ix_studies_uploaded").HasFilter("uploaded IS NOT NULL");
+            studies.HasIndex(study => new { study.Uploaded, study.Tenant }, "ix_studies_uploaded").HasFilter("uploaded IS NOT NULL");
             studies
                 .HasOne<DatasetRow>()
                 .WithMany()
-                .HasForeignKey(study => study.Uploaded)
+                .HasForeignKey(study => new { study.Uploaded, study.Tenant })
                 .HasConstraintName(UploadedDatasets.StudiesConstraint)
                 .OnDelete(DeleteBehavior.Restrict);
+        });
+    }
+
+    private static void MapTenants(ModelBuilder model)
+    {
+        model.Entity<TenantRow>(tenants =>
+        {
+            tenants.ToTable(
+                "tenants",
+                table =>
+                    table.HasCheckConstraint(
+                        "ck_tenants_quotas",
+                        "max_queued >= 0 AND max_running >= 0 AND max_device_seconds_per_month >= 0"
+                    )
+            );
+            tenants.HasKey(tenant => tenant.Name).HasName("pk_tenants");
+        });
+        model.Entity<TenantUsageRow>(usage =>
+        {
+            usage.ToTable("tenant_usage");
+            usage
+                .HasKey(row => new
+                {
+                    row.Month,
+                    row.Tenant,
+                    row.Part,
+                })
+                .HasName("pk_tenant_usage");
         });
     }
 

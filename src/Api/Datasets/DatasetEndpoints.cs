@@ -58,12 +58,13 @@ internal static class DatasetEndpoints
                 .MapGet(
                     $"/{{name}}/{path}",
                     async Task<Results<FileContentHttpResult, ProblemHttpResult>> (
+                        HttpContext context,
                         TemperDb db,
                         [FromRoute] string name,
                         CancellationToken cancellation
                     ) =>
                         DatasetName.Read(name) is { } one
-                        && await UploadedDatasets.Named(db, one).Select(picture).FirstOrDefaultAsync(cancellation) is { } png
+                        && await UploadedDatasets.Named(db, Caller.TenantOf(context), one).Select(picture).FirstOrDefaultAsync(cancellation) is { } png
                             ? TypedResults.File(png, "image/png")
                             : NoSuchDataset(name)
                 )
@@ -82,9 +83,10 @@ internal static class DatasetEndpoints
         var (size, before, refusal) = Paging.ReadQuery(request, limit, cursor, DefaultLimit, LargestLimit);
         if (refusal is not null)
             return refusal;
+        var tenant = Caller.TenantOf(request.HttpContext);
         var found = await db
             .Datasets.AsNoTracking()
-            .Where(set => before == null || set.Sequence < before)
+            .Where(set => set.Tenant == tenant && (before == null || set.Sequence < before))
             .OrderByDescending(set => set.Sequence)
             .Take(size + 1)
             .Select(set => new { set.Sequence, Set = new StoredDataset(set.Id, set.Version, set.Content, null, set.CreatedAt) })
@@ -101,12 +103,13 @@ internal static class DatasetEndpoints
     }
 
     private static async Task<Results<Ok<DatasetResponse>, ProblemHttpResult>> FindAsync(
+        HttpContext context,
         TemperDb db,
         [FromRoute] string name,
         CancellationToken cancellation
     ) =>
         DatasetCatalog.Find(name) is { } card ? TypedResults.Ok(DatasetResponse.Of(card))
-        : await FindUploadedAsync(db, name, cancellation) is { } set ? TypedResults.Ok(set)
+        : await FindUploadedAsync(db, Caller.TenantOf(context), name, cancellation) is { } set ? TypedResults.Ok(set)
         : NoSuchDataset(name);
 
     private static async Task<IResult> AddAsync(
@@ -124,9 +127,10 @@ internal static class DatasetEndpoints
         try
         {
             var errors = new SpecErrors();
-            if (await upload.AddAsync(name!, posted.Files, SeedOf(seed)!.Value, errors, cancellation) is not var (id, wasThere))
+            var tenant = Caller.TenantOf(request.HttpContext);
+            if (await upload.AddAsync(tenant, name!, posted.Files, SeedOf(seed)!.Value, errors, cancellation) is not var (id, wasThere))
                 return Problems.Invalid("The data set is wrong.", errors.ByField());
-            if (await FindUploadedAsync(db, id, cancellation) is not { } set)
+            if (await FindUploadedAsync(db, tenant, id, cancellation) is not { } set)
                 return NoSuchDataset(id); // another request has just deleted it
             return wasThere ? TypedResults.Ok(set) : TypedResults.Created($"/datasets/{id}", set);
         }
@@ -154,12 +158,14 @@ internal static class DatasetEndpoints
         : null;
 
     private static async Task<Results<NoContent, ProblemHttpResult>> DeleteAsync(
+        HttpContext context,
         TemperDb db,
         UploadedDatasets datasets,
         [FromRoute] string name,
         CancellationToken cancellation
     )
     {
+        var tenant = Caller.TenantOf(context);
         if (DatasetCatalog.Find(name) is not null)
             return Problems.Of(
                 StatusCodes.Status409Conflict,
@@ -171,8 +177,8 @@ internal static class DatasetEndpoints
             return Problems.Invalid("The name is wrong.", new() { ["name"] = [$"must name a version, such as {name}@1"] });
         if (
             DatasetName.Read(name) is not { } one
-            || await UploadedDatasets.FindContentAsync(db, one, cancellation) is not var (id, _)
-            || await datasets.DeleteAsync(id, cancellation) is not (WasThere: true, var keptBy)
+            || await UploadedDatasets.FindContentAsync(db, tenant, one, cancellation) is not var (id, _)
+            || await datasets.DeleteAsync(tenant, id, cancellation) is not (WasThere: true, var keptBy)
         )
             return NoSuchDataset(name);
         return keptBy is null
@@ -186,10 +192,10 @@ internal static class DatasetEndpoints
             );
     }
 
-    private static async Task<DatasetResponse?> FindUploadedAsync(TemperDb db, string name, CancellationToken cancellation) =>
+    private static async Task<DatasetResponse?> FindUploadedAsync(TemperDb db, string tenant, string name, CancellationToken cancellation) =>
         DatasetName.Read(name) is { } one
         && await UploadedDatasets
-            .Named(db, one)
+            .Named(db, tenant, one)
             .Select(set => new StoredDataset(set.Id, set.Version, set.Content, set.Details, set.CreatedAt))
             .FirstOrDefaultAsync(cancellation)
             is { } set

@@ -17,11 +17,13 @@ internal sealed class DatasetUpload(
     /// <summary>Uploads that are read at once: half the cores, because each keeps one busy.</summary>
     private static readonly SemaphoreSlim Turns = new(Math.Max(1, Environment.ProcessorCount / 2));
 
+    /// <param name="tenant">Whose data set it will be.</param>
     /// <param name="errors">Gets what is wrong with each array or file.</param>
     /// <returns>
     /// Id of the new version, or of the one that has this content; whether that existed before. Null when there are errors.
     /// </returns>
     public async Task<(string Id, bool WasThere)?> AddAsync(
+        string tenant,
         string name,
         IReadOnlyList<PostedFile> files,
         int seed,
@@ -32,7 +34,7 @@ internal sealed class DatasetUpload(
         using var prepared = await PrepareAsync(files, seed, errors, cancellation);
         if (prepared is null)
             return null;
-        if (await datasets.FindSameAsync(name, prepared.Content.Sha256, cancellation) is { } same)
+        if (await datasets.FindSameAsync(tenant, name, prepared.Content.Sha256, cancellation) is { } same)
             return (same, true);
         var content = await contents.BeginAsync(cancellation);
         var isUsed = false;
@@ -40,7 +42,7 @@ internal sealed class DatasetUpload(
         {
             await StoreAsync(content, prepared.File, cancellation);
             var (id, wasThere) = await datasets.AddAsync(
-                new(name, content, prepared.File.Length, prepared.Content, prepared.Details, prepared.Samples, prepared.Mean),
+                new(name, content, prepared.File.Length, prepared.Content, prepared.Details, prepared.Samples, prepared.Mean, tenant),
                 cancellation
             );
             isUsed = !wasThere;

@@ -19,6 +19,7 @@ internal static class UploadedNames
     /// <returns>The spec. Without `data` when there is no such data set, which the rule of `dataset` then reports.</returns>
     public static async Task<JobSpec> ResolveAsync(
         TemperDb db,
+        string tenant,
         JobSpec spec,
         Func<Task<string?>> earlier,
         SpecErrors errors,
@@ -37,7 +38,7 @@ internal static class UploadedNames
         var name = DatasetName.Read(spec.Dataset);
         if (name is { Version: null } && DatasetName.Read(await earlier()) is { } before && before.Name == name.Name)
             name = before;
-        var found = name is null ? null : await UploadedDatasets.FindContentAsync(db, name, cancellation);
+        var found = name is null ? null : await UploadedDatasets.FindContentAsync(db, tenant, name, cancellation);
         if (found is not var (id, content))
             return spec with { Data = null };
         if (spec.Data is not null && spec.Data != content)
@@ -47,8 +48,13 @@ internal static class UploadedNames
 
     /// <returns>What the specs of the jobs on a data set call it: every version when the name has none; empty when there is no
     /// such set.</returns>
-    public static async Task<IReadOnlyList<string>> OfJobsAsync(TemperDb db, string dataset, CancellationToken cancellation) =>
+    public static async Task<IReadOnlyList<string>> OfJobsAsync(
+        TemperDb db,
+        string tenant,
+        string dataset,
+        CancellationToken cancellation
+    ) =>
         DatasetCatalog.Find(dataset) is { } card ? [card.Name]
-        : DatasetName.Read(dataset) is { } name ? await UploadedDatasets.Named(db, name).Select(set => set.Id).ToListAsync(cancellation)
+        : DatasetName.Read(dataset) is { } name ? await UploadedDatasets.Named(db, tenant, name).Select(set => set.Id).ToListAsync(cancellation)
         : [];
 }

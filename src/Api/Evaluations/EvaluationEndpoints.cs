@@ -63,10 +63,11 @@ internal static class EvaluationEndpoints
     {
         if (posted.Refusal is { } refusal)
             return refusal;
+        var tenant = Caller.TenantOf(request.HttpContext);
         if (WrongName(posted, ref name) is { } wrong)
             return Problems.Invalid("The request is wrong.", new() { ["name"] = [wrong] });
         var sha256 = await posted.File.Sha256Async(cancellation);
-        if (key is not null && await FindByKeyAsync(db, key, cancellation) is { } earlier)
+        if (key is not null && await FindByKeyAsync(db, tenant, key, cancellation) is { } earlier)
             return Earlier(earlier);
 
         var id = Guid.CreateVersion7(); // chosen once, so that a repeated write stores nothing twice
@@ -90,8 +91,8 @@ internal static class EvaluationEndpoints
                     if (await RowOfAsync(db, id, computing) is { } stored)
                         return Created(stored, report);
                     if (isNew || key is null)
-                        return NoSuchEvaluation(id); // another request has just deleted it
-                    if (await FindByKeyAsync(db, key, computing) is { } other)
+                        return Problems.NoSuchEvaluation(id); // another request has just deleted it
+                    if (await FindByKeyAsync(db, tenant, key, computing) is { } other)
                         return IsSame(other) ? Created(other, report) : KeyUsedFor(other);
                 }
             },
@@ -121,7 +122,7 @@ internal static class EvaluationEndpoints
                     async computing =>
                     {
                         if (await store.LogitsAsync(row, computing) is not { } logits)
-                            return NoSuchEvaluation(row.Id); // another request has just deleted it
+                            return Problems.NoSuchEvaluation(row.Id); // another request has just deleted it
                         var report = await ReportOfAsync(logits, new ReportQuery().Options(row.Count, row.Classes), computing);
                         return Created(row, report);
                     },
@@ -134,6 +135,7 @@ internal static class EvaluationEndpoints
             return new()
             {
                 Id = id,
+                Tenant = tenant,
                 Name = name,
                 IdempotencyKey = key,
                 Sha256 = sha256,
@@ -177,8 +179,8 @@ internal static class EvaluationEndpoints
         return JobSpecRule.IsName(name) ? null : NameAllowed;
     }
 
-    private static Task<EvaluationRow?> FindByKeyAsync(TemperDb db, string key, CancellationToken cancellation) =>
-        db.Evaluations.AsNoTracking().SingleOrDefaultAsync(row => row.IdempotencyKey == key, cancellation);
+    private static Task<EvaluationRow?> FindByKeyAsync(TemperDb db, string tenant, string key, CancellationToken cancellation) =>
+        db.Evaluations.AsNoTracking().SingleOrDefaultAsync(row => row.Tenant == tenant && row.IdempotencyKey == key, cancellation);
 
     private static Task<CalibrationReport> ReportOfAsync(EvaluatedLogits logits, ReportOptions options, CancellationToken cancellation) =>
         Task.Run(() => CalibrationReport.Of(logits.Validation, logits.Test, logits.TrueProbabilities, options, cancellation), cancellation);
@@ -194,9 +196,10 @@ internal static class EvaluationEndpoints
         var (size, before, refusal) = Paging.ReadQuery(request, limit, cursor, DefaultLimit, LargestLimit);
         if (refusal is not null)
             return refusal;
+        var tenant = Caller.TenantOf(request.HttpContext);
         var found = await db
             .Evaluations.AsNoTracking()
-            .Where(row => before == null || row.Sequence < before)
+            .Where(row => row.Tenant == tenant && (before == null || row.Sequence < before))
             .OrderByDescending(row => row.Sequence)
             .Take(size + 1)
             .ToListAsync(cancellation);
@@ -209,7 +212,7 @@ internal static class EvaluationEndpoints
         TemperDb db,
         Guid id,
         CancellationToken cancellation
-    ) => await RowOfAsync(db, id, cancellation) is { } row ? TypedResults.Ok(EvaluationResponse.Of(row)) : NoSuchEvaluation(id);
+    ) => await RowOfAsync(db, id, cancellation) is { } row ? TypedResults.Ok(EvaluationResponse.Of(row)) : Problems.NoSuchEvaluation(id);
 
     private static async Task<IResult> ReportAsync(
         HttpRequest request,
@@ -223,7 +226,7 @@ internal static class EvaluationEndpoints
         if (query.Errors(request) is { Count: > 0 } errors)
             return Problems.Invalid("The query is wrong.", errors);
         if (await RowOfAsync(db, id, cancellation) is not { } row)
-            return NoSuchEvaluation(id);
+            return Problems.NoSuchEvaluation(id);
         var options = query.Options(row.Count, row.Classes);
         if (request.IsKnownAs(CalibrationEndpoints.TagOf(id, options)))
             return EntityTags.NotModified;
@@ -231,7 +234,7 @@ internal static class EvaluationEndpoints
             async computing =>
                 await store.LogitsAsync(row, computing) is { } logits
                     ? TypedResults.Ok(await ReportOfAsync(logits, options, computing))
-                    : NoSuchEvaluation(id), // another request has just deleted it
+                    : Problems.NoSuchEvaluation(id), // another request has just deleted it
             Turn.Evaluation
         );
     }
@@ -241,11 +244,8 @@ internal static class EvaluationEndpoints
         EvaluationStore store,
         Guid id,
         CancellationToken cancellation
-    ) => await store.DeleteAsync(id, cancellation) || Reconnection.IsRepetition(context) ? TypedResults.NoContent() : NoSuchEvaluation(id);
+    ) => await store.DeleteAsync(id, cancellation) || Reconnection.IsRepetition(context) ? TypedResults.NoContent() : Problems.NoSuchEvaluation(id);
 
     private static Task<EvaluationRow?> RowOfAsync(TemperDb db, Guid id, CancellationToken cancellation) =>
         db.Evaluations.AsNoTracking().SingleOrDefaultAsync(row => row.Id == id, cancellation);
-
-    private static ProblemHttpResult NoSuchEvaluation(Guid id) =>
-        Problems.Of(StatusCodes.Status404NotFound, "No such evaluation.", $"There is no evaluation {id}.");
 }

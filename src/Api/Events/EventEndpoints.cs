@@ -1,10 +1,11 @@
 using System.ComponentModel;
 using Microsoft.AspNetCore.Mvc;
+using Temper.Api.Http;
 using Temper.Store.Events;
 
 namespace Temper.Api.Events;
 
-/// <summary>Streams of events: of one job, of one study, of all.</summary>
+/// <summary>Streams of events: of one job, of one study, of all of a tenant.</summary>
 internal static class EventEndpoints
 {
     private const string IdHeader = "Last-Event-ID",
@@ -49,5 +50,5 @@ internal static class EventEndpoints
         EventStreams streams,
         [FromHeader(Name = IdHeader), Description(IdDescription)] string? header,
         [FromQuery(Name = "lastEventId"), Description(IdQueryDescription)] string? query
-    ) => streams.OpenAsync(context, EventScope.All, header, query);
+    ) => streams.OpenAsync(context, EventScope.OfTenant(Caller.TenantOf(context)), header, query);
 }

@@ -85,7 +85,7 @@ internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit
     }
 
     private Task<Changes> NextAsync(EventScope scope, Position after, CancellationToken cancellation) =>
-        reader.ReadAsync(scope, after, scope.Job is null ? _ => true : null, cancellation);
+        reader.ReadAsync(scope, after, scope.Job is null ? (_, _) => true : null, cancellation);
 
     /// <param name="live">Null when the job or study had ended before.</param>
     private async IAsyncEnumerable<SseItem<byte[]>> EventsAsync(

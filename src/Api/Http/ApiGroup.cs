@@ -12,6 +12,7 @@ internal static class ApiGroup
             .AddEndpointFilter(app.Services.GetRequiredService<Overload>().LimitAsync)
             .AddEndpointFilter(app.Services.GetRequiredService<Reconnection>().FilterAsync)
             .AddEndpointFilterFactory(RefuseQueries)
+            .AddEndpointFilter(app.Services.GetRequiredService<Ownership>().FilterAsync)
             .ProducesValidationProblem();
     }
 

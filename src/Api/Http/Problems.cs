@@ -31,6 +31,9 @@ internal static class Problems
 
     public static ProblemHttpResult NoSuchStudy(Guid id) => Of(StatusCodes.Status404NotFound, "No such study.", $"There is no study {id}.");
 
+    public static ProblemHttpResult NoSuchEvaluation(Guid id) =>
+        Of(StatusCodes.Status404NotFound, "No such evaluation.", $"There is no evaluation {id}.");
+
     /// <summary>For a route without query parameters.</summary>
     /// <returns>A refusal that names each parameter; null when the query is empty.</returns>
     public static ProblemHttpResult? UnknownParameters(HttpRequest request)

@@ -7,7 +7,7 @@ using Temper.Store.Rows;
 
 namespace Temper.Api.Jobs;
 
-/// <summary>Computes advice on a spec from the results of earlier jobs.</summary>
+/// <summary>Computes advice on a spec from the results of the tenant's earlier jobs.</summary>
 internal static class Advice
 {
     /// <summary>A submission reads at most this many of the data set's latest jobs, even when there are a million.</summary>
@@ -15,7 +15,7 @@ internal static class Advice
 
     private sealed record Row(double Epsilon, bool IsUniform, double Accuracy, double SignedGap);
 
-    public static async Task<SmoothingAdvice> ForAsync(TemperDb db, JobSpec spec, CancellationToken cancellation)
+    public static async Task<SmoothingAdvice> ForAsync(TemperDb db, string tenant, JobSpec spec, CancellationToken cancellation)
     {
         var smoothing = spec.LabelSmoothing();
         var model = Json.Name(spec.Model);
@@ -24,7 +24,7 @@ internal static class Advice
                 $"""
                 SELECT (spec->>'epsilon')::float8 AS "Epsilon", spec->>'smoothing' = 'uniform' AS "IsUniform",
                        (result->>'testAccuracy')::float8 AS "Accuracy", (result->>'testSignedGap')::float8 AS "SignedGap"
-                FROM (SELECT sequence, spec, result FROM jobs WHERE dataset = {spec.Dataset} AND state = 'succeeded'
+                FROM (SELECT sequence, spec, result FROM jobs WHERE tenant = {tenant} AND dataset = {spec.Dataset} AND state = 'succeeded'
                       ORDER BY sequence DESC LIMIT {MostLookedAt}) latest
                 WHERE spec->>'model' = {model} AND (spec->>'labelNoise')::float8 = {spec.LabelNoise}
                   AND (spec->>'epsilon')::float8 BETWEEN 0 AND 1

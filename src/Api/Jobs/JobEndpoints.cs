@@ -104,24 +104,25 @@ internal static class JobEndpoints
             return wrong;
         if (body.Refusal is { } refusal)
             return refusal;
-        var (spec, errors) = await JobSpecReader.ReadAsync(body.Bytes, key, db, notifications, cancellation);
+        var tenant = Caller.TenantOf(request.HttpContext);
+        var (spec, errors) = await JobSpecReader.ReadAsync(body.Bytes, tenant, key, db, notifications, cancellation);
         if (spec is null)
             return Problems.Invalid("The job spec is wrong.", errors);
         if (validateOnly == "true")
         {
             AuditTrail.ChangesNothing(request.HttpContext);
-            return TypedResults.Ok(new CheckedSpecResponse(spec, TargetsResponse.Of(spec), await Advice.ForAsync(db, spec, cancellation)));
+            return TypedResults.Ok(new CheckedSpecResponse(spec, TargetsResponse.Of(spec), await Advice.ForAsync(db, tenant, spec, cancellation)));
         }
         using var place = await limit.TryTakePlacesAsync(1, cancellation);
-        if (place is null && (key is null || await JobQueue.FindByKeyAsync(db, key, cancellation) is null))
+        if (place is null && (key is null || await JobQueue.FindByKeyAsync(db, tenant, key, cancellation) is null))
             return limit.Refuse(request.HttpContext);
         // The advice is computed before the job is stored: if it fails, the client gets an error and no job exists.
-        var advice = await Advice.ForAsync(db, spec, cancellation);
+        var advice = await Advice.ForAsync(db, tenant, spec, cancellation);
         if (key is null)
             Reconnection.BeginUnrepeatableWrite(request.HttpContext);
         var (job, wasThere) = key is null
-            ? (await JobQueue.SubmitAsync(db, spec, cancellation), false)
-            : await JobQueue.SubmitOnceAsync(db, spec, key, cancellation);
+            ? (await JobQueue.SubmitAsync(db, spec, cancellation, tenant: tenant), false)
+            : await JobQueue.SubmitOnceAsync(db, spec, key, cancellation, tenant: tenant);
         if (wasThere && (job.Reproduces is not null || (!IsSame(spec) && !IsSame(await AgainAsync()))))
             return Submission.KeyUsedForAnother($"Job {job.Id}");
         var response = JobResponse.Of(job) with { Advice = advice };
@@ -130,7 +131,7 @@ internal static class JobEndpoints
         bool IsSame(JobSpec? posted) => posted is not null && Json.Write(job.Spec) == Json.Write(posted);
 
         // The earlier submission may have been stored after this one looked for it. Its data set may have a newer version since.
-        async Task<JobSpec?> AgainAsync() => (await JobSpecReader.ReadAsync(body.Bytes, key, db, notifications, cancellation)).Spec;
+        async Task<JobSpec?> AgainAsync() => (await JobSpecReader.ReadAsync(body.Bytes, tenant, key, db, notifications, cancellation)).Spec;
     }
 
     private static async Task<Results<Ok<JobPage>, ProblemHttpResult>> ListAsync(
@@ -141,7 +142,8 @@ internal static class JobEndpoints
         CancellationToken cancellation
     )
     {
-        var (errors, datasets) = (filter.Errors(request), await filter.DatasetsAsync(db, cancellation));
+        var tenant = Caller.TenantOf(request.HttpContext);
+        var (errors, datasets) = (filter.Errors(request), await filter.DatasetsAsync(db, tenant, cancellation));
         if (datasets is [])
             errors["dataset"] = [$"must be {JobSpecRule.Of("dataset").Allowed}; got {filter.Dataset}"];
         if (errors.Count > 0)
@@ -149,7 +151,7 @@ internal static class JobEndpoints
 
         // The query takes one job more than the page holds. That job shows that another page follows.
         var found = await filter
-            .Apply(db.Jobs, datasets)
+            .Apply(db.Jobs.Where(job => job.Tenant == tenant), datasets)
             .Select(job => new { job.Id, job.Sequence })
             .Take(filter.PageSize + 1)
             .ToListAsync(cancellation);

@@ -59,8 +59,8 @@ internal sealed class JobFilter
 
     /// <returns>The data sets whose jobs are asked for, as specs name them; null without the parameter, empty when there are
     /// none.</returns>
-    internal async Task<IReadOnlyList<string>?> DatasetsAsync(TemperDb db, CancellationToken cancellation) =>
-        Dataset is null ? null : await UploadedNames.OfJobsAsync(db, Dataset, cancellation);
+    internal async Task<IReadOnlyList<string>?> DatasetsAsync(TemperDb db, string tenant, CancellationToken cancellation) =>
+        Dataset is null ? null : await UploadedNames.OfJobsAsync(db, tenant, Dataset, cancellation);
 
     /// <summary>Selects the jobs after the cursor, newest first. Call it only when <see cref="Errors"/> found none.</summary>
     internal IQueryable<JobRow> Apply(IQueryable<JobRow> jobs, IReadOnlyList<string>? datasets)

@@ -18,6 +18,7 @@ internal static class JobSpecReader
     private static readonly SpecReader<JobSpec> BaseReader = new("a job spec", Allowed) { NotRequired = ["epsilon"] };
 
     /// <param name="body">UTF-8 JSON.</param>
+    /// <param name="tenant">Whose job it will be.</param>
     /// <param name="key">The Idempotency-Key; null without one.</param>
     /// <param name="notifications">Says which addresses `notify` may name.</param>
     /// <returns>
@@ -27,6 +28,7 @@ internal static class JobSpecReader
     /// </returns>
     public static async Task<(JobSpec? Spec, Dictionary<string, string[]> Errors)> ReadAsync(
         ReadOnlyMemory<byte> body,
+        string tenant,
         string? key,
         TemperDb db,
         NotificationOptions notifications,
@@ -35,7 +37,7 @@ internal static class JobSpecReader
     {
         var found = new SpecErrors();
         using var document = found.Parse(body);
-        var spec = document is null ? null : await ReadAsync(document.RootElement, key, db, found, cancellation);
+        var spec = document is null ? null : await ReadAsync(document.RootElement, tenant, key, db, found, cancellation);
         CheckNotify(spec?.Notify, "notify", notifications, found);
         return (found.Any ? null : spec, found.ByField());
     }
@@ -58,6 +60,7 @@ internal static class JobSpecReader
 
     private static async Task<JobSpec?> ReadAsync(
         JsonElement root,
+        string tenant,
         string? key,
         TemperDb db,
         SpecErrors errors,
@@ -66,7 +69,7 @@ internal static class JobSpecReader
     {
         if (Reader.Read(root, errors, "", out var given) is not { } read)
             return null;
-        var spec = await UploadedNames.ResolveAsync(db, read, EarlierAsync, errors, "", cancellation);
+        var spec = await UploadedNames.ResolveAsync(db, tenant, read, EarlierAsync, errors, "", cancellation);
         foreach (var rule in JobSpecRule.BrokenBy(spec).Where(rule => !errors.Has(rule.Field)))
             errors.Add(
                 rule.Field,
@@ -76,7 +79,7 @@ internal static class JobSpecReader
             );
         return spec;
 
-        async Task<string?> EarlierAsync() => key is null ? null : (await JobQueue.FindByKeyAsync(db, key, cancellation))?.Spec.Dataset;
+        async Task<string?> EarlierAsync() => key is null ? null : (await JobQueue.FindByKeyAsync(db, tenant, key, cancellation))?.Spec.Dataset;
     }
 
     private static JsonElement DefaultOf(string field, JobSpec spec) =>

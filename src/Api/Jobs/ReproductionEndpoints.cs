@@ -39,18 +39,19 @@ internal static class ReproductionEndpoints
     {
         if (Submission.WrongKey(key) is { } wrong)
             return wrong;
+        var tenant = Caller.TenantOf(request.HttpContext);
         if (await reader.FindAsync(id) is not var (original, _))
             return Problems.NoSuchJob(id);
         if (original.State != JobState.Succeeded)
             return NotSucceeded(original);
         using var place = await limit.TryTakePlacesAsync(1, cancellation);
-        if (place is null && (key is null || await JobQueue.FindByKeyAsync(db, key, cancellation) is null))
+        if (place is null && (key is null || await JobQueue.FindByKeyAsync(db, tenant, key, cancellation) is null))
             return limit.Refuse(request.HttpContext);
         if (key is null)
             Reconnection.BeginUnrepeatableWrite(request.HttpContext);
         var (job, wasThere) = key is null
-            ? (await JobQueue.SubmitAsync(db, original.Spec, cancellation, reproduces: id), false)
-            : await JobQueue.SubmitOnceAsync(db, original.Spec, key, cancellation, reproduces: id);
+            ? (await JobQueue.SubmitAsync(db, original.Spec, cancellation, reproduces: id, tenant: tenant), false)
+            : await JobQueue.SubmitOnceAsync(db, original.Spec, key, cancellation, reproduces: id, tenant: tenant);
         if (wasThere && job.Reproduces != id)
             return Submission.KeyUsedForAnother($"Job {job.Id}");
         var response = JobResponse.Of(job);

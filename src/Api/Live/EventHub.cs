@@ -133,13 +133,13 @@ internal sealed class EventHub(EventReader reader, IHostApplicationLifetime life
 
     private void Publish(Change change)
     {
-        var (job, study) = change switch
+        var (job, study, tenant) = change switch
         {
-            JobChange ofJob => (ofJob.Job, ofJob.Study),
-            StudyChange ofStudy => ((Guid?)null, (Guid?)ofStudy.Study.Id),
-            _ => (null, null),
+            JobChange ofJob => (ofJob.Job, ofJob.Study, ofJob.Tenant),
+            StudyChange ofStudy => ((Guid?)null, (Guid?)ofStudy.Study.Id, ofStudy.Study.Tenant),
+            _ => throw new ArgumentException($"{change.GetType().Name} belongs to no tenant.", nameof(change)),
         };
-        Publish(job, study, new LiveEvent(change, null));
+        Publish(job, study, tenant, new LiveEvent(change, null));
     }
 
     /// <returns>The progress by job, to compare the next one with.</returns>
@@ -147,23 +147,28 @@ internal sealed class EventHub(EventReader reader, IHostApplicationLifetime life
     {
         foreach (var progress in running)
             if (!before.TryGetValue(progress.Job, out var known) || known != progress.Training)
-                Publish(progress.Job, progress.Study, new LiveEvent(null, progress));
+                Publish(progress.Job, progress.Study, progress.Tenant, new LiveEvent(null, progress));
         return running.ToDictionary(progress => progress.Job, progress => progress.Training);
     }
 
-    private void Publish(Guid? job, Guid? study, LiveEvent one)
+    private void Publish(Guid? job, Guid? study, string tenant, LiveEvent one)
     {
-        EventScope?[] scopes = [EventScope.All, job is null ? null : new(job, null), study is null ? null : new(null, study)];
+        EventScope?[] scopes =
+        [
+            EventScope.OfTenant(tenant),
+            job is null ? null : EventScope.OfJob(job.Value),
+            study is null ? null : EventScope.OfStudy(study.Value),
+        ];
         lock (gate)
             foreach (var scope in scopes.OfType<EventScope>())
             foreach (var subscription in subscriptions.GetValueOrDefault(scope, []))
                 subscription.Send(one);
     }
 
-    private bool WantsStudy(Guid study)
+    private bool WantsStudy(Guid study, string tenant)
     {
         lock (gate)
-            return subscriptions.ContainsKey(EventScope.All) || subscriptions.ContainsKey(EventScope.OfStudy(study));
+            return subscriptions.ContainsKey(EventScope.OfTenant(tenant)) || subscriptions.ContainsKey(EventScope.OfStudy(study));
     }
 
     private List<Guid> FollowedIds()

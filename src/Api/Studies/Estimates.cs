@@ -11,12 +11,13 @@ namespace Temper.Api.Studies;
 /// <summary>Estimates the cost of a study.</summary>
 internal sealed class Estimates(StudyReader reader, TemperDb db)
 {
+    /// <param name="tenant">Whose earlier jobs tell the times.</param>
     /// <param name="left">Number of jobs left to run; null for all jobs of the study.</param>
-    public async Task<StudyEstimate> OfAsync(StudySpec study, CancellationToken cancellation, int? left = null)
+    public async Task<StudyEstimate> OfAsync(string tenant, StudySpec study, CancellationToken cancellation, int? left = null)
     {
         var specs = study.Arms().Select(arm => arm.On(study.Job)).ToList();
         var groups = specs.GroupBy(spec => (spec.Model, spec.BatchSize, spec.Width)).ToList();
-        var times = await reader.TimesAsync([.. groups.Select(alike => alike.First())], cancellation);
+        var times = await reader.TimesAsync(tenant, [.. groups.Select(alike => alike.First())], cancellation);
         var costs = groups.Zip(times, (alike, earlier) => new ArmCosts(earlier, alike.Count(), alike.Sum(spec => spec.Epochs))).ToList();
         // An estimate does not tell apart which arms may run on which device.
         var device = specs.Select(spec => spec.Device).Distinct().ToList() is [var one] ? one : DeviceName.Auto;

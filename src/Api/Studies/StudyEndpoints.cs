@@ -70,10 +70,11 @@ internal static class StudyEndpoints
             return wrong;
         if (body.Refusal is { } refusal)
             return refusal;
-        var (spec, errors) = await StudySpecReader.ReadAsync(body.Bytes, key, queue, db, notifications, cancellation);
+        var tenant = Caller.TenantOf(request.HttpContext);
+        var (spec, errors) = await StudySpecReader.ReadAsync(body.Bytes, tenant, key, queue, db, notifications, cancellation);
         if (spec is null)
             return Problems.Invalid("The study is wrong.", errors);
-        var estimate = await estimates.OfAsync(spec, cancellation);
+        var estimate = await estimates.OfAsync(tenant, spec, cancellation);
         if (validateOnly == "true")
         {
             AuditTrail.ChangesNothing(request.HttpContext);
@@ -86,11 +87,11 @@ internal static class StudyEndpoints
                 new() { ["seeds"] = [$"{estimate.Jobs} jobs are more than may wait here, {limit.Most}"] }
             );
         using var places = await limit.TryTakePlacesAsync(estimate.Jobs, cancellation);
-        if (places is null && (key is null || await queue.FindByKeyAsync(key, cancellation) is null))
+        if (places is null && (key is null || await queue.FindByKeyAsync(tenant, key, cancellation) is null))
             return limit.Refuse(request.HttpContext);
         if (key is null)
             Reconnection.BeginUnrepeatableWrite(request.HttpContext);
-        var (id, submitted, wasThere) = await queue.SubmitAsync(spec, key, cancellation);
+        var (id, submitted, wasThere) = await queue.SubmitAsync(spec, key, cancellation, tenant);
         if (wasThere && !IsSame(spec) && !IsSame(await AgainAsync()))
             return Submission.KeyUsedForAnother($"Study {id}");
         if (await reader.FindAsync(id, cancellation) is not { } study)
@@ -102,7 +103,7 @@ internal static class StudyEndpoints
 
         // The earlier submission may have been stored after this one looked for it. Its data set may have a newer version since.
         async Task<StudySpec?> AgainAsync() =>
-            (await StudySpecReader.ReadAsync(body.Bytes, key, queue, db, notifications, cancellation)).Spec;
+            (await StudySpecReader.ReadAsync(body.Bytes, tenant, key, queue, db, notifications, cancellation)).Spec;
     }
 
     private static async Task<Results<Ok<StudyPage>, ProblemHttpResult>> ListAsync(
@@ -117,7 +118,7 @@ internal static class StudyEndpoints
         if (refusal is not null)
             return refusal;
 
-        var studies = await reader.ListAsync(before, size + 1, cancellation);
+        var studies = await reader.ListAsync(Caller.TenantOf(request.HttpContext), before, size + 1, cancellation);
         return TypedResults.Ok(StudyPage.Of([.. studies.Take(size)], Paging.Next(studies, size, study => study.Sequence)));
     }
 

@@ -35,12 +35,14 @@ internal static class StudySpecReader
     };
 
     /// <param name="body">UTF-8 JSON.</param>
+    /// <param name="tenant">Whose study it will be.</param>
     /// <param name="key">The Idempotency-Key; null without one.</param>
     /// <param name="notifications">Says which addresses `notify` may name.</param>
     /// <returns>The study, with a count of seeds replaced by the list of seeds; null when there are errors. Messages by field;
     /// empty when every job of the study is valid.</returns>
     public static async Task<(StudySpec? Spec, Dictionary<string, string[]> Errors)> ReadAsync(
         ReadOnlyMemory<byte> body,
+        string tenant,
         string? key,
         StudyQueue queue,
         TemperDb db,
@@ -53,23 +55,29 @@ internal static class StudySpecReader
         var spec =
             document is null || Reader.Read(document.RootElement, found, "", out var given) is not { } read
                 ? null
-                : Check(await ResolveAsync(read, EarlierAsync, db, found, cancellation), given, found);
+                : Check(await ResolveAsync(read, EarlierAsync, tenant, db, found, cancellation), given, found);
         JobSpecReader.CheckNotify(spec?.Notify, "notify", notifications, found);
         JobSpecReader.CheckNotify(spec?.Job?.Notify, "job.notify", notifications, found);
         return (found.Any ? null : spec, found.ByField());
 
-        async Task<string?> EarlierAsync() => key is null ? null : (await queue.FindByKeyAsync(key, cancellation))?.Spec.Job.Dataset;
+        async Task<string?> EarlierAsync() => key is null ? null : (await queue.FindByKeyAsync(tenant, key, cancellation))?.Spec.Job.Dataset;
     }
 
     /// <summary>The job is null when the body has none.</summary>
     private static async Task<StudySpec> ResolveAsync(
         StudySpec spec,
         Func<Task<string?>> earlier,
+        string tenant,
         TemperDb db,
         SpecErrors errors,
         CancellationToken cancellation
     ) =>
-        spec.Job is null ? spec : spec with { Job = await UploadedNames.ResolveAsync(db, spec.Job, earlier, errors, "job.", cancellation) };
+        spec.Job is null
+            ? spec
+            : spec with
+            {
+                Job = await UploadedNames.ResolveAsync(db, tenant, spec.Job, earlier, errors, "job.", cancellation),
+            };
 
     /// <returns>The extension to add to a study; null when it is wrong.</returns>
     public static StudyExtension? ReadExtension(ReadOnlyMemory<byte> body, SpecErrors errors)

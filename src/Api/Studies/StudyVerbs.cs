@@ -140,6 +140,7 @@ internal static class StudyVerbs
         response = response with
         {
             Estimate = await estimates.OfAsync(
+                Caller.TenantOf(request.HttpContext),
                 wider.Spec,
                 cancellation,
                 left: response.Progress is var jobs ? jobs.Queued + jobs.Running + jobs.Paused : 0

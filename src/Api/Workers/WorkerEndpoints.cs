@@ -1,4 +1,5 @@
 using Microsoft.EntityFrameworkCore;
+using Temper.Api.Http;
 using Temper.Store;
 using Temper.Store.Rows;
 
@@ -12,7 +13,8 @@ namespace Temper.Api.Workers;
 /// time to time and resumes.</param>
 /// <param name="Device">Device that its jobs train on: `cpu` or `cuda`.</param>
 /// <param name="Slots">The most jobs that it runs at once.</param>
-/// <param name="Jobs">Ids of the jobs that it runs now.</param>
+/// <param name="SlotsTaken">The number of jobs that it runs now, of all tenants.</param>
+/// <param name="Jobs">Ids of your jobs that it runs now.</param>
 /// <param name="HeartbeatAt">Time of its last heartbeat, by the database's clock. Silent workers leave the list after an
 /// hour.</param>
 public sealed record WorkerResponse(
@@ -22,6 +24,7 @@ public sealed record WorkerResponse(
     string? SuspendedReason,
     string Device,
     int Slots,
+    int SlotsTaken,
     IReadOnlyList<Guid> Jobs,
     DateTimeOffset StartedAt,
     DateTimeOffset HeartbeatAt
@@ -35,8 +38,10 @@ internal static class WorkerEndpoints
     public static void MapWorkers(this IEndpointRouteBuilder routes) =>
         routes.MapGet("/workers", ListAsync).WithTags("Workers").ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 
-    private static async Task<WorkersResponse> ListAsync(TemperDb db, CancellationToken cancellation) =>
-        new(
+    private static async Task<WorkersResponse> ListAsync(HttpContext context, TemperDb db, CancellationToken cancellation)
+    {
+        var tenant = Caller.TenantOf(context);
+        return new(
             await db
                 .Workers.AsNoTracking()
                 .OrderBy(worker => worker.StartedAt)
@@ -52,10 +57,12 @@ internal static class WorkerEndpoints
                     worker.SuspendedReason,
                     worker.Device,
                     worker.Slots,
-                    worker.Jobs.OrderBy(job => job.Sequence).Select(job => job.Id).ToList(),
+                    worker.Jobs.Count,
+                    worker.Jobs.Where(job => job.Tenant == tenant).OrderBy(job => job.Sequence).Select(job => job.Id).ToList(),
                     worker.StartedAt,
                     worker.HeartbeatAt
                 ))
                 .ToListAsync(cancellation)
         );
+    }
 }

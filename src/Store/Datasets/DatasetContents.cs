@@ -54,11 +54,16 @@ public sealed class DatasetContents(NpgsqlDataSource database)
         return true;
     }
 
-    /// <returns>The content of a data set, such as `birds@3`, and its length; null when there is no such data set.</returns>
-    public async Task<(Guid Id, long Length)?> FindAsync(string dataset, CancellationToken cancellationToken)
+    /// <param name="dataset">Its id, such as `birds@3`. Two tenants may have one with the same id.</param>
+    /// <param name="sha256">That of its content.</param>
+    /// <returns>The content of such a data set, and its length; null when there is none.</returns>
+    public async Task<(Guid Id, long Length)?> FindAsync(string dataset, string sha256, CancellationToken cancellationToken)
     {
-        await using var find = database.CreateCommand("SELECT content_id, length FROM datasets WHERE id = $1");
+        await using var find = database.CreateCommand(
+            "SELECT content_id, length FROM datasets WHERE id = $1 AND sha256 = $2 LIMIT 1"
+        );
         find.Parameters.AddWithValue(dataset);
+        find.Parameters.AddWithValue(sha256);
         await using var row = await find.ExecuteReaderAsync(cancellationToken);
         return await row.ReadAsync(cancellationToken) ? (row.GetGuid(0), row.GetInt64(1)) : null;
     }

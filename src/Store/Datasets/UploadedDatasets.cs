@@ -4,10 +4,12 @@ using NpgsqlTypes;
 using Temper.Domain.Datasets;
 using Temper.Domain.Serialization;
 using Temper.Store.Rows;
+using Temper.Store.Tenants;
 
 namespace Temper.Store.Datasets;
 
 /// <summary>A data set to store, whose content is already stored.</summary>
+/// <param name="Tenant">Whose data set it is.</param>
 public sealed record NewDataset(
     string Name,
     Guid ContentId,
@@ -15,7 +17,8 @@ public sealed record NewDataset(
     DatasetContent Content,
     DatasetDetails Details,
     byte[] Samples,
-    byte[] Mean
+    byte[] Mean,
+    string Tenant = TenantStore.Default
 );
 
 /// <summary>The uploaded data sets: versions of names.</summary>
@@ -28,20 +31,22 @@ public sealed class UploadedDatasets(NpgsqlDataSource database)
     /// <returns>The version that the name names; without a version the newest. Null when there is none.</returns>
     public static async Task<(string Id, DatasetContent Content)?> FindContentAsync(
         TemperDb db,
+        string tenant,
         DatasetName name,
         CancellationToken cancellationToken
     ) =>
-        await Named(db, name).Select(set => new { set.Id, set.Content }).FirstOrDefaultAsync(cancellationToken) is { } found
+        await Named(db, tenant, name).Select(set => new { set.Id, set.Content }).FirstOrDefaultAsync(cancellationToken) is { } found
             ? (found.Id, found.Content)
             : null;
 
-    /// <returns>The sets with this name: one version, or all of them, newest first.</returns>
-    public static IQueryable<DatasetRow> Named(TemperDb db, DatasetName name) =>
-        (
-            name.Version is { } version
-                ? db.Datasets.AsNoTracking().Where(set => set.Name == name.Name && set.Version == version)
-                : db.Datasets.AsNoTracking().Where(set => set.Name == name.Name)
-        ).OrderByDescending(set => set.Version);
+    /// <returns>The tenant's sets with this name: one version, or all of them, newest first.</returns>
+    public static IQueryable<DatasetRow> Named(TemperDb db, string tenant, DatasetName name)
+    {
+        var named = db.Datasets.AsNoTracking().Where(set => set.Tenant == tenant && set.Name == name.Name);
+        if (name.Version is { } version)
+            named = named.Where(set => set.Version == version);
+        return named.OrderByDescending(set => set.Version);
+    }
 
     /// <summary>
     /// Stores the next version of a name, unless one of its versions has this content. The row of the name is locked first, so
@@ -54,20 +59,21 @@ public sealed class UploadedDatasets(NpgsqlDataSource database)
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         await using var count = new NpgsqlCommand(
             """
-            INSERT INTO dataset_names (name, last_version) VALUES ($1, 1)
-            ON CONFLICT (name) DO UPDATE SET last_version = dataset_names.last_version + 1 RETURNING last_version
+            INSERT INTO dataset_names (tenant, name, last_version) VALUES ($1, $2, 1)
+            ON CONFLICT (tenant, name) DO UPDATE SET last_version = dataset_names.last_version + 1 RETURNING last_version
             """,
             connection
         );
+        count.Parameters.AddWithValue(set.Tenant);
         count.Parameters.AddWithValue(set.Name);
         var version = (int)(await count.ExecuteScalarAsync(cancellationToken))!;
-        if (await FindSameAsync(connection, set.Name, set.Content.Sha256, cancellationToken) is { } same)
+        if (await FindSameAsync(connection, set.Tenant, set.Name, set.Content.Sha256, cancellationToken) is { } same)
             return (same, true); // nothing is committed
         var id = new DatasetName(set.Name, version).ToString();
         await using var insert = new NpgsqlCommand(
             """
-            INSERT INTO datasets (id, name, version, content_id, length, content, details, samples, mean)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            INSERT INTO datasets (id, name, version, content_id, length, content, details, samples, mean, tenant)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
             """,
             connection
         );
@@ -80,25 +86,27 @@ public sealed class UploadedDatasets(NpgsqlDataSource database)
         insert.Parameters.Add(new() { Value = Json.Write(set.Details), NpgsqlDbType = NpgsqlDbType.Jsonb });
         insert.Parameters.AddWithValue(set.Samples);
         insert.Parameters.AddWithValue(set.Mean);
+        insert.Parameters.AddWithValue(set.Tenant);
         await insert.ExecuteNonQueryAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return (id, false);
     }
 
-    /// <returns>Id of the version of the name that has this content; null when none has.</returns>
-    public async Task<string?> FindSameAsync(string name, string sha256, CancellationToken cancellationToken)
+    /// <returns>Id of the version of the tenant's name that has this content; null when none has.</returns>
+    public async Task<string?> FindSameAsync(string tenant, string name, string sha256, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        return await FindSameAsync(connection, name, sha256, cancellationToken);
+        return await FindSameAsync(connection, tenant, name, sha256, cancellationToken);
     }
 
     /// <summary>
     /// Deletes a version, unless a job or a study trains on it. <see cref="UnusedContent"/> removes its bytes later.
     /// </summary>
     /// <returns>Whether it existed; the constraint that keeps it, null when it was deleted.</returns>
-    public async Task<(bool WasThere, string? KeptBy)> DeleteAsync(string id, CancellationToken cancellationToken)
+    public async Task<(bool WasThere, string? KeptBy)> DeleteAsync(string tenant, string id, CancellationToken cancellationToken)
     {
-        await using var delete = database.CreateCommand("DELETE FROM datasets WHERE id = $1");
+        await using var delete = database.CreateCommand("DELETE FROM datasets WHERE tenant = $1 AND id = $2");
+        delete.Parameters.AddWithValue(tenant);
         delete.Parameters.AddWithValue(id);
         try
         {
@@ -112,12 +120,14 @@ public sealed class UploadedDatasets(NpgsqlDataSource database)
 
     private static async Task<string?> FindSameAsync(
         NpgsqlConnection connection,
+        string tenant,
         string name,
         string sha256,
         CancellationToken cancellationToken
     )
     {
-        await using var find = new NpgsqlCommand("SELECT id FROM datasets WHERE name = $1 AND sha256 = $2", connection);
+        await using var find = new NpgsqlCommand("SELECT id FROM datasets WHERE tenant = $1 AND name = $2 AND sha256 = $3", connection);
+        find.Parameters.AddWithValue(tenant);
         find.Parameters.AddWithValue(name);
         find.Parameters.AddWithValue(sha256);
         return (string?)await find.ExecuteScalarAsync(cancellationToken);

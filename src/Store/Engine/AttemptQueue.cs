@@ -31,8 +31,7 @@ public class AttemptQueue(NpgsqlDataSource database) : IPersistentJobQueueProvid
     public EnqueuedAndFetchedCountDto GetEnqueuedAndFetchedCount(string queue)
     {
         using var command = database.CreateCommand(
-            "SELECT count(*) FILTER (WHERE state = 'queued'), count(*) FILTER (WHERE state = 'running') FROM jobs WHERE state IN "
-                + "('queued', 'running')"
+            "SELECT (SELECT count(*) FROM jobs WHERE state = 'queued'), (SELECT count(*) FROM jobs WHERE state = 'running')"
         );
         using var row = command.ExecuteReader();
         row.Read();

@@ -99,8 +99,8 @@ public sealed class EvaluationStore(NpgsqlDataSource database)
         await using var command = new NpgsqlCommand(
             """
             INSERT INTO evaluations (id, name, idempotency_key, sha256, outputs, count, classes, validation_count, floored_zeros,
-                                     has_true_probabilities, scores, notes)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING
+                                     has_true_probabilities, scores, notes, tenant)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING
             """,
             connection
         )
@@ -120,6 +120,7 @@ public sealed class EvaluationStore(NpgsqlDataSource database)
                 new() { Value = row.HasTrueProbabilities },
                 new() { Value = Json.Write(row.Scores), NpgsqlDbType = NpgsqlDbType.Jsonb },
                 new() { Value = row.Notes },
+                new() { Value = row.Tenant },
             },
         };
         return await command.ExecuteNonQueryAsync(cancellationToken) > 0;

@@ -10,7 +10,8 @@ public abstract record Change(EventKey Key, Position Position);
 
 /// <summary>A change of one job.</summary>
 /// <param name="Study">The study that the job belongs to; null outside a study.</param>
-public abstract record JobChange(EventKey Key, Position Position, Guid Job, Guid? Study) : Change(Key, Position);
+/// <param name="Tenant">Whose job it is.</param>
+public abstract record JobChange(EventKey Key, Position Position, Guid Job, Guid? Study, string Tenant) : Change(Key, Position);
 
 /// <summary>The job's present state, which it has since <paramref name="At"/>.</summary>
 public sealed record StateChange(
@@ -18,12 +19,13 @@ public sealed record StateChange(
     Position Position,
     Guid Job,
     Guid? Study,
+    string Tenant,
     JobState State,
     StopRequest? StopRequested,
     string? Reason,
     int Attempt,
     DateTimeOffset At
-) : JobChange(Key, Position, Job, Study);
+) : JobChange(Key, Position, Job, Study, Tenant);
 
 /// <summary>An attempt; <see cref="Rows.AttemptRow"/> explains its figures. The outcome is null while it runs.</summary>
 public sealed record AttemptChange(
@@ -31,6 +33,7 @@ public sealed record AttemptChange(
     Position Position,
     Guid Job,
     Guid? Study,
+    string Tenant,
     string Worker,
     AttemptOutcome? Outcome,
     string? Reason,
@@ -39,17 +42,17 @@ public sealed record AttemptChange(
     DateTimeOffset? EndedAt,
     string? Note,
     string? ErrorOutput
-) : JobChange(Key, Position, Job, Study);
+) : JobChange(Key, Position, Job, Study, Tenant);
 
 /// <summary>The metrics of an epoch.</summary>
-public sealed record EpochChange(EventKey Key, Position Position, Guid Job, Guid? Study, EpochMetrics Metrics)
-    : JobChange(Key, Position, Job, Study);
+public sealed record EpochChange(EventKey Key, Position Position, Guid Job, Guid? Study, string Tenant, EpochMetrics Metrics)
+    : JobChange(Key, Position, Job, Study, Tenant);
 
 /// <summary>The number of a study's jobs in each state, after a job changed its state, was added or was deleted.</summary>
 public sealed record StudyChange(EventKey Key, Position Position, StudySummary Study) : Change(Key, Position);
 
 /// <summary>The progress of a running attempt; it has no place in the order of changes.</summary>
-public sealed record Progress(Guid Job, Guid? Study, TrainingProgress Training);
+public sealed record Progress(Guid Job, Guid? Study, string Tenant, TrainingProgress Training);
 
 /// <summary>Some of the changes after a position, in order.</summary>
 /// <param name="End">The position after them.</param>

@@ -7,14 +7,16 @@ using Temper.Store.Studies;
 
 namespace Temper.Store.Events;
 
-/// <summary>Whose changes are read: one job's, those of a study and its jobs, or all.</summary>
-public readonly record struct EventScope(Guid? Job, Guid? Study)
+/// <summary>Whose changes are read: one job's, those of a study and its jobs, a tenant's, or all.</summary>
+public readonly record struct EventScope(Guid? Job, Guid? Study, string? Tenant)
 {
     public static EventScope All => default;
 
-    public static EventScope OfJob(Guid id) => new(id, null);
+    public static EventScope OfJob(Guid id) => new(id, null, null);
 
-    public static EventScope OfStudy(Guid id) => new(null, id);
+    public static EventScope OfStudy(Guid id) => new(null, id, null);
+
+    public static EventScope OfTenant(string name) => new(null, null, name);
 }
 
 /// <summary>
@@ -29,29 +31,29 @@ public sealed class EventReader(NpgsqlDataSource database)
 
     private const string RunningAttempts = """
         SELECT jobs.id, study_id, sequence, attempt_changed, attempt, workers.name, NULL, NULL, claimed_at, training_started_at,
-            NULL::timestamptz, attempt_note, NULL
+            NULL::timestamptz, attempt_note, NULL, tenant
         FROM jobs JOIN workers ON workers.id = worker_id WHERE state = 'running'
         """;
 
     private const string EndedAttempts = """
         SELECT job_id, study_id, sequence, changed, attempts.attempt, worker, outcome, attempts.reason, attempts.claimed_at,
-            attempts.training_started_at, ended_at, note, error_output
+            attempts.training_started_at, ended_at, note, error_output, tenant
         FROM attempts JOIN jobs ON jobs.id = job_id WHERE true
         """;
 
     private const string Epochs = """
         SELECT job_id, study_id, sequence, changed, epoch, train_loss, train_accuracy, validation_loss, validation_accuracy, ece,
-            signed_gap, learning_rate, seconds, images_per_second
+            signed_gap, learning_rate, seconds, images_per_second, tenant
         FROM epochs JOIN jobs ON jobs.id = job_id WHERE true
         """;
 
     private const string States = """
         SELECT jobs.id, study_id, sequence, state_changed, attempt, state, stop_requested, reason,
-            coalesce(state_changed_at, finished_at, claimed_at, created_at)
+            coalesce(state_changed_at, finished_at, claimed_at, created_at), tenant
         FROM jobs WHERE true
         """;
 
-    private const string Studies = "SELECT id, id, sequence, changed FROM studies WHERE true";
+    private const string Studies = "SELECT id, id, sequence, changed, tenant FROM studies WHERE true";
 
     private const string Now = "SELECT pg_current_snapshot()::text";
 
@@ -68,7 +70,7 @@ public sealed class EventReader(NpgsqlDataSource database)
     public async Task<Changes> ReadAsync(
         EventScope scope,
         Position after,
-        Func<Guid, bool>? wantsStudy,
+        Func<Guid, string, bool>? wantsStudy,
         CancellationToken cancellationToken
     )
     {
@@ -82,7 +84,7 @@ public sealed class EventReader(NpgsqlDataSource database)
     private async Task<Changes> ReadPageAsync(
         EventScope scope,
         Position after,
-        Func<Guid, bool>? wantsStudy,
+        Func<Guid, string, bool>? wantsStudy,
         CancellationToken cancellationToken
     )
     {
@@ -90,8 +92,10 @@ public sealed class EventReader(NpgsqlDataSource database)
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
         var now = await NowAsync(connection, cancellationToken);
         await using var batch = new NpgsqlBatch(connection);
-        void Add(string rows, string changed, string? scopeColumn) =>
-            batch.BatchCommands.Add(Select(rows, changed, scopeColumn, scope.Job ?? scope.Study, after));
+        void Add(string rows, string changed, string scopeColumn) =>
+            batch.BatchCommands.Add(
+                Select(rows, changed, scope.Tenant is null ? scopeColumn : "tenant", scope.Job ?? scope.Study ?? (object?)scope.Tenant, after)
+            );
         var job = scope.Job is not null;
         Add(RunningAttempts, "attempt_changed", job ? "jobs.id" : "study_id");
         Add(EndedAttempts, "changed", job ? "job_id" : "study_id");
@@ -112,7 +116,7 @@ public sealed class EventReader(NpgsqlDataSource database)
         }
         if (wantsStudy is not null)
         {
-            var changed = page.ChangedStudies().Where(study => wantsStudy(study.Key)).ToDictionary();
+            var changed = page.ChangedStudies(wantsStudy);
             if (changed.Count > 0)
                 foreach (var study in await StudyReader.SummariesAsync(connection, [.. changed.Keys], cancellationToken))
                     page.Add(
@@ -149,12 +153,19 @@ public sealed class EventReader(NpgsqlDataSource database)
     public async Task<IReadOnlyList<Progress>> ProgressAsync(CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
-            "SELECT id, study_id, progress::text FROM jobs WHERE state = 'running' AND progress IS NOT NULL"
+            "SELECT id, study_id, progress::text, tenant FROM jobs WHERE state = 'running' AND progress IS NOT NULL"
         );
         var running = new List<Progress>();
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         while (await row.ReadAsync(cancellationToken))
-            running.Add(new(row.GetGuid(0), row.IsDBNull(1) ? null : row.GetGuid(1), Json.Read<TrainingProgress>(row.GetString(2))));
+            running.Add(
+                new(
+                    row.GetGuid(0),
+                    row.IsDBNull(1) ? null : row.GetGuid(1),
+                    row.GetString(3),
+                    Json.Read<TrainingProgress>(row.GetString(2))
+                )
+            );
         return running;
     }
 
@@ -193,13 +204,13 @@ public sealed class EventReader(NpgsqlDataSource database)
         return Snapshot.Parse((string)(await command.ExecuteScalarAsync(cancellationToken))!)!;
     }
 
-    private static NpgsqlBatchCommand Select(string rows, string changed, string? scopeColumn, Guid? scope, Position after)
+    private static NpgsqlBatchCommand Select(string rows, string changed, string scopeColumn, object? scope, Position after)
     {
         var command = new NpgsqlBatchCommand();
-        if (scope is { } id)
+        if (scope is not null)
         {
             rows += $" AND {scopeColumn} = @scope";
-            command.Parameters.AddWithValue("scope", id);
+            command.Parameters.AddWithValue("scope", scope);
         }
         // Ids that this server has not reached are those of another server, from before a restore from a dump.
         var reached = $" AND {changed} < pg_snapshot_xmax(pg_current_snapshot())";
@@ -224,12 +235,12 @@ public sealed class EventReader(NpgsqlDataSource database)
 
     /// <summary>
     /// Collects the rows of one read. The first four columns are the id of the job, its study, the sequence number and the
-    /// transaction.
+    /// transaction; the last is the tenant.
     /// </summary>
     private sealed class Page(Position after, Snapshot now)
     {
         private readonly List<Change> changes = [];
-        private readonly List<(Guid Study, ulong Transaction)> studies = [];
+        private readonly List<(Guid Study, string Tenant, ulong Transaction)> studies = [];
         private readonly Dictionary<ulong, Snapshot> before = [];
         private ulong last = ulong.MaxValue;
 
@@ -256,6 +267,7 @@ public sealed class EventReader(NpgsqlDataSource database)
                         position,
                         row.GetGuid(0),
                         Study(row),
+                        Tenant(row),
                         row.GetString(5),
                         Text(row, 6) is { } outcome ? TemperDb.Parse<AttemptOutcome>(outcome) : null,
                         Text(row, 7),
@@ -270,7 +282,7 @@ public sealed class EventReader(NpgsqlDataSource database)
         public void AddEpoch(NpgsqlDataReader row, ulong transaction) =>
             Add(
                 new(transaction, EventKind.Epoch, row.GetInt64(2), row.GetInt32(4)),
-                (key, position) => new EpochChange(key, position, row.GetGuid(0), Study(row), JobReader.ReadEpoch(row, 4))
+                (key, position) => new EpochChange(key, position, row.GetGuid(0), Study(row), Tenant(row), JobReader.ReadEpoch(row, 4))
             );
 
         public void AddState(NpgsqlDataReader row, ulong transaction)
@@ -284,6 +296,7 @@ public sealed class EventReader(NpgsqlDataSource database)
                         position,
                         row.GetGuid(0),
                         Study(row),
+                        Tenant(row),
                         TemperDb.Parse<JobState>(row.GetString(5)),
                         Text(row, 6) is { } stop ? TemperDb.Parse<StopRequest>(stop) : null,
                         Text(row, 7),
@@ -297,7 +310,7 @@ public sealed class EventReader(NpgsqlDataSource database)
         public void NoteStudy(NpgsqlDataReader row, ulong transaction)
         {
             if (Study(row) is { } study)
-                studies.Add((study, transaction));
+                studies.Add((study, Tenant(row), transaction));
         }
 
         public void Add(EventKey key, Func<EventKey, Position, Change> change)
@@ -309,12 +322,13 @@ public sealed class EventReader(NpgsqlDataSource database)
             changes.Add(change(key, new(seen, key)));
         }
 
-        /// <returns>The studies whose counts may have changed, with the last transaction that may have changed them.</returns>
-        public IEnumerable<KeyValuePair<Guid, ulong>> ChangedStudies() =>
+        /// <returns>The wanted studies whose counts may have changed, with the last transaction that may have changed them.</returns>
+        public Dictionary<Guid, ulong> ChangedStudies(Func<Guid, string, bool> wantsStudy) =>
             studies
                 .Where(study => study.Transaction <= last)
-                .GroupBy(study => study.Study)
-                .Select(group => KeyValuePair.Create(group.Key, group.Max(study => study.Transaction)));
+                .GroupBy(study => (study.Study, study.Tenant))
+                .Where(group => wantsStudy(group.Key.Study, group.Key.Tenant))
+                .ToDictionary(group => group.Key.Study, group => group.Max(study => study.Transaction));
 
         public Changes Changes()
         {
@@ -323,6 +337,8 @@ public sealed class EventReader(NpgsqlDataSource database)
                 : last < ulong.MaxValue ? new(inOrder, after.Seen.Before(last + 1, now), HasMore: true)
                 : new(inOrder, now, HasMore: false);
         }
+
+        private static string Tenant(NpgsqlDataReader row) => row.GetString(row.FieldCount - 1);
 
         private static Guid? Study(NpgsqlDataReader row) => row.IsDBNull(1) ? null : row.GetGuid(1);
 

@@ -261,6 +261,12 @@ namespace Temper.Store.Migrations
 
             modelBuilder.Entity("Temper.Store.Rows.DatasetNameRow", b =>
                 {
+                    b.Property<string>("Tenant")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("text")
+                        .HasDefaultValue("default")
+                        .HasColumnName("tenant");
+
                     b.Property<string>("Name")
                         .HasColumnType("text")
                         .HasColumnName("name");
@@ -269,7 +275,7 @@ namespace Temper.Store.Migrations
                         .HasColumnType("integer")
                         .HasColumnName("last_version");
 
-                    b.HasKey("Name")
+                    b.HasKey("Tenant", "Name")
                         .HasName("pk_dataset_names");
 
                     b.ToTable("dataset_names", (string)null);
@@ -280,6 +286,12 @@ namespace Temper.Store.Migrations
                     b.Property<string>("Id")
                         .HasColumnType("text")
                         .HasColumnName("id");
+
+                    b.Property<string>("Tenant")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("text")
+                        .HasDefaultValue("default")
+                        .HasColumnName("tenant");
 
                     b.Property<string>("Content")
                         .IsRequired()
@@ -338,19 +350,19 @@ namespace Temper.Store.Migrations
                         .HasColumnType("integer")
                         .HasColumnName("version");
 
-                    b.HasKey("Id")
+                    b.HasKey("Id", "Tenant")
                         .HasName("pk_datasets");
 
-                    b.HasIndex(new[] { "Name", "Sha256" }, "ix_datasets_content")
+                    b.HasIndex(new[] { "Tenant", "Name", "Sha256" }, "ix_datasets_content")
                         .IsUnique();
 
                     b.HasIndex(new[] { "ContentId" }, "ix_datasets_content_id")
                         .IsUnique();
 
-                    b.HasIndex(new[] { "Sequence" }, "ix_datasets_sequence")
+                    b.HasIndex(new[] { "Tenant", "Sequence" }, "ix_datasets_sequence")
                         .IsUnique();
 
-                    b.HasIndex(new[] { "Name", "Version" }, "ix_datasets_version")
+                    b.HasIndex(new[] { "Tenant", "Name", "Version" }, "ix_datasets_version")
                         .IsUnique();
 
                     b.ToTable("datasets", (string)null);
@@ -509,6 +521,13 @@ namespace Temper.Store.Migrations
                         .HasColumnType("text")
                         .HasColumnName("sha256");
 
+                    b.Property<string>("Tenant")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("text")
+                        .HasDefaultValue("default")
+                        .HasColumnName("tenant");
+
                     b.Property<int?>("ValidationCount")
                         .HasColumnType("integer")
                         .HasColumnName("validation_count");
@@ -516,11 +535,11 @@ namespace Temper.Store.Migrations
                     b.HasKey("Id")
                         .HasName("pk_evaluations");
 
-                    b.HasIndex(new[] { "IdempotencyKey" }, "ix_evaluations_idempotency_key")
+                    b.HasIndex(new[] { "Tenant", "IdempotencyKey" }, "ix_evaluations_idempotency_key")
                         .IsUnique()
                         .HasFilter("idempotency_key IS NOT NULL");
 
-                    b.HasIndex(new[] { "Sequence" }, "ix_evaluations_sequence")
+                    b.HasIndex(new[] { "Tenant", "Sequence" }, "ix_evaluations_sequence")
                         .IsUnique();
 
                     b.ToTable("evaluations", null, t =>
@@ -675,6 +694,13 @@ namespace Temper.Store.Migrations
                         .HasColumnName("tags")
                         .HasComputedColumnSql("spec->'tags'", true);
 
+                    b.Property<string>("Tenant")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("text")
+                        .HasDefaultValue("default")
+                        .HasColumnName("tenant");
+
                     b.Property<DateTimeOffset?>("TrainingStartedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("training_started_at");
@@ -692,26 +718,29 @@ namespace Temper.Store.Migrations
                     b.HasKey("Id")
                         .HasName("pk_jobs");
 
-                    b.HasIndex(new[] { "Dataset", "Sequence" }, "ix_jobs_dataset");
+                    b.HasIndex(new[] { "Tenant", "Dataset", "Sequence" }, "ix_jobs_dataset");
 
-                    b.HasIndex(new[] { "IdempotencyKey" }, "ix_jobs_idempotency_key")
+                    b.HasIndex(new[] { "Tenant", "IdempotencyKey" }, "ix_jobs_idempotency_key")
                         .IsUnique()
                         .HasFilter("idempotency_key IS NOT NULL");
 
                     b.HasIndex(new[] { "FinishedAt" }, "ix_jobs_notify")
                         .HasFilter("finished_at IS NOT NULL AND spec->>'notify' IS NOT NULL");
 
-                    b.HasIndex(new[] { "Priority", "Sequence" }, "ix_jobs_queue")
-                        .IsDescending(true, false)
+                    b.HasIndex(new[] { "Tenant", "Priority", "Sequence" }, "ix_jobs_queue")
+                        .IsDescending(false, true, false)
                         .HasFilter("state = 'queued'");
 
                     b.HasIndex(new[] { "Reproduces" }, "ix_jobs_reproduces")
                         .HasFilter("reproduces IS NOT NULL");
 
-                    b.HasIndex(new[] { "Sequence" }, "ix_jobs_sequence")
+                    b.HasIndex(new[] { "Tenant" }, "ix_jobs_running")
+                        .HasFilter("state = 'running'");
+
+                    b.HasIndex(new[] { "Tenant", "Sequence" }, "ix_jobs_sequence")
                         .IsUnique();
 
-                    b.HasIndex(new[] { "State", "Sequence" }, "ix_jobs_state");
+                    b.HasIndex(new[] { "Tenant", "State", "Sequence" }, "ix_jobs_state");
 
                     b.HasIndex(new[] { "StateChanged" }, "ix_jobs_state_changed")
                         .HasFilter("state_changed IS NOT NULL");
@@ -723,14 +752,14 @@ namespace Temper.Store.Migrations
                     b.HasIndex(new[] { "StudyId", "Sequence" }, "ix_jobs_study_sequence")
                         .HasFilter("study_id IS NOT NULL");
 
-                    b.HasIndex(new[] { "Dataset", "Sequence" }, "ix_jobs_succeeded")
+                    b.HasIndex(new[] { "Tenant", "Dataset", "Sequence" }, "ix_jobs_succeeded")
                         .HasFilter("state = 'succeeded'");
 
                     b.HasIndex(new[] { "Tags" }, "ix_jobs_tags");
 
                     NpgsqlIndexBuilderExtensions.HasMethod(b.HasIndex(new[] { "Tags" }, "ix_jobs_tags"), "gin");
 
-                    b.HasIndex(new[] { "Uploaded" }, "ix_jobs_uploaded")
+                    b.HasIndex(new[] { "Uploaded", "Tenant" }, "ix_jobs_uploaded")
                         .HasFilter("uploaded IS NOT NULL");
 
                     b.HasIndex(new[] { "WorkerId" }, "ix_jobs_worker")
@@ -1151,6 +1180,13 @@ namespace Temper.Store.Migrations
                         .HasColumnType("jsonb")
                         .HasColumnName("submitted");
 
+                    b.Property<string>("Tenant")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("text")
+                        .HasDefaultValue("default")
+                        .HasColumnName("tenant");
+
                     b.Property<string>("Uploaded")
                         .ValueGeneratedOnAddOrUpdate()
                         .HasColumnType("text")
@@ -1163,20 +1199,75 @@ namespace Temper.Store.Migrations
                     b.HasIndex(new[] { "Changed" }, "ix_studies_changed")
                         .HasFilter("changed IS NOT NULL");
 
-                    b.HasIndex(new[] { "IdempotencyKey" }, "ix_studies_idempotency_key")
+                    b.HasIndex(new[] { "Tenant", "IdempotencyKey" }, "ix_studies_idempotency_key")
                         .IsUnique()
                         .HasFilter("idempotency_key IS NOT NULL");
 
                     b.HasIndex(new[] { "Id" }, "ix_studies_notify")
                         .HasFilter("spec->>'notify' IS NOT NULL");
 
-                    b.HasIndex(new[] { "Sequence" }, "ix_studies_sequence")
+                    b.HasIndex(new[] { "Tenant", "Sequence" }, "ix_studies_sequence")
                         .IsUnique();
 
-                    b.HasIndex(new[] { "Uploaded" }, "ix_studies_uploaded")
+                    b.HasIndex(new[] { "Uploaded", "Tenant" }, "ix_studies_uploaded")
                         .HasFilter("uploaded IS NOT NULL");
 
                     b.ToTable("studies", (string)null);
+                });
+
+            modelBuilder.Entity("Temper.Store.Rows.TenantRow", b =>
+                {
+                    b.Property<string>("Name")
+                        .HasColumnType("text")
+                        .HasColumnName("name");
+
+                    b.Property<long?>("MaxDeviceSecondsPerMonth")
+                        .HasColumnType("bigint")
+                        .HasColumnName("max_device_seconds_per_month");
+
+                    b.Property<int?>("MaxQueued")
+                        .HasColumnType("integer")
+                        .HasColumnName("max_queued");
+
+                    b.Property<int?>("MaxRunning")
+                        .HasColumnType("integer")
+                        .HasColumnName("max_running");
+
+                    b.HasKey("Name")
+                        .HasName("pk_tenants");
+
+                    b.ToTable("tenants", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_tenants_quotas", "max_queued >= 0 AND max_running >= 0 AND max_device_seconds_per_month >= 0");
+                        });
+                });
+
+            modelBuilder.Entity("Temper.Store.Rows.TenantUsageRow", b =>
+                {
+                    b.Property<DateOnly>("Month")
+                        .HasColumnType("date")
+                        .HasColumnName("month");
+
+                    b.Property<string>("Tenant")
+                        .HasColumnType("text")
+                        .HasColumnName("tenant");
+
+                    b.Property<short>("Part")
+                        .HasColumnType("smallint")
+                        .HasColumnName("part");
+
+                    b.Property<double>("DeviceSeconds")
+                        .HasColumnType("double precision")
+                        .HasColumnName("device_seconds");
+
+                    b.Property<DateTimeOffset>("LastClaimed")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("last_claimed");
+
+                    b.HasKey("Month", "Tenant", "Part")
+                        .HasName("pk_tenant_usage");
+
+                    b.ToTable("tenant_usage", (string)null);
                 });
 
             modelBuilder.Entity("Temper.Store.Rows.WorkerRow", b =>
@@ -1266,7 +1357,7 @@ namespace Temper.Store.Migrations
 
                     b.HasOne("Temper.Store.Rows.DatasetNameRow", null)
                         .WithMany()
-                        .HasForeignKey("Name")
+                        .HasForeignKey("Tenant", "Name")
                         .OnDelete(DeleteBehavior.Restrict)
                         .IsRequired()
                         .HasConstraintName("fk_datasets_name");
@@ -1300,12 +1391,6 @@ namespace Temper.Store.Migrations
                         .OnDelete(DeleteBehavior.SetNull)
                         .HasConstraintName("fk_jobs_reproduces");
 
-                    b.HasOne("Temper.Store.Rows.DatasetRow", null)
-                        .WithMany()
-                        .HasForeignKey("Uploaded")
-                        .OnDelete(DeleteBehavior.Restrict)
-                        .HasConstraintName("fk_jobs_uploaded");
-
                     b.HasOne("Temper.Store.Rows.WorkerRow", "Worker")
                         .WithMany("Jobs")
                         .HasForeignKey("WorkerId")
@@ -1316,6 +1401,12 @@ namespace Temper.Store.Migrations
                         .WithMany()
                         .HasForeignKey("StudyId", "Arm")
                         .HasConstraintName("fk_jobs_arm");
+
+                    b.HasOne("Temper.Store.Rows.DatasetRow", null)
+                        .WithMany()
+                        .HasForeignKey("Uploaded", "Tenant")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .HasConstraintName("fk_jobs_uploaded");
 
                     b.Navigation("Worker");
                 });
@@ -1379,7 +1470,7 @@ namespace Temper.Store.Migrations
                 {
                     b.HasOne("Temper.Store.Rows.DatasetRow", null)
                         .WithMany()
-                        .HasForeignKey("Uploaded")
+                        .HasForeignKey("Uploaded", "Tenant")
                         .OnDelete(DeleteBehavior.Restrict)
                         .HasConstraintName("fk_studies_uploaded");
                 });

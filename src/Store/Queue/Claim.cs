@@ -1,14 +1,17 @@
 using System.Text.Json;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
+using Temper.Store.Tenants;
 
 namespace Temper.Store.Queue;
 
 public sealed partial class JobQueue
 {
     /// <summary>
-    /// Claims the first queued job that this worker's device can run, under a new attempt. With SKIP LOCKED, concurrent claims
-    /// do not wait for each other, and each job goes to one worker.
+    /// Claims a queued job that this worker's device can run, under a new attempt: the first by priority and age of the tenant whose
+    /// turn it is. It is the turn of the tenant with the fewest running jobs, among those the one whose last claim is longest ago. With
+    /// SKIP LOCKED, concurrent claims do not wait for each other, and each job goes to one worker. Claims for tenants with quotas wait
+    /// for each other, so that none exceeds a quota.
     /// </summary>
     /// <param name="worker">Must have sent a heartbeat, because jobs refer to its row.</param>
     /// <param name="hasCuda">Whether the worker can run jobs that ask for `cuda`.</param>
@@ -17,13 +20,18 @@ public sealed partial class JobQueue
     public async Task<ClaimedJob?> ClaimAsync(Guid worker, bool hasCuda, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
-            """
+            $"""
+            WITH RECURSIVE {TenantStore.Turns}
             UPDATE jobs
             SET state = 'running', attempt = attempt + 1, worker_id = @worker, claimed_at = clock_timestamp(),
                 training_started_at = NULL, attempt_note = NULL, reason = NULL
-            WHERE id = (SELECT id FROM jobs
-                        WHERE state = 'queued' AND run_at <= clock_timestamp() AND (@has_cuda OR device <> 'cuda')
-                        ORDER BY priority DESC, sequence LIMIT 1 FOR UPDATE SKIP LOCKED)
+            WHERE id = (SELECT next.id
+                        FROM turns, LATERAL (
+                            SELECT id FROM jobs
+                            WHERE tenant = (SELECT CASE WHEN limited THEN take_turn(turns.tenant) ELSE turns.tenant END)
+                              AND state = 'queued' AND run_at <= clock_timestamp() AND (@has_cuda OR device <> 'cuda')
+                            ORDER BY priority DESC, sequence LIMIT 1 FOR UPDATE SKIP LOCKED) next
+                        LIMIT 1)
             RETURNING id, attempt, spec::text, study_id,
                       EXISTS (SELECT FROM studies WHERE studies.id = jobs.study_id AND studies.spec->>'notify' IS NOT NULL)
             """

@@ -1,4 +1,5 @@
 using Npgsql;
+using Temper.Store.Tenants;
 
 namespace Temper.Store.Queue;
 
@@ -54,7 +55,7 @@ public sealed partial class JobQueue
     ) =>
         $"""
             WITH held AS (
-                SELECT id, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because,
+                SELECT id, tenant, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because,
                        {next} AS next,
                        {delaySeconds} AS delay
                 FROM jobs WHERE {which} ORDER BY id FOR UPDATE),
@@ -66,7 +67,8 @@ public sealed partial class JobQueue
                     progress = CASE WHEN held.next IN ('cancelled', 'paused', 'failed') THEN progress END,
                     worker_id = NULL, stop_requested = NULL{set}
                 FROM held WHERE jobs.id = held.id
-                RETURNING jobs.id, {NotifyQueued}){also}
+                RETURNING jobs.id, {NotifyQueued}),
+            used AS ({TenantStore.AddUsage("held JOIN ended USING (id)")}){also}
             INSERT INTO attempts (job_id, attempt, worker, claimed_at, training_started_at, ended_at, outcome, reason, note, error_output)
             SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(),
                    {outcome}, {reason}, attempt_note, @error_output

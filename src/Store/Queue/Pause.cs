@@ -1,3 +1,5 @@
+using Temper.Store.Tenants;
+
 namespace Temper.Store.Queue;
 
 public sealed partial class JobQueue
@@ -28,12 +30,21 @@ public sealed partial class JobQueue
     /// <inheritdoc cref="ResumeAsync"/>
     internal static string Resume(string which) =>
         $"""
-            UPDATE jobs
-            SET state = CASE state WHEN 'paused' THEN 'queued' ELSE state END,
-                stop_requested = NULL, run_at = clock_timestamp(),
-                progress = CASE state WHEN 'paused' THEN NULL ELSE progress END,
-                reason = CASE state WHEN 'paused' THEN NULL ELSE reason END
-            WHERE {which} AND (state = 'paused' OR (state = 'running' AND stop_requested = 'pause'))
-            RETURNING {NotifyQueued}
+            WITH again AS (
+                UPDATE jobs
+                SET state = CASE state WHEN 'paused' THEN 'queued' ELSE state END,
+                    stop_requested = NULL, run_at = clock_timestamp(),
+                    progress = CASE state WHEN 'paused' THEN NULL ELSE progress END,
+                    reason = CASE state WHEN 'paused' THEN NULL ELSE reason END
+                WHERE {which} AND (state = 'paused' OR (state = 'running' AND stop_requested = 'pause'))
+                RETURNING state, tenant, {NotifyQueued})
+            {CheckQueuedAgain}
             """;
+
+    /// <summary>
+    /// The end of a statement that queues jobs of one tenant again: `again (state, tenant)` has the changed rows. It fails when the
+    /// tenant may not queue that many jobs, and returns a row when one changed.
+    /// </summary>
+    internal static readonly string CheckQueuedAgain =
+        $"SELECT {TenantStore.CheckQueued("max(tenant) FILTER (WHERE state = 'queued')")} FROM again HAVING count(*) > 0";
 }

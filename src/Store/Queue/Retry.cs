@@ -1,4 +1,5 @@
 using Npgsql;
+using Temper.Store.Tenants;
 
 namespace Temper.Store.Queue;
 
@@ -18,10 +19,10 @@ public sealed partial class JobQueue
             WITH again AS (
                 UPDATE jobs SET {Again}, metrics_version = metrics_version + @fresh::int
                 WHERE id = @id AND state IN ('failed', 'cancelled')
-                RETURNING id, {NotifyQueued}),
+                RETURNING id, tenant, {NotifyQueued}),
             epochs_gone AS (DELETE FROM epochs WHERE @fresh AND job_id = (SELECT id FROM again)),
             checkpoint_gone AS (DELETE FROM checkpoints WHERE @fresh AND job_id = (SELECT id FROM again))
-            SELECT FROM again
+            SELECT {TenantStore.CheckQueued("tenant")} FROM again
             """,
             id,
             cancellationToken,

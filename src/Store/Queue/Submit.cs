@@ -4,6 +4,7 @@ using NpgsqlTypes;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Store.Rows;
+using Temper.Store.Tenants;
 
 namespace Temper.Store.Queue;
 
@@ -16,11 +17,19 @@ public sealed partial class JobQueue
     /// <param name="spec">The caller has checked that it breaks no <see cref="JobSpecRule"/>.</param>
     /// <param name="reproduces">The job that this one repeats, which may have been deleted; null when it repeats none.</param>
     /// <returns>The stored job, durable once the transaction commits.</returns>
-    public static async Task<JobRow> SubmitAsync(TemperDb db, JobSpec spec, CancellationToken cancellationToken, Guid? reproduces = null) =>
-        (await InsertAsync(db, spec, null, reproduces, cancellationToken))!;
+    /// <param name="tenant">Whose job it is.</param>
+    /// <exception cref="PostgresException">With <see cref="TenantStore.QuotaReached"/>: the tenant may queue no more jobs.</exception>
+    public static async Task<JobRow> SubmitAsync(
+        TemperDb db,
+        JobSpec spec,
+        CancellationToken cancellationToken,
+        Guid? reproduces = null,
+        string tenant = TenantStore.Default
+    ) => (await InsertAsync(db, spec, null, reproduces, tenant, cancellationToken))!;
 
+    /// <inheritdoc cref="SubmitAsync"/>
     /// <summary>
-    /// Puts a job in the queue unless a job with this key exists. If several calls run at the same time, the unique index
+    /// Puts a job in the queue unless a job of this tenant with this key exists. If several calls run at the same time, the unique index
     /// lets one of them insert; the others wait for it and return its job.
     /// </summary>
     /// <param name="key">The submitter's idempotency key for this submission.</param>
@@ -30,21 +39,25 @@ public sealed partial class JobQueue
         JobSpec spec,
         string key,
         CancellationToken cancellationToken,
-        Guid? reproduces = null
+        Guid? reproduces = null,
+        string tenant = TenantStore.Default
     )
     {
         while (true) // the existing job may be deleted before it is read
         {
-            if (await FindByKeyAsync(db, key, cancellationToken) is { } earlier)
+            if (await FindByKeyAsync(db, tenant, key, cancellationToken) is { } earlier)
                 return (earlier, true);
-            if (await InsertAsync(db, spec, key, reproduces, cancellationToken) is { } job)
+            if (await InsertAsync(db, spec, key, reproduces, tenant, cancellationToken) is { } job)
                 return (job, false);
         }
     }
 
-    /// <returns>The job that was submitted with this key; null when none was.</returns>
-    public static Task<JobRow?> FindByKeyAsync(TemperDb db, string key, CancellationToken cancellationToken) =>
-        db.Jobs.AsNoTracking().Include(job => job.Worker).SingleOrDefaultAsync(job => job.IdempotencyKey == key, cancellationToken);
+    /// <returns>The job that the tenant submitted with this key; null when it submitted none.</returns>
+    public static Task<JobRow?> FindByKeyAsync(TemperDb db, string tenant, string key, CancellationToken cancellationToken) =>
+        db
+            .Jobs.AsNoTracking()
+            .Include(job => job.Worker)
+            .SingleOrDefaultAsync(job => job.Tenant == tenant && job.IdempotencyKey == key, cancellationToken);
 
     /// <returns>The number of queued jobs, counted up to <paramref name="most"/>.</returns>
     public async Task<int> CountQueuedAsync(int most, CancellationToken cancellationToken)
@@ -66,6 +79,7 @@ public sealed partial class JobQueue
         JobSpec spec,
         string? key,
         Guid? reproduces,
+        string tenant,
         CancellationToken cancellationToken
     )
     {
@@ -75,14 +89,15 @@ public sealed partial class JobQueue
             db.Model.FindEntityType(typeof(JobRow))!.GetProperties().Select(property => property.GetColumnName())
         );
         var insert = $"""
-            INSERT INTO jobs (id, spec, idempotency_key, reproduces, state, attempt, failures)
-            VALUES (@id, @spec::jsonb, @key, (SELECT id FROM jobs WHERE id = @reproduces FOR KEY SHARE), 'queued', 0, 0)
-            ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
-            RETURNING {columns}, {NotifyQueued}
+            INSERT INTO jobs (id, tenant, spec, idempotency_key, reproduces, state, attempt, failures)
+            VALUES (@id, @tenant, @spec::jsonb, @key, (SELECT id FROM jobs WHERE id = @reproduces FOR KEY SHARE), 'queued', 0, 0)
+            ON CONFLICT (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+            RETURNING {columns}, {NotifyQueued}, {TenantStore.CheckQueued("tenant")}
             """;
         NpgsqlParameter[] parameters =
         [
             new("id", Guid.CreateVersion7()), // version 7 ids grow with time, which keeps the index compact
+            new("tenant", tenant),
             new("spec", Json.Write(spec)),
             new("key", NpgsqlDbType.Text) { Value = (object?)key ?? DBNull.Value },
             new("reproduces", NpgsqlDbType.Uuid) { Value = (object?)reproduces ?? DBNull.Value },

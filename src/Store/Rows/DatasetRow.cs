@@ -5,7 +5,10 @@ namespace Temper.Store.Rows;
 /// <summary>A version of an uploaded data set. It never changes.</summary>
 public sealed class DatasetRow
 {
-    /// <summary>Name and version, such as `birds@3`, as job specs have it.</summary>
+    /// <summary>Whose data set it is.</summary>
+    public required string Tenant { get; init; }
+
+    /// <summary>Name and version, such as `birds@3`, as job specs have it. Two tenants may each have one with this id.</summary>
     public required string Id { get; init; }
 
     /// <summary>Grows with time: the order of lists.</summary>
@@ -49,6 +52,8 @@ public sealed record ClassCount(string Name, int Train, int Validation, int Test
 /// </summary>
 public sealed class DatasetNameRow
 {
+    public required string Tenant { get; init; }
+
     public required string Name { get; init; }
 
     public int LastVersion { get; init; }

@@ -7,6 +7,9 @@ public sealed class EvaluationRow
 {
     public Guid Id { get; init; }
 
+    /// <summary>Whose evaluation it is.</summary>
+    public required string Tenant { get; init; }
+
     /// <summary>Order of submission. Lists page by it.</summary>
     public long Sequence { get; init; }
 

@@ -7,12 +7,15 @@ public sealed class JobRow
 {
     public Guid Id { get; init; }
 
+    /// <summary>Whose job it is.</summary>
+    public string Tenant { get; init; } = null!;
+
     /// <summary>Order of submission. It orders jobs of equal priority, and lists page by it.</summary>
     public long Sequence { get; init; }
 
     public required JobSpec Spec { get; init; }
 
-    /// <summary>The submitter's idempotency key: two submissions with one key make one job. Null without one.</summary>
+    /// <summary>The submitter's idempotency key: two submissions of a tenant with one key make one job. Null without one.</summary>
     public string? IdempotencyKey { get; init; }
 
     /// <summary>The job whose spec this one repeats; null when it repeats none.</summary>

@@ -7,6 +7,9 @@ public sealed class StudyRow
 {
     public Guid Id { get; init; }
 
+    /// <summary>Whose study it is.</summary>
+    public string Tenant { get; init; } = null!;
+
     /// <summary>Order of submission. Lists page by it.</summary>
     public long Sequence { get; init; }
 

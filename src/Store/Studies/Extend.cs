@@ -3,6 +3,7 @@ using NpgsqlTypes;
 using Temper.Domain.Serialization;
 using Temper.Domain.Studies;
 using Temper.Store.Queue;
+using Temper.Store.Tenants;
 
 namespace Temper.Store.Studies;
 
@@ -39,7 +40,7 @@ public sealed partial class StudyQueue
 
         await using var command = new NpgsqlCommand(
             $"""
-            WITH study AS (UPDATE studies SET spec = @spec WHERE id = @id RETURNING id),
+            WITH study AS (UPDATE studies SET spec = @spec WHERE id = @id RETURNING id, tenant),
             {InsertArmsAndJobs}
             SELECT pg_notify('{JobQueue.Channel}', '{JobQueue.QueuedNotice}') FROM study
             """,
@@ -55,6 +56,13 @@ public sealed partial class StudyQueue
         await command.ExecuteNonQueryAsync(cancellationToken);
         if (wider.Budget?.MaxMinutes is not { } minutes || await MinutesAsync(connection, id, cancellationToken) < minutes)
             await ExecuteAsync(connection, AgainWithinBudget, cancellationToken, new NpgsqlParameter("id", id));
+        // Last, because it locks the tenant's row: the statements before it lock jobs.
+        await ExecuteAsync(
+            connection,
+            $"SELECT {TenantStore.CheckQueued("tenant")} FROM studies WHERE id = @id",
+            cancellationToken,
+            new NpgsqlParameter("id", id)
+        );
         await transaction.CommitAsync(cancellationToken);
         return jobs.Count;
     }

@@ -44,11 +44,14 @@ public sealed partial class StudyQueue(NpgsqlDataSource database)
     public Task RetryAsync(Guid id, CancellationToken cancellationToken) =>
         CommandAsync(
             $"""
-            UPDATE jobs SET {JobQueue.Again}
-            WHERE id = ANY (ARRAY(SELECT id FROM jobs JOIN arms USING (study_id, arm)
-                                  WHERE study_id = @id AND state = 'failed' AND dropped_at_seeds IS NULL ORDER BY id FOR UPDATE OF jobs))
-              AND state = 'failed'
-            RETURNING {JobQueue.NotifyQueued}
+            WITH again AS (
+                UPDATE jobs SET {JobQueue.Again}
+                WHERE id = ANY (ARRAY(SELECT id FROM jobs JOIN arms USING (study_id, arm)
+                                      WHERE study_id = @id AND state = 'failed' AND dropped_at_seeds IS NULL
+                                      ORDER BY id FOR UPDATE OF jobs))
+                  AND state = 'failed'
+                RETURNING state, tenant, {JobQueue.NotifyQueued})
+            {JobQueue.CheckQueuedAgain}
             """,
             id,
             cancellationToken
@@ -105,16 +108,17 @@ public sealed partial class StudyQueue(NpgsqlDataSource database)
             new("specs", NpgsqlDbType.Array | NpgsqlDbType.Jsonb) { Value = jobs.Select(job => Json.Write(job.Spec)).ToArray() },
         ];
 
-    /// <summary>Common table expressions that insert the arms and jobs for each row of `study (id)`.</summary>
+    /// <summary>Common table expressions that insert the arms and jobs for each row of `study (id, tenant)`.</summary>
     private const string InsertArmsAndJobs = """
         new_arms AS (
             INSERT INTO arms (study_id, arm, epsilon, smoothing, learning_rate, model, label_noise, settings)
             SELECT study.id, grid.*
             FROM study, unnest(@arms, @epsilons, @smoothing, @learning_rates, @models, @label_noise, @settings) grid),
         new_jobs AS (
-            INSERT INTO jobs (id, spec, study_id, arm, seed, state, attempt, failures)
-            SELECT job.id, job.spec, study.id, job.arm, job.seed, 'queued', 0, 0
+            INSERT INTO jobs (id, tenant, spec, study_id, arm, seed, state, attempt, failures)
+            SELECT job.id, study.tenant, job.spec, study.id, job.arm, job.seed, 'queued', 0, 0
             FROM study, unnest(@job_ids, @specs, @job_arms, @seeds) WITH ORDINALITY AS job (id, spec, arm, seed, place)
-            ORDER BY job.place)
+            ORDER BY job.place
+            RETURNING state, tenant)
         """;
 }

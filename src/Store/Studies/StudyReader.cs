@@ -35,6 +35,7 @@ public sealed record ArmState(
 );
 
 /// <summary>One study in a list.</summary>
+/// <param name="Tenant">Whose study it is.</param>
 /// <param name="Dropped">Number of cancelled jobs in arms that successive halving dropped.</param>
 /// <param name="Spec">Null when this build cannot read it.</param>
 public sealed record StudySummary(
@@ -43,7 +44,8 @@ public sealed record StudySummary(
     StudySpec? Spec,
     DateTimeOffset CreatedAt,
     IReadOnlyDictionary<JobState, int> Jobs,
-    int Dropped
+    int Dropped,
+    string Tenant
 );
 
 /// <summary>The metrics of an epoch as means over the seeds of an arm; <see cref="EpochMetrics"/> explains each.</summary>
@@ -290,11 +292,18 @@ public sealed class StudyReader(NpgsqlDataSource database)
         return jobs;
     }
 
+    /// <param name="tenant">Whose studies.</param>
     /// <param name="before">Returns only studies with a smaller sequence number; null starts at the newest.</param>
     /// <returns>Newest first.</returns>
-    public async Task<IReadOnlyList<StudySummary>> ListAsync(long? before, int limit, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<StudySummary>> ListAsync(
+        string tenant,
+        long? before,
+        int limit,
+        CancellationToken cancellationToken
+    )
     {
-        await using var command = database.CreateCommand(SummariesOf("sequence < $1 ORDER BY sequence DESC LIMIT $2"));
+        await using var command = database.CreateCommand(SummariesOf("tenant = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT $3"));
+        command.Parameters.AddWithValue(tenant);
         command.Parameters.AddWithValue(before ?? long.MaxValue);
         command.Parameters.AddWithValue(limit);
         return await SummariesAsync(command, cancellationToken);
@@ -314,7 +323,7 @@ public sealed class StudyReader(NpgsqlDataSource database)
 
     private static string SummariesOf(string which) =>
         $"""
-            SELECT id, sequence, spec::text, created_at, jobs.*
+            SELECT id, sequence, spec::text, created_at, jobs.*, tenant
             FROM (SELECT * FROM studies WHERE {which}) studies
             LEFT JOIN LATERAL (
                 SELECT {CountsSql}, count(*) FILTER (WHERE state = 'cancelled' AND dropped_at_seeds IS NOT NULL)::int
@@ -334,7 +343,8 @@ public sealed class StudyReader(NpgsqlDataSource database)
                     ReadOrNull(row.GetString(2)),
                     row.GetFieldValue<DateTimeOffset>(3),
                     ReadCounts(row, 4),
-                    row.GetInt32(4 + States.Length)
+                    row.GetInt32(4 + States.Length),
+                    row.GetString(5 + States.Length)
                 )
             );
         return studies;
@@ -356,9 +366,11 @@ public sealed class StudyReader(NpgsqlDataSource database)
     /// The median seconds per epoch, over all attempts, of the latest 50 succeeded jobs like each of these on each kind of device. It
     /// considers the latest 1,000 succeeded jobs on the data set; alike means the same model, batch size and widths.
     /// </summary>
+    /// <param name="tenant">Whose jobs.</param>
     /// <param name="specs">At least one, all on one data set.</param>
     /// <returns>For each spec the times by kind of device, `cpu` or `cuda`.</returns>
     public async Task<IReadOnlyList<IReadOnlyDictionary<string, EarlierTimes>>> TimesAsync(
+        string tenant,
         IReadOnlyList<JobSpec> specs,
         CancellationToken cancellationToken
     )
@@ -367,7 +379,7 @@ public sealed class StudyReader(NpgsqlDataSource database)
             $"""
             WITH latest AS MATERIALIZED (
                 SELECT id, sequence, spec, state, claimed_at, finished_at, split_part(result->>'device', ':', 1) AS kind
-                FROM jobs WHERE dataset = $1 AND state = 'succeeded' ORDER BY sequence DESC LIMIT 1000)
+                FROM jobs WHERE tenant = $6 AND dataset = $1 AND state = 'succeeded' ORDER BY sequence DESC LIMIT 1000)
             SELECT number::int, kind, percentile_cont(0.5) WITHIN GROUP (ORDER BY {JobQueue.SecondsOf("alike")} / epochs), count(*)::int
             FROM (SELECT number, id, kind, state, claimed_at, finished_at, (spec->>'epochs')::int AS epochs,
                       row_number() OVER (PARTITION BY number, kind ORDER BY sequence DESC) AS place
@@ -383,6 +395,7 @@ public sealed class StudyReader(NpgsqlDataSource database)
         command.Parameters.AddWithValue(specs.Select(spec => spec.BatchSize).ToArray());
         command.Parameters.AddWithValue(specs.Select(spec => spec.Width?.ToString(CultureInfo.InvariantCulture)).ToArray());
         command.Parameters.AddWithValue(specs.Select(spec => spec.Widths is null ? null : Json.Write(spec.Widths)).ToArray());
+        command.Parameters.AddWithValue(tenant);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         var times = specs.Select(_ => new Dictionary<string, EarlierTimes>()).ToArray();
         while (await row.ReadAsync(cancellationToken))

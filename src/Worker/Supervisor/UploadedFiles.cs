@@ -70,7 +70,7 @@ internal sealed class UploadedFiles(DatasetContents contents, WorkerOptions opti
         var part = $"{path}{PartSuffix}";
         try
         {
-            if (await ReceiveAsync(dataset, part, stop) != content.Sha256)
+            if (await ReceiveAsync(dataset, content.Sha256, part, stop) != content.Sha256)
                 throw new DatasetUnavailableException(
                     $"The data set {dataset} is damaged in the database: its SHA-256 is not {content.Sha256}."
                 );
@@ -85,9 +85,9 @@ internal sealed class UploadedFiles(DatasetContents contents, WorkerOptions opti
     }
 
     /// <returns>SHA-256 of what was received, lower-case hex.</returns>
-    private async Task<string> ReceiveAsync(string dataset, string part, CancellationToken stop)
+    private async Task<string> ReceiveAsync(string dataset, string sha256, string part, CancellationToken stop)
     {
-        if (await contents.FindAsync(dataset, stop) is not var (id, length))
+        if (await contents.FindAsync(dataset, sha256, stop) is not var (id, length))
             throw new DatasetUnavailableException($"There is no data set {dataset} in the database.");
         using var hash = SHA256.Create();
         await using (var file = new FileStream(part, FileMode.Create, FileAccess.Write, FileShare.Read))

@@ -92,7 +92,7 @@ public abstract class OwnJobsTest(ApiFixture fixture) : ApiTest(fixture), IAsync
     {
         const string clear =
             "TRUNCATE studies, arms, jobs, epochs, checkpoints, models, scores, attempts, workers, notifications, notification_attempts, "
-            + "evaluations, evaluation_pieces";
+            + "evaluations, evaluation_pieces, tenants, tenant_usage";
         for (var left = 5; ; left--)
             try
             {

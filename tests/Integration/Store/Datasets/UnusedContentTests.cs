@@ -31,7 +31,7 @@ public class UnusedContentTests : QueueTest
         await Assert.ThrowsAsync<Npgsql.PostgresException>(() =>
             datasets.AddAsync(set with { ContentId = old, Content = set.Content with { Sha256 = "bb" } }, default)
         );
-        Assert.Equal((true, null), await datasets.DeleteAsync("set@1", default));
+        Assert.Equal((true, null), await datasets.DeleteAsync("default", "set@1", default));
         Assert.Equal(1, await new UnusedContent(Database.DataSource).RemoveAllAsync(default));
         Assert.Equal(0, await ChunksAsync(used));
     }

@@ -1,0 +1,139 @@
+using Npgsql;
+using NpgsqlTypes;
+
+namespace Temper.Store.Tenants;
+
+/// <summary>What a tenant may use at most; null is unlimited.</summary>
+public sealed record TenantQuotas
+{
+    /// <summary>The most jobs that may be queued after a submission, a retry or a resumption.</summary>
+    public int? MaxQueued { get; init; }
+
+    /// <summary>The most jobs that run at once.</summary>
+    public int? MaxRunning { get; init; }
+
+    /// <summary>No job begins in a calendar month (UTC) once the attempts have taken this many seconds.</summary>
+    public long? MaxDeviceSecondsPerMonth { get; init; }
+}
+
+/// <summary>A tenant with what it uses now.</summary>
+/// <param name="DeviceSecondsThisMonth">Seconds of the attempts that ended in this month (UTC), and of those that run.</param>
+public sealed record TenantState(string Name, int Queued, int Running, double DeviceSecondsThisMonth, TenantQuotas Quotas);
+
+/// <summary>The tenants: who owns what, their quotas, and their turns in the queue.</summary>
+public sealed class TenantStore(NpgsqlDataSource database)
+{
+    /// <summary>The tenant of what was stored without one.</summary>
+    public const string Default = "default";
+
+    /// <summary>SQLSTATE of the error of a statement that would queue more jobs than the tenant's quota allows.</summary>
+    public const string QuotaReached = "TQ001";
+
+    private const string ThisMonth = "date_trunc('month', now() AT TIME ZONE 'UTC')::date";
+
+    /// <summary>
+    /// Common table expressions for a claim: `turns (tenant, limited)` has the tenants with queued jobs that may run another, first the
+    /// one whose turn it is. The first finds each tenant by one look into the index, however many jobs it has.
+    /// </summary>
+    internal const string Turns = $"""
+        waiting (tenant) AS (
+            (SELECT tenant FROM jobs WHERE state = 'queued' ORDER BY tenant LIMIT 1)
+            UNION ALL
+            SELECT (SELECT jobs.tenant FROM jobs WHERE state = 'queued' AND jobs.tenant > waiting.tenant ORDER BY jobs.tenant LIMIT 1)
+            FROM waiting WHERE waiting.tenant IS NOT NULL),
+        running AS (
+            SELECT tenant, count(*) AS jobs, max(claimed_at) AS last, sum(extract(epoch FROM clock_timestamp() - claimed_at)) AS seconds
+            FROM jobs WHERE state = 'running' GROUP BY tenant),
+        used AS (
+            SELECT tenant, max(last_claimed) AS last, sum(device_seconds) AS seconds
+            FROM tenant_usage WHERE month = {ThisMonth} GROUP BY tenant),
+        turns AS MATERIALIZED (
+            SELECT tenant, name IS NOT NULL AS limited
+            FROM waiting LEFT JOIN running USING (tenant) LEFT JOIN used USING (tenant) LEFT JOIN tenants ON name = tenant
+            WHERE tenant IS NOT NULL AND (max_running IS NULL OR coalesce(running.jobs, 0) < max_running)
+              AND (max_device_seconds_per_month IS NULL
+                   OR coalesce(used.seconds, 0) + coalesce(running.seconds, 0) < max_device_seconds_per_month)
+            ORDER BY coalesce(running.jobs, 0), greatest(running.last, used.last) NULLS FIRST, tenant)
+        """;
+
+    /// <summary>SQL expression over a row of jobs: why its tenant's quotas keep it queued; null when they do not.</summary>
+    internal const string Wait =
+        "CASE state WHEN 'queued' THEN (SELECT wait_of(tenants.name) FROM tenants WHERE tenants.name = jobs.tenant) END";
+
+    private const string StateSql = $"""
+        SELECT own.name, (SELECT count(*)::int FROM jobs WHERE tenant = own.name AND state = 'queued'),
+               (SELECT count(*)::int FROM jobs WHERE tenant = own.name AND state = 'running'),
+               device_seconds(own.name), max_queued, max_running, max_device_seconds_per_month
+        """;
+
+    /// <summary>
+    /// SQL expression that fails with <see cref="QuotaReached"/> when more jobs of the tenant are queued than its quota allows,
+    /// including those that the statement has queued. Concurrent statements of a tenant with this quota wait here for each other.
+    /// </summary>
+    /// <param name="tenant">SQL expression; null checks nothing.</param>
+    internal static string CheckQueued(string tenant) => $"check_queued({tenant})";
+
+    /// <summary>SQL that adds ended attempts to the usage of their tenants.</summary>
+    /// <param name="ended">A FROM clause with `tenant` and `claimed_at` of each attempt.</param>
+    internal static string AddUsage(string ended) =>
+        $"""
+            INSERT INTO tenant_usage (month, tenant, part, device_seconds, last_claimed)
+                SELECT {ThisMonth}, tenant, pg_backend_pid() % 8, sum(extract(epoch FROM clock_timestamp() - claimed_at)), max(claimed_at)
+                FROM {ended} GROUP BY tenant ORDER BY tenant
+                ON CONFLICT (month, tenant, part) DO UPDATE SET
+                    device_seconds = tenant_usage.device_seconds + excluded.device_seconds,
+                    last_claimed = greatest(tenant_usage.last_claimed, excluded.last_claimed)
+            """;
+
+    /// <returns>The tenant that owns the row with this id; null when there is no such row.</returns>
+    /// <param name="table">`jobs`, `studies` or `evaluations`.</param>
+    public async Task<string?> OwnerAsync(string table, Guid id)
+    {
+        await using var command = database.CreateCommand($"SELECT tenant FROM {table} WHERE id = $1");
+        command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = id });
+        return (string?)await command.ExecuteScalarAsync();
+    }
+
+    /// <returns>The tenant. One that has nothing and no quotas is there too.</returns>
+    public async Task<TenantState> FindAsync(string name, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(
+            $"{StateSql} FROM (VALUES ($1)) own (name) LEFT JOIN tenants ON tenants.name = own.name"
+        );
+        command.Parameters.AddWithValue(name);
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        await row.ReadAsync(cancellationToken);
+        return new(
+            row.GetString(0),
+            row.GetInt32(1),
+            row.GetInt32(2),
+            row.GetDouble(3),
+            new()
+            {
+                MaxQueued = row.IsDBNull(4) ? null : row.GetInt32(4),
+                MaxRunning = row.IsDBNull(5) ? null : row.GetInt32(5),
+                MaxDeviceSecondsPerMonth = row.IsDBNull(6) ? null : row.GetInt64(6),
+            }
+        );
+    }
+
+    /// <summary>Replaces the quotas. Jobs that run or are queued stay.</summary>
+    public async Task SetAsync(string name, TenantQuotas quotas, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(
+            """
+            INSERT INTO tenants (name, max_queued, max_running, max_device_seconds_per_month) VALUES ($1, $2, $3, $4)
+            ON CONFLICT (name) DO UPDATE SET max_queued = excluded.max_queued, max_running = excluded.max_running,
+                max_device_seconds_per_month = excluded.max_device_seconds_per_month
+            """
+        );
+        command.Parameters.AddWithValue(name);
+        command.Parameters.Add(Number(quotas.MaxQueued, NpgsqlDbType.Integer));
+        command.Parameters.Add(Number(quotas.MaxRunning, NpgsqlDbType.Integer));
+        command.Parameters.Add(Number(quotas.MaxDeviceSecondsPerMonth, NpgsqlDbType.Bigint));
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    private static NpgsqlParameter Number(object? value, NpgsqlDbType type) =>
+        new() { Value = value ?? DBNull.Value, NpgsqlDbType = type };
+}
