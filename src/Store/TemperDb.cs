@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
@@ -31,6 +32,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
     public DbSet<NotificationRow> Notifications => Set<NotificationRow>();
     public DbSet<EvaluationRow> Evaluations => Set<EvaluationRow>();
     public DbSet<DatasetRow> Datasets => Set<DatasetRow>();
+    public DbSet<RequiredMigrationRow> RequiredMigrations => Set<RequiredMigrationRow>();
 
     protected override void OnModelCreating(ModelBuilder model)
     {
@@ -49,6 +51,11 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         model.Entity<EvaluationRow>(MapEvaluations);
         model.Entity<EvaluationPieceRow>(MapEvaluationPieces);
         MapDatasets(model);
+        model
+            .Entity<RequiredMigrationRow>()
+            .ToTable(Migrator.RequiredTable)
+            .HasKey(required => required.MigrationId)
+            .HasName("pk_required_migrations");
         foreach (var property in model.Model.GetEntityTypes().SelectMany(entity => entity.GetProperties()))
             property.SetColumnName(SnakeCase(property.Name));
     }
@@ -74,6 +81,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         jobs.Property(job => job.Id).ValueGeneratedNever();
         jobs.Property(job => job.Sequence).UseIdentityAlwaysColumn();
         jobs.Property(job => job.Spec).HasConversion(AsJson<JobSpec>()).HasColumnType("jsonb");
+        jobs.Property(job => job.SpecRevision).HasDefaultValue(1);
         jobs.Property(job => job.Dataset).HasComputedColumnSql("spec->>'dataset'", stored: true);
         jobs.Property(job => job.Priority).HasComputedColumnSql("(spec->>'priority')::int", stored: true);
         jobs.Property(job => job.Device).HasComputedColumnSql("spec->>'device'", stored: true);
@@ -115,7 +123,18 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
             .HasFilter("study_id IS NOT NULL");
         jobs.HasIndex(job => new { job.StudyId, job.Sequence }, "ix_jobs_study_sequence").HasFilter("study_id IS NOT NULL");
 
-        jobs.HasIndex(job => new { job.Priority, job.Sequence }, "ix_jobs_queue").IsDescending(true, false).HasFilter("state = 'queued'");
+        // The order of claims. A claim passes over revisions that its worker does not know within the index, without their rows.
+        jobs.HasIndex(
+                job => new
+                {
+                    job.Priority,
+                    job.Sequence,
+                    job.SpecRevision,
+                },
+                "ix_jobs_queue"
+            )
+            .IsDescending(true, false, false)
+            .HasFilter("state = 'queued'");
         jobs.HasIndex(job => job.WorkerId, "ix_jobs_worker").HasFilter("worker_id IS NOT NULL");
         jobs.HasIndex(job => job.Sequence, "ix_jobs_sequence").IsUnique();
         jobs.HasIndex(job => job.IdempotencyKey, "ix_jobs_idempotency_key").IsUnique().HasFilter("idempotency_key IS NOT NULL");
@@ -180,6 +199,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         workers.ToTable("workers");
         workers.HasKey(worker => worker.Id).HasName("pk_workers");
         workers.Property(worker => worker.Id).ValueGeneratedNever();
+        workers.Property(worker => worker.SpecRevision).HasDefaultValue(1);
         workers.Property(worker => worker.StartedAt).HasDefaultValueSql("clock_timestamp()");
         workers.Property(worker => worker.HeartbeatAt).HasDefaultValueSql("clock_timestamp()");
     }
@@ -406,8 +426,12 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
     }
 
     /// <summary>Reads an enum's value from its column.</summary>
+    /// <exception cref="NewerBuildException">This build does not know the value.</exception>
     internal static T Parse<T>(string word)
-        where T : struct, Enum => Enum.Parse<T>(word.Replace("_", ""), ignoreCase: true);
+        where T : struct, Enum =>
+        Enum.TryParse<T>(word.Replace("_", ""), ignoreCase: true, out var value)
+            ? value
+            : throw new NewerBuildException($"This build knows no {typeof(T).Name} '{word}', which another build stored.");
 
     private static IEnumerable<JobState> FinalStates => Enum.GetValues<JobState>().Where(state => state.IsFinal());
 
@@ -420,7 +444,21 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
     private static ValueConverter<T, string> AsWord<T>()
         where T : struct, Enum => new(value => Word(value), text => Parse<T>(text));
 
-    private static ValueConverter<T, string> AsJson<T>() => new(value => Json.Write(value), json => Json.Read<T>(json));
+    private static ValueConverter<T, string> AsJson<T>() => new(value => Json.Write(value), json => Read<T>(json));
+
+    /// <summary>Reads what the database keeps as JSON.</summary>
+    /// <exception cref="NewerBuildException">This build cannot read it.</exception>
+    internal static T Read<T>(string json)
+    {
+        try
+        {
+            return Json.Read<T>(json);
+        }
+        catch (JsonException e)
+        {
+            throw new NewerBuildException($"This build cannot read a {typeof(T).Name} that another build stored: {e.Message}", e);
+        }
+    }
 
     private static string SnakeCase(string name) =>
         string.Concat(name.Select((c, i) => char.IsUpper(c) ? (i == 0 ? "" : "_") + char.ToLowerInvariant(c) : c.ToString()));

@@ -5,15 +5,19 @@ namespace Temper.Api.Http;
 
 /// <summary>
 /// Migrates the database to this build's schema while the API already serves. While the database is unreachable, the API answers
-/// 503, so whoever started the process sees it alive.
+/// 503, so whoever started the process sees it alive. It also answers 503 once a newer build has removed what this one uses.
 /// </summary>
 internal sealed class Schema(NpgsqlDataSource database, ILogger<Schema> log) : BackgroundService
 {
     private volatile bool isCurrent;
+    private volatile string? refusal;
 
     /// <exception cref="NpgsqlException">The schema is not migrated yet.</exception>
+    /// <exception cref="NewerBuildException">The schema lacks what this build uses.</exception>
     public void ThrowUnlessCurrent()
     {
+        if (refusal is { } reason)
+            throw new NewerBuildException(reason);
         if (!isCurrent)
             throw new NpgsqlException("The schema waits for the database.", new TimeoutException());
     }
@@ -28,9 +32,18 @@ internal sealed class Schema(NpgsqlDataSource database, ILogger<Schema> log) : B
         catch (Exception e) when (!stopping.IsCancellationRequested)
         {
             // The database refused the migration. The host stops, and the exit code shows the failure.
-            log.LogCritical(e, "The database refused its schema");
+            log.LogCritical(e is NewerBuildException ? null : e, "The database refused its schema: {Reason}", e.Message);
             Environment.ExitCode = 1;
             throw;
+        }
+        try
+        {
+            await Migrator.WatchAsync(database, stopping);
+        }
+        catch (NewerBuildException e)
+        {
+            refusal = e.Message;
+            log.LogCritical("Every request is refused: {Reason}", e.Message);
         }
     }
 }

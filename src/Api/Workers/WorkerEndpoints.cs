@@ -12,6 +12,7 @@ namespace Temper.Api.Workers;
 /// time to time and resumes.</param>
 /// <param name="Device">Device that its jobs train on: `cpu` or `cuda`.</param>
 /// <param name="Slots">The most jobs that it runs at once.</param>
+/// <param name="SpecRevision">The latest revision of the spec format that its build knows; it claims no job of a later one.</param>
 /// <param name="Jobs">Ids of the jobs that it runs now.</param>
 /// <param name="HeartbeatAt">Time of its last heartbeat, by the database's clock. Silent workers leave the list after an
 /// hour.</param>
@@ -22,6 +23,7 @@ public sealed record WorkerResponse(
     string? SuspendedReason,
     string Device,
     int Slots,
+    int SpecRevision,
     IReadOnlyList<Guid> Jobs,
     DateTimeOffset StartedAt,
     DateTimeOffset HeartbeatAt
@@ -52,6 +54,7 @@ internal static class WorkerEndpoints
                     worker.SuspendedReason,
                     worker.Device,
                     worker.Slots,
+                    worker.SpecRevision,
                     worker.Jobs.OrderBy(job => job.Sequence).Select(job => job.Id).ToList(),
                     worker.StartedAt,
                     worker.HeartbeatAt

@@ -7,7 +7,7 @@ namespace Temper.Store.Queue;
 public sealed partial class JobQueue
 {
     /// <summary>
-    /// Claims the first queued job that this worker's device can run, under a new attempt. With SKIP LOCKED, concurrent claims
+    /// Claims the first queued job that this worker's device can run and its build knows, under a new attempt. With SKIP LOCKED, concurrent claims
     /// do not wait for each other, and each job goes to one worker.
     /// </summary>
     /// <param name="worker">Must have sent a heartbeat, because jobs refer to its row.</param>
@@ -23,6 +23,7 @@ public sealed partial class JobQueue
                 training_started_at = NULL, attempt_note = NULL, reason = NULL
             WHERE id = (SELECT id FROM jobs
                         WHERE state = 'queued' AND run_at <= clock_timestamp() AND (@has_cuda OR device <> 'cuda')
+                          AND spec_revision <= @known_revision
                         ORDER BY priority DESC, sequence LIMIT 1 FOR UPDATE SKIP LOCKED)
             RETURNING id, attempt, spec::text, study_id,
                       EXISTS (SELECT FROM studies WHERE studies.id = jobs.study_id AND studies.spec->>'notify' IS NOT NULL)
@@ -30,6 +31,7 @@ public sealed partial class JobQueue
         );
         command.Parameters.AddWithValue("worker", worker);
         command.Parameters.AddWithValue("has_cuda", hasCuda);
+        command.Parameters.AddWithValue("known_revision", KnownRevision);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         if (!await reader.ReadAsync(cancellationToken))
             return null;
@@ -42,7 +44,7 @@ public sealed partial class JobQueue
         }
         catch (JsonException e)
         {
-            // The API may be a newer build that knows a model or an optimizer that this worker does not know.
+            // Its revision says that this build reads it, so the row is damaged.
             await EndAsync(GiveBack, id, attempt, $"a worker could not read its spec: {e.Message}", null, cancellationToken);
             return null;
         }

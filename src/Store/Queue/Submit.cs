@@ -75,8 +75,8 @@ public sealed partial class JobQueue
             db.Model.FindEntityType(typeof(JobRow))!.GetProperties().Select(property => property.GetColumnName())
         );
         var insert = $"""
-            INSERT INTO jobs (id, spec, idempotency_key, reproduces, state, attempt, failures)
-            VALUES (@id, @spec::jsonb, @key, (SELECT id FROM jobs WHERE id = @reproduces FOR KEY SHARE), 'queued', 0, 0)
+            INSERT INTO jobs (id, spec, spec_revision, idempotency_key, reproduces, state, attempt, failures)
+            VALUES (@id, @spec::jsonb, @spec_revision, @key, (SELECT id FROM jobs WHERE id = @reproduces FOR KEY SHARE), 'queued', 0, 0)
             ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
             RETURNING {columns}, {NotifyQueued}
             """;
@@ -84,6 +84,7 @@ public sealed partial class JobQueue
         [
             new("id", Guid.CreateVersion7()), // version 7 ids grow with time, which keeps the index compact
             new("spec", Json.Write(spec)),
+            new("spec_revision", SpecRevision.Of(spec)),
             new("key", NpgsqlDbType.Text) { Value = (object?)key ?? DBNull.Value },
             new("reproduces", NpgsqlDbType.Uuid) { Value = (object?)reproduces ?? DBNull.Value },
         ];

@@ -34,7 +34,7 @@ public sealed partial class StudyQueue
         await using var command = database.CreateCommand("SELECT id, submitted::text FROM studies WHERE idempotency_key = $1");
         command.Parameters.AddWithValue(key);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
-        return await row.ReadAsync(cancellationToken) ? (row.GetGuid(0), Json.Read<StudySpec>(row.GetString(1))) : null;
+        return await row.ReadAsync(cancellationToken) ? (row.GetGuid(0), TemperDb.Read<StudySpec>(row.GetString(1))) : null;
     }
 
     private async Task<bool> InsertAsync(Guid id, StudySpec spec, string? key, CancellationToken cancellationToken)
