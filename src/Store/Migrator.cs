@@ -33,7 +33,7 @@ public static class Migrator
     /// A change of a table waits for the transactions that use it, such as a dump's, and all later statements on that table wait
     /// behind it. After this time, within which no client gives up, it lets them pass and is tried again.
     /// </summary>
-    private const string LimitWaits = "SET lock_timeout = '3s'";
+    private const string LimitWaits = "SET lock_timeout = '2s'";
 
     private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(1);
 
