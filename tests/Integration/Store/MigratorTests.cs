@@ -93,10 +93,9 @@ public class MigratorTests
         {
             await new NpgsqlCommand("SELECT count(*) FROM jobs", dump).ExecuteScalarAsync();
 
-            var refused = await Assert.ThrowsAsync<PostgresException>(() => Migrator.MigrateAsync(database.DataSource, default));
+            var refused = await Assert.ThrowsAnyAsync<Exception>(() => Migrator.MigrateAsync(database.DataSource, default));
 
-            Assert.Equal(PostgresErrorCodes.LockNotAvailable, refused.SqlState);
-            Assert.NotNull(Outage.Behind(refused)); // so a process tries again
+            Assert.Equal(PostgresErrorCodes.LockNotAvailable, Outage.Behind(refused)?.SqlState); // so a process tries again
             Assert.Equal(0, await database.ScalarAsync<long>("SELECT count(*) FROM jobs"));
         }
 
