@@ -97,6 +97,7 @@ builder.Services.AddDbContextPool<TemperDb>(options => options.UseNpgsql(databas
 builder.Services.ConfigureHttpJsonOptions(options => Json.Configure(options.SerializerOptions));
 builder.Services.AddProblemDetails(options => options.CustomizeProblemDetails = Problems.Customize);
 builder.Services.AddExceptionHandler<DatabaseOutage>();
+builder.Services.AddExceptionHandler<OlderBuild>();
 builder.Services.AddExceptionHandler<DatasetGone>();
 builder.Services.AddExceptionHandler<QuotaReached>();
 builder.Services.AddExceptionHandler<DamagedModel>();

@@ -1,7 +1,5 @@
-using System.Text.Json;
 using Npgsql;
 using Temper.Domain.Jobs;
-using Temper.Domain.Serialization;
 using Temper.Store.Rows;
 using Temper.Store.Tenants;
 
@@ -18,20 +16,28 @@ public readonly record struct JobVersion(long Job, long Metrics);
 /// <param name="database">Used for these short statements only, so that no slow statement delays them.</param>
 public sealed class JobReader(NpgsqlDataSource database)
 {
+    /// <summary>Whether a queued job waits for a worker of a newer build; null for other jobs. Every worker knows revision 1.</summary>
+    private static readonly string IsKnownToNobody = $"""
+        CASE WHEN state = 'queued' AND jobs.spec_revision > 1 THEN NOT EXISTS (
+            SELECT FROM workers living WHERE living.spec_revision >= jobs.spec_revision
+            AND living.heartbeat_at > clock_timestamp() - interval '{WorkerRow.SilentAfterSeconds} s') END
+        """;
+
     // xmin, the id of the transaction that wrote the row, is not enough: a restored database may reuse these ids.
     private static readonly string OfJob =
-        $"hashtextextended(concat_ws('|', jobs.xmin, state, stop_requested, attempt, progress, {TenantStore.Wait}), 0)";
+        $"hashtextextended(concat_ws('|', jobs.xmin, state, stop_requested, attempt, progress, {TenantStore.Wait}, {IsKnownToNobody}), 0)";
 
     private const string OfMetrics = "metrics_version::bigint";
 
     private static readonly string Columns = $"""
         jobs.id, {OfJob}, state, stop_requested, coalesce({TenantStore.Wait}, reason), spec, progress, attempt, failures, name, workers.device,
-        created_at, claimed_at, training_started_at, finished_at, result, reproduces, study_id, pinned
+        created_at, claimed_at, training_started_at, finished_at, result, reproduces, study_id, pinned, jobs.spec_revision, {IsKnownToNobody}
         """;
 
     private const string Rows = "jobs LEFT JOIN workers ON workers.id = worker_id";
 
     /// <returns>The job with its worker's name, and its version; null when there is no such job.</returns>
+    /// <exception cref="NewerBuildException">This build cannot read the job.</exception>
     public async Task<(JobRow Job, long Version)?> FindAsync(Guid id)
     {
         await using var command = database.CreateCommand($"SELECT {Columns} FROM {Rows} WHERE jobs.id = $1");
@@ -58,7 +64,7 @@ public sealed class JobReader(NpgsqlDataSource database)
         {
             return Read(row);
         }
-        catch (Exception e) when (e is JsonException or ArgumentException)
+        catch (NewerBuildException)
         {
             return null;
         }
@@ -71,9 +77,13 @@ public sealed class JobReader(NpgsqlDataSource database)
             Id = row.GetGuid(0),
             State = TemperDb.Parse<JobState>(row.GetString(2)),
             StopRequested = row.IsDBNull(3) ? null : TemperDb.Parse<StopRequest>(row.GetString(3)),
-            Reason = row.IsDBNull(4) ? null : row.GetString(4),
-            Spec = Json.Read<JobSpec>(row.GetString(5)),
-            Progress = row.IsDBNull(6) ? null : Json.Read<TrainingProgress>(row.GetString(6)),
+            Reason =
+                !row.IsDBNull(20) && row.GetBoolean(20)
+                    ? $"It waits for a worker of a newer build: no living worker knows revision {row.GetInt32(19)} of the spec format."
+                : row.IsDBNull(4) ? null
+                : row.GetString(4),
+            Spec = TemperDb.Read<JobSpec>(row.GetString(5)),
+            Progress = row.IsDBNull(6) ? null : TemperDb.Read<TrainingProgress>(row.GetString(6)),
             Attempt = row.GetInt32(7),
             Failures = row.GetInt32(8),
             Worker = row.IsDBNull(9) ? null : new() { Name = row.GetString(9), Device = row.GetString(10) },
@@ -81,10 +91,11 @@ public sealed class JobReader(NpgsqlDataSource database)
             ClaimedAt = Time(12),
             TrainingStartedAt = Time(13),
             FinishedAt = Time(14),
-            Result = row.IsDBNull(15) ? null : Json.Read<JobResult>(row.GetString(15)),
+            Result = row.IsDBNull(15) ? null : TemperDb.Read<JobResult>(row.GetString(15)),
             Reproduces = row.IsDBNull(16) ? null : row.GetGuid(16),
             StudyId = row.IsDBNull(17) ? null : row.GetGuid(17),
             Pinned = row.GetBoolean(18),
+            SpecRevision = row.GetInt32(19),
         };
 
         DateTimeOffset? Time(int column) => row.IsDBNull(column) ? null : row.GetFieldValue<DateTimeOffset>(column);

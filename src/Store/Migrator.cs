@@ -23,6 +23,20 @@ public static class Migrator
         .. typeof(Migrator).Assembly.GetTypes().Select(type => type.GetCustomAttribute<MigrationAttribute>()?.Id).OfType<string>(),
     ];
 
+    /// <summary>
+    /// The migrations that a build must know to run on the database. A migration that only adds leaves it alone, so older builds go
+    /// on. One that removes adds the id of the migration with what replaces it, so that only builds run that use the replacement.
+    /// </summary>
+    internal const string RequiredTable = "required_migrations";
+
+    /// <summary>
+    /// A change of a table waits for the transactions that use it, such as a dump's, and all later statements on that table wait
+    /// behind it. After this time, within which no client gives up, it lets them pass and is tried again.
+    /// </summary>
+    private const string LimitWaits = "SET lock_timeout = '2s'";
+
+    private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(1);
+
     private const string IsNotReached = ">= pg_snapshot_xmax(pg_current_snapshot())";
 
     /// <summary>The columns with ids of transactions, and which rows have one that this server has not reached.</summary>
@@ -55,10 +69,42 @@ public static class Migrator
         }
     }
 
+    /// <exception cref="NewerBuildException">The schema of a newer or another build lacks what this one uses.</exception>
     public static async Task MigrateAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
-        if (!await IsCurrentAsync(database, cancellationToken))
+        if (await IsCurrentAsync(database, cancellationToken))
+            await CheckAsync(database, cancellationToken);
+        else
             await ApplyAsync(database, cancellationToken);
+    }
+
+    /// <summary>Watches the schema of a migrated database until it is told to stop.</summary>
+    /// <exception cref="NewerBuildException">A newer build has removed what this one uses.</exception>
+    public static async Task WatchAsync(NpgsqlDataSource database, CancellationToken stopping)
+    {
+        while (true)
+        {
+            await Task.WhenAny(Task.Delay(WatchInterval, stopping));
+            if (stopping.IsCancellationRequested)
+                return;
+            try
+            {
+                await CheckAsync(database, CancellationToken.None);
+            }
+            catch (Exception e) when (Outage.Behind(e) is not null) { }
+        }
+    }
+
+    private static async Task CheckAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(
+            $"SELECT string_agg(migration_id, ', ') FROM {RequiredTable} WHERE migration_id <> ALL ($1)"
+        );
+        command.Parameters.AddWithValue(Ids);
+        if (await command.ExecuteScalarAsync(cancellationToken) is string unknown)
+            throw new NewerBuildException(
+                $"The database needs a newer build of Temper: what this build uses was removed from its schema. It lacks {unknown}."
+            );
     }
 
     private static async Task ApplyAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
@@ -73,13 +119,24 @@ public static class Migrator
         };
         await take.ExecuteNonQueryAsync(cancellationToken);
 
-        await using var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(database).Options);
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(connection).Options);
         db.Database.SetCommandTimeout(0); // an index on a million rows takes long
-        if ((await db.Database.GetAppliedMigrationsAsync(cancellationToken)).Except(Ids).Any())
-            throw new InvalidOperationException(
+        var applied = (await db.Database.GetAppliedMigrationsAsync(cancellationToken)).ToList();
+        if (applied.Except(Ids).Any() && Ids.Except(applied).Any())
+            throw new NewerBuildException(
                 "The database has the schema of another build of Temper, which this one does not know. Use that build, or another database."
             );
-        await db.Database.MigrateAsync(cancellationToken);
+        await db.Database.ExecuteSqlRawAsync(LimitWaits, cancellationToken);
+        try
+        {
+            await db.Database.MigrateAsync(cancellationToken);
+        }
+        finally
+        {
+            await db.Database.ExecuteSqlRawAsync("RESET lock_timeout", CancellationToken.None); // the pool does not reset connections
+        }
+        await CheckAsync(database, cancellationToken);
         await EngineSchema.InstallAsync(database, cancellationToken);
         await ForgetOtherServersAsync(database, cancellationToken);
     }

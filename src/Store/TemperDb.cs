@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
@@ -35,6 +36,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
     public DbSet<DatasetRow> Datasets => Set<DatasetRow>();
     public DbSet<AuditRow> Audit => Set<AuditRow>();
     public DbSet<TenantRow> Tenants => Set<TenantRow>();
+    public DbSet<RequiredMigrationRow> RequiredMigrations => Set<RequiredMigrationRow>();
 
     protected override void OnModelCreating(ModelBuilder model)
     {
@@ -57,6 +59,11 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         model.Entity<SessionRow>(MapSessions);
         model.Entity<AuditRow>(MapAudit);
         MapTenants(model);
+        model
+            .Entity<RequiredMigrationRow>()
+            .ToTable(Migrator.RequiredTable)
+            .HasKey(required => required.MigrationId)
+            .HasName("pk_required_migrations");
         foreach (var property in model.Model.GetEntityTypes().SelectMany(entity => entity.GetProperties()))
             property.SetColumnName(SnakeCase(property.Name));
     }
@@ -83,6 +90,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         jobs.Property(job => job.Sequence).UseIdentityAlwaysColumn();
         jobs.Property(job => job.Tenant).HasDefaultValue(TenantStore.Default);
         jobs.Property(job => job.Spec).HasConversion(AsJson<JobSpec>()).HasColumnType("jsonb");
+        jobs.Property(job => job.SpecRevision).HasDefaultValue(1);
         jobs.Property(job => job.Dataset).HasComputedColumnSql("spec->>'dataset'", stored: true);
         jobs.Property(job => job.Priority).HasComputedColumnSql("(spec->>'priority')::int", stored: true);
         jobs.Property(job => job.Device).HasComputedColumnSql("spec->>'device'", stored: true);
@@ -124,16 +132,18 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
             .HasFilter("study_id IS NOT NULL");
         jobs.HasIndex(job => new { job.StudyId, job.Sequence }, "ix_jobs_study_sequence").HasFilter("study_id IS NOT NULL");
 
+        // A claim passes over revisions that its worker does not know within the index, without their rows.
         jobs.HasIndex(
                 job => new
                 {
                     job.Tenant,
                     job.Priority,
                     job.Sequence,
+                    job.SpecRevision,
                 },
                 "ix_jobs_queue"
             )
-            .IsDescending(false, true, false)
+            .IsDescending(false, true, false, false)
             .HasFilter("state = 'queued'");
         jobs.HasIndex(job => job.Tenant, "ix_jobs_running").HasFilter("state = 'running'");
         jobs.HasIndex(job => job.WorkerId, "ix_jobs_worker").HasFilter("worker_id IS NOT NULL");
@@ -227,6 +237,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         workers.ToTable("workers");
         workers.HasKey(worker => worker.Id).HasName("pk_workers");
         workers.Property(worker => worker.Id).ValueGeneratedNever();
+        workers.Property(worker => worker.SpecRevision).HasDefaultValue(1);
         workers.Property(worker => worker.StartedAt).HasDefaultValueSql("clock_timestamp()");
         workers.Property(worker => worker.HeartbeatAt).HasDefaultValueSql("clock_timestamp()");
     }
@@ -552,8 +563,12 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
     }
 
     /// <summary>Reads an enum's value from its column.</summary>
+    /// <exception cref="NewerBuildException">This build does not know the value.</exception>
     internal static T Parse<T>(string word)
-        where T : struct, Enum => Enum.Parse<T>(word.Replace("_", ""), ignoreCase: true);
+        where T : struct, Enum =>
+        Enum.TryParse<T>(word.Replace("_", ""), ignoreCase: true, out var value)
+            ? value
+            : throw new NewerBuildException($"This build knows no {typeof(T).Name} '{word}', which another build stored.");
 
     private static IEnumerable<JobState> FinalStates => Enum.GetValues<JobState>().Where(state => state.IsFinal());
 
@@ -566,7 +581,21 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
     private static ValueConverter<T, string> AsWord<T>()
         where T : struct, Enum => new(value => Word(value), text => Parse<T>(text));
 
-    private static ValueConverter<T, string> AsJson<T>() => new(value => Json.Write(value), json => Json.Read<T>(json));
+    private static ValueConverter<T, string> AsJson<T>() => new(value => Json.Write(value), json => Read<T>(json));
+
+    /// <summary>Reads what the database keeps as JSON.</summary>
+    /// <exception cref="NewerBuildException">This build cannot read it.</exception>
+    internal static T Read<T>(string json)
+    {
+        try
+        {
+            return Json.Read<T>(json);
+        }
+        catch (JsonException e)
+        {
+            throw new NewerBuildException($"This build cannot read a {typeof(T).Name} that another build stored: {e.Message}", e);
+        }
+    }
 
     private static string SnakeCase(string name) =>
         string.Concat(name.Select((c, i) => char.IsUpper(c) ? (i == 0 ? "" : "_") + char.ToLowerInvariant(c) : c.ToString()));

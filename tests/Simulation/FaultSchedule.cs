@@ -131,7 +131,7 @@ internal sealed class FaultSchedule
         IsOver = true;
         RunnerFailures = 0;
         world.FaultInjector.EndAll();
-        if (!world.Workers.Any(worker => worker.IsAlive && !worker.IsStopping))
+        while (!world.Workers.Any(worker => worker.IsAlive && !worker.IsStopping && worker.KnownRevision == World.LatestRevision))
             world.StartWorker();
         simulation.Log("the faults end");
     }

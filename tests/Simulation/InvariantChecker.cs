@@ -136,6 +136,11 @@ internal sealed class InvariantChecker(World world)
         Promise(LeadsTo(statement.Deed).Contains(row.State), $"{statement.Deed} does not lead to {row.State}");
         if (before.State != row.State)
             Promise(JobLifecycle.MovesFrom(before.State).Contains(row.State), $"no job moves from {before.State} to {row.State}");
+        if (statement.Deed == Deed.Claim)
+            Promise(
+                row.SpecRevision <= world.WorkerOf(statement.Worker).KnownRevision,
+                "a worker claims only jobs whose revision its build knows"
+            );
         if (statement.Deed == Deed.Rescue)
             CheckRescue(before, statement);
         if (statement.Deed == Deed.HandBackUnknown)

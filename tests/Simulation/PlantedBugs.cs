@@ -16,6 +16,7 @@ internal static class PlantedBugs
             ["writes are fenced by the worker, not by the attempt"] = new(5_000, (clock, random) => new FencedByWorker(clock, random)),
             ["a claim keeps the attempt's number"] = new(1_000, (clock, random) => new SameAttempt(clock, random)),
             ["a claim looks first and takes later"] = new(1_000, Worker: (world, id, slots) => new ClaimsInTwoSteps(world, id, slots)),
+            ["a claim ignores the revision"] = new(1_000, (clock, random) => new KnowsEveryRevision(clock, random)),
             ["the lease is judged by the worker's own clock"] = new(
                 1_000,
                 Worker: (world, id, slots) => new ReadsItsOwnClock(world, id, slots)
@@ -111,9 +112,9 @@ internal static class PlantedBugs
     {
         private readonly Dictionary<(Guid, int), Guid> claims = [];
 
-        public override (Guid Id, int Attempt)? Claim(Guid worker, bool hasCuda)
+        public override (Guid Id, int Attempt)? Claim(Guid worker, bool hasCuda, int knownRevision)
         {
-            var claimed = base.Claim(worker, hasCuda);
+            var claimed = base.Claim(worker, hasCuda, knownRevision);
             if (claimed is { } job)
                 claims[job] = worker;
             return claimed;
@@ -126,6 +127,11 @@ internal static class PlantedBugs
     private sealed class SameAttempt(Func<DateTimeOffset> clock, Func<double> random) : TwinQueue(clock, random)
     {
         protected override int NextAttempt(TwinJob job) => Math.Max(1, job.Attempt);
+    }
+
+    private sealed class KnowsEveryRevision(Func<DateTimeOffset> clock, Func<double> random) : TwinQueue(clock, random)
+    {
+        protected override bool Knows(int knownRevision, TwinJob job) => true;
     }
 
     private sealed class UnguardedRescue(Func<DateTimeOffset> clock, Func<double> random) : TwinQueue(clock, random)
@@ -234,7 +240,10 @@ internal static class PlantedBugs
         {
             var seen = await Ask(
                 Deed.Watch,
-                queue => queue.Jobs.FirstOrDefault(job => job.State == JobState.Queued && job.RunAt <= Simulation.DatabaseTime)
+                queue =>
+                    queue.Jobs.FirstOrDefault(job =>
+                        job.State == JobState.Queued && job.RunAt <= Simulation.DatabaseTime && job.SpecRevision <= KnownRevision
+                    )
             );
             if (seen.Value is not { } job)
                 return new(seen.Came, null);

@@ -38,6 +38,9 @@ internal class SimulatedWorker : Process
 
     public Health Health { get; }
 
+    /// <summary>The latest revision of specs that its build knows. Every second worker is of an older build.</summary>
+    public int KnownRevision => World.NumberOf(Id) % 2 == 0 ? World.LatestRevision - 1 : World.LatestRevision;
+
     /// <summary>The error of this machine's clock, up to hours. The protocol must not read that clock.</summary>
     public TimeSpan ClockError { get; }
 
@@ -204,7 +207,7 @@ internal class SimulatedWorker : Process
     ) => watch.Judge(sightings);
 
     public virtual async Task<Answer<(Guid Id, int Attempt)?>> ClaimAsync() =>
-        await Ask(Deed.Claim, queue => queue.Claim(Id, hasCuda: true));
+        await Ask(Deed.Claim, queue => queue.Claim(Id, hasCuda: true, KnownRevision));
 
     /// <returns>Null when no answer came.</returns>
     public virtual async Task<bool?> ReportAsync(SimulatedAttempt attempt, IReadOnlyList<int> epochs, int? checkpoint) =>

@@ -36,7 +36,7 @@ internal sealed class Users(World world)
             new(Deed.Submit, Job: id),
             queue =>
             {
-                queue.Submit(id, maxAttempts, priority);
+                queue.Submit(id, maxAttempts, priority, revision: maxAttempts == 2 ? World.LatestRevision : 1);
                 return true;
             }
         ).Send();

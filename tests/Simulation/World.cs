@@ -21,6 +21,8 @@ internal sealed class World
     /// </summary>
     public static readonly TimeSpan SettledWithin = TimeSpan.FromSeconds(120);
 
+    public const int LatestRevision = 2;
+
     private readonly Dictionary<Guid, int> epochsOf = [];
     private readonly List<SimulatedWorker> workers = [];
     private readonly PlantedBug bug;
@@ -111,7 +113,10 @@ internal sealed class World
         worker.Start();
     }
 
-    public SimulatedWorker WorkerOf(Guid id) => workers[id.ToByteArray()[4] - 1];
+    public SimulatedWorker WorkerOf(Guid id) => workers[NumberOf(id) - 1];
+
+    /// <summary>The number of a worker, from 1.</summary>
+    public static int NumberOf(Guid worker) => worker.ToByteArray()[4];
 
     /// <summary>Names jobs A, B … and workers w1, w2 ….</summary>
     public static string Name(Guid id) =>

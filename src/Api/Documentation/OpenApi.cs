@@ -330,6 +330,7 @@ internal static class OpenApi
             null,
             false,
             Spec,
+            SpecRevision: 1,
             TargetsResponse.Of(Spec),
             new(Epoch: 2, Epochs: 3, Step: 200, Steps: 422, ImagesPerSecond: 6900, SecondsLeft: 11.9),
             Attempt: 1,

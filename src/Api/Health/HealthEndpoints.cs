@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Npgsql;
 using Temper.Api.Http;
+using Temper.Store;
 
 namespace Temper.Api.Health;
 
@@ -59,7 +60,7 @@ internal static class HealthEndpoints
                 schema.ThrowUnlessCurrent();
                 return await reconnection.AgainAsync(() => StoreAsync(cancellation));
             }
-            catch (NpgsqlException e)
+            catch (Exception e) when (e is NpgsqlException or NewerBuildException)
             {
                 return HealthCheckResult.Unhealthy(e.Message);
             }

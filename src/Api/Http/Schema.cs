@@ -6,7 +6,8 @@ namespace Temper.Api.Http;
 
 /// <summary>
 /// Migrates the database to this build's schema while the API already serves. While the database is unreachable, the API answers
-/// 503, so whoever started the process sees it alive. An API that others than this machine can reach stops here when it has no key.
+/// 503, so whoever started the process sees it alive. It also answers 503 once a newer build has removed what this one uses. An API
+/// that others than this machine can reach stops here when it has no key.
 /// </summary>
 internal sealed class Schema(
     NpgsqlDataSource database,
@@ -17,10 +18,14 @@ internal sealed class Schema(
 ) : BackgroundService
 {
     private volatile bool isCurrent;
+    private volatile string? refusal;
 
     /// <exception cref="NpgsqlException">The schema is not migrated yet.</exception>
+    /// <exception cref="NewerBuildException">The schema lacks what this build uses.</exception>
     public void ThrowUnlessCurrent()
     {
+        if (refusal is { } reason)
+            throw new NewerBuildException(reason);
         if (!isCurrent)
             throw new NpgsqlException("The schema waits for the database.", new TimeoutException());
     }
@@ -41,12 +46,21 @@ internal sealed class Schema(
         catch (Exception e) when (!stopping.IsCancellationRequested)
         {
             // The host stops, and the exit code shows the failure.
-            if (e is InvalidOperationException)
+            if (e is InvalidOperationException or NewerBuildException)
                 log.LogCritical("{Reason}", e.Message);
             else
                 log.LogCritical(e, "The database refused its schema");
             Environment.ExitCode = 1;
             throw;
+        }
+        try
+        {
+            await Migrator.WatchAsync(database, stopping);
+        }
+        catch (NewerBuildException e)
+        {
+            refusal = e.Message;
+            log.LogCritical("Every request is refused: {Reason}", e.Message);
         }
     }
 

@@ -37,11 +37,11 @@ public sealed record JobPage(IReadOnlyList<JobResponse> Items, string? Next, str
     {
         try
         {
-            return job is not null && job.Spec.DatasetCard() is not null ? JobResponse.Of(job) : null;
+            return job is null ? null : JobResponse.Of(job);
         }
-        catch (ArgumentException)
+        catch (NewerBuildException)
         {
-            return null; // for example, an ε that this build does not allow
+            return null;
         }
     }
 }

@@ -1,5 +1,6 @@
 using Temper.Domain.Jobs;
 using Temper.Domain.Smoothing;
+using Temper.Store;
 using Temper.Store.Rows;
 
 namespace Temper.Api.Jobs;
@@ -10,6 +11,7 @@ namespace Temper.Api.Jobs;
 /// <param name="Reason">Why it is in this state; null where the state needs no explanation.</param>
 /// <param name="IsTerminal">True when the job has ended: succeeded, failed or cancelled.</param>
 /// <param name="Spec">The submitted spec, with every default filled in.</param>
+/// <param name="SpecRevision">The lowest revision of the spec format that a worker must know to claim the job.</param>
 /// <param name="Targets">The label distribution that the model is trained towards at this ε.</param>
 /// <param name="Progress">Progress of the running attempt, or its last progress when the job was paused, cancelled or failed;
 /// null in the attempt's first second, and in every other state.</param>
@@ -33,6 +35,7 @@ public sealed record JobResponse(
     string? Reason,
     bool IsTerminal,
     JobSpec Spec,
+    int SpecRevision,
     TargetsResponse Targets,
     TrainingProgress? Progress,
     int Attempt,
@@ -51,6 +54,7 @@ public sealed record JobResponse(
 )
 {
     /// <param name="job">The job, with its worker (if any) loaded.</param>
+    /// <exception cref="NewerBuildException">Its spec has a data set or an ε that this build does not know.</exception>
     internal static JobResponse Of(JobRow job) =>
         new(
             job.Id,
@@ -58,7 +62,8 @@ public sealed record JobResponse(
             job.Reason,
             job.State.IsFinal(),
             job.Spec,
-            TargetsResponse.Of(job.Spec),
+            job.SpecRevision,
+            TargetsOf(job),
             job.Progress,
             job.Attempt,
             job.Failures,
@@ -73,6 +78,18 @@ public sealed record JobResponse(
             job.Pinned,
             JobLinks.Of(job.Id)
         );
+
+    private static TargetsResponse TargetsOf(JobRow job)
+    {
+        try
+        {
+            return TargetsResponse.Of(job.Spec);
+        }
+        catch (ArgumentException e)
+        {
+            throw new NewerBuildException($"This build cannot show job {job.Id}, which another build stored: {e.Message}", e);
+        }
+    }
 }
 
 /// <summary>The label distribution that a spec trains towards, in both conventions.</summary>

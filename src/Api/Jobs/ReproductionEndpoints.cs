@@ -44,6 +44,8 @@ internal static class ReproductionEndpoints
             return Problems.NoSuchJob(id);
         if (original.State != JobState.Succeeded)
             return NotSucceeded(original);
+        if (original.SpecRevision > SpecRevision.Known)
+            throw new NewerBuildException($"This build does not know all of the spec of job {id}. Send the request to a newer build.");
         using var place = await limit.TryTakePlacesAsync(1, cancellation);
         if (place is null && (key is null || await JobQueue.FindByKeyAsync(db, tenant, key, cancellation) is null))
             return limit.Refuse(request.HttpContext);

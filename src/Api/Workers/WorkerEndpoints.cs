@@ -14,6 +14,7 @@ namespace Temper.Api.Workers;
 /// <param name="Device">Device that its jobs train on: `cpu` or `cuda`.</param>
 /// <param name="Slots">The most jobs that it runs at once.</param>
 /// <param name="SlotsTaken">The number of jobs that it runs now, of all tenants.</param>
+/// <param name="SpecRevision">The latest revision of the spec format that its build knows; it claims no job of a later one.</param>
 /// <param name="Jobs">Ids of your jobs that it runs now.</param>
 /// <param name="HeartbeatAt">Time of its last heartbeat, by the database's clock. Silent workers leave the list after an
 /// hour.</param>
@@ -25,6 +26,7 @@ public sealed record WorkerResponse(
     string Device,
     int Slots,
     int SlotsTaken,
+    int SpecRevision,
     IReadOnlyList<Guid> Jobs,
     DateTimeOffset StartedAt,
     DateTimeOffset HeartbeatAt
@@ -58,6 +60,7 @@ internal static class WorkerEndpoints
                     worker.Device,
                     worker.Slots,
                     worker.Jobs.Count,
+                    worker.SpecRevision,
                     worker.Jobs.Where(job => job.Tenant == tenant).OrderBy(job => job.Sequence).Select(job => job.Id).ToList(),
                     worker.StartedAt,
                     worker.HeartbeatAt

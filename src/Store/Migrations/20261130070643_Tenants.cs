@@ -1,4 +1,4 @@
-using System;
+﻿using System;
 using Microsoft.EntityFrameworkCore.Migrations;
 
 #nullable disable
@@ -200,8 +200,8 @@ namespace Temper.Store.Migrations
             migrationBuilder.CreateIndex(
                 name: "ix_jobs_queue",
                 table: "jobs",
-                columns: new[] { "tenant", "priority", "sequence" },
-                descending: new[] { false, true, false },
+                columns: new[] { "tenant", "priority", "sequence", "spec_revision" },
+                descending: new[] { false, true, false, false },
                 filter: "state = 'queued'");
 
             migrationBuilder.CreateIndex(
@@ -495,8 +495,8 @@ namespace Temper.Store.Migrations
             migrationBuilder.CreateIndex(
                 name: "ix_jobs_queue",
                 table: "jobs",
-                columns: new[] { "priority", "sequence" },
-                descending: new[] { true, false },
+                columns: new[] { "priority", "sequence", "spec_revision" },
+                descending: new[] { true, false, false },
                 filter: "state = 'queued'");
 
             migrationBuilder.CreateIndex(

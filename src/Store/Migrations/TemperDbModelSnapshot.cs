@@ -662,6 +662,12 @@ namespace Temper.Store.Migrations
                         .HasColumnType("jsonb")
                         .HasColumnName("spec");
 
+                    b.Property<int>("SpecRevision")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("integer")
+                        .HasDefaultValue(1)
+                        .HasColumnName("spec_revision");
+
                     b.Property<string>("State")
                         .IsRequired()
                         .HasColumnType("text")
@@ -727,8 +733,8 @@ namespace Temper.Store.Migrations
                     b.HasIndex(new[] { "FinishedAt" }, "ix_jobs_notify")
                         .HasFilter("finished_at IS NOT NULL AND spec->>'notify' IS NOT NULL");
 
-                    b.HasIndex(new[] { "Tenant", "Priority", "Sequence" }, "ix_jobs_queue")
-                        .IsDescending(false, true, false)
+                    b.HasIndex(new[] { "Tenant", "Priority", "Sequence", "SpecRevision" }, "ix_jobs_queue")
+                        .IsDescending(false, true, false, false)
                         .HasFilter("state = 'queued'");
 
                     b.HasIndex(new[] { "Reproduces" }, "ix_jobs_reproduces")
@@ -1004,6 +1010,18 @@ namespace Temper.Store.Migrations
 
                             t.HasCheckConstraint("ck_notifications_subject", "num_nulls(job_id, study_id) = 1");
                         });
+                });
+
+            modelBuilder.Entity("Temper.Store.Rows.RequiredMigrationRow", b =>
+                {
+                    b.Property<string>("MigrationId")
+                        .HasColumnType("text")
+                        .HasColumnName("migration_id");
+
+                    b.HasKey("MigrationId")
+                        .HasName("pk_required_migrations");
+
+                    b.ToTable("required_migrations", (string)null);
                 });
 
             modelBuilder.Entity("Temper.Store.Rows.ScoresRow", b =>
@@ -1299,6 +1317,12 @@ namespace Temper.Store.Migrations
                     b.Property<int>("Slots")
                         .HasColumnType("integer")
                         .HasColumnName("slots");
+
+                    b.Property<int>("SpecRevision")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("integer")
+                        .HasDefaultValue(1)
+                        .HasColumnName("spec_revision");
 
                     b.Property<DateTimeOffset>("StartedAt")
                         .ValueGeneratedOnAdd()

@@ -8,10 +8,10 @@ namespace Temper.Store.Queue;
 public sealed partial class JobQueue
 {
     /// <summary>
-    /// Claims a queued job that this worker's device can run, under a new attempt: the first by priority and age of the tenant whose
-    /// turn it is. It is the turn of the tenant with the fewest running jobs, among those the one whose last claim is longest ago. With
-    /// SKIP LOCKED, concurrent claims do not wait for each other, and each job goes to one worker. Claims for tenants with quotas wait
-    /// for each other, so that none exceeds a quota.
+    /// Claims a queued job that this worker's device can run and its build knows, under a new attempt: the first by priority and age of the
+    /// tenant whose turn it is. It is the turn of the tenant with the fewest running jobs, among those the one whose last claim is longest
+    /// ago. With SKIP LOCKED, concurrent claims do not wait for each other, and each job goes to one worker. Claims for tenants with quotas
+    /// wait for each other, so that none exceeds a quota.
     /// </summary>
     /// <param name="worker">Must have sent a heartbeat, because jobs refer to its row.</param>
     /// <param name="hasCuda">Whether the worker can run jobs that ask for `cuda`.</param>
@@ -30,6 +30,7 @@ public sealed partial class JobQueue
                             SELECT id FROM jobs
                             WHERE tenant = (SELECT CASE WHEN limited THEN take_turn(turns.tenant) ELSE turns.tenant END)
                               AND state = 'queued' AND run_at <= clock_timestamp() AND (@has_cuda OR device <> 'cuda')
+                              AND spec_revision <= @known_revision
                             ORDER BY priority DESC, sequence LIMIT 1 FOR UPDATE SKIP LOCKED) next
                         LIMIT 1)
             RETURNING id, attempt, spec::text, study_id,
@@ -38,6 +39,7 @@ public sealed partial class JobQueue
         );
         command.Parameters.AddWithValue("worker", worker);
         command.Parameters.AddWithValue("has_cuda", hasCuda);
+        command.Parameters.AddWithValue("known_revision", KnownRevision);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         if (!await reader.ReadAsync(cancellationToken))
             return null;
@@ -50,7 +52,7 @@ public sealed partial class JobQueue
         }
         catch (JsonException e)
         {
-            // The API may be a newer build that knows a model or an optimizer that this worker does not know.
+            // Its revision says that this build reads it, so the row is damaged.
             await EndAsync(GiveBack, id, attempt, $"a worker could not read its spec: {e.Message}", null, cancellationToken);
             return null;
         }

@@ -42,8 +42,8 @@ public sealed partial class JobQueue
         await using var command = database.CreateCommand(
             """
             WITH beat AS (
-                INSERT INTO workers (id, name, presence_key, device, slots, suspended_reason)
-                VALUES (@worker, @name, @presence_key, @device, @slots, @suspended_reason)
+                INSERT INTO workers (id, name, presence_key, device, slots, spec_revision, suspended_reason)
+                VALUES (@worker, @name, @presence_key, @device, @slots, @spec_revision, @suspended_reason)
                 ON CONFLICT (id) DO UPDATE SET heartbeat_at = clock_timestamp(), suspended_reason = excluded.suspended_reason),
             held AS (
                 SELECT jobs.id, held.progress
@@ -61,6 +61,7 @@ public sealed partial class JobQueue
         command.Parameters.AddWithValue("presence_key", worker.PresenceKey);
         command.Parameters.AddWithValue("device", worker.Device);
         command.Parameters.AddWithValue("slots", worker.Slots);
+        command.Parameters.AddWithValue("spec_revision", KnownRevision);
         command.Parameters.Add(Text("suspended_reason", suspendedReason));
         command.Parameters.AddWithValue("ids", jobs.Select(held => held.Job.Id).ToArray());
         command.Parameters.AddWithValue("attempts", jobs.Select(held => held.Job.Attempt).ToArray());

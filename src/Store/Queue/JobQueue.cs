@@ -12,6 +12,9 @@ namespace Temper.Store.Queue;
 /// </summary>
 public sealed partial class JobQueue(NpgsqlDataSource database)
 {
+    /// <summary>The latest revision of specs that the worker trains, which its heartbeats announce.</summary>
+    public int KnownRevision { get; init; } = SpecRevision.Known;
+
     /// <summary>Workers listen on this channel. A notification only shortens a wait; the table decides.</summary>
     public const string Channel = "temper_jobs";
 

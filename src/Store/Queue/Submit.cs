@@ -89,8 +89,9 @@ public sealed partial class JobQueue
             db.Model.FindEntityType(typeof(JobRow))!.GetProperties().Select(property => property.GetColumnName())
         );
         var insert = $"""
-            INSERT INTO jobs (id, tenant, spec, idempotency_key, reproduces, state, attempt, failures)
-            VALUES (@id, @tenant, @spec::jsonb, @key, (SELECT id FROM jobs WHERE id = @reproduces FOR KEY SHARE), 'queued', 0, 0)
+            INSERT INTO jobs (id, tenant, spec, spec_revision, idempotency_key, reproduces, state, attempt, failures)
+            VALUES (@id, @tenant, @spec::jsonb, @spec_revision, @key,
+                    (SELECT id FROM jobs WHERE id = @reproduces FOR KEY SHARE), 'queued', 0, 0)
             ON CONFLICT (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
             RETURNING {columns}, {NotifyQueued}, {TenantStore.CheckQueued("tenant")}
             """;
@@ -99,6 +100,7 @@ public sealed partial class JobQueue
             new("id", Guid.CreateVersion7()), // version 7 ids grow with time, which keeps the index compact
             new("tenant", tenant),
             new("spec", Json.Write(spec)),
+            new("spec_revision", SpecRevision.Of(spec)),
             new("key", NpgsqlDbType.Text) { Value = (object?)key ?? DBNull.Value },
             new("reproduces", NpgsqlDbType.Uuid) { Value = (object?)reproduces ?? DBNull.Value },
         ];

@@ -15,6 +15,9 @@ public sealed class JobRow
 
     public required JobSpec Spec { get; init; }
 
+    /// <summary>The revision of the spec's format that a worker must know; see <see cref="Domain.Jobs.SpecRevision"/>.</summary>
+    public int SpecRevision { get; init; }
+
     /// <summary>The submitter's idempotency key: two submissions of a tenant with one key make one job. Null without one.</summary>
     public string? IdempotencyKey { get; init; }
 

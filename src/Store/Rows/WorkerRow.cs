@@ -26,6 +26,9 @@ public sealed class WorkerRow
     /// <summary>Number of jobs that it runs at the same time.</summary>
     public int Slots { get; init; }
 
+    /// <summary>The latest revision of the format of specs that its build knows.</summary>
+    public int SpecRevision { get; init; }
+
     public DateTimeOffset StartedAt { get; init; }
     public DateTimeOffset HeartbeatAt { get; init; }
 

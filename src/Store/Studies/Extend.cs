@@ -1,5 +1,6 @@
 using Npgsql;
 using NpgsqlTypes;
+using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Domain.Studies;
 using Temper.Store.Queue;
@@ -15,12 +16,14 @@ public sealed partial class StudyQueue
     /// </summary>
     /// <param name="widen">Maps the current spec, whose row is locked, to the wider one; null leaves the study unchanged.</param>
     /// <returns>The number of jobs added; null when there is no such study.</returns>
+    /// <exception cref="NewerBuildException">A newer build stored the study; this one would drop fields of its spec.</exception>
     public async Task<int?> ExtendAsync(Guid id, Func<StudySpec, StudySpec?> widen, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         if (await LockAsync(connection, id, cancellationToken) is not { } spec)
             return null;
+        await CheckRevisionsAsync(connection, id, cancellationToken);
         if (widen(spec) is not { } wider)
             return 0;
 
@@ -83,6 +86,14 @@ public sealed partial class StudyQueue
                               ORDER BY id FOR UPDATE OF jobs))
         RETURNING {JobQueue.NotifyQueued}
         """;
+
+    private static async Task CheckRevisionsAsync(NpgsqlConnection connection, Guid id, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("SELECT max(spec_revision) FROM jobs WHERE study_id = $1", connection);
+        command.Parameters.AddWithValue(id);
+        if (await command.ExecuteScalarAsync(cancellationToken) is int revision && revision > SpecRevision.Known)
+            throw new NewerBuildException($"This build does not know all of the spec of study {id}. Send the request to a newer build.");
+    }
 
     private static async Task<List<StudyArm>> ArmsAsync(NpgsqlConnection connection, Guid id, CancellationToken cancellationToken)
     {

@@ -1,5 +1,4 @@
 using Npgsql;
-using Temper.Domain.Serialization;
 using Temper.Domain.Studies;
 using Temper.Store.Queue;
 
@@ -52,7 +51,7 @@ public sealed partial class StudyQueue
     {
         await using var command = database.CreateCommand("SELECT spec::text FROM studies WHERE id = $1");
         command.Parameters.AddWithValue(id);
-        return await command.ExecuteScalarAsync(cancellationToken) is string spec ? Json.Read<StudySpec>(spec) : null;
+        return await command.ExecuteScalarAsync(cancellationToken) is string spec ? TemperDb.Read<StudySpec>(spec) : null;
     }
 
     private static async Task DropLosersAsync(NpgsqlConnection connection, Guid id, StudySpec spec, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using Npgsql;
 using NpgsqlTypes;
+using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Domain.Studies;
 using Temper.Store.Queue;
@@ -77,7 +78,7 @@ public sealed partial class StudyQueue(NpgsqlDataSource database)
     {
         await using var command = new NpgsqlCommand($"SELECT spec::text FROM studies WHERE id = $1 FOR UPDATE {wait}", connection);
         command.Parameters.AddWithValue(id);
-        return await command.ExecuteScalarAsync(cancellationToken) is string spec ? Json.Read<StudySpec>(spec) : null;
+        return await command.ExecuteScalarAsync(cancellationToken) is string spec ? TemperDb.Read<StudySpec>(spec) : null;
     }
 
     private static async Task ExecuteAsync(
@@ -93,7 +94,7 @@ public sealed partial class StudyQueue(NpgsqlDataSource database)
     }
 
     /// <summary>The arms and jobs as one array per column, for the statements that store them.</summary>
-    private static NpgsqlParameter[] Arrays(IReadOnlyList<StudyArm> arms, IReadOnlyList<(int Arm, Domain.Jobs.JobSpec Spec)> jobs) =>
+    private static NpgsqlParameter[] Arrays(IReadOnlyList<StudyArm> arms, IReadOnlyList<(int Arm, JobSpec Spec)> jobs) =>
         [
             new("arms", arms.Select(arm => arm.Number).ToArray()),
             new("epsilons", arms.Select(arm => arm.Arm.Epsilon).ToArray()),
@@ -103,6 +104,7 @@ public sealed partial class StudyQueue(NpgsqlDataSource database)
             new("label_noise", arms.Select(arm => arm.Arm.LabelNoise).ToArray()),
             new("settings", arms.Select(arm => arm.Arm.Settings.Text).ToArray()),
             new("job_ids", jobs.Select(_ => Guid.CreateVersion7()).ToArray()),
+            new("spec_revisions", jobs.Select(job => SpecRevision.Of(job.Spec)).ToArray()),
             new("job_arms", jobs.Select(job => job.Arm).ToArray()),
             new("seeds", jobs.Select(job => job.Spec.Seed).ToArray()),
             new("specs", NpgsqlDbType.Array | NpgsqlDbType.Jsonb) { Value = jobs.Select(job => Json.Write(job.Spec)).ToArray() },
@@ -115,9 +117,10 @@ public sealed partial class StudyQueue(NpgsqlDataSource database)
             SELECT study.id, grid.*
             FROM study, unnest(@arms, @epsilons, @smoothing, @learning_rates, @models, @label_noise, @settings) grid),
         new_jobs AS (
-            INSERT INTO jobs (id, tenant, spec, study_id, arm, seed, state, attempt, failures)
-            SELECT job.id, study.tenant, job.spec, study.id, job.arm, job.seed, 'queued', 0, 0
-            FROM study, unnest(@job_ids, @specs, @job_arms, @seeds) WITH ORDINALITY AS job (id, spec, arm, seed, place)
+            INSERT INTO jobs (id, tenant, spec, spec_revision, study_id, arm, seed, state, attempt, failures)
+            SELECT job.id, study.tenant, job.spec, job.spec_revision, study.id, job.arm, job.seed, 'queued', 0, 0
+            FROM study, unnest(@job_ids, @specs, @spec_revisions, @job_arms, @seeds)
+                WITH ORDINALITY AS job (id, spec, spec_revision, arm, seed, place)
             ORDER BY job.place
             RETURNING state, tenant)
         """;

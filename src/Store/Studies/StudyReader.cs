@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using Npgsql;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
@@ -157,7 +156,7 @@ public sealed class StudyReader(NpgsqlDataSource database)
             study ??= new(
                 row.GetGuid(0),
                 row.GetInt64(1),
-                Json.Read<StudySpec>(row.GetString(2)),
+                TemperDb.Read<StudySpec>(row.GetString(2)),
                 row.GetFieldValue<DateTimeOffset>(3),
                 row.GetBoolean(4),
                 arms
@@ -354,9 +353,9 @@ public sealed class StudyReader(NpgsqlDataSource database)
     {
         try
         {
-            return Json.Read<StudySpec>(spec);
+            return TemperDb.Read<StudySpec>(spec);
         }
-        catch (JsonException)
+        catch (NewerBuildException)
         {
             return null;
         }

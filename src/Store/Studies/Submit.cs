@@ -42,7 +42,7 @@ public sealed partial class StudyQueue
         command.Parameters.AddWithValue(tenant);
         command.Parameters.AddWithValue(key);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
-        return await row.ReadAsync(cancellationToken) ? (row.GetGuid(0), Json.Read<StudySpec>(row.GetString(1))) : null;
+        return await row.ReadAsync(cancellationToken) ? (row.GetGuid(0), TemperDb.Read<StudySpec>(row.GetString(1))) : null;
     }
 
     private async Task<bool> InsertAsync(Guid id, string tenant, StudySpec spec, string? key, CancellationToken cancellationToken)

@@ -45,7 +45,7 @@ internal sealed class WorkerService(
         catch (Exception e) when (!stopping.IsCancellationRequested)
         {
             // The host stops. The exit code must show whoever supervises this process that the worker failed.
-            log.LogCritical(e, "The worker failed");
+            log.LogCritical(e is NewerBuildException ? null : e, "The worker failed: {Reason}", e.Message);
             Environment.ExitCode = 1;
             throw;
         }
@@ -113,6 +113,7 @@ internal sealed class WorkerService(
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         var heartbeats = OrEndAllAsync(HeartbeatAsync(worker, slots, slotsDone.Token), ending);
         var present = OrEndAllAsync(presence.RunAsync(left.Token), ending);
+        var schema = OrEndAllAsync(Migrator.WatchAsync(database, ending.Token), ending);
         EngineServer.Configure(loggers);
         var server = EngineServer.Start(
             storage,
@@ -145,6 +146,7 @@ internal sealed class WorkerService(
         {
             log.LogWarning("Hangfire's server did not end within {Seconds} s", HangfireGrace.TotalSeconds);
         }
+        await schema;
     }
 
     /// <summary>

@@ -6,11 +6,12 @@ namespace Temper.Harness.Model;
 /// <summary>The queue on which a script is played: the twin, or the queue in PostgreSQL.</summary>
 public interface IStage
 {
-    Task<Guid> SubmitAsync(int maxAttempts, int priority, bool needsCuda);
+    /// <param name="revision">The revision of its spec; workers of this build know 1.</param>
+    Task<Guid> SubmitAsync(int maxAttempts, int priority, bool needsCuda, int revision);
 
     /// <summary>Returns null when no job is waiting.</summary>
     /// <exception cref="ForeignKeyException">The worker has no row.</exception>
-    Task<(Guid Id, int Attempt)?> ClaimAsync(WorkerIdentity worker, bool hasCuda);
+    Task<(Guid Id, int Attempt)?> ClaimAsync(WorkerIdentity worker, bool hasCuda, int knownRevision);
 
     Task<IReadOnlyDictionary<(Guid Id, int Attempt), StopRequest?>> HeartbeatAsync(
         WorkerIdentity worker,

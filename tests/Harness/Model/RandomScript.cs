@@ -51,7 +51,9 @@ public sealed class RandomScript(long seed, TwinStage twin, Script script)
         {
             0 => $"pass {Pick([3, 11, 11, 70, 4000])}",
             1 or 2 when Jobs.FirstOrDefault(job => StateOf(job) == "none") is var gone and not '\0' => Submit(gone),
-            3 or 4 or 5 or 6 => OfWorker("claim") + (random.NextInt32(2) == 0 ? " cuda" : ""),
+            3 or 4 or 5 or 6 => OfWorker("claim")
+                + (random.NextInt32(2) == 0 ? " cuda" : "")
+                + (random.NextInt32(2) == 0 ? " knows 2" : ""),
             7 or 8 => OfWorker("beat") + Known(),
             9 or 10 => OfWorker("watch"),
             11 or 12 => OfWorker("rescue"),
@@ -69,7 +71,8 @@ public sealed class RandomScript(long seed, TwinStage twin, Script script)
     }
 
     private string Submit(char job) =>
-        $"submit {job} max {1 + random.NextInt32(4)} priority {random.NextInt32(2)}{(random.NextInt32(4) == 0 ? " cuda" : "")}";
+        $"submit {job} max {1 + random.NextInt32(4)} priority {random.NextInt32(2)}{(random.NextInt32(4) == 0 ? " cuda" : "")}"
+        + (random.NextInt32(4) == 0 ? " revision 2" : "");
 
     private string OfWorker(string operation) => Note(operation) + $" {Pick(Workers)}";
 

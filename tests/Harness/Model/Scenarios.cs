@@ -34,6 +34,19 @@ public static class Scenarios
                 claim 1 => nothing
                 claim 1 cuda => C#1
                 """,
+            ["a worker leaves jobs of a later revision to workers of newer builds"] = """
+                submit A max 1 priority 1 revision 2 => stored
+                submit B => stored
+                beat 1 => nothing
+                beat 2 => nothing
+                claim 1 knows 1 => B#1
+                claim 1 knows 1 => nothing
+                row A => queued; A#0
+                claim 2 knows 2 => A#1
+                handback A#1 => yes
+                claim 1 knows 1 => nothing
+                claim 2 knows 3 => A#2
+                """,
             ["a worker without a row claims nothing"] = """
                 submit A => stored
                 claim 1 => refused

@@ -48,7 +48,12 @@ public sealed class Script(IStage stage, IReadOnlyList<WorkerIdentity> workers)
 
     private async Task<string> SubmitAsync(char job, string[] words)
     {
-        jobs[job] = await stage.SubmitAsync(Number(words, "max") ?? 3, Number(words, "priority") ?? 0, words.Contains("cuda"));
+        jobs[job] = await stage.SubmitAsync(
+            Number(words, "max") ?? 3,
+            Number(words, "priority") ?? 0,
+            words.Contains("cuda"),
+            Number(words, "revision") ?? 1
+        );
         return "stored";
     }
 
@@ -71,7 +76,9 @@ public sealed class Script(IStage stage, IReadOnlyList<WorkerIdentity> workers)
             case "claim":
                 try
                 {
-                    return await stage.ClaimAsync(worker, words.Contains("cuda")) is { } claimed ? Name(claimed) : "nothing";
+                    return await stage.ClaimAsync(worker, words.Contains("cuda"), Number(words, "knows") ?? 1) is { } claimed
+                        ? Name(claimed)
+                        : "nothing";
                 }
                 catch (ForeignKeyException)
                 {

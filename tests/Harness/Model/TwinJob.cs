@@ -9,6 +9,7 @@ public sealed class TwinJob
     public required long Sequence { get; init; }
     public int Priority { get; init; }
     public bool NeedsCuda { get; init; }
+    public int SpecRevision { get; init; }
     public int MaxAttempts { get; init; }
 
     public JobState State { get; set; }

@@ -43,7 +43,7 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
 
     // Submit.cs
 
-    public void Submit(Guid id, int maxAttempts, int priority = 0, bool needsCuda = false)
+    public void Submit(Guid id, int maxAttempts, int priority = 0, bool needsCuda = false, int revision = 1)
     {
         jobs.Add(
             new()
@@ -53,6 +53,7 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
                 MaxAttempts = maxAttempts,
                 Priority = priority,
                 NeedsCuda = needsCuda,
+                SpecRevision = revision,
                 RunAt = Now,
             }
         );
@@ -62,9 +63,9 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
     // Claim.cs
 
     /// <exception cref="ForeignKeyException">The worker has no row.</exception>
-    public virtual (Guid Id, int Attempt)? Claim(Guid worker, bool hasCuda)
+    public virtual (Guid Id, int Attempt)? Claim(Guid worker, bool hasCuda, int knownRevision)
     {
-        if (FirstWaiting(hasCuda) is not { } job)
+        if (FirstWaiting(hasCuda, knownRevision) is not { } job)
             return null;
         if (!heartbeats.ContainsKey(worker))
             throw new ForeignKeyException("fk_jobs_worker");
@@ -73,7 +74,7 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
         return (job.Id, job.Attempt);
     }
 
-    private TwinJob? FirstWaiting(bool hasCuda)
+    private TwinJob? FirstWaiting(bool hasCuda, int knownRevision)
     {
         TwinJob? first = null;
         foreach (var job in jobs)
@@ -81,11 +82,14 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
                 job.State == JobState.Queued
                 && job.RunAt <= Now
                 && (hasCuda || !job.NeedsCuda)
+                && Knows(knownRevision, job)
                 && (first is null || job.Priority > first.Priority)
             )
                 first = job;
         return first;
     }
+
+    protected virtual bool Knows(int knownRevision, TwinJob job) => job.SpecRevision <= knownRevision;
 
     protected virtual int NextAttempt(TwinJob job) => job.Attempt + 1;
 

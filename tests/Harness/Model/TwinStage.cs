@@ -21,15 +21,15 @@ public sealed class TwinStage : IStage
     /// <summary>The time from which a queued job may be claimed; null for any other job.</summary>
     public DateTimeOffset? RunAt(Guid? id) => id is not null && Queue.Find(id.Value) is { State: JobState.Queued } job ? job.RunAt : null;
 
-    public Task<Guid> SubmitAsync(int maxAttempts, int priority, bool needsCuda)
+    public Task<Guid> SubmitAsync(int maxAttempts, int priority, bool needsCuda, int revision)
     {
         var id = Guid.NewGuid();
-        Queue.Submit(id, maxAttempts, priority, needsCuda);
+        Queue.Submit(id, maxAttempts, priority, needsCuda, revision);
         return Task.FromResult(id);
     }
 
-    public Task<(Guid Id, int Attempt)?> ClaimAsync(WorkerIdentity worker, bool hasCuda) =>
-        Task.FromResult(Queue.Claim(worker.Id, hasCuda));
+    public Task<(Guid Id, int Attempt)?> ClaimAsync(WorkerIdentity worker, bool hasCuda, int knownRevision) =>
+        Task.FromResult(Queue.Claim(worker.Id, hasCuda, knownRevision));
 
     public Task<IReadOnlyDictionary<(Guid Id, int Attempt), StopRequest?>> HeartbeatAsync(
         WorkerIdentity worker,

@@ -24,18 +24,23 @@ internal sealed class PostgresStage(NpgsqlDataSource database, NpgsqlConnection 
 
     private readonly JobQueue queue = new(database);
 
-    public async Task<Guid> SubmitAsync(int maxAttempts, int priority, bool needsCuda)
+    public async Task<Guid> SubmitAsync(int maxAttempts, int priority, bool needsCuda, int revision)
     {
         await using var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(database).Options);
         var spec = Spec with { MaxAttempts = maxAttempts, Priority = priority, Device = needsCuda ? DeviceName.Cuda : DeviceName.Auto };
-        return (await JobQueue.SubmitAsync(db, spec, default)).Id;
+        await using var transaction = await db.Database.BeginTransactionAsync();
+        var id = (await JobQueue.SubmitAsync(db, spec, default)).Id;
+        await db.Database.ExecuteSqlAsync($"UPDATE jobs SET spec_revision = {revision} WHERE id = {id}");
+        await transaction.CommitAsync();
+        return id;
     }
 
-    public async Task<(Guid Id, int Attempt)?> ClaimAsync(WorkerIdentity worker, bool hasCuda)
+    public async Task<(Guid Id, int Attempt)?> ClaimAsync(WorkerIdentity worker, bool hasCuda, int knownRevision)
     {
         try
         {
-            return await queue.ClaimAsync(worker.Id, hasCuda, default) is { } job ? (job.Id, job.Attempt) : null;
+            var claiming = new JobQueue(database) { KnownRevision = knownRevision };
+            return await claiming.ClaimAsync(worker.Id, hasCuda, default) is { } job ? (job.Id, job.Attempt) : null;
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.ForeignKeyViolation)
         {

@@ -1,4 +1,6 @@
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Migrations;
 using Npgsql;
 using Temper.Store;
 
@@ -6,6 +8,11 @@ namespace Temper.Integration.Store;
 
 public class MigratorTests
 {
+    private const string Newer = "29990101000000_Newer";
+
+    private const string OneMore =
+        $"INSERT INTO \"__EFMigrationsHistory\" (\"MigrationId\", \"ProductVersion\") VALUES ('{Newer}', '99.0.0')";
+
     [Fact]
     public async Task MigrateAsync_EightAtOnceOnAnEmptyDatabase_AllSucceed()
     {
@@ -27,6 +34,74 @@ public class MigratorTests
             Assert.Equal(db.Database.GetMigrations(), await db.Database.GetAppliedMigrationsAsync());
             Assert.Equal(0, await database.ScalarAsync<long>("SELECT count(*) FROM jobs"));
         }
+    }
+
+    [Fact]
+    public async Task MigrateAsync_TheSchemaOfANewerBuildThatOnlyAdded_LeavesItAsItIs()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await database.ExecuteAsync(OneMore);
+
+        await Migrator.MigrateAsync(database.DataSource, default);
+        await database.ExecuteAsync("DROP SCHEMA hangfire CASCADE"); // a build whose Hangfire is missing has something to apply
+        await Migrator.MigrateAsync(database.DataSource, default);
+
+        Assert.Equal(1, await database.ScalarAsync<long>($"SELECT count(*) FROM hangfire.schema"));
+        Assert.Equal(
+            1,
+            await database.ScalarAsync<long>($"SELECT count(*) FROM \"__EFMigrationsHistory\" WHERE \"MigrationId\" = '{Newer}'")
+        );
+    }
+
+    [Fact]
+    public async Task MigrateAsync_TheSchemaOfANewerBuildThatRemovedSomething_IsRefused()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await database.ExecuteAsync(
+            $"{OneMore}; INSERT INTO required_migrations SELECT max(\"MigrationId\") FROM \"__EFMigrationsHistory\" "
+                + $"WHERE \"MigrationId\" <> '{Newer}'"
+        );
+        await Migrator.MigrateAsync(database.DataSource, default); // this build has what replaces it
+
+        await database.ExecuteAsync($"INSERT INTO required_migrations VALUES ('{Newer}')");
+
+        var refused = await Assert.ThrowsAsync<NewerBuildException>(() => Migrator.MigrateAsync(database.DataSource, default));
+        Assert.Contains($"needs a newer build of Temper", refused.Message);
+        Assert.Contains(Newer, refused.Message);
+    }
+
+    [Fact]
+    public async Task MigrateAsync_TheSchemaOfABranchThatLacksOurs_IsRefused()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await database.ExecuteAsync(
+            $"UPDATE \"__EFMigrationsHistory\" SET \"MigrationId\" = '{Newer}' WHERE \"MigrationId\" LIKE '%EventOrder'"
+        );
+
+        var refused = await Assert.ThrowsAsync<NewerBuildException>(() => Migrator.MigrateAsync(database.DataSource, default));
+        Assert.Contains("schema of another build", refused.Message);
+    }
+
+    [Fact]
+    public async Task MigrateAsync_WhileATransactionUsesTheTable_LetsOthersPassAndSucceedsLater()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using (var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(database.DataSource).Options))
+            await db.GetService<IMigrator>().MigrateAsync("DatasetSequence"); // the schema before that with the revisions
+        await using (var dump = await database.DataSource.OpenConnectionAsync())
+        await using (await dump.BeginTransactionAsync())
+        {
+            await new NpgsqlCommand("SELECT count(*) FROM jobs", dump).ExecuteScalarAsync();
+
+            var refused = await Assert.ThrowsAnyAsync<Exception>(() => Migrator.MigrateAsync(database.DataSource, default));
+
+            Assert.Equal(PostgresErrorCodes.LockNotAvailable, Outage.Behind(refused)?.SqlState); // so a process tries again
+            Assert.Equal(0, await database.ScalarAsync<long>("SELECT count(*) FROM jobs"));
+        }
+
+        await Migrator.MigrateAsync(database.DataSource, default);
+
+        Assert.Equal(0, await database.ScalarAsync<long>("SELECT count(spec_revision) FROM jobs"));
     }
 
     [Fact]

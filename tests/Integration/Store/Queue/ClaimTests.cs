@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Temper.Domain.Jobs;
+using Temper.Store.Queue;
 
 namespace Temper.Integration.Store.Queue;
 
@@ -41,7 +42,7 @@ public class ClaimTests : QueueTest
     }
 
     [Fact]
-    public async Task Claim_ASpecOfANewerBuild_GivesItBackAndLeavesTheNextToBeClaimed()
+    public async Task Claim_ASpecThatCannotBeRead_GivesItBackAndLeavesTheNextToBeClaimed()
     {
         var unreadable = await SubmitAsync(Spec with { MaxAttempts = 1, Priority = 9 });
         await Database.ExecuteAsync("""UPDATE jobs SET spec = jsonb_set(spec, '{model}', '"transformer"')""");
@@ -55,6 +56,21 @@ public class ClaimTests : QueueTest
             "could not read its spec",
             await Database.ScalarAsync<string>($"SELECT reason FROM jobs WHERE id = '{unreadable}'")
         );
+    }
+
+    [Fact]
+    public async Task Claim_AJobOfALaterRevision_LeavesItToAWorkerThatKnowsIt()
+    {
+        var (newer, other) = (await SubmitAsync(Spec with { MaxAttempts = 1, Priority = 9 }), await SubmitAsync());
+        await Database.ExecuteAsync($"UPDATE jobs SET spec_revision = {SpecRevision.Known + 1} WHERE id = '{newer}'");
+
+        Assert.Equal(other, (await ClaimAsync()).Id);
+        Assert.Null(await Queue.ClaimAsync(Worker.Id, false, default));
+        var waiting = await JobAsync(newer);
+        Assert.Equal((JobState.Queued, 0, 0, null), (waiting.State, waiting.Attempt, waiting.Failures, waiting.Reason));
+
+        var newerBuild = new JobQueue(Database.DataSource) { KnownRevision = SpecRevision.Known + 1 };
+        Assert.Equal(newer, (await newerBuild.ClaimAsync(Worker.Id, false, default))?.Id);
     }
 
     [Fact]

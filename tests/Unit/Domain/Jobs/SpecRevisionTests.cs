@@ -1,0 +1,51 @@
+using System.Text.Json;
+using Temper.Domain.Jobs;
+
+namespace Temper.Unit.Domain.Jobs;
+
+public class SpecRevisionTests
+{
+    private static readonly JobSpec Spec = new()
+    {
+        Dataset = "mnist",
+        Epsilon = 0.1,
+        Epochs = 3,
+    };
+
+    [Fact]
+    public void Of_SpecsWithAndWithoutAdditions_IsTheLatestRevisionThatTheyNeed()
+    {
+        (int, Func<JobSpec, bool>)[] additions = [(2, spec => spec.Width is not null), (3, spec => spec.Model == ModelName.Mlp)];
+
+        Assert.Equal(1, SpecRevision.Of(Spec, additions));
+        Assert.Equal(2, SpecRevision.Of(Spec with { Width = 8 }, additions));
+        Assert.Equal(3, SpecRevision.Of(Spec with { Width = 8, Model = ModelName.Mlp }, additions));
+    }
+
+    [Fact]
+    public void Of_AnySpec_IsKnown() => Assert.InRange(SpecRevision.Of(Spec), 1, SpecRevision.Known);
+
+    /// <summary>
+    /// Fails when the format of specs has a field or a value more. Workers of older builds would ignore it or fail, so the addition
+    /// needs a line in <see cref="SpecRevision"/>, and then its name here, with its revision.
+    /// </summary>
+    [Fact]
+    public void Format_ComparedWithTheRevisions_HasNothingElse() =>
+        Assert.Equal(
+            """
+            1: augmentation batchSize data dataset device epochs epsilon gradientClip labelNoise learningRate maxAttempts model name notify
+            1: optimizer priority schedule seed smoothing tags timeoutSeconds validationFraction warmupEpochs weightDecay width widths
+            1: augmentation=none|cropFlip|shift device=auto|cpu|cuda model=cnn|resnet20|resnet56|mlp|lenet5 optimizer=adam|sgd
+            1: schedule=constant|cosine|step smoothing=uniform|others
+            """.Split('\n').SelectMany(line => line.Split(' ').Skip(1)).Order(StringComparer.Ordinal),
+            typeof(JobSpec)
+                .GetProperties()
+                .SelectMany(field => field.PropertyType.IsEnum ? [Name(field.Name), Values(field)] : new[] { Name(field.Name) })
+                .Order(StringComparer.Ordinal)
+        );
+
+    private static string Values(System.Reflection.PropertyInfo field) =>
+        $"{Name(field.Name)}={string.Join('|', Enum.GetNames(field.PropertyType).Select(Name))}";
+
+    private static string Name(string name) => JsonNamingPolicy.CamelCase.ConvertName(name);
+}
