@@ -8,6 +8,7 @@ using Temper.Domain.Notifications;
 using Temper.Domain.Serialization;
 using Temper.Domain.Smoothing;
 using Temper.Domain.Studies;
+using Temper.Domain.Workers;
 using Temper.Store.Datasets;
 using Temper.Store.Rows;
 
@@ -182,6 +183,12 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         workers.Property(worker => worker.Id).ValueGeneratedNever();
         workers.Property(worker => worker.StartedAt).HasDefaultValueSql("clock_timestamp()");
         workers.Property(worker => worker.HeartbeatAt).HasDefaultValueSql("clock_timestamp()");
+        workers.Property(worker => worker.Draining).HasDefaultValue(false);
+        workers
+            .Property(worker => worker.Devices)
+            .HasConversion(AsJson<IReadOnlyList<WorkerDevice>>())
+            .HasColumnType("jsonb")
+            .HasDefaultValueSql("'[]'");
     }
 
     private static void MapStudies(EntityTypeBuilder<StudyRow> studies)

@@ -16,6 +16,7 @@ internal static class PlantedBugs
             ["writes are fenced by the worker, not by the attempt"] = new(5_000, (clock, random) => new FencedByWorker(clock, random)),
             ["a claim keeps the attempt's number"] = new(1_000, (clock, random) => new SameAttempt(clock, random)),
             ["a claim looks first and takes later"] = new(1_000, Worker: (world, id, slots) => new ClaimsInTwoSteps(world, id, slots)),
+            ["a claim does not look whether its worker drains"] = new(1_000, (clock, random) => new ClaimsWhileDraining(clock, random)),
             ["the lease is judged by the worker's own clock"] = new(
                 1_000,
                 Worker: (world, id, slots) => new ReadsItsOwnClock(world, id, slots)
@@ -105,6 +106,11 @@ internal static class PlantedBugs
             job.Checkpoint = null;
             return true;
         }
+    }
+
+    private sealed class ClaimsWhileDraining(Func<DateTimeOffset> clock, Func<double> random) : TwinQueue(clock, random)
+    {
+        protected override bool MayClaim(Guid worker) => Heartbeats.ContainsKey(worker);
     }
 
     private sealed class FencedByWorker(Func<DateTimeOffset> clock, Func<double> random) : TwinQueue(clock, random)

@@ -8,21 +8,29 @@ public sealed partial class JobQueue
 {
     /// <summary>
     /// Claims the first queued job that this worker's device can run, under a new attempt. With SKIP LOCKED, concurrent claims
-    /// do not wait for each other, and each job goes to one worker.
+    /// do not wait for each other, and each job goes to one worker. The lock on the worker's row makes a drain wait for the claim,
+    /// or the claim find the drain. It comes first, so that a claim never waits while it holds a job, and an idle worker takes none.
     /// </summary>
-    /// <param name="worker">Must have sent a heartbeat, because jobs refer to its row.</param>
+    /// <param name="worker">Must have sent a heartbeat; a worker without a row claims nothing.</param>
     /// <param name="hasCuda">Whether the worker can run jobs that ask for `cuda`.</param>
-    /// <returns>Null when no such job is queued, or when this build cannot read the job's spec. In the second case the job is
+    /// <returns>Null when no such job is queued, when the worker drains, or when this build cannot read the job's spec. In the last case the job is
     /// given back and a failure is counted.</returns>
     public async Task<ClaimedJob?> ClaimAsync(Guid worker, bool hasCuda, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
             """
+            WITH claimer AS (
+                SELECT FROM workers
+                WHERE id = @worker AND NOT draining
+                      AND EXISTS (SELECT FROM jobs WHERE state = 'queued' AND run_at <= clock_timestamp()
+                                                         AND (@has_cuda OR device <> 'cuda'))
+                FOR SHARE)
             UPDATE jobs
             SET state = 'running', attempt = attempt + 1, worker_id = @worker, claimed_at = clock_timestamp(),
                 training_started_at = NULL, attempt_note = NULL, reason = NULL
             WHERE id = (SELECT id FROM jobs
                         WHERE state = 'queued' AND run_at <= clock_timestamp() AND (@has_cuda OR device <> 'cuda')
+                              AND EXISTS (SELECT FROM claimer)
                         ORDER BY priority DESC, sequence LIMIT 1 FOR UPDATE SKIP LOCKED)
             RETURNING id, attempt, spec::text, study_id,
                       EXISTS (SELECT FROM studies WHERE studies.id = jobs.study_id AND studies.spec->>'notify' IS NOT NULL)

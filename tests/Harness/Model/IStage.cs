@@ -8,8 +8,7 @@ public interface IStage
 {
     Task<Guid> SubmitAsync(int maxAttempts, int priority, bool needsCuda);
 
-    /// <summary>Returns null when no job is waiting.</summary>
-    /// <exception cref="ForeignKeyException">The worker has no row.</exception>
+    /// <summary>Returns null when no job is waiting, or the worker drains or has no row.</summary>
     Task<(Guid Id, int Attempt)?> ClaimAsync(WorkerIdentity worker, bool hasCuda);
 
     Task<IReadOnlyDictionary<(Guid Id, int Attempt), StopRequest?>> HeartbeatAsync(
@@ -41,6 +40,9 @@ public interface IStage
     Task LeaveAsync(WorkerIdentity worker);
 
     Task ForgetDeadWorkersAsync();
+
+    /// <returns>Whether the worker has a row.</returns>
+    Task<bool> DrainAsync(WorkerIdentity worker, bool drain);
 
     Task<bool> CommandAsync(JobVerb verb, Guid id, bool fresh);
 

@@ -31,17 +31,8 @@ internal sealed class PostgresStage(NpgsqlDataSource database, NpgsqlConnection 
         return (await JobQueue.SubmitAsync(db, spec, default)).Id;
     }
 
-    public async Task<(Guid Id, int Attempt)?> ClaimAsync(WorkerIdentity worker, bool hasCuda)
-    {
-        try
-        {
-            return await queue.ClaimAsync(worker.Id, hasCuda, default) is { } job ? (job.Id, job.Attempt) : null;
-        }
-        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.ForeignKeyViolation)
-        {
-            throw new ForeignKeyException(e.ConstraintName!);
-        }
-    }
+    public async Task<(Guid Id, int Attempt)?> ClaimAsync(WorkerIdentity worker, bool hasCuda) =>
+        await queue.ClaimAsync(worker.Id, hasCuda, default) is { } job ? (job.Id, job.Attempt) : null;
 
     public Task<IReadOnlyDictionary<(Guid Id, int Attempt), StopRequest?>> HeartbeatAsync(
         WorkerIdentity worker,
@@ -87,6 +78,9 @@ internal sealed class PostgresStage(NpgsqlDataSource database, NpgsqlConnection 
     public Task LeaveAsync(WorkerIdentity worker) => queue.LeaveAsync(worker.Id, default);
 
     public Task ForgetDeadWorkersAsync() => queue.ForgetDeadWorkersAsync(default);
+
+    public Task<bool> DrainAsync(WorkerIdentity worker, bool drain) =>
+        drain ? queue.DrainWorkerAsync(worker.Id, default) : queue.ResumeWorkerAsync(worker.Id, default);
 
     public Task<bool> CommandAsync(JobVerb verb, Guid id, bool fresh) =>
         verb switch
