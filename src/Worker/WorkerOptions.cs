@@ -39,7 +39,9 @@ public sealed class WorkerOptions
     /// <summary>How long a runner may be silent before it is killed and the attempt counts. 2 to 86400, default 120.</summary>
     public double HangSeconds { get; init; } = 120;
 
-    /// <summary>How many different jobs must fail in a row before a card is set aside, or a worker without cards. At least 2, default 3.</summary>
+    /// <summary>
+    /// How many different jobs must fail in a row before a card is set aside, or a worker without cards. At least 2, default 3.
+    /// </summary>
     public int BreakerJobs { get; init; } = 3;
 
     /// <summary>

@@ -49,7 +49,7 @@ internal sealed class Users(World world)
             world.InvariantChecker.Acknowledge(id);
     }
 
-    /// <summary>Drains workers and resumes them. When the faults are over, it resumes every worker.</summary>
+    /// <summary>Drains workers and resumes them, and in the end resumes every worker.</summary>
     private async Task DrainWorkersAsync()
     {
         while (!world.FaultSchedule.IsOver)
@@ -58,6 +58,8 @@ internal sealed class Users(World world)
             var worker = world.Workers[simulation.Random.NextInt32(world.Workers.Count)];
             await AskAsync(worker, simulation.Chance(0.5));
         }
+        while (!world.FaultSchedule.NothingIsUnderWay) // a late drain would come after the resumption
+            await process.Delay(TimeSpan.FromSeconds(1));
         foreach (var worker in world.Workers.ToArray())
             await AskAsync(worker, drain: false);
         toResume = false;

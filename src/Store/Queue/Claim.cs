@@ -9,7 +9,8 @@ public sealed partial class JobQueue
     /// <summary>
     /// Claims the first queued job that this worker's device can run, under a new attempt. With SKIP LOCKED, concurrent claims
     /// do not wait for each other, and each job goes to one worker. The lock on the worker's row makes a drain wait for the claim,
-    /// or the claim find the drain. It comes first, so that a claim never waits while it holds a job, and an idle worker takes none.
+    /// or makes the claim see the drain. It comes first, so that a claim never waits while it holds a job. A claim that finds no
+    /// job takes no lock.
     /// </summary>
     /// <param name="worker">Must have sent a heartbeat; a worker without a row claims nothing.</param>
     /// <param name="hasCuda">Whether the worker can run jobs that ask for `cuda`.</param>

@@ -58,10 +58,7 @@ internal sealed class SlotDevices
         {
             try
             {
-                return NvidiaSmi.Visible(
-                    await nvidiaSmi.ListAsync(stopping),
-                    Environment.GetEnvironmentVariable("CUDA_VISIBLE_DEVICES")
-                );
+                return NvidiaSmi.Visible(await nvidiaSmi.ListAsync(stopping), Environment.GetEnvironmentVariable("CUDA_VISIBLE_DEVICES"));
             }
             catch (NvidiaSmiException e)
             {
