@@ -29,7 +29,7 @@ var root = new RootCommand("Trains image classifiers with label smoothing on a T
     EvaluateCommand.Evaluations(),
     Downloads.Download(),
     ServiceCommands.Datasets(),
-    ServiceCommands.Workers(),
+    WorkerCommands.Workers(),
     Common.Json,
 };
 root.HelpName = "temper";

@@ -120,25 +120,4 @@ internal static class ServiceCommands
         Terminal.WriteLine("");
         Terminal.Out.Write(classes);
     }
-
-    public static Command Workers() =>
-        Common.Command(
-            "workers",
-            "Lists the workers and the jobs that each runs.",
-            (_, service, cancellation) => service.GetAsync("workers", cancellation),
-            answer =>
-            {
-                var table = Terminal.Table("name", "state", "device", "slots", "jobs", "heartbeat");
-                foreach (var worker in answer["items"]!.AsArray())
-                    table.Row(
-                        Terminal.Plain(worker!["name"]),
-                        Terminal.Plain(worker["state"]),
-                        Terminal.Plain(worker["device"]),
-                        Terminal.Plain(worker["slots"]),
-                        Terminal.Plain(worker["jobs"]),
-                        Terminal.Time(worker["heartbeatAt"])
-                    );
-                Terminal.Out.Write(table);
-            }
-        );
 }

@@ -9,6 +9,7 @@ using Temper.Domain.Notifications;
 using Temper.Domain.Serialization;
 using Temper.Domain.Smoothing;
 using Temper.Domain.Studies;
+using Temper.Domain.Workers;
 using Temper.Store.Datasets;
 using Temper.Store.Keys;
 using Temper.Store.Rows;
@@ -240,6 +241,12 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         workers.Property(worker => worker.SpecRevision).HasDefaultValue(1);
         workers.Property(worker => worker.StartedAt).HasDefaultValueSql("clock_timestamp()");
         workers.Property(worker => worker.HeartbeatAt).HasDefaultValueSql("clock_timestamp()");
+        workers.Property(worker => worker.Draining).HasDefaultValue(false);
+        workers
+            .Property(worker => worker.Devices)
+            .HasConversion(AsJson<IReadOnlyList<WorkerDevice>>())
+            .HasColumnType("jsonb")
+            .HasDefaultValueSql("'[]'");
     }
 
     private static void MapStudies(EntityTypeBuilder<StudyRow> studies)

@@ -1,3 +1,5 @@
+using Temper.Domain.Jobs;
+
 namespace Temper.Worker;
 
 /// <summary>
@@ -7,11 +9,22 @@ namespace Temper.Worker;
 public sealed class WorkerOptions
 {
     /// <summary>
-    /// Jobs that run at once, each in its own runner. 1 to 64, default 1. On a GPU node, set the number of GPUs.
+    /// What the slots train on. `auto`: the cards that nvidia-smi lists at the start, or <see cref="Slots"/> slots when it lists
+    /// none. `cuda`: the cards; the worker takes no job until nvidia-smi lists one and a runner sees it. `cpu`:
+    /// <see cref="Slots"/> slots whose runners see no card.
     /// </summary>
+    public DeviceName Device { get; init; } = DeviceName.Auto;
+
+    /// <summary>Jobs that run at once on a worker without cards, each in its own runner. 1 to 64, default 1.</summary>
     public int Slots { get; init; } = 1;
 
-    /// <summary>CPU threads per runner, at least 1. Default: the machine's cores divided by the slots.</summary>
+    /// <summary>Jobs that run at once on each card. 1 to 16, default 1.</summary>
+    public int SlotsPerDevice { get; init; } = 1;
+
+    /// <summary>The program that lists the cards: a name that is looked up in PATH, or a path.</summary>
+    public string NvidiaSmi { get; init; } = "nvidia-smi";
+
+    /// <summary>CPU threads per runner, at least 1. Default: the machine's cores divided by all slots.</summary>
     public int? Threads { get; init; }
 
     /// <summary>How long a connected worker may send no heartbeat before others take its jobs. At least 5, default 30.</summary>
@@ -26,11 +39,13 @@ public sealed class WorkerOptions
     /// <summary>How long a runner may be silent before it is killed and the attempt counts. 2 to 86400, default 120.</summary>
     public double HangSeconds { get; init; } = 120;
 
-    /// <summary>How many different jobs must fail in a row before the worker suspends itself. At least 2, default 3.</summary>
+    /// <summary>
+    /// How many different jobs must fail in a row before a card is set aside, or a worker without cards. At least 2, default 3.
+    /// </summary>
     public int BreakerJobs { get; init; } = 3;
 
     /// <summary>
-    /// First wait of a suspended worker before it tries a fresh runner; doubles up to five times. 1 to 86400, default 30.
+    /// First wait before a fresh runner is tried on what was set aside; doubles up to five times. 1 to 86400, default 30.
     /// </summary>
     public double ProbeSeconds { get; init; } = 30;
 
@@ -54,7 +69,8 @@ public sealed class WorkerOptions
     /// <summary>A folder of data sets that the runner reads first: {DataFolder}/{dataset}/{file}. Null for none.</summary>
     public string? DataFolder { get; init; }
 
-    public int ThreadsPerRunner => Threads ?? Math.Max(1, Environment.ProcessorCount / Slots);
+    /// <param name="slots">All slots of the worker.</param>
+    public int ThreadsPerRunner(int slots) => Threads ?? Math.Max(1, Environment.ProcessorCount / slots);
 
     public TimeSpan CheckpointInterval => TimeSpan.FromSeconds(CheckpointSeconds);
 
@@ -75,7 +91,10 @@ public sealed class WorkerOptions
         var section = configuration.GetSection("Worker");
         var options = new WorkerOptions
         {
+            Device = section.GetValue("Device", DeviceName.Auto),
             Slots = section.GetValue("Slots", 1),
+            SlotsPerDevice = section.GetValue("SlotsPerDevice", 1),
+            NvidiaSmi = section["NvidiaSmi"] is { Length: > 0 } program ? program : "nvidia-smi",
             Threads = section.GetValue<int?>("Threads"),
             LeaseSeconds = section.GetValue("LeaseSeconds", 30.0),
             CheckpointSeconds = section.GetValue("CheckpointSeconds", 30.0),
@@ -90,6 +109,10 @@ public sealed class WorkerOptions
         };
         if (options.Slots is < 1 or > 64)
             throw new InvalidOperationException($"Worker:Slots must be 1 to 64, not {options.Slots}.");
+        if (!Enum.IsDefined(options.Device))
+            throw new InvalidOperationException($"Worker:Device must be auto, cpu or cuda, not {options.Device}.");
+        if (options.SlotsPerDevice is < 1 or > 16)
+            throw new InvalidOperationException($"Worker:SlotsPerDevice must be 1 to 16, not {options.SlotsPerDevice}.");
         if (options.Threads is < 1)
             throw new InvalidOperationException($"Worker:Threads must be at least 1, not {options.Threads}.");
         if (!(options.LeaseSeconds >= 5))

@@ -39,6 +39,8 @@ internal enum Deed
     HandBackAll,
     DeleteWorker,
     Forget,
+    Drain,
+    Undrain,
     Cancel,
     Pause,
     Resume,

@@ -17,7 +17,9 @@ internal sealed class InvariantChecker(World world)
 
     private readonly List<SeenJob> jobs = [];
     private readonly HashSet<Guid> acknowledged = [],
-        deleted = [];
+        deleted = [],
+        drains = [],
+        drained = [];
     private readonly Dictionary<Guid, DateTimeOffset> lastBeat = [];
 
     /// <summary>How often each kind of statement changed a job, by <see cref="Deed"/>.</summary>
@@ -29,6 +31,13 @@ internal sealed class InvariantChecker(World world)
     private Simulation Simulation => world.Simulation;
 
     private TwinQueue Queue => world.Server.Queue;
+
+    /// <summary>A worker's drain was answered.</summary>
+    public void Drained(Guid worker)
+    {
+        if (drains.Contains(worker))
+            drained.Add(worker);
+    }
 
     public void Acknowledge(Guid job) => acknowledged.Add(job);
 
@@ -42,6 +51,7 @@ internal sealed class InvariantChecker(World world)
             Promise(!Runs(statement.Job, statement.Attempt), "Hangfire is not told that an attempt is over which runs");
         if (statement.Deed == Deed.HandBack)
             CheckHandBack(statement);
+        SeeDrain(statement);
         var changed = false;
         if (Simulation.IsLogged)
             Log(statement, answer);
@@ -84,6 +94,19 @@ internal sealed class InvariantChecker(World world)
     {
         foreach (var job in acknowledged)
             Promise(Queue.Find(job) is not null || deleted.Contains(job), "an acknowledged job is never lost");
+    }
+
+    /// <summary>
+    /// Keeps which workers are told to drain. The row of a worker that leaves or is forgotten takes the drain with it.
+    /// </summary>
+    private void SeeDrain(Statement statement)
+    {
+        if (statement.Deed == Deed.Drain && Queue.Heartbeats.ContainsKey(statement.Worker))
+            drains.Add(statement.Worker);
+        else if (statement.Deed == Deed.Undrain)
+            drains.Remove(statement.Worker);
+        drains.RemoveWhere(worker => !Queue.Heartbeats.ContainsKey(worker));
+        drained.IntersectWith(drains);
     }
 
     private bool Runs(Guid job, int attempt) => Queue.Find(job) is { State: JobState.Running } row && row.Attempt == attempt;
@@ -137,10 +160,13 @@ internal sealed class InvariantChecker(World world)
         if (before.State != row.State)
             Promise(JobLifecycle.MovesFrom(before.State).Contains(row.State), $"no job moves from {before.State} to {row.State}");
         if (statement.Deed == Deed.Claim)
+        {
             Promise(
                 row.SpecRevision <= world.WorkerOf(statement.Worker).KnownRevision,
                 "a worker claims only jobs whose revision its build knows"
             );
+            Promise(!drained.Contains(statement.Worker), "a worker claims nothing after its drain was answered");
+        }
         if (statement.Deed == Deed.Rescue)
             CheckRescue(before, statement);
         if (statement.Deed == Deed.HandBackUnknown)

@@ -17,6 +17,7 @@ internal static class PlantedBugs
             ["a claim keeps the attempt's number"] = new(1_000, (clock, random) => new SameAttempt(clock, random)),
             ["a claim looks first and takes later"] = new(1_000, Worker: (world, id, slots) => new ClaimsInTwoSteps(world, id, slots)),
             ["a claim ignores the revision"] = new(1_000, (clock, random) => new KnowsEveryRevision(clock, random)),
+            ["a claim does not look whether its worker drains"] = new(1_000, (clock, random) => new ClaimsWhileDraining(clock, random)),
             ["the lease is judged by the worker's own clock"] = new(
                 1_000,
                 Worker: (world, id, slots) => new ReadsItsOwnClock(world, id, slots)
@@ -106,6 +107,11 @@ internal static class PlantedBugs
             job.Checkpoint = null;
             return true;
         }
+    }
+
+    private sealed class ClaimsWhileDraining(Func<DateTimeOffset> clock, Func<double> random) : TwinQueue(clock, random)
+    {
+        protected override bool MayClaim(Guid worker) => Heartbeats.ContainsKey(worker);
     }
 
     private sealed class FencedByWorker(Func<DateTimeOffset> clock, Func<double> random) : TwinQueue(clock, random)

@@ -21,7 +21,7 @@ public class ProtocolTests
         var tally = Schedules.Run(PlantedBug.None, 5_000);
 
         Deed[] reads = [Deed.ReadCheckpoint, Deed.Lock, Deed.Watch],
-            ofWorkersOnly = [Deed.Beat, Deed.DeleteWorker, Deed.Forget, Deed.Tell, Deed.TellOver, Deed.Sweep];
+            ofWorkersOnly = [Deed.Beat, Deed.DeleteWorker, Deed.Forget, Deed.Drain, Deed.Undrain, Deed.Tell, Deed.TellOver, Deed.Sweep];
         foreach (var deed in Enum.GetValues<Deed>().Except(reads))
         {
             if (!ofWorkersOnly.Contains(deed))

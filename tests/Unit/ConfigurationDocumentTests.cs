@@ -91,6 +91,7 @@ public sealed class ConfigurationDocumentTests
         property.GetValue(options) switch
         {
             null => None,
+            Enum word => word.ToString().ToLowerInvariant(),
             string home when property.Name == nameof(WorkerOptions.Home) => Path.GetRelativePath(Environment.CurrentDirectory, home),
             var value => Convert.ToString(value, CultureInfo.InvariantCulture)!,
         };

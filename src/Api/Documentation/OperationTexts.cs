@@ -301,7 +301,15 @@ internal sealed class OperationTexts : IOperationFilter
             is never given to another version.
             """
         ),
-        ["listWorkers"] = ("List workers", "Each worker with its device, and the jobs that it runs now."),
+        ["listWorkers"] = ("List workers", "Each worker with its device, its cards, and the jobs that it runs now."),
+        ["drainWorker"] = (
+            "Drain a worker",
+            """
+            From this answer on the worker claims no job. The jobs that it runs go on to their end; its state is `draining`, then
+            `drained`. Asking again is harmless. A worker process that is started again is another worker, which is not drained.
+            """
+        ),
+        ["resumeWorker"] = ("Resume a worker", "A drained worker claims jobs again. Asking again is harmless."),
         ["getSession"] = (
             "Get who is signed in",
             """

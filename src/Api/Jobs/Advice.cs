@@ -64,5 +64,5 @@ internal static class Advice
 
     private static async Task<bool> IsServedAsync(TemperDb db, JobSpec spec, CancellationToken cancellation) =>
         spec.Device != DeviceName.Cuda
-        || await db.Workers.Where(WorkerRow.IsAlive).AnyAsync(worker => worker.Device == "cuda", cancellation);
+        || await db.Workers.Where(WorkerRow.IsAlive).AnyAsync(worker => worker.Device == "cuda" && !worker.Draining, cancellation);
 }

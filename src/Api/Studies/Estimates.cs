@@ -39,7 +39,7 @@ internal sealed class Estimates(StudyReader reader, TemperDb db)
     {
         var alive = await db
             .Workers.Where(WorkerRow.IsAlive)
-            .Where(worker => worker.SuspendedReason == null)
+            .Where(worker => worker.SuspendedReason == null && !worker.Draining)
             .Select(worker => new { worker.Device, worker.Slots })
             .ToListAsync(cancellation);
         return alive

@@ -1,17 +1,21 @@
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 using Temper.Api.Http;
+using Temper.Domain.Workers;
 using Temper.Store;
+using Temper.Store.Queue;
 using Temper.Store.Rows;
 
 namespace Temper.Api.Workers;
 
 /// <summary>A worker process.</summary>
 /// <param name="Name">Host and process id of the worker.</param>
-/// <param name="State">`alive`; `suspended` when it claims no jobs for now; `silent` when its last heartbeat is over 3 s
-/// old.</param>
-/// <param name="SuspendedReason">Why it claims no jobs for now; null when it claims jobs. A suspended worker tests itself from
+/// <param name="State">`alive`; `draining` when an operator drains it and a job of it still runs, then `drained`; `suspended` when
+/// its runners fail; `silent` when its last heartbeat is over 3 s old.</param>
+/// <param name="SuspendedReason">Why its runners take no jobs for now; null when they do. A suspended worker tests itself from
 /// time to time and resumes.</param>
 /// <param name="Device">Device that its jobs train on: `cpu` or `cuda`.</param>
+/// <param name="Devices">Its cards; empty on a worker without cards.</param>
 /// <param name="Slots">The most jobs that it runs at once.</param>
 /// <param name="SlotsTaken">The number of jobs that it runs now, of all tenants.</param>
 /// <param name="SpecRevision">The latest revision of the spec format that its build knows; it claims no job of a later one.</param>
@@ -24,6 +28,7 @@ public sealed record WorkerResponse(
     string State,
     string? SuspendedReason,
     string Device,
+    IReadOnlyList<WorkerDevice> Devices,
     int Slots,
     int SlotsTaken,
     int SpecRevision,
@@ -37,35 +42,61 @@ public sealed record WorkersResponse(IReadOnlyList<WorkerResponse> Items);
 
 internal static class WorkerEndpoints
 {
-    public static void MapWorkers(this IEndpointRouteBuilder routes) =>
-        routes.MapGet("/workers", ListAsync).WithTags("Workers").ProducesProblem(StatusCodes.Status503ServiceUnavailable);
-
-    private static async Task<WorkersResponse> ListAsync(HttpContext context, TemperDb db, CancellationToken cancellation)
+    public static void MapWorkers(this IEndpointRouteBuilder routes)
     {
-        var tenant = Caller.TenantOf(context);
-        return new(
-            await db
-                .Workers.AsNoTracking()
-                .OrderBy(worker => worker.StartedAt)
-                .Select(worker => new WorkerResponse(
-                    worker.Id,
-                    worker.Name,
-                    // EF Core translates UtcNow to the database's now(), whose clock also sets the heartbeat.
-                    worker.HeartbeatAt > DateTimeOffset.UtcNow.AddSeconds(-WorkerRow.SilentAfterSeconds)
-                        ? worker.SuspendedReason == null
-                            ? "alive"
-                            : "suspended"
-                        : "silent",
-                    worker.SuspendedReason,
-                    worker.Device,
-                    worker.Slots,
-                    worker.Jobs.Count,
-                    worker.SpecRevision,
-                    worker.Jobs.Where(job => job.Tenant == tenant).OrderBy(job => job.Sequence).Select(job => job.Id).ToList(),
-                    worker.StartedAt,
-                    worker.HeartbeatAt
-                ))
-                .ToListAsync(cancellation)
-        );
+        var workers = routes.MapGroup("/workers").WithTags("Workers").ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+        workers.MapGet("", ListAsync);
+        workers
+            .MapPost(
+                "/{id:guid}/drain",
+                (HttpContext context, TemperDb db, JobQueue queue, Guid id, CancellationToken cancellation) =>
+                    ApplyAsync(context, db, id, queue.DrainWorkerAsync, cancellation)
+            )
+            .ProducesProblem(StatusCodes.Status404NotFound);
+        workers
+            .MapPost(
+                "/{id:guid}/resume",
+                (HttpContext context, TemperDb db, JobQueue queue, Guid id, CancellationToken cancellation) =>
+                    ApplyAsync(context, db, id, queue.ResumeWorkerAsync, cancellation)
+            )
+            .ProducesProblem(StatusCodes.Status404NotFound);
     }
+
+    private static async Task<WorkersResponse> ListAsync(HttpContext context, TemperDb db, CancellationToken cancellation) =>
+        new(await Answers(db.Workers.OrderBy(worker => worker.StartedAt), Caller.TenantOf(context)).ToListAsync(cancellation));
+
+    private static async Task<Results<Ok<WorkerResponse>, ProblemHttpResult>> ApplyAsync(
+        HttpContext context,
+        TemperDb db,
+        Guid id,
+        Func<Guid, CancellationToken, Task<bool>> verb,
+        CancellationToken cancellation
+    ) =>
+        await verb(id, cancellation)
+        && await Answers(db.Workers.Where(worker => worker.Id == id), Caller.TenantOf(context)).SingleOrDefaultAsync(cancellation)
+            is { } answer
+            ? TypedResults.Ok(answer)
+            : Problems.Of(StatusCodes.Status404NotFound, "No such worker.", $"There is no worker {id}.");
+
+    private static IQueryable<WorkerResponse> Answers(IQueryable<WorkerRow> workers, string tenant) =>
+        workers
+            .AsNoTracking()
+            .Select(worker => new WorkerResponse(
+                worker.Id,
+                worker.Name,
+                // EF Core translates UtcNow to the database's now(), whose clock also sets the heartbeat.
+                worker.HeartbeatAt <= DateTimeOffset.UtcNow.AddSeconds(-WorkerRow.SilentAfterSeconds) ? "silent"
+                    : worker.Draining ? (worker.Jobs.Any() ? "draining" : "drained")
+                    : worker.SuspendedReason != null ? "suspended"
+                    : "alive",
+                worker.SuspendedReason,
+                worker.Device,
+                worker.Devices,
+                worker.Slots,
+                worker.Jobs.Count,
+                worker.SpecRevision,
+                worker.Jobs.Where(job => job.Tenant == tenant).OrderBy(job => job.Sequence).Select(job => job.Id).ToList(),
+                worker.StartedAt,
+                worker.HeartbeatAt
+            ));
 }

@@ -1299,6 +1299,19 @@ namespace Temper.Store.Migrations
                         .HasColumnType("text")
                         .HasColumnName("device");
 
+                    b.Property<string>("Devices")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("devices")
+                        .HasDefaultValueSql("'[]'");
+
+                    b.Property<bool>("Draining")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("boolean")
+                        .HasDefaultValue(false)
+                        .HasColumnName("draining");
+
                     b.Property<DateTimeOffset>("HeartbeatAt")
                         .ValueGeneratedOnAdd()
                         .HasColumnType("timestamp with time zone")

@@ -7,30 +7,38 @@ namespace Temper.Store.Queue;
 
 public sealed partial class JobQueue
 {
+    private const string Claimable =
+        "state = 'queued' AND run_at <= clock_timestamp() AND (@has_cuda OR device <> 'cuda') AND spec_revision <= @known_revision";
+
     /// <summary>
     /// Claims a queued job that this worker's device can run and its build knows, under a new attempt: the first by priority and age of the
     /// tenant whose turn it is. It is the turn of the tenant with the fewest running jobs, among those the one whose last claim is longest
     /// ago. With SKIP LOCKED, concurrent claims do not wait for each other, and each job goes to one worker. Claims for tenants with quotas
-    /// wait for each other, so that none exceeds a quota.
+    /// wait for each other, so that none exceeds a quota. The lock on the worker's row makes a drain wait for the claim, or makes the claim
+    /// see the drain. It comes first, so that a claim never waits for it while it holds a job. A claim that finds no job takes no lock.
     /// </summary>
-    /// <param name="worker">Must have sent a heartbeat, because jobs refer to its row.</param>
+    /// <param name="worker">Must have sent a heartbeat; a worker without a row claims nothing.</param>
     /// <param name="hasCuda">Whether the worker can run jobs that ask for `cuda`.</param>
-    /// <returns>Null when no such job is queued, or when this build cannot read the job's spec. In the second case the job is
-    /// given back and a failure is counted.</returns>
+    /// <returns>Null when no such job is queued, when the worker drains, or when this build cannot read the job's spec. In the last case
+    /// the job is given back and a failure is counted.</returns>
     public async Task<ClaimedJob?> ClaimAsync(Guid worker, bool hasCuda, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
             $"""
-            WITH RECURSIVE {TenantStore.Turns}
+            WITH RECURSIVE claimer AS (
+                SELECT FROM workers
+                WHERE id = @worker AND NOT draining AND EXISTS (SELECT FROM jobs WHERE {Claimable})
+                FOR SHARE),
+            {TenantStore.Turns}
             UPDATE jobs
             SET state = 'running', attempt = attempt + 1, worker_id = @worker, claimed_at = clock_timestamp(),
                 training_started_at = NULL, attempt_note = NULL, reason = NULL
             WHERE id = (SELECT next.id
                         FROM turns, LATERAL (
                             SELECT id FROM jobs
-                            WHERE tenant = (SELECT CASE WHEN limited THEN take_turn(turns.tenant) ELSE turns.tenant END)
-                              AND state = 'queued' AND run_at <= clock_timestamp() AND (@has_cuda OR device <> 'cuda')
-                              AND spec_revision <= @known_revision
+                            WHERE EXISTS (SELECT FROM claimer)
+                              AND tenant = (SELECT CASE WHEN limited THEN take_turn(turns.tenant) ELSE turns.tenant END)
+                              AND {Claimable}
                             ORDER BY priority DESC, sequence LIMIT 1 FOR UPDATE SKIP LOCKED) next
                         LIMIT 1)
             RETURNING id, attempt, spec::text, study_id,

@@ -1,6 +1,7 @@
 using NpgsqlTypes;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
+using Temper.Domain.Workers;
 
 namespace Temper.Store.Queue;
 
@@ -29,6 +30,7 @@ public sealed partial class JobQueue
     /// the answer to its claim was lost with the connection; after ten seconds the job is handed back.
     /// </summary>
     /// <param name="suspendedReason">Why the worker takes no jobs for now; null when it takes jobs.</param>
+    /// <param name="devices">The worker's cards; null for none.</param>
     /// <param name="heldNow">Gives the jobs held after the statement ran: a claim may be answered during the heartbeat.</param>
     /// <returns>The stop request of each attempt still held, null without one. An attempt that is missing was lost.</returns>
     public async Task<IReadOnlyDictionary<(Guid Job, int Attempt), StopRequest?>> HeartbeatAsync(
@@ -36,15 +38,17 @@ public sealed partial class JobQueue
         IReadOnlyCollection<HeldJob> jobs,
         string? suspendedReason,
         CancellationToken cancellationToken,
-        Func<IEnumerable<ClaimedJob>>? heldNow = null
+        Func<IEnumerable<ClaimedJob>>? heldNow = null,
+        IReadOnlyList<WorkerDevice>? devices = null
     )
     {
         await using var command = database.CreateCommand(
             """
             WITH beat AS (
-                INSERT INTO workers (id, name, presence_key, device, slots, spec_revision, suspended_reason)
-                VALUES (@worker, @name, @presence_key, @device, @slots, @spec_revision, @suspended_reason)
-                ON CONFLICT (id) DO UPDATE SET heartbeat_at = clock_timestamp(), suspended_reason = excluded.suspended_reason),
+                INSERT INTO workers (id, name, presence_key, device, slots, spec_revision, suspended_reason, devices)
+                VALUES (@worker, @name, @presence_key, @device, @slots, @spec_revision, @suspended_reason, @devices)
+                ON CONFLICT (id) DO UPDATE SET heartbeat_at = clock_timestamp(), suspended_reason = excluded.suspended_reason,
+                    devices = excluded.devices),
             held AS (
                 SELECT jobs.id, held.progress
                 FROM unnest(@ids, @attempts, @progress) AS held(id, attempt, progress) JOIN jobs USING (id, attempt)
@@ -63,6 +67,7 @@ public sealed partial class JobQueue
         command.Parameters.AddWithValue("slots", worker.Slots);
         command.Parameters.AddWithValue("spec_revision", KnownRevision);
         command.Parameters.Add(Text("suspended_reason", suspendedReason));
+        command.Parameters.AddWithValue("devices", NpgsqlDbType.Jsonb, Json.Write(devices ?? []));
         command.Parameters.AddWithValue("ids", jobs.Select(held => held.Job.Id).ToArray());
         command.Parameters.AddWithValue("attempts", jobs.Select(held => held.Job.Attempt).ToArray());
         command.Parameters.AddWithValue(

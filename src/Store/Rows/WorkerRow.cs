@@ -1,4 +1,5 @@
 using System.Linq.Expressions;
+using Temper.Domain.Workers;
 
 namespace Temper.Store.Rows;
 
@@ -34,6 +35,12 @@ public sealed class WorkerRow
 
     /// <summary>Why the worker takes no jobs for now; null when it takes jobs.</summary>
     public string? SuspendedReason { get; init; }
+
+    /// <summary>Whether an operator drains it: it claims no job, and finishes those that it runs.</summary>
+    public bool Draining { get; init; }
+
+    /// <summary>The cards that its slots train on; empty on a worker without cards.</summary>
+    public IReadOnlyList<WorkerDevice> Devices { get; init; } = [];
 
     public List<JobRow> Jobs { get; init; } = [];
 }

@@ -34,7 +34,10 @@ internal sealed class RunnerProgram
             new(options, what => Send(new Loading(what)))
         );
 
-    /// <param name="slot">The slot that this runner serves, from 0. With several GPUs it also selects the GPU.</param>
+    /// <param name="slot">
+    /// The slot that this runner serves, from 0. It selects the card when the runner sees several: a worker that found cards shows
+    /// each runner one.
+    /// </param>
     /// <param name="threads">CPU threads for libtorch.</param>
     public static int Start(int slot, int threads, WorkerOptions options)
     {

@@ -8,7 +8,7 @@ internal interface ISlot : IAsyncDisposable
     /// <summary>The job this slot holds, if it holds one.</summary>
     Attempt? Attempt { get; }
 
-    /// <summary>Whether the last claim failed; the caller then waits before the next one.</summary>
+    /// <summary>Whether the last claim failed or was not tried; the caller then waits before the next one.</summary>
     bool HasFailed { get; }
 
     /// <summary>Looks once for a job.</summary>

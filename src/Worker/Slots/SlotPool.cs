@@ -15,6 +15,8 @@ internal sealed class SlotPool : IAsyncDisposable
             free.Add(slot);
     }
 
+    public IReadOnlyList<ISlot> All => slots;
+
     /// <summary>The attempts that the slots hold now.</summary>
     public IEnumerable<Attempt> Attempts => slots.Select(slot => slot.Attempt).OfType<Attempt>();
 

@@ -1,13 +1,13 @@
 namespace Temper.Worker.Supervisor;
 
 /// <summary>
-/// A circuit breaker that keeps a broken worker from failing every job in the queue. When the worker's runners have failed
-/// several different jobs in a row, the breaker suspends the worker and gives the reason. From time to time the worker probes: it
-/// has a fresh runner train on blank images. If the probe passes, the worker takes jobs on trial: until one succeeds, the next
-/// failure suspends it again, for twice as long.
+/// A circuit breaker that keeps a broken device from failing every job in the queue. When the device's runners have failed
+/// several different jobs in a row, the breaker sets the device aside and gives the reason. From time to time a slot probes: it
+/// has a fresh runner train on blank images. If the probe passes, the device takes jobs on trial: until one succeeds, the next
+/// failure sets it aside again, for twice as long.
 /// </summary>
-/// <param name="mostJobs">How many different jobs must fail in a row to suspend the worker.</param>
-/// <param name="probeAfter">Time from the suspension to the first probe.</param>
+/// <param name="mostJobs">How many different jobs must fail in a row to set the device aside.</param>
+/// <param name="probeAfter">Time from then to the first probe.</param>
 internal sealed class Breaker(int mostJobs, TimeSpan probeAfter, TimeProvider time)
 {
     private const int MostDoublings = 5;
@@ -20,8 +20,8 @@ internal sealed class Breaker(int mostJobs, TimeSpan probeAfter, TimeProvider ti
     private bool onTrial;
     private volatile string? reason;
 
-    /// <summary>Why the worker takes no jobs; null when it does.</summary>
-    public string? SuspendedReason => reason;
+    /// <summary>Why the device takes no jobs; null when it does.</summary>
+    public string? SetAsideReason => reason;
 
     public void JobSucceeded()
     {
@@ -38,7 +38,7 @@ internal sealed class Breaker(int mostJobs, TimeSpan probeAfter, TimeProvider ti
         lock (gate)
         {
             failedJobs.Add(job);
-            // While the worker is suspended, failures of jobs that other slots still ran add nothing new.
+            // While the device is set aside, failures of jobs that other slots still ran add nothing new.
             if (reason is not null || !(onTrial || failedJobs.Count >= mostJobs))
                 return;
             reason = onTrial

@@ -48,8 +48,15 @@ internal sealed class RunnerProcess : IAsyncDisposable
     }
 
     /// <summary>Starts a runner and waits until libtorch is loaded and warm.</summary>
-    /// <exception cref="RunnerFailedException">The runner ended, sent another message, or was not ready in time.</exception>
-    public static async Task<RunnerProcess> StartAsync(int slot, WorkerOptions options, ILogger log, CancellationToken cancellationToken)
+    /// <exception cref="RunnerFailedException">
+    /// The runner ended, sent another message, was not ready in time, or does not see the card that it must see.
+    /// </exception>
+    public static async Task<RunnerProcess> StartAsync(
+        RunnerPlace place,
+        WorkerOptions options,
+        ILogger log,
+        CancellationToken cancellationToken
+    )
     {
         var start = new ProcessStartInfo(Environment.ProcessPath!)
         {
@@ -67,8 +74,10 @@ internal sealed class RunnerProcess : IAsyncDisposable
         // The worker may run as `dotnet Temper.Worker.dll` or as Temper.Worker itself.
         if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet")
             start.ArgumentList.Add(typeof(RunnerProcess).Assembly.Location);
-        foreach (var argument in new[] { "runner", $"--slot={slot}", $"--threads={options.ThreadsPerRunner}" })
+        foreach (var argument in new[] { "runner", $"--slot={place.Slot}", $"--threads={place.Threads}" })
             start.ArgumentList.Add(argument);
+        if (place.VisibleDevices is not null)
+            start.Environment["CUDA_VISIBLE_DEVICES"] = place.VisibleDevices;
 
         // The runner must not have the database's password, nor the secret that signs notifications.
         foreach (
@@ -86,6 +95,8 @@ internal sealed class RunnerProcess : IAsyncDisposable
             runner.Ready =
                 await runner.ReadAsync().WaitAsync(options.StartLimit, cancellationToken) as Ready
                 ?? throw new RunnerFailedException("The runner did not say that it is ready.");
+            if (place.NeedsCuda && !runner.Ready.HasCuda)
+                throw new RunnerFailedException("The runner sees no CUDA device.");
             return runner;
         }
         catch (TimeoutException)
@@ -178,6 +189,13 @@ internal sealed class RunnerProcess : IAsyncDisposable
         }
     }
 }
+
+/// <summary>Where a runner works.</summary>
+/// <param name="Slot">The slot that it serves, from 0.</param>
+/// <param name="Threads">CPU threads for libtorch.</param>
+/// <param name="VisibleDevices">Its CUDA_VISIBLE_DEVICES: a card's uuid, empty for none; null for the worker's own.</param>
+/// <param name="NeedsCuda">Whether a runner that sees no CUDA device counts as one that does not start.</param>
+internal sealed record RunnerPlace(int Slot, int Threads, string? VisibleDevices, bool NeedsCuda);
 
 /// <summary>A runner process crashed, was killed or broke the protocol; the message says how it ended.</summary>
 internal sealed class RunnerFailedException(string message, Exception? cause = null) : Exception(message, cause);

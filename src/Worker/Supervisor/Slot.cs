@@ -9,11 +9,11 @@ namespace Temper.Worker.Supervisor;
 
 /// <summary>Runs one job at a time on a warm runner: it claims a job, has the runner train it, and records the outcome.</summary>
 internal sealed class Slot(
-    int number,
+    RunnerPlace place,
+    SlotDevice device,
     WorkerIdentity worker,
     JobQueue queue,
     UploadedFiles uploads,
-    Breaker breaker,
     WorkerOptions options,
     ILogger log
 ) : ISlot
@@ -21,6 +21,8 @@ internal sealed class Slot(
     private readonly ResiliencePipeline retry = DatabaseRetry.Create(log);
 
     private RunnerProcess? runner;
+
+    public SlotDevice Device => device;
 
     public Attempt? Attempt { get; private set; }
 
@@ -35,15 +37,16 @@ internal sealed class Slot(
     /// <summary>Called when an attempt at a job has ended in this slot.</summary>
     public Action<ClaimedJob> OnAttemptEnded { private get; init; } = _ => { };
 
-    /// <summary>Looks once for a job. If the worker is suspended, it tries a fresh runner instead, when a probe is due.</summary>
+    /// <summary>Looks once for a job. If its device is set aside, it tries a fresh runner instead, when a probe is due.</summary>
     public async Task<Attempt?> TryClaimAsync(CancellationToken stopping)
     {
         HasFailed = false;
         try
         {
-            if (breaker.SuspendedReason is not null)
+            if (device.SetAsideReason is not null)
             {
                 await ProbeAsync(stopping);
+                HasFailed = true; // it waits without taking a notice, which is for a slot that can claim
                 return null;
             }
             var ready = (await HealthyRunnerAsync(stopping)).Ready;
@@ -56,15 +59,15 @@ internal sealed class Slot(
         }
         catch (RunnerFailedException e)
         {
-            log.LogWarning("Slot {Slot} has no runner: {Reason}", number, e.Message);
-            breaker.RunnerDidNotStart(e.Message);
+            log.LogWarning("Slot {Slot} has no runner: {Reason}", place.Slot, e.Message);
+            device.Breaker.RunnerDidNotStart(e.Message);
         }
         catch (Exception e)
         {
             if (e is NpgsqlException)
-                log.LogWarning("Slot {Slot} cannot take work: {Reason}", number, e.Message);
+                log.LogWarning("Slot {Slot} cannot take work: {Reason}", place.Slot, e.Message);
             else
-                log.LogError(e, "Slot {Slot} failed", number);
+                log.LogError(e, "Slot {Slot} failed", place.Slot);
         }
         HasFailed = true;
         return null;
@@ -93,7 +96,7 @@ internal sealed class Slot(
         }
         catch (Exception e)
         {
-            log.LogError(e, "Slot {Slot} failed", number);
+            log.LogError(e, "Slot {Slot} failed", place.Slot);
             // The runner may still be training this job, so the next job gets another runner.
             await DropRunnerAsync();
             await GiveBackAsync(job, $"its worker failed: {e.Message}");
@@ -130,12 +133,14 @@ internal sealed class Slot(
     /// </summary>
     private async Task ProbeAsync(CancellationToken stopping)
     {
-        if (!breaker.TryBeginProbe())
+        if (!device.IsListed)
+            await DropRunnerAsync(); // the card may come back, but not for this runner
+        if (!device.IsListed || !device.Breaker.TryBeginProbe())
             return;
         await DropRunnerAsync();
         await HealthyRunnerAsync(stopping);
-        breaker.ProbePassed();
-        log.LogInformation("A fresh runner trains: the worker takes jobs again");
+        device.Breaker.ProbePassed();
+        log.LogInformation("A fresh runner trains: {Device} takes jobs again", device);
     }
 
     private async Task<TrainingOutcome> TrainAsync(Attempt attempt)
@@ -181,17 +186,17 @@ internal sealed class Slot(
 
     /// <summary>
     /// Tells the breaker the outcome, except an orderly failure, such as for want of a data set: that says nothing of the
-    /// worker's health.
+    /// device's health.
     /// </summary>
     private void Judge(ClaimedJob job, TrainingOutcome ending, bool runnerIsSound)
     {
         if (ending is TrainingOutcome.Succeeded)
-            breaker.JobSucceeded();
+            device.Breaker.JobSucceeded();
         if (runnerIsSound || ending is not TrainingOutcome.Failed failed)
             return;
-        breaker.JobFailed(job.Id, failed.Reason);
-        if (breaker.SuspendedReason is { } reason)
-            log.LogError("The worker takes no jobs for now: {Reason}", reason);
+        device.Breaker.JobFailed(job.Id, failed.Reason);
+        if (device.Breaker.SetAsideReason is { } reason)
+            log.LogError("{Device} takes no jobs for now: {Reason}", device, reason);
     }
 
     /// <returns>The outcome, for Hangfire.</returns>
@@ -262,13 +267,13 @@ internal sealed class Slot(
             await DropRunnerAsync();
         try
         {
-            return runner ??= await RunnerProcess.StartAsync(number, options, log, cancellationToken);
+            return runner ??= await RunnerProcess.StartAsync(place, options, log, cancellationToken);
         }
         catch (RunnerFailedException e)
         {
             // Try once more: a runner may die while it starts, for instance for lack of memory, and the next may not.
-            log.LogWarning("Slot {Slot}'s runner did not start, trying once more: {Reason}", number, e.Message);
-            return runner ??= await RunnerProcess.StartAsync(number, options, log, cancellationToken);
+            log.LogWarning("Slot {Slot}'s runner did not start, trying once more: {Reason}", place.Slot, e.Message);
+            return runner ??= await RunnerProcess.StartAsync(place, options, log, cancellationToken);
         }
     }
 

@@ -28,13 +28,14 @@ internal sealed class WorkerService(
 {
     private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(1);
 
+    private static readonly TimeSpan SampleInterval = TimeSpan.FromSeconds(10);
+
     private static readonly TimeSpan RunnerRetryDelay = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan RecurringJobsInterval = TimeSpan.FromMinutes(5),
         HangfireGrace = TimeSpan.FromSeconds(2);
 
     private readonly JobQueue queue = new(database);
-    private readonly Breaker breaker = new(options.BreakerJobs, options.ProbeInterval, TimeProvider.System);
 
     protected override async Task ExecuteAsync(CancellationToken stopping)
     {
@@ -53,11 +54,12 @@ internal sealed class WorkerService(
 
     private async Task WorkAsync(CancellationToken stopping)
     {
+        var devices = await SlotDevices.FindAsync(options, log, stopping);
         // Start the runner first: it loads libtorch while the worker waits for the database and migrates it.
-        var starting = StartFirstRunnerAsync(stopping);
+        var starting = StartFirstRunnerAsync(devices, stopping);
         await Migrator.MigrateWhenUpAsync(database, log, stopping);
-        var first = await starting;
-        var worker = WorkerIdentity.Create(first.Ready.HasCuda ? "cuda" : "cpu", options.Slots);
+        var (firstSlot, first) = await starting;
+        var worker = WorkerIdentity.Create(first.Ready.HasCuda ? "cuda" : "cpu", devices.Slots);
         JobStorage? storage = null;
         JobEnds? ends = null;
         using var notifier = new JobNotifier();
@@ -65,10 +67,11 @@ internal sealed class WorkerService(
         uploads.DeleteUnused();
         await using var slots = new SlotPool(
             Enumerable
-                .Range(0, options.Slots)
-                .Select(i => new Slot(i, worker, queue, uploads, breaker, options, log)
+                .Range(0, devices.Slots)
+                // Every runner must see what the first one sees, or the worker's row would not tell what it trains on.
+                .Select(i => new Slot(devices.Place(i, options, first.Ready.HasCuda), devices.Of(i), worker, queue, uploads, options, log)
                 {
-                    Runner = i == 0 ? first : null,
+                    Runner = i == firstSlot ? first : null,
                     OnAttemptEnded = job => ends!.Ended(job),
                 })
         );
@@ -76,7 +79,7 @@ internal sealed class WorkerService(
         storage = EngineStorage.Open(
             options.ConnectionString!,
             claims,
-            EngineServer.Connections(options.Slots),
+            EngineServer.Connections(devices.Slots),
             EngineServer.CommandSeconds
         );
         ends = new(storage, notifies: notifications.Allowed.Count > 0, log);
@@ -95,15 +98,17 @@ internal sealed class WorkerService(
         };
 
         // Register the worker before the first claim, because jobs refer to its row.
-        await DatabaseRetry.Create(log).ExecuteAsync(async cancellation => await BeatAsync(worker, slots, cancellation), stopping);
+        await DatabaseRetry.Create(log).ExecuteAsync(async cancellation => await BeatAsync(worker, slots, devices, cancellation), stopping);
         log.LogInformation(
             "Worker {Worker} is ready: slots {Slots}, device {Device}, {Threads} threads each, {Libraries}",
             worker.Name,
-            options.Slots,
+            devices.Slots,
             worker.Device,
-            options.ThreadsPerRunner,
+            options.ThreadsPerRunner(devices.Slots),
             first.Ready.Libraries
         );
+        if (!first.Ready.HasCuda && devices.All.Any(device => device.Card is not null))
+            log.LogWarning("There are cards, but libtorch sees none: jobs train on the CPU");
         if (first.Ready.NoKernels is { } reason && !first.Ready.HasCuda)
             log.LogWarning("Training is several times slower than it could be, because {Reason}", reason);
 
@@ -111,7 +116,8 @@ internal sealed class WorkerService(
         using var slotsDone = new CancellationTokenSource();
         using var left = new CancellationTokenSource();
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        var heartbeats = OrEndAllAsync(HeartbeatAsync(worker, slots, slotsDone.Token), ending);
+        var heartbeats = OrEndAllAsync(HeartbeatAsync(worker, slots, devices, slotsDone.Token), ending);
+        var sampled = OrEndAllAsync(devices.WatchAsync(SampleInterval, slotsDone.Token), ending);
         var present = OrEndAllAsync(presence.RunAsync(left.Token), ending);
         var schema = OrEndAllAsync(Migrator.WatchAsync(database, ending.Token), ending);
         EngineServer.Configure(loggers);
@@ -130,6 +136,7 @@ internal sealed class WorkerService(
         await slots.DrainAsync();
         await slotsDone.CancelAsync();
         await heartbeats;
+        await sampled;
         await LeaveAsync(worker);
         await left.CancelAsync();
         await present;
@@ -169,14 +176,17 @@ internal sealed class WorkerService(
         }
     }
 
-    /// <summary>Starts the runner that tells the worker's device. Until one starts, the worker takes no jobs.</summary>
-    private async Task<RunnerProcess> StartFirstRunnerAsync(CancellationToken stopping)
+    /// <summary>
+    /// Starts the runner that tells the worker's device, on one card after another. Until one starts, the worker takes no jobs.
+    /// </summary>
+    private async Task<(int Slot, RunnerProcess Runner)> StartFirstRunnerAsync(SlotDevices devices, CancellationToken stopping)
     {
-        while (true)
+        for (var slot = 0; ; slot = (slot + 1) % devices.All.Count)
         {
             try
             {
-                return await RunnerProcess.StartAsync(0, options, log, stopping);
+                var place = devices.Place(slot, options, needsCuda: options.Device == DeviceName.Cuda);
+                return (slot, await RunnerProcess.StartAsync(place, options, log, stopping));
             }
             catch (RunnerFailedException e)
             {
@@ -200,7 +210,7 @@ internal sealed class WorkerService(
         }
     }
 
-    private async Task HeartbeatAsync(WorkerIdentity worker, SlotPool slots, CancellationToken stopping)
+    private async Task HeartbeatAsync(WorkerIdentity worker, SlotPool slots, SlotDevices devices, CancellationToken stopping)
     {
         using var timer = new PeriodicTimer(HeartbeatInterval);
         while (!stopping.IsCancellationRequested)
@@ -208,7 +218,7 @@ internal sealed class WorkerService(
             try
             {
                 await timer.WaitForNextTickAsync(stopping);
-                await BeatAsync(worker, slots, stopping);
+                await BeatAsync(worker, slots, devices, stopping);
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested) { }
             catch (NpgsqlException e)
@@ -218,15 +228,16 @@ internal sealed class WorkerService(
         }
     }
 
-    private async Task BeatAsync(WorkerIdentity worker, SlotPool slots, CancellationToken stopping)
+    private async Task BeatAsync(WorkerIdentity worker, SlotPool slots, SlotDevices devices, CancellationToken stopping)
     {
         var attempts = slots.Attempts.ToArray();
         var held = await queue.HeartbeatAsync(
             worker,
             [.. attempts.Select(a => new HeldJob(a.Job, a.Progress))],
-            breaker.SuspendedReason,
+            devices.SuspendedReason,
             stopping,
-            () => slots.Attempts.Select(a => a.Job)
+            () => slots.Attempts.Select(a => a.Job),
+            devices.Describe(slots)
         );
         foreach (var attempt in attempts)
         {

@@ -9,8 +9,7 @@ public interface IStage
     /// <param name="revision">The revision of its spec; workers of this build know 1.</param>
     Task<Guid> SubmitAsync(int maxAttempts, int priority, bool needsCuda, int revision);
 
-    /// <summary>Returns null when no job is waiting.</summary>
-    /// <exception cref="ForeignKeyException">The worker has no row.</exception>
+    /// <summary>Returns null when no job is waiting, or the worker drains or has no row.</summary>
     Task<(Guid Id, int Attempt)?> ClaimAsync(WorkerIdentity worker, bool hasCuda, int knownRevision);
 
     Task<IReadOnlyDictionary<(Guid Id, int Attempt), StopRequest?>> HeartbeatAsync(
@@ -42,6 +41,9 @@ public interface IStage
     Task LeaveAsync(WorkerIdentity worker);
 
     Task ForgetDeadWorkersAsync();
+
+    /// <returns>Whether the worker has a row.</returns>
+    Task<bool> DrainAsync(WorkerIdentity worker, bool drain);
 
     Task<bool> CommandAsync(JobVerb verb, Guid id, bool fresh);
 

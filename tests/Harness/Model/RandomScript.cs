@@ -13,7 +13,7 @@ public sealed class RandomScript(long seed, TwinStage twin, Script script)
 
     private static readonly string[] Writes = ["start", "report", "succeed", "fail", "giveback", "giveback", "handback"];
     private static readonly string[] Verbs = ["cancel", "pause", "resume", "retry", "retry fresh", "delete"];
-    private static readonly string[] OfWorkers = ["claim", "beat", "watch", "rescue", "leave", "forget"];
+    private static readonly string[] OfWorkers = ["claim", "beat", "watch", "rescue", "leave", "forget", "drain", "undrain"];
 
     private readonly SplitMix64 random = new(seed, 7);
 
@@ -57,10 +57,12 @@ public sealed class RandomScript(long seed, TwinStage twin, Script script)
             7 or 8 => OfWorker("beat") + Known(),
             9 or 10 => OfWorker("watch"),
             11 or 12 => OfWorker("rescue"),
-            13 => random.NextInt32(3) switch
+            13 => random.NextInt32(5) switch
             {
                 0 => OfWorker("leave"),
                 1 => Note("forget"),
+                2 => OfWorker("drain"),
+                3 => OfWorker("undrain"),
                 _ => $"{Pick(["lock", "unlock"])} {Pick(Workers)}",
             },
             14 => OfJob("checkpoint"),

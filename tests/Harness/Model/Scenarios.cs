@@ -49,8 +49,37 @@ public static class Scenarios
                 """,
             ["a worker without a row claims nothing"] = """
                 submit A => stored
-                claim 1 => refused
+                claim 1 => nothing
                 row A => queued; A#0
+                """,
+            ["a drained worker finishes what it runs and claims nothing until it is resumed"] = """
+                drain 1 => no
+                submit A => stored
+                submit B => stored
+                beat 1 => nothing
+                beat 2 => nothing
+                claim 1 => A#1
+                drain 1 => yes
+                drain 1 => yes
+                claim 1 => nothing
+                beat 1 A#1 => A#1
+                claim 1 => nothing
+                succeed A#1 => yes
+                claim 1 cuda => nothing
+                undrain 2 => yes
+                claim 2 => B#1
+                handback B#1 => yes
+                undrain 1 => yes
+                claim 1 => B#2
+                """,
+            ["a drained worker that leaves and comes back is not drained"] = """
+                submit A => stored
+                beat 1 => nothing
+                drain 1 => yes
+                leave 1 => left
+                undrain 1 => no
+                beat 1 => nothing
+                claim 1 => A#1
                 """,
             ["failures are counted, wait, and end at maxAttempts"] = """
                 submit A max 2 => stored
@@ -314,7 +343,7 @@ public static class Scenarios
                 leave 1 => left
                 row A => queued; A#1; attempts 1 handedback; (its worker shut down)
                 row B => cancelled; B#1; attempts 1 cancelled; (cancelled while running)
-                claim 1 => refused
+                claim 1 => nothing
                 forget => nothing
                 """,
             ["dead workers are forgotten after an hour, unless they own a job"] = """

@@ -27,7 +27,7 @@ public sealed class Script(IStage stage, IReadOnlyList<WorkerIdentity> workers)
             "pass" => await PassAsync(TimeSpan.FromSeconds(double.Parse(words[1], CultureInfo.InvariantCulture))),
             "forget" => await ForgetAsync(),
             "row" => Describe(words[1][0], await stage.ShapesAsync()),
-            "claim" or "beat" or "watch" or "lock" or "unlock" or "rescue" or "leave" => await PlayForWorkerAsync(
+            "claim" or "beat" or "watch" or "lock" or "unlock" or "rescue" or "leave" or "drain" or "undrain" => await PlayForWorkerAsync(
                 words,
                 workers[words[1][0] - '1']
             ),
@@ -74,16 +74,9 @@ public sealed class Script(IStage stage, IReadOnlyList<WorkerIdentity> workers)
         switch (words[0])
         {
             case "claim":
-                try
-                {
-                    return await stage.ClaimAsync(worker, words.Contains("cuda"), Number(words, "knows") ?? 1) is { } claimed
-                        ? Name(claimed)
-                        : "nothing";
-                }
-                catch (ForeignKeyException)
-                {
-                    return "refused";
-                }
+                return await stage.ClaimAsync(worker, words.Contains("cuda"), Number(words, "knows") ?? 1) is { } claimed
+                    ? Name(claimed)
+                    : "nothing";
             case "beat":
                 var held = await stage.HeartbeatAsync(worker, [.. words.Skip(2).Select(Attempt)]);
                 return List(
@@ -96,6 +89,8 @@ public sealed class Script(IStage stage, IReadOnlyList<WorkerIdentity> workers)
                 return sightings.TryGetValue(worker.Id, out var seen)
                     ? List((await stage.RescueAsync(seen, "its worker died")).Select(id => Letter(id).ToString()))
                     : "unseen";
+            case "drain" or "undrain":
+                return Answer(await stage.DrainAsync(worker, words[0] == "drain"));
             case "leave":
                 await stage.LeaveAsync(worker);
                 return "left";

@@ -14,6 +14,7 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
 {
     private readonly List<TwinJob> jobs = [];
     private readonly Dictionary<Guid, DateTimeOffset> heartbeats = [];
+    private readonly HashSet<Guid> draining = [];
     private long sequence;
 
     /// <summary>In order of submission.</summary>
@@ -62,17 +63,16 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
 
     // Claim.cs
 
-    /// <exception cref="ForeignKeyException">The worker has no row.</exception>
     public virtual (Guid Id, int Attempt)? Claim(Guid worker, bool hasCuda, int knownRevision)
     {
-        if (FirstWaiting(hasCuda, knownRevision) is not { } job)
+        if (!MayClaim(worker) || FirstWaiting(hasCuda, knownRevision) is not { } job)
             return null;
-        if (!heartbeats.ContainsKey(worker))
-            throw new ForeignKeyException("fk_jobs_worker");
         (job.State, job.Attempt, job.WorkerId, job.ClaimedAt) = (JobState.Running, NextAttempt(job), worker, Now);
         (job.TrainingStartedAt, job.Reason) = (null, null);
         return (job.Id, job.Attempt);
     }
+
+    protected virtual bool MayClaim(Guid worker) => heartbeats.ContainsKey(worker) && !draining.Contains(worker);
 
     private TwinJob? FirstWaiting(bool hasCuda, int knownRevision)
     {
@@ -250,7 +250,7 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
     {
         if (Owns(worker))
             throw new ForeignKeyException("fk_jobs_worker");
-        heartbeats.Remove(worker);
+        RemoveRow(worker);
     }
 
     public void ForgetDeadWorkers()
@@ -261,7 +261,32 @@ public class TwinQueue(Func<DateTimeOffset> clock, Func<double> random)
                 (dead ??= []).Add(worker);
         if (dead is not null)
             foreach (var worker in dead)
-                heartbeats.Remove(worker);
+                RemoveRow(worker);
+    }
+
+    private void RemoveRow(Guid worker)
+    {
+        heartbeats.Remove(worker);
+        draining.Remove(worker);
+    }
+
+    // Drain.cs
+
+    public bool DrainWorker(Guid worker)
+    {
+        if (!heartbeats.ContainsKey(worker))
+            return false;
+        draining.Add(worker);
+        return true;
+    }
+
+    public bool ResumeWorker(Guid worker)
+    {
+        if (!heartbeats.ContainsKey(worker))
+            return false;
+        draining.Remove(worker);
+        Notify(null);
+        return true;
     }
 
     // Cancel.cs, Pause.cs, Retry.cs, Delete.cs

@@ -78,6 +78,9 @@ public sealed class TwinStage : IStage
         return Task.CompletedTask;
     }
 
+    public Task<bool> DrainAsync(WorkerIdentity worker, bool drain) =>
+        Task.FromResult(drain ? Queue.DrainWorker(worker.Id) : Queue.ResumeWorker(worker.Id));
+
     public Task<bool> CommandAsync(JobVerb verb, Guid id, bool fresh) =>
         Task.FromResult(
             verb switch

@@ -78,6 +78,8 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
                 "POST /studies/{id}/resume",
                 "POST /studies/{id}/retry",
                 "POST /studies/{id}/unpin",
+                "POST /workers/{id}/drain",
+                "POST /workers/{id}/resume",
             ],
             operations.Select(operation => operation.Name).Order(StringComparer.Ordinal)
         );

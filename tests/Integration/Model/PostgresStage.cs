@@ -37,15 +37,8 @@ internal sealed class PostgresStage(NpgsqlDataSource database, NpgsqlConnection 
 
     public async Task<(Guid Id, int Attempt)?> ClaimAsync(WorkerIdentity worker, bool hasCuda, int knownRevision)
     {
-        try
-        {
-            var claiming = new JobQueue(database) { KnownRevision = knownRevision };
-            return await claiming.ClaimAsync(worker.Id, hasCuda, default) is { } job ? (job.Id, job.Attempt) : null;
-        }
-        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.ForeignKeyViolation)
-        {
-            throw new ForeignKeyException(e.ConstraintName!);
-        }
+        var claiming = new JobQueue(database) { KnownRevision = knownRevision };
+        return await claiming.ClaimAsync(worker.Id, hasCuda, default) is { } job ? (job.Id, job.Attempt) : null;
     }
 
     public Task<IReadOnlyDictionary<(Guid Id, int Attempt), StopRequest?>> HeartbeatAsync(
@@ -92,6 +85,9 @@ internal sealed class PostgresStage(NpgsqlDataSource database, NpgsqlConnection 
     public Task LeaveAsync(WorkerIdentity worker) => queue.LeaveAsync(worker.Id, default);
 
     public Task ForgetDeadWorkersAsync() => queue.ForgetDeadWorkersAsync(default);
+
+    public Task<bool> DrainAsync(WorkerIdentity worker, bool drain) =>
+        drain ? queue.DrainWorkerAsync(worker.Id, default) : queue.ResumeWorkerAsync(worker.Id, default);
 
     public Task<bool> CommandAsync(JobVerb verb, Guid id, bool fresh) =>
         verb switch

@@ -335,12 +335,25 @@ export interface Estimate {
   note: string | null;
 }
 
+export interface Device {
+  index: number;
+  uuid: string;
+  name: string;
+  memoryTotalMiB: number | null;
+  memoryUsedMiB: number | null;
+  utilizationPercent: number | null;
+  slots: number;
+  busySlots: number;
+  setAsideReason: string | null;
+}
+
 export interface Worker {
   id: string;
   name: string;
-  state: "alive" | "suspended" | "silent";
+  state: "alive" | "draining" | "drained" | "suspended" | "silent";
   suspendedReason: string | null;
   device: string;
+  devices: Device[];
   slots: number;
   jobs: string[];
   startedAt: string;

@@ -1,6 +1,6 @@
 import { useLive } from "../api/live";
 import { useResource } from "../api/resource";
-import type { Items, Worker } from "../api/types";
+import type { Device, Items, Worker } from "../api/types";
 import { shortId } from "../format";
 import { Ago, Badge, ProblemBox, Table } from "../parts";
 import { useTitle } from "./title";
@@ -55,7 +55,12 @@ export function Workers() {
                   </div>
                 )}
               </td>
-              <td>{worker.device}</td>
+              <td>
+                {worker.device}
+                {worker.devices.map(device => (
+                  <Card key={device.uuid} device={device} />
+                ))}
+              </td>
               <td class="number">
                 {worker.jobs.length} of {worker.slots}
               </td>
@@ -77,5 +82,20 @@ export function Workers() {
       )}
       {workers.value?.items.length === 0 && <p class="empty">No worker is known. Jobs wait until one starts.</p>}
     </>
+  );
+}
+
+/** A card: what it is, how much of it is in use, and why no job starts on it. */
+function Card({ device }: { device: Device }) {
+  const figures = [
+    device.memoryUsedMiB !== null && device.memoryTotalMiB !== null && `${device.memoryUsedMiB} of ${device.memoryTotalMiB} MiB`,
+    device.utilizationPercent !== null && `${device.utilizationPercent} % busy`,
+    `${device.busySlots} of ${device.slots} slots`,
+  ];
+  return (
+    <div class="quiet" title={device.uuid}>
+      {device.index}: {device.name}, {figures.filter(Boolean).join(", ")}
+      {device.setAsideReason && <div>set aside: {device.setAsideReason}</div>}
+    </div>
   );
 }

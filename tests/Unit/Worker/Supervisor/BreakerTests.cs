@@ -13,11 +13,11 @@ public class BreakerTests
     public void Fail_ThreeDifferentJobsInARow_SuspendsAndSaysWhy()
     {
         Fail(2);
-        Assert.Null(breaker.SuspendedReason);
+        Assert.Null(breaker.SetAsideReason);
 
         breaker.JobFailed(Guid.NewGuid(), "no memory");
 
-        Assert.Equal("3 different jobs failed in a row, the last one: no memory", breaker.SuspendedReason);
+        Assert.Equal("3 different jobs failed in a row, the last one: no memory", breaker.SetAsideReason);
     }
 
     [Fact]
@@ -27,7 +27,7 @@ public class BreakerTests
         for (var i = 0; i < 10; i++)
             breaker.JobFailed(job, "it crashed");
 
-        Assert.Null(breaker.SuspendedReason);
+        Assert.Null(breaker.SetAsideReason);
     }
 
     [Fact]
@@ -37,7 +37,7 @@ public class BreakerTests
         breaker.JobSucceeded();
         Fail(2);
 
-        Assert.Null(breaker.SuspendedReason);
+        Assert.Null(breaker.SetAsideReason);
     }
 
     [Fact]
@@ -59,11 +59,11 @@ public class BreakerTests
         clock.Advance(30);
         breaker.TryBeginProbe();
         breaker.ProbePassed();
-        Assert.Null(breaker.SuspendedReason);
+        Assert.Null(breaker.SetAsideReason);
 
         Fail(1);
 
-        Assert.NotNull(breaker.SuspendedReason);
+        Assert.NotNull(breaker.SetAsideReason);
         clock.Advance(119);
         Assert.False(breaker.TryBeginProbe());
         clock.Advance(1);
@@ -81,7 +81,7 @@ public class BreakerTests
 
         Fail(2);
 
-        Assert.Null(breaker.SuspendedReason);
+        Assert.Null(breaker.SetAsideReason);
     }
 
     [Fact]
@@ -93,7 +93,7 @@ public class BreakerTests
 
         breaker.RunnerDidNotStart("no libtorch");
 
-        Assert.Equal("No runner starts: no libtorch", breaker.SuspendedReason);
+        Assert.Equal("No runner starts: no libtorch", breaker.SetAsideReason);
         Assert.False(breaker.TryBeginProbe());
         clock.Advance(60);
         Assert.True(breaker.TryBeginProbe());
