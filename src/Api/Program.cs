@@ -8,6 +8,7 @@ using Temper.Api.Evaluations;
 using Temper.Api.Events;
 using Temper.Api.Health;
 using Temper.Api.Http;
+using Temper.Api.Instruments;
 using Temper.Api.Jobs;
 using Temper.Api.Live;
 using Temper.Api.Notifications;
@@ -24,9 +25,10 @@ using Temper.Store.Events;
 using Temper.Store.Notifications;
 using Temper.Store.Queue;
 using Temper.Store.Studies;
+using Temper.Telemetry;
 
 var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
-builder.Logging.AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
+builder.Logging.AddLines();
 
 var connectionString =
     builder.Configuration.GetConnectionString("Temper")
@@ -35,7 +37,7 @@ const int CommandSeconds = 5; // after this time the caller gets a 503 and need 
 var database = Database.Open(connectionString, CommandSeconds);
 
 // Polls have their own pool of connections. A larger pool gave no more answers per second and made each answer slower.
-var polls = Database.Open(connectionString, CommandSeconds, connections: Math.Max(6, 3 * Environment.ProcessorCount));
+var polls = Database.Open(connectionString, CommandSeconds, connections: Math.Max(6, 3 * Environment.ProcessorCount), name: "polls");
 var keys = new ApiKeys(builder.Configuration);
 
 builder.WebHost.ConfigureKestrel(kestrel =>
@@ -57,6 +59,8 @@ builder.WebHost.ConfigureKestrel(kestrel =>
 // Each report, and an evaluation beside them, blocks a thread of the pool, and together they use one for each core. The minimum
 // leaves enough threads for other requests.
 ThreadPool.SetMinThreads(2 * Environment.ProcessorCount + Overload.ReportsAtOnce + 1, Environment.ProcessorCount);
+if (builder.AddTelemetry("temper-api", QueueGauges.Name))
+    builder.Services.AddHostedService<QueueGauges>();
 builder.Services.AddSingleton(database);
 builder.Services.AddSingleton(new Reconnection(database, polls));
 builder.Services.AddSingleton(keys);

@@ -491,6 +491,10 @@ namespace Temper.Store.Migrations
                         .HasColumnType("text")
                         .HasColumnName("attempt_note");
 
+                    b.Property<string>("AttemptTraceparent")
+                        .HasColumnType("text")
+                        .HasColumnName("attempt_traceparent");
+
                     b.Property<DateTimeOffset?>("ClaimedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("claimed_at");
@@ -614,6 +618,10 @@ namespace Temper.Store.Migrations
                         .HasColumnType("jsonb")
                         .HasColumnName("tags")
                         .HasComputedColumnSql("spec->'tags'", true);
+
+                    b.Property<string>("Traceparent")
+                        .HasColumnType("text")
+                        .HasColumnName("traceparent");
 
                     b.Property<DateTimeOffset?>("TrainingStartedAt")
                         .HasColumnType("timestamp with time zone")

@@ -75,8 +75,8 @@ public sealed partial class JobQueue
             db.Model.FindEntityType(typeof(JobRow))!.GetProperties().Select(property => property.GetColumnName())
         );
         var insert = $"""
-            INSERT INTO jobs (id, spec, idempotency_key, reproduces, state, attempt, failures)
-            VALUES (@id, @spec::jsonb, @key, (SELECT id FROM jobs WHERE id = @reproduces FOR KEY SHARE), 'queued', 0, 0)
+            INSERT INTO jobs (id, spec, idempotency_key, reproduces, traceparent, state, attempt, failures)
+            VALUES (@id, @spec::jsonb, @key, (SELECT id FROM jobs WHERE id = @reproduces FOR KEY SHARE), @traceparent, 'queued', 0, 0)
             ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
             RETURNING {columns}, {NotifyQueued}
             """;
@@ -86,6 +86,7 @@ public sealed partial class JobQueue
             new("spec", Json.Write(spec)),
             new("key", NpgsqlDbType.Text) { Value = (object?)key ?? DBNull.Value },
             new("reproduces", NpgsqlDbType.Uuid) { Value = (object?)reproduces ?? DBNull.Value },
+            SubmittedTrace.Parameter,
         ];
         var stored = await db.Jobs.FromSqlRaw(insert, parameters).AsNoTracking().ToListAsync(cancellationToken);
         return stored.SingleOrDefault();
