@@ -13,6 +13,8 @@ public static class ConsoleFormat
     /// </summary>
     public static void AddLines(this ILoggingBuilder logging)
     {
+        // Without a name, the console's own settings of older versions replace those of the lines.
+        logging.Services.Configure<ConsoleLoggerOptions>(console => console.FormatterName ??= ConsoleFormatterNames.Simple);
         logging.Services.Configure<SimpleConsoleFormatterOptions>(lines => (lines.SingleLine, lines.TimestampFormat) = (true, "HH:mm:ss "));
         logging.Services.Configure<JsonConsoleFormatterOptions>(json =>
             (json.IncludeScopes, json.UseUtcTimestamp, json.TimestampFormat) = (true, true, "yyyy-MM-dd'T'HH:mm:ss.fff'Z'")

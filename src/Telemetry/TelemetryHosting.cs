@@ -18,9 +18,10 @@ public static class TelemetryHosting
     /// </summary>
     /// <param name="service">The name of the program in traces and metrics; OTEL_SERVICE_NAME overrides it.</param>
     /// <param name="name">The name of the program's own meter and source of spans.</param>
+    /// <param name="serves">Whether the program answers requests.</param>
     /// <returns>Whether anything reads the program's metrics.</returns>
     /// <exception cref="InvalidOperationException">A setting is out of its range.</exception>
-    public static bool AddTelemetry(this IHostApplicationBuilder builder, string service, string name)
+    public static bool AddTelemetry(this IHostApplicationBuilder builder, string service, string name, bool serves)
     {
         var options = TelemetryOptions.From(builder.Configuration);
         if (!options.IsOn)
@@ -34,7 +35,9 @@ public static class TelemetryHosting
             .WithMetrics(metrics =>
             {
                 // System.Runtime is .NET's own meter: processor time, memory, collections of garbage.
-                metrics.AddMeter(name, "System.Runtime").AddAspNetCoreInstrumentation().AddNpgsqlInstrumentation();
+                metrics.AddMeter(name, "System.Runtime").AddNpgsqlInstrumentation();
+                if (serves)
+                    metrics.AddAspNetCoreInstrumentation();
                 if (options.SendsOtlp)
                     metrics.AddOtlpExporter();
                 if (options.PrometheusEndpoint is not null)
@@ -42,13 +45,11 @@ public static class TelemetryHosting
             });
         if (options.SendsOtlp)
             telemetry.WithTracing(traces =>
-                traces
-                    .AddSource(name)
-                    .AddAspNetCoreInstrumentation(requests => requests.Filter = IsTraced)
-                    .AddNpgsql()
-                    .AddProcessor(new LoneStatements())
-                    .AddOtlpExporter()
-            );
+            {
+                if (serves)
+                    traces.AddAspNetCoreInstrumentation(requests => requests.Filter = IsTraced);
+                traces.AddSource(name).AddNpgsql().AddProcessor(new LoneStatements()).AddOtlpExporter();
+            });
         if (options.PrometheusEndpoint is { } endpoint)
             builder.Services.AddHostedService(services => new MetricsEndpoint(endpoint, services.GetRequiredService<MeterProvider>()));
         return true;

@@ -94,9 +94,10 @@ internal sealed class AttemptTelemetry
     /// <returns>What it was given.</returns>
     public AttemptResult Ended(AttemptResult result)
     {
-        WorkerMeter.Attempts.Add(1, WorkerMeter.Outcome(result.Outcome));
+        if (result.Outcome != WorkerMeter.Lost) // the worker that took the job counts it
+            WorkerMeter.Attempts.Add(1, WorkerMeter.Outcome(result.Outcome));
         span?.SetTag("temper.attempt.outcome", result.Outcome);
-        if (result.Outcome is "failed" or "lost")
+        if (result.Outcome is "failed" or WorkerMeter.Lost)
             span?.SetStatus(ActivityStatusCode.Error, result.Reason);
         span?.Dispose();
         return result;

@@ -11,6 +11,8 @@ internal static class WorkerMeter
 {
     public const string Name = "Temper.Worker";
 
+    public const string Lost = "lost";
+
     public static readonly ActivitySource Spans = new(Name);
 
     private static readonly Meter Meter = new(Name);
@@ -52,7 +54,7 @@ internal static class WorkerMeter
     /// <summary>Gives the counters their first value, so that a rate counts also the first event.</summary>
     public static void Begin()
     {
-        foreach (var outcome in new[] { "succeeded", "failed", "lost", "handed_back", "paused", "cancelled" })
+        foreach (var outcome in new[] { "succeeded", "failed", Lost, "handed_back", "paused", "cancelled" })
             Attempts.Add(0, Outcome(outcome));
         foreach (var outcome in new[] { "delivered", "retried", "abandoned" })
             Notifications.Add(0, Outcome(outcome));
@@ -94,7 +96,10 @@ internal static class WorkerMeter
     {
         try
         {
-            return [new(new DriveInfo(home).AvailableFreeSpace)];
+            var folder = home;
+            while (!Directory.Exists(folder)) // it is made when the first file is kept
+                folder = Path.GetDirectoryName(folder)!;
+            return [new(new DriveInfo(folder).AvailableFreeSpace)];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
