@@ -9,6 +9,7 @@ using Temper.Api.Evaluations;
 using Temper.Api.Events;
 using Temper.Api.Health;
 using Temper.Api.Http;
+using Temper.Api.Instruments;
 using Temper.Api.Jobs;
 using Temper.Api.Keys;
 using Temper.Api.Live;
@@ -29,9 +30,10 @@ using Temper.Store.Notifications;
 using Temper.Store.Queue;
 using Temper.Store.Studies;
 using Temper.Store.Tenants;
+using Temper.Telemetry;
 
 var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
-builder.Logging.AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
+builder.Logging.AddLines();
 
 var connectionString =
     builder.Configuration.GetConnectionString("Temper")
@@ -42,10 +44,10 @@ const int CommandSeconds = 5; // after this time the caller gets a 503 and need 
 var database = Database.Open(connectionString, CommandSeconds);
 
 // Polls have their own pool of connections. A larger pool gave no more answers per second and made each answer slower.
-var polls = Database.Open(connectionString, CommandSeconds, connections: Math.Max(6, 3 * Environment.ProcessorCount));
+var polls = Database.Open(connectionString, CommandSeconds, connections: Math.Max(6, 3 * Environment.ProcessorCount), name: "polls");
 
 // A request waits here only for the requests before it: lookups run one at a time, each for all requests that have come.
-var lookups = Database.Open(connectionString, CommandSeconds, connections: 2);
+var lookups = Database.Open(connectionString, CommandSeconds, connections: 2, name: "lookups");
 var oidc = (builder.Configuration.GetSection("Oidc").Get<OidcOptions>() ?? new()).Checked();
 var exposure = new Exposure(oidc);
 
@@ -59,6 +61,8 @@ builder.WebHost.ConfigureKestrel(kestrel =>
 // Each report, and an evaluation beside them, blocks a thread of the pool, and together they use one for each core. The minimum
 // leaves enough threads for other requests.
 ThreadPool.SetMinThreads(2 * Environment.ProcessorCount + Overload.ReportsAtOnce + 1, Environment.ProcessorCount);
+if (builder.AddTelemetry("temper-api", QueueGauges.Name, serves: true))
+    builder.Services.AddHostedService<QueueGauges>();
 builder.Services.AddSingleton(database);
 builder.Services.AddSingleton(new Reconnection(database, polls, lookups));
 builder.Services.AddSingleton(exposure);

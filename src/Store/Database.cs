@@ -21,11 +21,15 @@ public static class Database
     /// </summary>
     /// <param name="commandSeconds">Timeout of a statement, in seconds.</param>
     /// <param name="connections">The most connections of the pool.</param>
-    public static NpgsqlDataSource Open(string connectionString, int commandSeconds = 30, int connections = 100) =>
-        NpgsqlDataSource.Create(
+    /// <param name="name">The pool's name in metrics.</param>
+    public static NpgsqlDataSource Open(string connectionString, int commandSeconds = 30, int connections = 100, string name = "main") =>
+        new NpgsqlDataSourceBuilder(
             $"Command Timeout={commandSeconds};Maximum Pool Size={connections};No Reset On Close=true;"
                 + $"Max Auto Prepare={PreparedStatements};Auto Prepare Min Usages=2;{WithTimeout(connectionString)}"
-        );
+        )
+        {
+            Name = name,
+        }.Build();
 
     /// <summary>Adds the connection timeout to a connection string, for a connection outside the pool.</summary>
     public static string WithTimeout(string connectionString) => $"Timeout={ConnectSeconds};{connectionString}";

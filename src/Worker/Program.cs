@@ -1,7 +1,9 @@
 using Temper.Store;
 using Temper.Store.Notifications;
 using Temper.Store.Retention;
+using Temper.Telemetry;
 using Temper.Worker;
+using Temper.Worker.Instruments;
 using Temper.Worker.Runner;
 using Temper.Worker.Supervisor;
 
@@ -15,7 +17,8 @@ if (args is ["runner", ..])
 var connectionString =
     options.ConnectionString
     ?? throw new InvalidOperationException("Set ConnectionStrings__Temper, such as: Host=127.0.0.1;Username=temper;Database=temper");
-builder.Logging.AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
+builder.Logging.AddLines();
+builder.AddTelemetry("temper-worker", WorkerMeter.Name, serves: false);
 builder.Services.AddSingleton(options);
 builder.Services.AddSingleton((builder.Configuration.GetSection("Retention").Get<RetentionOptions>() ?? new()).Checked());
 builder.Services.AddSingleton(

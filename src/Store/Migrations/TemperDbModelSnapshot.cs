@@ -570,6 +570,10 @@ namespace Temper.Store.Migrations
                         .HasColumnType("text")
                         .HasColumnName("attempt_note");
 
+                    b.Property<string>("AttemptTraceparent")
+                        .HasColumnType("text")
+                        .HasColumnName("attempt_traceparent");
+
                     b.Property<DateTimeOffset?>("ClaimedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("claimed_at");
@@ -706,6 +710,10 @@ namespace Temper.Store.Migrations
                         .HasColumnType("text")
                         .HasDefaultValue("default")
                         .HasColumnName("tenant");
+
+                    b.Property<string>("Traceparent")
+                        .HasColumnType("text")
+                        .HasColumnName("traceparent");
 
                     b.Property<DateTimeOffset?>("TrainingStartedAt")
                         .HasColumnType("timestamp with time zone")

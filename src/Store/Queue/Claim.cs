@@ -42,7 +42,8 @@ public sealed partial class JobQueue
                             ORDER BY priority DESC, sequence LIMIT 1 FOR UPDATE SKIP LOCKED) next
                         LIMIT 1)
             RETURNING id, attempt, spec::text, study_id,
-                      EXISTS (SELECT FROM studies WHERE studies.id = jobs.study_id AND studies.spec->>'notify' IS NOT NULL)
+                      EXISTS (SELECT FROM studies WHERE studies.id = jobs.study_id AND studies.spec->>'notify' IS NOT NULL),
+                      claimed_at - run_at, traceparent, attempt_traceparent
             """
         );
         command.Parameters.AddWithValue("worker", worker);
@@ -54,9 +55,10 @@ public sealed partial class JobQueue
         var (id, attempt, spec) = (reader.GetGuid(0), reader.GetInt32(1), reader.GetString(2));
         Guid? study = await reader.IsDBNullAsync(3, cancellationToken) ? null : reader.GetGuid(3);
         var studyNotifies = reader.GetBoolean(4);
+        var trace = new ClaimTrace(reader.GetTimeSpan(5), reader.GetValue(6) as string, reader.GetValue(7) as string);
         try
         {
-            return new(id, attempt, Json.Read<JobSpec>(spec), study, studyNotifies);
+            return new(id, attempt, Json.Read<JobSpec>(spec), study, studyNotifies, trace);
         }
         catch (JsonException e)
         {

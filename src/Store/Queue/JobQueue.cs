@@ -40,7 +40,7 @@ public sealed partial class JobQueue(NpgsqlDataSource database)
     /// <summary>
     /// The text may quote the output of a crashed process. PostgreSQL rejects a NUL and half of a surrogate pair in a text.
     /// </summary>
-    private static NpgsqlParameter Text(string name, string? text, bool keepEnd = false)
+    internal static NpgsqlParameter Text(string name, string? text, bool keepEnd = false)
     {
         text = text?.Replace("\0", "");
         if (text?.Length > LongestText)
@@ -80,4 +80,17 @@ public sealed partial class JobQueue(NpgsqlDataSource database)
 /// <summary>A job that a worker owns; <paramref name="Attempt"/> is the fencing token of every write.</summary>
 /// <param name="Study">The study that the job belongs to; null outside a study.</param>
 /// <param name="StudyNotifies">Whether the study names an address that is told its end.</param>
-public sealed record ClaimedJob(Guid Id, int Attempt, JobSpec Spec, Guid? Study = null, bool StudyNotifies = false);
+/// <param name="Trace">What the attempt's trace needs.</param>
+public sealed record ClaimedJob(
+    Guid Id,
+    int Attempt,
+    JobSpec Spec,
+    Guid? Study = null,
+    bool StudyNotifies = false,
+    ClaimTrace Trace = default
+);
+
+/// <param name="Waited">Time from when the job could be claimed until it was claimed.</param>
+/// <param name="Submission">The request that submitted the job, as a traceparent; null when its trace was not recorded.</param>
+/// <param name="Earlier">The last attempt before this one that began to train, in the same form; null without one.</param>
+public readonly record struct ClaimTrace(TimeSpan Waited, string? Submission, string? Earlier);

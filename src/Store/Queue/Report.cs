@@ -8,14 +8,22 @@ public sealed partial class JobQueue
 {
     /// <summary>Records that the attempt has its data on the device and begins its first optimizer step.</summary>
     /// <param name="note">A note about this attempt for the reader; null without one.</param>
+    /// <param name="traceparent">The attempt's span; null when it is not recorded.</param>
     /// <returns>False when the worker no longer holds the job.</returns>
-    public Task<bool> ReportTrainingStartedAsync(ClaimedJob job, string? note, CancellationToken cancellationToken) =>
+    public Task<bool> ReportTrainingStartedAsync(
+        ClaimedJob job,
+        string? note,
+        CancellationToken cancellationToken,
+        string? traceparent = null
+    ) =>
         WriteAsync(
-            $"UPDATE jobs SET training_started_at = clock_timestamp(), attempt_note = @note WHERE {Held}",
+            $"""
+            UPDATE jobs SET training_started_at = clock_timestamp(), attempt_note = @note, attempt_traceparent = @traceparent WHERE {Held}
+            """,
             job.Id,
             job.Attempt,
             cancellationToken,
-            [Text("note", note)]
+            [Text("note", note), Text("traceparent", traceparent)]
         );
 
     /// <summary>

@@ -89,9 +89,9 @@ public sealed partial class JobQueue
             db.Model.FindEntityType(typeof(JobRow))!.GetProperties().Select(property => property.GetColumnName())
         );
         var insert = $"""
-            INSERT INTO jobs (id, tenant, spec, spec_revision, idempotency_key, reproduces, state, attempt, failures)
+            INSERT INTO jobs (id, tenant, spec, spec_revision, idempotency_key, reproduces, traceparent, state, attempt, failures)
             VALUES (@id, @tenant, @spec::jsonb, @spec_revision, @key,
-                    (SELECT id FROM jobs WHERE id = @reproduces FOR KEY SHARE), 'queued', 0, 0)
+                    (SELECT id FROM jobs WHERE id = @reproduces FOR KEY SHARE), @traceparent, 'queued', 0, 0)
             ON CONFLICT (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
             RETURNING {columns}, {NotifyQueued}, {TenantStore.CheckQueued("tenant")}
             """;
@@ -103,6 +103,7 @@ public sealed partial class JobQueue
             new("spec_revision", SpecRevision.Of(spec)),
             new("key", NpgsqlDbType.Text) { Value = (object?)key ?? DBNull.Value },
             new("reproduces", NpgsqlDbType.Uuid) { Value = (object?)reproduces ?? DBNull.Value },
+            SubmittedTrace.Parameter,
         ];
         var stored = await db.Jobs.FromSqlRaw(insert, parameters).AsNoTracking().ToListAsync(cancellationToken);
         return stored.SingleOrDefault();

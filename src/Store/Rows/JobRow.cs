@@ -106,6 +106,17 @@ public sealed class JobRow
     /// </summary>
     public ulong? AttemptChanged { get; init; }
 
+    /// <summary>
+    /// The request that submitted the job, in the form of the header traceparent (W3C Trace Context); null when no trace of it was
+    /// recorded.
+    /// </summary>
+    public string? Traceparent { get; init; }
+
+    /// <summary>
+    /// The last attempt that began to train, in the same form; null when no trace of it was recorded, and before the first.
+    /// </summary>
+    public string? AttemptTraceparent { get; init; }
+
     /// <summary>Whether retention spares the job.</summary>
     public bool Pinned { get; init; }
 

@@ -108,6 +108,7 @@ public sealed partial class StudyQueue(NpgsqlDataSource database)
             new("job_arms", jobs.Select(job => job.Arm).ToArray()),
             new("seeds", jobs.Select(job => job.Spec.Seed).ToArray()),
             new("specs", NpgsqlDbType.Array | NpgsqlDbType.Jsonb) { Value = jobs.Select(job => Json.Write(job.Spec)).ToArray() },
+            SubmittedTrace.Parameter,
         ];
 
     /// <summary>Common table expressions that insert the arms and jobs for each row of `study (id, tenant)`.</summary>
@@ -117,8 +118,8 @@ public sealed partial class StudyQueue(NpgsqlDataSource database)
             SELECT study.id, grid.*
             FROM study, unnest(@arms, @epsilons, @smoothing, @learning_rates, @models, @label_noise, @settings) grid),
         new_jobs AS (
-            INSERT INTO jobs (id, tenant, spec, spec_revision, study_id, arm, seed, state, attempt, failures)
-            SELECT job.id, study.tenant, job.spec, job.spec_revision, study.id, job.arm, job.seed, 'queued', 0, 0
+            INSERT INTO jobs (id, tenant, spec, spec_revision, study_id, arm, seed, traceparent, state, attempt, failures)
+            SELECT job.id, study.tenant, job.spec, job.spec_revision, study.id, job.arm, job.seed, @traceparent, 'queued', 0, 0
             FROM study, unnest(@job_ids, @specs, @spec_revisions, @job_arms, @seeds)
                 WITH ORDINALITY AS job (id, spec, spec_revision, arm, seed, place)
             ORDER BY job.place

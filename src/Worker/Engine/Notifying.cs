@@ -3,6 +3,7 @@ using Hangfire.Common;
 using Hangfire.States;
 using Temper.Store.Engine;
 using Temper.Store.Notifications;
+using Temper.Worker.Instruments;
 using Temper.Worker.Notifications;
 
 namespace Temper.Worker.Engine;
@@ -33,6 +34,14 @@ internal sealed class Notifying(JobStorage storage, NotificationQueue queue, Not
         var outcome = await posting.PostAsync(attempt);
         var wait = options.WaitAfter(attempt.Attempt);
         await queue.EndAsync(attempt, outcome, wait, CancellationToken.None);
+        WorkerMeter.Notifications.Add(
+            1,
+            WorkerMeter.Outcome(
+                outcome.Error is null ? "delivered"
+                : wait is null ? "abandoned"
+                : "retried"
+            )
+        );
         log.LogInformation(
             "Notification {Notification} try {Attempt}: {Outcome}",
             notification,

@@ -1,15 +1,18 @@
 using Temper.Domain.Jobs;
 using Temper.Store.Queue;
+using Temper.Worker.Instruments;
 
 namespace Temper.Worker.Slots;
 
 /// <summary>A claimed job while a slot works on it; other tasks may ask it to stop.</summary>
-internal sealed class Attempt(ClaimedJob job)
+internal sealed class Attempt(ClaimedJob job, AttemptTelemetry telemetry)
 {
     private readonly TaskCompletionSource<StopReason> stop = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource abandoned = new();
 
     public ClaimedJob Job { get; } = job;
+
+    public AttemptTelemetry Telemetry { get; } = telemetry;
 
     /// <summary>The latest progress that the runner reported; null before the first report.</summary>
     public TrainingProgress? Progress { get; set; }

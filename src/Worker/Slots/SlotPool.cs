@@ -20,6 +20,10 @@ internal sealed class SlotPool : IAsyncDisposable
     /// <summary>The attempts that the slots hold now.</summary>
     public IEnumerable<Attempt> Attempts => slots.Select(slot => slot.Attempt).OfType<Attempt>();
 
+    /// <summary>Images per second of each slot by its number: null without a job, 0 before the job's first report.</summary>
+    public IEnumerable<double?> Rates() =>
+        slots.Select(slot => slot.Attempt is { } attempt ? attempt.Progress?.ImagesPerSecond ?? 0 : (double?)null);
+
     /// <summary>Waits until a slot is free.</summary>
     /// <exception cref="OperationCanceledException">The worker is stopping.</exception>
     public ISlot Borrow(CancellationToken stopping) => free.Take(stopping);

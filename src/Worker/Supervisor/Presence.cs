@@ -3,6 +3,7 @@ using Npgsql;
 using Temper.Domain.Jobs;
 using Temper.Store;
 using Temper.Store.Queue;
+using Temper.Worker.Instruments;
 using Temper.Worker.Slots;
 
 namespace Temper.Worker.Supervisor;
@@ -98,6 +99,7 @@ internal sealed class Presence(WorkerIdentity worker, JobQueue queue, JobNotifie
         var rescued = await queue.RescueAsync(sighting, reason, stopping);
         if (rescued.Count == 0)
             return;
+        WorkerMeter.Attempts.Add(rescued.Count, WorkerMeter.Outcome(WorkerMeter.Lost));
         log.LogWarning("Took {Jobs} from worker {Worker}: {Reason}", string.Join(", ", rescued), sighting.Worker, reason);
         OnRescue();
     }

@@ -111,7 +111,12 @@ internal sealed class Reports
     private async Task<bool> WriteAsync(Batch batch)
     {
         var job = attempt.Job;
-        if (batch.TrainingStarted && !await retry.ExecuteAsync(async none => await queue.ReportTrainingStartedAsync(job, batch.Note, none)))
+        if (
+            batch.TrainingStarted
+            && !await retry.ExecuteAsync(async none =>
+                await queue.ReportTrainingStartedAsync(job, batch.Note, none, attempt.Telemetry.Traceparent)
+            )
+        )
             return false;
         if (batch is { Epochs.Count: 0, Checkpoint: null })
             return true;

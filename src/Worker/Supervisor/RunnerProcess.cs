@@ -6,7 +6,7 @@ namespace Temper.Worker.Supervisor;
 /// <summary>The supervisor's side of a runner: its process, two pipes, and its last lines on standard error.</summary>
 internal sealed class RunnerProcess : IAsyncDisposable
 {
-    private static readonly string[] SecretSections = ["ConnectionStrings", "Notifications"];
+    private static readonly string[] SecretSections = ["ConnectionStrings", "Notifications", "OTEL_"];
 
     private const int KeptErrorLines = 20;
 
@@ -20,6 +20,7 @@ internal sealed class RunnerProcess : IAsyncDisposable
     private readonly MessageWriter<RunnerCommand> commands;
     private readonly MessageReader<RunnerMessage> messages;
     private readonly Queue<string> lastErrors = new();
+    private volatile ExecutionContext? work;
     private long lastSign = Stopwatch.GetTimestamp();
 
     private RunnerProcess(Process process)
@@ -79,7 +80,8 @@ internal sealed class RunnerProcess : IAsyncDisposable
         if (place.VisibleDevices is not null)
             start.Environment["CUDA_VISIBLE_DEVICES"] = place.VisibleDevices;
 
-        // The runner must not have the database's password, nor the secret that signs notifications.
+        // The runner must not have the database's password, nor the secret that signs notifications, nor one for the receiver of
+        // traces.
         foreach (
             var secret in start
                 .Environment.Keys.Where(name => SecretSections.Any(section => name.StartsWith(section, StringComparison.OrdinalIgnoreCase)))
@@ -116,8 +118,11 @@ internal sealed class RunnerProcess : IAsyncDisposable
     {
         // The runner's output from now on is about this command's job.
         if (command is Train)
+        {
             lock (lastErrors)
                 lastErrors.Clear();
+            work = ExecutionContext.Capture();
+        }
         NoteSign();
         try
         {
@@ -128,6 +133,9 @@ internal sealed class RunnerProcess : IAsyncDisposable
             throw new RunnerFailedException(await DescribeEndAsync(), e);
         }
     }
+
+    /// <summary>The runner's output from now on is about no job.</summary>
+    public void IsIdle() => work = null;
 
     /// <summary>Reads the next message.</summary>
     /// <exception cref="RunnerFailedException">The runner ended, or wrote something that is not a message.</exception>
@@ -180,13 +188,19 @@ internal sealed class RunnerProcess : IAsyncDisposable
     {
         if (string.IsNullOrWhiteSpace(line))
             return;
-        log.LogInformation("Runner: {Line}", line);
+        // The context of the command that the runner carries out has the scopes and the span of its job.
+        if (work is { } context)
+            ExecutionContext.Run(context, _ => Log(), null);
+        else
+            Log();
         lock (lastErrors)
         {
             lastErrors.Enqueue(line);
             if (lastErrors.Count > KeptErrorLines)
                 lastErrors.Dequeue();
         }
+
+        void Log() => log.LogInformation("Runner: {Line}", line);
     }
 }
 

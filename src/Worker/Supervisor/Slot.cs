@@ -3,6 +3,7 @@ using Polly;
 using Temper.Store.Engine;
 using Temper.Store.Queue;
 using Temper.Worker.Datasets;
+using Temper.Worker.Instruments;
 using Temper.Worker.Slots;
 
 namespace Temper.Worker.Supervisor;
@@ -51,7 +52,10 @@ internal sealed class Slot(
             }
             var ready = (await HealthyRunnerAsync(stopping)).Ready;
             // From here on heartbeats include the attempt, and a stop request reaches it.
-            return Attempt = await queue.ClaimAsync(worker.Id, ready.HasCuda, stopping) is { } job ? new(job) : null;
+            var began = DateTimeOffset.UtcNow;
+            return Attempt = await queue.ClaimAsync(worker.Id, ready.HasCuda, stopping) is { } job
+                ? new(job, AttemptTelemetry.Claimed(job, began, number))
+                : null;
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
@@ -76,6 +80,7 @@ internal sealed class Slot(
     public async Task<AttemptResult> CarryOutAsync(Attempt attempt, CancellationToken stopping)
     {
         var job = attempt.Job;
+        attempt.Telemetry.Enter();
         using var scope = log.BeginScope("Job {JobId} attempt {Attempt}", job.Id, job.Attempt);
         log.LogInformation(
             "Job {JobId} attempt {Attempt} started: {Dataset}, ε {Epsilon}, {Epochs} epochs",
@@ -92,7 +97,7 @@ internal sealed class Slot(
                 job.Spec.TimeoutSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : Timeout.InfiniteTimeSpan
             );
             using var timer = timeout.Token.Register(() => attempt.AskToStop(StopReason.TimedOut));
-            return await RecordAsync(job, await TrainAsync(attempt));
+            return attempt.Telemetry.Ended(await RecordAsync(attempt, await TrainAsync(attempt)));
         }
         catch (Exception e)
         {
@@ -100,7 +105,7 @@ internal sealed class Slot(
             // The runner may still be training this job, so the next job gets another runner.
             await DropRunnerAsync();
             await GiveBackAsync(job, $"its worker failed: {e.Message}");
-            return new("failed", $"its worker failed: {e.Message}");
+            return attempt.Telemetry.Ended(new("failed", $"its worker failed: {e.Message}"));
         }
         finally
         {
@@ -113,6 +118,7 @@ internal sealed class Slot(
         try
         {
             var ours = await retry.ExecuteAsync(async none => await queue.HandBackAsync(attempt.Job, reason, none));
+            attempt.Telemetry.Ended(new("handed_back", reason));
             log.LogInformation(
                 "Job {JobId} attempt {Attempt} handed back: {Reason}{Fenced}",
                 attempt.Job.Id,
@@ -200,8 +206,10 @@ internal sealed class Slot(
     }
 
     /// <returns>The outcome, for Hangfire.</returns>
-    private async Task<AttemptResult> RecordAsync(ClaimedJob job, TrainingOutcome ending)
+    private async Task<AttemptResult> RecordAsync(Attempt attempt, TrainingOutcome ending)
     {
+        var job = attempt.Job;
+        using var storing = attempt.Telemetry.Storing();
         var (result, write) = EndOf(job, ending);
         var retried = ending is TrainingOutcome.Failed { WorthRetrying: true };
         bool ours;
@@ -280,9 +288,14 @@ internal sealed class Slot(
     private async Task DropRunnerAsync()
     {
         if (runner is not null)
+            WorkerMeter.RunnerRestarts.Add(1);
+        await DisposeAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (runner is not null)
             await runner.DisposeAsync();
         runner = null;
     }
-
-    public async ValueTask DisposeAsync() => await DropRunnerAsync();
 }

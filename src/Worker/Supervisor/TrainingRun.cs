@@ -53,6 +53,10 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
                 ? new TrainingOutcome.Stopped(await attempt.StopAsked)
                 : new TrainingOutcome.Failed(e.Message, WorthRetrying: true, runner.ErrorOutput);
         }
+        finally
+        {
+            runner.IsIdle();
+        }
     }
 
     private async Task<RunnerMessage> CommandAsync(Train train)
@@ -99,6 +103,7 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
                     attempt.Job.Attempt,
                     started.DataSeconds * 1000
                 );
+                attempt.Telemetry.DataLoaded();
                 reports.AddTrainingStarted(started.Note);
                 return null;
             case Loading loading:
@@ -117,12 +122,14 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
                 attempt.Progress = progressed.Progress;
                 return null;
             case EpochDone epoch:
+                attempt.Telemetry.EpochDone(epoch.Metrics);
                 reports.AddEpoch(epoch.Metrics, epoch.Checkpoint);
                 return null;
             case Checkpointed made:
                 reports.AddCheckpoint(made.Checkpoint);
                 return null;
             case Finished finished:
+                attempt.Telemetry.Evaluated();
                 RunnerIsSound = true;
                 return new TrainingOutcome.Succeeded(finished.Result, finished.Model);
             case Failed failed:

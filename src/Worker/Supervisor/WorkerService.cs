@@ -8,6 +8,7 @@ using Temper.Store.Notifications;
 using Temper.Store.Queue;
 using Temper.Store.Retention;
 using Temper.Worker.Engine;
+using Temper.Worker.Instruments;
 using Temper.Worker.Notifications;
 using Temper.Worker.Slots;
 
@@ -75,6 +76,8 @@ internal sealed class WorkerService(
                     OnAttemptEnded = job => ends!.Ended(job),
                 })
         );
+        WorkerMeter.Begin();
+        WorkerMeter.Observe(slots.Rates, options.Home);
         var claims = new ClaimingQueue(database, slots, notifier, log) { Storage = () => storage! };
         storage = EngineStorage.Open(
             options.ConnectionString!,

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Temper.Integration.Store.Queue;
 using Temper.Store.Queue;
+using Temper.Worker.Instruments;
 using Temper.Worker.Slots;
 using Temper.Worker.Supervisor;
 
@@ -17,7 +18,7 @@ public class ReportsTests : QueueTest
         using var proxy = new TcpProxy(Database.ConnectionString);
         await using var database = Npgsql.NpgsqlDataSource.Create(proxy.ConnectionString);
         var job = await SubmitAndClaimAsync();
-        var reports = new Reports(new Attempt(job), new JobQueue(database), NullLogger.Instance);
+        var reports = new Reports(AttemptOf(job), new JobQueue(database), NullLogger.Instance);
         reports.AddEpoch(Metrics, [1]);
         await Eventually.TrueAsync(async () => await CountAsync() == 1);
 
@@ -46,7 +47,7 @@ public class ReportsTests : QueueTest
         await using var database = Npgsql.NpgsqlDataSource.Create(proxy.ConnectionString);
         var job = await SubmitAndClaimAsync();
         proxy.Cut();
-        var reports = new Reports(new Attempt(job), new JobQueue(database), NullLogger.Instance);
+        var reports = new Reports(AttemptOf(job), new JobQueue(database), NullLogger.Instance);
 
         // The writer takes some epochs and fails to store them; a thousand more fit.
         var epoch = 0;
@@ -66,7 +67,7 @@ public class ReportsTests : QueueTest
     {
         var job = await SubmitAndClaimAsync();
         await Queue.HandBackAsync(job, "taken away", default);
-        var attempt = new Attempt(job);
+        var attempt = AttemptOf(job);
         var reports = new Reports(attempt, Queue, NullLogger.Instance);
 
         reports.AddEpoch(Metrics, [1]);
@@ -80,7 +81,7 @@ public class ReportsTests : QueueTest
     public async Task Add_OfWhatTheDatabaseRefuses_StopsTheAttemptWithTheReason()
     {
         await Database.ExecuteAsync("ALTER TABLE epochs ADD CONSTRAINT nothing CHECK (false)");
-        var attempt = new Attempt(await SubmitAndClaimAsync());
+        var attempt = AttemptOf(await SubmitAndClaimAsync());
         var reports = new Reports(attempt, Queue, NullLogger.Instance);
 
         reports.AddEpoch(Metrics, null);
@@ -90,4 +91,6 @@ public class ReportsTests : QueueTest
     }
 
     private Task<long> CountAsync() => Database.ScalarAsync<long>("SELECT count(*) FROM epochs");
+
+    private static Attempt AttemptOf(ClaimedJob job) => new(job, AttemptTelemetry.Claimed(job, DateTimeOffset.UtcNow, 0));
 }

@@ -1,0 +1,53 @@
+using Temper.Domain.Jobs;
+using Temper.Store.Rows;
+
+namespace Temper.Store.Queue;
+
+/// <param name="State">Queued or running.</param>
+/// <param name="Device">The device that the jobs' specs ask for: `auto`, `cpu` or `cuda`.</param>
+/// <param name="OldestSeconds">For how long the job that waits longest could have been claimed; 0 while none could.</param>
+public sealed record JobLoad(JobState State, string Device, long Jobs, double OldestSeconds);
+
+/// <param name="State">`alive`, `suspended` or `silent`, as in GET /workers.</param>
+/// <param name="Device">The device that the workers train on: `cpu` or `cuda`.</param>
+/// <param name="Slots">Their slots together.</param>
+public sealed record WorkerLoad(string State, string Device, long Workers, long Slots);
+
+/// <summary>What waits and what runs. A state and device without jobs has no entry, nor has one without workers.</summary>
+/// <param name="DatabaseBytes">Size of the database on its disk.</param>
+public sealed record QueueLoad(IReadOnlyList<JobLoad> Jobs, IReadOnlyList<WorkerLoad> Workers, long DatabaseBytes);
+
+public sealed partial class JobQueue
+{
+    /// <summary>Counts the jobs and workers in one statement. Blocks: metrics are read in callbacks that cannot wait otherwise.</summary>
+    public QueueLoad ReadLoad()
+    {
+        using var command = database.CreateCommand(
+            $"""
+            SELECT 'job', state, device, count(*), 0::bigint,
+                   coalesce(extract(epoch FROM clock_timestamp() - min(run_at) FILTER (WHERE run_at <= clock_timestamp())), 0)::float8
+            FROM jobs WHERE state IN ('queued', 'running') GROUP BY state, device
+            UNION ALL
+            SELECT 'worker', CASE WHEN heartbeat_at <= clock_timestamp() - interval '{WorkerRow.SilentAfterSeconds} seconds' THEN 'silent'
+                                  WHEN suspended_reason IS NULL THEN 'alive' ELSE 'suspended' END,
+                   device, count(*), sum(slots), 0
+            FROM workers GROUP BY 2, 3
+            UNION ALL
+            SELECT 'database', '', '', pg_database_size(current_database()), 0, 0
+            """
+        );
+        var (jobs, workers, bytes) = (new List<JobLoad>(), new List<WorkerLoad>(), 0L);
+        using var row = command.ExecuteReader();
+        while (row.Read())
+        {
+            var (of, state, device, count) = (row.GetString(0), row.GetString(1), row.GetString(2), row.GetInt64(3));
+            if (of == "job")
+                jobs.Add(new(Enum.Parse<JobState>(state, ignoreCase: true), device, count, row.GetDouble(5)));
+            else if (of == "worker")
+                workers.Add(new(state, device, count, row.GetInt64(4)));
+            else
+                bytes = count;
+        }
+        return new(jobs, workers, bytes);
+    }
+}
