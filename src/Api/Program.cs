@@ -14,6 +14,7 @@ using Temper.Api.Notifications;
 using Temper.Api.Predict;
 using Temper.Api.Sessions;
 using Temper.Api.Studies;
+using Temper.Api.Verbs;
 using Temper.Api.Version;
 using Temper.Api.Workers;
 using Temper.Domain.Serialization;
@@ -27,10 +28,15 @@ using Temper.Store.Studies;
 
 var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
 builder.Logging.AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
+if (args is ["health"])
+    return await HealthVerb.RunAsync(builder.Configuration["urls"]);
 
 var connectionString =
     builder.Configuration.GetConnectionString("Temper")
     ?? throw new InvalidOperationException("Set ConnectionStrings__Temper, such as: Host=127.0.0.1;Username=temper;Database=temper");
+if (args is ["migrate", ..])
+    return await MigrateVerb.RunAsync(args[1..], connectionString);
+
 const int CommandSeconds = 5; // after this time the caller gets a 503 and need not wait longer
 var database = Database.Open(connectionString, CommandSeconds);
 
@@ -133,3 +139,4 @@ _ = app.Services.GetRequiredService<StreamLimit>();
 _ = app.Services.GetRequiredService<Uploads>();
 _ = app.Services.GetRequiredService<LoadedModels>();
 await app.RunAsync();
+return Environment.ExitCode;
