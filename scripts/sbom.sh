@@ -8,7 +8,7 @@ mkdir -p "$folder"
 dotnet tool restore >/dev/null
 for project in Api Worker Cli; do
   dotnet dotnet-CycloneDX "src/$project/$project.csproj" --output "$folder" --filename "${project,,}.cdx.json" --output-format Json \
-    --recursive --exclude-dev --set-name "temper-${project,,}" --set-type Application
+    --set-name "temper-${project,,}" --set-type Application
 done
 # npm 10 and later.
 npm --prefix src/Dashboard sbom --package-lock-only --sbom-format cyclonedx --sbom-type application >"$folder/dashboard.cdx.json"
