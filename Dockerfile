@@ -1,46 +1,67 @@
-# Images of the API and the worker, on .NET's own images (Ubuntu).
+# Images of the API and the worker, on .NET's own images (Ubuntu 24.04).
 #   docker build --target api -t temper-api .
 #   docker build --target worker -t temper-worker .
 #   docker build --target worker-gpu -t temper-worker-gpu .
+#
+# The tags below move. Pin each to its digest:
+#   docker buildx imagetools inspect mcr.microsoft.com/dotnet/sdk:10.0-noble --format '{{.Manifest.Digest}}'
+#   docker build --build-arg SDK=mcr.microsoft.com/dotnet/sdk:10.0-noble@sha256:… --build-arg RUNTIME=…@sha256:… …
+# No digest stands here, because no registry of images was reachable where this file was written. The images were not built there;
+# bench/records/images.md says what was run instead.
 
-FROM mcr.microsoft.com/dotnet/sdk:10.0 AS source
-RUN apt-get update && apt-get install -y --no-install-recommends cmake g++ make && rm -rf /var/lib/apt/lists/*
+ARG SDK=mcr.microsoft.com/dotnet/sdk:10.0-noble
+# Chiseled: no shell, no package manager, and the user is app (1654) already. libtorch brings its own libgomp; libtorch, SkiaSharp and
+# ONNX Runtime need no library beyond libc, libgcc and libstdc++, which the image has. It has no ICU: Temper is globalization-invariant.
+ARG RUNTIME=mcr.microsoft.com/dotnet/aspnet:10.0-noble-chiseled
+# With a shell and ldconfig, which the NVIDIA container toolkit runs in the container.
+ARG GPU_RUNTIME=mcr.microsoft.com/dotnet/aspnet:10.0-noble
+
+FROM ${SDK} AS source
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+# Debian's and Ubuntu's mirrors keep only the latest version of a package, so a pinned version would stop the build one day.
+RUN apt-get update && apt-get install -y --no-install-recommends cmake g++ make nodejs npm && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY Directory.Build.props Directory.Build.targets Directory.Packages.props ./
 COPY src src
+# Copied into the images as folders that the service may write to.
+RUN install -d -o 1654 -g 1654 /writable
 
 FROM source AS publish-api
-RUN apt-get update && apt-get install -y --no-install-recommends nodejs npm && rm -rf /var/lib/apt/lists/*
-RUN dotnet publish src/Api -c Release -o /app && test -f /app/dashboard/index.html
+RUN dotnet publish src/Api -c Release -r linux-x64 --self-contained false -o /app && test -f /app/dashboard/index.html
 
 FROM source AS publish-worker
 RUN dotnet publish src/Worker -c Release -r linux-x64 --self-contained false -o /app && test -f /app/libtemper_kernels.so
 
 FROM source AS publish-worker-gpu
-RUN dotnet publish src/Worker -c Release -r linux-x64 --self-contained false -p:Cuda=true -o /app
+RUN dotnet publish src/Worker -c Release -r linux-x64 --self-contained false -p:Cuda=true -o /app && test -f /app/libtemper_kernels.so
 
-FROM mcr.microsoft.com/dotnet/aspnet:10.0 AS base
-ENV TEMPER_HOME=/var/lib/temper
-RUN install -d -o "$APP_UID" "$TEMPER_HOME"
-WORKDIR /app
-USER $APP_UID
-
-FROM base AS api
-USER root
-RUN apt-get update && apt-get install -y --no-install-recommends curl && rm -rf /var/lib/apt/lists/*
-USER $APP_UID
+FROM ${RUNTIME} AS api
 COPY --from=publish-api /app /app
-ENV ASPNETCORE_URLS=http://0.0.0.0:8080
+# Files of requests; see TMPDIR in docs/configuration.md.
+COPY --from=source --chown=1654:1654 /writable /var/lib/temper
+ENV ASPNETCORE_URLS=http://0.0.0.0:8080 TMPDIR=/var/lib/temper DOTNET_EnableDiagnostics=0
+WORKDIR /app
+USER 1654
 EXPOSE 8080
-HEALTHCHECK --interval=5s --timeout=3s CMD curl -sf http://127.0.0.1:8080/health/live || exit 1
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["/app/Temper.Api", "health"]
 ENTRYPOINT ["/app/Temper.Api"]
 
-FROM base AS worker
+FROM ${RUNTIME} AS worker
 COPY --from=publish-worker /app /app
+COPY --from=source --chown=1654:1654 /writable /var/lib/temper
+ENV TEMPER_HOME=/var/lib/temper Worker__AliveFile=/tmp/alive DOTNET_EnableDiagnostics=0
+WORKDIR /app
+USER 1654
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["/app/Temper.Worker", "health"]
 ENTRYPOINT ["/app/Temper.Worker"]
 
 # CUDA's libraries come with TorchSharp-cuda-linux; the driver comes from the host, through the NVIDIA container toolkit.
-FROM base AS worker-gpu
+FROM ${GPU_RUNTIME} AS worker-gpu
 COPY --from=publish-worker-gpu /app /app
-ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
+COPY --from=source --chown=1654:1654 /writable /var/lib/temper
+ENV TEMPER_HOME=/var/lib/temper Worker__AliveFile=/tmp/alive DOTNET_EnableDiagnostics=0 \
+    NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
+WORKDIR /app
+USER 1654
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["/app/Temper.Worker", "health"]
 ENTRYPOINT ["/app/Temper.Worker"]

@@ -18,6 +18,7 @@ using Temper.Api.Predict;
 using Temper.Api.Sessions;
 using Temper.Api.Studies;
 using Temper.Api.Tenants;
+using Temper.Api.Verbs;
 using Temper.Api.Version;
 using Temper.Api.Workers;
 using Temper.Domain.Serialization;
@@ -34,12 +35,17 @@ using Temper.Telemetry;
 
 var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
 builder.Logging.AddLines();
+if (args is ["health"])
+    return await HealthVerb.RunAsync(builder.Configuration["urls"]);
 
 var connectionString =
     builder.Configuration.GetConnectionString("Temper")
     ?? throw new InvalidOperationException("Set ConnectionStrings__Temper, such as: Host=127.0.0.1;Username=temper;Database=temper");
 if (args is ["keys", .. var command])
     return await KeyCommands.RunAsync(command, connectionString);
+if (args is ["migrate", ..])
+    return await MigrateVerb.RunAsync(args[1..], connectionString);
+
 const int CommandSeconds = 5; // after this time the caller gets a 503 and need not wait longer
 var database = Database.Open(connectionString, CommandSeconds);
 

@@ -49,9 +49,13 @@ public static class Migrator
         ("studies", "changed", $"changed {IsNotReached}"),
     ];
 
-    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1),
+        OwnerDelay = TimeSpan.FromSeconds(3);
 
-    /// <summary>Migrates, and waits while the database is unreachable. It throws when the database refuses.</summary>
+    /// <summary>
+    /// Migrates, and waits while the database is unreachable. A role that may not migrate waits until the owner has done it. It
+    /// throws when the database refuses for another reason.
+    /// </summary>
     public static async Task MigrateWhenUpAsync(NpgsqlDataSource database, ILogger log, CancellationToken cancellationToken)
     {
         while (true)
@@ -66,6 +70,16 @@ public static class Migrator
                 log.LogWarning("Waiting for the database: {Reason}", e.Message);
                 await Task.Delay(RetryDelay, cancellationToken);
             }
+            catch (Exception e)
+                when (e.GetBaseException() is PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege } refused)
+            {
+                log.LogWarning(
+                    "The database lacks the schema of this build, and this role may not change it ({Reason}). Waiting until its owner "
+                        + "migrates: Temper.Api migrate --grant ROLE",
+                    refused.MessageText
+                );
+                await Task.Delay(OwnerDelay, cancellationToken);
+            }
         }
     }
 
@@ -76,6 +90,8 @@ public static class Migrator
             await CheckAsync(database, cancellationToken);
         else
             await ApplyAsync(database, cancellationToken);
+        if (await KnowsOtherServersAsync(database, cancellationToken))
+            await ForgetOtherServersAsync(database, cancellationToken);
     }
 
     /// <summary>Watches the schema of a migrated database until it is told to stop.</summary>
@@ -107,17 +123,22 @@ public static class Migrator
             );
     }
 
-    private static async Task ApplyAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
+    /// <summary>Waits for the lock around a migration. The end of the transaction releases it, even after an error.</summary>
+    internal static async Task TakeGateAsync(NpgsqlConnection gate, NpgsqlTransaction held, CancellationToken cancellationToken)
     {
-        await using var gate = await database.OpenConnectionAsync(cancellationToken);
-        // The end of the transaction releases the lock, even after an error.
-        await using var held = await gate.BeginTransactionAsync(cancellationToken);
         await using var take = new NpgsqlCommand("SELECT pg_advisory_xact_lock($1)", gate, held)
         {
             Parameters = { new() { Value = GateKey } },
             CommandTimeout = 0,
         };
         await take.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    private static async Task ApplyAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
+    {
+        await using var gate = await database.OpenConnectionAsync(cancellationToken);
+        await using var held = await gate.BeginTransactionAsync(cancellationToken);
+        await TakeGateAsync(gate, held, cancellationToken);
 
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(connection).Options);
@@ -138,7 +159,6 @@ public static class Migrator
         }
         await CheckAsync(database, cancellationToken);
         await EngineSchema.InstallAsync(database, cancellationToken);
-        await ForgetOtherServersAsync(database, cancellationToken);
     }
 
     /// <summary>
@@ -147,11 +167,19 @@ public static class Migrator
     /// </summary>
     private static async Task ForgetOtherServersAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
-        await using var forget = database.CreateCommand(
-            string.Concat(OfOtherServers.Select(ids => $"UPDATE {ids.Table} SET {ids.Column} = NULL WHERE {ids.Condition};"))
-        );
-        forget.CommandTimeout = 0; // after a restore all rows may be such
-        await forget.ExecuteNonQueryAsync(cancellationToken);
+        // The lock keeps a second process from clearing ids that are this server's own by the time it sees them.
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await TakeGateAsync(connection, transaction, cancellationToken);
+        foreach (var (table, column, condition) in OfOtherServers)
+        {
+            await using var forget = new NpgsqlCommand($"UPDATE {table} SET {column} = NULL WHERE {condition}", connection, transaction)
+            {
+                CommandTimeout = 0, // after a restore all rows may be such
+            };
+            await forget.ExecuteNonQueryAsync(cancellationToken);
+        }
+        await transaction.CommitAsync(cancellationToken);
     }
 
     /// <summary>
@@ -175,16 +203,14 @@ public static class Migrator
         }; // another process's migration may lock the table
         count.Parameters.AddWithValue(Ids);
         return (long)(await count.ExecuteScalarAsync(cancellationToken))! == Ids.Length
-            && await EngineSchema.IsCurrentAsync(connection, cancellationToken)
-            && !await KnowsOtherServersAsync(connection, cancellationToken);
+            && await EngineSchema.IsCurrentAsync(connection, cancellationToken);
     }
 
     /// <summary>Indexes answer this.</summary>
-    private static async Task<bool> KnowsOtherServersAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async Task<bool> KnowsOtherServersAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
-        await using var any = new NpgsqlCommand(
-            $"SELECT {string.Join(" OR ", OfOtherServers.Select(ids => $"EXISTS (SELECT FROM {ids.Table} WHERE {ids.Condition})"))}",
-            connection
+        await using var any = database.CreateCommand(
+            $"SELECT {string.Join(" OR ", OfOtherServers.Select(ids => $"EXISTS (SELECT FROM {ids.Table} WHERE {ids.Condition})"))}"
         );
         return (bool)(await any.ExecuteScalarAsync(cancellationToken))!;
     }

@@ -60,6 +60,12 @@ public sealed class WorkerOptions
     /// </summary>
     public double DownloadStallSeconds { get; init; } = 30;
 
+    /// <summary>
+    /// A file that the worker touches every 5 s while it runs. `Temper.Worker health` fails when the file is older than 30 s. Null
+    /// for none.
+    /// </summary>
+    public string? AliveFile { get; init; }
+
     /// <summary>Npgsql connection string with its password, from `ConnectionStrings__Temper`. Runners do not get it.</summary>
     public string? ConnectionString { get; init; }
 
@@ -103,6 +109,7 @@ public sealed class WorkerOptions
             ProbeSeconds = section.GetValue("ProbeSeconds", 30.0),
             Mirror = section["Mirror"],
             DownloadStallSeconds = section.GetValue("DownloadStallSeconds", 30.0),
+            AliveFile = section["AliveFile"] is { Length: > 0 } file ? Path.GetFullPath(file) : null,
             ConnectionString = configuration.GetConnectionString("Temper"),
             Home = Path.GetFullPath(configuration["TEMPER_HOME"] is { Length: > 0 } home ? home : ".temper"),
             DataFolder = configuration["TEMPER_DATA"] is { Length: > 0 } folder ? Path.GetFullPath(folder) : null,

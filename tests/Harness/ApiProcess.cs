@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
 using System.Net.Sockets;
@@ -75,6 +76,22 @@ public sealed class ApiProcess : TemperProcess
         foreach (var (name, value) in environment ?? new Dictionary<string, string?>())
             needed[name] = value;
         return new(address, needed, folder);
+    }
+
+    /// <summary>Runs a verb of the API's program, such as `migrate`, to its end.</summary>
+    public static async Task<CommandResult> RunVerbAsync(string connectionString, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Path.Combine(BuildOf("Api"), "Temper.Api"), arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment["ConnectionStrings__Temper"] = connectionString;
+        using var process = Process.Start(start)!;
+        var errors = process.StandardError.ReadToEndAsync();
+        var output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return new(process.ExitCode, output, await errors);
     }
 
     public async Task<bool> AnswersAsync(string path)

@@ -146,7 +146,7 @@ public sealed class TestDatabase : IAsyncDisposable
         await command.ExecuteNonQueryAsync();
     }
 
-    private static string ServerWith(string database) =>
+    internal static string ServerWith(string database) =>
         new NpgsqlConnectionStringBuilder(
             Environment.GetEnvironmentVariable("TEMPER_TEST_DATABASE")
                 ?? throw new InvalidOperationException("Run ./test: it starts the database and sets TEMPER_TEST_DATABASE.")

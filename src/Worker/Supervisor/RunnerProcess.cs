@@ -6,7 +6,7 @@ namespace Temper.Worker.Supervisor;
 /// <summary>The supervisor's side of a runner: its process, two pipes, and its last lines on standard error.</summary>
 internal sealed class RunnerProcess : IAsyncDisposable
 {
-    private static readonly string[] SecretSections = ["ConnectionStrings", "Notifications", "OTEL_"];
+    private static readonly string[] SecretSections = ["ConnectionStrings", "Notifications", "OTEL_", "PGPASS"];
 
     private const int KeptErrorLines = 20;
 

@@ -1,0 +1,106 @@
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Temper.Harness;
+
+namespace Temper.Unit.Deployment;
+
+/// <summary>What docker-compose.yml and the Dockerfile promise. No container engine runs them here.</summary>
+public sealed partial class ComposeTests
+{
+    private static readonly JsonObject Compose = YamlFile.Read("docker-compose.yml")[0].AsObject();
+
+    private static readonly (string Name, JsonNode Service)[] Services =
+    [
+        .. Compose["services"]!.AsObject().Select(service => (service.Key, service.Value!)),
+    ];
+
+    [Fact]
+    public void EveryService_HasNoCapabilityAndAReadOnlyRoot() =>
+        Assert.All(
+            Services,
+            service =>
+            {
+                Assert.Equal("true", (string?)service.Service["read_only"]);
+                Assert.Equal(["ALL"], Strings(service.Service["cap_drop"]));
+                Assert.Contains("no-new-privileges:true", Strings(service.Service["security_opt"]));
+                Assert.Null(service.Service["privileged"]);
+                Assert.Null(service.Service["cap_add"]);
+                Assert.Null(service.Service["container_name"]); // --scale makes several
+            }
+        );
+
+    [Fact]
+    public void EveryService_HasAHealthCheckOrEndsByItself() =>
+        Assert.All(
+            Services,
+            service =>
+            {
+                if (service.Name == "migrate")
+                    Assert.Equal("on-failure:3", (string?)service.Service["restart"]);
+                else
+                    Assert.NotNull(service.Service["healthcheck"]?["test"]);
+            }
+        );
+
+    [Fact]
+    public void EveryImage_HasAVersion() =>
+        Assert.All(
+            Services,
+            service =>
+            {
+                var tag = ImageTag().Match((string)service.Service["image"]!).Groups[1].Value;
+                Assert.NotEmpty(tag);
+                Assert.NotEqual("latest", tag);
+            }
+        );
+
+    [Fact]
+    public void EveryPort_IsOfThisMachineUnlessBound() =>
+        Assert.All(
+            Services.SelectMany(service => Strings(service.Service["ports"])),
+            port => Assert.StartsWith("${TEMPER_BIND:-127.0.0.1}:", port)
+        );
+
+    [Fact]
+    public void EverySecretAndMountedFile_IsDeclared()
+    {
+        var declared = Compose["secrets"]!.AsObject().Select(secret => secret.Key).ToHashSet();
+        Assert.All(
+            Services,
+            service =>
+            {
+                Assert.Subset(declared, Strings(service.Service["secrets"]).ToHashSet());
+                Assert.All(
+                    Strings(service.Service["volumes"]).Where(volume => volume.StartsWith("./deploy/", StringComparison.Ordinal)),
+                    volume => Assert.True(File.Exists(Path.Combine(TemperProcess.Repository, volume.Split(':')[0])))
+                );
+                // No password is in the environment, which `docker inspect` shows.
+                Assert.DoesNotContain("Password=", service.Service["environment"]?.ToJsonString() ?? "");
+            }
+        );
+    }
+
+    [Fact]
+    public void EveryTargetOfTheDockerfile_RunsAsANumberedUserWithAHealthCheck()
+    {
+        var stages = Stage().Split(File.ReadAllText(Path.Combine(TemperProcess.Repository, "Dockerfile")));
+        var targets = Services.Select(service => (string?)service.Service["build"]?["target"]).OfType<string>().Distinct();
+        Assert.All(
+            targets,
+            target =>
+            {
+                var stage = stages[Array.IndexOf(stages, target) + 1]; // Split returns the captured name, then the stage
+                Assert.Contains("\nUSER 1654\n", stage); // runAsNonRoot needs a number
+                Assert.Contains("\nHEALTHCHECK ", stage);
+            }
+        );
+    }
+
+    private static IEnumerable<string> Strings(JsonNode? list) => list?.AsArray().Select(item => (string)item!) ?? [];
+
+    [GeneratedRegex(@":(\$\{[^}]+\}|[^:/]+)$")]
+    private static partial Regex ImageTag();
+
+    [GeneratedRegex(@"^FROM \S+ AS (\S+)$", RegexOptions.Multiline)]
+    private static partial Regex Stage();
+}
