@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Temper.Api.Http;
 using Temper.Domain.Workers;
 using Temper.Store;
+using Temper.Store.Keys;
 using Temper.Store.Queue;
 using Temper.Store.Rows;
 
@@ -52,6 +53,7 @@ internal static class WorkerEndpoints
                 (HttpContext context, TemperDb db, JobQueue queue, Guid id, CancellationToken cancellation) =>
                     ApplyAsync(context, db, id, queue.DrainWorkerAsync, cancellation)
             )
+            .Needs(Scope.Admin)
             .ProducesProblem(StatusCodes.Status404NotFound);
         workers
             .MapPost(
@@ -59,6 +61,7 @@ internal static class WorkerEndpoints
                 (HttpContext context, TemperDb db, JobQueue queue, Guid id, CancellationToken cancellation) =>
                     ApplyAsync(context, db, id, queue.ResumeWorkerAsync, cancellation)
             )
+            .Needs(Scope.Admin)
             .ProducesProblem(StatusCodes.Status404NotFound);
     }
 

@@ -54,7 +54,7 @@ internal sealed class Slot(
             // From here on heartbeats include the attempt, and a stop request reaches it.
             var began = DateTimeOffset.UtcNow;
             return Attempt = await queue.ClaimAsync(worker.Id, ready.HasCuda, stopping) is { } job
-                ? new(job, AttemptTelemetry.Claimed(job, began, number))
+                ? new(job, AttemptTelemetry.Claimed(job, began, place.Slot))
                 : null;
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
