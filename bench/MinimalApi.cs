@@ -58,6 +58,7 @@ internal static class MinimalApi
             row.IsDBNull(2) ? null : row.GetString(2),
             state.IsFinal(),
             spec,
+            SpecRevision.Of(spec),
             TargetsResponse.Of(spec),
             row.IsDBNull(4) ? null : Json.Read<TrainingProgress>(row.GetString(4)),
             row.GetInt32(5),

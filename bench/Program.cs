@@ -68,6 +68,8 @@ switch (args)
         return 0;
     case ["chaos", .. var rest] when Chaos.Settings(rest) is { } settings:
         return await Chaos.RunAsync(settings);
+    case ["upgrade", var commit, var folder, var jobs]:
+        return await Upgrade.RunAsync(commit, folder, int.Parse(jobs, System.Globalization.CultureInfo.InvariantCulture));
     case ["faults"] or ["faults", "--quick"]:
         await Faults.RunAsync(quick: args.Length > 1, only: null);
         return 0;
@@ -96,7 +98,7 @@ switch (args)
                 + "storage [--quick] | faults [--quick | --only waiting|windows|outages|restarts|stalls] | report [--quick] | "
                 + "attack [--quick | --only headers|slow|http2|continuation|json|regex|uploads|fuzz] | evaluations [--quick] | predict [--quick] | published [--quick] | queue [--quick] | coverage [--quick] | "
                 + "study-statistics [--quick] | study [--quick] | accuracy DATASET EPOCHS SEEDS EPSILON... | "
-                + "chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M]"
+                + "upgrade COMMIT FOLDER JOBS | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M]"
         );
         return 2;
 }

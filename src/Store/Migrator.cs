@@ -65,9 +65,9 @@ public static class Migrator
                 await MigrateAsync(database, cancellationToken);
                 return;
             }
-            catch (Exception e) when (Outage.Behind(e) is not null)
+            catch (Exception e) when (Outage.Behind(e) is { } outage)
             {
-                log.LogWarning("Waiting for the database: {Reason}", e.Message);
+                log.LogWarning("Waiting for the database: {Reason}", outage.Message);
                 await Task.Delay(RetryDelay, cancellationToken);
             }
             catch (Exception e)

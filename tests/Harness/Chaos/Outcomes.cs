@@ -49,16 +49,18 @@ public sealed class Outcomes
             : $"spec {spec}\n  undisturbed {undisturbed[spec].ToJsonString()}\n  in chaos    {outcome.ToJsonString()}";
     }
 
-    /// <summary>The result and the metrics of every epoch, without the fields that measure time.</summary>
+    /// <summary>The result and the metrics of every epoch, without the fields that measure time or name the build.</summary>
     private static async Task<JsonNode> OfAsync(Guid id, CarefulClient client)
     {
         var metrics = (await client.GetAsync($"/jobs/{id}/metrics"))["items"]!.AsArray();
         foreach (var epoch in metrics)
         foreach (var field in new[] { "seconds", "imagesPerSecond" })
             epoch!.AsObject().Remove(field);
+        var result = (await client.GetAsync($"/jobs/{id}"))["result"]?.DeepClone();
+        result?.AsObject().Remove("build");
         return new JsonObject
         {
-            ["result"] = (await client.GetAsync($"/jobs/{id}"))["result"]?.DeepClone(),
+            ["result"] = result,
             ["metrics"] = metrics.DeepClone(),
         };
     }
