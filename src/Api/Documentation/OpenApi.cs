@@ -120,6 +120,7 @@ internal static class OpenApi
             ("GET", [_, _]) => $"get{one}",
             ("DELETE", [_, _]) => $"delete{one}",
             ("GET", [_, _, var part]) => $"get{one}{Capital(part)}",
+            ("PUT", [_, _]) => $"set{one}",
             ("POST", [_, _, var verb]) => $"{verb}{one}",
             _ => throw new InvalidOperationException($"{operation.HttpMethod} {operation.RelativePath} has no operation id."),
         };

@@ -106,7 +106,9 @@ internal static class JobEndpoints
         if (spec is null)
             return Problems.Invalid("The job spec is wrong.", errors);
         if (validateOnly == "true")
-            return TypedResults.Ok(new CheckedSpecResponse(spec, TargetsResponse.Of(spec), await Advice.ForAsync(db, tenant, spec, cancellation)));
+            return TypedResults.Ok(
+                new CheckedSpecResponse(spec, TargetsResponse.Of(spec), await Advice.ForAsync(db, tenant, spec, cancellation))
+            );
         using var place = await limit.TryTakePlacesAsync(1, cancellation);
         if (place is null && (key is null || await JobQueue.FindByKeyAsync(db, tenant, key, cancellation) is null))
             return limit.Refuse(request.HttpContext);

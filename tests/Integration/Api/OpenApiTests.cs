@@ -52,6 +52,8 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
                 "GET /studies/{id}/notifications",
                 "GET /studies/{id}/recommendation",
                 "GET /studies/{id}/report",
+                "GET /tenants",
+                "GET /tenants/{name}",
                 "GET /version",
                 "GET /workers",
                 "POST /datasets",
@@ -74,6 +76,7 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
                 "POST /studies/{id}/resume",
                 "POST /studies/{id}/retry",
                 "POST /studies/{id}/unpin",
+                "PUT /tenants/{name}",
             ],
             operations.Select(operation => operation.Name).Order(StringComparer.Ordinal)
         );
