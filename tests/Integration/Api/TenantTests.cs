@@ -107,7 +107,9 @@ public class TenantTests(ApiFixture fixture) : OwnJobsTest(fixture)
     {
         var (advice, estimate) = (await CheckAsync("/jobs", Job, "advice"), await CheckAsync("/studies", Study, "estimate"));
         await OfAnotherTenantAsync();
-        await Database.ExecuteAsync("DELETE FROM workers; UPDATE jobs SET spec = spec || '{\"dataset\":\"digits\",\"epochs\":2}' WHERE state = 'succeeded'");
+        await Database.ExecuteAsync(
+            "DELETE FROM workers; UPDATE jobs SET spec = spec || '{\"dataset\":\"digits\",\"epochs\":2}' WHERE state = 'succeeded'"
+        );
 
         Assert.Equal(advice, await CheckAsync("/jobs", Job, "advice"));
         Assert.Equal(estimate, await CheckAsync("/studies", Study, "estimate"));
