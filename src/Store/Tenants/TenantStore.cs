@@ -48,7 +48,7 @@ public sealed class TenantStore(NpgsqlDataSource database)
             SELECT tenant, max(last_claimed) AS last, sum(device_seconds) AS seconds
             FROM tenant_usage WHERE month = {ThisMonth} GROUP BY tenant),
         turns AS MATERIALIZED (
-            SELECT tenant, name IS NOT NULL AS limited
+            SELECT tenant, max_running IS NOT NULL AS limited
             FROM waiting LEFT JOIN running USING (tenant) LEFT JOIN used USING (tenant) LEFT JOIN tenants ON name = tenant
             WHERE tenant IS NOT NULL AND (max_running IS NULL OR coalesce(running.jobs, 0) < max_running)
               AND (max_device_seconds_per_month IS NULL
