@@ -30,6 +30,7 @@ var root = new RootCommand("Trains image classifiers with label smoothing on a T
     Downloads.Download(),
     ServiceCommands.Datasets(),
     WorkerCommands.Workers(),
+    TenantCommands.Tenants(),
     Common.Json,
 };
 root.HelpName = "temper";

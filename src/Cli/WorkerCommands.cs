@@ -14,7 +14,7 @@ internal static class WorkerCommands
     {
         var workers = Common.Command(
             "workers",
-            "Lists the workers, the jobs that each runs, and their cards.",
+            "Lists the workers, those of your jobs that each runs, and their cards.",
             (_, service, cancellation) => service.GetAsync("workers", cancellation),
             Show
         );
@@ -76,7 +76,7 @@ internal static class WorkerCommands
     private static void Show(JsonNode answer)
     {
         var workers = answer["items"]!.AsArray();
-        var table = Terminal.Table("name", "state", "device", "slots", "jobs", "heartbeat");
+        var table = Terminal.Table("name", "state", "device", "slots", "taken", "jobs", "heartbeat");
         var cards = Terminal.Table("worker", "card", "name", "memory MiB", "used %", "busy slots", "set aside");
         foreach (var worker in workers)
         {
@@ -85,6 +85,7 @@ internal static class WorkerCommands
                 Terminal.Plain(worker["state"]),
                 Terminal.Plain(worker["device"]),
                 Terminal.Plain(worker["slots"]),
+                Terminal.Plain(worker["slotsTaken"]),
                 Terminal.Plain(worker["jobs"]),
                 Terminal.Time(worker["heartbeatAt"])
             );

@@ -301,7 +301,10 @@ internal sealed class OperationTexts : IOperationFilter
             is never given to another version.
             """
         ),
-        ["listWorkers"] = ("List workers", "Each worker with its device, its cards, and the jobs that it runs now."),
+        ["listWorkers"] = (
+            "List workers",
+            "Each worker with its device, its cards, how many of its slots are taken, and those of your jobs that it runs now."
+        ),
         ["drainWorker"] = (
             "Drain a worker",
             """
@@ -310,6 +313,21 @@ internal sealed class OperationTexts : IOperationFilter
             """
         ),
         ["resumeWorker"] = ("Resume a worker", "A drained worker claims jobs again. Asking again is harmless."),
+        ["listTenants"] = ("List tenants", "With a key of scope `admin` all tenants, otherwise your own: what they use and may use."),
+        ["getTenant"] = (
+            "Get a tenant",
+            """
+            How many of its jobs are queued and running, the device seconds of this month (UTC), and its quotas. A tenant without
+            quotas is not limited. Without the scope `admin`, other tenants than your own are a 404.
+            """
+        ),
+        ["setTenant"] = (
+            "Set the quotas of a tenant",
+            """
+            Replaces all quotas; a field that is absent or null is no limit. Jobs that are queued or running stay. A submission beyond
+            `maxQueued` is a 429; jobs beyond the other quotas wait, and say so in `reason`.
+            """
+        ),
         ["getSession"] = (
             "Get who is signed in",
             """

@@ -29,6 +29,7 @@ internal static class OperationIds
             ("GET", [_, _]) => $"get{one}",
             ("DELETE", [_, _]) => $"delete{one}",
             ("GET", [_, _, var part]) => $"get{one}{Capital(part)}",
+            ("PUT", [_, _]) => $"set{one}",
             ("POST", [_, _, var verb]) => $"{verb}{one}",
             _ => null,
         };

@@ -30,7 +30,8 @@ internal sealed class Ownership(TenantStore tenants) : IDisposable
         var http = context.HttpContext;
         if (!Guid.TryParse(http.GetRouteValue("id") as string, out var id))
             return await next(context);
-        var table = ((RouteEndpoint)http.GetEndpoint()!).RoutePattern.PathSegments[0].Parts[0] is RoutePatternLiteralPart { Content: var first }
+        var table = ((RouteEndpoint)http.GetEndpoint()!).RoutePattern.PathSegments[0].Parts[0]
+            is RoutePatternLiteralPart { Content: var first }
             ? first
             : throw new InvalidOperationException("The first part of a path with an id must name a table.");
         var owner = await OwnerAsync(table, id);

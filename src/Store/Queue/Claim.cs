@@ -11,11 +11,12 @@ public sealed partial class JobQueue
         "state = 'queued' AND run_at <= clock_timestamp() AND (@has_cuda OR device <> 'cuda') AND spec_revision <= @known_revision";
 
     /// <summary>
-    /// Claims a queued job that this worker's device can run and its build knows, under a new attempt: the first by priority and age of the
-    /// tenant whose turn it is. It is the turn of the tenant with the fewest running jobs, among those the one whose last claim is longest
-    /// ago. With SKIP LOCKED, concurrent claims do not wait for each other, and each job goes to one worker. Claims for tenants with quotas
-    /// wait for each other, so that none exceeds a quota. The lock on the worker's row makes a drain wait for the claim, or makes the claim
-    /// see the drain. It comes first, so that a claim never waits for it while it holds a job. A claim that finds no job takes no lock.
+    /// Claims a queued job that this worker's device can run and its build knows, under a new attempt: the first by priority and age of
+    /// the tenant whose turn it is. It is the turn of the tenant with the fewest running jobs, among those the one whose last claim is
+    /// longest ago. With SKIP LOCKED, concurrent claims do not wait for each other, and each job goes to one worker. Claims for tenants
+    /// that may run only so many jobs wait for each other, so that no tenant exceeds that number. The lock on the worker's row makes a
+    /// drain wait for the claim, or makes the claim see the drain. It comes first, so that a claim never waits for it while it holds a
+    /// job. A claim that finds no job takes no lock.
     /// </summary>
     /// <param name="worker">Must have sent a heartbeat; a worker without a row claims nothing.</param>
     /// <param name="hasCuda">Whether the worker can run jobs that ask for `cuda`.</param>

@@ -54,6 +54,8 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
                 "GET /studies/{id}/notifications",
                 "GET /studies/{id}/recommendation",
                 "GET /studies/{id}/report",
+                "GET /tenants",
+                "GET /tenants/{name}",
                 "GET /version",
                 "GET /workers",
                 "POST /datasets",
@@ -80,6 +82,7 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
                 "POST /studies/{id}/unpin",
                 "POST /workers/{id}/drain",
                 "POST /workers/{id}/resume",
+                "PUT /tenants/{name}",
             ],
             operations.Select(operation => operation.Name).Order(StringComparer.Ordinal)
         );

@@ -331,6 +331,7 @@ export interface Estimate {
   minutesPerJob: Figure;
   trainingMinutes: Figure;
   slots: number;
+  slotsTaken: number;
   minutes: Figure;
   note: string | null;
 }
@@ -355,6 +356,7 @@ export interface Worker {
   device: string;
   devices: Device[];
   slots: number;
+  slotsTaken: number;
   jobs: string[];
   startedAt: string;
   heartbeatAt: string;
