@@ -18,7 +18,10 @@ internal static class KeyCommands
             Description = "What it allows, separated by commas: read, submit, operate, admin.",
             Required = true,
         };
-        var expires = new Option<string>("--expires") { Description = "How long it is valid, such as 90d or 12h; without it, until revoked." };
+        var expires = new Option<string>("--expires")
+        {
+            Description = "How long it is valid, such as 90d or 12h; without it, until revoked.",
+        };
         return Common.Command(
             "create",
             "Makes a key and prints it. It is not stored and cannot be shown again.",

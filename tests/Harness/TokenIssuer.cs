@@ -78,9 +78,7 @@ public sealed class TokenIssuer : IAsyncDisposable
     {
         foreach (var (name, value) in changes ?? [])
             values[name] = value;
-        return Base64Url.EncodeToString(
-            JsonSerializer.SerializeToUtf8Bytes(values.Where(one => one.Value is not null).ToDictionary())
-        );
+        return Base64Url.EncodeToString(JsonSerializer.SerializeToUtf8Bytes(values.Where(one => one.Value is not null).ToDictionary()));
     }
 
     private object PublicKey()

@@ -48,6 +48,7 @@ internal static class Oidc
                     ClockSkew = ClockSkew,
                     RequireExpirationTime = true,
                     RequireSignedTokens = true,
+                    TryAllIssuerSigningKeys = false, // only the key that the token names
                 };
                 options.Events = new()
                 {

@@ -71,7 +71,11 @@ public class AuditTests(KeyedApis apis) : IClassFixture<KeyedApis>
         await apis.Http.PostAsJsonAsync("/session", new { key = gone });
 
         Assert.Equal(
-            ["gone signIn  401 The key is revoked.", "gone listWorkers  401 The key is revoked.", $"reader deleteJob {id} 403 It lacks the scope operate."],
+            [
+                "gone signIn  401 The key is revoked.",
+                "gone listWorkers  401 The key is revoked.",
+                $"reader deleteJob {id} 403 It lacks the scope operate.",
+            ],
             (await AuditAsync(admin)).Select(row => $"{row["actor"]} {row["action"]} {row["target"]} {row["status"]} {row["detail"]}")
         );
     }
@@ -83,7 +87,17 @@ public class AuditTests(KeyedApis apis) : IClassFixture<KeyedApis>
         for (var i = 0; i < 3; i++)
             await SendAsync(key, HttpMethod.Post, "/jobs", Spec);
         await apis.Database.ExecuteAsync($"UPDATE audit SET at = at - interval '1 day' WHERE tenant = '{tenant}'");
-        await SendAsync(other, HttpMethod.Post, "/keys", new { name = "made", tenant, scopes = new[] { "read" } });
+        await SendAsync(
+            other,
+            HttpMethod.Post,
+            "/keys",
+            new
+            {
+                name = "made",
+                tenant,
+                scopes = new[] { "read" },
+            }
+        );
         var stranger = await apis.Database.MakeKeyAsync("eve", $"x{tenant}"[..40]);
         var yesterday = Uri.EscapeDataString(DateTimeOffset.UtcNow.AddHours(-1).ToString("O"));
 

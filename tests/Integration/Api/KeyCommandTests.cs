@@ -11,7 +11,18 @@ public class KeyCommandTests
     {
         await using var database = await TestDatabase.CreateEmptyAsync();
 
-        var (made, key, note) = await RunAsync(database, "create", "--name", "first", "--tenant", "default", "--scopes", "admin", "--expires", "90d");
+        var (made, key, note) = await RunAsync(
+            database,
+            "create",
+            "--name",
+            "first",
+            "--tenant",
+            "default",
+            "--scopes",
+            "admin",
+            "--expires",
+            "90d"
+        );
 
         Assert.Equal(0, made);
         Assert.Matches("^tmp_[A-Za-z0-9_-]{43}\n$", key);
