@@ -31,6 +31,7 @@ var root = new RootCommand("Trains image classifiers with label smoothing on a T
     ServiceCommands.Datasets(),
     WorkerCommands.Workers(),
     TenantCommands.Tenants(),
+    KeyCommands.Keys(),
     Common.Json,
 };
 root.HelpName = "temper";

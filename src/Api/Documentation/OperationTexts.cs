@@ -353,10 +353,7 @@ internal sealed class OperationTexts : IOperationFilter
             """
         ),
         ["listKeys"] = ("List keys", "The keys of all tenants, newest first, revoked ones included. The keys themselves are not stored."),
-        ["revokeKey"] = (
-            "Revoke a key",
-            "Every API process refuses the key and its sessions from now on. Asking again is harmless."
-        ),
+        ["revokeKey"] = ("Revoke a key", "Every API process refuses the key and its sessions from now on. Asking again is harmless."),
         ["listAudit"] = (
             "List who changed what",
             """

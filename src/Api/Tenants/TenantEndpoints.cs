@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Temper.Api.Http;
+using Temper.Store.Keys;
 using Temper.Store.Tenants;
 
 namespace Temper.Api.Tenants;
@@ -24,14 +25,20 @@ internal static class TenantEndpoints
 
         tenants
             .MapPut("/{name}", SetAsync)
+            .Needs(Scope.Admin)
             .Accepts<TenantQuotas>("application/json")
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType);
     }
 
-    private static async Task<TenantsResponse> ListAsync(HttpContext context, TenantStore tenants, CancellationToken cancellation) =>
-        new([await tenants.FindAsync(Caller.TenantOf(context), cancellation)]);
+    private static async Task<TenantsResponse> ListAsync(HttpContext context, TenantStore tenants, CancellationToken cancellation)
+    {
+        var own = Caller.TenantOf(context);
+        return new(
+            Caller.Has(context, Scope.Admin) ? await tenants.ListAsync(own, cancellation) : [await tenants.FindAsync(own, cancellation)]
+        );
+    }
 
     private static async Task<Results<Ok<TenantState>, ProblemHttpResult>> FindAsync(
         HttpContext context,
@@ -72,7 +79,7 @@ internal static class TenantEndpoints
         return TypedResults.Ok(await tenants.FindAsync(name, cancellation));
     }
 
-    private static bool IsVisible(HttpContext context, string name) => name == Caller.TenantOf(context);
+    private static bool IsVisible(HttpContext context, string name) => name == Caller.TenantOf(context) || (Caller.Has(context, Scope.Admin) && KeySpec.IsTenant(name));
 
     private static ProblemHttpResult NoSuchTenant(string name) =>
         Problems.Of(StatusCodes.Status404NotFound, "No such tenant.", $"There is no tenant {name}.");

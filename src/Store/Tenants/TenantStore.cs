@@ -95,26 +95,46 @@ public sealed class TenantStore(NpgsqlDataSource database)
     }
 
     /// <returns>The tenant. One that has nothing and no quotas is there too.</returns>
-    public async Task<TenantState> FindAsync(string name, CancellationToken cancellationToken)
+    public async Task<TenantState> FindAsync(string name, CancellationToken cancellationToken) =>
+        (await ReadAsync("VALUES ($1)", name, cancellationToken)).Single();
+
+    /// <param name="own">A tenant to list in any case.</param>
+    /// <returns>The tenants that have a key, quotas, jobs that wait or run, or attempts, by name.</returns>
+    public Task<IReadOnlyList<TenantState>> ListAsync(string own, CancellationToken cancellationToken) =>
+        ReadAsync(
+            """
+            VALUES ($1) UNION SELECT name FROM tenants UNION SELECT tenant FROM keys UNION SELECT tenant FROM tenant_usage
+            UNION SELECT tenant FROM jobs WHERE state IN ('queued', 'running')
+            """,
+            own,
+            cancellationToken
+        );
+
+    /// <param name="names">SQL of the names; $1 is <paramref name="name"/>.</param>
+    private async Task<IReadOnlyList<TenantState>> ReadAsync(string names, string name, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
-            $"{StateSql} FROM (VALUES ($1)) own (name) LEFT JOIN tenants ON tenants.name = own.name"
+            $"{StateSql} FROM ({names}) own (name) LEFT JOIN tenants ON tenants.name = own.name ORDER BY own.name"
         );
         command.Parameters.AddWithValue(name);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
-        await row.ReadAsync(cancellationToken);
-        return new(
-            row.GetString(0),
-            row.GetInt32(1),
-            row.GetInt32(2),
-            row.GetDouble(3),
-            new()
-            {
-                MaxQueued = row.IsDBNull(4) ? null : row.GetInt32(4),
-                MaxRunning = row.IsDBNull(5) ? null : row.GetInt32(5),
-                MaxDeviceSecondsPerMonth = row.IsDBNull(6) ? null : row.GetInt64(6),
-            }
-        );
+        var found = new List<TenantState>();
+        while (await row.ReadAsync(cancellationToken))
+            found.Add(
+                new(
+                    row.GetString(0),
+                    row.GetInt32(1),
+                    row.GetInt32(2),
+                    row.GetDouble(3),
+                    new()
+                    {
+                        MaxQueued = row.IsDBNull(4) ? null : row.GetInt32(4),
+                        MaxRunning = row.IsDBNull(5) ? null : row.GetInt32(5),
+                        MaxDeviceSecondsPerMonth = row.IsDBNull(6) ? null : row.GetInt64(6),
+                    }
+                )
+            );
+        return found;
     }
 
     /// <summary>Replaces the quotas. Jobs that run or are queued stay.</summary>
