@@ -2,7 +2,9 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using Temper.Domain.Jobs;
+using Temper.Domain.Workers;
 using Temper.Integration.Api;
+using Temper.Store.Queue;
 
 namespace Temper.Integration.Cli;
 
@@ -165,7 +167,45 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
             (await Api.GetAsync("/tenants/default"))["quotas"]!.ToJsonString()
         );
         Assert.Equal(2, (await RunAsync(["tenants", "set", "default", "--max-queued", "-1"])).ExitCode);
-        Assert.Equal(3, (await RunAsync(["tenants", "show", "nobody"])).ExitCode);
+        Assert.Equal(3, (await RunAsync(["tenants", "show", "Nobody!"])).ExitCode);
+    }
+
+    [Fact]
+    public async Task Workers_ByNameHostOrId_AreDrainedAndResumed()
+    {
+        var worker = WorkerIdentity.Create("cuda", 1) with { Name = "node-7:41" };
+        var card = new WorkerDevice(3, "GPU-a", "NVIDIA H100", 81559, 1200, 55, 1, 0, "it is hot");
+        await Queue.HeartbeatAsync(worker, [], null, default, devices: [card]);
+
+        Assert.Equal("Worker node-7:41 is drained.\n", (await RunAsync(["workers", "drain", "node-7", "--wait"])).Output);
+        Assert.Equal("Worker node-7:41 is alive.\n", (await RunAsync(["workers", "resume", "node-7:41"])).Output);
+        Assert.Equal("drained", (await RunAsync(["workers", "drain", $"{worker.Id}", "--json"])).Json["state"]!.GetValue<string>());
+        Assert.Matches(
+            @"node-7:41 +drained +cuda +1 [^\n]*\n\nworker[^\n]*\nnode-7:41 +3 +NVIDIA H100 +1200 of 81559 +55 +0 of 1 +it is hot",
+            (await RunAsync(["workers"])).Output
+        );
+
+        await Queue.HeartbeatAsync(WorkerIdentity.Create("cpu", 1) with { Name = "node-7:42" }, [], null, default);
+        foreach (var (name, error) in new[] { ("node-8", "There is no worker node-8."), ("node-7", "Several workers are node-7: node-7:41") })
+        {
+            var wrong = await RunAsync(["workers", "drain", name]);
+            Assert.Equal((2, ""), (wrong.ExitCode, wrong.Output));
+            Assert.Contains(error, wrong.Errors);
+        }
+    }
+
+    [Fact]
+    public async Task WorkersDrain_WithWait_EndsWhenItsLastJobHasEnded()
+    {
+        await Api.SubmitAsync(Spec);
+        var job = await ClaimAsync();
+        var name = await Database.ScalarAsync<string>("SELECT name FROM workers");
+
+        using var drain = TemperCommand.Start(Api.Http.BaseAddress, null, null, "workers", "drain", name, "--wait");
+        await Eventually.TrueAsync(() => Database.ScalarAsync<bool>("SELECT draining FROM workers"));
+        await Queue.FailAsync(job, "test", default);
+
+        Assert.EndsWith("is drained.\n", (await drain.EndAsync()).Output);
     }
 
     [Fact]
