@@ -73,6 +73,9 @@ switch (args)
     case ["faults", "--only", var part] when Faults.Parts.Contains(part):
         await Faults.RunAsync(quick: false, part);
         return 0;
+    case ["telemetry", .. var rest]:
+        await TelemetryCost.RunAsync(rest is ["--quick"] ? 2 : 10);
+        return 0;
     case ["storage", .. var rest]:
         await TableGrowth.RunAsync(TimeSpan.FromMinutes(rest is ["--quick"] ? 2 : 10));
         return 0;
@@ -88,7 +91,7 @@ switch (args)
         Console.Error.WriteLine(
             "usage: api [--quick | --rates | --slow] | events [--quick] | start [--quick] | training [--quick | --only "
                 + "rates|job|memory|jobs|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | "
-                + "storage [--quick] | faults [--quick | --only waiting|windows|outages|restarts|stalls] | report [--quick] | "
+                + "storage [--quick] | telemetry [--quick] | faults [--quick | --only waiting|windows|outages|restarts|stalls] | report [--quick] | "
                 + "evaluations [--quick] | predict [--quick] | published [--quick] | queue [--quick] | coverage [--quick] | "
                 + "study-statistics [--quick] | study [--quick] | accuracy DATASET EPOCHS SEEDS EPSILON... | "
                 + "chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M]"
