@@ -80,6 +80,9 @@ switch (args)
         return await Attacks.RunAsync(quick: args.Length > 1, only: null);
     case ["attack", "--only", var part, .. var rest] when Attacks.Parts.Contains(part):
         return await Attacks.RunAsync(rest is ["--quick"], part);
+    case ["telemetry", .. var rest]:
+        await TelemetryCost.RunAsync(rest is ["--quick"] ? 2 : 10);
+        return 0;
     case ["storage", .. var rest]:
         await TableGrowth.RunAsync(TimeSpan.FromMinutes(rest is ["--quick"] ? 2 : 10));
         return 0;
@@ -95,8 +98,9 @@ switch (args)
         Console.Error.WriteLine(
             "usage: api [--quick | --rates | --slow] | events [--quick] | start [--quick] | training [--quick | --only "
                 + "rates|job|memory|jobs|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | "
-                + "storage [--quick] | faults [--quick | --only waiting|windows|outages|restarts|stalls] | report [--quick] | "
-                + "attack [--quick | --only headers|slow|http2|continuation|json|regex|uploads|fuzz] | evaluations [--quick] | predict [--quick] | published [--quick] | queue [--quick] | coverage [--quick] | "
+                + "storage [--quick] | telemetry [--quick] | faults [--quick | --only waiting|windows|outages|restarts|stalls] | "
+                + "report [--quick] | attack [--quick | --only headers|slow|http2|continuation|json|regex|uploads|fuzz] | "
+                + "evaluations [--quick] | predict [--quick] | published [--quick] | queue [--quick] | coverage [--quick] | "
                 + "study-statistics [--quick] | study [--quick] | accuracy DATASET EPOCHS SEEDS EPSILON... | "
                 + "upgrade COMMIT FOLDER JOBS | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M]"
         );

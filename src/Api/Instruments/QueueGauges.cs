@@ -35,7 +35,7 @@ internal sealed class QueueGauges : IHostedService, IDisposable
             "temper.queue.oldest.age",
             () => Jobs(JobState.Queued, one => one.OldestSeconds),
             "s",
-            "Time for which the job that waits longest could have been claimed"
+            "Longest wait of a job"
         );
         meter.CreateObservableGauge("temper.jobs.running", () => Jobs(JobState.Running, one => one.Jobs), "{job}", "Running jobs");
         meter.CreateObservableGauge("temper.workers", () => Workers(one => one.Workers), "{worker}", "Workers by state");

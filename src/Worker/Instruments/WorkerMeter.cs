@@ -20,7 +20,7 @@ internal static class WorkerMeter
     public static readonly Histogram<double> ClaimDelay = Meter.CreateHistogram(
         "temper.claim.delay",
         "s",
-        "Time from when a job could be claimed until a worker claimed it",
+        "Time from claimable to claimed",
         advice: Buckets(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400)
     );
 
@@ -29,20 +29,20 @@ internal static class WorkerMeter
     public static readonly Histogram<double> StepDuration = Meter.CreateHistogram(
         "temper.training.step.duration",
         "s",
-        "Mean time of an epoch's optimizer steps, recorded once per epoch",
+        "Mean step, per epoch",
         advice: Buckets(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
     );
 
     public static readonly Gauge<double> ValidationEce = Meter.CreateGauge<double>(
         "temper.training.validation.ece",
         "1",
-        "Expected calibration error on the validation split after the slot's last epoch"
+        "ECE of the last epoch"
     );
 
     public static readonly Counter<long> RunnerRestarts = Meter.CreateCounter<long>(
         "temper.runner.restarts",
         "{restart}",
-        "Runners that were ended or had died, and are replaced"
+        "Runners that died or were ended"
     );
 
     public static readonly Counter<long> Notifications = Meter.CreateCounter<long>(
@@ -83,9 +83,9 @@ internal static class WorkerMeter
             "temper.training.rate",
             () => rates().Select((rate, slot) => new Measurement<double>(rate ?? 0, Slot(slot))),
             "{image}/s",
-            "Images trained per second since the start of the epoch, 0 without a job"
+            "Images per second"
         );
-        Meter.CreateObservableGauge("temper.disk.free", () => Free(home), "By", "Free space of the disk that has the folder TEMPER_HOME");
+        Meter.CreateObservableGauge("temper.disk.free", () => Free(home), "By", "Free space for TEMPER_HOME");
     }
 
     public static KeyValuePair<string, object?> Outcome(string outcome) => new("outcome", outcome);

@@ -20,7 +20,8 @@ public static partial class Scrape
     /// <summary>Reads Prometheus's text format, in which the lines of a family follow those with its type and its help.</summary>
     private static Dictionary<string, Family> Parse(string text)
     {
-        var (types, helps, samples) = (new Dictionary<string, string>(), new Dictionary<string, string>(), new Dictionary<string, double>());
+        var (types, helps) = (new Dictionary<string, string>(), new Dictionary<string, string>());
+        var samples = new Dictionary<string, double>();
         foreach (var line in text.Split('\n', StringSplitOptions.RemoveEmptyEntries))
             if (line.Split(' ', 4) is ["#", "TYPE", var typed, var type])
                 types[typed] = type;

@@ -273,17 +273,4 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
     }
 
     private Task<long> CountAsync() => Database.ScalarAsync<long>("SELECT count(*) FROM jobs");
-
-    /// <summary>This API sends no traces. A caller's own trace would otherwise get attempts whose parent nobody recorded.</summary>
-    [Fact]
-    public async Task Post_WithATraceparentWithoutTelemetry_StoresNoTrace()
-    {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/jobs") { Content = JsonContent.Create(Spec) };
-        request.Headers.Add("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
-        using var response = await Http.SendAsync(request);
-        response.EnsureSuccessStatusCode();
-        var job = (await response.Content.ReadFromJsonAsync<JsonNode>())!["id"];
-
-        Assert.Equal(1, await Database.ScalarAsync<long>($"SELECT count(*) FROM jobs WHERE id = '{job}' AND traceparent IS NULL"));
-    }
 }

@@ -76,11 +76,7 @@ public sealed partial class DeployTests(TelemetryFixture telemetry)
         );
         Assert.All(
             rows,
-            row =>
-                Assert.Equal(
-                    row.Groups[1].Value.Replace('.', '_') + Suffix(row.Groups[2].Value) + (row.Groups[4].Value == "counter" ? "_total" : ""),
-                    row.Groups[3].Value
-                )
+            row => Assert.Equal(InPrometheus(row.Groups[1].Value, row.Groups[2].Value, row.Groups[4].Value), row.Groups[3].Value)
         );
 
         static string Labels(Family family) =>
@@ -94,14 +90,17 @@ public sealed partial class DeployTests(TelemetryFixture telemetry)
                     .Order()
             );
 
-        static string Suffix(string unit) =>
-            unit switch
+        static string InPrometheus(string name, string unit, string type)
+        {
+            var suffix = unit switch
             {
                 "s" => "_seconds",
                 "By" => "_bytes",
                 "{image}/s" => "_per_second",
                 _ => "",
             };
+            return name.Replace('.', '_') + suffix + (type == "counter" ? "_total" : "");
+        }
     }
 
     private void AssertExported(IEnumerable<string> expressions)

@@ -20,17 +20,13 @@ public sealed class MetricsTests(TelemetryFixture telemetry)
             Sample(telemetry.OfWorker, "temper_training_step_duration_seconds_sum", "slot=\"0\""),
             9
         );
-        Assert.Equal(
-            epochs[^1]!["ece"]!.GetValue<double>(),
-            Sample(telemetry.OfWorker, "temper_training_validation_ece", "slot=\"0\""),
-            9
-        );
+        Assert.Equal(epochs[^1]!["ece"]!.GetValue<double>(), Sample(telemetry.OfWorker, "temper_training_validation_ece", "slot=\"0\""), 9);
         Assert.Equal(
             1,
             Sample(telemetry.OfWorker, "temper_worker_slots", "busy") + Sample(telemetry.OfWorker, "temper_worker_slots", "free")
         );
         Assert.True(Sample(telemetry.OfWorker, "temper_disk_free_bytes", "") > 0);
-        Assert.True(Sample(telemetry.OfWorker, "db_client_operation_duration_seconds_count", "") > 0);
+        Assert.Contains(telemetry.OfWorker["db_client_operation_duration_seconds"].Samples.Values, value => value > 0);
     }
 
     [Fact]

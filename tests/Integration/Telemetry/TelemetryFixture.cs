@@ -38,21 +38,22 @@ public sealed class TelemetryFixture : IAsyncLifetime
     {
         database = await TestDatabase.CreateAsync();
         Receiver = await OtlpReceiver.StartAsync();
-        Api = await ApiProcess.StartAsync(database.ConnectionString, With(("Telemetry__PrometheusPort", $"{apiPort}")));
+        // The API's own metrics are sent seldom: sending them reads the queue, and a reader within five seconds gets the same figures.
+        Api = await ApiProcess.StartAsync(
+            database.ConnectionString,
+            With(("Telemetry__PrometheusPort", $"{apiPort}"), ("OTEL_METRIC_EXPORT_INTERVAL", "600000"))
+        );
         Worker = await WorkerProcess.StartAsync(
             database.ConnectionString,
             home,
-            With(
-                ("Telemetry__PrometheusPort", $"{workerPort}"),
-                ("Worker__Threads", "1"),
-                ("Logging__Console__FormatterName", "json")
-            )
+            With(("Telemetry__PrometheusPort", $"{workerPort}"), ("Worker__Threads", "1"), ("Logging__Console__FormatterName", "json"))
         );
         await Api.SubmitAsync(
             new
             {
                 dataset = "digits",
                 epsilon = 0.1,
+                epochs = 1,
                 device = "cuda",
             }
         );
@@ -80,7 +81,8 @@ public sealed class TelemetryFixture : IAsyncLifetime
         await Eventually.TrueAsync(() =>
         {
             spans = [.. Receiver.Spans.Where(span => span.TraceId == traceId)];
-            return Task.FromResult(spans.Count(span => span.Name == name) == count && spans.Any(span => span.Source.EndsWith("AspNetCore")));
+            var complete = spans.Count(span => span.Name == name) == count && spans.Any(span => span.Source.EndsWith("AspNetCore"));
+            return Task.FromResult(complete);
         });
         return spans;
     }

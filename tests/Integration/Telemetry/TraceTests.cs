@@ -100,6 +100,16 @@ public sealed class TraceTests(TelemetryFixture telemetry)
         async Task VerbAsync(string verb) => (await telemetry.Api.Http.PostAsync($"/jobs/{id}/{verb}", null)).EnsureSuccessStatusCode();
     }
 
+    /// <summary>They may hold a key of the receiver.</summary>
+    [Fact]
+    public void Runner_HasNoVariablesOfOpenTelemetry()
+    {
+        var variables = File.ReadAllText($"/proc/{Assert.Single(telemetry.Worker.Runners())}/environ").Split('\0');
+
+        Assert.Contains(variables, variable => variable.StartsWith("TEMPER_HOME="));
+        Assert.DoesNotContain(variables, variable => variable.StartsWith("OTEL_"));
+    }
+
     /// <summary>Heartbeats and looks for work would otherwise be several traces a second.</summary>
     [Fact]
     public async Task Statements_OutsideRequestsAndAttempts_AreNotSent()

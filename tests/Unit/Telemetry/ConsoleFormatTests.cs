@@ -39,11 +39,7 @@ public sealed class ConsoleFormatTests
         var scopes = new LoggerExternalScopeProvider();
         using var scope = scopes.Push(new Dictionary<string, object> { ["Attempt"] = 7 });
         using var text = new StringWriter { NewLine = "\n" };
-        formatter.Write(
-            new LogEntry<string>(LogLevel.Information, "Category", 0, "It happened", null, (state, _) => state),
-            scopes,
-            text
-        );
+        formatter.Write(new LogEntry<string>(LogLevel.Information, "Category", 0, "It happened", null, (state, _) => state), scopes, text);
         return text.ToString();
     }
 }

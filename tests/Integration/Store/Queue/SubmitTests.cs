@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Temper.Domain.Jobs;
 using Temper.Domain.Smoothing;
 using Temper.Store.Queue;
@@ -69,5 +70,33 @@ public class SubmitTests : QueueTest
         Assert.True(await listener.WaitAsync(TimeSpan.FromSeconds(5)));
         Assert.Equal([JobQueue.QueuedNotice], notices);
         Assert.NotNull(await Queue.ClaimAsync(Worker.Id, false, default));
+    }
+
+    [Fact]
+    public async Task Submit_WithinARecordedTrace_StoresItsSpanWhichTheClaimHas()
+    {
+        using var source = new ActivitySource($"{Guid.NewGuid()}");
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = one => one == source,
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+        };
+        ActivitySource.AddActivityListener(listener);
+        using var span = source.StartActivity("request");
+        var job = await SubmitAsync();
+
+        Assert.Equal(span!.Id, (await JobAsync(job)).Traceparent);
+        Assert.Equal(span.Id, (await ClaimAsync()).Trace.Submission);
+    }
+
+    /// <summary>Such as that of a caller who sends a traceparent to an API that sends no traces.</summary>
+    [Fact]
+    public async Task Submit_WithinATraceThatThisProcessDoesNotRecord_StoresNone()
+    {
+        using var span = new Activity("request").SetParentId("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").Start();
+        var job = await SubmitAsync();
+
+        Assert.True(span.Recorded);
+        Assert.Null((await JobAsync(job)).Traceparent);
     }
 }
