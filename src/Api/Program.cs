@@ -28,7 +28,7 @@ using Temper.Store.Studies;
 
 var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
 builder.Logging.AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
-if (args is ["health"])
+if (args is ["health", ..])
     return await HealthVerb.RunAsync(builder.Configuration["urls"]);
 
 var connectionString =
