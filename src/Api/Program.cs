@@ -35,7 +35,7 @@ using Temper.Telemetry;
 
 var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
 builder.Logging.AddLines();
-if (args is ["health"])
+if (args is ["health", ..])
     return await HealthVerb.RunAsync(builder.Configuration["urls"]);
 
 var connectionString =
