@@ -79,7 +79,8 @@ internal static class TenantEndpoints
         return TypedResults.Ok(await tenants.FindAsync(name, cancellation));
     }
 
-    private static bool IsVisible(HttpContext context, string name) => name == Caller.TenantOf(context) || (Caller.Has(context, Scope.Admin) && KeySpec.IsTenant(name));
+    private static bool IsVisible(HttpContext context, string name) =>
+        name == Caller.TenantOf(context) || (Caller.Has(context, Scope.Admin) && KeySpec.IsTenant(name));
 
     private static ProblemHttpResult NoSuchTenant(string name) =>
         Problems.Of(StatusCodes.Status404NotFound, "No such tenant.", $"There is no tenant {name}.");

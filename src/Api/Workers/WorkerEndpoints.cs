@@ -87,8 +87,9 @@ internal static class WorkerEndpoints
             .Select(worker => new WorkerResponse(
                 worker.Id,
                 worker.Name,
-                // EF Core translates UtcNow to the database's now(), whose clock also sets the heartbeat.
-                worker.HeartbeatAt <= DateTimeOffset.UtcNow.AddSeconds(-WorkerRow.SilentAfterSeconds) ? "silent"
+                    // EF Core translates UtcNow to the database's now(), whose clock also sets the heartbeat.
+                    worker.HeartbeatAt <= DateTimeOffset.UtcNow.AddSeconds(-WorkerRow.SilentAfterSeconds)
+                        ? "silent"
                     : worker.Draining ? (worker.Jobs.Any() ? "draining" : "drained")
                     : worker.SuspendedReason != null ? "suspended"
                     : "alive",
