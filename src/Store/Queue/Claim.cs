@@ -7,8 +7,8 @@ namespace Temper.Store.Queue;
 public sealed partial class JobQueue
 {
     /// <summary>
-    /// Claims the first queued job that this worker's device can run and its build knows, under a new attempt. With SKIP LOCKED, concurrent claims
-    /// do not wait for each other, and each job goes to one worker.
+    /// Claims the first queued job that this worker's device can run and its build knows, under a new attempt. With SKIP LOCKED,
+    /// concurrent claims do not wait for each other, and each job goes to one worker.
     /// </summary>
     /// <param name="worker">Must have sent a heartbeat, because jobs refer to its row.</param>
     /// <param name="hasCuda">Whether the worker can run jobs that ask for `cuda`.</param>
