@@ -117,7 +117,8 @@ public sealed partial class StudyQueue(NpgsqlDataSource database)
             INSERT INTO jobs (id, spec, spec_revision, study_id, arm, seed, state, attempt, failures)
             SELECT job.id, job.spec, job.spec_revision, study.id, job.arm, job.seed, 'queued', 0, 0
             FROM study,
-                 unnest(@job_ids, @specs, @spec_revisions, @job_arms, @seeds) WITH ORDINALITY AS job (id, spec, spec_revision, arm, seed, place)
+                 unnest(@job_ids, @specs, @spec_revisions, @job_arms, @seeds)
+                     WITH ORDINALITY AS job (id, spec, spec_revision, arm, seed, place)
             ORDER BY job.place)
         """;
 }

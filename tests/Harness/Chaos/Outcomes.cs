@@ -58,10 +58,6 @@ public sealed class Outcomes
             epoch!.AsObject().Remove(field);
         var result = (await client.GetAsync($"/jobs/{id}"))["result"]?.DeepClone();
         result?.AsObject().Remove("build");
-        return new JsonObject
-        {
-            ["result"] = result,
-            ["metrics"] = metrics.DeepClone(),
-        };
+        return new JsonObject { ["result"] = result, ["metrics"] = metrics.DeepClone() };
     }
 }
