@@ -45,11 +45,12 @@ public class UpgradeTests : EndToEndTest
             Assert.Contains(path == "/jobs" ? "needs a newer build" : "Unhealthy", await TextAsync(path));
         }
         Assert.True(await Api.AnswersAsync("/health/live"));
+        var refused = Assert.ThrowsAsync<InvalidOperationException>(() => StartWorkerAsync());
         await using var again = ApiProcess.Start(Database.ConnectionString);
         await again.WaitForExitAsync(TimeSpan.FromSeconds(20));
         Assert.Equal(1, again.ExitCode);
         Assert.Contains("needs a newer build", again.Output);
-        await Assert.ThrowsAsync<InvalidOperationException>(() => StartWorkerAsync());
+        Assert.Contains("needs a newer build", (await refused).Message);
     }
 
     private async Task<string> TextAsync(string path) => await (await Api.Http.GetAsync(path)).Content.ReadAsStringAsync();
