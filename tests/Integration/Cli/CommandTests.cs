@@ -169,7 +169,9 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
         );
 
         await Queue.HeartbeatAsync(WorkerIdentity.Create("cpu", 1) with { Name = "node-7:42" }, [], null, default);
-        foreach (var (name, error) in new[] { ("node-8", "There is no worker node-8."), ("node-7", "Several workers are node-7: node-7:41") })
+        foreach (
+            var (name, error) in new[] { ("node-8", "There is no worker node-8."), ("node-7", "Several workers are node-7: node-7:41") }
+        )
         {
             var wrong = await RunAsync(["workers", "drain", name]);
             Assert.Equal((2, ""), (wrong.ExitCode, wrong.Output));
