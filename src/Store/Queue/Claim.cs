@@ -20,15 +20,17 @@ public sealed partial class JobQueue
     /// </summary>
     /// <param name="worker">Must have sent a heartbeat; a worker without a row claims nothing.</param>
     /// <param name="hasCuda">Whether the worker can run jobs that ask for `cuda`.</param>
-    /// <returns>Null when no such job is queued, when the worker drains, or when this build cannot read the job's spec. In the last case
-    /// the job is given back and a failure is counted.</returns>
+    /// <returns>Null when no such job is queued, when the worker drains, or when this build cannot read the job's spec. In the last
+    /// case the job is given back and a failure is counted.</returns>
     public async Task<ClaimedJob?> ClaimAsync(Guid worker, bool hasCuda, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
             $"""
             WITH RECURSIVE claimer AS (
                 SELECT FROM workers
-                WHERE id = @worker AND NOT draining AND EXISTS (SELECT FROM jobs WHERE {Claimable})
+                WHERE id = @worker AND NOT draining
+                      AND (SELECT true FROM jobs -- with EXISTS the planner would ignore the order, and may then read the whole table
+                           WHERE {Claimable} ORDER BY tenant, priority DESC, sequence LIMIT 1)
                 FOR SHARE),
             {TenantStore.Turns}
             UPDATE jobs
