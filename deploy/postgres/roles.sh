@@ -15,4 +15,7 @@ CREATE ROLE temper_owner LOGIN PASSWORD :'owner_password';
 CREATE ROLE temper_service LOGIN PASSWORD :'service_password';
 CREATE DATABASE temper OWNER temper_owner;
 REVOKE ALL ON DATABASE temper FROM PUBLIC;
+\connect temper
+-- Before PostgreSQL 15 everyone may create tables there.
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 SQL
