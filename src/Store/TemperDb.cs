@@ -245,7 +245,10 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         studies.Property(study => study.DeletedSeconds).HasDefaultValue(0.0);
         studies.HasIndex(study => new { study.Tenant, study.Sequence }, "ix_studies_sequence").IsUnique();
         studies.HasIndex(study => study.Id, "ix_studies_notify").HasFilter("spec->>'notify' IS NOT NULL");
-        studies.HasIndex(study => new { study.Tenant, study.IdempotencyKey }, "ix_studies_idempotency_key").IsUnique().HasFilter("idempotency_key IS NOT NULL");
+        studies
+            .HasIndex(study => new { study.Tenant, study.IdempotencyKey }, "ix_studies_idempotency_key")
+            .IsUnique()
+            .HasFilter("idempotency_key IS NOT NULL");
     }
 
     private static void MapArms(EntityTypeBuilder<ArmRow> arms)

@@ -7,7 +7,8 @@ using Temper.Store.Keys;
 namespace Temper.Api.Access;
 
 /// <summary>Lets a request on, or answers why it is refused: 401 without a valid key, 403 without the scope, 429 beyond the limits.</summary>
-internal sealed class AccessResults(RequestLimits limits, AuditTrail audit, ILogger<AccessResults> log) : IAuthorizationMiddlewareResultHandler
+internal sealed class AccessResults(RequestLimits limits, AuditTrail audit, ILogger<AccessResults> log)
+    : IAuthorizationMiddlewareResultHandler
 {
     private static readonly string[] ThisMachine = ["localhost", "127.0.0.1", "[::1]"];
 

@@ -55,12 +55,13 @@ internal sealed class RequestLimits : IDisposable
         private readonly PartitionedRateLimiter<string> limiter = PartitionedRateLimiter.Create<string, string>(client =>
             RateLimitPartition.GetTokenBucketLimiter(
                 client,
-                _ => new()
-                {
-                    TokenLimit = perMinute,
-                    TokensPerPeriod = perMinute,
-                    ReplenishmentPeriod = TimeSpan.FromSeconds(Seconds),
-                }
+                _ =>
+                    new()
+                    {
+                        TokenLimit = perMinute,
+                        TokensPerPeriod = perMinute,
+                        ReplenishmentPeriod = TimeSpan.FromSeconds(Seconds),
+                    }
             )
         );
 

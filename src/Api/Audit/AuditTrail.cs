@@ -60,16 +60,7 @@ internal sealed class AuditTrail
     public Task WriteRefusalAsync(HttpContext context, string tenant, string actor, Guid? key, int status, string reason) =>
         WriteAsync(
             context,
-            new(
-                tenant,
-                actor,
-                key,
-                OperationIds.Of(context),
-                TargetOf(context),
-                status,
-                Caller.AddressOf(context),
-                reason
-            )
+            new(tenant, actor, key, OperationIds.Of(context), TargetOf(context), status, Caller.AddressOf(context), reason)
         );
 
     /// <summary>A failure is logged only: the change is done, and an error would make the client repeat it.</summary>

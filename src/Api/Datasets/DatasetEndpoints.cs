@@ -64,7 +64,8 @@ internal static class DatasetEndpoints
                         CancellationToken cancellation
                     ) =>
                         DatasetName.Read(name) is { } one
-                        && await UploadedDatasets.Named(db, Caller.TenantOf(context), one).Select(picture).FirstOrDefaultAsync(cancellation) is { } png
+                        && await UploadedDatasets.Named(db, Caller.TenantOf(context), one).Select(picture).FirstOrDefaultAsync(cancellation)
+                            is { } png
                             ? TypedResults.File(png, "image/png")
                             : NoSuchDataset(name)
                 )
@@ -192,7 +193,12 @@ internal static class DatasetEndpoints
             );
     }
 
-    private static async Task<DatasetResponse?> FindUploadedAsync(TemperDb db, string tenant, string name, CancellationToken cancellation) =>
+    private static async Task<DatasetResponse?> FindUploadedAsync(
+        TemperDb db,
+        string tenant,
+        string name,
+        CancellationToken cancellation
+    ) =>
         DatasetName.Read(name) is { } one
         && await UploadedDatasets
             .Named(db, tenant, one)

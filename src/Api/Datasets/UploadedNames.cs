@@ -55,6 +55,7 @@ internal static class UploadedNames
         CancellationToken cancellation
     ) =>
         DatasetCatalog.Find(dataset) is { } card ? [card.Name]
-        : DatasetName.Read(dataset) is { } name ? await UploadedDatasets.Named(db, tenant, name).Select(set => set.Id).ToListAsync(cancellation)
+        : DatasetName.Read(dataset) is { } name
+            ? await UploadedDatasets.Named(db, tenant, name).Select(set => set.Id).ToListAsync(cancellation)
         : [];
 }

@@ -301,7 +301,25 @@ internal sealed class OperationTexts : IOperationFilter
             is never given to another version.
             """
         ),
-        ["listWorkers"] = ("List workers", "Each worker with its device, and the jobs that it runs now."),
+        ["listWorkers"] = (
+            "List workers",
+            "Each worker with its device, how many of its slots are taken, and those of your jobs that it runs now."
+        ),
+        ["listTenants"] = ("List tenants", "The tenants that you may see, with what they use and may use."),
+        ["getTenant"] = (
+            "Get a tenant",
+            """
+            How many of its jobs are queued and running, the device seconds of this month (UTC), and its quotas. A tenant without
+            quotas is not limited. Other tenants than your own are a 404.
+            """
+        ),
+        ["setTenant"] = (
+            "Set the quotas of a tenant",
+            """
+            Replaces all quotas; a field that is absent or null is no limit. Jobs that are queued or running stay. A submission beyond
+            `maxQueued` is a 429; jobs beyond the other quotas wait, and say so in `reason`.
+            """
+        ),
         ["getSession"] = (
             "Get who is signed in",
             """
@@ -327,10 +345,7 @@ internal sealed class OperationTexts : IOperationFilter
             """
         ),
         ["listKeys"] = ("List keys", "The keys of all tenants, newest first, revoked ones included. The keys themselves are not stored."),
-        ["revokeKey"] = (
-            "Revoke a key",
-            "Every API process refuses the key and its sessions from now on. Asking again is harmless."
-        ),
+        ["revokeKey"] = ("Revoke a key", "Every API process refuses the key and its sessions from now on. Asking again is harmless."),
         ["listAudit"] = (
             "List who changed what",
             """

@@ -244,7 +244,10 @@ internal static class EvaluationEndpoints
         EvaluationStore store,
         Guid id,
         CancellationToken cancellation
-    ) => await store.DeleteAsync(id, cancellation) || Reconnection.IsRepetition(context) ? TypedResults.NoContent() : Problems.NoSuchEvaluation(id);
+    ) =>
+        await store.DeleteAsync(id, cancellation) || Reconnection.IsRepetition(context)
+            ? TypedResults.NoContent()
+            : Problems.NoSuchEvaluation(id);
 
     private static Task<EvaluationRow?> RowOfAsync(TemperDb db, Guid id, CancellationToken cancellation) =>
         db.Evaluations.AsNoTracking().SingleOrDefaultAsync(row => row.Id == id, cancellation);

@@ -30,9 +30,13 @@ public sealed record OidcOptions
         if (Authority is null)
             return this;
         if (!Uri.TryCreate(Authority, UriKind.Absolute, out var address) || !(address.Scheme == "https" || IsHere(address)))
-            throw new InvalidOperationException($"Oidc:Authority must be an https address, or an http address of this machine, not {Authority}.");
+            throw new InvalidOperationException(
+                $"Oidc:Authority must be an https address, or an http address of this machine, not {Authority}."
+            );
         return string.IsNullOrWhiteSpace(Audience)
-            ? throw new InvalidOperationException("Oidc:Audience is required with Oidc:Authority: tokens for other services are not for this one.")
+            ? throw new InvalidOperationException(
+                "Oidc:Audience is required with Oidc:Authority: tokens for other services are not for this one."
+            )
             : this;
     }
 

@@ -29,6 +29,7 @@ internal static class OperationIds
             ("GET", [_, _]) => $"get{one}",
             ("DELETE", [_, _]) => $"delete{one}",
             ("GET", [_, _, var part]) => $"get{one}{Capital(part)}",
+            ("PUT", [_, _]) => $"set{one}",
             ("POST", [_, _, var verb]) => $"{verb}{one}",
             _ => null,
         };
@@ -38,9 +39,11 @@ internal static class OperationIds
 
     /// <returns>The id of the request's operation; its method and path where the API's description has none.</returns>
     public static string Of(HttpContext context) =>
-        (context.GetEndpoint() is RouteEndpoint { RoutePattern.RawText: { } pattern } endpoint && !endpoint.IsOutsideDescription()
-            ? Of(context.Request.Method, pattern)
-            : null) ?? $"{context.Request.Method} {context.Request.PathBase}{context.Request.Path}";
+        (
+            context.GetEndpoint() is RouteEndpoint { RoutePattern.RawText: { } pattern } endpoint && !endpoint.IsOutsideDescription()
+                ? Of(context.Request.Method, pattern)
+                : null
+        ) ?? $"{context.Request.Method} {context.Request.PathBase}{context.Request.Path}";
 
     private static bool IsOutsideDescription(this Endpoint endpoint) =>
         endpoint.Metadata.GetMetadata<IExcludeFromDescriptionMetadata>()?.ExcludeFromDescription == true;

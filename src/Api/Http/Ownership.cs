@@ -30,14 +30,15 @@ internal sealed class Ownership(TenantStore tenants) : IDisposable
         var http = context.HttpContext;
         if (!Guid.TryParse(http.GetRouteValue("id") as string, out var id))
             return await next(context);
-        var table = ((RouteEndpoint)http.GetEndpoint()!).RoutePattern.PathSegments[0].Parts[0] is RoutePatternLiteralPart { Content: var first }
+        var table = ((RouteEndpoint)http.GetEndpoint()!).RoutePattern.PathSegments[0].Parts[0]
+            is RoutePatternLiteralPart { Content: var first }
             ? first
             : throw new InvalidOperationException("The first part of a path with an id must name a table.");
+        if (!NotFound.TryGetValue(table, out var notFound))
+            return await next(context); // keys belong to the whole service
         var owner = await OwnerAsync(table, id);
         // A deletion that is repeated on a new connection may find the row gone, which is no error.
-        return owner == Caller.TenantOf(http) || (owner is null && Reconnection.IsRepetition(http))
-            ? await next(context)
-            : NotFound[table](id);
+        return owner == Caller.TenantOf(http) || (owner is null && Reconnection.IsRepetition(http)) ? await next(context) : notFound(id);
     }
 
     public void Dispose() => owners.Dispose();

@@ -37,8 +37,7 @@ internal static class ScopePolicies
     {
         var all = metadata.ToList();
         var policy = all.OfType<IAuthorizeData>().LastOrDefault()?.Policy;
-        return
-            policy == Open || all.OfType<IAllowAnonymous>().Any() ? null
+        return policy == Open || all.OfType<IAllowAnonymous>().Any() ? null
             : policy is null ? Scope.Read
             : Scopes.All.Single(scope => scope.Word() == policy);
     }

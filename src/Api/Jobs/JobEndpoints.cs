@@ -111,7 +111,9 @@ internal static class JobEndpoints
         if (validateOnly == "true")
         {
             AuditTrail.ChangesNothing(request.HttpContext);
-            return TypedResults.Ok(new CheckedSpecResponse(spec, TargetsResponse.Of(spec), await Advice.ForAsync(db, tenant, spec, cancellation)));
+            return TypedResults.Ok(
+                new CheckedSpecResponse(spec, TargetsResponse.Of(spec), await Advice.ForAsync(db, tenant, spec, cancellation))
+            );
         }
         using var place = await limit.TryTakePlacesAsync(1, cancellation);
         if (place is null && (key is null || await JobQueue.FindByKeyAsync(db, tenant, key, cancellation) is null))

@@ -79,7 +79,8 @@ internal static class JobSpecReader
             );
         return spec;
 
-        async Task<string?> EarlierAsync() => key is null ? null : (await JobQueue.FindByKeyAsync(db, tenant, key, cancellation))?.Spec.Dataset;
+        async Task<string?> EarlierAsync() =>
+            key is null ? null : (await JobQueue.FindByKeyAsync(db, tenant, key, cancellation))?.Spec.Dataset;
     }
 
     private static JsonElement DefaultOf(string field, JobSpec spec) =>

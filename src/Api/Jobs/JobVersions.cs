@@ -8,9 +8,7 @@ namespace Temper.Api.Jobs;
 /// </summary>
 internal sealed class JobVersions(JobReader reader)
 {
-    private readonly SharedRounds<Guid, IReadOnlyDictionary<Guid, JobVersion>> rounds = new(ids =>
-        reader.VersionsAsync(ids.ToHashSet())
-    );
+    private readonly SharedRounds<Guid, IReadOnlyDictionary<Guid, JobVersion>> rounds = new(ids => reader.VersionsAsync(ids.ToHashSet()));
 
     /// <returns>The job's version; null when there is no such job.</returns>
     public async Task<JobVersion?> FindAsync(Guid id) => (await rounds.AskAsync(id)).TryGetValue(id, out var version) ? version : null;

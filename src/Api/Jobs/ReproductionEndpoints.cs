@@ -3,8 +3,8 @@ using Microsoft.AspNetCore.Mvc;
 using Temper.Api.Http;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
-using Temper.Store.Keys;
 using Temper.Store;
+using Temper.Store.Keys;
 using Temper.Store.Queue;
 using Temper.Store.Rows;
 

@@ -54,11 +54,7 @@ internal static class KeyEndpoints
 {
     public static void MapKeys(this IEndpointRouteBuilder routes)
     {
-        var keys = routes
-            .MapGroup("/keys")
-            .WithTags("Keys")
-            .Needs(Scope.Admin)
-            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+        var keys = routes.MapGroup("/keys").WithTags("Keys").Needs(Scope.Admin).ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 
         keys.MapPost("/", CreateAsync)
             .Accepts<KeySpec>("application/json")

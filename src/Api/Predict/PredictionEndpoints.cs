@@ -2,8 +2,8 @@ using Temper.Api.Arrays;
 using Temper.Api.Audit;
 using Temper.Api.Calibration;
 using Temper.Api.Http;
-using Temper.Store.Keys;
 using Temper.Store;
+using Temper.Store.Keys;
 
 namespace Temper.Api.Predict;
 

@@ -60,7 +60,8 @@ internal static class StudySpecReader
         JobSpecReader.CheckNotify(spec?.Job?.Notify, "job.notify", notifications, found);
         return (found.Any ? null : spec, found.ByField());
 
-        async Task<string?> EarlierAsync() => key is null ? null : (await queue.FindByKeyAsync(tenant, key, cancellation))?.Spec.Job.Dataset;
+        async Task<string?> EarlierAsync() =>
+            key is null ? null : (await queue.FindByKeyAsync(tenant, key, cancellation))?.Spec.Job.Dataset;
     }
 
     /// <summary>The job is null when the body has none.</summary>

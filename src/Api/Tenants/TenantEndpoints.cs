@@ -56,12 +56,14 @@ internal static class TenantEndpoints
         using var document = errors.Parse(body.Bytes);
         var quotas = document is null ? null : Reader.Read(document.RootElement, errors, "", out _);
         if (quotas is not null)
-            foreach (var (field, value) in new[]
-            {
-                ("maxQueued", quotas.MaxQueued),
-                ("maxRunning", quotas.MaxRunning),
-                ("maxDeviceSecondsPerMonth", quotas.MaxDeviceSecondsPerMonth),
-            })
+            foreach (
+                var (field, value) in new[]
+                {
+                    ("maxQueued", quotas.MaxQueued),
+                    ("maxRunning", quotas.MaxRunning),
+                    ("maxDeviceSecondsPerMonth", quotas.MaxDeviceSecondsPerMonth),
+                }
+            )
                 if (value < 0 && !errors.Has(field))
                     errors.Add(field, $"must be {Allowed}; got {value}");
         if (errors.Any)

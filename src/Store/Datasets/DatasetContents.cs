@@ -59,9 +59,7 @@ public sealed class DatasetContents(NpgsqlDataSource database)
     /// <returns>The content of such a data set, and its length; null when there is none.</returns>
     public async Task<(Guid Id, long Length)?> FindAsync(string dataset, string sha256, CancellationToken cancellationToken)
     {
-        await using var find = database.CreateCommand(
-            "SELECT content_id, length FROM datasets WHERE id = $1 AND sha256 = $2 LIMIT 1"
-        );
+        await using var find = database.CreateCommand("SELECT content_id, length FROM datasets WHERE id = $1 AND sha256 = $2 LIMIT 1");
         find.Parameters.AddWithValue(dataset);
         find.Parameters.AddWithValue(sha256);
         await using var row = await find.ExecuteReaderAsync(cancellationToken);

@@ -94,7 +94,13 @@ public sealed class EventReader(NpgsqlDataSource database)
         await using var batch = new NpgsqlBatch(connection);
         void Add(string rows, string changed, string scopeColumn) =>
             batch.BatchCommands.Add(
-                Select(rows, changed, scope.Tenant is null ? scopeColumn : "tenant", scope.Job ?? scope.Study ?? (object?)scope.Tenant, after)
+                Select(
+                    rows,
+                    changed,
+                    scope.Tenant is null ? scopeColumn : "tenant",
+                    scope.Job ?? scope.Study ?? (object?)scope.Tenant,
+                    after
+                )
             );
         var job = scope.Job is not null;
         Add(RunningAttempts, "attempt_changed", job ? "jobs.id" : "study_id");

@@ -21,7 +21,8 @@ public static class KeyText
     public static bool IsKey(string text) => text.StartsWith(Start, StringComparison.Ordinal) && IsSecret(text[Start.Length..]);
 
     /// <summary>Whether the text has the form of a random secret.</summary>
-    public static bool IsSecret(string text) => text.Length == SecretLength && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_');
+    public static bool IsSecret(string text) =>
+        text.Length == SecretLength && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_');
 
     /// <summary>The part of a key that may be shown and logged.</summary>
     public static string PrefixOf(string key) => key[..(Start.Length + ShownOfSecret)];

@@ -295,12 +295,7 @@ public sealed class StudyReader(NpgsqlDataSource database)
     /// <param name="tenant">Whose studies.</param>
     /// <param name="before">Returns only studies with a smaller sequence number; null starts at the newest.</param>
     /// <returns>Newest first.</returns>
-    public async Task<IReadOnlyList<StudySummary>> ListAsync(
-        string tenant,
-        long? before,
-        int limit,
-        CancellationToken cancellationToken
-    )
+    public async Task<IReadOnlyList<StudySummary>> ListAsync(string tenant, long? before, int limit, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(SummariesOf("tenant = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT $3"));
         command.Parameters.AddWithValue(tenant);

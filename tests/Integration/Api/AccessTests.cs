@@ -210,6 +210,5 @@ public class AccessTests(KeyedApis apis) : IClassFixture<KeyedApis>
         return (http ?? apis.Http).SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
     }
 
-    private static async Task<JsonNode> BodyAsync(HttpResponseMessage answer) =>
-        JsonNode.Parse(await answer.Content.ReadAsStringAsync())!;
+    private static async Task<JsonNode> BodyAsync(HttpResponseMessage answer) => JsonNode.Parse(await answer.Content.ReadAsStringAsync())!;
 }
