@@ -30,7 +30,9 @@ public static partial class Secrets
 
     /// <returns>A secret that the text contains, or the text of any key; null when there is none.</returns>
     public static string? FindIn(string text) =>
-        Key().Match(text) is { Success: true } key ? key.Value : Known.Keys.FirstOrDefault(secret => text.Contains(secret, StringComparison.Ordinal));
+        Key().Match(text) is { Success: true } key
+            ? key.Value
+            : Known.Keys.FirstOrDefault(secret => text.Contains(secret, StringComparison.Ordinal));
 
     [GeneratedRegex("tmp_[A-Za-z0-9_-]{43}")]
     private static partial Regex Key();

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using Temper.Store.Keys;
 
 namespace Temper.Integration.Api;
 
@@ -97,7 +98,7 @@ public class SecurityTests : IAsyncLifetime
             database.ConnectionString,
             new Dictionary<string, string?> { ["Logging__LogLevel__Microsoft.AspNetCore.Hosting.Diagnostics"] = "Information" }
         );
-        await api.Http.GetAsync($"/version?key={Store.Keys.KeyText.New()}");
+        await api.Http.GetAsync($"/version?key={KeyText.New()}");
 
         var failure = await Assert.ThrowsAsync<InvalidOperationException>(async () => await api.DisposeAsync());
 
