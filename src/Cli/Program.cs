@@ -30,6 +30,7 @@ var root = new RootCommand("Trains image classifiers with label smoothing on a T
     Downloads.Download(),
     ServiceCommands.Datasets(),
     ServiceCommands.Workers(),
+    KeyCommands.Keys(),
     Common.Json,
 };
 root.HelpName = "temper";

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Temper.Store;
 using Temper.Store.Keys;
 
 namespace Temper.Api.Access;
@@ -38,9 +37,9 @@ internal sealed class KeyUse(KeyStore store, ILogger<KeyUse> log) : BackgroundSe
             {
                 await store.TouchAsync(Take(), stopping);
             }
-            catch (Exception e) when (Outage.Behind(e) is { } cause)
+            catch (Exception e) when (!stopping.IsCancellationRequested)
             {
-                log.LogWarning("The last use of keys was not stored: {Reason}", cause.Message);
+                log.LogWarning("The last use of keys was not stored: {Reason}", e.Message);
             }
         }
     }

@@ -11,7 +11,8 @@ internal static class Oidc
 {
     public const string Scheme = "token";
 
-    private static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(30),
+        IssuerTimeout = TimeSpan.FromSeconds(10);
 
     /// <summary>Asymmetric ones only: the issuer publishes its keys.</summary>
     private static readonly string[] Algorithms =
@@ -38,6 +39,7 @@ internal static class Oidc
                 options.Authority = oidc.Authority;
                 options.RequireHttpsMetadata = new Uri(oidc.Authority!).Scheme == Uri.UriSchemeHttps; // http is for this machine only
                 options.MapInboundClaims = false;
+                options.BackchannelTimeout = IssuerTimeout;
                 options.TokenValidationParameters = new()
                 {
                     ValidAudience = oidc.Audience,
@@ -46,6 +48,7 @@ internal static class Oidc
                     ClockSkew = ClockSkew,
                     RequireExpirationTime = true,
                     RequireSignedTokens = true,
+                    TryAllIssuerSigningKeys = false, // only the key that the token names
                 };
                 options.Events = new()
                 {

@@ -8,6 +8,7 @@ using Swashbuckle.AspNetCore.SwaggerGen;
 using Temper.Api.Access;
 using Temper.Api.Http;
 using Temper.Api.Jobs;
+using Temper.Api.Keys;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
 using Temper.Domain.Studies;
@@ -42,7 +43,7 @@ internal static class OpenApi
             );
             swagger.SupportNonNullableReferenceTypes();
             swagger.NonNullableReferenceTypesAsRequired();
-            foreach (var assembly in new[] { typeof(OpenApi).Assembly, typeof(JobSpec).Assembly })
+            foreach (var assembly in new[] { typeof(OpenApi).Assembly, typeof(JobSpec).Assembly, typeof(KeySpec).Assembly })
                 swagger.IncludeXmlComments(assembly);
             // Jobs come first, then studies, because users need them most.
             swagger.OrderActionsBy(action =>
@@ -129,6 +130,17 @@ internal static class OpenApi
                 Describe(spec, ["job"], new StudySpec { Job = job }, StudySpecRule.All.Select(rule => (rule.Field, rule.Allowed)));
             if (context.Type == typeof(StudyGrid))
                 Describe(spec, [], new StudyGrid(), StudySpecRule.All.Select(rule => (rule.Field.Replace("grid.", ""), rule.Allowed)));
+            if (context.Type == typeof(KeySpec))
+            {
+                var key = new KeySpec
+                {
+                    Name = "",
+                    Tenant = "",
+                    Scopes = [],
+                };
+                string[] required = ["name", "tenant", "scopes"];
+                Describe(spec, [.. required], key, required.Append("expires").Select(field => (field, KeySpecReader.Allowed(field))));
+            }
             if (context.Type == typeof(StudyExtension))
                 Describe(spec, [], new StudyExtension(), StudySpecRule.All.Select(rule => (rule.Field, rule.Allowed)));
         }

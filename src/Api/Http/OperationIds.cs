@@ -8,7 +8,7 @@ internal static class OperationIds
     public static string? Of(string? method, string path)
     {
         string[] parts = path.Trim('/').Split('/');
-        if (parts[0].Length == 0)
+        if (parts[0] is "" or "hangfire")
             return null;
         var all = Capital(parts[0]);
         var one = all == "Studies" ? "Study" : all.TrimEnd('s');
@@ -39,12 +39,6 @@ internal static class OperationIds
 
     /// <returns>The id of the request's operation; its method and path where the API's description has none.</returns>
     public static string Of(HttpContext context) =>
-        (
-            context.GetEndpoint() is RouteEndpoint { RoutePattern.RawText: { } pattern } endpoint && !endpoint.IsOutsideDescription()
-                ? Of(context.Request.Method, pattern)
-                : null
-        ) ?? $"{context.Request.Method} {context.Request.PathBase}{context.Request.Path}";
-
-    private static bool IsOutsideDescription(this Endpoint endpoint) =>
-        endpoint.Metadata.GetMetadata<IExcludeFromDescriptionMetadata>()?.ExcludeFromDescription == true;
+        (context.GetEndpoint() is RouteEndpoint { RoutePattern.RawText: { } pattern } ? Of(context.Request.Method, pattern) : null)
+        ?? $"{context.Request.Method} {context.Request.PathBase}{context.Request.Path}";
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Npgsql;
 using Temper.Api.Http;
 using Temper.Store;
 using Temper.Store.Keys;
@@ -40,9 +41,9 @@ internal static class KeyCommands
                 _ => Wrong(Usage),
             };
         }
-        catch (Exception e) when (Outage.Behind(e) is { } cause)
+        catch (Exception e) when (e is NpgsqlException or InvalidOperationException || Outage.Behind(e) is not null)
         {
-            return Fail(Refused, $"The database does not answer: {cause.Message}");
+            return Fail(Refused, $"The database refuses or does not answer: {e.Message}");
         }
 
         async Task<int> CreateAsync(string[] given)

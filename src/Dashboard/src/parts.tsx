@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { post, type Problem, session } from "./api/client";
-import type { Job, State, StudyProgress } from "./api/types";
+import type { Job, Scope, State, StudyProgress } from "./api/types";
 import { ago, duration } from "./format";
 import { href } from "./router";
 import { useStore } from "./store";
@@ -116,6 +116,8 @@ export interface Action {
   run: () => Promise<unknown>;
   /** What is asked before it is carried out; nothing when absent. */
   question?: string;
+  /** What it needs; `operate` when absent. */
+  scope?: Scope;
 }
 
 /** Keeps retention from a job or a study, or lets it in again. */
@@ -126,7 +128,7 @@ export const pinning = (path: string, pinned: boolean, refresh: () => void): Act
 
 /** Buttons that send a verb. A refusal is shown below them. */
 export function Actions({ actions, children }: { actions: Action[]; children?: ComponentChildren }) {
-  const { canOperate } = useStore(session);
+  const { scopes } = useStore(session);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem>();
   const [asked, setAsked] = useState<Action>();
@@ -145,7 +147,7 @@ export function Actions({ actions, children }: { actions: Action[]; children?: C
           <button
             key={action.name}
             type="button"
-            disabled={busy || !canOperate}
+            disabled={busy || !scopes.includes(action.scope ?? "operate")}
             onClick={() => (action.question ? setAsked(action) : carryOut(action))}
           >
             {action.name}

@@ -29,7 +29,7 @@ const pages = [
 /** The frame of every page: navigation, notices, and the page that the address names. */
 export function Shell() {
   const shown = useStore(route);
-  const { required, signedIn, name } = useStore(session);
+  const { required, signedIn, name, scopes } = useStore(session);
   const answers = useStore(reachable);
   const known = useSession(answers);
   const [problem, setProblem] = useState<Problem>();
@@ -54,7 +54,7 @@ export function Shell() {
         </nav>
         <nav aria-label="Other pages of this service" class="other">
           <a href="/swagger">API</a>
-          <a href="/hangfire">Hangfire</a>
+          {scopes.includes("admin") && <a href="/hangfire">Hangfire</a>}
           {required && signedIn && (
             <button type="button" onClick={() => signOut().catch(setProblem)}>
               Sign out{name ? ` ${name}` : ""}

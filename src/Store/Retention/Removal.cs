@@ -5,13 +5,15 @@ using Temper.Store.Studies;
 namespace Temper.Store.Retention;
 
 /// <summary>
-/// Removes the data of finished jobs that is past its retention. It handles 20 jobs at a time, so that other transactions do
+/// Removes the data of finished jobs, and the audit, that is past its retention. It handles 20 jobs at a time, so that other transactions do
 /// not wait long for a lock.
 /// </summary>
 public sealed class Removal(NpgsqlDataSource database, RetentionOptions options)
 {
     /// <summary>Jobs per statement. It is small, because a job may have megabytes of data or thousands of epochs.</summary>
     private const int BatchSize = 20;
+
+    private const int AuditBatchSize = 10_000;
 
     /// <summary>Studies that are not pinned and older than @age, and whose jobs all ended longer ago than @age.</summary>
     private const string ExpiredStudies = """
@@ -72,6 +74,8 @@ public sealed class Removal(NpgsqlDataSource database, RetentionOptions options)
         );
         if (options.JobDays is { } days)
             removed["studies"] = await StudiesAsync(TimeSpan.FromDays(days), cancellationToken);
+        if (options.AuditDays is { } auditDays)
+            removed["audit"] = await AuditAsync(TimeSpan.FromDays(auditDays), cancellationToken);
         return removed;
 
         async Task EachAsync(string kind, double? kept, string remove, string has)
@@ -96,6 +100,21 @@ public sealed class Removal(NpgsqlDataSource database, RetentionOptions options)
         command.Parameters.AddWithValue("age", age);
         command.Parameters.AddWithValue("batch", BatchSize);
         return await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    private async Task<int> AuditAsync(TimeSpan age, CancellationToken cancellationToken)
+    {
+        var removed = 0;
+        for (var last = AuditBatchSize; last >= AuditBatchSize; removed += last)
+        {
+            await using var command = database.CreateCommand(
+                "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < now() - @age ORDER BY at LIMIT @batch)"
+            );
+            command.Parameters.AddWithValue("age", age);
+            command.Parameters.AddWithValue("batch", AuditBatchSize);
+            last = await command.ExecuteNonQueryAsync(cancellationToken);
+        }
+        return removed;
     }
 
     private async Task<int> StudiesAsync(TimeSpan age, CancellationToken cancellationToken)

@@ -1,7 +1,7 @@
 namespace Temper.Store.Retention;
 
 /// <summary>
-/// Days for which the data of finished jobs is kept, above 0 and at most 36,500; null keeps it forever. The section is
+/// Days for which the data of finished jobs and the audit are kept, above 0 and at most 36,500; null keeps it forever. The section is
 /// `Retention` in a worker's settings (environment `Retention__LogitsDays` and so on). The days count from the end of the
 /// job, or of the last job of its study. Retention removes nothing that is pinned or belongs to a study with jobs left to run.
 /// </summary>
@@ -25,6 +25,9 @@ public sealed record RetentionOptions
     /// <summary>Whole jobs, and whole studies with all their jobs. Default null.</summary>
     public double? JobDays { get; init; }
 
+    /// <summary>The audit, from the time of each request on. Default 365.</summary>
+    public double? AuditDays { get; init; } = 365;
+
     private IEnumerable<(string Name, double? Days)> All =>
         [
             (nameof(CheckpointDays), CheckpointDays),
@@ -33,6 +36,7 @@ public sealed record RetentionOptions
             (nameof(EpochDays), EpochDays),
             (nameof(AttemptDays), AttemptDays),
             (nameof(JobDays), JobDays),
+            (nameof(AuditDays), AuditDays),
         ];
 
     /// <exception cref="InvalidOperationException">A setting is out of range.</exception>

@@ -294,7 +294,7 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
     }
 
     [Fact]
-    public async Task Key_OfTheEnvironment_IsSent()
+    public async Task Key_OfTheEnvironment_IsSentAndMakesOthers()
     {
         await using var database = await TestDatabase.CreateAsync();
         var right = await database.MakeKeyAsync();
@@ -303,6 +303,25 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
         {
             using var list = TemperCommand.Start(api.Http.BaseAddress, key, null, "list");
             Assert.Equal(code, (await list.EndAsync()).ExitCode);
+        }
+
+        var made = await KeysAsync(right, "create", "--name", "ci", "--tenant", "birds", "--scopes", "submit,operate", "--expires", "90d");
+        var secret = made.Output.TrimEnd('\n');
+        Assert.Matches("^tmp_[A-Za-z0-9_-]{43}$", secret);
+        var refused = await KeysAsync(secret, "list");
+        Assert.Equal(3, refused.ExitCode);
+        Assert.Contains("The scope admin is needed.", refused.Errors);
+        var listed = (await KeysAsync(right, "list")).Output;
+        Assert.Matches($"{secret[..12]} +birds +ci +submit, operate ", listed);
+        var id = Regex.Match(made.Errors, "^Key ([0-9a-f-]{36})").Groups[1].Value;
+        Assert.Equal("Key ci of tenant birds is revoked.\n", (await KeysAsync(right, "revoke", id)).Output);
+        using var after = TemperCommand.Start(api.Http.BaseAddress, secret, null, "list");
+        Assert.Contains("The key is revoked.", (await after.EndAsync()).Errors);
+
+        async Task<CommandResult> KeysAsync(string with, params string[] arguments)
+        {
+            using var keys = TemperCommand.Start(api.Http.BaseAddress, with, null, ["keys", .. arguments]);
+            return await keys.EndAsync();
         }
     }
 

@@ -1,6 +1,7 @@
 using Temper.Domain.Jobs;
 using Temper.Domain.Studies;
 using Temper.Integration.Store.Queue;
+using Temper.Store.Audit;
 using Temper.Store.Retention;
 using Temper.Store.Studies;
 
@@ -21,6 +22,21 @@ public class RetentionTests : QueueTest
         Models = [ModelName.Cnn],
         Seeds = [0],
     };
+
+    [Fact]
+    public async Task Run_RemovesTheAuditThatIsPastItsRetention()
+    {
+        await new AuditStore(Database.DataSource).WriteAsync([
+            new("default", "ann", null, "submitJob", "old", 202, null, null),
+            new("default", "ann", null, "submitJob", "young", 202, null, null),
+        ]);
+        await Database.ExecuteAsync("UPDATE audit SET at = at - interval '11 days' WHERE target = 'old'");
+
+        var removed = await new Removal(Database.DataSource, Nothing with { AuditDays = 10 }).RunAsync(default);
+
+        Assert.Equal(1, removed["audit"]);
+        Assert.Equal("young", await Database.ScalarAsync<string>("SELECT string_agg(target, ' ') FROM audit"));
+    }
 
     public static TheoryData<string> Kinds => [.. AllKinds.Keys];
 

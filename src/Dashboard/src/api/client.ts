@@ -14,7 +14,13 @@ export class Problem extends Error {
 }
 
 /** Who is signed in. An API without keys needs nobody to be. */
-export const session = new Store<Session>({ required: false, signedIn: false, name: null, canOperate: true });
+export const session = new Store<Session>({
+  required: false,
+  signedIn: false,
+  name: null,
+  tenant: null,
+  scopes: ["read", "submit", "operate", "admin"],
+});
 
 /** Whether the API answered the last request. */
 export const reachable = new Store(true);

@@ -351,5 +351,9 @@ export interface Session {
   required: boolean;
   signedIn: boolean;
   name: string | null;
-  canOperate: boolean;
+  tenant: string | null;
+  /** What the request may do, with the scopes that others include. */
+  scopes: Scope[];
 }
+
+export type Scope = "read" | "submit" | "operate" | "admin";

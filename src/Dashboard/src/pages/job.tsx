@@ -103,7 +103,11 @@ function actionsOf(job: Job, refresh: () => void): Action[] {
     .filter(([, states]) => states.includes(job.state))
     .map(([verb]) => ({ name: capital(verb), run: () => post(`/jobs/${job.id}/${verb}`).finally(refresh) }));
   if (job.state === "succeeded")
-    actions.push({ name: "Reproduce", run: () => post<Job>(`/jobs/${job.id}/reproduce`).then(made => go(`/jobs/${made.id}`)) });
+    actions.push({
+      name: "Reproduce",
+      run: () => post<Job>(`/jobs/${job.id}/reproduce`).then(made => go(`/jobs/${made.id}`)),
+      scope: "submit",
+    });
   actions.push(pinning(`/jobs/${job.id}`, job.pinned, refresh));
   if (job.isTerminal || job.state === "queued" || job.state === "paused")
     actions.push({

@@ -86,7 +86,7 @@ function Form({ kind, document: rules, datasets, earlier, dataset }: FormProps) 
     ...valuesOf(fields, earlier ?? rules.components.schemas[form.schema]?.examples?.[0]),
     ...(dataset ? { [form.dataset]: dataset } : {}),
   }));
-  const { canOperate } = useStore(session);
+  const { scopes } = useStore(session);
   const [busy, setBusy] = useState(false);
   const [refusal, setRefusal] = useState<Problem>();
   const document = documentOf(fields, values);
@@ -151,7 +151,7 @@ function Form({ kind, document: rules, datasets, earlier, dataset }: FormProps) 
       )}
       <div aria-live="polite">{!problem && checked.answer && <Outlook {...checked.answer} />}</div>
       <div class="actions">
-        <button class="primary" disabled={busy || !canOperate}>
+        <button class="primary" disabled={busy || !scopes.includes("submit")}>
           Submit the {kind}
         </button>
       </div>

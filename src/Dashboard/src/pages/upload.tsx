@@ -74,7 +74,7 @@ const isSame = (sent: Sent, files: File[], query: string): boolean =>
 export function Upload({ kind }: { kind: Kind }) {
   const form = forms[kind];
   useTitle(form.title);
-  const { canOperate } = useStore(session);
+  const { scopes } = useStore(session);
   const [values, setValues] = useState<Values>({});
   const [share, setShare] = useState<number>();
   const [problem, setProblem] = useState<Problem>();
@@ -162,7 +162,7 @@ export function Upload({ kind }: { kind: Kind }) {
           </p>
         )}
         <div class="actions">
-          <button class="primary" disabled={isSending || !canOperate}>
+          <button class="primary" disabled={isSending || !scopes.includes("submit")}>
             {form.button}
           </button>
           {isSending && (

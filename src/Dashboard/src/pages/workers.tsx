@@ -1,12 +1,15 @@
+import { session } from "../api/client";
 import { useLive } from "../api/live";
 import { useResource } from "../api/resource";
 import type { Items, Worker } from "../api/types";
 import { shortId } from "../format";
 import { Ago, Badge, ProblemBox, Table } from "../parts";
+import { useStore } from "../store";
 import { useTitle } from "./title";
 
 export function Workers() {
   useTitle("Workers");
+  const { scopes } = useStore(session);
   const workers = useResource<Items<Worker>>("/workers");
   useLive(null, true, workers.reload, () => undefined);
   const alive = workers.value?.items.filter(worker => worker.state === "alive") ?? [];
@@ -36,9 +39,11 @@ export function Workers() {
             {used} of {slots} slots in use
           </span>
         )}
-        <a class="button" href="/hangfire">
-          Hangfire's dashboard
-        </a>
+        {scopes.includes("admin") && (
+          <a class="button" href="/hangfire">
+            Hangfire's dashboard
+          </a>
+        )}
       </div>
       <ProblemBox problem={workers.problem} />
       {workers.value && (

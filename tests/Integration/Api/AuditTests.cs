@@ -1,0 +1,147 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using Temper.Store.Keys;
+
+namespace Temper.Integration.Api;
+
+/// <summary>Tests what the audit tells. Each test has a tenant of its own.</summary>
+public class AuditTests(KeyedApis apis) : IClassFixture<KeyedApis>
+{
+    private static readonly object Spec = new
+    {
+        dataset = "mnist",
+        epsilon = 0.1,
+        epochs = 1,
+    };
+
+    private readonly string tenant = $"t{Guid.NewGuid():N}";
+
+    [Fact]
+    public async Task Changes_AreListedNewestFirst()
+    {
+        var key = await apis.Database.MakeKeyAsync("ann", tenant);
+        var job = (await BodyAsync(await SendAsync(key, HttpMethod.Post, "/jobs", Spec)))["id"]!.GetValue<string>();
+        await SendAsync(key, HttpMethod.Post, $"/jobs/{job}/cancel");
+        await SendAsync(key, HttpMethod.Post, $"/jobs/{job}/retry?fresh=true");
+
+        var rows = await AuditAsync(key);
+
+        Assert.Equal(
+            ["retryJob ?fresh=true 200", "cancelJob  200", "submitJob  202"],
+            rows.Select(row => $"{row["action"]} {row["detail"]} {row["status"]}")
+        );
+        Assert.All(
+            rows,
+            row =>
+            {
+                Assert.Equal(("ann", job), (row["actor"]!.GetValue<string>(), row["target"]!.GetValue<string>()));
+                Assert.Equal("127.0.0.1", row["address"]!.GetValue<string>());
+                Assert.NotNull(row["keyId"]);
+            }
+        );
+    }
+
+    [Fact]
+    public async Task Requests_ThatChangeNothing_AreNotListed()
+    {
+        var key = await apis.Database.MakeKeyAsync("ann", tenant);
+
+        Assert.Equal(HttpStatusCode.OK, (await SendAsync(key, HttpMethod.Get, "/jobs")).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await SendAsync(key, HttpMethod.Post, "/jobs?validateOnly=true", Spec)).StatusCode);
+        Assert.Equal(HttpStatusCode.BadRequest, (await SendAsync(key, HttpMethod.Post, "/jobs", new { })).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await SendAsync(key, HttpMethod.Post, $"/jobs/{Guid.NewGuid()}/cancel")).StatusCode);
+
+        Assert.Empty(await AuditAsync(key));
+    }
+
+    [Fact]
+    public async Task Refusals_OfKnownKeys_AreListed()
+    {
+        var admin = await apis.Database.MakeKeyAsync("ann", tenant);
+        var (reader, gone) = (
+            await apis.Database.MakeKeyAsync("reader", tenant, Scope.Read),
+            await apis.Database.MakeKeyAsync("gone", tenant, Scope.Read)
+        );
+        await apis.Database.ExecuteAsync($"UPDATE keys SET revoked_at = now() WHERE tenant = '{tenant}' AND name = 'gone'");
+        var id = Guid.NewGuid();
+
+        await SendAsync(reader, HttpMethod.Delete, $"/jobs/{id}");
+        await SendAsync(gone, HttpMethod.Get, "/workers");
+        await apis.Http.PostAsJsonAsync("/session", new { key = gone });
+
+        Assert.Equal(
+            [
+                "gone signIn  401 The key is revoked.",
+                "gone listWorkers  401 The key is revoked.",
+                $"reader deleteJob {id} 403 It lacks the scope operate.",
+            ],
+            (await AuditAsync(admin)).Select(row => $"{row["actor"]} {row["action"]} {row["target"]} {row["status"]} {row["detail"]}")
+        );
+    }
+
+    [Fact]
+    public async Task List_IsOfOneTenantAndFilteredAndPaged()
+    {
+        var (key, other) = (await apis.Database.MakeKeyAsync("ann", tenant), await apis.Database.MakeKeyAsync("bob", tenant));
+        for (var i = 0; i < 3; i++)
+            await SendAsync(key, HttpMethod.Post, "/jobs", Spec);
+        await apis.Database.ExecuteAsync($"UPDATE audit SET at = at - interval '1 day' WHERE tenant = '{tenant}'");
+        await SendAsync(
+            other,
+            HttpMethod.Post,
+            "/keys",
+            new
+            {
+                name = "made",
+                tenant,
+                scopes = new[] { "read" },
+            }
+        );
+        var stranger = await apis.Database.MakeKeyAsync("eve", $"x{tenant}"[..40]);
+        var yesterday = Uri.EscapeDataString(DateTimeOffset.UtcNow.AddHours(-1).ToString("O"));
+
+        Assert.Empty(await AuditAsync(stranger));
+        Assert.Equal(4, (await AuditAsync(key)).Count);
+        Assert.Equal("createKey", Assert.Single(await AuditAsync(key, "?actor=bob"))["action"]!.GetValue<string>());
+        Assert.Equal(3, (await AuditAsync(key, "?action=submitJob")).Count);
+        Assert.Single(await AuditAsync(key, $"?since={yesterday}"));
+        Assert.Equal(3, (await AuditAsync(key, $"?until={yesterday}")).Count);
+        var page = await BodyAsync(await SendAsync(key, HttpMethod.Get, "/audit?limit=3"));
+        Assert.Equal(3, page["items"]!.AsArray().Count);
+        var rest = await BodyAsync(await SendAsync(key, HttpMethod.Get, $"/audit?limit=3&cursor={page["next"]}"));
+        Assert.Single(rest["items"]!.AsArray());
+        Assert.Null(rest["next"]);
+        var wrong = await SendAsync(key, HttpMethod.Get, "/audit?since=then&until=now&limit=0&who=me");
+        Assert.Equal(["limit", "since", "until", "who"], (await BodyAsync(wrong))["errors"]!.AsObject().Select(error => error.Key).Order());
+    }
+
+    [Fact]
+    public async Task Change_WhoseAuditCannotBeWritten_SucceedsAndIsLogged()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        var key = await database.MakeKeyAsync("ann");
+        await using var api = await ApiProcess.StartAsync(database.ConnectionString);
+        await database.ExecuteAsync("ALTER TABLE audit RENAME TO gone");
+        var request = new HttpRequestMessage(HttpMethod.Post, "/jobs") { Content = JsonContent.Create(Spec) };
+        request.Headers.Authorization = new("Bearer", key);
+
+        var answer = await api.Http.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
+        Assert.Equal(1, await database.ScalarAsync<long>("SELECT count(*) FROM jobs"));
+        await Eventually.TrueAsync(() => Task.FromResult(api.Output.Contains("The audit lacks submitJob")));
+    }
+
+    private async Task<List<JsonNode>> AuditAsync(string key, string query = "") =>
+        [.. (await BodyAsync(await SendAsync(key, HttpMethod.Get, $"/audit{query}")))["items"]!.AsArray().Select(row => row!)];
+
+    private Task<HttpResponseMessage> SendAsync(string key, HttpMethod method, string path, object? body = null)
+    {
+        var request = new HttpRequestMessage(method, path) { Content = body is null ? null : JsonContent.Create(body) };
+        request.Headers.Authorization = new("Bearer", key);
+        return apis.Http.SendAsync(request);
+    }
+
+    private static async Task<JsonNode> BodyAsync(HttpResponseMessage answer) => JsonNode.Parse(await answer.Content.ReadAsStringAsync())!;
+}
