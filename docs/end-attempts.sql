@@ -1,9 +1,10 @@
 -- The statements that end attempts, as src/Store/Queue puts them together. @name is a parameter.
--- Each locks the rows of its jobs, moves the jobs to their next state and writes the attempts into the history, all or nothing.
+-- Each locks the rows of its jobs, moves the jobs to their next state, adds their time to the usage of their
+-- tenants, and writes the attempts into the history, all or nothing.
 
 -- SucceedAsync
 WITH held AS (
-    SELECT id, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because,
+    SELECT id, tenant, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because,
            'succeeded' AS next,
            0 AS delay
     FROM jobs WHERE id = @id AND attempt = @attempt AND state = 'running' ORDER BY id FOR UPDATE),
@@ -16,6 +17,12 @@ ended AS (
         worker_id = NULL, stop_requested = NULL, result = @result
     FROM held WHERE jobs.id = held.id
     RETURNING jobs.id, CASE state WHEN 'queued' THEN pg_notify('temper_jobs', 'queued') END),
+used AS (INSERT INTO tenant_usage (month, tenant, part, device_seconds, last_claimed)
+    SELECT date_trunc('month', now() AT TIME ZONE 'UTC')::date, tenant, pg_backend_pid() % 8, sum(extract(epoch FROM clock_timestamp() - claimed_at)), max(claimed_at)
+    FROM held JOIN ended USING (id) GROUP BY tenant ORDER BY tenant
+    ON CONFLICT (month, tenant, part) DO UPDATE SET
+        device_seconds = tenant_usage.device_seconds + excluded.device_seconds,
+        last_claimed = greatest(tenant_usage.last_claimed, excluded.last_claimed)),
 over AS (DELETE FROM checkpoints WHERE job_id = (SELECT id FROM ended)),
 kept AS (
     INSERT INTO models (
@@ -72,7 +79,7 @@ FROM held JOIN ended USING (id) JOIN workers ON workers.id = held.worker_id;
 
 -- FailAsync
 WITH held AS (
-    SELECT id, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because,
+    SELECT id, tenant, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because,
            CASE stop_requested WHEN 'cancel' THEN 'cancelled' ELSE 'failed' END AS next,
            0 AS delay
     FROM jobs WHERE id = @id AND attempt = @attempt AND state = 'running' ORDER BY id FOR UPDATE),
@@ -84,7 +91,13 @@ ended AS (
         progress = CASE WHEN held.next IN ('cancelled', 'paused', 'failed') THEN progress END,
         worker_id = NULL, stop_requested = NULL
     FROM held WHERE jobs.id = held.id
-    RETURNING jobs.id, CASE state WHEN 'queued' THEN pg_notify('temper_jobs', 'queued') END)
+    RETURNING jobs.id, CASE state WHEN 'queued' THEN pg_notify('temper_jobs', 'queued') END),
+used AS (INSERT INTO tenant_usage (month, tenant, part, device_seconds, last_claimed)
+    SELECT date_trunc('month', now() AT TIME ZONE 'UTC')::date, tenant, pg_backend_pid() % 8, sum(extract(epoch FROM clock_timestamp() - claimed_at)), max(claimed_at)
+    FROM held JOIN ended USING (id) GROUP BY tenant ORDER BY tenant
+    ON CONFLICT (month, tenant, part) DO UPDATE SET
+        device_seconds = tenant_usage.device_seconds + excluded.device_seconds,
+        last_claimed = greatest(tenant_usage.last_claimed, excluded.last_claimed))
 INSERT INTO attempts (job_id, attempt, worker, claimed_at, training_started_at, ended_at, outcome, reason, note, error_output)
 SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(),
        'failed', @reason, attempt_note, @error_output
@@ -92,7 +105,7 @@ FROM held JOIN ended USING (id) JOIN workers ON workers.id = held.worker_id;
 
 -- GiveBackAsync
 WITH held AS (
-    SELECT id, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because,
+    SELECT id, tenant, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because,
            CASE WHEN stop_requested = 'cancel' THEN 'cancelled'
      WHEN failures + 1 >= (spec->>'maxAttempts')::int THEN 'failed'
      WHEN stop_requested = 'pause' THEN 'paused'
@@ -107,7 +120,13 @@ ended AS (
         progress = CASE WHEN held.next IN ('cancelled', 'paused', 'failed') THEN progress END,
         worker_id = NULL, stop_requested = NULL
     FROM held WHERE jobs.id = held.id
-    RETURNING jobs.id, CASE state WHEN 'queued' THEN pg_notify('temper_jobs', 'queued') END)
+    RETURNING jobs.id, CASE state WHEN 'queued' THEN pg_notify('temper_jobs', 'queued') END),
+used AS (INSERT INTO tenant_usage (month, tenant, part, device_seconds, last_claimed)
+    SELECT date_trunc('month', now() AT TIME ZONE 'UTC')::date, tenant, pg_backend_pid() % 8, sum(extract(epoch FROM clock_timestamp() - claimed_at)), max(claimed_at)
+    FROM held JOIN ended USING (id) GROUP BY tenant ORDER BY tenant
+    ON CONFLICT (month, tenant, part) DO UPDATE SET
+        device_seconds = tenant_usage.device_seconds + excluded.device_seconds,
+        last_claimed = greatest(tenant_usage.last_claimed, excluded.last_claimed))
 INSERT INTO attempts (job_id, attempt, worker, claimed_at, training_started_at, ended_at, outcome, reason, note, error_output)
 SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(),
        'failed', @reason, attempt_note, @error_output
@@ -115,7 +134,7 @@ FROM held JOIN ended USING (id) JOIN workers ON workers.id = held.worker_id;
 
 -- HandBackAsync
 WITH held AS (
-    SELECT id, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because,
+    SELECT id, tenant, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because,
            CASE stop_requested WHEN 'cancel' THEN 'cancelled' WHEN 'pause' THEN 'paused' ELSE 'queued' END AS next,
            0 AS delay
     FROM jobs WHERE id = @id AND attempt = @attempt AND state = 'running' ORDER BY id FOR UPDATE),
@@ -127,7 +146,13 @@ ended AS (
         progress = CASE WHEN held.next IN ('cancelled', 'paused', 'failed') THEN progress END,
         worker_id = NULL, stop_requested = NULL
     FROM held WHERE jobs.id = held.id
-    RETURNING jobs.id, CASE state WHEN 'queued' THEN pg_notify('temper_jobs', 'queued') END)
+    RETURNING jobs.id, CASE state WHEN 'queued' THEN pg_notify('temper_jobs', 'queued') END),
+used AS (INSERT INTO tenant_usage (month, tenant, part, device_seconds, last_claimed)
+    SELECT date_trunc('month', now() AT TIME ZONE 'UTC')::date, tenant, pg_backend_pid() % 8, sum(extract(epoch FROM clock_timestamp() - claimed_at)), max(claimed_at)
+    FROM held JOIN ended USING (id) GROUP BY tenant ORDER BY tenant
+    ON CONFLICT (month, tenant, part) DO UPDATE SET
+        device_seconds = tenant_usage.device_seconds + excluded.device_seconds,
+        last_claimed = greatest(tenant_usage.last_claimed, excluded.last_claimed))
 INSERT INTO attempts (job_id, attempt, worker, claimed_at, training_started_at, ended_at, outcome, reason, note, error_output)
 SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(),
        CASE next WHEN 'queued' THEN 'handed_back' ELSE next END, CASE next WHEN 'queued' THEN @reason ELSE coalesce(stopped_because, next || ' while running') END, attempt_note, @error_output
@@ -135,7 +160,7 @@ FROM held JOIN ended USING (id) JOIN workers ON workers.id = held.worker_id;
 
 -- LeaveAsync
 WITH held AS (
-    SELECT id, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because,
+    SELECT id, tenant, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because,
            CASE stop_requested WHEN 'cancel' THEN 'cancelled' WHEN 'pause' THEN 'paused' ELSE 'queued' END AS next,
            0 AS delay
     FROM jobs WHERE worker_id = @worker AND state = 'running' ORDER BY id FOR UPDATE),
@@ -147,7 +172,13 @@ ended AS (
         progress = CASE WHEN held.next IN ('cancelled', 'paused', 'failed') THEN progress END,
         worker_id = NULL, stop_requested = NULL
     FROM held WHERE jobs.id = held.id
-    RETURNING jobs.id, CASE state WHEN 'queued' THEN pg_notify('temper_jobs', 'queued') END)
+    RETURNING jobs.id, CASE state WHEN 'queued' THEN pg_notify('temper_jobs', 'queued') END),
+used AS (INSERT INTO tenant_usage (month, tenant, part, device_seconds, last_claimed)
+    SELECT date_trunc('month', now() AT TIME ZONE 'UTC')::date, tenant, pg_backend_pid() % 8, sum(extract(epoch FROM clock_timestamp() - claimed_at)), max(claimed_at)
+    FROM held JOIN ended USING (id) GROUP BY tenant ORDER BY tenant
+    ON CONFLICT (month, tenant, part) DO UPDATE SET
+        device_seconds = tenant_usage.device_seconds + excluded.device_seconds,
+        last_claimed = greatest(tenant_usage.last_claimed, excluded.last_claimed))
 INSERT INTO attempts (job_id, attempt, worker, claimed_at, training_started_at, ended_at, outcome, reason, note, error_output)
 SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(),
        CASE next WHEN 'queued' THEN 'handed_back' ELSE next END, CASE next WHEN 'queued' THEN @reason ELSE coalesce(stopped_because, next || ' while running') END, attempt_note, @error_output
@@ -155,7 +186,7 @@ FROM held JOIN ended USING (id) JOIN workers ON workers.id = held.worker_id;
 
 -- RescueAsync
 WITH held AS (
-    SELECT id, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because,
+    SELECT id, tenant, attempt, worker_id, claimed_at, training_started_at, attempt_note, reason AS stopped_because,
            CASE WHEN stop_requested = 'cancel' THEN 'cancelled'
      WHEN failures + 1 >= (spec->>'maxAttempts')::int THEN 'failed'
      WHEN stop_requested = 'pause' THEN 'paused'
@@ -170,7 +201,13 @@ ended AS (
         progress = CASE WHEN held.next IN ('cancelled', 'paused', 'failed') THEN progress END,
         worker_id = NULL, stop_requested = NULL
     FROM held WHERE jobs.id = held.id
-    RETURNING jobs.id, CASE state WHEN 'queued' THEN pg_notify('temper_jobs', 'queued') END)
+    RETURNING jobs.id, CASE state WHEN 'queued' THEN pg_notify('temper_jobs', 'queued') END),
+used AS (INSERT INTO tenant_usage (month, tenant, part, device_seconds, last_claimed)
+    SELECT date_trunc('month', now() AT TIME ZONE 'UTC')::date, tenant, pg_backend_pid() % 8, sum(extract(epoch FROM clock_timestamp() - claimed_at)), max(claimed_at)
+    FROM held JOIN ended USING (id) GROUP BY tenant ORDER BY tenant
+    ON CONFLICT (month, tenant, part) DO UPDATE SET
+        device_seconds = tenant_usage.device_seconds + excluded.device_seconds,
+        last_claimed = greatest(tenant_usage.last_claimed, excluded.last_claimed))
 INSERT INTO attempts (job_id, attempt, worker, claimed_at, training_started_at, ended_at, outcome, reason, note, error_output)
 SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(),
        'lost', @reason, attempt_note, @error_output

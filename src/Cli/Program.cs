@@ -31,6 +31,7 @@ var root = new RootCommand("Trains image classifiers with label smoothing on a T
     ServiceCommands.Datasets(),
     ServiceCommands.Workers(),
     KeyCommands.Keys(),
+    TenantCommands.Tenants(),
     Common.Json,
 };
 root.HelpName = "temper";

@@ -124,17 +124,18 @@ internal static class ServiceCommands
     public static Command Workers() =>
         Common.Command(
             "workers",
-            "Lists the workers and the jobs that each runs.",
+            "Lists the workers and those of your jobs that each runs.",
             (_, service, cancellation) => service.GetAsync("workers", cancellation),
             answer =>
             {
-                var table = Terminal.Table("name", "state", "device", "slots", "jobs", "heartbeat");
+                var table = Terminal.Table("name", "state", "device", "slots", "taken", "jobs", "heartbeat");
                 foreach (var worker in answer["items"]!.AsArray())
                     table.Row(
                         Terminal.Plain(worker!["name"]),
                         Terminal.Plain(worker["state"]),
                         Terminal.Plain(worker["device"]),
                         Terminal.Plain(worker["slots"]),
+                        Terminal.Plain(worker["slotsTaken"]),
                         Terminal.Plain(worker["jobs"]),
                         Terminal.Time(worker["heartbeatAt"])
                     );

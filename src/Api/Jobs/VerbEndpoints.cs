@@ -29,11 +29,18 @@ internal static class VerbEndpoints
                 ApplyAsync(reader, id, JobVerb.Pause, () => queue.PauseAsync(id, cancellation), [ShownState.Paused, ShownState.Pausing])
         );
         Map(
-            "resume",
-            (JobReader reader, JobQueue queue, Guid id, CancellationToken cancellation) =>
-                ApplyAsync(reader, id, JobVerb.Resume, () => queue.ResumeAsync(id, cancellation), [ShownState.Queued, ShownState.Running])
-        );
-        Map("retry", RetryAsync).ProducesValidationProblem();
+                "resume",
+                (JobReader reader, JobQueue queue, Guid id, CancellationToken cancellation) =>
+                    ApplyAsync(
+                        reader,
+                        id,
+                        JobVerb.Resume,
+                        () => queue.ResumeAsync(id, cancellation),
+                        [ShownState.Queued, ShownState.Running]
+                    )
+            )
+            .ProducesProblem(StatusCodes.Status429TooManyRequests);
+        Map("retry", RetryAsync).ProducesValidationProblem().ProducesProblem(StatusCodes.Status429TooManyRequests);
 
         jobs.MapDelete("/{id:guid}", DeleteAsync)
             .Needs(Scope.Operate)

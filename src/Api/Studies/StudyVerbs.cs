@@ -18,7 +18,8 @@ internal static class StudyVerbs
     {
         Map("cancel", (queue, id, cancellation) => queue.CancelAsync(id, cancellation));
         Map("pause", (queue, id, cancellation) => queue.PauseAsync(id, cancellation));
-        Map("resume", (queue, id, cancellation) => queue.ResumeAsync(id, cancellation));
+        Map("resume", (queue, id, cancellation) => queue.ResumeAsync(id, cancellation))
+            .ProducesProblem(StatusCodes.Status429TooManyRequests);
         Map("pin", (queue, id, cancellation) => queue.PinAsync(id, true, cancellation));
         Map("unpin", (queue, id, cancellation) => queue.PinAsync(id, false, cancellation));
 
@@ -45,7 +46,7 @@ internal static class StudyVerbs
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict);
 
-        void Map(string verb, Func<StudyQueue, Guid, CancellationToken, Task> apply) =>
+        RouteHandlerBuilder Map(string verb, Func<StudyQueue, Guid, CancellationToken, Task> apply) =>
             studies
                 .MapPost(
                     $"/{{id:guid}}/{verb}",

@@ -59,6 +59,16 @@ internal sealed class Service : IDisposable
         using var answer = await OpenAsync(() => new(HttpMethod.Delete, path), cancellation);
     }
 
+    public Task<JsonNode> PutAsync(string path, JsonNode body, CancellationToken cancellation) =>
+        ReadAsync(
+            () =>
+                new(HttpMethod.Put, path)
+                {
+                    Content = new StringContent(body.ToJsonString(), new MediaTypeHeaderValue("application/json")),
+                },
+            cancellation
+        );
+
     /// <param name="body">Null sends no body.</param>
     public Task<JsonNode> PostAsync(string path, JsonNode? body, CancellationToken cancellation)
     {

@@ -10,8 +10,8 @@ public sealed partial class JobQueue
     /// <summary>
     /// Claims a queued job that this worker's device can run, under a new attempt: the first by priority and age of the tenant whose
     /// turn it is. It is the turn of the tenant with the fewest running jobs, among those the one whose last claim is longest ago. With
-    /// SKIP LOCKED, concurrent claims do not wait for each other, and each job goes to one worker. Claims for tenants with quotas wait
-    /// for each other, so that none exceeds a quota.
+    /// SKIP LOCKED, concurrent claims do not wait for each other, and each job goes to one worker. Claims for tenants that may run only
+    /// so many jobs wait for each other, so that no tenant exceeds that number.
     /// </summary>
     /// <param name="worker">Must have sent a heartbeat, because jobs refer to its row.</param>
     /// <param name="hasCuda">Whether the worker can run jobs that ask for `cuda`.</param>

@@ -41,19 +41,19 @@ public sealed class TenantStore(NpgsqlDataSource database)
             UNION ALL
             SELECT (SELECT jobs.tenant FROM jobs WHERE state = 'queued' AND jobs.tenant > waiting.tenant ORDER BY jobs.tenant LIMIT 1)
             FROM waiting WHERE waiting.tenant IS NOT NULL),
-        running AS (
-            SELECT tenant, count(*) AS jobs, max(claimed_at) AS last, sum(extract(epoch FROM clock_timestamp() - claimed_at)) AS seconds
-            FROM jobs WHERE state = 'running' GROUP BY tenant),
-        used AS (
-            SELECT tenant, max(last_claimed) AS last, sum(device_seconds) AS seconds
-            FROM tenant_usage WHERE month = {ThisMonth} GROUP BY tenant),
+        usage AS (
+            SELECT tenant, sum(jobs) AS jobs, max(last) AS last, sum(seconds) AS seconds
+            FROM (SELECT tenant, 1 AS jobs, claimed_at AS last, extract(epoch FROM clock_timestamp() - claimed_at)::float8 AS seconds
+                  FROM jobs WHERE state = 'running'
+                  UNION ALL
+                  SELECT tenant, 0, last_claimed, device_seconds FROM tenant_usage WHERE month = {ThisMonth}) uses
+            GROUP BY tenant),
         turns AS MATERIALIZED (
-            SELECT tenant, name IS NOT NULL AS limited
-            FROM waiting LEFT JOIN running USING (tenant) LEFT JOIN used USING (tenant) LEFT JOIN tenants ON name = tenant
-            WHERE tenant IS NOT NULL AND (max_running IS NULL OR coalesce(running.jobs, 0) < max_running)
-              AND (max_device_seconds_per_month IS NULL
-                   OR coalesce(used.seconds, 0) + coalesce(running.seconds, 0) < max_device_seconds_per_month)
-            ORDER BY coalesce(running.jobs, 0), greatest(running.last, used.last) NULLS FIRST, tenant)
+            SELECT tenant, max_running IS NOT NULL AS limited
+            FROM waiting LEFT JOIN usage USING (tenant) LEFT JOIN tenants ON name = tenant
+            WHERE tenant IS NOT NULL AND (coalesce(jobs, 0) < max_running) IS NOT FALSE
+              AND (coalesce(seconds, 0) < max_device_seconds_per_month) IS NOT FALSE
+            ORDER BY coalesce(jobs, 0), last NULLS FIRST, tenant)
         """;
 
     /// <summary>SQL expression over a row of jobs: why its tenant's quotas keep it queued; null when they do not.</summary>

@@ -54,6 +54,8 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
                 "GET /studies/{id}/notifications",
                 "GET /studies/{id}/recommendation",
                 "GET /studies/{id}/report",
+                "GET /tenants",
+                "GET /tenants/{name}",
                 "GET /version",
                 "GET /workers",
                 "POST /datasets",
@@ -78,6 +80,7 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
                 "POST /studies/{id}/resume",
                 "POST /studies/{id}/retry",
                 "POST /studies/{id}/unpin",
+                "PUT /tenants/{name}",
             ],
             operations.Select(operation => operation.Name).Order(StringComparer.Ordinal)
         );

@@ -141,6 +141,8 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
                 ($"recommend {study}", $"/studies/{study}/recommendation"),
                 ("datasets", "/datasets"),
                 ("workers", "/workers"),
+                ("tenants list", "/tenants"),
+                ("tenants show default", "/tenants/default"),
             }
         )
         {
@@ -149,6 +151,21 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
             Assert.Equal((await Api.GetAsync(path)).ToJsonString(), result.Json.ToJsonString());
         }
         Assert.Equal(4, (await Api.GetAsync($"/studies/{study}"))["progress"]!["jobs"]!.GetValue<int>());
+    }
+
+    [Fact]
+    public async Task Tenants_Set_ChangesTheNamedQuotasOnly()
+    {
+        Assert.Equal(0, (await RunAsync(["tenants", "set", "default", "--max-queued", "7", "--max-running", "2"])).ExitCode);
+        var set = await RunAsync(["tenants", "set", "default", "--max-running", "none", "--max-device-seconds", "3600"]);
+
+        Assert.Matches("(?m)^default +0 +7 +0 +– +0 +3600 *$", set.Output);
+        Assert.Equal(
+            """{"maxQueued":7,"maxRunning":null,"maxDeviceSecondsPerMonth":3600}""",
+            (await Api.GetAsync("/tenants/default"))["quotas"]!.ToJsonString()
+        );
+        Assert.Equal(2, (await RunAsync(["tenants", "set", "default", "--max-queued", "-1"])).ExitCode);
+        Assert.Equal(3, (await RunAsync(["tenants", "show", "nobody"])).ExitCode);
     }
 
     [Fact]

@@ -331,6 +331,7 @@ export interface Estimate {
   minutesPerJob: Figure;
   trainingMinutes: Figure;
   slots: number;
+  slotsTaken: number;
   minutes: Figure;
   note: string | null;
 }
@@ -342,6 +343,7 @@ export interface Worker {
   suspendedReason: string | null;
   device: string;
   slots: number;
+  slotsTaken: number;
   jobs: string[];
   startedAt: string;
   heartbeatAt: string;

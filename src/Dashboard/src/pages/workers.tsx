@@ -14,7 +14,7 @@ export function Workers() {
   useLive(null, true, workers.reload, () => undefined);
   const alive = workers.value?.items.filter(worker => worker.state === "alive") ?? [];
   const slots = alive.reduce((sum, worker) => sum + worker.slots, 0);
-  const used = alive.reduce((sum, worker) => sum + worker.jobs.length, 0);
+  const used = alive.reduce((sum, worker) => sum + worker.slotsTaken, 0);
   const head = (
     <>
       <th scope="col">Worker</th>
@@ -62,7 +62,7 @@ export function Workers() {
               </td>
               <td>{worker.device}</td>
               <td class="number">
-                {worker.jobs.length} of {worker.slots}
+                {worker.slotsTaken} of {worker.slots}
               </td>
               <td>
                 <span class="links">
