@@ -78,6 +78,10 @@ switch (args)
         return 0;
     case ["attack"] or ["attack", "--quick"]:
         return await Attacks.RunAsync(quick: args.Length > 1, only: null);
+    case ["attack", "--only", "fuzz", "--requests", var requests]:
+        return await FuzzRun.RunAsync(int.Parse(requests), Random.Shared.NextInt64());
+    case ["attack", "--only", "fuzz", .. var rest]:
+        return await FuzzRun.RunAsync(rest is ["--quick"] ? 5_000 : 200_000, Random.Shared.NextInt64());
     case ["attack", "--only", var part, .. var rest] when Attacks.Parts.Contains(part):
         return await Attacks.RunAsync(rest is ["--quick"], part);
     case ["telemetry", .. var rest]:

@@ -12,7 +12,9 @@ public sealed class ApiProcess : TemperProcess
 {
     private ApiProcess(Uri address, IReadOnlyDictionary<string, string?> environment, string? folder)
         : base("Api", environment, folder) =>
-        Http = new HttpClient(new SocketsHttpHandler { SslOptions = { RemoteCertificateValidationCallback = (_, _, _, _) => true } })
+        Http = new HttpClient(
+            new SecretsOfAnswers(new SocketsHttpHandler { SslOptions = { RemoteCertificateValidationCallback = (_, _, _, _) => true } })
+        )
         {
             BaseAddress = address,
         };

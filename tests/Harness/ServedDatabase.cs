@@ -36,6 +36,7 @@ public sealed class ServedDatabase
         var reusable = false;
         try
         {
+            Api.AssertPrintedNoSecret();
             reusable = !Api.HasExited && await Database.EmptyAsync() && await Api.AnswersAsync("/health/ready");
         }
         finally

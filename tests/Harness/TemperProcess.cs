@@ -23,6 +23,7 @@ public class TemperProcess : IAsyncDisposable
         };
         foreach (var (name, value) in environment)
             start.Environment[name] = value;
+        Secrets.AddFrom(environment);
         this.project = project;
         process = new Process { StartInfo = start };
         process.OutputDataReceived += (_, line) => Keep(line.Data);
@@ -111,6 +112,14 @@ public class TemperProcess : IAsyncDisposable
         disposed = true;
         process.Dispose();
         GC.SuppressFinalize(this);
+        AssertPrintedNoSecret();
+    }
+
+    /// <exception cref="InvalidOperationException">The process has printed a secret of these tests.</exception>
+    public void AssertPrintedNoSecret()
+    {
+        if (Secrets.FindIn(Output) is { } secret)
+            throw new InvalidOperationException($"Temper.{project} printed a secret, {secret[..8]}…:\n{Output}");
     }
 
     private void Keep(string? line)

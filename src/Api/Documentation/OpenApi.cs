@@ -237,9 +237,13 @@ internal static class OpenApi
     {
         public void Apply(OpenApiOperation operation, OperationFilterContext context)
         {
+            const string otherSite = "A page of another site sent the request.";
+            var isSafe = context.ApiDescription.HttpMethod is "GET" or "HEAD";
             if (ScopePolicies.ScopeOf(context.ApiDescription.ActionDescriptor.EndpointMetadata) is not { } scope)
             {
                 operation.Security = [];
+                if (!isSafe)
+                    Add(StatusCodes.Status403Forbidden, otherSite);
                 return;
             }
             operation.Security =
@@ -251,7 +255,7 @@ internal static class OpenApi
             ];
             operation.Description = $"{operation.Description} Scope: `{scope.Word()}`.".Trim();
             Add(StatusCodes.Status401Unauthorized, "The request has no valid key.");
-            Add(StatusCodes.Status403Forbidden, $"The key lacks the scope {scope.Word()}.");
+            Add(StatusCodes.Status403Forbidden, $"The key lacks the scope {scope.Word()}.{(isSafe ? "" : $" Or: {otherSite}")}");
             Add(StatusCodes.Status429TooManyRequests, "Too many requests. Retry-After says when to try again.");
 
             void Add(int status, string description) =>

@@ -34,11 +34,11 @@ internal sealed class Ownership(TenantStore tenants) : IDisposable
             is RoutePatternLiteralPart { Content: var first }
             ? first
             : throw new InvalidOperationException("The first part of a path with an id must name a table.");
+        if (!NotFound.TryGetValue(table, out var notFound))
+            return await next(context); // keys belong to the whole service
         var owner = await OwnerAsync(table, id);
         // A deletion that is repeated on a new connection may find the row gone, which is no error.
-        return owner == Caller.TenantOf(http) || (owner is null && Reconnection.IsRepetition(http))
-            ? await next(context)
-            : NotFound[table](id);
+        return owner == Caller.TenantOf(http) || (owner is null && Reconnection.IsRepetition(http)) ? await next(context) : notFound(id);
     }
 
     public void Dispose() => owners.Dispose();

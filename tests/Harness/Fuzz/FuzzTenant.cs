@@ -1,3 +1,5 @@
+using Temper.Store.Keys;
+
 namespace Temper.Harness.Fuzz;
 
 /// <summary>A tenant as whom the fuzzer sends requests.</summary>
@@ -8,6 +10,23 @@ public sealed record FuzzTenant(string Marker, IReadOnlyList<string?> Keys)
     private const int MostKnown = 300;
 
     private readonly Dictionary<string, List<string>> known = [];
+
+    /// <summary>Settings of an API that the fuzzer sends many requests to: no limit for a key or an address.</summary>
+    public static IReadOnlyDictionary<string, string?> Settings { get; } =
+        new Dictionary<string, string?> { ["Api__RequestsPerMinute"] = "10000000", ["Api__RefusedPerMinute"] = "10000000" };
+
+    /// <summary>Makes a tenant named as its marker, with a key of each scope, of all, and none.</summary>
+    public static async Task<FuzzTenant> CreateAsync(TestDatabase database, string marker)
+    {
+        var keys = new List<string?> { null };
+        foreach (var scope in Scopes.All)
+            keys.Add(await database.MakeKeyAsync($"{marker}-{scope.Word()}", marker, scope));
+        // Most requests may do all that a tenant may.
+        keys.AddRange(
+            Enumerable.Repeat(await database.MakeKeyAsync($"{marker}-user", marker, Scope.Submit, Scope.Operate), 2 * keys.Count)
+        );
+        return new(marker, keys);
+    }
 
     /// <summary>Ids and names of what the tenant has made, the latest 300 of each kind.</summary>
     /// <param name="kind">The first part of the path, such as `jobs`.</param>

@@ -16,6 +16,8 @@ public sealed partial class TenantFuzzer : IDisposable
 {
     private const ulong Stream = 0x7E4A;
 
+    private static readonly string[] OfTheService = ["keys", "audit"];
+
     private const int AtOnce = 4,
         ServerError = 500,
         Unavailable = 503;
@@ -40,10 +42,17 @@ public sealed partial class TenantFuzzer : IDisposable
         this.tenants = tenants;
         this.document = new(document);
         random = new(seed, Stream);
-        // A stream of events would stay open, and a revoked or replaced key would end the run.
+        // A stream of events would stay open. An administrator sees keys and tenants of the whole service, and may revoke the fuzzer's.
         Operation[] operations =
         [
-            .. Operation.All(document).Where(operation => !operation.Path.EndsWith("/events", StringComparison.Ordinal)),
+            .. Operation
+                .All(document)
+                .Where(operation =>
+                    !(
+                        operation.Path.EndsWith("/events", StringComparison.Ordinal)
+                        || OfTheService.Contains(ValidRequests.KindOf(operation))
+                    )
+                ),
         ];
         maker = new(operations, new SplitMix64(seed, Stream + 1));
         valid = new(operations, random);
@@ -74,11 +83,15 @@ public sealed partial class TenantFuzzer : IDisposable
         return new(seed, api, JsonNode.Parse(await http.GetStringAsync("/swagger/v1/swagger.json"))!, tenants);
     }
 
-    /// <summary>Sends so many requests, four at once.</summary>
-    public Task RunAsync(int requests)
+    /// <summary>Sends so many requests, four at once, and follows the events of each tenant beside them.</summary>
+    public async Task RunAsync(int requests)
     {
         var left = requests;
-        return Task.WhenAll(Enumerable.Range(0, AtOnce).Select(_ => Task.Run(LoopAsync)));
+        using var end = new CancellationTokenSource();
+        var streams = Task.WhenAll(tenants.Select(tenant => FollowAsync(tenant, end.Token)));
+        await Task.WhenAll(Enumerable.Range(0, AtOnce).Select(_ => Task.Run(LoopAsync)));
+        await end.CancelAsync();
+        await streams;
 
         async Task LoopAsync()
         {
@@ -101,6 +114,13 @@ public sealed partial class TenantFuzzer : IDisposable
             + "would not send";
     }
 
+    /// <summary>The summary, and each fault with its first example.</summary>
+    public string Report() =>
+        $"{Summary()}.\n"
+        + string.Join("\n", faults.OrderBy(fault => fault.Key).Select(fault => $"{fault.Value.Count} × {fault.Key}"))
+        + "\n\n"
+        + string.Join("\n\n", faults.OrderBy(fault => fault.Key).Select(fault => $"{fault.Key}\n{fault.Value.Example}"));
+
     public void Dispose() => http.Dispose();
 
     private (FuzzTenant Tenant, FuzzRequest Request) Next()
@@ -120,6 +140,31 @@ public sealed partial class TenantFuzzer : IDisposable
 
     private IReadOnlyList<string> Known(FuzzTenant tenant, FuzzTenant? other, Operation operation) =>
         (other is not null && random.NextInt32(4) == 0 ? other : tenant).Known(ValidRequests.KindOf(operation));
+
+    /// <summary>Reads the tenant's stream of events and looks for what belongs to the other.</summary>
+    private async Task FollowAsync(FuzzTenant tenant, CancellationToken end)
+    {
+        List<(string, string)> headers = tenant.Keys[^1] is { } key ? [("Authorization", $"Bearer {key}")] : [];
+        var request = new FuzzRequest(new("GET", "/events", [], [], TakesBody: false), "GET", "/events", headers, null, Chunked: false);
+        try
+        {
+            using var message = request.Message(http.BaseAddress!);
+            using var response = await http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, end);
+            if (!response.IsSuccessStatusCode)
+                Blame($"{request.Operation}: {(int)response.StatusCode}", await response.Content.ReadAsStringAsync(end));
+            using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(end));
+            while (await reader.ReadLineAsync(end) is { } line)
+            {
+                if (line.StartsWith("data:", StringComparison.Ordinal))
+                    answers.AddOrUpdate(("an event of GET /events", 200), 1, (_, count) => count + 1);
+                FindLeaks(tenant, request, response, 200, line);
+            }
+        }
+        catch (OperationCanceledException) when (end.IsCancellationRequested)
+        {
+            // All requests are sent.
+        }
+    }
 
     private async Task SendAsync(FuzzTenant tenant, FuzzRequest request)
     {

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using Temper.Store.Keys;
 
 namespace Temper.Integration.Api;
 
@@ -87,5 +88,20 @@ public class SecurityTests : IAsyncLifetime
     {
         var response = await api.Http.SendAsync(new(HttpMethod.Get, path) { Headers = { Authorization = authorization } });
         return response.StatusCode;
+    }
+
+    /// <summary>Every test that starts a process searches what it printed for secrets. The address of a request is not logged by default.</summary>
+    [Fact]
+    public async Task Process_ThatPrintsAKey_FailsItsTest()
+    {
+        var api = await ApiProcess.StartAsync(
+            database.ConnectionString,
+            new Dictionary<string, string?> { ["Logging__LogLevel__Microsoft.AspNetCore.Hosting.Diagnostics"] = "Information" }
+        );
+        await api.Http.GetAsync($"/version?key={KeyText.New()}");
+
+        var failure = await Assert.ThrowsAsync<InvalidOperationException>(async () => await api.DisposeAsync());
+
+        Assert.Contains("printed a secret", failure.Message);
     }
 }

@@ -273,4 +273,21 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
     }
 
     private Task<long> CountAsync() => Database.ScalarAsync<long>("SELECT count(*) FROM jobs");
+
+    /// <summary>Each wrong field has a sentence, so without a limit a small body would get an answer of megabytes.</summary>
+    [Theory]
+    [InlineData("/jobs")]
+    [InlineData("/studies")]
+    public async Task Post_ThousandsOfUnknownFields_NamesTwentyOfThem(string path)
+    {
+        var (response, problem) = await SendAsync(
+            HttpMethod.Post,
+            path,
+            $"{{{string.Join(',', Enumerable.Range(0, 6000).Select(i => $"\"{i}\":1"))}}}"
+        );
+
+        AssertProblem(HttpStatusCode.BadRequest, response, problem);
+        Assert.Equal(["has more than 20 fields that are unknown or given twice"], problem!["errors"]!["body"]!.AsArray().Select(one => $"{one}"));
+        Assert.Equal(21, problem["errors"]!.AsObject().Count);
+    }
 }
