@@ -36,7 +36,9 @@ internal static class TenantEndpoints
     {
         var own = Caller.TenantOf(context);
         return new(
-            Caller.Has(context, Scope.Admin) ? await tenants.ListAsync(own, cancellation) : [await tenants.FindAsync(own, cancellation)]
+            Caller.Has(context.User, Scope.Admin)
+                ? await tenants.ListAsync(own, cancellation)
+                : [await tenants.FindAsync(own, cancellation)]
         );
     }
 
@@ -80,7 +82,7 @@ internal static class TenantEndpoints
     }
 
     private static bool IsVisible(HttpContext context, string name) =>
-        name == Caller.TenantOf(context) || (Caller.Has(context, Scope.Admin) && KeySpec.IsTenant(name));
+        name == Caller.TenantOf(context) || (Caller.Has(context.User, Scope.Admin) && KeySpec.IsTenant(name));
 
     private static ProblemHttpResult NoSuchTenant(string name) =>
         Problems.Of(StatusCodes.Status404NotFound, "No such tenant.", $"There is no tenant {name}.");
