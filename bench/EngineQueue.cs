@@ -11,6 +11,7 @@ using Temper.Store.Notifications;
 using Temper.Store.Queue;
 using Temper.Worker.Engine;
 using Temper.Worker.Notifications;
+using Temper.Worker.Instruments;
 using Temper.Worker.Slots;
 using Temper.Worker.Supervisor;
 
@@ -130,7 +131,7 @@ internal sealed class EngineQueue : IAsyncDisposable
             if (await queue.ClaimAsync(worker.Id, hasCuda: false, stopping) is not { } job)
                 return null;
             onClaimed();
-            return Attempt = new(job);
+            return Attempt = new(job, AttemptTelemetry.Claimed(job, DateTimeOffset.UtcNow, 0));
         }
 
         public async Task<AttemptResult> CarryOutAsync(Attempt attempt, CancellationToken stopping)
