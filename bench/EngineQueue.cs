@@ -10,8 +10,8 @@ using Temper.Store.Engine;
 using Temper.Store.Notifications;
 using Temper.Store.Queue;
 using Temper.Worker.Engine;
-using Temper.Worker.Notifications;
 using Temper.Worker.Instruments;
+using Temper.Worker.Notifications;
 using Temper.Worker.Slots;
 using Temper.Worker.Supervisor;
 
