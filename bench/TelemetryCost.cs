@@ -23,7 +23,7 @@ internal static class TelemetryCost
             // The first round warms the file cache.
             foreach (var telemetry in round % 2 == 0 ? new[] { true, false } : [false, true])
             {
-                var rate = await RateAsync(telemetry, round);
+                var rate = await RateAsync(telemetry, seed: round + 1);
                 if (round >= 0)
                     (telemetry ? on : off).Add(rate);
             }

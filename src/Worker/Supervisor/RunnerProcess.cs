@@ -135,7 +135,7 @@ internal sealed class RunnerProcess : IAsyncDisposable
     }
 
     /// <summary>The runner's output from now on is about no job.</summary>
-    public void IsIdle() => work = null;
+    public void ForgetJob() => work = null;
 
     /// <summary>Reads the next message.</summary>
     /// <exception cref="RunnerFailedException">The runner ended, or wrote something that is not a message.</exception>

@@ -55,7 +55,7 @@ internal sealed class TrainingRun(Attempt attempt, RunnerProcess runner, Reports
         }
         finally
         {
-            runner.IsIdle();
+            runner.ForgetJob();
         }
     }
 
