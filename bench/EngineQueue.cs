@@ -12,7 +12,6 @@ using Temper.Store.Queue;
 using Temper.Worker.Engine;
 using Temper.Worker.Instruments;
 using Temper.Worker.Notifications;
-using Temper.Worker.Instruments;
 using Temper.Worker.Slots;
 using Temper.Worker.Supervisor;
 
@@ -132,11 +131,7 @@ internal sealed class EngineQueue : IAsyncDisposable
             if (await queue.ClaimAsync(worker.Id, hasCuda: false, stopping) is not { } job)
                 return null;
             onClaimed();
-<<<<<<< HEAD
-            return Attempt = new(job, AttemptTelemetry.Claimed(job, DateTimeOffset.UtcNow, number: 0));
-=======
             return Attempt = new(job, AttemptTelemetry.Claimed(job, DateTimeOffset.UtcNow, 0));
->>>>>>> telemetry
         }
 
         public async Task<AttemptResult> CarryOutAsync(Attempt attempt, CancellationToken stopping)

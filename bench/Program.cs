@@ -102,13 +102,8 @@ switch (args)
         Console.Error.WriteLine(
             "usage: api [--quick | --rates | --slow] | events [--quick] | start [--quick] | training [--quick | --only "
                 + "rates|job|memory|jobs|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | "
-<<<<<<< HEAD
                 + "storage [--quick] | telemetry [--quick] | faults [--quick | --only waiting|windows|outages|restarts|stalls] | "
                 + "report [--quick] | attack [--quick | --only headers|slow|http2|continuation|json|regex|uploads|fuzz] | "
-=======
-                + "storage [--quick] | faults [--quick | --only waiting|windows|outages|restarts|stalls] | report [--quick] | "
-                + "telemetry [--quick] | "
->>>>>>> telemetry
                 + "evaluations [--quick] | predict [--quick] | published [--quick] | queue [--quick] | coverage [--quick] | "
                 + "study-statistics [--quick] | study [--quick] | accuracy DATASET EPOCHS SEEDS EPSILON... | "
                 + "upgrade COMMIT FOLDER JOBS | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M]"
