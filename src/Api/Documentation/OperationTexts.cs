@@ -357,8 +357,8 @@ internal sealed class OperationTexts : IOperationFilter
         ["listAudit"] = (
             "List who changed what",
             """
-            The requests of your tenant's keys and tokens that changed something, and those that were refused although their key is
-            known, newest first. Pass `next` of a page as `cursor` to get the following page.
+            The requests that changed something, and those that were refused although their key is known, of all tenants or of
+            `tenant`, newest first. Pass `next` of a page as `cursor` to get the following page.
             """
         ),
         ["getVersion"] = ("Get the service's version", "Which build answers, and what it runs on."),

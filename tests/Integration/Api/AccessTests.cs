@@ -43,6 +43,9 @@ public class AccessTests(KeyedApis apis) : IClassFixture<KeyedApis>
         ["POST /keys"] = Scope.Admin,
         ["POST /keys/{id}/revoke"] = Scope.Admin,
         ["GET /audit"] = Scope.Admin,
+        ["PUT /tenants/{name}"] = Scope.Admin,
+        ["POST /workers/{id}/drain"] = Scope.Admin,
+        ["POST /workers/{id}/resume"] = Scope.Admin,
     };
 
     [Fact]

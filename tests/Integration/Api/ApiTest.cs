@@ -96,6 +96,7 @@ public sealed record StoredRows(Guid Job, Guid Study, Guid Evaluation, string Da
             ["", "evaluations", "{id}", ..] => operation.Path.Replace("{id}", $"{Evaluation}"),
             ["", "datasets", "{name}", ..] => operation.Path.Replace("{name}", Dataset),
             ["", "tenants", "{name}", ..] => operation.Path.Replace("{name}", Tenant),
+            ["", "keys" or "workers", "{id}", ..] => operation.Path.Replace("{id}", $"{Guid.Empty}"), // these are no tenant's
             _ when operation.Path.Contains('{') => throw new ArgumentException($"Say here what {operation} names.", nameof(operation)),
             _ => operation.Path,
         };
@@ -151,5 +152,5 @@ public abstract class OwnJobsTest(ApiFixture fixture) : ApiTest(fixture), IAsync
             catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.DeadlockDetected && left > 0) { }
     }
 
-    public Task DisposeAsync() => Task.CompletedTask;
+    public virtual Task DisposeAsync() => Task.CompletedTask;
 }
