@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Temper.Api.Http;
+using Temper.Store.Keys;
 using Temper.Store.Tenants;
 
 namespace Temper.Api.Tenants;
@@ -24,6 +25,7 @@ internal static class TenantEndpoints
 
         tenants
             .MapPut("/{name}", SetAsync)
+            .Needs(Scope.Admin)
             .Accepts<TenantQuotas>("application/json")
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
@@ -72,7 +74,8 @@ internal static class TenantEndpoints
         return TypedResults.Ok(await tenants.FindAsync(name, cancellation));
     }
 
-    private static bool IsVisible(HttpContext context, string name) => name == Caller.TenantOf(context);
+    private static bool IsVisible(HttpContext context, string name) =>
+        name == Caller.TenantOf(context) || Caller.Has(context.User, Scope.Admin);
 
     private static ProblemHttpResult NoSuchTenant(string name) =>
         Problems.Of(StatusCodes.Status404NotFound, "No such tenant.", $"There is no tenant {name}.");

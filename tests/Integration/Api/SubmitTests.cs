@@ -287,7 +287,10 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
         );
 
         AssertProblem(HttpStatusCode.BadRequest, response, problem);
-        Assert.Equal(["has more than 20 fields that are unknown or given twice"], problem!["errors"]!["body"]!.AsArray().Select(one => $"{one}"));
+        Assert.Equal(
+            ["has more than 20 fields that are unknown or given twice"],
+            problem!["errors"]!["body"]!.AsArray().Select(one => $"{one}")
+        );
         Assert.Equal(21, problem["errors"]!.AsObject().Count);
     }
 }
