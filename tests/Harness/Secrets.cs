@@ -28,14 +28,14 @@ public static partial class Secrets
                 Add(value);
     }
 
-    /// <returns>A secret that the text contains, or the text of any key; null when there is none.</returns>
+    /// <returns>A secret that the text contains, any key or any token (JWT); null when there is none.</returns>
     public static string? FindIn(string text) =>
-        Key().Match(text) is { Success: true } key
+        KeyOrToken().Match(text) is { Success: true } key
             ? key.Value
             : Known.Keys.FirstOrDefault(secret => text.Contains(secret, StringComparison.Ordinal));
 
-    [GeneratedRegex("tmp_[A-Za-z0-9_-]{43}")]
-    private static partial Regex Key();
+    [GeneratedRegex(@"tmp_[A-Za-z0-9_-]{43}|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}")]
+    private static partial Regex KeyOrToken();
 }
 
 /// <summary>Adds the values of cookies that the API sets to <see cref="Secrets"/>.</summary>

@@ -28,7 +28,8 @@ internal sealed class SpecReader<T>(string what, Func<string, string> allowed)
 
     /// <param name="path">Prefix of field names in errors, such as `job.`.</param>
     /// <param name="given">The JSON values of the known fields.</param>
-    /// <returns>The object; do not use it when there are errors. Null when the JSON is not an object.</returns>
+    /// <returns>The object; do not use it when there are errors. Null when the JSON is not an object, or has more
+    /// than 20 wrong fields.</returns>
     public T? Read(JsonElement root, SpecErrors errors, string path, out Dictionary<string, JsonElement> given)
     {
         given = [];
@@ -54,7 +55,7 @@ internal sealed class SpecReader<T>(string what, Func<string, string> allowed)
                     path.Length == 0 ? "body" : path.TrimEnd('.'),
                     $"has more than {SpecErrors.MostNamed} fields that are unknown or given twice"
                 );
-                return spec;
+                return null;
             }
             if (fault is not null)
                 errors.Add(path + name, fault);

@@ -217,20 +217,19 @@ public sealed partial class TenantFuzzer : IDisposable
             && !sent.Contains(other.Marker, StringComparison.OrdinalIgnoreCase)
         )
             Blame($"{request.Operation}: shows a name of the other tenant", $"{seen}\n{request}");
+        // The path may have an id in any of the forms that .NET reads.
+        var named = request.Target.Split('?')[0].Split('/').Select(part => IdIn(Uri.UnescapeDataString(part))).FirstOrDefault(id => id is not null);
         lock (gate)
         {
-            foreach (Match match in Id().Matches(seen))
-                if (!sent.Contains(match.Value, StringComparison.OrdinalIgnoreCase))
-                {
-                    var id = Guid.Parse(match.Value);
-                    if (!owners.TryAdd(id, tenant) && owners[id] == other)
-                        Blame($"{request.Operation}: shows an id of the other tenant", $"{id} in {seen}\n{request}");
-                }
-            var named = Id().Match(Uri.UnescapeDataString(request.Target.Split('?')[0]));
-            if (named.Success && owners.GetValueOrDefault(Guid.Parse(named.Value)) == other && status is < 400 or 409 or 412)
+            foreach (var id in Id().Matches(seen).Select(match => Guid.Parse(match.Value)))
+                if (id != named && !sent.Contains($"{id}", StringComparison.OrdinalIgnoreCase) && !owners.TryAdd(id, tenant) && owners[id] == other)
+                    Blame($"{request.Operation}: shows an id of the other tenant", $"{id} in {seen}\n{request}");
+            if (named is { } one && owners.GetValueOrDefault(one) == other && status is < 400 or 409 or 412)
                 Blame($"{request.Operation}: {status} about a thing of the other tenant", $"{seen}\n{request}");
         }
     }
+
+    private static Guid? IdIn(string text) => Guid.TryParse(text, out var id) ? id : null;
 
     /// <summary>Keeps the ids and names of the things in an answer, for later requests.</summary>
     private void Learn(FuzzTenant tenant, FuzzRequest request, string text)
