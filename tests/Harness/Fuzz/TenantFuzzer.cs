@@ -16,7 +16,7 @@ public sealed partial class TenantFuzzer : IDisposable
 {
     private const ulong Stream = 0x7E4A;
 
-    private static readonly string[] OfTheService = ["keys", "audit"];
+    private static readonly string[] OfTheService = ["keys", "audit", "tenants"];
 
     private const int AtOnce = 4,
         ServerError = 500,

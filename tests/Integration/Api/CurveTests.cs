@@ -81,14 +81,16 @@ public class CurveTests(ApiFixture fixture) : OwnJobsTest(fixture)
     }
 
     [Theory]
-    [InlineData("/jobs/01890000-0000-7000-8000-000000000000/metrics?format=xml&since=-1", 400, "format", "since")]
-    [InlineData("/studies/01890000-0000-7000-8000-000000000000/metrics?format=xml&since=1", 400, "format", "since")]
+    [InlineData("/jobs/JOB/metrics?format=xml&since=-1", 400, "format", "since")]
+    [InlineData("/studies/STUDY/metrics?format=xml&since=1", 400, "format", "since")]
     [InlineData("/jobs/01890000-0000-7000-8000-000000000000/metrics?format=csv", 404)]
     [InlineData("/studies/01890000-0000-7000-8000-000000000000/metrics?format=csv", 404)]
     [InlineData("/jobs/01890000-0000-7000-8000-000000000000/tensorboard", 404)]
     public async Task Curves_OfAWrongRequest_AreAProblem(string path, int status, params string[] wrong)
     {
-        var (response, problem) = await SendAsync(HttpMethod.Get, path);
+        var rows = await StoreOfEachKindAsync();
+
+        var (response, problem) = await SendAsync(HttpMethod.Get, path.Replace("JOB", $"{rows.Job}").Replace("STUDY", $"{rows.Study}"));
 
         AssertProblem((HttpStatusCode)status, response, problem);
         Assert.Equal(wrong, problem!["errors"]?.AsObject().Select(error => error.Key).Order() ?? Enumerable.Empty<string>());
