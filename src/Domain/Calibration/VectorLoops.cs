@@ -82,6 +82,22 @@ internal static class VectorLoops
         return sum;
     }
 
+    /// <summary>√(Σ_i (a_i − b_i)²).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static double Distance(ReadOnlySpan<double> a, ReadOnlySpan<double> b)
+    {
+        var (sums, i) = (Vector<double>.Zero, 0);
+        for (; i + Vector<double>.Count <= a.Length; i += Vector<double>.Count)
+        {
+            var difference = new Vector<double>(a[i..]) - new Vector<double>(b[i..]);
+            sums += difference * difference;
+        }
+        var sum = Vector.Sum(sums);
+        for (; i < a.Length; i++)
+            sum += (a[i] - b[i]) * (a[i] - b[i]);
+        return Math.Sqrt(sum);
+    }
+
     /// <summary>Divides each value.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Divide(Span<double> values, double by)

@@ -203,7 +203,7 @@ def kernel_error(p, labels, seed):
                 c += 1
             y.append(c)
         above += estimate(np.array(y)) >= observed - 1e-12
-    return dict(value=observed, pvalue=(1 + above) / (1 + DRAWS))
+    return dict(value=observed, pValue=(1 + above) / (1 + DRAWS))
 
 
 def linear(kind, x, y):

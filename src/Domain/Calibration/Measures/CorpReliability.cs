@@ -42,11 +42,11 @@ public sealed record CorpReliability(
         var (confidences, hits) = (order.Sort(predictions.Confidences), order.Sort(predictions.Hits));
         var blocks = new IsotonicFit.Block[order.TieStarts.Length - 1];
         var count = IsotonicFit.Of(order.TieStarts, hits, blocks);
-        var score = Score(confidences, hits);
+        var score = MeanSquare(confidences, hits);
         var accuracy = hits.Average();
         var uncertainty = accuracy * (1 - accuracy);
         var recalibrated = Recalibrated(blocks.AsSpan(0, count), hits.Length);
-        var drawn = resamples > 0 ? Draw(order, confidences, resamples, seed, cancellation) : null;
+        var drawn = Draw(order, confidences, resamples, seed, cancellation);
         return new(
             score,
             score - recalibrated,
@@ -58,7 +58,7 @@ public sealed record CorpReliability(
         );
     }
 
-    private static double Score(double[] confidences, double[] hits)
+    private static double MeanSquare(double[] confidences, double[] hits)
     {
         var sum = 0.0;
         for (var i = 0; i < hits.Length; i++)
@@ -85,7 +85,8 @@ public sealed record CorpReliability(
         }
     }
 
-    private static (Chance Chance, IReadOnlyList<CorpBand> Band) Draw(
+    /// <returns>Null without resamples.</returns>
+    private static (Chance Chance, IReadOnlyList<CorpBand> Band)? Draw(
         ConfidenceOrder order,
         double[] confidences,
         int resamples,
@@ -93,6 +94,8 @@ public sealed record CorpReliability(
         CancellationToken cancellation
     )
     {
+        if (resamples == 0)
+            return null;
         var (n, random) = (confidences.Length, new SplitMix64(seed, Stream));
         int[] at =
         [
@@ -111,7 +114,7 @@ public sealed record CorpReliability(
                 for (var i = 0; i < n; i++)
                     room.Hits[i] = draws.NextDouble() < confidences[i] ? 1 : 0;
                 var blocks = room.Blocks.AsSpan(0, IsotonicFit.Of(order.TieStarts, room.Hits, room.Blocks));
-                miscalibrations[r] = Score(confidences, room.Hits) - Recalibrated(blocks, n);
+                miscalibrations[r] = MeanSquare(confidences, room.Hits) - Recalibrated(blocks, n);
                 for (var (point, block) = (0, 0); point < at.Length; point++)
                 {
                     while (order.TieStarts[blocks[block].End] <= at[point])

@@ -27,6 +27,10 @@ public class MeasureTests
         double[] High
     );
 
+    private sealed record Sets(double Threshold, double Size, double Empty, double Coverage);
+
+    private sealed record Kernel(double Value, double PValue);
+
     private sealed record Case(
         int N,
         int K,
@@ -44,7 +48,11 @@ public class MeasureTests
         Selective? MaxLogitNorm,
         Square L2,
         Square L2After,
-        Reliability Corp
+        Reliability Corp,
+        Dictionary<string, Sets> Conformal,
+        Dictionary<string, Sets> ConformalAfter,
+        Dictionary<string, Sets> ConformalHalves,
+        Kernel Kernel
     )
     {
         public LabelledLogits Validation => Fixture.Logits(N, K, Spread, Right, Salt, Step);
@@ -141,6 +149,37 @@ public class MeasureTests
         Near(expected.Corp.Low, [.. corp.Band!.Select(at => at.Low)]);
         Near(expected.Corp.High, [.. corp.Band!.Select(at => at.High)]);
         Assert.Null(CorpReliability.Of(predictions, order, 0, 0).Band);
+    }
+
+    [Theory, MemberData(nameof(Cases))]
+    public void ConformalSets_BeforeAndAfterTemperature_MatchTheReference(int index)
+    {
+        var (expected, test) = (All[index], All[index].Test);
+        Same(expected.Conformal, ConformalSets.Of(expected.Validation, test, 1, expected.Seed));
+        Same(expected.ConformalAfter, ConformalSets.Of(expected.Validation, test, expected.Temperature, expected.Seed));
+
+        void Same(Dictionary<string, Sets> sets, ConformalSets actual)
+        {
+            foreach (var (name, method) in new[] { ("split", actual.Split), ("aps", actual.Aps), ("raps", actual.Raps) })
+            {
+                Near(sets[name].Threshold, method.Threshold);
+                Near(sets[name].Size, method.MeanSize);
+                Near(sets[name].Empty, method.Empty);
+                Near(sets[name].Coverage, method.Coverage);
+            }
+        }
+    }
+
+    [Theory, MemberData(nameof(Cases))]
+    public void KernelCalibrationError_WithItsTest_MatchesTheReference(int index)
+    {
+        var expected = All[index];
+
+        var actual = KernelCalibrationError.Of(Predictions.Of(expected.Test), expected.Draws, expected.Seed);
+
+        Near(expected.Kernel.Value, actual.Value);
+        Near(expected.Kernel.PValue, actual.PValue!.Value);
+        Assert.Equal(expected.N, actual.Images);
     }
 
     private static void Near(double[] expected, double[] actual)
