@@ -251,12 +251,14 @@ def one_against_all(kind, p, y, new):
     n, k = p.shape
     result = np.empty_like(new)
     for c in range(k):
-        x, hit, at = np.round(p[:, c], 12), (y == c).astype(float), np.round(new[:, c], 12)
+        x, hit, at = p[:, c].copy(), (y == c).astype(float), new[:, c]
+        for tied in ties(x):
+            x[tied] = x[tied].min()
         if kind == "isotonic":
             fitted = IsotonicRegression(out_of_bounds="clip").fit(x, hit).predict(at)
         else:
             edges = [part[0] for part in np.array_split(np.sort(x), 15) if len(part)][1:]
-            bins, bins_at = np.searchsorted(edges, x, side="right"), np.searchsorted(edges, at, side="right")
+            bins, bins_at = (np.searchsorted(edges, v + 1e-12, side="right") for v in (x, at))
             sums, counts = np.bincount(bins, hit, len(edges) + 1), np.bincount(bins, minlength=len(edges) + 1)
             fitted = np.where(counts > 0, sums / np.maximum(counts, 1), 0)[bins_at]
         result[:, c] = (n * fitted + 1) / (n + k)

@@ -1,5 +1,7 @@
 using Temper.Domain.Calibration;
+using Temper.Domain.Calibration.Calibrators;
 using Temper.Domain.Calibration.Measures;
+using Temper.Domain.Serialization;
 using Temper.Unit.Fixtures;
 
 namespace Temper.Unit.Domain.Calibration.Measures;
@@ -31,6 +33,10 @@ public class MeasureTests
 
     private sealed record Kernel(double Value, double PValue);
 
+    private sealed record Score(string Name, double Nll, double Difference, double Error);
+
+    private sealed record Comparison(string Chosen, string Best, Score[] All);
+
     private sealed record Case(
         int N,
         int K,
@@ -52,7 +58,8 @@ public class MeasureTests
         Dictionary<string, Sets> Conformal,
         Dictionary<string, Sets> ConformalAfter,
         Dictionary<string, Sets> ConformalHalves,
-        Kernel Kernel
+        Kernel Kernel,
+        Comparison Calibrators
     )
     {
         public LabelledLogits Validation => Fixture.Logits(N, K, Spread, Right, Salt, Step);
@@ -180,6 +187,23 @@ public class MeasureTests
         Near(expected.Kernel.Value, actual.Value);
         Near(expected.Kernel.PValue, actual.PValue!.Value);
         Assert.Equal(expected.N, actual.Images);
+    }
+
+    [Theory, MemberData(nameof(Cases))]
+    public void Calibrators_CrossFitted_MatchTheReference(int index)
+    {
+        var expected = All[index].Calibrators;
+
+        var actual = CalibratorComparison.Of(All[index].Validation, All[index].Test, All[index].Seed);
+
+        foreach (var (score, one) in expected.All.Zip(actual.Scores))
+        {
+            Assert.Equal(score.Name, Json.Name(one.Name));
+            Near(score.Nll, one.Nll!.Value);
+            Near(score.Difference, one.Difference!.Value);
+            Near(score.Error, one.DifferenceError!.Value);
+        }
+        Assert.Equal((expected.Chosen, expected.Best), (Json.Name(actual.Chosen), Json.Name(actual.Best)));
     }
 
     private static void Near(double[] expected, double[] actual)
