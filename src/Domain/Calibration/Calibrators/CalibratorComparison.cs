@@ -56,9 +56,9 @@ public sealed record CalibratorComparison(
     public const int LeastImages = 10;
 
     /// <param name="validation">Null when there are none; the test images are then used.</param>
-    /// <exception cref="ArgumentException">There are fewer than <see cref="LeastImages"/> images.</exception>
+    /// <returns>Null for fewer than <see cref="LeastImages"/> images.</returns>
     /// <exception cref="OperationCanceledException">The call was cancelled; it checks at each step of a fit.</exception>
-    public static CalibratorComparison Of(
+    public static CalibratorComparison? Of(
         LabelledLogits? validation,
         LabelledLogits test,
         long seed,
@@ -67,7 +67,7 @@ public sealed record CalibratorComparison(
     {
         var all = validation ?? test;
         if (all.Count < LeastImages)
-            throw new ArgumentException($"{LeastImages} images are needed to compare calibrators.", nameof(validation));
+            return null;
         var images = all.At(Subsample.Of(all.Count, Math.Min(MostImages, MostProbabilities / all.Classes), seed));
         var losses = CrossFitted(images, seed, cancellation);
         var (chosen, best, scores) = Choose(losses);

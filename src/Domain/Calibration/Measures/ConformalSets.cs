@@ -113,14 +113,12 @@ public sealed record ConformalSets(ConformalMethod Split, ConformalMethod Aps, C
             (piece, start, end) =>
             {
                 var classes = images.Classes;
-                var (keys, ranked, probabilities) = (new (float, int)[classes], new int[classes], new double[classes]);
+                var (keys, ranked, probabilities) = (new float[classes], new int[classes], new double[classes]);
                 var scores = new double[Methods * classes];
                 for (var i = start; i < end; i++)
                 {
                     var row = images.Row(i);
-                    for (var k = 0; k < classes; k++)
-                        keys[k] = (-row[k], k); // of equal logits the first class comes first
-                    Array.Sort(keys);
+                    Rank(row, keys, ranked);
                     VectorLoops.Divide(
                         probabilities,
                         VectorLoops.Exponentials(row, row[images.Predicted[i]], 1 / temperature, probabilities)
@@ -128,7 +126,6 @@ public sealed record ConformalSets(ConformalMethod Split, ConformalMethod Aps, C
                     var (chance, above) = (random.DoubleAfter(i), 0.0);
                     for (var rank = 0; rank < classes; rank++)
                     {
-                        ranked[rank] = keys[rank].Item2;
                         var probability = probabilities[ranked[rank]];
                         scores[rank] = 1 - probability;
                         scores[classes + rank] = above + chance * probability;
@@ -139,6 +136,22 @@ public sealed record ConformalSets(ConformalMethod Split, ConformalMethod Aps, C
                 }
             }
         );
+    }
+
+    /// <summary>Writes the classes from the largest logit on; of equal logits, the first class comes first.</summary>
+    /// <param name="keys">K numbers to work with.</param>
+    private static void Rank(ReadOnlySpan<float> logits, float[] keys, int[] ranked)
+    {
+        for (var k = 0; k < logits.Length; k++)
+            (keys[k], ranked[k]) = (-logits[k], k);
+        Array.Sort(keys, ranked);
+        for (var (start, end) = (0, 1); end <= keys.Length; end++)
+        {
+            if (end < keys.Length && keys[end] == keys[start])
+                continue;
+            Array.Sort(ranked, start, end - start);
+            start = end;
+        }
     }
 
     internal readonly record struct SetCounts(long Classes, int Empty, int Covered)

@@ -19,12 +19,12 @@ public sealed record KernelCalibrationError(double Value, double? PValue, int Im
     private const ulong Stream = 7;
 
     /// <param name="resamples">0 or more.</param>
-    /// <exception cref="ArgumentException">There is only one image.</exception>
+    /// <returns>Null for one image.</returns>
     /// <exception cref="OperationCanceledException">The call was cancelled; it checks between images and resamples.</exception>
-    public static KernelCalibrationError Of(Predictions all, int resamples, long seed, CancellationToken cancellation = default)
+    public static KernelCalibrationError? Of(Predictions all, int resamples, long seed, CancellationToken cancellation = default)
     {
         if (all.Count < 2)
-            throw new ArgumentException("Two images are needed.", nameof(all));
+            return null;
         var images = Subsample.Of(all.Count, MostImages, seed);
         var (n, k) = (images.Length, all.Classes);
         var (probabilities, labels) = (new double[n * k], Array.ConvertAll(images, image => all.Labels[image]));

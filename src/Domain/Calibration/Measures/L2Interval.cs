@@ -17,8 +17,8 @@ public sealed record L2Interval(double Value, Interval Interval, int Bins)
 {
     /// <param name="order">The order of the confidences. A run of ties stays in the bin of its first, whatever the images' order.</param>
     /// <param name="bins">At least 1.</param>
-    /// <exception cref="ArgumentException">No bin has two images.</exception>
-    public static L2Interval Of(Predictions predictions, ConfidenceOrder order, int bins)
+    /// <returns>Null when no bin has two images.</returns>
+    public static L2Interval? Of(Predictions predictions, ConfidenceOrder order, int bins)
     {
         double n = predictions.Count,
             square = 0,
@@ -37,7 +37,7 @@ public sealed record L2Interval(double Value, Interval Interval, int Bins)
             second += count / (count - 1.0) * variance * variance;
         }
         if (!paired)
-            throw new ArgumentException($"No bin has two of the {predictions.Count} images.", nameof(predictions));
+            return null;
         var half = Normal.Z95 * Math.Sqrt(Math.Max(first - square * square, 0) / n + 2 * second / (n * n));
         return new(Root(square), new(Root(square - half), Root(square + half)), bins);
     }

@@ -19,11 +19,11 @@ public sealed record LogitNorm(int Power, bool PowerIsFitted, SelectiveRisk Sele
 
     /// <param name="validation">Null when there are none.</param>
     /// <param name="hits">N, of the test images.</param>
-    /// <exception cref="ArgumentException">There are only two classes.</exception>
-    public static LogitNorm Of(LabelledLogits? validation, LabelledLogits test, double[] hits, CancellationToken cancellation = default)
+    /// <returns>Null for two classes.</returns>
+    public static LogitNorm? Of(LabelledLogits? validation, LabelledLogits test, double[] hits, CancellationToken cancellation = default)
     {
         if (test.Classes == 2)
-            throw new ArgumentException("The score of two classes is the same for every image.", nameof(test));
+            return null;
         var power = validation is null ? UnfittedPower : Best(validation, cancellation);
         return new(power, validation is not null, SelectiveRisk.Of(Scores(test, power, power, cancellation)[0], hits));
     }

@@ -93,13 +93,13 @@ public class MeasureTests
 
         Near(expected.MaxProbability, SelectiveRisk.Of(predictions.Confidences, predictions.Hits));
         if (expected.MaxLogitNorm is null)
-            Assert.Throws<ArgumentException>(() => LogitNorm.Of(expected.Validation, test, predictions.Hits));
+            Assert.Null(LogitNorm.Of(expected.Validation, test, predictions.Hits));
         else
         {
-            var norm = LogitNorm.Of(expected.Validation, test, predictions.Hits);
+            var norm = LogitNorm.Of(expected.Validation, test, predictions.Hits)!;
             Assert.Equal((expected.Power, true), (norm.Power, norm.PowerIsFitted));
             Near(expected.MaxLogitNorm, norm.Selective);
-            var unfitted = LogitNorm.Of(null, test, predictions.Hits);
+            var unfitted = LogitNorm.Of(null, test, predictions.Hits)!;
             Assert.Equal((5, false), (unfitted.Power, unfitted.PowerIsFitted));
         }
 
@@ -128,7 +128,7 @@ public class MeasureTests
 
         void Same(Square square, Predictions predictions)
         {
-            var actual = L2Interval.Of(predictions, new(predictions.Confidences), expected.Bins);
+            var actual = L2Interval.Of(predictions, new(predictions.Confidences), expected.Bins)!;
             // Squares, because a square root near 0 magnifies rounding.
             Near(Math.Max(square.Value, 0), actual.Value * actual.Value);
             Near(square.Low, actual.Interval.Low * actual.Interval.Low);
@@ -164,6 +164,9 @@ public class MeasureTests
         var (expected, test) = (All[index], All[index].Test);
         Same(expected.Conformal, ConformalSets.Of(expected.Validation, test, 1, expected.Seed));
         Same(expected.ConformalAfter, ConformalSets.Of(expected.Validation, test, expected.Temperature, expected.Seed));
+        var halves = ConformalComparison.Of(null, test, expected.Seed)!;
+        Same(expected.ConformalHalves, halves.Before);
+        Assert.Equal(("testHalf", (expected.N + 1) / 2, expected.N / 2), (halves.Part, halves.CalibrationImages, halves.JudgedImages));
 
         void Same(Dictionary<string, Sets> sets, ConformalSets actual)
         {
@@ -182,7 +185,7 @@ public class MeasureTests
     {
         var expected = All[index];
 
-        var actual = KernelCalibrationError.Of(Predictions.Of(expected.Test), expected.Draws, expected.Seed);
+        var actual = KernelCalibrationError.Of(Predictions.Of(expected.Test), expected.Draws, expected.Seed)!;
 
         Near(expected.Kernel.Value, actual.Value);
         Near(expected.Kernel.PValue, actual.PValue!.Value);
@@ -194,7 +197,7 @@ public class MeasureTests
     {
         var expected = All[index].Calibrators;
 
-        var actual = CalibratorComparison.Of(All[index].Validation, All[index].Test, All[index].Seed);
+        var actual = CalibratorComparison.Of(All[index].Validation, All[index].Test, All[index].Seed)!;
 
         foreach (var (score, one) in expected.All.Zip(actual.Scores))
         {
