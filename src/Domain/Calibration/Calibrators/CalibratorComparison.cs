@@ -50,7 +50,7 @@ public sealed record CalibratorComparison(
 {
     private const int MostImages = 10_000,
         MostProbabilities = 1 << 20,
-        MostMatrixClasses = 100;
+        MostMatrixProducts = 1 << 25;
 
     /// <summary>Each fold has two images or more.</summary>
     public const int LeastImages = 10;
@@ -91,7 +91,9 @@ public sealed record CalibratorComparison(
         [
             .. Enum.GetValues<CalibratorName>()
                 .Select(name =>
-                    name == CalibratorName.StructuredMatrix && images.Classes > MostMatrixClasses ? null : new double[images.Count]
+                    name == CalibratorName.StructuredMatrix && (long)images.Count * images.Classes * images.Classes > MostMatrixProducts
+                        ? null
+                        : new double[images.Count]
                 ),
         ];
         Parallel.For(
@@ -148,7 +150,7 @@ public sealed record CalibratorScore(
     internal static CalibratorScore Of(CalibratorName name, double[]? losses, double[] best)
     {
         if (losses is null)
-            return new(name, null, null, null, null, "Left out: with so many classes its fit takes too long.");
+            return new(name, null, null, null, null, "Left out: with so many images and classes its fit takes too long.");
         var nll = MeanWithError.Of(losses);
         if (!double.IsFinite(nll.Mean) || !double.IsFinite(nll.Error))
             return new(name, null, null, null, null, "The NLL is not finite: a label has the probability 0.");

@@ -10,8 +10,9 @@ internal static class Lbfgs
     private const double Flat = 1e-10,
         SufficientDecrease = 1e-4;
 
-    /// <summary>Near the minimum the differences of values are rounding.</summary>
-    private const double Rounding = 1e-15;
+    /// <summary>Near the minimum the differences of values are rounding of their sums. A step that raises the value by less, relative to
+    /// it, is taken: without that, most evaluations would be spent on steps that are halved in vain.</summary>
+    private const double Rounding = 1e-12;
 
     /// <summary>The value at a point, whose gradient is written to the second argument.</summary>
     public delegate double Objective(double[] at, double[] gradient);

@@ -173,11 +173,29 @@ public class MeasurePropertyTests
     {
         // The differences to the best are d ± 1 in turn, so their standard error over 101 images is 0.1.
         double[] best = new double[101];
-        double[] Above(double d) => [.. best.Select((loss, i) => loss + d + (i == 100 ? 0 : i % 2 == 0 ? 1 : -1))];
+        double[] Above(double d) =>
+            [
+                .. best.Select(
+                    (loss, i) =>
+                        loss
+                        + d
+                        + (
+                            i == 100 ? 0
+                            : i % 2 == 0 ? 1
+                            : -1
+                        )
+                ),
+            ];
 
-        var (chosen, least, scores) = CalibratorComparison.Choose(
-            [Above(0.11), Above(0.09), Above(0.01), best, null, [.. best.Select(_ => double.PositiveInfinity)], Above(1)]
-        );
+        var (chosen, least, scores) = CalibratorComparison.Choose([
+            Above(0.11),
+            Above(0.09),
+            Above(0.01),
+            best,
+            null,
+            [.. best.Select(_ => double.PositiveInfinity)],
+            Above(1),
+        ]);
 
         Assert.Equal((CalibratorName.Temperature, CalibratorName.Vector), (chosen, least));
         Assert.Equal((0.09, 0.1), (scores[1].Difference!.Value, Math.Round(scores[1].DifferenceError!.Value, 3)));
