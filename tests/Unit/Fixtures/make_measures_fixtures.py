@@ -184,7 +184,7 @@ def conformal(calibration, test, t, seed):
 
 def kernel_error(p, labels, seed):
     n, k = p.shape
-    kernel = np.exp(-np.linalg.norm(p[:, None] - p[None], axis=2))
+    kernel = np.exp(-np.linalg.norm(p[:, None] - p[None], axis=2) / 0.1)
     np.fill_diagonal(kernel, 0)
 
     def estimate(y):

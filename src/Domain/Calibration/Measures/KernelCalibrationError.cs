@@ -2,19 +2,22 @@ namespace Temper.Domain.Calibration.Measures;
 
 /// <summary>
 /// The squared kernel calibration error: whether the probabilities of all classes are calibrated together, not only the largest. It is
-/// the mean over pairs of images of exp(−‖p_i − p_j‖)·(e_i − p_i)·(e_j − p_j), where e is 1 at the label and 0 elsewhere. Its expectation
+/// the mean over pairs of images of exp(−‖p_i − p_j‖/0.1)·(e_i − p_i)·(e_j − p_j), where e is 1 at the label and 0 elsewhere. Its expectation
 /// is 0 for a calibrated model and positive for others.
 /// </summary>
 /// <param name="Value">The unbiased estimate from all pairs; it may be negative.</param>
 /// <param name="PValue">How often a calibrated model with these probabilities would show at least this value; null without resamples.
 /// The labels are drawn again from the probabilities, so the test is exact.</param>
 /// <param name="Images">Number of images: all, or <see cref="MostImages"/> of them, chosen at random by the seed.</param>
-/// <remarks>Widmann, Lindsten and Zachariah 2019, arXiv:1910.11385, with the Euclidean norm and a bandwidth of 1 in each report, so that
+/// <remarks>Widmann, Lindsten and Zachariah 2019, arXiv:1910.11385, with the Euclidean norm and the same bandwidth in each report, so that
 /// values of different models compare.</remarks>
 public sealed record KernelCalibrationError(double Value, double? PValue, int Images)
 {
     /// <summary>All pairs of more images would take too much time and memory.</summary>
     public const int MostImages = 1000;
+
+    /// <summary>A kernel much wider sees the bias of classes only, and misses over-confidence; docs/decisions/0070-measures.md.</summary>
+    private const double Bandwidth = 0.1;
 
     private const ulong Stream = 7;
 
@@ -70,7 +73,7 @@ public sealed record KernelCalibrationError(double Value, double? PValue, int Im
             {
                 kernel[i] = new double[i];
                 for (var j = 0; j < i; j++)
-                    kernel[i][j] = Math.Exp(-VectorLoops.Distance(probabilities.AsSpan(i * k, k), probabilities.AsSpan(j * k, k)));
+                    kernel[i][j] = Math.Exp(-VectorLoops.Distance(probabilities.AsSpan(i * k, k), probabilities.AsSpan(j * k, k)) / Bandwidth);
             }
         );
         return kernel;
