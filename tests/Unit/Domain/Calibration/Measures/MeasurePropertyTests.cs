@@ -1,9 +1,12 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using FsCheck;
 using FsCheck.Fluent;
 using Temper.Domain;
 using Temper.Domain.Calibration;
 using Temper.Domain.Calibration.Calibrators;
 using Temper.Domain.Calibration.Measures;
+using Temper.Domain.Serialization;
 using Temper.Harness;
 
 namespace Temper.Unit.Domain.Calibration.Measures;
@@ -204,6 +207,32 @@ public class MeasurePropertyTests
         Assert.Contains("Left out", scores[4].Note);
         Assert.Null(scores[5].Nll);
         Assert.Contains("not finite", scores[5].Note);
+    }
+
+    /// <summary>Squares of such logits are no numbers of single precision, and their losses are up to 10³⁹ nats.</summary>
+    [Fact]
+    public void Measures_OfLogitsNearTheLargestFloat_AreNumbersInJson()
+    {
+        var random = new SplitMix64(1, 1);
+        var logits = new LabelledLogits(
+            [.. Enumerable.Range(0, 300).Select(_ => (float)random.NextDouble(-3e38, 3e38))],
+            [.. Enumerable.Range(0, 100).Select(_ => random.NextInt32(3))],
+            3
+        );
+
+        var measures = CalibrationReport.Of(null, logits, null, Options with { Resamples = 100 }).Measures!;
+
+        Assert.Empty(measures.Missing);
+        Assert.Empty(Nulls(JsonSerializer.SerializeToNode(measures, Json.Options)!, "").Where(path => !path.EndsWith(".note")));
+
+        static IEnumerable<string> Nulls(JsonNode? node, string path) =>
+            node switch
+            {
+                null => [path],
+                JsonArray list => list.SelectMany((item, i) => Nulls(item, $"{path}[{i}]")),
+                JsonObject fields => fields.SelectMany(field => Nulls(field.Value, $"{path}.{field.Key}")),
+                _ => [],
+            };
     }
 
     private static void Holds(Func<LabelledLogits, bool> property) =>
