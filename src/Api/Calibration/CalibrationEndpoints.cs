@@ -81,7 +81,8 @@ internal static class CalibrationEndpoints
     /// a report. The tag is weak, because processors that sum with other vector widths differ in the last digit.
     /// </summary>
     internal static string TagOf(Guid id, ReportOptions options) =>
-        $"W/\"{id:N}-{ReportVersion}-{options.Binning}-{options.Bins}-{options.Resamples}-{options.Seed}{(options.Measures ? "-measures" : "")}\"";
+        $"W/\"{id:N}-{ReportVersion}-{options.Binning}-{options.Bins}-{options.Resamples}-{options.Seed}"
+        + (options.Measures ? "-measures\"" : "\"");
 
     private static async Task<IResult> LogitsAsync(
         HttpRequest request,

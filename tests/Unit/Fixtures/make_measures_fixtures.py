@@ -178,7 +178,8 @@ def conformal(calibration, test, t, seed):
         threshold = np.sort(s[0][np.arange(n), calibration[1]])[rank - 1]
         sets = s[1] <= threshold
         result[method] = dict(
-            threshold=threshold, size=sets.sum(1).mean(), empty=(sets.sum(1) == 0).mean(), coverage=sets[np.arange(len(sets)), test[1]].mean())
+            threshold=threshold, size=sets.sum(1).mean(), empty=(sets.sum(1) == 0).mean(),
+            coverage=sets[np.arange(len(sets)), test[1]].mean())
     return result
 
 

@@ -2,8 +2,8 @@ namespace Temper.Domain.Calibration.Measures;
 
 /// <summary>
 /// The squared kernel calibration error: whether the probabilities of all classes are calibrated together, not only the largest. It is
-/// the mean over pairs of images of exp(−‖p_i − p_j‖/0.1)·(e_i − p_i)·(e_j − p_j), where e is 1 at the label and 0 elsewhere. Its expectation
-/// is 0 for a calibrated model and positive for others.
+/// the mean over pairs of images of exp(−‖p_i − p_j‖/0.1)·(e_i − p_i)·(e_j − p_j), where e is 1 at the label and 0 elsewhere. Its
+/// expectation is 0 for a calibrated model and positive for others.
 /// </summary>
 /// <param name="Value">The unbiased estimate from all pairs; it may be negative.</param>
 /// <param name="PValue">How often a calibrated model with these probabilities would show at least this value; null without resamples.
@@ -73,7 +73,9 @@ public sealed record KernelCalibrationError(double Value, double? PValue, int Im
             {
                 kernel[i] = new double[i];
                 for (var j = 0; j < i; j++)
-                    kernel[i][j] = Math.Exp(-VectorLoops.Distance(probabilities.AsSpan(i * k, k), probabilities.AsSpan(j * k, k)) / Bandwidth);
+                    kernel[i][j] = Math.Exp(
+                        -VectorLoops.Distance(probabilities.AsSpan(i * k, k), probabilities.AsSpan(j * k, k)) / Bandwidth
+                    );
             }
         );
         return kernel;

@@ -2,7 +2,8 @@ namespace Temper.Domain.Calibration.Measures;
 
 /// <summary>How well a score tells right predictions from wrong ones, when the model answers only for the best of them.</summary>
 /// <param name="Aurc">Mean error rate among the answered images over all coverages; 0 to 1.</param>
-/// <param name="Augrc">Area under the generalized risk: the share of images that are answered and wrong, over all coverages; 0 to ½.</param>
+/// <param name="Augrc">Area under the generalized risk, the share of images that are answered and wrong, over all coverages; 0 to
+/// ½.</param>
 /// <param name="Risks">The error rate at given coverages.</param>
 public sealed record SelectiveRisk(double Aurc, double Augrc, IReadOnlyList<RiskAtCoverage> Risks)
 {
