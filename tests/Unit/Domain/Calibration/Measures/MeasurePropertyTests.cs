@@ -116,7 +116,8 @@ public class MeasurePropertyTests
     {
         var error = KernelCalibrationError.Of(Predictions.Of(SimulatedLogits.Draw(2000, 1.5, 1)), 99, 0)!;
 
-        Assert.Equal((KernelCalibrationError.MostImages, 0.01), (error.Images, error.PValue!.Value));
+        Assert.Equal(KernelCalibrationError.MostImages, error.Images);
+        Assert.InRange(error.PValue!.Value, 0, 0.05);
         Assert.NotEqual(error.Value, KernelCalibrationError.Of(Predictions.Of(SimulatedLogits.Draw(2000, 1.5, 1)), 0, 1)!.Value);
     }
 
