@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Temper.Domain.Calibration;
+using Temper.Domain.Calibration.Measures;
 
 namespace Temper.Bench;
 
@@ -45,6 +46,10 @@ internal static class Coverage
             }
         );
 
+        const int ManyImages = 10_000;
+        const double Shift = 0.05;
+        var (few, many, none) = (L2Covered(trials, images, Shift), L2Covered(trials, ManyImages, Shift), L2Covered(trials, images, 0));
+
         Console.WriteLine($"# Coverage of the intervals, false alarms of the verdict\n\n{Machine.Describe()}\n");
         Console.WriteLine(
             $"{trials} draws of {images} images, K = 5, from a simulated classifier whose truth is known "
@@ -59,6 +64,29 @@ internal static class Coverage
             $"| consistency test at 5 % rejects the over-confident one (logits × 1.5, gap {truth.SignedGap:+0.000}) | "
                 + $"{(double)noticed / trials:P1} | |"
         );
+        Console.WriteLine(
+            $"| 95 % interval of the ℓ2 error covers {Shift}, {images} images (tests/Harness/ShiftedLogits.cs) | {few:P1} | 93–97 % |"
+        );
+        Console.WriteLine($"| 95 % interval of the ℓ2 error covers {Shift}, {ManyImages} images | {many:P1} | 93–97 % |");
+        Console.WriteLine($"| 95 % interval of the ℓ2 error covers 0 of a calibrated model | {none:P1} | above 95 % |");
+    }
+
+    /// <returns>The share of the intervals that contain the ℓ2 calibration error, which is the shift.</returns>
+    private static double L2Covered(int trials, int images, double shift)
+    {
+        var covered = 0;
+        Parallel.For(
+            0,
+            trials,
+            trial =>
+            {
+                var predictions = Predictions.Of(ShiftedLogits.Draw(images, shift, trial));
+                var interval = L2Interval.Of(predictions, new(predictions.Confidences), 15)!.Interval;
+                if (interval.Low <= shift && shift <= interval.High)
+                    Interlocked.Increment(ref covered);
+            }
+        );
+        return (double)covered / trials;
     }
 
     private static bool Covers(Estimate estimate, double truth) =>

@@ -91,7 +91,7 @@ class Client:
         return _columns(self._json("GET", _job(job) + "/metrics")["items"])
 
     def calibration(self, job, **options):
-        """The calibration report of a succeeded job; options are binning, bins, resamples and seed."""
+        """The calibration report of a succeeded job; options are binning, bins, resamples, seed and measures="true"."""
         return self._json("GET", _job(job) + "/calibration", query=options)
 
     def logits(self, job, split="test"):

@@ -15,7 +15,7 @@ namespace Temper.Api.Calibration;
 internal static class CalibrationEndpoints
 {
     /// <summary>Part of every report's ETag. Raise it when the same logits give other figures.</summary>
-    private const string ReportVersion = "3";
+    private const string ReportVersion = "4";
 
     /// <summary>Part of the ETag of logits. Raise it when the same arrays give another file.</summary>
     private const string FileVersion = "2";
@@ -81,7 +81,8 @@ internal static class CalibrationEndpoints
     /// a report. The tag is weak, because processors that sum with other vector widths differ in the last digit.
     /// </summary>
     internal static string TagOf(Guid id, ReportOptions options) =>
-        $"W/\"{id:N}-{ReportVersion}-{options.Binning}-{options.Bins}-{options.Resamples}-{options.Seed}\"";
+        $"W/\"{id:N}-{ReportVersion}-{options.Binning}-{options.Bins}-{options.Resamples}-{options.Seed}"
+        + (options.Measures ? "-measures\"" : "\"");
 
     private static async Task<IResult> LogitsAsync(
         HttpRequest request,

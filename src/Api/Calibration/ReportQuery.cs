@@ -43,10 +43,17 @@ internal sealed class ReportQuery
     [FromQuery(Name = "seed")]
     public string? Seed { get; init; }
 
+    /// <summary>
+    /// true to add `measures`: the parts of the NLL, selective classification, intervals, reliability curves, conformal sets, and a
+    /// comparison of calibrators. They take seconds more. false when absent.
+    /// </summary>
+    [FromQuery(Name = "measures")]
+    public string? Measures { get; init; }
+
     internal Dictionary<string, string[]> Errors(HttpRequest request)
     {
         var errors = new Dictionary<string, string[]>();
-        Problems.AddUnknownParameters(request, errors, "binning", "bins", "resamples", "seed");
+        Problems.AddUnknownParameters(request, errors, "binning", "bins", "resamples", "seed", "measures");
         if (Binning is not null && !Rules.ContainsKey(Binning))
             errors["binning"] = [$"must be one of {string.Join(", ", Rules.Keys)}; got {Binning}"];
         if (Bins is not null && !(TryWhole(Bins, out var bins) && bins is >= 1 and <= LargestBins))
@@ -58,6 +65,8 @@ internal sealed class ReportQuery
             errors["resamples"] = [$"must be 0 or a whole number from {LeastResamples} to {LargestResamples}; got {Resamples}"];
         if (Seed is not null && !TryWhole(Seed, out _))
             errors["seed"] = [$"must be a whole number from 0 to {int.MaxValue}; got {Seed}"];
+        if (Measures is not (null or "true" or "false"))
+            errors["measures"] = [$"must be true or false; got {Measures}"];
         return errors;
     }
 
@@ -68,7 +77,13 @@ internal sealed class ReportQuery
     {
         var binning = Binning is null ? Domain.Calibration.Binning.Guo : Rules[Binning];
         var resamples = Math.Clamp(LargestDefaultDraws / ((long)count * classes), LeastResamples, DefaultResamples);
-        return new(binning, Whole(Bins) ?? binning.DefaultCount(), Whole(Resamples) ?? (int)resamples, Whole(Seed) ?? 0);
+        return new(
+            binning,
+            Whole(Bins) ?? binning.DefaultCount(),
+            Whole(Resamples) ?? (int)resamples,
+            Whole(Seed) ?? 0,
+            Measures == "true"
+        );
     }
 
     private static bool TryWhole(string text, out int value) =>

@@ -51,9 +51,11 @@ internal static class EvaluateCommand
             Common.Command(
                 "report",
                 "Shows whether an evaluated model is calibrated, before and after temperature scaling.",
-                (parsed, service, cancellation) => service.GetAsync($"evaluations/{parsed.GetValue(id)}/calibration", cancellation),
+                (parsed, service, cancellation) =>
+                    service.GetAsync($"evaluations/{parsed.GetValue(id)}/calibration{MeasuresTable.Query(parsed)}", cancellation),
                 CalibrationTable.Write,
-                id
+                id,
+                MeasuresTable.Option
             )
         );
         evaluations.Add(Common.Delete("Deletes an evaluation.", "evaluations", id));

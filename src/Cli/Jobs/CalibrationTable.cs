@@ -31,6 +31,8 @@ internal static class CalibrationTable
         Terminal.Out.Write(table);
         Terminal.WriteLine($"before: {before["verdict"]?["sentence"]}");
         Terminal.WriteLine($"after: {after["verdict"]?["sentence"]}");
+        if (report["measures"] is { } measures)
+            MeasuresTable.Write(measures);
     }
 
     private static string Value(JsonNode? figure) => Terminal.Figure(figure?["value"]?.GetValue<double>());

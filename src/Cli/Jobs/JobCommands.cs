@@ -85,9 +85,11 @@ internal static class JobCommands
         Common.Command(
             "report",
             "Shows whether a job's model is calibrated, before and after temperature scaling.",
-            (parsed, service, cancellation) => service.GetAsync($"jobs/{parsed.GetValue(Job)}/calibration", cancellation),
+            (parsed, service, cancellation) =>
+                service.GetAsync($"jobs/{parsed.GetValue(Job)}/calibration{MeasuresTable.Query(parsed)}", cancellation),
             CalibrationTable.Write,
-            Job
+            Job,
+            MeasuresTable.Option
         );
 
     private static string QueryOf(ParseResult parsed, IEnumerable<Option<string>> filters)

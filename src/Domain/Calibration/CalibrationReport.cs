@@ -1,3 +1,5 @@
+using Temper.Domain.Calibration.Measures;
+
 namespace Temper.Domain.Calibration;
 
 /// <summary>
@@ -13,6 +15,7 @@ namespace Temper.Domain.Calibration;
 /// <param name="Before">Assessment of the model as trained.</param>
 /// <param name="After">Assessment with the logits divided by the temperature.</param>
 /// <param name="Conventions">The ECE of the model as trained, by each tool's rule.</param>
+/// <param name="Measures">Further measures; null unless the options ask for them.</param>
 public sealed record CalibrationReport(
     int Count,
     int Classes,
@@ -21,7 +24,8 @@ public sealed record CalibrationReport(
     CrossFit? CrossFit,
     CalibrationAssessment Before,
     CalibrationAssessment After,
-    BinningReceipt Conventions
+    BinningReceipt Conventions,
+    CalibrationMeasures? Measures
 )
 {
     /// <param name="validation">Images that are used neither to train nor to evaluate the model; null when there are none.</param>
@@ -38,6 +42,7 @@ public sealed record CalibrationReport(
     {
         var fit = TemperatureFit.On(validation ?? test, cancellation);
         var crossFit = validation is null ? CrossFit.Of(test, fit, options.Seed, cancellation) : null;
+        var (plain, scaled) = (default(Predictions)!, default(Predictions)!); // both are computed below
         CalibrationAssessment? before = null,
             after = null;
         BinningReceipt? conventions = null;
@@ -45,20 +50,18 @@ public sealed record CalibrationReport(
             Cores.Until(cancellation),
             () =>
             {
-                var predictions = Predictions.Of(test, 1, cancellation);
-                conventions = BinningReceipt.Of(predictions);
-                before = CalibrationAssessment.Of(predictions, 1, trueProbabilities, options, cancellation);
+                plain = Predictions.Of(test, 1, cancellation);
+                conventions = BinningReceipt.Of(plain);
+                before = CalibrationAssessment.Of(plain, 1, trueProbabilities, options, cancellation);
             },
             () =>
-                after = CalibrationAssessment.Of(
-                    crossFit?.Predict(test, cancellation) ?? Predictions.Of(test, fit.Temperature, cancellation),
-                    fit.Temperature,
-                    trueProbabilities,
-                    options,
-                    cancellation
-                )
+            {
+                scaled = crossFit?.Predict(test, cancellation) ?? Predictions.Of(test, fit.Temperature, cancellation);
+                after = CalibrationAssessment.Of(scaled, fit.Temperature, trueProbabilities, options, cancellation);
+            }
         );
-        return new(test.Count, test.Classes, options, fit, crossFit, before!, after!, conventions!);
+        var measures = options.Measures ? CalibrationMeasures.Of(validation, test, plain, scaled, options, cancellation) : null;
+        return new(test.Count, test.Classes, options, fit, crossFit, before!, after!, conventions!, measures);
     }
 }
 
@@ -68,4 +71,5 @@ public sealed record CalibrationReport(
 /// <param name="Resamples">Number of draws for the intervals, the chance bands and the verdict; with 0 the report has none of
 /// them.</param>
 /// <param name="Seed">Seed of those draws; the same seed gives the same report.</param>
-public sealed record ReportOptions(Binning Binning, int Bins, int Resamples, long Seed);
+/// <param name="Measures">Whether to compute the further measures too.</param>
+public sealed record ReportOptions(Binning Binning, int Bins, int Resamples, long Seed, bool Measures = false);

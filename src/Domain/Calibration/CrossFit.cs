@@ -11,7 +11,8 @@ namespace Temper.Domain.Calibration;
 /// <remarks>The intervals of the report do not contain the variation of T.</remarks>
 public sealed record CrossFit(int Folds, long Seed, IReadOnlyList<double> Temperatures, string Sentence)
 {
-    private const int MostFolds = 5;
+    internal const int MostFolds = 5;
+
     private const ulong Stream = 3;
 
     /// <summary>The fold of each image.</summary>
@@ -44,7 +45,7 @@ public sealed record CrossFit(int Folds, long Seed, IReadOnlyList<double> Temper
         Predictions.Of(test, i => Temperatures[FoldOf[i]], cancellation);
 
     /// <returns>The fold of each image. The sizes differ by one at most.</returns>
-    private static byte[] Deal(int images, int folds, long seed)
+    internal static byte[] Deal(int images, int folds, long seed)
     {
         var dealt = new byte[images];
         for (var i = 0; i < images; i++)

@@ -57,6 +57,16 @@ public sealed class LabelledLogits
         return new(logits, labels, Classes);
     }
 
+    /// <summary>Some of the images.</summary>
+    /// <param name="images">Their indices, at least one.</param>
+    internal LabelledLogits At(int[] images)
+    {
+        var logits = new float[images.Length * Classes];
+        for (var i = 0; i < images.Length; i++)
+            Row(images[i]).CopyTo(logits.AsSpan(i * Classes));
+        return new(logits, Array.ConvertAll(images, image => Labels[image]), Classes);
+    }
+
     /// <returns>The class with the largest of K logits; of equal ones, the first.</returns>
     public static int IndexOfLargest(ReadOnlySpan<float> logits)
     {

@@ -3,7 +3,8 @@ namespace Temper.Domain.Calibration;
 /// <summary>
 /// Selective classification: the model answers only for the most confident share of the images (coverage); the risk is the error
 /// rate among them. AURC is the mean risk over the coverages 1/N, 2/N … 1, in [0, 1]; it is 0 when no prediction is wrong.
-/// Geifman and El-Yaniv 2017, arXiv:1705.08500.
+/// Geifman and El-Yaniv 2017, arXiv:1705.08500. AUGRC is the area under the generalized risk instead, the share of all images that
+/// are answered and wrong, in [0, ½]; Traub et al. 2024, arXiv:2407.01032.
 /// </summary>
 public static class RiskCoverage
 {
@@ -42,6 +43,23 @@ public static class RiskCoverage
             covered += tied;
         }
         return Math.Min(sum / covered, 1); // when all are wrong, rounding could bring it above 1
+    }
+
+    /// <summary>The generalized risk rises in a straight line over the coverages of ties, so this is the sum of trapezoids.</summary>
+    /// <param name="order">The order by confidence.</param>
+    /// <param name="hits">N, indexed by prediction.</param>
+    public static double Augrc(ConfidenceOrder order, double[] hits)
+    {
+        var (area, errors, n) = (0.0, 0.0, (double)order.Count);
+        for (var tie = order.TieStarts.Length - 2; tie >= 0; tie--)
+        {
+            var (start, end) = (order.TieStarts[tie], order.TieStarts[tie + 1]);
+            var before = errors;
+            for (var i = start; i < end; i++)
+                errors += 1 - hits[order.Index[i]];
+            area += (end - start) / n * (before + errors) / (2 * n);
+        }
+        return area;
     }
 
     /// <summary>What the wrong ones of some ties add to the risks of all coverages from <paramref name="covered"/> + 1 on.</summary>

@@ -42,6 +42,24 @@ internal static class VectorLoops
         return sum;
     }
 
+    /// <summary>Replaces each value by exp(value − largest).</summary>
+    /// <returns>Their sum.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static double Exponentials(Span<double> values, double largest)
+    {
+        var (top, sums, i) = (new Vector<double>(largest), Vector<double>.Zero, 0);
+        for (; i + Vector<double>.Count <= values.Length; i += Vector<double>.Count)
+        {
+            var powers = Vector.Exp(new Vector<double>(values[i..]) - top);
+            powers.CopyTo(values[i..]);
+            sums += powers;
+        }
+        var sum = Vector.Sum(sums);
+        for (; i < values.Length; i++)
+            sum += values[i] = Math.Exp(values[i] - largest);
+        return sum;
+    }
+
     /// <summary>Σ_k w_k·d_k and Σ_k w_k·d_k², where d_k is z_k − largest.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static (double First, double Second) Moments(ReadOnlySpan<float> logits, float largest, ReadOnlySpan<double> weights)
@@ -80,6 +98,22 @@ internal static class VectorLoops
         for (; i < a.Length; i++)
             sum += a[i] * b[i];
         return sum;
+    }
+
+    /// <summary>√(Σ_i (a_i − b_i)²).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static double Distance(ReadOnlySpan<double> a, ReadOnlySpan<double> b)
+    {
+        var (sums, i) = (Vector<double>.Zero, 0);
+        for (; i + Vector<double>.Count <= a.Length; i += Vector<double>.Count)
+        {
+            var difference = new Vector<double>(a[i..]) - new Vector<double>(b[i..]);
+            sums += difference * difference;
+        }
+        var sum = Vector.Sum(sums);
+        for (; i < a.Length; i++)
+            sum += (a[i] - b[i]) * (a[i] - b[i]);
+        return Math.Sqrt(sum);
     }
 
     /// <summary>Divides each value.</summary>

@@ -113,6 +113,7 @@ public class CalibrationTests(ApiFixture fixture) : ApiTest(fixture)
     [InlineData("calibration?resamples=50", "resamples")]
     [InlineData("calibration?resamples=1000000", "resamples")]
     [InlineData("calibration?seed=-1", "seed")]
+    [InlineData("calibration?measures=yes", "measures")]
     [InlineData("logits", "split")]
     [InlineData("logits?split=train", "split")]
     [InlineData("logits?split=test&format=csv", "format")]

@@ -268,6 +268,52 @@ public class EvaluationTests(ApiFixture fixture) : OwnJobsTest(fixture)
     }
 
     [Fact]
+    public async Task Report_WithMeasures_HasThemAndIsOtherwiseTheSame()
+    {
+        var report = $"{(await EvaluateAsync(FileOf(Test)))["evaluation"]!["links"]!["calibration"]}";
+        var plain = await Http.GetAsync(report);
+
+        var response = await AskAsync($"{report}?measures=true", $"{plain.Headers.ETag}");
+        var answer = JsonNode.Parse(await response.Content.ReadAsStringAsync())!;
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        var without = JsonNode.Parse(await plain.Content.ReadAsStringAsync())!;
+        Assert.Null(without["measures"]);
+        AssertSame(without["after"]!, answer["after"]!);
+        var measures = answer["measures"]!;
+        Assert.Empty(measures["missing"]!.AsObject());
+        Assert.Equal(
+            answer["before"]!["nll"]!["value"]!.GetValue<double>(),
+            measures["refinement"]!["value"]!.GetValue<double>() + measures["refinement"]!["calibration"]!.GetValue<double>(),
+            1e-9
+        );
+        Assert.Equal(answer["before"]!["aurc"]!["value"]!.ToJsonString(), measures["maxProbability"]!["aurc"]!.ToJsonString());
+        Assert.Equal("temperature", $"{measures["calibrators"]!["chosen"]}");
+        Assert.Equal("testHalf", $"{measures["conformal"]!["part"]}");
+        Assert.True(measures["before"]!["l2"]!["interval"]!["low"]!.GetValue<double>() > 0);
+        Assert.InRange(measures["before"]!["kernel"]!["pValue"]!.GetValue<double>(), 0, 0.01);
+    }
+
+    [Fact]
+    public async Task Measures_ThatTheDataDoNotAllow_AreNullWithAReason()
+    {
+        // Logits near the largest float32, so that a square overflows wherever it is taken in single precision.
+        var file = NpzBytes.Of(("logits", new[] { 3e38f, -3e38f, -3e38f, 3e38f, 1, 0 }, [3, 2]), ("labels", new[] { 1, 1, 0 }, [3]));
+        var report = $"{(await EvaluateAsync(file))["evaluation"]!["links"]!["calibration"]}";
+
+        var measures = (await Api.GetAsync($"{report}?measures=true&resamples=0"))["measures"]!;
+
+        foreach (var name in new[] { "maxLogitNorm", "conformal", "calibrators" })
+        {
+            Assert.Null(measures[name]);
+            Assert.NotEmpty(measures["missing"]![name]!.GetValue<string>());
+        }
+        Assert.Null(measures["before"]!["kernel"]!["pValue"]);
+        Assert.Contains("Without resamples", measures["missing"]!["resamples"]!.GetValue<string>());
+        Assert.Equal(2e38, measures["refinement"]!["nll"]!.GetValue<double>(), 1e37);
+    }
+
+    [Fact]
     public async Task Report_WhoseClientLeaves_IsNotComputedToItsEnd()
     {
         var answer = await EvaluateAsync(FileOf(SimulatedLogits.Draw(500_000, 1, 4)));

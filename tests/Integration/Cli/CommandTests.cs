@@ -120,6 +120,7 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var id = json.Json["evaluation"]!["id"]!.GetValue<string>();
         Assert.Contains($"{id}  overConfident", (await RunAsync(["evaluations"])).Output);
         Assert.Contains("Over-confident", (await RunAsync(["evaluations", "report", id])).Output);
+        Assert.Contains("The calibrator to use is ", (await RunAsync(["evaluations", "report", id, "--measures"])).Output);
         Assert.Equal($"{id} is deleted.\n", (await RunAsync(["evaluations", "delete", id])).Output);
         Assert.DoesNotContain(id, (await RunAsync(["evaluations"])).Output);
     }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Temper.Domain.Calibration;
 
 namespace Temper.Unit.Fixtures;
 
@@ -20,4 +21,26 @@ internal static class Fixture
     }
 
     public static float[] Floats(long count, long salt) => Array.ConvertAll(Values(count, salt), value => (float)value);
+
+    /// <summary>Computes the same as `draw` of make_calibration_fixtures.py.</summary>
+    public static LabelledLogits Logits(int count, int classes, double spread, double right, long salt, double step)
+    {
+        var logits = Array.ConvertAll(
+            Values((long)count * classes, salt),
+            value =>
+            {
+                var logit = value * 2 * spread;
+                return (float)(step > 0 ? Math.Round(logit / step) * step : logit);
+            }
+        );
+        var (isRight, other) = (Values(count, salt + 1), Values(count, salt + 2));
+        var labels = new int[count];
+        for (var i = 0; i < count; i++)
+        {
+            var top = LabelledLogits.IndexOfLargest(logits.AsSpan(i * classes, classes));
+            if (right >= 0)
+                labels[i] = isRight[i] + 0.5 < right ? top : (top + 1 + (int)((other[i] + 0.5) * (classes - 1))) % classes;
+        }
+        return new(logits, labels, classes);
+    }
 }

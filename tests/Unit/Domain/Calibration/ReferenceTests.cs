@@ -27,27 +27,7 @@ public class ReferenceTests
         Dictionary<string, JsonElement> After
     )
     {
-        /// <summary>Computes the same as `draw` of make_calibration_fixtures.py.</summary>
-        public LabelledLogits Draw()
-        {
-            var logits = Array.ConvertAll(
-                Fixture.Values((long)N * K, Salt),
-                value =>
-                {
-                    var logit = value * 2 * Spread;
-                    return (float)(Step > 0 ? Math.Round(logit / Step) * Step : logit);
-                }
-            );
-            var (right, other) = (Fixture.Values(N, Salt + 1), Fixture.Values(N, Salt + 2));
-            var labels = new int[N];
-            for (var i = 0; i < N; i++)
-            {
-                var top = Array.IndexOf(logits, logits[(i * K)..((i + 1) * K)].Max(), i * K) - i * K;
-                if (Right >= 0)
-                    labels[i] = right[i] + 0.5 < Right ? top : (top + 1 + (int)((other[i] + 0.5) * (K - 1))) % K;
-            }
-            return new(logits, labels, K);
-        }
+        public LabelledLogits Draw() => Fixture.Logits(N, K, Spread, Right, Salt, Step);
     }
 
     private sealed record RelplotFigure(
