@@ -1,12 +1,12 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { post, type Problem, session } from "./api/client";
-import type { Job, Scope, State, StudyProgress } from "./api/types";
+import type { Job, Scope, State, StudyProgress, Worker } from "./api/types";
 import { ago, duration } from "./format";
 import { href } from "./router";
 import { useStore } from "./store";
 
-export const Badge = ({ state }: { state: State | "alive" | "suspended" | "silent" }) => (
+export const Badge = ({ state }: { state: State | Worker["state"] }) => (
   <span class={`badge ${state}`}>{state}</span>
 );
 
