@@ -218,11 +218,20 @@ public sealed partial class TenantFuzzer : IDisposable
         )
             Blame($"{request.Operation}: shows a name of the other tenant", $"{seen}\n{request}");
         // The path may have an id in any of the forms that .NET reads.
-        var named = request.Target.Split('?')[0].Split('/').Select(part => IdIn(Uri.UnescapeDataString(part))).FirstOrDefault(id => id is not null);
+        var named = request
+            .Target.Split('?')[0]
+            .Split('/')
+            .Select(part => IdIn(Uri.UnescapeDataString(part)))
+            .FirstOrDefault(id => id is not null);
         lock (gate)
         {
             foreach (var id in Id().Matches(seen).Select(match => Guid.Parse(match.Value)))
-                if (id != named && !sent.Contains($"{id}", StringComparison.OrdinalIgnoreCase) && !owners.TryAdd(id, tenant) && owners[id] == other)
+                if (
+                    id != named
+                    && !sent.Contains($"{id}", StringComparison.OrdinalIgnoreCase)
+                    && !owners.TryAdd(id, tenant)
+                    && owners[id] == other
+                )
                     Blame($"{request.Operation}: shows an id of the other tenant", $"{id} in {seen}\n{request}");
             if (named is { } one && owners.GetValueOrDefault(one) == other && status is < 400 or 409 or 412)
                 Blame($"{request.Operation}: {status} about a thing of the other tenant", $"{seen}\n{request}");
