@@ -6,7 +6,7 @@ using Temper.Store.Keys;
 
 namespace Temper.Api.Access;
 
-/// <summary>Lets a request on, or answers why it is refused: 401 without a valid key, 403 without the scope, 429 beyond the limits.</summary>
+/// <summary>Lets a request on, or refuses it: 401 without a valid key, 403 without the scope, 429 beyond the limits.</summary>
 internal sealed class AccessResults(RequestLimits limits, AuditTrail audit, ILogger<AccessResults> log)
     : IAuthorizationMiddlewareResultHandler
 {

@@ -36,8 +36,7 @@ internal sealed class KeyHandler(
             return AuthenticateResult.Success(new(lookup.Caller, Scheme.Name));
         if (credential is null || (credential.IsSession && lookup.Key is null))
             return AuthenticateResult.NoResult();
-        var title = lookup.Refusal!;
-        Context.Features.Set(new RefusedCaller(title, lookup.Key, credential.Prefix));
-        return AuthenticateResult.Fail(title);
+        Context.Features.Set(new RefusedCaller(lookup.Refusal!, lookup.Key, credential.Prefix)); // the framework would log a failure too
+        return AuthenticateResult.NoResult();
     }
 }

@@ -3,7 +3,9 @@ using Temper.Store.Keys;
 
 namespace Temper.Api.Access;
 
-/// <summary>Writes when keys were last used: at most once a minute for each key, many keys in one statement, apart from the requests.</summary>
+/// <summary>
+/// Writes when keys were last used: at most once a minute for each key, many keys in one statement, apart from the requests.
+/// </summary>
 internal sealed class KeyUse(KeyStore store, ILogger<KeyUse> log) : BackgroundService
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1),

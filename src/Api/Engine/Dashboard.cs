@@ -10,8 +10,8 @@ using Temper.Store.Keys;
 namespace Temper.Api.Engine;
 
 /// <summary>
-/// Hangfire's dashboard at /hangfire. It shows the jobs of all tenants, so it needs the scope `admin`. Trainings are read-only there, because the
-/// API's verbs control them. Ordinary jobs can be requeued there.
+/// Hangfire's dashboard at /hangfire. It shows the jobs of all tenants, so it needs the scope `admin`. Trainings are read-only there,
+/// because the API's verbs control them. Ordinary jobs can be requeued there.
 /// </summary>
 internal static class Dashboard
 {

@@ -75,8 +75,6 @@ internal static class Caller
     public static IEnumerable<string> ScopesOf(HttpContext context) => context.User.FindAll(Scope).Select(claim => claim.Value);
 
     /// <summary>Whether the key or token lists the scope, or one that includes it.</summary>
-    public static bool Has(HttpContext context, Scope scope) => Has(context.User, scope);
-
     public static bool Has(ClaimsPrincipal caller, Scope scope) =>
         Scopes.ThatInclude(scope).Any(listed => caller.HasClaim(Scope, listed.Word()));
 

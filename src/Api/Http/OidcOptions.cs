@@ -18,7 +18,7 @@ public sealed record OidcOptions
     /// <summary>Claim with the tenant. A token without it is refused. Default `tenant`.</summary>
     public string TenantClaim { get; init; } = "tenant";
 
-    /// <summary>Claim with the scopes: words in one text, or a list. Words that are no scope of the API are ignored. Default `scope`.</summary>
+    /// <summary>Claim with the scopes: words in one text, or a list. Other words are ignored. Default `scope`.</summary>
     public string ScopeClaim { get; init; } = "scope";
 
     /// <summary>What a token's header may have as `typ`, separated by commas. Default `at+jwt,JWT`.</summary>

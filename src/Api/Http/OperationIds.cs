@@ -1,6 +1,6 @@
 namespace Temper.Api.Http;
 
-/// <summary>The names of operations in generated clients and in the audit, such as listJobs, submitJob, getJobMetrics or cancelJob.</summary>
+/// <summary>The names of operations in generated clients and in the audit, such as listJobs, submitJob or cancelJob.</summary>
 internal static class OperationIds
 {
     /// <param name="path">The route's pattern, such as `/jobs/{id}`.</param>

@@ -5,8 +5,8 @@ using Temper.Store.Studies;
 namespace Temper.Store.Retention;
 
 /// <summary>
-/// Removes the data of finished jobs, and the audit, that is past its retention. It handles 20 jobs at a time, so that other transactions do
-/// not wait long for a lock.
+/// Removes the data of finished jobs, and the audit, that is past its retention. It handles 20 jobs at a time, so that other
+/// transactions do not wait long for a lock.
 /// </summary>
 public sealed class Removal(NpgsqlDataSource database, RetentionOptions options)
 {

@@ -47,7 +47,7 @@ public class OidcTests(ApiOfAnIssuer served) : IClassFixture<ApiOfAnIssuer>
         var token = served.Issuer.Token();
 
         Assert.Equal(HttpStatusCode.OK, (await SendAsync(HttpMethod.Get, "/jobs", token)).StatusCode);
-        Assert.Equal(HttpStatusCode.BadRequest, (await SendAsync(HttpMethod.Post, "/studies", token)).StatusCode); // no body
+        Assert.Equal(HttpStatusCode.UnsupportedMediaType, (await SendAsync(HttpMethod.Post, "/studies", token)).StatusCode); // no body
         Assert.Equal(HttpStatusCode.Forbidden, (await SendAsync(HttpMethod.Get, "/keys", token)).StatusCode);
         Assert.Equal(HttpStatusCode.Unauthorized, (await SendAsync(HttpMethod.Get, "/jobs", null)).StatusCode);
         Assert.Equal(
