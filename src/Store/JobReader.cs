@@ -25,8 +25,8 @@ public sealed class JobReader(NpgsqlDataSource database)
     private const string OfMetrics = "metrics_version::bigint";
 
     private static readonly string Columns = $"""
-        jobs.id, {OfJob}, state, stop_requested, coalesce({TenantStore.Wait}, reason), spec, progress, attempt, failures, name, workers.device,
-        created_at, claimed_at, training_started_at, finished_at, result, reproduces, study_id, pinned
+        jobs.id, {OfJob}, state, stop_requested, coalesce({TenantStore.Wait}, reason), spec, progress, attempt, failures,
+        name, workers.device, created_at, claimed_at, training_started_at, finished_at, result, reproduces, study_id, pinned
         """;
 
     private const string Rows = "jobs LEFT JOIN workers ON workers.id = worker_id";

@@ -331,7 +331,6 @@ export interface Estimate {
   minutesPerJob: Figure;
   trainingMinutes: Figure;
   slots: number;
-  slotsTaken: number;
   minutes: Figure;
   note: string | null;
 }
