@@ -124,7 +124,9 @@ app.UseExceptionHandler(
             exception is BadHttpRequestException refused ? refused.StatusCode : StatusCodes.Status500InternalServerError,
     }
 );
-app.UseStatusCodePages();
+
+// The framework's own page is plain text for a client that does not name JSON in Accept.
+app.UseStatusCodePages(context => Problems.Refused(context.HttpContext.Response.StatusCode).ExecuteAsync(context.HttpContext));
 app.UseDashboardFiles();
 app.UseOpenApi();
 app.UseHeads();

@@ -45,8 +45,8 @@ public sealed partial class DocumentedAnswers
             return null;
         var responses = document["paths"]![request.Operation.Path]![request.Operation.Method.ToLowerInvariant()]!["responses"]!;
         if (!IsRouted(request))
-            return status is 404 or 405 || responses[$"{status}"] is not null || status is >= 400 and < 500
-                ? ProblemMismatch(type, body, status)
+            return MayBeAnotherRoute(request) ? null
+                : status is >= 400 and < 500 ? ProblemMismatch(type, body, status)
                 : $"{status} to a request that no operation takes";
         if (responses[$"{status}"] is not { } response)
             return $"{status} is not documented";
@@ -76,8 +76,15 @@ public sealed partial class DocumentedAnswers
             && sent.Zip(template).All(part => part.Second.StartsWith('{') ? IsValue(part.First, part.Second) : part.First == part.Second);
     }
 
+    /// <summary>Whether a HEAD asks for another operation's GET, or Kestrel leaves a `.` or `..` of the path out.</summary>
+    private bool MayBeAnotherRoute(FuzzRequest request) =>
+        (request.Method == "HEAD" && document["paths"]![request.Operation.Path]!["get"] is not null)
+        || request.Target.Split('?')[0].Split('/').Any(IsDots);
+
+    private static bool IsDots(string part) => Uri.UnescapeDataString(part) is "." or "..";
+
     private static bool IsValue(string text, string parameter) =>
-        parameter == "{id}" ? Guid.TryParse(Uri.UnescapeDataString(text), out _) : text.Length > 0;
+        parameter == "{id}" ? Guid.TryParse(Uri.UnescapeDataString(text), out _) : text.Length > 0 && !IsDots(text);
 
     private static string? ProblemMismatch(string? type, byte[]? body, int status) =>
         body is not { Length: > 0 } || type == Problem ? null : $"{status} as {type}, which is no problem";

@@ -13,6 +13,19 @@ public class HttpRuleTests(ApiFixture fixture) : OwnJobsTest(fixture)
 {
     private static readonly JobResult Result = new(0.99, 0.04, 0.01, -0.005, 3, "cpu", 2, "libtorch", "aa", [], "dd", "bb");
 
+    /// <summary>Also an answer of the framework itself, to a client that wants something else.</summary>
+    [Theory]
+    [InlineData("GET", "/none", HttpStatusCode.NotFound)]
+    [InlineData("PUT", "/jobs", HttpStatusCode.MethodNotAllowed)]
+    [InlineData("POST", "/studies/none/extend", HttpStatusCode.NotFound)]
+    public async Task Error_ForAClientThatAcceptsOnlyPages_IsAProblem(string method, string path, HttpStatusCode status)
+    {
+        using var request = new HttpRequestMessage(new(method), path) { Headers = { { "Accept", "text/html" } } };
+        using var response = await Http.SendAsync(request);
+
+        AssertProblem(status, response, JsonNode.Parse(await response.Content.ReadAsStringAsync()));
+    }
+
     [Fact]
     public async Task Request_WithAnUnknownQueryParameter_Is400OnEveryRoute()
     {
