@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.ChangeTracking;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 using Temper.Domain.Datasets;
@@ -244,7 +245,13 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         workers.Property(worker => worker.Draining).HasDefaultValue(false);
         workers
             .Property(worker => worker.Devices)
-            .HasConversion(AsJson<IReadOnlyList<WorkerDevice>>())
+            .HasConversion(
+                AsJson<IReadOnlyList<WorkerDevice>>(),
+                new ValueComparer<IReadOnlyList<WorkerDevice>>(
+                    (one, other) => ReferenceEquals(one, other) || (one != null && other != null && one.SequenceEqual(other)),
+                    devices => devices.Count
+                )
+            )
             .HasColumnType("jsonb")
             .HasDefaultValueSql("'[]'");
     }
