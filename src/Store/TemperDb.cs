@@ -439,6 +439,8 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         audit.Property(row => row.At).HasDefaultValueSql("clock_timestamp()");
         audit.HasIndex(row => new { row.Tenant, row.Id }, "ix_audit_tenant");
         audit.HasIndex(row => row.At, "ix_audit_at"); // for retention
+        audit.Property(row => row.EntryId).HasDefaultValueSql("gen_random_uuid()");
+        audit.HasIndex(row => row.EntryId, "ix_audit_entry").IsUnique();
     }
 
     private static void MapEvaluationPieces(EntityTypeBuilder<EvaluationPieceRow> pieces)

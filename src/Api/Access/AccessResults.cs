@@ -6,7 +6,10 @@ using Temper.Store.Keys;
 
 namespace Temper.Api.Access;
 
-/// <summary>Lets a request on, or refuses it: 401 without a valid key, 403 without the scope, 429 beyond the limits.</summary>
+/// <summary>
+/// Lets a request on, or refuses it: 401 without a valid key, 403 without the scope, 429 beyond the limits, 503 while the keys of a
+/// token's issuer are not known.
+/// </summary>
 internal sealed class AccessResults(RequestLimits limits, AuditTrail audit, ILogger<AccessResults> log)
     : IAuthorizationMiddlewareResultHandler
 {
@@ -15,7 +18,8 @@ internal sealed class AccessResults(RequestLimits limits, AuditTrail audit, ILog
     public Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult result) =>
         Caller.KindOf(context) switch
         {
-            null => result.Succeeded ? next(context) : ChallengeAsync(context),
+            null when context.Features.Get<UnknownIssuer>() is not null => IssuerMetadata.TryLater(context).ExecuteAsync(context),
+            null => result.Succeeded ? OpenAsync(next, context) : ChallengeAsync(context),
             CallerKind.Local => IsForThisMachine(context.Request) ? next(context) : OtherHost().ExecuteAsync(context),
             _ when limits.Refusal(context) is { } refusal => refusal.ExecuteAsync(context),
             _ => result.Succeeded ? next(context) : ForbidAsync(context),
@@ -30,6 +34,20 @@ internal sealed class AccessResults(RequestLimits limits, AuditTrail audit, ILog
             title,
             $"Send a valid key as `Authorization: Bearer KEY`, or sign in by `POST {Routes.Session}`."
         );
+    }
+
+    /// <summary>An open route tells a refused caller that it is refused, so such requests count as on any other route.</summary>
+    private async Task OpenAsync(RequestDelegate next, HttpContext context)
+    {
+        var refused = context.Features.Get<RefusedCaller>();
+        if (refused is not null && limits.RefusalOfRefused(context) is { } tooMany)
+        {
+            await tooMany.ExecuteAsync(context);
+            return;
+        }
+        if (refused is not null)
+            await RecordAsync(context, refused, StatusCodes.Status200OK);
+        await next(context);
     }
 
     private async Task ChallengeAsync(HttpContext context)
@@ -49,7 +67,8 @@ internal sealed class AccessResults(RequestLimits limits, AuditTrail audit, ILog
     }
 
     /// <summary>Logs who was refused, and writes it to the audit when the key is known.</summary>
-    public async Task RecordAsync(HttpContext context, RefusedCaller refused)
+    /// <param name="status">Of the answer.</param>
+    public async Task RecordAsync(HttpContext context, RefusedCaller refused, int status = StatusCodes.Status401Unauthorized)
     {
         var (address, title) = (Caller.AddressOf(context), refused.Title);
         if (refused.Key is not { } key)
@@ -58,7 +77,7 @@ internal sealed class AccessResults(RequestLimits limits, AuditTrail audit, ILog
             return;
         }
         log.LogWarning("{Address} was refused: {Reason} It is {Name} of tenant {Tenant}", address, title, key.Name, key.Tenant);
-        await audit.WriteRefusalAsync(context, key.Tenant, key.Name, key.Id, StatusCodes.Status401Unauthorized, title);
+        await audit.WriteRefusalAsync(context, key.Tenant, key.Name, key.Id, status, title);
     }
 
     private async Task ForbidAsync(HttpContext context)

@@ -33,7 +33,9 @@ internal static class AccessServices
                         oidc.Authority is not null && Oidc.IsToken(context.Request) ? Oidc.Scheme : KeyScheme
             )
             .AddScheme<AuthenticationSchemeOptions, KeyHandler>(KeyScheme, null);
-        if (oidc.Authority is not null)
-            authentication.AddOidc(oidc);
+        if (oidc.Authority is null)
+            return;
+        services.AddSingleton<IssuerMetadata>();
+        authentication.AddOidc(oidc);
     }
 }

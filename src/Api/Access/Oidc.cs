@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.IdentityModel.Tokens;
@@ -10,6 +11,8 @@ namespace Temper.Api.Access;
 internal static class Oidc
 {
     public const string Scheme = "token";
+
+    private const int LongestName = 255;
 
     private static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(30),
         IssuerTimeout = TimeSpan.FromSeconds(10);
@@ -52,6 +55,7 @@ internal static class Oidc
                 };
                 options.Events = new()
                 {
+                    OnMessageReceived = ReadIssuerAsync,
                     OnTokenValidated = context => Accept(context, oidc),
                     OnAuthenticationFailed = context =>
                     {
@@ -62,13 +66,22 @@ internal static class Oidc
             }
         );
 
+    private static async Task ReadIssuerAsync(MessageReceivedContext context)
+    {
+        var issuer = context.HttpContext.RequestServices.GetRequiredService<IssuerMetadata>();
+        if (await issuer.IsKnownAsync())
+            return;
+        context.HttpContext.Features.Set(new UnknownIssuer());
+        context.NoResult();
+    }
+
     private static Task Accept(TokenValidatedContext context, OidcOptions oidc)
     {
         var claims = context.Principal!;
         var (name, tenant) = (claims.FindFirst(oidc.NameClaim)?.Value, claims.FindFirst(oidc.TenantClaim)?.Value);
-        if (name is null || tenant is null || !KeySpec.IsTenant(tenant))
+        if (!IsName(name) || tenant is null || !KeySpec.IsTenant(tenant))
         {
-            var lacks = name is null ? oidc.NameClaim : oidc.TenantClaim;
+            var lacks = !IsName(name) ? oidc.NameClaim : oidc.TenantClaim;
             context.HttpContext.Features.Set(new RefusedCaller($"The token has no valid claim {lacks}.", null, "a token"));
             context.Fail($"no {lacks}");
             return Task.CompletedTask;
@@ -83,6 +96,10 @@ internal static class Oidc
         );
         return Task.CompletedTask;
     }
+
+    /// <summary>OpenID Connect allows a subject of 255 characters. The name is stored and logged.</summary>
+    private static bool IsName([NotNullWhen(true)] string? text) =>
+        text is { Length: >= 1 and <= LongestName } && !text.Any(char.IsControl);
 
     private static void Refuse(HttpContext context, Exception exception)
     {

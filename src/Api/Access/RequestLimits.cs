@@ -5,7 +5,7 @@ using Temper.Api.Http;
 namespace Temper.Api.Access;
 
 /// <summary>
-/// Limits the requests of each key, and those of each address that are refused. A bucket holds the requests of a minute and fills
+/// Limits the requests of each key, and those of each network that are refused. A bucket holds the requests of a minute and fills
 /// evenly. Answers tell what is left in the fields RateLimit-Policy and RateLimit of draft-ietf-httpapi-ratelimit-headers.
 /// </summary>
 internal sealed class RequestLimits : IDisposable
@@ -32,7 +32,7 @@ internal sealed class RequestLimits : IDisposable
     public ProblemHttpResult? RefusalOfRefused(HttpContext context) =>
         ofRefused.Refusal(
             context,
-            Caller.AddressOf(context),
+            Caller.NetworkOf(context),
             "Too many requests without a valid key.",
             most => $"An address may send {most} requests a minute without a valid key."
         );

@@ -10,23 +10,15 @@ namespace Temper.Api.Audit;
 /// </summary>
 internal sealed class AuditTrail
 {
-    private const int LongestText = 500;
-
     private static readonly object Unchanged = new();
 
-    private readonly SharedRounds<AuditEntry, bool> rounds;
+    private readonly SharedRounds<AuditEntry, IReadOnlyDictionary<AuditEntry, Exception>> rounds;
     private readonly ILogger<AuditTrail> log;
 
     public AuditTrail(AuditStore store, Reconnection reconnection, ILogger<AuditTrail> log)
     {
         this.log = log;
-        rounds = new(entries =>
-            reconnection.AgainAsync(async () =>
-            {
-                await store.WriteAsync(entries);
-                return true;
-            })
-        );
+        rounds = new(entries => reconnection.AgainAsync(() => store.WriteAsync(entries)));
     }
 
     /// <summary>Marks the request as one that changes nothing although its method could.</summary>
@@ -66,26 +58,28 @@ internal sealed class AuditTrail
     /// <summary>A failure is logged only: the change is done, and an error would make the client repeat it.</summary>
     private async Task WriteAsync(HttpContext context, AuditEntry entry)
     {
-        var stored = entry with { Target = Cut(entry.Target), Action = Cut(entry.Action)!, Detail = Cut(entry.Detail) };
+        Exception? reason;
         try
         {
-            await rounds.AskAsync(stored);
+            reason = (await rounds.AskAsync(entry)).GetValueOrDefault(entry);
         }
         catch (Exception e)
         {
-            log.LogError(
-                Outage.Behind(e) is null ? e : null,
-                "The audit lacks {Action} of {Target} by {Actor} of {Tenant} from {Address}, answered with {Status} in {Request}: {Reason}",
-                stored.Action,
-                stored.Target,
-                stored.Actor,
-                stored.Tenant,
-                stored.Address,
-                stored.Status,
-                context.TraceIdentifier,
-                e.Message
-            );
+            reason = e;
         }
+        if (reason is not null)
+            log.LogError(
+                Outage.Behind(reason) is null ? reason : null,
+                "The audit lacks {Action} of {Target} by {Actor} of {Tenant} from {Address}, answered with {Status} in {Request}: {Reason}",
+                entry.Action,
+                entry.Target,
+                entry.Actor,
+                entry.Tenant,
+                entry.Address,
+                entry.Status,
+                context.TraceIdentifier,
+                reason.Message
+            );
     }
 
     /// <returns>The id or name in the path, or that of what was made; null without one.</returns>
@@ -93,10 +87,6 @@ internal sealed class AuditTrail
         context.Request.RouteValues.GetValueOrDefault("id")?.ToString()
         ?? context.Request.RouteValues.GetValueOrDefault("name")?.ToString()
         ?? (context.Response.Headers.Location.ToString() is { Length: > 0 } made ? made[(made.LastIndexOf('/') + 1)..] : null);
-
-    /// <summary>A text column cannot hold the character 0, which a path may name.</summary>
-    private static string? Cut(string? text) =>
-        text?.Replace("\0", "") is { Length: > LongestText } longer ? longer[..LongestText] : text?.Replace("\0", "");
 }
 
 internal static class AuditMiddleware

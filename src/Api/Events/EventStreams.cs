@@ -1,5 +1,6 @@
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
+using System.Text;
 using Temper.Api.Access;
 using Temper.Api.Http;
 using Temper.Api.Live;
@@ -52,8 +53,6 @@ internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit
             place.Dispose();
             throw;
         }
-        if (Caller.EndOf(context) is { } end)
-            context.Response.RegisterForDispose(live.CompleteAt(end));
         // The answer 204 tells an EventSource not to connect again.
         if (missed is null || (isOver && missed is { Items.Count: 0, HasMore: false }))
             return TypedResults.NoContent();
@@ -97,11 +96,14 @@ internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit
     )
     {
         await BeatAsync(context.Response, cancellation); // sends the headers at once
+        var access = new HeldAccess(keys, context);
         Change? end = null;
-        while (true)
+        while (await access.HoldsAsync())
         {
             foreach (var change in missed.Items)
             {
+                if (!await access.HoldsAsync())
+                    yield break;
                 // The counts of a study are those of now, also on the first of several pages. Its end must come last.
                 if (change.GetType() == end?.GetType())
                     end = null;
@@ -111,6 +113,8 @@ internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit
                     yield return ServerEvent.Of(change);
             }
             var position = new Position(missed.End, null);
+            if (missed is { Items.Count: 0, HasMore: true })
+                await BeatAsync(context.Response, cancellation, position); // a client that breaks off does not begin anew
             if (!missed.HasMore)
             {
                 if (end is not null)
@@ -122,10 +126,10 @@ internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit
                 {
                     while (live.Events.TryRead(out var one))
                     {
+                        if (!await access.HoldsAsync(isDue: one == LiveEvent.Heartbeat))
+                            yield break;
                         if (one == LiveEvent.Heartbeat)
                         {
-                            if (!await keys.StillHoldsAsync(context))
-                                yield break;
                             await BeatAsync(context.Response, cancellation);
                             continue;
                         }
@@ -169,9 +173,11 @@ internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit
         }
     }
 
-    private static async Task BeatAsync(HttpResponse response, CancellationToken cancellation)
+    /// <param name="position">The id with which the client is to continue; null leaves its last.</param>
+    private static async Task BeatAsync(HttpResponse response, CancellationToken cancellation, Position? position = null)
     {
-        await response.Body.WriteAsync(": heartbeat\n\n"u8.ToArray(), cancellation);
+        var text = position is null ? ": heartbeat\n\n" : $": heartbeat\nid: {position}\n\n";
+        await response.Body.WriteAsync(Encoding.ASCII.GetBytes(text), cancellation);
         await response.Body.FlushAsync(cancellation);
     }
 }

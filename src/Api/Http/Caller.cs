@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using System.Security.Claims;
 using Temper.Store.Keys;
 
@@ -88,8 +90,23 @@ internal static class Caller
         {
             CallerKind.Key => KeyOf(context)!.Value.ToString(),
             CallerKind.Token => $"{TenantOf(context)}/{NameOf(context)}",
-            _ => AddressOf(context),
+            _ => NetworkOf(context),
         };
+
+    /// <summary>
+    /// Identifies the client's network for limits. The first 64 bits of an IPv6 address are one network, since one client has all
+    /// addresses of it. Networks share 65,536 names, so no client can make what is kept for each grow without bound. Which networks
+    /// share a name differs between processes and cannot be foreseen.
+    /// </summary>
+    public static string NetworkOf(HttpContext context)
+    {
+        var address = context.Connection.RemoteIpAddress ?? IPAddress.None;
+        var network =
+            address.IsIPv4MappedToIPv6 ? address.MapToIPv4().ToString()
+            : address.AddressFamily == AddressFamily.InterNetworkV6 ? Convert.ToHexString(address.GetAddressBytes().AsSpan(0, 8))
+            : address.ToString();
+        return $"network {(ushort)network.GetHashCode()}"; // .NET seeds the hash of a text anew in each process
+    }
 
     /// <returns>The client's address, as text.</returns>
     public static string AddressOf(HttpContext context) => context.Connection.RemoteIpAddress?.ToString() ?? "";

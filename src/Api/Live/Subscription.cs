@@ -52,13 +52,6 @@ internal sealed class Subscription(EventScope scope, Action abort, Action<Subscr
         events.Writer.TryComplete();
     }
 
-    /// <summary>Completes the subscription at this time, unless the result is disposed before.</summary>
-    public IDisposable CompleteAt(DateTimeOffset time)
-    {
-        var left = time - DateTimeOffset.UtcNow;
-        return new Timer(_ => Complete(), null, left > TimeSpan.Zero ? left : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
-    }
-
     /// <summary>Breaks the connection of a client that does not read.</summary>
     public void Abort() => abort();
 

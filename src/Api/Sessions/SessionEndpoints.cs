@@ -36,7 +36,7 @@ internal static class SessionEndpoints
     {
         var session = routes.MapGroup(Routes.Session).WithTags("Session").ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 
-        session.MapGet("/", (HttpContext context) => Answer(context)).NeedsNothing();
+        session.MapGet("/", (HttpContext context) => Answer(context)).NeedsNothing().ProducesProblem(StatusCodes.Status429TooManyRequests);
 
         session
             .MapPost("/", OpenAsync)
@@ -71,7 +71,7 @@ internal static class SessionEndpoints
             context.User = Caller.Everyone;
         else
         {
-            if (tries.Take(context.Connection.RemoteIpAddress) is (false, var wait))
+            if (tries.Take(context) is (false, var wait))
                 return TooManyTries(context, signIn, wait);
             if (lookup.Refusal is { } title)
             {

@@ -1,35 +1,26 @@
-using System.Net;
-using System.Net.Sockets;
 using System.Threading.RateLimiting;
+using Temper.Api.Http;
 
 namespace Temper.Api.Sessions;
 
-/// <summary>
-/// Limits the sign-ins of an address to 10 a minute in this process, right or wrong, so that nobody guesses keys by them. The
-/// network of an IPv6 address (its first 64 bits) counts as one address.
-/// </summary>
+/// <summary>Limits the sign-ins of a network to 10 a minute in this process, right or wrong, so that nobody guesses keys by them.</summary>
 internal sealed class SignInTries : IDisposable
 {
     public const int PerMinute = 10;
 
-    private readonly PartitionedRateLimiter<IPAddress> limiter = PartitionedRateLimiter.Create<IPAddress, string>(address =>
+    private readonly PartitionedRateLimiter<HttpContext> limiter = PartitionedRateLimiter.Create<HttpContext, string>(context =>
         RateLimitPartition.GetFixedWindowLimiter(
-            NetworkOf(address),
+            Caller.NetworkOf(context),
             _ => new() { PermitLimit = PerMinute, Window = TimeSpan.FromMinutes(1) }
         )
     );
 
-    /// <returns>Whether the address may try now, and else after how long it may.</returns>
-    public (bool Allowed, TimeSpan Wait) Take(IPAddress? address)
+    /// <returns>Whether the client may try now, and else after how long it may.</returns>
+    public (bool Allowed, TimeSpan Wait) Take(HttpContext context)
     {
-        using var lease = limiter.AttemptAcquire(address ?? IPAddress.None);
+        using var lease = limiter.AttemptAcquire(context);
         return (lease.IsAcquired, lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? wait : TimeSpan.Zero);
     }
 
     public void Dispose() => limiter.Dispose();
-
-    private static string NetworkOf(IPAddress address) =>
-        address.IsIPv4MappedToIPv6 ? address.MapToIPv4().ToString()
-        : address.AddressFamily == AddressFamily.InterNetworkV6 ? Convert.ToHexString(address.GetAddressBytes().AsSpan(0, 8))
-        : address.ToString();
 }

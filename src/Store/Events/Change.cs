@@ -54,7 +54,7 @@ public sealed record StudyChange(EventKey Key, Position Position, StudySummary S
 /// <summary>The progress of a running attempt; it has no place in the order of changes.</summary>
 public sealed record Progress(Guid Job, Guid? Study, string Tenant, TrainingProgress Training);
 
-/// <summary>Some of the changes after a position, in order.</summary>
+/// <summary>Some of the changes after a position, in order; there may be none although more follow.</summary>
 /// <param name="End">The position after them.</param>
 /// <param name="HasMore">Whether more changes follow that were there at the time of the read.</param>
 public sealed record Changes(IReadOnlyList<Change> Items, Snapshot End, bool HasMore);

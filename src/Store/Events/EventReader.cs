@@ -93,15 +93,7 @@ public sealed class EventReader(NpgsqlDataSource database)
         var now = await NowAsync(connection, cancellationToken);
         await using var batch = new NpgsqlBatch(connection);
         void Add(string rows, string changed, string scopeColumn) =>
-            batch.BatchCommands.Add(
-                Select(
-                    rows,
-                    changed,
-                    scope.Tenant is null ? scopeColumn : "tenant",
-                    scope.Job ?? scope.Study ?? (object?)scope.Tenant,
-                    after
-                )
-            );
+            batch.BatchCommands.Add(Select(rows, changed, scopeColumn, scope.Job ?? scope.Study, after));
         var job = scope.Job is not null;
         Add(RunningAttempts, "attempt_changed", job ? "jobs.id" : "study_id");
         Add(EndedAttempts, "changed", job ? "job_id" : "study_id");
@@ -110,7 +102,7 @@ public sealed class EventReader(NpgsqlDataSource database)
         if (wantsStudy is not null)
             Add(Studies, "changed", "id");
 
-        var page = new Page(after, now);
+        var page = new Page(after, now, scope.Tenant);
         await using (var row = await batch.ExecuteReaderAsync(cancellationToken))
         {
             await page.AddAsync(row, page.AddAttempt, cancellationToken);
@@ -210,13 +202,13 @@ public sealed class EventReader(NpgsqlDataSource database)
         return Snapshot.Parse((string)(await command.ExecuteScalarAsync(cancellationToken))!)!;
     }
 
-    private static NpgsqlBatchCommand Select(string rows, string changed, string scopeColumn, object? scope, Position after)
+    private static NpgsqlBatchCommand Select(string rows, string changed, string scopeColumn, Guid? scope, Position after)
     {
         var command = new NpgsqlBatchCommand();
         if (scope is not null)
         {
             rows += $" AND {scopeColumn} = @scope";
-            command.Parameters.AddWithValue("scope", scope);
+            command.Parameters.AddWithValue("scope", scope.Value);
         }
         // Ids that this server has not reached are those of another server, from before a restore from a dump.
         var reached = $" AND {changed} < pg_snapshot_xmax(pg_current_snapshot())";
@@ -243,7 +235,9 @@ public sealed class EventReader(NpgsqlDataSource database)
     /// Collects the rows of one read. The first four columns are the id of the job, its study, the sequence number and the
     /// transaction; the last is the tenant.
     /// </summary>
-    private sealed class Page(Position after, Snapshot now)
+    /// <param name="tenant">Takes only the rows of this tenant. The statements read those of all tenants, because the indexes of
+    /// transactions hold all: a page of one tenant alone would have to read all the others' rows up to its end.</param>
+    private sealed class Page(Position after, Snapshot now, string? tenant = null)
     {
         private readonly List<Change> changes = [];
         private readonly List<(Guid Study, string Tenant, ulong Transaction)> studies = [];
@@ -257,7 +251,8 @@ public sealed class EventReader(NpgsqlDataSource database)
             for (; await row.ReadAsync(cancellationToken); rows++)
             {
                 transaction = !row.IsDBNull(3) && row.GetFieldValue<ulong>(3) is var id && now.Sees(id) ? id : 0;
-                add(row, transaction);
+                if (tenant is null || Tenant(row) == tenant)
+                    add(row, transaction);
             }
             if (rows >= PageRows && !after.IsStart && after.Rest is null)
                 last = Math.Min(last, transaction);

@@ -176,6 +176,12 @@ namespace Temper.Store.Migrations
                         .HasColumnType("text")
                         .HasColumnName("detail");
 
+                    b.Property<Guid>("EntryId")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("entry_id")
+                        .HasDefaultValueSql("gen_random_uuid()");
+
                     b.Property<Guid?>("KeyId")
                         .HasColumnType("uuid")
                         .HasColumnName("key_id");
@@ -197,6 +203,9 @@ namespace Temper.Store.Migrations
                         .HasName("pk_audit");
 
                     b.HasIndex(new[] { "At" }, "ix_audit_at");
+
+                    b.HasIndex(new[] { "EntryId" }, "ix_audit_entry")
+                        .IsUnique();
 
                     b.HasIndex(new[] { "Tenant", "Id" }, "ix_audit_tenant");
 

@@ -1,4 +1,3 @@
-using System.Text;
 using Npgsql;
 using NpgsqlTypes;
 using Temper.Domain.Jobs;
@@ -37,16 +36,9 @@ public sealed partial class JobQueue(NpgsqlDataSource database)
         return notice.Split(' ') is [var word, var id] && Enum.TryParse(word, ignoreCase: true, out request) && Guid.TryParse(id, out job);
     }
 
-    /// <summary>
-    /// The text may quote the output of a crashed process. PostgreSQL rejects a NUL and half of a surrogate pair in a text.
-    /// </summary>
-    internal static NpgsqlParameter Text(string name, string? text, bool keepEnd = false)
-    {
-        text = text?.Replace("\0", "");
-        if (text?.Length > LongestText)
-            text = keepEnd ? text[^LongestText..] : text[..LongestText];
-        return new(name, NpgsqlDbType.Text) { Value = text is null ? DBNull.Value : Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)) };
-    }
+    /// <summary>The text may quote the output of a crashed process.</summary>
+    internal static NpgsqlParameter Text(string name, string? text, bool keepEnd = false) =>
+        new(name, NpgsqlDbType.Text) { Value = text is null ? DBNull.Value : CleanText.Of(text, LongestText, keepEnd) };
 
     private static NpgsqlParameter Bytes(string name, byte[]? value) =>
         new(name, NpgsqlDbType.Bytea) { Value = (object?)value ?? DBNull.Value };

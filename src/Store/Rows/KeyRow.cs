@@ -48,6 +48,9 @@ public sealed class AuditRow
 {
     public long Id { get; init; }
 
+    /// <summary>Chosen by the process that writes the row, so that a repeated statement writes it once.</summary>
+    public Guid EntryId { get; init; }
+
     public DateTimeOffset At { get; init; }
 
     public required string Tenant { get; init; }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using Temper.Store.Audit;
 using Temper.Store.Keys;
 
 namespace Temper.Integration.Api;
@@ -51,6 +52,9 @@ public class AuditTests(KeyedApis apis) : IClassFixture<KeyedApis>
         Assert.Equal(HttpStatusCode.OK, (await SendAsync(key, HttpMethod.Post, "/jobs?validateOnly=true", Spec)).StatusCode);
         Assert.Equal(HttpStatusCode.BadRequest, (await SendAsync(key, HttpMethod.Post, "/jobs", new { })).StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, (await SendAsync(key, HttpMethod.Post, $"/jobs/{Guid.NewGuid()}/cancel")).StatusCode);
+        var stats = Request(key, HttpMethod.Post, "/hangfire/stats");
+        stats.Content = new FormUrlEncodedContent(new Dictionary<string, string> { ["metrics[]"] = "jobs:enqueued" });
+        Assert.Equal(HttpStatusCode.OK, (await apis.Http.SendAsync(stats)).StatusCode);
 
         Assert.Empty(await AuditAsync(key));
     }
@@ -68,11 +72,13 @@ public class AuditTests(KeyedApis apis) : IClassFixture<KeyedApis>
 
         await SendAsync(reader, HttpMethod.Delete, $"/jobs/{id}");
         await SendAsync(gone, HttpMethod.Get, "/workers");
+        Assert.Equal(HttpStatusCode.OK, (await SendAsync(gone, HttpMethod.Get, "/session")).StatusCode);
         await apis.Http.PostAsJsonAsync("/session", new { key = gone });
 
         Assert.Equal(
             [
                 "gone signIn  401 The key is revoked.",
+                "gone getSession  200 The key is revoked.",
                 "gone listWorkers  401 The key is revoked.",
                 $"reader deleteJob {id} 403 It lacks the scope operate.",
             ],
@@ -117,6 +123,51 @@ public class AuditTests(KeyedApis apis) : IClassFixture<KeyedApis>
         Assert.Equal(["limit", "since", "until", "who"], (await BodyAsync(wrong))["errors"]!.AsObject().Select(error => error.Key).Order());
     }
 
+    /// <summary>A path may hold any text, also one that is cut within a surrogate pair.</summary>
+    [Fact]
+    public async Task Refusal_WithAnyText_IsWrittenAndTakesNoOtherWithIt()
+    {
+        var admin = await apis.Database.MakeKeyAsync("ann", tenant);
+        var reader = await apis.Database.MakeKeyAsync("reader", tenant, Scope.Read);
+        var name = new string('a', 499) + Uri.EscapeDataString("\U0001F600") + "%00";
+
+        await Task.WhenAll(
+            Enumerable
+                .Range(0, 20)
+                .SelectMany(i =>
+                    new[]
+                    {
+                        SendAsync(reader, HttpMethod.Delete, $"/datasets/{name}"),
+                        SendAsync(reader, HttpMethod.Delete, $"/datasets/b{i}"),
+                    }
+                )
+        );
+
+        var targets = (await AuditAsync(admin, "&limit=200")).Select(row => row["target"]!.GetValue<string>()).ToList();
+        Assert.Equal(20, targets.Count(target => target == new string('a', 499)));
+        Assert.Equal(20, targets.Distinct().Count(target => target.StartsWith('b')));
+    }
+
+    [Fact]
+    public async Task Store_OfEntriesOfWhichOneCannotBeStored_WritesTheOthersOnce()
+    {
+        var store = new AuditStore(apis.Database.DataSource);
+        await apis.Database.ExecuteAsync($"ALTER TABLE audit ADD CHECK (detail <> '{tenant}')");
+        AuditEntry[] entries = [Entry("first"), Entry(tenant), Entry("last")];
+
+        Assert.Same(entries[1], Assert.Single(await store.WriteAsync(entries)).Key);
+        Assert.Empty(await store.WriteAsync([entries[0], entries[2]])); // as after a broken connection
+
+        Assert.Equal(
+            $"an\ufffdn {new string('a', 499)} 2",
+            await apis.Database.ScalarAsync<string>(
+                $"SELECT actor || ' ' || target || ' ' || count(*) FROM audit WHERE tenant = '{tenant}' GROUP BY actor, target"
+            )
+        );
+
+        AuditEntry Entry(string detail) => new(tenant, "\0an\ud800n", null, "test", $"{new string('a', 499)}\U0001F600", 200, null, detail);
+    }
+
     [Fact]
     public async Task Change_WhoseAuditCannotBeWritten_SucceedsAndIsLogged()
     {
@@ -141,12 +192,11 @@ public class AuditTests(KeyedApis apis) : IClassFixture<KeyedApis>
                 .Select(row => row!),
         ];
 
-    private Task<HttpResponseMessage> SendAsync(string key, HttpMethod method, string path, object? body = null)
-    {
-        var request = new HttpRequestMessage(method, path) { Content = body is null ? null : JsonContent.Create(body) };
-        request.Headers.Authorization = new("Bearer", key);
-        return apis.Http.SendAsync(request);
-    }
+    private Task<HttpResponseMessage> SendAsync(string key, HttpMethod method, string path, object? body = null) =>
+        apis.Http.SendAsync(Request(key, method, path, body));
+
+    private static HttpRequestMessage Request(string key, HttpMethod method, string path, object? body = null) =>
+        new(method, path) { Content = body is null ? null : JsonContent.Create(body), Headers = { Authorization = new("Bearer", key) } };
 
     private static async Task<JsonNode> BodyAsync(HttpResponseMessage answer) => JsonNode.Parse(await answer.Content.ReadAsStringAsync())!;
 }

@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using Npgsql;
 using Temper.Domain.Jobs;
 using Temper.Store;
+using Temper.Store.Events;
 using Temper.Store.Queue;
 
 namespace Temper.Integration.Api;
@@ -223,6 +224,31 @@ public class EventTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal([Epochs + 1], EpochsIn(await TakeAsync(stream, 1)));
         using var again = await EventStream.OpenAsync(Http, $"/jobs/{id}/events", seen[Epochs - 10].Id);
         Assert.Equal(Enumerable.Range(Epochs - 8, 10), EpochsIn(await TakeAsync(again, 10)));
+    }
+
+    /// <summary>Pages hold the changes of all tenants, so a small tenant need not read a busy one's to their end at once.</summary>
+    [Fact]
+    public async Task Stream_OfATenantAfterPagesOfAnother_GoesOnToItsOwnEvents()
+    {
+        await Api.SubmitAsync(Spec);
+        var others = await ClaimAsync();
+        await Database.ExecuteAsync("UPDATE jobs SET tenant = 'others'");
+        await Api.SubmitAsync(Spec);
+        var own = await ClaimAsync();
+        var reader = new EventReader(Database.DataSource);
+        var start = await reader.NowAsync(default);
+        for (var transaction = 0; transaction < 5; transaction++)
+            await Database.ExecuteAsync(InsertEpochs(others, 1 + transaction * 600, 600));
+        await Queue.ReportAsync(own, [Metrics], null, default);
+
+        var page = await reader.ReadAsync(EventScope.OfTenant("default"), new(start, null), null, default);
+        Assert.Equal((0, true), (page.Items.Count, page.HasMore));
+        foreach (var position in new[] { start, page.End })
+        {
+            using var stream = await EventStream.OpenAsync(Http, "/events", $"{position}");
+            var seen = await stream.NextAsync("epoch");
+            Assert.Equal(own.Id, seen.Data["jobId"]!.GetValue<Guid>());
+        }
     }
 
     /// <summary>A transaction that began earlier commits after the client has got a part of another.</summary>

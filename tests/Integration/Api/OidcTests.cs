@@ -75,6 +75,7 @@ public class OidcTests(ApiOfAnIssuer served) : IClassFixture<ApiOfAnIssuer>
     [InlineData(Claim, "tenant", null, "The token has no valid claim tenant.")]
     [InlineData(Claim, "tenant", "A B", "The token has no valid claim tenant.")]
     [InlineData(Claim, "sub", null, "The token has no valid claim sub.")]
+    [InlineData(Claim, "sub", "ann\0", "The token has no valid claim sub.")]
     [InlineData(Header, "alg", "none", "The token is not valid.")]
     [InlineData(Header, "alg", "HS256", "The token is not valid.")]
     [InlineData(Header, "kid", "two", "The token is not valid.")]
@@ -98,6 +99,32 @@ public class OidcTests(ApiOfAnIssuer served) : IClassFixture<ApiOfAnIssuer>
         var forged = $"{string.Join('.', other.Split('.')[..2])}.{token.Split('.')[2]}";
 
         Assert.Equal(HttpStatusCode.Unauthorized, (await SendAsync(HttpMethod.Get, "/jobs", forged)).StatusCode);
+    }
+
+    [Fact]
+    public async Task Token_WhileTheIssuerDoesNotAnswer_Is503AndCountsAsNoRefusal()
+    {
+        var issuer = await TokenIssuer.StartAsync();
+        var token = issuer.Token();
+        await issuer.DisposeAsync();
+        await using var api = await ApiProcess.StartAsync(
+            served.Database.ConnectionString,
+            new Dictionary<string, string?>
+            {
+                ["Oidc__Authority"] = issuer.Address,
+                ["Oidc__Audience"] = "temper",
+                ["Api__RefusedPerMinute"] = "1",
+            }
+        );
+
+        foreach (var path in new[] { "/jobs", "/jobs", "/session" })
+        {
+            var answer = await api.Http.SendAsync(new(HttpMethod.Get, path) { Headers = { Authorization = new("Bearer", token) } });
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
+            Assert.NotNull(answer.Headers.RetryAfter);
+        }
+
+        Assert.Contains($"The metadata of the issuer {issuer.Address} cannot be read", api.Output);
     }
 
     private Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, string? token)

@@ -11,7 +11,12 @@ public class RequestLimitTests
         var (busy, other) = (await database.MakeKeyAsync("busy"), await database.MakeKeyAsync("other"));
         await using var api = await ApiProcess.StartAsync(
             database.ConnectionString,
-            new Dictionary<string, string?> { ["Api__RequestsPerMinute"] = "4", ["Api__RefusedPerMinute"] = "3" }
+            new Dictionary<string, string?>
+            {
+                ["Api__RequestsPerMinute"] = "4",
+                ["Api__RefusedPerMinute"] = "3",
+                ["ASPNETCORE_FORWARDEDHEADERS_ENABLED"] = "true",
+            }
         );
 
         var first = await GetAsync(busy);
@@ -25,17 +30,24 @@ public class RequestLimitTests
         Assert.Contains("A key may send 4 requests a minute.", await refused.Content.ReadAsStringAsync());
         Assert.Equal(HttpStatusCode.OK, (await GetAsync(other)).StatusCode);
 
-        // An address whose wrong keys are too many still gets in with a right one.
-        var wrong = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => GetAsync("wrong")));
+        // A network whose wrong keys are too many still gets in with a right one.
+        var wrong = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => GetAsync("wrong", $"2001:db8::{i}")));
         Assert.Contains(wrong, answer => answer.StatusCode == HttpStatusCode.Unauthorized);
         var tooMany = wrong.First(answer => answer.StatusCode == HttpStatusCode.TooManyRequests);
         Assert.Equal("\"address\";q=3;w=60", Field(tooMany, "RateLimit-Policy"));
         Assert.NotNull(tooMany.Headers.RetryAfter);
-        Assert.Equal(HttpStatusCode.OK, (await GetAsync(other)).StatusCode);
-        Assert.InRange(api.Output.Split("The key is wrong.").Length - 1, 1, 4);
+        Assert.Equal(HttpStatusCode.OK, (await GetAsync(other, "2001:db8::1")).StatusCode);
+        var open = await Task.WhenAll(Enumerable.Range(0, 5).Select(i => GetAsync("wrong", $"2001:db8::{i}", "/session")));
+        Assert.Contains(open, answer => answer.StatusCode == HttpStatusCode.TooManyRequests);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await GetAsync("wrong", "2001:db8:0:1::1")).StatusCode);
+        Assert.InRange(api.Output.Split("The key is wrong.").Length - 1, 1, 6);
 
-        Task<HttpResponseMessage> GetAsync(string key) =>
-            api.Http.SendAsync(new(HttpMethod.Get, "/version") { Headers = { Authorization = new("Bearer", key) } });
+        Task<HttpResponseMessage> GetAsync(string key, string address = "127.0.0.1", string path = "/version")
+        {
+            var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { Authorization = new("Bearer", key) } };
+            request.Headers.Add("X-Forwarded-For", address);
+            return api.Http.SendAsync(request);
+        }
 
         static string Field(HttpResponseMessage answer, string name) => Assert.Single(answer.Headers.GetValues(name));
     }

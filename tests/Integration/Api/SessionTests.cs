@@ -133,15 +133,35 @@ public class SessionTests(KeyedApis apis) : IClassFixture<KeyedApis>
         );
     }
 
+    /// <summary>An idle stream asks every 15 s.</summary>
     [Fact]
-    public async Task Stream_OfASession_EndsWithIt()
+    public async Task Stream_OfASessionThatEndsOrAKeyThatIsRevoked_EndsWithIt()
     {
-        var request = Request(HttpMethod.Get, "/events", await CookieAsync(secondsLeft: 3));
-        using var stream = await apis.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-        Assert.Equal(HttpStatusCode.OK, stream.StatusCode);
+        var ofKey = new HttpRequestMessage(HttpMethod.Get, "/events");
+        ofKey.Headers.Authorization = new("Bearer", await apis.Database.MakeKeyAsync("dora", scopes: Scope.Read));
+        using var first = await apis.Http.SendAsync(ofKey, HttpCompletionOption.ResponseHeadersRead);
+        var ofSession = Request(HttpMethod.Get, "/events", await CookieAsync(secondsLeft: 3));
+        using var second = await apis.Http.SendAsync(ofSession, HttpCompletionOption.ResponseHeadersRead);
+        Assert.Equal((HttpStatusCode.OK, HttpStatusCode.OK), (first.StatusCode, second.StatusCode));
 
-        var text = await stream.Content.ReadAsStringAsync().WaitAsync(TimeSpan.FromSeconds(30));
-        Assert.Equal("", text.Replace(": heartbeat\n\n", ""));
+        await apis.Keys.RevokeAsync(await KeyAsync("dora"));
+
+        foreach (var text in await Task.WhenAll(RestAsync(first), RestAsync(second)))
+            Assert.Equal("", text.Replace(": heartbeat\n\n", ""));
+
+        static Task<string> RestAsync(HttpResponseMessage stream) => stream.Content.ReadAsStringAsync().WaitAsync(TimeSpan.FromSeconds(60));
+    }
+
+    [Fact]
+    public async Task Stream_OfAKeyThatExpiresInAYear_Opens()
+    {
+        var request = new HttpRequestMessage(HttpMethod.Get, "/events");
+        request.Headers.Authorization = new("Bearer", await apis.Database.MakeKeyAsync("erna", scopes: Scope.Read));
+        await apis.Database.ExecuteAsync("UPDATE keys SET expires_at = now() + interval '1 year' WHERE name = 'erna'");
+
+        using var stream = await apis.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+
+        Assert.Equal(HttpStatusCode.OK, stream.StatusCode);
     }
 
     [Theory]
