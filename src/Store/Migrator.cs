@@ -62,13 +62,12 @@ public static class Migrator
         {
             try
             {
-                await MigrateAsync(database, cancellationToken);
+                await WhenUpAsync(
+                    () => MigrateAsync(database, cancellationToken),
+                    reason => log.LogWarning("Waiting for the database: {Reason}", reason),
+                    cancellationToken
+                );
                 return;
-            }
-            catch (Exception e) when (Outage.Behind(e) is { } outage)
-            {
-                log.LogWarning("Waiting for the database: {Reason}", outage.Message);
-                await Task.Delay(RetryDelay, cancellationToken);
             }
             catch (Exception e)
                 when (e.GetBaseException() is PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege } refused)
@@ -79,6 +78,25 @@ public static class Migrator
                     refused.MessageText
                 );
                 await Task.Delay(OwnerDelay, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>Tries again, each time a second later, while what makes it fail passes by itself.</summary>
+    /// <param name="waits">Is told the reason before each wait.</param>
+    public static async Task WhenUpAsync(Func<Task> work, Action<string> waits, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                await work();
+                return;
+            }
+            catch (Exception e) when (Outage.Behind(e) is { } outage)
+            {
+                waits(outage.Message);
+                await Task.Delay(RetryDelay, cancellationToken);
             }
         }
     }

@@ -5,7 +5,7 @@ namespace Temper.Api.Verbs;
 
 /// <summary>
 /// `Temper.Api migrate [--grant ROLE]`: brings the database to this build's schema as the role of the connection string, and makes
-/// the rights of ROLE those of the API and the workers.
+/// the rights of ROLE those of the API and the workers. It waits while the database is unreachable, or a table is locked for long.
 /// </summary>
 internal static class MigrateVerb
 {
@@ -20,19 +20,35 @@ internal static class MigrateVerb
         try
         {
             await using var database = Database.Open(connectionString);
-            await Migrator.MigrateAsync(database, CancellationToken.None);
+            await WhenUpAsync(() => Migrator.MigrateAsync(database, CancellationToken.None));
             Console.WriteLine("The database has the schema of this build.");
             if (arguments is [_, var role])
             {
-                await ServiceRole.GrantAsync(database, role, CancellationToken.None);
+                await WhenUpAsync(() => ServiceRole.GrantAsync(database, role, CancellationToken.None));
                 Console.WriteLine($"The role {role} has the rights of the API and the workers.");
             }
             return 0;
         }
-        catch (Exception e) when (e is NpgsqlException or InvalidOperationException or TimeoutException)
+        catch (Exception e) when (e is NpgsqlException or InvalidOperationException)
         {
             await Console.Error.WriteLineAsync($"Not migrated: {e.GetBaseException().Message}");
             return 1;
         }
+    }
+
+    /// <summary>Says each reason to wait once.</summary>
+    private static Task WhenUpAsync(Func<Task> work)
+    {
+        string? said = null;
+        return Migrator.WhenUpAsync(
+            work,
+            reason =>
+            {
+                if (reason != said)
+                    Console.Error.WriteLine($"Waiting for the database: {reason}");
+                said = reason;
+            },
+            CancellationToken.None
+        );
     }
 }

@@ -91,8 +91,8 @@ internal sealed class AttemptTelemetry
     /// <summary>Begins the span of the statement that stores the end of the attempt.</summary>
     public Activity? Storing() => span is null ? null : WorkerMeter.Spans.StartActivity("store result");
 
-    /// <returns>What it was given.</returns>
-    public AttemptResult Ended(AttemptResult result)
+    /// <summary>Counts the attempt and ends its span.</summary>
+    public void Ended(AttemptResult result)
     {
         if (result.Outcome != WorkerMeter.Lost) // the worker that took the job counts it
             WorkerMeter.Attempts.Add(1, WorkerMeter.Outcome(result.Outcome));
@@ -100,7 +100,6 @@ internal sealed class AttemptTelemetry
         if (result.Outcome is "failed" or WorkerMeter.Lost)
             span?.SetStatus(ActivityStatusCode.Error, result.Reason);
         span?.Dispose();
-        return result;
     }
 
     /// <summary>Makes the span of a part of the attempt that began when the part before it ended.</summary>

@@ -22,29 +22,13 @@ internal sealed class NvidiaSmi(string program, TimeSpan limit)
     /// <exception cref="NvidiaSmiException">The program is missing, failed, took too long, or wrote something else.</exception>
     public async Task<IReadOnlyList<Card>> ListAsync(CancellationToken cancellationToken)
     {
-        // A process that a driver blocks in the kernel does not exit. A second one would be blocked as well.
-        if (stuck is { HasExited: false })
-            throw new NvidiaSmiException($"{program} was killed and has not ended yet.");
-        stuck?.Dispose();
-        stuck = null;
-        var process = Start();
         try
         {
-            using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            enough.CancelAfter(limit);
-            var output = await ReadAsync(process.StandardOutput).WaitAsync(enough.Token); // a read from a pipe cannot be cancelled
-            await process.WaitForExitAsync(enough.Token);
-            return process.ExitCode == 0
-                ? Parse(output)
-                : throw new NvidiaSmiException($"{program} exited with code {process.ExitCode}: {Shortened(output)}");
+            return await RunAsync(cancellationToken);
         }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (e is not (NvidiaSmiException or OperationCanceledException))
         {
-            throw new NvidiaSmiException($"{program} did not end within {limit.TotalSeconds:0} s.");
-        }
-        finally
-        {
-            End(process);
+            throw new NvidiaSmiException($"{program} cannot be used: {e.Message}", e);
         }
     }
 
@@ -95,6 +79,35 @@ internal sealed class NvidiaSmi(string program, TimeSpan limit)
     private static int? Figure(string text) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var figure) ? figure : null;
 
+    private async Task<IReadOnlyList<Card>> RunAsync(CancellationToken cancellationToken)
+    {
+        // A process that a driver blocks in the kernel does not exit. A second one would be blocked as well.
+        if (stuck is { HasExited: false })
+            throw new NvidiaSmiException($"{program} was killed and has not ended yet.");
+        stuck?.Dispose();
+        stuck = null;
+        var process = Start();
+        try
+        {
+            using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            enough.CancelAfter(limit);
+            using var reader = process.StandardOutput; // the process does not close a reader that was used
+            var output = await ReadAsync(reader).WaitAsync(enough.Token); // a read from a pipe cannot be cancelled
+            await process.WaitForExitAsync(enough.Token);
+            return process.ExitCode == 0
+                ? Parse(output)
+                : throw new NvidiaSmiException($"{program} exited with code {process.ExitCode}: {Shortened(output)}");
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new NvidiaSmiException($"{program} did not end within {limit.TotalSeconds:0} s.");
+        }
+        finally
+        {
+            End(process);
+        }
+    }
+
     private Process Start()
     {
         try
@@ -128,8 +141,15 @@ internal sealed class NvidiaSmi(string program, TimeSpan limit)
 
     private void End(Process process)
     {
-        if (!process.HasExited)
-            process.Kill(entireProcessTree: true);
+        try
+        {
+            if (!process.HasExited)
+                process.Kill(entireProcessTree: true);
+        }
+        catch (Exception e) when (e is AggregateException or Win32Exception or InvalidOperationException)
+        {
+            // It has just ended, or cannot be ended, which the wait tells.
+        }
         if (process.WaitForExit(TimeSpan.FromSeconds(1)))
             process.Dispose();
         else

@@ -6,7 +6,23 @@ namespace Temper.Worker.Supervisor;
 /// <summary>The supervisor's side of a runner: its process, two pipes, and its last lines on standard error.</summary>
 internal sealed class RunnerProcess : IAsyncDisposable
 {
-    private static readonly string[] SecretSections = ["ConnectionStrings", "Notifications", "OTEL_", "PGPASS"];
+    /// <summary>How the names of variables with secrets begin, after the prefix that .NET allows before each of its settings.</summary>
+    private static readonly string[] SecretSections =
+    [
+        "ConnectionStrings",
+        "Kestrel",
+        "Notifications",
+        "OTEL_",
+        "PGPASS",
+        "TEMPER_KEY",
+        // .NET takes these for connection strings too.
+        "CUSTOMCONNSTR_",
+        "MYSQLCONNSTR_",
+        "SQLAZURECONNSTR_",
+        "SQLCONNSTR_",
+    ];
+
+    private static readonly string[] SettingPrefixes = ["DOTNET_", "ASPNETCORE_", ""];
 
     private const int KeptErrorLines = 20;
 
@@ -80,13 +96,7 @@ internal sealed class RunnerProcess : IAsyncDisposable
         if (place.VisibleDevices is not null)
             start.Environment["CUDA_VISIBLE_DEVICES"] = place.VisibleDevices;
 
-        // The runner must not have the database's password, nor the secret that signs notifications, nor one for the receiver of
-        // traces.
-        foreach (
-            var secret in start
-                .Environment.Keys.Where(name => SecretSections.Any(section => name.StartsWith(section, StringComparison.OrdinalIgnoreCase)))
-                .ToArray()
-        )
+        foreach (var secret in start.Environment.Keys.Where(IsSecret).ToArray())
             start.Environment.Remove(secret);
 
         var runner = new RunnerProcess(Process.Start(start)!);
@@ -112,6 +122,15 @@ internal sealed class RunnerProcess : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>
+    /// Whether a variable may have a password of the database, the secret that signs notifications, a key, or one for the receiver of
+    /// traces. Runners get no such variable.
+    /// </summary>
+    public static bool IsSecret(string variable) =>
+        SettingPrefixes.Any(prefix =>
+            SecretSections.Any(section => variable.StartsWith(prefix + section, StringComparison.OrdinalIgnoreCase))
+        );
 
     /// <exception cref="RunnerFailedException">The runner is gone.</exception>
     public async Task SendAsync(RunnerCommand command)

@@ -19,6 +19,9 @@ internal sealed class Slot(
     ILogger log
 ) : ISlot
 {
+    /// <summary>Also when the end could not be stored: the worker that takes the job counts the attempt.</summary>
+    private static readonly AttemptResult NotOurs = new(WorkerMeter.Lost, "it was no longer ours: nothing written");
+
     private readonly ResiliencePipeline retry = DatabaseRetry.Create(log);
 
     private RunnerProcess? runner;
@@ -90,6 +93,7 @@ internal sealed class Slot(
             job.Spec.Epsilon,
             job.Spec.Epochs
         );
+        var result = NotOurs;
         try
         {
             using var shutdown = stopping.Register(() => attempt.AskToStop(StopReason.ShuttingDown));
@@ -97,28 +101,33 @@ internal sealed class Slot(
                 job.Spec.TimeoutSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : Timeout.InfiniteTimeSpan
             );
             using var timer = timeout.Token.Register(() => attempt.AskToStop(StopReason.TimedOut));
-            return attempt.Telemetry.Ended(await RecordAsync(attempt, await TrainAsync(attempt)));
+            result = await RecordAsync(attempt, await TrainAsync(attempt));
         }
         catch (Exception e)
         {
             log.LogError(e, "Slot {Slot} failed", place.Slot);
             // The runner may still be training this job, so the next job gets another runner.
             await DropRunnerAsync();
-            await GiveBackAsync(job, $"its worker failed: {e.Message}");
-            return attempt.Telemetry.Ended(new("failed", $"its worker failed: {e.Message}"));
+            var reason = $"its worker failed: {e.Message}";
+            if (await GiveBackAsync(job, reason))
+                result = new("failed", reason);
         }
         finally
         {
+            attempt.Telemetry.Ended(result);
             Attempt = null;
         }
+        return result;
     }
 
     public async Task HandBackAsync(Attempt attempt, string reason)
     {
+        var result = NotOurs;
         try
         {
             var ours = await retry.ExecuteAsync(async none => await queue.HandBackAsync(attempt.Job, reason, none));
-            attempt.Telemetry.Ended(new("handed_back", reason));
+            if (ours)
+                result = new("handed_back", reason);
             log.LogInformation(
                 "Job {JobId} attempt {Attempt} handed back: {Reason}{Fenced}",
                 attempt.Job.Id,
@@ -129,6 +138,7 @@ internal sealed class Slot(
         }
         finally
         {
+            attempt.Telemetry.Ended(result);
             Attempt = null;
         }
     }
@@ -225,7 +235,7 @@ internal sealed class Slot(
             ours = await GiveBackAsync(job, result.Reason!);
         }
         if (!ours)
-            result = new("lost", "it was no longer ours: nothing written");
+            result = NotOurs;
         log.LogInformation(
             "Job {JobId} attempt {Attempt} {Outcome}{Reason}",
             job.Id,

@@ -1,6 +1,7 @@
 using Temper.Domain.Jobs;
 using Temper.Integration.Store.Queue;
 using Temper.Store.Queue;
+using Temper.Store.Tenants;
 
 namespace Temper.Integration.Store;
 
@@ -26,6 +27,52 @@ public sealed class ScalingTests : QueueTest
 
         await Database.ExecuteAsync("UPDATE jobs SET run_at = clock_timestamp() + interval '1 hour' WHERE state = 'queued'");
         Assert.Equal((1, 1), await SlotsAsync());
+    }
+
+    [Fact]
+    public async Task Queries_OfTenantsWithQuotas_CountTheJobsThatMayRun()
+    {
+        await QueueAsync("stopped", 16);
+        await QueueAsync("bounded", 5);
+        await QueueAsync("used-up", 16);
+        await QueueAsync("free", 2);
+        Assert.Equal((39, 0), await SlotsAsync());
+
+        var tenants = new TenantStore(Database.DataSource);
+        await tenants.SetAsync("stopped", new() { MaxRunning = 0 }, default);
+        await tenants.SetAsync("bounded", new() { MaxRunning = 3 }, default);
+        await tenants.SetAsync("used-up", new() { MaxDeviceSecondsPerMonth = 0 }, default);
+        await tenants.SetAsync("free", new() { MaxQueued = 2 }, default);
+        Assert.Equal((5, 0), await SlotsAsync());
+
+        await ClaimAsync();
+        await ClaimAsync();
+        await ClaimAsync();
+        Assert.Equal((5, 0), await SlotsAsync()); // three run, two more may
+        await Database.ExecuteAsync("UPDATE workers SET draining = true");
+        Assert.Equal((5, 0), await SlotsAsync());
+
+        await tenants.SetAsync("bounded", new() { MaxRunning = 1 }, default);
+        await tenants.SetAsync("free", new() { MaxRunning = 0 }, default);
+        Assert.Equal((3, 0), await SlotsAsync());
+    }
+
+    [Fact]
+    public async Task Queries_OfJobsThatNoWorkerKnows_CountThemWhenThereIsNoWorker()
+    {
+        await QueueAsync("a", 2);
+        await Database.ExecuteAsync("UPDATE jobs SET spec_revision = 9 WHERE id = (SELECT id FROM jobs LIMIT 1)");
+        Assert.Equal((1, 0), await SlotsAsync());
+
+        await Database.ExecuteAsync("UPDATE workers SET heartbeat_at = clock_timestamp() - interval '1 hour'");
+        Assert.Equal((2, 0), await SlotsAsync());
+    }
+
+    private async Task QueueAsync(string tenant, int jobs)
+    {
+        await using var db = Db();
+        for (var i = 0; i < jobs; i++)
+            await JobQueue.SubmitAsync(db, Spec, default, tenant: tenant);
     }
 
     private async Task<(long Cpu, long Gpu)> SlotsAsync() =>

@@ -17,6 +17,8 @@ public sealed class ServiceRoleTests
         "TRUNCATE jobs CASCADE",
         "CREATE OR REPLACE FUNCTION note_job_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'",
         """DELETE FROM "__EFMigrationsHistory" """,
+        "INSERT INTO required_migrations (migration_id) VALUES ('20991231000000_Mine')",
+        "DELETE FROM required_migrations",
         "UPDATE hangfire.schema SET version = 1",
         "COPY jobs TO PROGRAM 'cat'",
         "COPY jobs FROM '/etc/passwd'",

@@ -63,6 +63,14 @@ public sealed class NvidiaSmiTests : IDisposable
         Assert.Contains("does not start", e.Message);
     }
 
+    [Fact]
+    public async Task List_WithoutAProgram_SaysSo()
+    {
+        var e = await Assert.ThrowsAsync<NvidiaSmiException>(() => ListAsync(""));
+
+        Assert.Contains("cannot be used", e.Message);
+    }
+
     [Theory]
     [InlineData(null, "0 1 2")]
     [InlineData("", "")]
