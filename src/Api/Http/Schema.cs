@@ -45,13 +45,14 @@ internal sealed class Schema(
         }
         catch (Exception e) when (!stopping.IsCancellationRequested)
         {
-            // The host stops, and the exit code shows the failure.
             if (e is InvalidOperationException or NewerBuildException)
                 log.LogCritical("{Reason}", e.Message);
             else
                 log.LogCritical(e, "The database refused its schema");
             Environment.ExitCode = 1;
-            throw;
+            await UntilListeningAsync(stopping); // a host that is told to stop while it starts ends with an unhandled exception
+            host.StopApplication();
+            return;
         }
         try
         {
