@@ -98,7 +98,8 @@ switch (args)
             "usage: api [--quick | --rates | --slow] | events [--quick] | start [--quick] | training [--quick | --only "
                 + "rates|job|memory|jobs|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | "
                 + "storage [--quick] | faults [--quick | --only waiting|windows|outages|restarts|stalls] | report [--quick] | "
-                + "attack [--quick | --only headers|slow|http2|continuation|json|regex|uploads|fuzz] | evaluations [--quick] | predict [--quick] | published [--quick] | queue [--quick] | coverage [--quick] | "
+                + "attack [--quick | --only headers|slow|http2|continuation|json|regex|uploads|fuzz] | "
+                + "evaluations [--quick] | predict [--quick] | published [--quick] | queue [--quick] | coverage [--quick] | "
                 + "study-statistics [--quick] | study [--quick] | accuracy DATASET EPOCHS SEEDS EPSILON... | "
                 + "chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M]"
         );

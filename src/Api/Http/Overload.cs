@@ -60,7 +60,9 @@ internal sealed class Overload : IDisposable
         return lease.IsAcquired ? await work() : refuse(Refusal(context));
     }
 
-    /// <summary>Middleware that limits the pages of Hangfire and Swagger UI. Here the limit also covers the sending of the answer.</summary>
+    /// <summary>
+    /// Middleware that limits the pages of Hangfire and Swagger UI. Here the limit also covers the sending of the answer.
+    /// </summary>
     public async Task LimitPagesAsync(HttpContext context, RequestDelegate next)
     {
         using var lease = await pages.AcquireAsync(context, cancellationToken: context.RequestAborted);
