@@ -90,9 +90,7 @@ public class SecurityTests : IAsyncLifetime
         return response.StatusCode;
     }
 
-    /// <summary>
-    /// Every test that starts a process searches what it printed for secrets. The address of a request is not logged by default.
-    /// </summary>
+    /// <summary>Every test searches what its processes printed for secrets. By default the path of a request is not logged.</summary>
     [Fact]
     public async Task Process_ThatPrintsAKey_FailsItsTest()
     {
