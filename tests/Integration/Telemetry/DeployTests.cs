@@ -15,6 +15,7 @@ public sealed partial class DeployTests(TelemetryFixture telemetry)
 
     [Theory]
     [InlineData("check", "config", "prometheus.yml")]
+    [InlineData("check", "config", "compose.yml")]
     [InlineData("check", "rules", "alerts.yml")]
     [InlineData("test", "rules", "alerts_test.yml")]
     public async Task Promtool_OnTheExamples_FindsNoError(params string[] arguments)

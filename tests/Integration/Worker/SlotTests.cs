@@ -84,7 +84,7 @@ public sealed class SlotTests : QueueTest
         {
             listener = new()
             {
-                ShouldListenTo = source => source == WorkerMeter.Spans,
+                ShouldListenTo = source => source.Name == WorkerMeter.Name,
                 Sample = (ref _) => ActivitySamplingResult.AllData,
                 ActivityStopped = span =>
                 {

@@ -55,11 +55,32 @@ public sealed partial class ComposeTests
         );
 
     [Fact]
-    public void EveryPort_IsOfThisMachineUnlessBound() =>
+    public void EveryPort_IsOfThisMachineExceptThatOfTlsWhenBound() =>
         Assert.All(
-            Services.SelectMany(service => Strings(service.Service["ports"])),
-            port => Assert.StartsWith("${TEMPER_BIND:-127.0.0.1}:", port)
+            Services.SelectMany(service => Strings(service.Service["ports"]).Select(port => (service.Name, port))),
+            port => Assert.StartsWith(port.Name == "tls" ? "${TEMPER_TLS_BIND:-127.0.0.1}:" : "127.0.0.1:", port.port)
         );
+
+    [Theory]
+    [InlineData("worker", 19)]
+    [InlineData("worker-gpu", 19)]
+    [InlineData("api", 40)]
+    public void StopGracePeriod_IsLongerThanAStopTakes(string service, int seconds) =>
+        Assert.InRange(int.Parse(((string)Compose["services"]![service]!["stop_grace_period"]!).TrimEnd('s')), seconds + 1, 60);
+
+    [Fact]
+    public void Prometheus_ReadsThePortOfEachServiceThatHasMetrics()
+    {
+        var scraped = YamlFile.Read("deploy", "prometheus", "compose.yml")[0]["scrape_configs"]!
+            .AsArray()
+            .SelectMany(job => job!["dns_sd_configs"]!.AsArray())
+            .SelectMany(found => Strings(found!["names"]).Select(name => (name, (string)found!["port"]!)));
+        var serving = Services
+            .Where(service => service.Service["environment"]?["Telemetry__PrometheusPort"] is not null)
+            .Select(service => (service.Name, (string)service.Service["environment"]!["Telemetry__PrometheusPort"]!));
+
+        Assert.Equal(serving.Order(), scraped.Order());
+    }
 
     [Fact]
     public void EverySecretAndMountedFile_IsDeclared()

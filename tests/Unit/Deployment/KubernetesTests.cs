@@ -12,6 +12,9 @@ public sealed class KubernetesTests
     /// <summary>Kinds that are not of the Kubernetes API itself.</summary>
     private static readonly string[] Foreign = ["kustomization.yaml", "scaling.yaml"];
 
+    /// <summary>It runs once and is no part of the installation.</summary>
+    private const string ByHand = "first-key.yaml";
+
     private static readonly object[] Objects =
     [
         .. Directory
@@ -29,14 +32,14 @@ public sealed class KubernetesTests
     [Fact]
     public void Manifests_ReadStrictly_AreTheWholeInstallation()
     {
-        Assert.Equal(["api", "migrate", "worker", "worker-gpu"], Pods.Select(pod => pod.Name).Order());
+        Assert.Equal(["api", "first-key", "migrate", "worker", "worker-gpu"], Pods.Select(pod => pod.Name).Order());
         Assert.Equal(
             ["api", "worker", "worker-gpu"],
             Objects.OfType<V1PodDisruptionBudget>().Select(budget => budget.Metadata.Name).Order()
         );
         Assert.Empty(Objects.OfType<V1Secret>()); // secrets by name only
         Assert.Equal(
-            Directory.GetFiles(Folder, "*.yaml").Select(file => Path.GetFileName(file)).Except(["kustomization.yaml"]).Order(),
+            Directory.GetFiles(Folder, "*.yaml").Select(file => Path.GetFileName(file)).Except(["kustomization.yaml", ByHand]).Order(),
             YamlFile.Read(Folder, "kustomization.yaml")[0]["resources"]!.AsArray().Select(file => (string)file!).Order()
         );
     }
@@ -76,7 +79,7 @@ public sealed class KubernetesTests
                 Assert.NotNull(container.StartupProbe);
                 Assert.Equal(deployment.Metadata.Name == "api", container.ReadinessProbe is not null);
                 Assert.Equal(deployment.Spec.Selector.MatchLabels, pod.Metadata.Labels);
-                Assert.True(pod.Spec.TerminationGracePeriodSeconds >= 15); // docs/operations.md, "Draining a worker"
+                Assert.True(pod.Spec.TerminationGracePeriodSeconds >= 25); // docs/operations.md, "Taking a worker out of service"
                 Assert.Equal(
                     pod.Metadata.Labels,
                     Objects
@@ -93,6 +96,44 @@ public sealed class KubernetesTests
         var container = Pods.Single(pod => pod.Name == "worker-gpu").Pod.Containers[0];
 
         Assert.Equal("1", container.Resources.Limits["nvidia.com/gpu"].ToString());
-        Assert.Equal("1", container.Env.Single(variable => variable.Name == "Worker__Slots").Value);
+        Assert.Equal("1", Value(container, "Worker__SlotsPerDevice"));
+        Assert.Equal("cuda", Value(container, "Worker__Device"));
     }
+
+    [Theory]
+    [InlineData("worker")]
+    [InlineData("worker-gpu")]
+    public void Workers_HaveAsManyThreadsAsTheyAskForCpus(string name)
+    {
+        var container = Pods.Single(pod => pod.Name == name).Pod.Containers[0];
+
+        Assert.Equal(container.Resources.Requests["cpu"].ToString(), Value(container, "Worker__Threads"));
+    }
+
+    [Fact]
+    public void Metrics_OfEveryDeployment_AreForPrometheusOnly()
+    {
+        Assert.Contains("Telemetry__PrometheusPort=9464", File.ReadAllLines(Path.Combine(Folder, "settings.env")));
+        Assert.All(
+            Objects.OfType<V1Deployment>(),
+            deployment =>
+            {
+                Assert.Equal("9464", deployment.Spec.Template.Metadata.Annotations["prometheus.io/port"]);
+                Assert.Contains(
+                    deployment.Spec.Template.Spec.Containers[0].Ports,
+                    port => port is { Name: "metrics", ContainerPort: 9464 }
+                );
+            }
+        );
+        var policy = Objects.OfType<V1NetworkPolicy>().Single(policy => policy.Metadata.Name == "metrics").Spec;
+        Assert.Equal(
+            Objects.OfType<V1Deployment>().Select(deployment => deployment.Metadata.Name).Order(),
+            policy.PodSelector.MatchExpressions.Single().Values.Order()
+        );
+        var rule = Assert.Single(policy.Ingress);
+        Assert.NotEmpty(rule.FromProperty);
+        Assert.Equal("9464", Assert.Single(rule.Ports).Port.Value);
+    }
+
+    private static string Value(V1Container container, string variable) => container.Env.Single(one => one.Name == variable).Value;
 }
