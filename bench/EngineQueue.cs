@@ -9,6 +9,7 @@ using Temper.Store;
 using Temper.Store.Engine;
 using Temper.Store.Notifications;
 using Temper.Store.Queue;
+using Temper.Store.Tenants;
 using Temper.Worker.Engine;
 using Temper.Worker.Instruments;
 using Temper.Worker.Notifications;
@@ -90,7 +91,7 @@ internal sealed class EngineQueue : IAsyncDisposable
         await command.ExecuteNonQueryAsync();
     }
 
-    public static Task SubmitAsync(TemperDb db) => JobQueue.SubmitAsync(db, Spec, default);
+    public static Task SubmitAsync(TemperDb db) => JobQueue.SubmitAsync(db, TenantStore.Default, Spec, default);
 
     private async Task BeatAsync()
     {

@@ -5,6 +5,7 @@ using Microsoft.EntityFrameworkCore;
 using Temper.Domain.Jobs;
 using Temper.Store;
 using Temper.Store.Queue;
+using Temper.Store.Tenants;
 
 namespace Temper.Bench;
 
@@ -159,7 +160,7 @@ internal static class Predict
             Epsilon = 0,
             Epochs = 1,
         };
-        var id = (await JobQueue.SubmitAsync(db, spec, default)).Id;
+        var id = (await JobQueue.SubmitAsync(db, TenantStore.Default, spec, default)).Id;
         var queue = new JobQueue(database.DataSource);
         var worker = WorkerIdentity.Create("cpu", 1);
         await queue.HeartbeatAsync(worker, [], null, default);

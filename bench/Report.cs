@@ -5,6 +5,7 @@ using Temper.Domain.Calibration;
 using Temper.Domain.Jobs;
 using Temper.Store;
 using Temper.Store.Queue;
+using Temper.Store.Tenants;
 
 namespace Temper.Bench;
 
@@ -95,6 +96,7 @@ internal static class Report
         var id = (
             await JobQueue.SubmitAsync(
                 db,
+                TenantStore.Default,
                 new JobSpec
                 {
                     Dataset = "digits",

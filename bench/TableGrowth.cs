@@ -2,6 +2,7 @@ using Microsoft.EntityFrameworkCore;
 using Temper.Domain.Jobs;
 using Temper.Store;
 using Temper.Store.Queue;
+using Temper.Store.Tenants;
 
 namespace Temper.Bench;
 
@@ -33,6 +34,7 @@ internal static class TableGrowth
             await using var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(database.DataSource).Options);
             await JobQueue.SubmitAsync(
                 db,
+                TenantStore.Default,
                 new()
                 {
                     Dataset = "digits",

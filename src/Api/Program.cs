@@ -72,7 +72,7 @@ if (builder.AddTelemetry("temper-api", QueueGauges.Name, serves: true))
 builder.Services.AddSingleton(database);
 builder.Services.AddSingleton(new Reconnection(database, polls, lookups));
 builder.Services.AddSingleton(exposure);
-builder.Services.AddSingleton(new KeyStore(lookups));
+builder.Services.AddSingleton(new KeyStore(database, lookups));
 builder.Services.AddAccess(oidc);
 builder.Services.AddSingleton(
     (builder.Configuration.GetSection("Notifications").Get<NotificationOptions>() ?? new()).Checked(forSending: false)
@@ -82,7 +82,7 @@ builder.Services.AddSingleton<Uploads>();
 builder.Services.AddSingleton<SignInTries>();
 builder.Services.AddSingleton<JobQueue>();
 builder.Services.AddSingleton(new JobReader(polls));
-builder.Services.AddSingleton(new TenantStore(polls));
+builder.Services.AddSingleton(new TenantStore(database, polls));
 builder.Services.AddSingleton<Ownership>();
 builder.Services.AddSingleton<StoredModels>();
 builder.Services.AddSingleton<EvaluationStore>();

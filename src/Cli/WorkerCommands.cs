@@ -25,7 +25,7 @@ internal static class WorkerCommands
 
     private static Command Drain()
     {
-        var wait = new Option<bool>("--wait") { Description = "Waits until none of its jobs runs." };
+        var wait = new Option<bool>("--wait") { Description = "Waits until no job runs on it, of any tenant." };
         return Verb("drain", "Lets a worker finish the jobs that it runs, and take no more.", wait);
     }
 
@@ -39,7 +39,7 @@ internal static class WorkerCommands
             {
                 var id = await FindAsync(service, parsed.GetValue(name)!, cancellation);
                 var answer = await service.PostAsync($"workers/{id}/{verb}", null, cancellation);
-                while (wait is not null && parsed.GetValue(wait) && answer["jobs"] is JsonArray { Count: > 0 })
+                while (wait is not null && parsed.GetValue(wait) && answer["slotsTaken"]!.GetValue<int>() > 0)
                 {
                     await Task.Delay(PollInterval, cancellation);
                     if ((await ListAsync(service, cancellation)).FirstOrDefault(worker => $"{worker["id"]}" == id) is not { } now)

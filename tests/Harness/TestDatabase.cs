@@ -95,7 +95,7 @@ public sealed class TestDatabase : IAsyncDisposable
             Tenant = tenant,
             Scopes = scopes.Length > 0 ? scopes : [Scope.Admin],
         };
-        return (await new KeyStore(DataSource).CreateAsync(spec, "tests"))!.Text;
+        return (await new KeyStore(DataSource, DataSource).CreateAsync(spec, "tests"))!.Text;
     }
 
     public async Task<T> ScalarAsync<T>(string sql)

@@ -42,7 +42,7 @@ internal sealed class DatasetUpload(
         {
             await StoreAsync(content, prepared.File, cancellation);
             var (id, wasThere) = await datasets.AddAsync(
-                new(name, content, prepared.File.Length, prepared.Content, prepared.Details, prepared.Samples, prepared.Mean, tenant),
+                new(tenant, name, content, prepared.File.Length, prepared.Content, prepared.Details, prepared.Samples, prepared.Mean),
                 cancellation
             );
             isUsed = !wasThere;

@@ -13,6 +13,7 @@ internal static class ApiGroup
             .AddEndpointFilter(app.Services.GetRequiredService<Reconnection>().FilterAsync)
             .AddEndpointFilterFactory(RefuseQueries)
             .AddEndpointFilter(app.Services.GetRequiredService<Ownership>().FilterAsync)
+            .AddEndpointFilter(Reconnection.BeginAsync)
             .ProducesValidationProblem();
     }
 

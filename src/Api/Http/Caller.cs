@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Claims;
 using Temper.Store.Keys;
+using Temper.Store.Tenants;
 
 namespace Temper.Api.Http;
 
@@ -22,9 +23,6 @@ internal enum CallerKind
 /// <summary>Who a request comes from.</summary>
 internal static class Caller
 {
-    /// <summary>The tenant of every request to an API without keys, and of what was stored before there were tenants.</summary>
-    public const string DefaultTenant = "default";
-
     private const string Name = "name",
         Tenant = "tenant",
         Scope = "scope",
@@ -32,7 +30,7 @@ internal static class Caller
         End = "end";
 
     /// <summary>Everyone, on an API without keys.</summary>
-    public static ClaimsPrincipal Everyone { get; } = Of(CallerKind.Local, "local", DefaultTenant, Scopes.All.Select(Scopes.Word));
+    public static ClaimsPrincipal Everyone { get; } = Of(CallerKind.Local, "local", TenantStore.Default, Scopes.All.Select(Scopes.Word));
 
     /// <param name="name">Name of the key, or subject of the token.</param>
     /// <param name="scopes">Words of <see cref="Temper.Store.Keys.Scope"/>; they include what <see cref="Scopes"/> says.</param>

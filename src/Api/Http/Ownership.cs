@@ -8,9 +8,10 @@ namespace Temper.Api.Http;
 /// <summary>
 /// Answers 404 on every route with an `{id}` unless the row with this id exists and belongs to the caller's tenant, before the
 /// endpoint looks at the rest of the request. So another tenant's id is answered exactly as an unknown one. A row never changes its
-/// owner, so the owners of the ids that were asked for last are remembered, and a poll reads nothing more.
+/// owner, so the owners of the ids that were asked for last are remembered, and a poll reads nothing more. Requests with other ids
+/// share statements.
 /// </summary>
-internal sealed class Ownership(TenantStore tenants) : IDisposable
+internal sealed class Ownership : IDisposable
 {
     private const int MostRemembered = 100_000;
 
@@ -23,6 +24,15 @@ internal sealed class Ownership(TenantStore tenants) : IDisposable
     };
 
     private readonly MemoryCache owners = new(new MemoryCacheOptions { SizeLimit = MostRemembered });
+
+    /// <summary>By table, because a table that is locked must not hold up the others.</summary>
+    private readonly Dictionary<string, SharedRounds<Guid, IReadOnlyDictionary<Guid, string>>> rounds;
+
+    public Ownership(TenantStore tenants) =>
+        rounds = NotFound.Keys.ToDictionary(
+            table => table,
+            table => new SharedRounds<Guid, IReadOnlyDictionary<Guid, string>>(ids => tenants.OwnersAsync(table, ids))
+        );
 
     /// <summary>Endpoint filter.</summary>
     public async ValueTask<object?> FilterAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
@@ -47,7 +57,7 @@ internal sealed class Ownership(TenantStore tenants) : IDisposable
     {
         if (owners.TryGetValue((table, id), out string? known))
             return known;
-        if (await tenants.OwnerAsync(table, id) is not { } owner)
+        if (!(await rounds[table].AskAsync(id)).TryGetValue(id, out var owner))
             return null;
         owners.Set((table, id), owner, new MemoryCacheEntryOptions { Size = 1 });
         return owner;

@@ -9,7 +9,8 @@ namespace Temper.Api.Http;
 /// </summary>
 internal sealed class Reconnection(params NpgsqlDataSource[] pools)
 {
-    private static readonly object Writing = new(),
+    private static readonly object Begun = new(),
+        Writing = new(),
         Repeating = new();
 
     /// <summary>
@@ -21,16 +22,24 @@ internal sealed class Reconnection(params NpgsqlDataSource[] pools)
     /// <summary>Marks the request as not repeatable. Call it before a write that is not idempotent.</summary>
     public static void BeginUnrepeatableWrite(HttpContext context) => context.Items[Writing] = true;
 
-    /// <summary>Whether this is a further try of the request. An earlier one may have taken effect before its connection broke.</summary>
+    /// <summary>Whether an earlier try of the request began its endpoint. It may have taken effect before its connection broke.</summary>
     public static bool IsRepetition(HttpContext context) => context.Items.ContainsKey(Repeating);
 
     /// <summary>Endpoint filter. Reads, guarded updates and submissions with an Idempotency-Key can be repeated.</summary>
     public ValueTask<object?> FilterAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next) =>
         new(AgainAsync(() => next(context).AsTask(), () => MayRepeat(context.HttpContext)));
 
+    /// <summary>Endpoint filter, after those that only read: what follows may take effect.</summary>
+    public static ValueTask<object?> BeginAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        context.HttpContext.Items[Begun] = true;
+        return next(context);
+    }
+
     private static bool MayRepeat(HttpContext context)
     {
-        context.Items[Repeating] = true;
+        if (context.Items.ContainsKey(Begun))
+            context.Items[Repeating] = true;
         return !context.Items.ContainsKey(Writing);
     }
 

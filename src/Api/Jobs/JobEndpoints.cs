@@ -123,8 +123,8 @@ internal static class JobEndpoints
         if (key is null)
             Reconnection.BeginUnrepeatableWrite(request.HttpContext);
         var (job, wasThere) = key is null
-            ? (await JobQueue.SubmitAsync(db, spec, cancellation, tenant: tenant), false)
-            : await JobQueue.SubmitOnceAsync(db, spec, key, cancellation, tenant: tenant);
+            ? (await JobQueue.SubmitAsync(db, tenant, spec, cancellation), false)
+            : await JobQueue.SubmitOnceAsync(db, tenant, spec, key, cancellation);
         if (wasThere && (job.Reproduces is not null || (!IsSame(spec) && !IsSame(await AgainAsync()))))
             return Submission.KeyUsedForAnother($"Job {job.Id}");
         var response = JobResponse.Of(job) with { Advice = advice };

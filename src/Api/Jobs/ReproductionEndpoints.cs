@@ -52,8 +52,8 @@ internal static class ReproductionEndpoints
         if (key is null)
             Reconnection.BeginUnrepeatableWrite(request.HttpContext);
         var (job, wasThere) = key is null
-            ? (await JobQueue.SubmitAsync(db, original.Spec, cancellation, reproduces: id, tenant: tenant), false)
-            : await JobQueue.SubmitOnceAsync(db, original.Spec, key, cancellation, reproduces: id, tenant: tenant);
+            ? (await JobQueue.SubmitAsync(db, tenant, original.Spec, cancellation, reproduces: id), false)
+            : await JobQueue.SubmitOnceAsync(db, tenant, original.Spec, key, cancellation, reproduces: id);
         if (wasThere && job.Reproduces != id)
             return Submission.KeyUsedForAnother($"Job {job.Id}");
         var response = JobResponse.Of(job);

@@ -30,7 +30,7 @@ internal static class KeyCommands
     public static async Task<int> RunAsync(string[] args, string connectionString)
     {
         await using var database = Database.Open(connectionString);
-        var store = new KeyStore(database);
+        var store = new KeyStore(database, database);
         try
         {
             return args switch

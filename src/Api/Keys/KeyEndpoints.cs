@@ -41,7 +41,7 @@ public sealed record KeyResponse(
         );
 }
 
-/// <summary>The keys, newest first.</summary>
+/// <summary>The keys, newest first: up to 1,000. Where there are more, revoked ones are left out first, then the oldest.</summary>
 public sealed record KeysResponse(IReadOnlyList<KeyResponse> Items);
 
 /// <summary>A key that was just made.</summary>
@@ -52,6 +52,8 @@ public sealed record NewKeyResponse(string Secret, KeyResponse Key);
 /// <summary>Endpoints that make, list and revoke keys.</summary>
 internal static class KeyEndpoints
 {
+    private const int MostListed = 1000;
+
     public static void MapKeys(this IEndpointRouteBuilder routes)
     {
         var keys = routes.MapGroup("/keys").WithTags("Keys").Needs(Scope.Admin).ProducesProblem(StatusCodes.Status503ServiceUnavailable);
@@ -67,7 +69,7 @@ internal static class KeyEndpoints
         keys.MapGet(
             "/",
             async (KeyStore store, CancellationToken cancellation) =>
-                new KeysResponse([.. (await store.ListAsync(cancellation)).Select(KeyResponse.Of)])
+                new KeysResponse([.. (await store.ListAsync(MostListed, cancellation)).Select(KeyResponse.Of)])
         );
 
         keys.MapPost("/{id:guid}/revoke", RevokeAsync).ProducesProblem(StatusCodes.Status404NotFound);

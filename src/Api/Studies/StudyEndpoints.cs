@@ -91,7 +91,7 @@ internal static class StudyEndpoints
             return limit.Refuse(request.HttpContext);
         if (key is null)
             Reconnection.BeginUnrepeatableWrite(request.HttpContext);
-        var (id, submitted, wasThere) = await queue.SubmitAsync(spec, key, cancellation, tenant);
+        var (id, submitted, wasThere) = await queue.SubmitAsync(tenant, spec, key, cancellation);
         if (wasThere && !IsSame(spec) && !IsSame(await AgainAsync()))
             return Submission.KeyUsedForAnother($"Study {id}");
         if (await reader.FindAsync(id, cancellation) is not { } study)

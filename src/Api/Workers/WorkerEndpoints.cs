@@ -13,8 +13,8 @@ namespace Temper.Api.Workers;
 /// <param name="Name">Host and process id of the worker.</param>
 /// <param name="State">`alive`; `draining` when an operator drains it and a job of it still runs, then `drained`; `suspended` when
 /// its runners fail; `silent` when its last heartbeat is over 3 s old.</param>
-/// <param name="SuspendedReason">Why its runners take no jobs for now; null when they do. A suspended worker tests itself from
-/// time to time and resumes.</param>
+/// <param name="SuspendedReason">Why its runners take no jobs for now; null when they do. The reason of a job that failed is shown
+/// with the scope `admin` only. A suspended worker tests itself from time to time and resumes.</param>
 /// <param name="Device">Device that its jobs train on: `cpu` or `cuda`.</param>
 /// <param name="Devices">Its cards; empty on a worker without cards.</param>
 /// <param name="Slots">The most jobs that it runs at once.</param>
@@ -43,6 +43,8 @@ public sealed record WorkersResponse(IReadOnlyList<WorkerResponse> Items);
 
 internal static class WorkerEndpoints
 {
+    private static readonly string States = $"SELECT id AS \"Id\", {WorkerRow.StateSql} AS \"State\" FROM workers";
+
     public static void MapWorkers(this IEndpointRouteBuilder routes)
     {
         var workers = routes.MapGroup("/workers").WithTags("Workers").ProducesProblem(StatusCodes.Status503ServiceUnavailable);
@@ -65,8 +67,11 @@ internal static class WorkerEndpoints
             .ProducesProblem(StatusCodes.Status404NotFound);
     }
 
-    private static async Task<WorkersResponse> ListAsync(HttpContext context, TemperDb db, CancellationToken cancellation) =>
-        new(await Answers(db.Workers.OrderBy(worker => worker.StartedAt), Caller.TenantOf(context)).ToListAsync(cancellation));
+    private static async Task<WorkersResponse> ListAsync(HttpContext context, TemperDb db, CancellationToken cancellation)
+    {
+        var workers = await Answers(db, db.Workers, Caller.TenantOf(context)).ToListAsync(cancellation);
+        return new(Caller.Has(context.User, Scope.Admin) ? workers : [.. workers.Select(WithoutFailures)]);
+    }
 
     private static async Task<Results<Ok<WorkerResponse>, ProblemHttpResult>> ApplyAsync(
         HttpContext context,
@@ -76,23 +81,28 @@ internal static class WorkerEndpoints
         CancellationToken cancellation
     ) =>
         await verb(id, cancellation)
-        && await Answers(db.Workers.Where(worker => worker.Id == id), Caller.TenantOf(context)).SingleOrDefaultAsync(cancellation)
+        && await Answers(db, db.Workers.Where(worker => worker.Id == id), Caller.TenantOf(context)).SingleOrDefaultAsync(cancellation)
             is { } answer
             ? TypedResults.Ok(answer)
             : Problems.Of(StatusCodes.Status404NotFound, "No such worker.", $"There is no worker {id}.");
 
-    private static IQueryable<WorkerResponse> Answers(IQueryable<WorkerRow> workers, string tenant) =>
-        workers
+    private static WorkerResponse WithoutFailures(WorkerResponse worker) =>
+        worker with
+        {
+            SuspendedReason = SetAside.WithoutFailure(worker.SuspendedReason),
+            Devices = [.. worker.Devices.Select(card => card with { SetAsideReason = SetAside.WithoutFailure(card.SetAsideReason) })],
+        };
+
+    private static IQueryable<WorkerResponse> Answers(TemperDb db, IQueryable<WorkerRow> workers, string tenant)
+    {
+        var states = db.Database.SqlQueryRaw<StateOf>(States);
+        return workers
             .AsNoTracking()
+            .OrderBy(worker => worker.StartedAt)
             .Select(worker => new WorkerResponse(
                 worker.Id,
                 worker.Name,
-                    // EF Core translates UtcNow to the database's now(), whose clock also sets the heartbeat.
-                    worker.HeartbeatAt <= DateTimeOffset.UtcNow.AddSeconds(-WorkerRow.SilentAfterSeconds)
-                        ? "silent"
-                    : worker.Draining ? (worker.Jobs.Any() ? "draining" : "drained")
-                    : worker.SuspendedReason != null ? "suspended"
-                    : "alive",
+                states.Where(state => state.Id == worker.Id).Select(state => state.State).First(),
                 worker.SuspendedReason,
                 worker.Device,
                 worker.Devices,
@@ -103,4 +113,7 @@ internal static class WorkerEndpoints
                 worker.StartedAt,
                 worker.HeartbeatAt
             ));
+    }
+
+    private sealed record StateOf(Guid Id, string State);
 }

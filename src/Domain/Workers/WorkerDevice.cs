@@ -11,7 +11,8 @@ namespace Temper.Domain.Workers;
 /// nvidia-smi does not tell it.</param>
 /// <param name="Slots">The most jobs that the worker runs on it at once.</param>
 /// <param name="BusySlots">The jobs that the worker runs on it now.</param>
-/// <param name="SetAsideReason">Why the worker starts no jobs on it for now; null when it does.</param>
+/// <param name="SetAsideReason">Why the worker starts no jobs on it for now; null when it does. The reason of a job that failed is
+/// shown with the scope `admin` only.</param>
 public sealed record WorkerDevice(
     int Index,
     string Uuid,

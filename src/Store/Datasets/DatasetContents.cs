@@ -56,10 +56,13 @@ public sealed class DatasetContents(NpgsqlDataSource database)
 
     /// <param name="dataset">Its id, such as `birds@3`. Two tenants may have one with the same id.</param>
     /// <param name="sha256">That of its content.</param>
-    /// <returns>The content of such a data set, and its length; null when there is none.</returns>
-    public async Task<(Guid Id, long Length)?> FindAsync(string dataset, string sha256, CancellationToken cancellationToken)
+    /// <returns>The content of the tenant's data set, and its length; null when there is none.</returns>
+    public async Task<(Guid Id, long Length)?> FindAsync(string tenant, string dataset, string sha256, CancellationToken cancellationToken)
     {
-        await using var find = database.CreateCommand("SELECT content_id, length FROM datasets WHERE id = $1 AND sha256 = $2 LIMIT 1");
+        await using var find = database.CreateCommand(
+            "SELECT content_id, length FROM datasets WHERE tenant = $1 AND id = $2 AND sha256 = $3"
+        );
+        find.Parameters.AddWithValue(tenant);
         find.Parameters.AddWithValue(dataset);
         find.Parameters.AddWithValue(sha256);
         await using var row = await find.ExecuteReaderAsync(cancellationToken);

@@ -4,21 +4,20 @@ using NpgsqlTypes;
 using Temper.Domain.Datasets;
 using Temper.Domain.Serialization;
 using Temper.Store.Rows;
-using Temper.Store.Tenants;
 
 namespace Temper.Store.Datasets;
 
 /// <summary>A data set to store, whose content is already stored.</summary>
 /// <param name="Tenant">Whose data set it is.</param>
 public sealed record NewDataset(
+    string Tenant,
     string Name,
     Guid ContentId,
     long Length,
     DatasetContent Content,
     DatasetDetails Details,
     byte[] Samples,
-    byte[] Mean,
-    string Tenant = TenantStore.Default
+    byte[] Mean
 );
 
 /// <summary>The uploaded data sets: versions of names.</summary>

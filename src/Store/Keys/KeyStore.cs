@@ -22,7 +22,8 @@ public sealed record FoundKey(
 );
 
 /// <summary>The keys to the API and the sessions that browsers opened with them.</summary>
-public sealed class KeyStore(NpgsqlDataSource database)
+/// <param name="lookups">The pool in which requests look up their keys, so that they wait for nothing else.</param>
+public sealed class KeyStore(NpgsqlDataSource database, NpgsqlDataSource lookups)
 {
     private const string Columns = "id, name, tenant, digest, prefix, scopes, created_at, created_by, expires_at, revoked_at, last_used_at";
 
@@ -64,10 +65,17 @@ public sealed class KeyStore(NpgsqlDataSource database)
         return await RowAsync(command, cancellation) is { } row ? new(text, row) : null;
     }
 
-    /// <returns>All keys, newest first, revoked ones included.</returns>
-    public async Task<IReadOnlyList<KeyRow>> ListAsync(CancellationToken cancellation = default)
+    /// <param name="most">The most keys to list. Revoked ones are left out first, then the oldest.</param>
+    /// <returns>The keys, newest first.</returns>
+    public async Task<IReadOnlyList<KeyRow>> ListAsync(int most = int.MaxValue, CancellationToken cancellation = default)
     {
-        await using var command = database.CreateCommand($"SELECT {Columns} FROM keys ORDER BY created_at DESC, id");
+        await using var command = database.CreateCommand(
+            $"""
+            SELECT * FROM (SELECT {Columns} FROM keys ORDER BY revoked_at IS NOT NULL, created_at DESC LIMIT $1) listed
+            ORDER BY created_at DESC, id
+            """
+        );
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = most });
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         var rows = new List<KeyRow>();
         while (await reader.ReadAsync(cancellation))
@@ -95,7 +103,7 @@ public sealed class KeyStore(NpgsqlDataSource database)
     /// <param name="digests">In hexadecimal.</param>
     public async Task<FoundKeys> FindAsync(IEnumerable<string> digests, CancellationToken cancellation = default)
     {
-        await using var command = database.CreateCommand(Find);
+        await using var command = lookups.CreateCommand(Find);
         command.Parameters.Add(new NpgsqlParameter<byte[][]> { TypedValue = [.. digests.Distinct().Select(Convert.FromHexString)] });
         await using var row = await command.ExecuteReaderAsync(cancellation);
         var (any, found) = (false, new Dictionary<string, FoundKey>());

@@ -12,7 +12,10 @@ public enum Scope
     /// <summary>To cancel, pause, resume, retry, pin and delete.</summary>
     Operate,
 
-    /// <summary>To make and revoke keys of every tenant, to read the audit, and to use Hangfire's dashboard.</summary>
+    /// <summary>
+    /// To make and revoke keys of every tenant, to see and set quotas of every tenant, to drain workers, to read the audit, and to use
+    /// Hangfire's dashboard.
+    /// </summary>
     Admin,
 }
 

@@ -288,6 +288,12 @@ namespace Temper.Store.Migrations
                 principalColumns: new[] { "id", "tenant" },
                 onDelete: ReferentialAction.Restrict);
 
+            // Earlier builds name the dropped unique indexes in ON CONFLICT.
+            migrationBuilder.InsertData(
+                table: "required_migrations",
+                column: "migration_id",
+                value: "20261130070643_Tenants");
+
             // A function takes a new snapshot for each of its queries, so a count after a lock includes what was committed before it.
             // A claim takes one lock for all tenants: with one for each, two claims could wait for each other. The key is "temper" 2.
             migrationBuilder.Sql(
@@ -298,7 +304,8 @@ namespace Temper.Store.Migrations
                 BEGIN
                     SELECT max_queued INTO most FROM tenants WHERE name = who AND max_queued IS NOT NULL FOR UPDATE;
                     IF FOUND THEN
-                        IF (SELECT count(*) FROM (SELECT FROM jobs WHERE tenant = who AND state = 'queued' LIMIT most + 1) queued) > most THEN
+                        IF (SELECT count(*) FROM (SELECT FROM jobs WHERE tenant = who AND state = 'queued'
+                                                  LIMIT most::bigint + 1) queued) > most THEN
                             RAISE EXCEPTION USING ERRCODE = 'TQ001', MESSAGE = format('Tenant %s may have %s queued jobs.', who, most);
                         END IF;
                     END IF;
@@ -340,6 +347,11 @@ namespace Temper.Store.Migrations
                 DROP FUNCTION device_seconds(text);
                 DROP FUNCTION check_queued(text);
                 """);
+
+            migrationBuilder.DeleteData(
+                table: "required_migrations",
+                keyColumn: "migration_id",
+                keyValue: "20261130070643_Tenants");
 
             migrationBuilder.DropForeignKey(
                 name: "fk_datasets_name",

@@ -14,9 +14,10 @@ public sealed partial class JobQueue
     /// Claims a queued job that this worker's device can run and its build knows, under a new attempt: the first by priority and age of
     /// the tenant whose turn it is. It is the turn of the tenant with the fewest running jobs, among those the one whose last claim is
     /// longest ago. With SKIP LOCKED, concurrent claims do not wait for each other, and each job goes to one worker. Claims for tenants
-    /// that may run only so many jobs wait for each other, so that no tenant exceeds that number. The lock on the worker's row makes a
-    /// drain wait for the claim, or makes the claim see the drain. It comes first, so that a claim never waits for it while it holds a
-    /// job. A claim that finds no job takes no lock.
+    /// that may run only so many jobs wait for each other, so that no tenant exceeds that number; a tenant without a job for this worker
+    /// is passed over before that. The lock on the worker's row makes a drain wait for the claim, or makes the claim see the drain; a
+    /// heartbeat passes it. It comes first, so that a claim never waits for it while it holds a job. A claim that finds no job takes no
+    /// lock.
     /// </summary>
     /// <param name="worker">Must have sent a heartbeat; a worker without a row claims nothing.</param>
     /// <param name="hasCuda">Whether the worker can run jobs that ask for `cuda`.</param>
@@ -31,7 +32,7 @@ public sealed partial class JobQueue
                 WHERE id = @worker AND NOT draining
                       AND (SELECT true FROM jobs -- with EXISTS the planner would ignore the order, and may then read the whole table
                            WHERE {Claimable} ORDER BY tenant, priority DESC, sequence LIMIT 1)
-                FOR SHARE),
+                FOR KEY SHARE),
             {TenantStore.Turns}
             UPDATE jobs
             SET state = 'running', attempt = attempt + 1, worker_id = @worker, claimed_at = clock_timestamp(),
@@ -40,11 +41,13 @@ public sealed partial class JobQueue
                         FROM turns, LATERAL (
                             SELECT id FROM jobs
                             WHERE EXISTS (SELECT FROM claimer)
-                              AND tenant = (SELECT CASE WHEN limited THEN take_turn(turns.tenant) ELSE turns.tenant END)
+                              AND tenant = (SELECT CASE WHEN NOT limited THEN turns.tenant
+                                                        WHEN (SELECT true FROM jobs WHERE tenant = turns.tenant AND {Claimable}
+                                                              ORDER BY priority DESC, sequence LIMIT 1) THEN take_turn(turns.tenant) END)
                               AND {Claimable}
                             ORDER BY priority DESC, sequence LIMIT 1 FOR UPDATE SKIP LOCKED) next
                         LIMIT 1)
-            RETURNING id, attempt, spec::text, study_id,
+            RETURNING id, attempt, spec::text, tenant, study_id,
                       EXISTS (SELECT FROM studies WHERE studies.id = jobs.study_id AND studies.spec->>'notify' IS NOT NULL),
                       claimed_at - run_at, traceparent, attempt_traceparent
             """
@@ -55,13 +58,13 @@ public sealed partial class JobQueue
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         if (!await reader.ReadAsync(cancellationToken))
             return null;
-        var (id, attempt, spec) = (reader.GetGuid(0), reader.GetInt32(1), reader.GetString(2));
-        Guid? study = await reader.IsDBNullAsync(3, cancellationToken) ? null : reader.GetGuid(3);
-        var studyNotifies = reader.GetBoolean(4);
-        var trace = new ClaimTrace(reader.GetTimeSpan(5), reader.GetValue(6) as string, reader.GetValue(7) as string);
+        var (id, attempt, spec, tenant) = (reader.GetGuid(0), reader.GetInt32(1), reader.GetString(2), reader.GetString(3));
+        Guid? study = await reader.IsDBNullAsync(4, cancellationToken) ? null : reader.GetGuid(4);
+        var studyNotifies = reader.GetBoolean(5);
+        var trace = new ClaimTrace(reader.GetTimeSpan(6), reader.GetValue(7) as string, reader.GetValue(8) as string);
         try
         {
-            return new(id, attempt, Json.Read<JobSpec>(spec), study, studyNotifies, trace);
+            return new(id, attempt, Json.Read<JobSpec>(spec), tenant, study, studyNotifies, trace);
         }
         catch (JsonException e)
         {

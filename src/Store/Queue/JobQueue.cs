@@ -70,6 +70,7 @@ public sealed partial class JobQueue(NpgsqlDataSource database)
 }
 
 /// <summary>A job that a worker owns; <paramref name="Attempt"/> is the fencing token of every write.</summary>
+/// <param name="Tenant">Whose job it is.</param>
 /// <param name="Study">The study that the job belongs to; null outside a study.</param>
 /// <param name="StudyNotifies">Whether the study names an address that is told its end.</param>
 /// <param name="Trace">What the attempt's trace needs.</param>
@@ -77,6 +78,7 @@ public sealed record ClaimedJob(
     Guid Id,
     int Attempt,
     JobSpec Spec,
+    string Tenant,
     Guid? Study = null,
     bool StudyNotifies = false,
     ClaimTrace Trace = default

@@ -8,7 +8,7 @@ namespace Temper.Store.Queue;
 /// <param name="OldestSeconds">For how long the job that waits longest could have been claimed; 0 while none could.</param>
 public sealed record JobLoad(JobState State, string Device, long Jobs, double OldestSeconds);
 
-/// <param name="State">`alive`, `suspended` or `silent`, as in GET /workers.</param>
+/// <param name="State">`alive`, `draining`, `drained`, `suspended` or `silent`, as in GET /workers.</param>
 /// <param name="Device">The device that the workers train on: `cpu` or `cuda`.</param>
 /// <param name="Slots">Their slots together.</param>
 public sealed record WorkerLoad(string State, string Device, long Workers, long Slots);
@@ -28,10 +28,8 @@ public sealed partial class JobQueue
                    coalesce(extract(epoch FROM clock_timestamp() - min(run_at) FILTER (WHERE run_at <= clock_timestamp())), 0)::float8
             FROM jobs WHERE state IN ('queued', 'running') GROUP BY state, device
             UNION ALL
-            SELECT 'worker', CASE WHEN heartbeat_at <= clock_timestamp() - interval '{WorkerRow.SilentAfterSeconds} seconds' THEN 'silent'
-                                  WHEN suspended_reason IS NULL THEN 'alive' ELSE 'suspended' END,
-                   device, count(*), sum(slots), 0
-            FROM workers GROUP BY 2, 3
+            SELECT 'worker', state, device, count(*), sum(slots), 0
+            FROM (SELECT {WorkerRow.StateSql} AS state, device, slots FROM workers) states GROUP BY state, device
             UNION ALL
             SELECT 'database', '', '', pg_database_size(current_database()), 0, 0
             """

@@ -14,18 +14,18 @@ public sealed partial class JobQueue
     private static string? columns;
 
     /// <summary>Puts a job in the queue, within the caller's transaction if <paramref name="db"/> has one open.</summary>
+    /// <param name="tenant">Whose job it is.</param>
     /// <param name="spec">The caller has checked that it breaks no <see cref="JobSpecRule"/>.</param>
     /// <param name="reproduces">The job that this one repeats, which may have been deleted; null when it repeats none.</param>
     /// <returns>The stored job, durable once the transaction commits.</returns>
-    /// <param name="tenant">Whose job it is.</param>
     /// <exception cref="PostgresException">With <see cref="TenantStore.QuotaReached"/>: the tenant may queue no more jobs.</exception>
     public static async Task<JobRow> SubmitAsync(
         TemperDb db,
+        string tenant,
         JobSpec spec,
         CancellationToken cancellationToken,
-        Guid? reproduces = null,
-        string tenant = TenantStore.Default
-    ) => (await InsertAsync(db, spec, null, reproduces, tenant, cancellationToken))!;
+        Guid? reproduces = null
+    ) => (await InsertAsync(db, tenant, spec, null, reproduces, cancellationToken))!;
 
     /// <inheritdoc cref="SubmitAsync"/>
     /// <summary>
@@ -36,18 +36,18 @@ public sealed partial class JobQueue
     /// <returns>The job with this key, whose spec may differ from <paramref name="spec"/>; whether it existed before.</returns>
     public static async Task<(JobRow Job, bool WasThere)> SubmitOnceAsync(
         TemperDb db,
+        string tenant,
         JobSpec spec,
         string key,
         CancellationToken cancellationToken,
-        Guid? reproduces = null,
-        string tenant = TenantStore.Default
+        Guid? reproduces = null
     )
     {
         while (true) // the existing job may be deleted before it is read
         {
             if (await FindByKeyAsync(db, tenant, key, cancellationToken) is { } earlier)
                 return (earlier, true);
-            if (await InsertAsync(db, spec, key, reproduces, tenant, cancellationToken) is { } job)
+            if (await InsertAsync(db, tenant, spec, key, reproduces, cancellationToken) is { } job)
                 return (job, false);
         }
     }
@@ -76,10 +76,10 @@ public sealed partial class JobQueue
     /// <returns>Null when a job with this key exists.</returns>
     private static async Task<JobRow?> InsertAsync(
         TemperDb db,
+        string tenant,
         JobSpec spec,
         string? key,
         Guid? reproduces,
-        string tenant,
         CancellationToken cancellationToken
     )
     {

@@ -9,6 +9,14 @@ public sealed class WorkerRow
     /// <summary>A worker is silent when its last heartbeat is older than this, three times the heartbeat interval.</summary>
     public const int SilentAfterSeconds = 3;
 
+    /// <summary>SQL expression over a row of workers: its state, as in GET /workers.</summary>
+    public static string StateSql { get; } =
+        $"""
+            CASE WHEN heartbeat_at <= clock_timestamp() - interval '{SilentAfterSeconds} seconds' THEN 'silent'
+                 WHEN draining THEN CASE WHEN EXISTS (SELECT FROM jobs WHERE worker_id = workers.id) THEN 'draining' ELSE 'drained' END
+                 WHEN suspended_reason IS NULL THEN 'alive' ELSE 'suspended' END
+            """;
+
     /// <summary>For use in a query, which evaluates it with the database's clock.</summary>
     public static Expression<Func<WorkerRow, bool>> IsAlive { get; } =
         worker => worker.HeartbeatAt > DateTimeOffset.UtcNow.AddSeconds(-SilentAfterSeconds);

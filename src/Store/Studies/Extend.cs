@@ -60,12 +60,13 @@ public sealed partial class StudyQueue
         if (wider.Budget?.MaxMinutes is not { } minutes || await MinutesAsync(connection, id, cancellationToken) < minutes)
             await ExecuteAsync(connection, AgainWithinBudget, cancellationToken, new NpgsqlParameter("id", id));
         // Last, because it locks the tenant's row: the statements before it lock jobs.
-        await ExecuteAsync(
-            connection,
-            $"SELECT {TenantStore.CheckQueued("tenant")} FROM studies WHERE id = @id",
-            cancellationToken,
-            new NpgsqlParameter("id", id)
-        );
+        if (jobs.Count > 0)
+            await ExecuteAsync(
+                connection,
+                $"SELECT {TenantStore.CheckQueued("tenant")} FROM studies WHERE id = @id",
+                cancellationToken,
+                new NpgsqlParameter("id", id)
+            );
         await transaction.CommitAsync(cancellationToken);
         return jobs.Count;
     }
@@ -74,17 +75,19 @@ public sealed partial class StudyQueue
     /// Queues the jobs that the old budget cancelled, with their full number of attempts. Withdraws the budget's request to
     /// stop a running job.
     /// </summary>
-    private const string AgainWithinBudget = $"""
-        UPDATE jobs
-        SET state = CASE state WHEN 'cancelled' THEN 'queued' ELSE state END,
-            failures = CASE state WHEN 'cancelled' THEN 0 ELSE failures END,
-            progress = CASE state WHEN 'cancelled' THEN NULL ELSE progress END,
-            stop_requested = NULL, finished_at = NULL, reason = NULL, run_at = clock_timestamp()
-        WHERE id = ANY (ARRAY(SELECT id FROM jobs JOIN arms USING (study_id, arm)
-                              WHERE study_id = @id AND state IN ('cancelled', 'running') AND reason = {OutOfMinutes} AND
-                                  dropped_at_seeds IS NULL
-                              ORDER BY id FOR UPDATE OF jobs))
-        RETURNING {JobQueue.NotifyQueued}
+    private static readonly string AgainWithinBudget = $"""
+        WITH again AS (
+            UPDATE jobs
+            SET state = CASE state WHEN 'cancelled' THEN 'queued' ELSE state END,
+                failures = CASE state WHEN 'cancelled' THEN 0 ELSE failures END,
+                progress = CASE state WHEN 'cancelled' THEN NULL ELSE progress END,
+                stop_requested = NULL, finished_at = NULL, reason = NULL, run_at = clock_timestamp()
+            WHERE id = ANY (ARRAY(SELECT id FROM jobs JOIN arms USING (study_id, arm)
+                                  WHERE study_id = @id AND state IN ('cancelled', 'running') AND reason = {OutOfMinutes} AND
+                                      dropped_at_seeds IS NULL
+                                  ORDER BY id FOR UPDATE OF jobs))
+            RETURNING state, tenant, {JobQueue.NotifyQueued})
+        {JobQueue.CheckQueuedAgain}
         """;
 
     private static async Task CheckRevisionsAsync(NpgsqlConnection connection, Guid id, CancellationToken cancellationToken)

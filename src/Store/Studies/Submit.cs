@@ -9,18 +9,18 @@ namespace Temper.Store.Studies;
 public sealed partial class StudyQueue
 {
     /// <summary>Stores a study and queues all its jobs in one statement, all or nothing.</summary>
+    /// <param name="tenant">Whose study it is.</param>
     /// <param name="spec">The caller has checked it and listed its seeds.</param>
     /// <param name="key">The submitter's idempotency key for this submission; null without one.</param>
-    /// <param name="tenant">Whose study it is.</param>
     /// <exception cref="Npgsql.PostgresException">With <see cref="TenantStore.QuotaReached"/>: the tenant may not queue that many
     /// jobs.</exception>
     /// <returns>The study with this key and the spec submitted with it, which may differ from <paramref name="spec"/>; whether it
     /// existed before.</returns>
     public async Task<(Guid Id, StudySpec Spec, bool WasThere)> SubmitAsync(
+        string tenant,
         StudySpec spec,
         string? key,
-        CancellationToken cancellationToken,
-        string tenant = TenantStore.Default
+        CancellationToken cancellationToken
     )
     {
         while (true) // the existing study may be deleted before it is read

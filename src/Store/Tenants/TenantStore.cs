@@ -21,7 +21,8 @@ public sealed record TenantQuotas
 public sealed record TenantState(string Name, int Queued, int Running, double DeviceSecondsThisMonth, TenantQuotas Quotas);
 
 /// <summary>The tenants: who owns what, their quotas, and their turns in the queue.</summary>
-public sealed class TenantStore(NpgsqlDataSource database)
+/// <param name="polls">The pool of the short statements of polls. Only the lookup of owners uses it.</param>
+public sealed class TenantStore(NpgsqlDataSource database, NpgsqlDataSource polls)
 {
     /// <summary>The tenant of what was stored without one.</summary>
     public const string Default = "default";
@@ -85,13 +86,17 @@ public sealed class TenantStore(NpgsqlDataSource database)
                     last_claimed = greatest(tenant_usage.last_claimed, excluded.last_claimed)
             """;
 
-    /// <returns>The tenant that owns the row with this id; null when there is no such row.</returns>
+    /// <returns>The tenants that own the rows with these ids; an id without a row is missing.</returns>
     /// <param name="table">`jobs`, `studies` or `evaluations`.</param>
-    public async Task<string?> OwnerAsync(string table, Guid id)
+    public async Task<IReadOnlyDictionary<Guid, string>> OwnersAsync(string table, IEnumerable<Guid> ids)
     {
-        await using var command = database.CreateCommand($"SELECT tenant FROM {table} WHERE id = $1");
-        command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = id });
-        return (string?)await command.ExecuteScalarAsync();
+        await using var command = polls.CreateCommand($"SELECT id, tenant FROM {table} WHERE id = ANY ($1)");
+        command.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = [.. ids] });
+        await using var row = await command.ExecuteReaderAsync();
+        var owners = new Dictionary<Guid, string>();
+        while (await row.ReadAsync())
+            owners[row.GetGuid(0)] = row.GetString(1);
+        return owners;
     }
 
     /// <returns>The tenant. One that has nothing and no quotas is there too.</returns>

@@ -1,3 +1,5 @@
+using Temper.Domain.Workers;
+
 namespace Temper.Worker.Supervisor;
 
 /// <summary>
@@ -41,9 +43,12 @@ internal sealed class Breaker(int mostJobs, TimeSpan probeAfter, TimeProvider ti
             // While the device is set aside, failures of jobs that other slots still ran add nothing new.
             if (reason is not null || !(onTrial || failedJobs.Count >= mostJobs))
                 return;
-            reason = onTrial
-                ? $"A job failed although a fresh runner had just trained well: {why}"
-                : $"{failedJobs.Count} different jobs failed in a row, the last one: {why}";
+            reason = SetAside.Because(
+                onTrial
+                    ? "A job failed although a fresh runner had just trained well."
+                    : $"{failedJobs.Count} different jobs failed in a row.",
+                why
+            );
             failedJobs.Clear();
             ScheduleProbe();
         }

@@ -182,7 +182,9 @@ internal sealed class Slot(
         if (attempt.Job.Spec.Data is null)
             return null;
         using var stop = new CancellationTokenSource();
-        var fetch = retry.ExecuteAsync(async cancellation => await uploads.FetchAsync(attempt.Job.Spec, cancellation), stop.Token).AsTask();
+        var fetch = retry
+            .ExecuteAsync(async cancellation => await uploads.FetchAsync(attempt.Job.Tenant, attempt.Job.Spec, cancellation), stop.Token)
+            .AsTask();
         if (await Task.WhenAny(fetch, attempt.StopAsked) != fetch)
             await stop.CancelAsync();
         try

@@ -39,9 +39,10 @@ internal sealed class UploadedFiles(DatasetContents contents, WorkerOptions opti
     }
 
     /// <summary>Fetches the job's data set if it is an uploaded one and not here.</summary>
+    /// <param name="tenant">The job's tenant.</param>
     /// <exception cref="DatasetUnavailableException">It is not in the database, its hash is wrong, or it cannot be
     /// written.</exception>
-    public async Task FetchAsync(JobSpec spec, CancellationToken stop)
+    public async Task FetchAsync(string tenant, JobSpec spec, CancellationToken stop)
     {
         if (spec.Data is not { } content)
             return;
@@ -55,7 +56,7 @@ internal sealed class UploadedFiles(DatasetContents contents, WorkerOptions opti
                 stop
             );
             if (!File.Exists(path))
-                await FetchAsync(spec.Dataset, content, path, stop);
+                await FetchAsync(tenant, spec.Dataset, content, path, stop);
             File.SetLastWriteTimeUtc(path, DateTime.UtcNow);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -64,13 +65,13 @@ internal sealed class UploadedFiles(DatasetContents contents, WorkerOptions opti
         }
     }
 
-    private async Task FetchAsync(string dataset, DatasetContent content, string path, CancellationToken stop)
+    private async Task FetchAsync(string tenant, string dataset, DatasetContent content, string path, CancellationToken stop)
     {
         DeleteUnused();
         var part = $"{path}{PartSuffix}";
         try
         {
-            if (await ReceiveAsync(dataset, content.Sha256, part, stop) != content.Sha256)
+            if (await ReceiveAsync(tenant, dataset, content.Sha256, part, stop) != content.Sha256)
                 throw new DatasetUnavailableException(
                     $"The data set {dataset} is damaged in the database: its SHA-256 is not {content.Sha256}."
                 );
@@ -85,9 +86,9 @@ internal sealed class UploadedFiles(DatasetContents contents, WorkerOptions opti
     }
 
     /// <returns>SHA-256 of what was received, lower-case hex.</returns>
-    private async Task<string> ReceiveAsync(string dataset, string sha256, string part, CancellationToken stop)
+    private async Task<string> ReceiveAsync(string tenant, string dataset, string sha256, string part, CancellationToken stop)
     {
-        if (await contents.FindAsync(dataset, sha256, stop) is not var (id, length))
+        if (await contents.FindAsync(tenant, dataset, sha256, stop) is not var (id, length))
             throw new DatasetUnavailableException($"There is no data set {dataset} in the database.");
         using var hash = SHA256.Create();
         await using (var file = new FileStream(part, FileMode.Create, FileAccess.Write, FileShare.Read))

@@ -196,6 +196,34 @@ public class AccessTests(KeyedApis apis) : IClassFixture<KeyedApis>
         Assert.Equal(HttpStatusCode.Created, (await PostKeyAsync(spec)).StatusCode);
     }
 
+    [Fact]
+    public async Task Keys_OverAThousand_AreListedWithoutTheRevokedAndTheOldest()
+    {
+        await apis.Database.ExecuteAsync(
+            """
+            INSERT INTO keys (id, name, tenant, digest, prefix, scopes, created_by, created_at, revoked_at)
+            SELECT gen_random_uuid(), 'many ' || i, 'many', sha256(i::text::bytea), 'tmp_', '{read}', 'test', now() - i * interval '1 day',
+                CASE WHEN i % 2 = 0 THEN now() END
+            FROM generate_series(1, 2400) AS i
+            """
+        );
+        try
+        {
+            var answer = await SendAsync(new("GET", "/keys", [], [], false), apis.Key);
+
+            var items = (await BodyAsync(answer))["items"]!.AsArray();
+            Assert.Equal(1000, items.Count);
+            Assert.All(items, key => Assert.Null(key!["revokedAt"]));
+            Assert.Contains("many 1001", items.Select(key => $"{key!["name"]}"));
+            Assert.DoesNotContain("many 2399", items.Select(key => $"{key!["name"]}"));
+            Assert.Equal(items.Select(key => $"{key!["createdAt"]}").OrderDescending(), items.Select(key => $"{key!["createdAt"]}"));
+        }
+        finally
+        {
+            await apis.Database.ExecuteAsync("DELETE FROM keys WHERE tenant = 'many'");
+        }
+    }
+
     private Task<HttpResponseMessage> PostKeyAsync(object spec)
     {
         var request = new HttpRequestMessage(HttpMethod.Post, "/keys") { Content = JsonContent.Create(spec) };

@@ -34,7 +34,7 @@ public sealed class KeyedApis : IAsyncLifetime
     public async Task InitializeAsync()
     {
         Database = await TestDatabase.CreateAsync();
-        Keys = new(Database.DataSource);
+        Keys = new(Database.DataSource, Database.DataSource);
         Key = await Database.MakeKeyAsync("alice");
         Api = await StartAsync(("ASPNETCORE_FORWARDEDHEADERS_ENABLED", "true"));
         Other = await StartAsync();

@@ -2,8 +2,10 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
+using Temper.Domain.Workers;
 using Temper.Harness.Fuzz;
 using Temper.Store.Keys;
+using Temper.Store.Queue;
 
 namespace Temper.Integration.Api;
 
@@ -92,6 +94,24 @@ public class TenantTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var worker = Assert.Single((await Api.GetAsync("/workers"))["items"]!.AsArray())!;
         Assert.Equal((1, 0), (worker["slotsTaken"]!.GetValue<int>(), worker["jobs"]!.AsArray().Count));
         Assert.DoesNotContain($"{other}", worker.ToJsonString());
+    }
+
+    [Fact]
+    public async Task Workers_ShowTheReasonOfAFailedJobToAdminsOnly()
+    {
+        var reason = SetAside.Because("2 different jobs failed in a row.", "secret");
+        var card = new WorkerDevice(0, "GPU-a", "NVIDIA H100", null, null, null, 1, 0, reason);
+        await Queue.HeartbeatAsync(WorkerIdentity.Create("cuda", 1), [], $"GPU 0: {reason}", default, devices: [card]);
+
+        Assert.Equal((reason, $"GPU 0: {reason}"), await ShownAsync());
+        await ShowAKeyOfTheTenantAsync();
+        Assert.Equal(("2 different jobs failed in a row.", "GPU 0: 2 different jobs failed in a row."), await ShownAsync());
+
+        async Task<(string, string)> ShownAsync()
+        {
+            var worker = (await Api.GetAsync("/workers"))["items"]![0]!;
+            return ($"{worker["devices"]![0]!["setAsideReason"]}", $"{worker["suspendedReason"]}");
+        }
     }
 
     [Fact]

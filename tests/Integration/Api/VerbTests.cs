@@ -180,4 +180,24 @@ public class VerbTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal(title, problem!["title"]!.GetValue<string>());
         Assert.Contains(allowed, problem["detail"]!.GetValue<string>());
     }
+
+    /// <summary>The first try breaks at the lookup of the owner, so it cannot have deleted anything.</summary>
+    [Fact]
+    public async Task Delete_OfAnUnknownJobOnABrokenConnection_Is404()
+    {
+        for (var i = 0; i < 3; i++)
+        {
+            await Http.GetAsync($"/jobs/{Guid.NewGuid()}");
+            await Database.ScalarAsync<long>(
+                """
+                SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+                WHERE datname = current_database() AND query LIKE 'SELECT id, tenant FROM jobs WHERE id = ANY%'
+                """
+            );
+
+            var (response, problem) = await SendAsync(HttpMethod.Delete, $"/jobs/{Guid.NewGuid()}");
+
+            AssertProblem(HttpStatusCode.NotFound, response, problem);
+        }
+    }
 }

@@ -198,9 +198,10 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
     }
 
     [Fact]
-    public async Task WorkersDrain_WithWait_EndsWhenItsLastJobHasEnded()
+    public async Task WorkersDrain_WithWait_EndsWhenItsLastJobHasEndedWhoseTenantIsAnother()
     {
         await Api.SubmitAsync(Spec);
+        await Database.ExecuteAsync("UPDATE jobs SET tenant = 'other'");
         var job = await ClaimAsync();
         var name = await Database.ScalarAsync<string>("SELECT name FROM workers");
 
@@ -208,7 +209,7 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
         await Eventually.TrueAsync(() => Database.ScalarAsync<bool>("SELECT draining FROM workers"));
         await Queue.FailAsync(job, "test", default);
 
-        Assert.EndsWith("is drained.\n", (await drain.EndAsync()).Output);
+        Assert.EndsWith("is drained.\n", (await drain.EndAsync()).Output); // not "is draining."
     }
 
     [Fact]

@@ -4,6 +4,7 @@ using Temper.Domain.Jobs;
 using Temper.Harness.Model;
 using Temper.Store;
 using Temper.Store.Queue;
+using Temper.Store.Tenants;
 
 namespace Temper.Integration.Model;
 
@@ -29,7 +30,7 @@ internal sealed class PostgresStage(NpgsqlDataSource database, NpgsqlConnection 
         await using var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(database).Options);
         var spec = Spec with { MaxAttempts = maxAttempts, Priority = priority, Device = needsCuda ? DeviceName.Cuda : DeviceName.Auto };
         await using var transaction = await db.Database.BeginTransactionAsync();
-        var id = (await JobQueue.SubmitAsync(db, spec, default)).Id;
+        var id = (await JobQueue.SubmitAsync(db, TenantStore.Default, spec, default)).Id;
         await db.Database.ExecuteSqlAsync($"UPDATE jobs SET spec_revision = {revision} WHERE id = {id}");
         await transaction.CommitAsync();
         return id;
@@ -176,5 +177,5 @@ internal sealed class PostgresStage(NpgsqlDataSource database, NpgsqlConnection 
         await command.ExecuteNonQueryAsync();
     }
 
-    private static ClaimedJob Job(Guid id, int attempt) => new(id, attempt, Spec);
+    private static ClaimedJob Job(Guid id, int attempt) => new(id, attempt, Spec, TenantStore.Default);
 }

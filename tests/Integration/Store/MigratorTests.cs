@@ -2,7 +2,15 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Migrations;
 using Npgsql;
+using Temper.Domain.Datasets;
+using Temper.Domain.Jobs;
+using Temper.Domain.Smoothing;
+using Temper.Domain.Studies;
 using Temper.Store;
+using Temper.Store.Datasets;
+using Temper.Store.Queue;
+using Temper.Store.Studies;
+using Temper.Store.Tenants;
 
 namespace Temper.Integration.Store;
 
@@ -59,7 +67,7 @@ public class MigratorTests
         await using var database = await TestDatabase.CreateAsync();
         await database.ExecuteAsync(
             $"{OneMore}; INSERT INTO required_migrations SELECT max(\"MigrationId\") FROM \"__EFMigrationsHistory\" "
-                + $"WHERE \"MigrationId\" <> '{Newer}'"
+                + $"WHERE \"MigrationId\" <> '{Newer}' ON CONFLICT DO NOTHING"
         );
         await Migrator.MigrateAsync(database.DataSource, default); // this build has what replaces it
 
@@ -112,6 +120,84 @@ public class MigratorTests
         Assert.Equal(0, migrated.ExitCode);
         Assert.Contains($"Waiting for the database: {PostgresErrorCodes.LockNotAvailable}", migrated.Errors);
         Assert.Equal(0, await database.ScalarAsync<long>("SELECT count(spec_revision) FROM jobs"));
+    }
+
+    [Fact]
+    public async Task Migrations_DownAndUpWithRows_ChangeNeitherRowsNorSchema()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        var queue = new JobQueue(database.DataSource);
+        var worker = WorkerIdentity.Create("cpu", 1);
+        await queue.HeartbeatAsync(worker, [], null, default);
+        await using var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(database.DataSource).Options);
+        var job = new JobSpec
+        {
+            Dataset = "digits",
+            Epsilon = 0,
+            Epochs = 2,
+        };
+        await JobQueue.SubmitOnceAsync(db, TenantStore.Default, job, "key", default);
+        var contents = new DatasetContents(database.DataSource);
+        var content = await contents.BeginAsync(default);
+        await contents.AddAsync(content, 0, new byte[8], default);
+        var of = new DatasetContent("aa", 2, 1, 4, 4, 4, 0, 1);
+        await new UploadedDatasets(database.DataSource).AddAsync(
+            new(TenantStore.Default, "set", content, 8, of, new([new("0", 2, 0, 1)], null), [1], [2]),
+            default
+        );
+        var study = new StudySpec
+        {
+            Job = job with { Dataset = "set@1", Data = of },
+            Epsilons = [0],
+            Smoothing = [SmoothingConvention.Uniform],
+            LearningRates = [0.001],
+            LabelNoise = [0],
+            Models = [ModelName.Cnn],
+            Seeds = [0, 1],
+        };
+        await new StudyQueue(database.DataSource).SubmitAsync(TenantStore.Default, study, "key", default);
+        Assert.NotNull(await queue.ClaimAsync(worker.Id, false, default));
+        var before = (await RowsAsync(), await SchemaAsync());
+        var required = "SELECT string_agg(migration_id, ',') FROM required_migrations";
+        Assert.EndsWith("_Tenants", await database.ScalarAsync<string>(required));
+
+        foreach (var earlier in new[] { "Devices", "Keys", "SpecRevision", "DatasetSequence" })
+        {
+            await db.GetService<IMigrator>().MigrateAsync(earlier);
+            await Migrator.MigrateAsync(database.DataSource, default);
+            Assert.Equal(before, (await RowsAsync(), await SchemaAsync()));
+            Assert.EndsWith("_Tenants", await database.ScalarAsync<string>(required));
+        }
+        Assert.NotNull(await queue.ClaimAsync(worker.Id, false, default));
+
+        Task<string> RowsAsync() =>
+            database.ScalarAsync<string>(
+                $"""
+                SELECT string_agg(rows, '|') FROM (
+                    {string.Join(
+                        " UNION ALL ",
+                        new[] { "jobs", "studies", "arms", "dataset_names", "datasets", "dataset_chunks", "workers" }.Select(table =>
+                            $"SELECT string_agg(to_jsonb({table})::text, ',' ORDER BY to_jsonb({table})::text) FROM {table}"
+                        )
+                    )}
+                ) tables (rows)
+                """
+            );
+
+        Task<string> SchemaAsync() =>
+            database.ScalarAsync<string>(
+                """
+                SELECT string_agg(line, E'\n' ORDER BY line) FROM (
+                    SELECT concat_ws(' ', table_name, column_name, data_type, column_default, is_nullable)
+                    FROM information_schema.columns WHERE table_schema = 'public'
+                    UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
+                    UNION ALL SELECT concat_ws(' ', conrelid::regclass, conname, pg_get_constraintdef(oid)) FROM pg_constraint
+                    WHERE connamespace = 'public'::regnamespace
+                    UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+                    UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prokind <> 'a'
+                ) lines (line)
+                """
+            );
     }
 
     [Fact]

@@ -4,6 +4,7 @@ using Temper.Integration.Store.Queue;
 using Temper.Store.Audit;
 using Temper.Store.Retention;
 using Temper.Store.Studies;
+using Temper.Store.Tenants;
 
 namespace Temper.Integration.Store;
 
@@ -106,7 +107,7 @@ public class RetentionTests : QueueTest
             AttemptDays = 10,
             JobDays = 10,
         };
-        var (id, _, _) = await studies.SubmitAsync(OneArm with { Epsilons = [0, 0.1] }, null, default);
+        var (id, _, _) = await studies.SubmitAsync(TenantStore.Default, OneArm with { Epsilons = [0, 0.1] }, null, default);
         await SucceedNextAsync();
         await Database.ExecuteAsync("UPDATE jobs SET finished_at = finished_at - interval '11 days'");
         var before = await CountsAsync();
@@ -147,7 +148,7 @@ public class RetentionTests : QueueTest
     [Fact]
     public async Task Run_OfAYoungStudyWithoutJobs_LeavesItToBeExtended()
     {
-        await new StudyQueue(Database.DataSource).SubmitAsync(OneArm, null, default);
+        await new StudyQueue(Database.DataSource).SubmitAsync(TenantStore.Default, OneArm, null, default);
         await Database.ExecuteAsync("DELETE FROM jobs");
 
         await new Removal(Database.DataSource, new() { JobDays = 10 }).RunAsync(default);
@@ -181,7 +182,7 @@ public class RetentionTests : QueueTest
     public async Task Run_BesideAnExtension_LeavesTheWholeStudy()
     {
         var studies = new StudyQueue(Database.DataSource);
-        var (id, _, _) = await studies.SubmitAsync(OneArm, null, default);
+        var (id, _, _) = await studies.SubmitAsync(TenantStore.Default, OneArm, null, default);
         await SucceedNextAsync();
         await Database.ExecuteAsync("UPDATE jobs SET finished_at = finished_at - interval '11 days'");
         await Database.ExecuteAsync("UPDATE studies SET created_at = created_at - interval '11 days'");

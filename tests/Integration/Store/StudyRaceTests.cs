@@ -5,6 +5,7 @@ using Temper.Domain.Studies;
 using Temper.Integration.Store.Queue;
 using Temper.Store.Queue;
 using Temper.Store.Studies;
+using Temper.Store.Tenants;
 
 namespace Temper.Integration.Store;
 
@@ -15,7 +16,15 @@ public class StudyRaceTests : QueueTest
     public async Task Settle_WhileAnotherHoldsTheStudy_DoesNotWaitAndIsDoneByTheNext()
     {
         var studies = new StudyQueue(Database.DataSource);
-        var (id, _, _) = await studies.SubmitAsync(Study(seeds: 2) with { Budget = new() { MaxMinutes = 1 } }, null, default);
+        var (id, _, _) = await studies.SubmitAsync(
+            TenantStore.Default,
+            Study(seeds: 2) with
+            {
+                Budget = new() { MaxMinutes = 1 },
+            },
+            null,
+            default
+        );
         await SucceedAsync(await ClaimAsync());
         await Database.ExecuteAsync("UPDATE attempts SET claimed_at = ended_at - interval '2 min'");
         await using (var other = await Database.DataSource.OpenConnectionAsync())
@@ -48,6 +57,7 @@ public class StudyRaceTests : QueueTest
         ];
         var studies = new StudyQueue(Database.DataSource);
         var (id, _, _) = await studies.SubmitAsync(
+            TenantStore.Default,
             Study(seeds: 4) with
             {
                 SuccessiveHalving = true,
@@ -93,6 +103,7 @@ public class StudyRaceTests : QueueTest
         const int Rounds = 12;
         var studies = new StudyQueue(Database.DataSource);
         var (id, _, _) = await studies.SubmitAsync(
+            TenantStore.Default,
             Study(seeds: 4) with
             {
                 SuccessiveHalving = true,

@@ -11,6 +11,7 @@ using Temper.Store.Notifications;
 using Temper.Store.Queue;
 using Temper.Store.Retention;
 using Temper.Store.Studies;
+using Temper.Store.Tenants;
 using Temper.Worker.Engine;
 using Temper.Worker.Notifications;
 
@@ -91,7 +92,7 @@ public class NotificationTests : QueueTest
     public async Task Collect_OfAStudy_StoresItsEndOnceAndTheEndOfItsExtension()
     {
         var studies = new StudyQueue(Database.DataSource);
-        var (id, _, _) = await studies.SubmitAsync(Study(Anywhere), null, default);
+        var (id, _, _) = await studies.SubmitAsync(TenantStore.Default, Study(Anywhere), null, default);
         await FinishNextAsync();
         Assert.Empty(await Notifications.CollectAsync(default));
         await FinishNextAsync();
@@ -119,7 +120,7 @@ public class NotificationTests : QueueTest
         var job = await SucceededAsync(Anywhere);
         await SucceededAsync(Anywhere);
         var studies = new StudyQueue(Database.DataSource);
-        await studies.SubmitAsync(Study(Anywhere) with { Epsilons = [0] }, null, default);
+        await studies.SubmitAsync(TenantStore.Default, Study(Anywhere) with { Epsilons = [0] }, null, default);
         var one = await ClaimAsync();
         Assert.True(one.StudyNotifies);
         await FinishAsync(one);
@@ -298,7 +299,7 @@ public class NotificationTests : QueueTest
     public async Task Retention_OfWhatIsNotNotifiedYet_Waits()
     {
         await SucceededAsync(Anywhere);
-        await new StudyQueue(Database.DataSource).SubmitAsync(Study(Anywhere) with { Epsilons = [0] }, null, default);
+        await new StudyQueue(Database.DataSource).SubmitAsync(TenantStore.Default, Study(Anywhere) with { Epsilons = [0] }, null, default);
         await FinishNextAsync();
         await Database.ExecuteAsync(
             "UPDATE jobs SET finished_at = finished_at - interval '11 days'; "

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
 using Temper.Store.Datasets;
+using Temper.Store.Tenants;
 using Temper.Worker;
 using Temper.Worker.Datasets;
 using Temper.Worker.Supervisor;
@@ -39,12 +40,12 @@ public sealed class UploadedFilesTests : IAsyncLifetime
         using (var slot = FileLock.TryTake($"{used}.lock"))
         {
             Assert.NotNull(slot);
-            await files.FetchAsync(await StoreAsync(1), default);
+            await files.FetchAsync(TenantStore.Default, await StoreAsync(1), default);
         }
 
         Assert.False(File.Exists(unused));
         Assert.True(File.Exists(used));
-        await files.FetchAsync(await StoreAsync(2), default);
+        await files.FetchAsync(TenantStore.Default, await StoreAsync(2), default);
         Assert.False(File.Exists(used));
     }
 
@@ -77,13 +78,13 @@ public sealed class UploadedFilesTests : IAsyncLifetime
         Task fetch;
         using (FileLock.TryTake($"{path}.lock"))
         {
-            fetch = files.FetchAsync(spec, default);
+            fetch = files.FetchAsync(TenantStore.Default, spec, default);
             await log.Told;
             Assert.False(fetch.IsCompleted);
         }
         await fetch;
 
-        await files.FetchAsync(await StoreAsync(3), default);
+        await files.FetchAsync(TenantStore.Default, await StoreAsync(3), default);
         Assert.True(File.Exists(path));
     }
 
@@ -107,7 +108,7 @@ public sealed class UploadedFilesTests : IAsyncLifetime
         var id = await contents.BeginAsync(default);
         await contents.AddAsync(id, 0, file, default);
         var (name, _) = await new UploadedDatasets(database.DataSource).AddAsync(
-            new("shapes", id, file.Length, content, new([], null), [], []),
+            new(TenantStore.Default, "shapes", id, file.Length, content, new([], null), [], []),
             default
         );
         return SpecOf(name, content);

@@ -1,6 +1,7 @@
 using Temper.Integration.Store.Queue;
 using Temper.Store.Datasets;
 using Temper.Store.Rows;
+using Temper.Store.Tenants;
 
 namespace Temper.Integration.Store.Datasets;
 
@@ -12,7 +13,16 @@ public class UnusedContentTests : QueueTest
     {
         var contents = new DatasetContents(Database.DataSource);
         var (used, fresh, old) = (await StoreAsync(contents), await StoreAsync(contents), await StoreAsync(contents));
-        var set = new NewDataset("set", used, 8, new("aa", 2, 1, 4, 4, 4, 0, 1), new([new ClassCount("0", 2, 0, 1)], null), [1], [2]);
+        var set = new NewDataset(
+            TenantStore.Default,
+            "set",
+            used,
+            8,
+            new("aa", 2, 1, 4, 4, 4, 0, 1),
+            new([new ClassCount("0", 2, 0, 1)], null),
+            [1],
+            [2]
+        );
         var datasets = new UploadedDatasets(Database.DataSource);
         Assert.Equal(("set@1", false), await datasets.AddAsync(set, default));
         await Database.ExecuteAsync(
@@ -31,7 +41,7 @@ public class UnusedContentTests : QueueTest
         await Assert.ThrowsAsync<Npgsql.PostgresException>(() =>
             datasets.AddAsync(set with { ContentId = old, Content = set.Content with { Sha256 = "bb" } }, default)
         );
-        Assert.Equal((true, null), await datasets.DeleteAsync("default", "set@1", default));
+        Assert.Equal((true, null), await datasets.DeleteAsync(TenantStore.Default, "set@1", default));
         Assert.Equal(1, await new UnusedContent(Database.DataSource).RemoveAllAsync(default));
         Assert.Equal(0, await ChunksAsync(used));
     }

@@ -1,4 +1,5 @@
 using Npgsql;
+using Temper.Store.Queue;
 
 namespace Temper.Integration.Store.Queue;
 
@@ -17,6 +18,25 @@ public class DrainTests : QueueTest
         Assert.True(await Queue.SucceedAsync(running, Result, Model, default));
 
         Assert.Equal(next, (await ClaimAsync(await RegisterAsync())).Id);
+    }
+
+    [Fact]
+    public async Task Load_CountsWorkersByTheStateThatTheyHave()
+    {
+        var (draining, drained, silent) = (await RegisterAsync(), await RegisterAsync(), await RegisterAsync());
+        await Queue.HeartbeatAsync(WorkerIdentity.Create("cpu", 3), [], "test", default);
+        await SubmitAsync();
+        await ClaimAsync(draining);
+        await Queue.DrainWorkerAsync(draining.Id, default);
+        await Queue.DrainWorkerAsync(drained.Id, default);
+        await Database.ExecuteAsync(
+            $"UPDATE workers SET heartbeat_at = now() - interval '1 min', draining = true WHERE id = '{silent.Id}'"
+        );
+
+        Assert.Equal(
+            ["alive 1 1", "drained 1 1", "draining 1 1", "silent 1 1", "suspended 1 3"],
+            Queue.ReadLoad().Workers.Select(load => $"{load.State} {load.Workers} {load.Slots}").Order()
+        );
     }
 
     [Fact]
@@ -51,11 +71,13 @@ public class DrainTests : QueueTest
         await SubmitAsync();
         await using var connection = await Database.DataSource.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();
-        await using (var drain = new NpgsqlCommand($"UPDATE workers SET draining = true WHERE id = '{Worker.Id}'", connection))
-            await drain.ExecuteNonQueryAsync();
+        await using var hold = new NpgsqlCommand($"SELECT FROM workers WHERE id = '{Worker.Id}' FOR UPDATE", connection);
+        await hold.ExecuteNonQueryAsync();
         var claim = Queue.ClaimAsync(Worker.Id, false, default);
         await UntilOneWaitsAsync();
 
+        await using var drain = new NpgsqlCommand($"UPDATE workers SET draining = true WHERE id = '{Worker.Id}'", connection);
+        await drain.ExecuteNonQueryAsync();
         await transaction.CommitAsync();
 
         Assert.Null(await claim);
@@ -67,10 +89,11 @@ public class DrainTests : QueueTest
     {
         await using var connection = await Database.DataSource.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();
-        await using (var claim = new NpgsqlCommand($"SELECT FROM workers WHERE id = '{Worker.Id}' FOR SHARE", connection))
+        await using (var claim = new NpgsqlCommand($"SELECT FROM workers WHERE id = '{Worker.Id}' FOR KEY SHARE", connection))
             await claim.ExecuteNonQueryAsync();
         var drain = Queue.DrainWorkerAsync(Worker.Id, default);
         await UntilOneWaitsAsync();
+        await Queue.HeartbeatAsync(Worker, [], null, default); // passes both locks
         Assert.False(drain.IsCompleted);
 
         await transaction.CommitAsync();
@@ -121,11 +144,4 @@ public class DrainTests : QueueTest
 
         Assert.Null(await Queue.ClaimAsync(Worker.Id, false, default).WaitAsync(TimeSpan.FromSeconds(20)));
     }
-
-    private Task UntilOneWaitsAsync() =>
-        Eventually.TrueAsync(async () =>
-            await Database.ScalarAsync<long>(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            ) == 1
-        );
 }

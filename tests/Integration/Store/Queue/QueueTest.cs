@@ -4,6 +4,7 @@ using Temper.Domain.Jobs;
 using Temper.Store;
 using Temper.Store.Queue;
 using Temper.Store.Rows;
+using Temper.Store.Tenants;
 
 namespace Temper.Integration.Store.Queue;
 
@@ -61,7 +62,7 @@ public abstract class QueueTest : IAsyncLifetime
     protected async Task<Guid> SubmitAsync(JobSpec? spec = null)
     {
         await using var db = Db();
-        return (await JobQueue.SubmitAsync(db, spec ?? Spec, default)).Id;
+        return (await JobQueue.SubmitAsync(db, TenantStore.Default, spec ?? Spec, default)).Id;
     }
 
     protected async Task<ClaimedJob> ClaimAsync(WorkerIdentity? by = null) =>
@@ -72,6 +73,14 @@ public abstract class QueueTest : IAsyncLifetime
         await SubmitAsync(spec);
         return await ClaimAsync();
     }
+
+    /// <summary>Waits until one statement waits for a lock.</summary>
+    protected Task UntilOneWaitsAsync() =>
+        Eventually.TrueAsync(async () =>
+            await Database.ScalarAsync<long>(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            ) == 1
+        );
 
     protected async Task<JobRow> JobAsync(Guid id)
     {

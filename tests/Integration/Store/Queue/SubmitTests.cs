@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Temper.Domain.Jobs;
 using Temper.Domain.Smoothing;
 using Temper.Store.Queue;
+using Temper.Store.Tenants;
 
 namespace Temper.Integration.Store.Queue;
 
@@ -54,7 +55,7 @@ public class SubmitTests : QueueTest
         await using (var db = Db())
         {
             await using var abandoned = await db.Database.BeginTransactionAsync();
-            await JobQueue.SubmitAsync(db, Spec, default);
+            await JobQueue.SubmitAsync(db, TenantStore.Default, Spec, default);
             await abandoned.RollbackAsync();
         }
         Assert.False(await listener.WaitAsync(TimeSpan.FromMilliseconds(100)));
@@ -63,7 +64,7 @@ public class SubmitTests : QueueTest
         await using (var db = Db())
         {
             await using var kept = await db.Database.BeginTransactionAsync();
-            await JobQueue.SubmitAsync(db, Spec, default);
+            await JobQueue.SubmitAsync(db, TenantStore.Default, Spec, default);
             Assert.Null(await Queue.ClaimAsync(Worker.Id, false, default));
             await kept.CommitAsync();
         }

@@ -22,7 +22,7 @@ public class TenantTests : QueueTest
         Seeds = [0, 1, 2],
     };
 
-    private TenantStore Tenants => new(Database.DataSource);
+    private TenantStore Tenants => new(Database.DataSource, Database.DataSource);
 
     [Fact]
     public async Task Claim_BesideTenThousandJobsOfAnother_GetsTheNextFreedSlot()
@@ -102,6 +102,29 @@ public class TenantTests : QueueTest
     }
 
     [Fact]
+    public async Task Claim_WhileAnotherTakesTheTurnOfALimitedTenant_WaitsOnlyForAJobThatItCanRun()
+    {
+        await Tenants.SetAsync("a", new() { MaxRunning = 1 }, default);
+        await SubmitAsync("a", Spec with { Device = DeviceName.Cuda });
+        var (first, second) = (await SubmitAsync("b"), await SubmitAsync("b"));
+        await using var connection = await Database.DataSource.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await using var turn = new NpgsqlCommand("SELECT take_turn('a')", connection);
+        await turn.ExecuteNonQueryAsync();
+
+        Assert.Equal(first, (await ClaimAsync()).Id);
+        var id = await SubmitAsync("a");
+        var claim = ClaimAsync();
+        await UntilOneWaitsAsync();
+        await Queue.HeartbeatAsync(Worker, [], null, default); // the claim's lock on the worker's row lets it pass
+        Assert.False(claim.IsCompleted);
+        await transaction.CommitAsync();
+
+        Assert.Equal(id, (await claim).Id);
+        Assert.Equal(second, (await ClaimAsync()).Id);
+    }
+
+    [Fact]
     public async Task Claim_AfterTheSecondsOfTheMonth_IsForOtherTenantsAndTheJobTellsWhy()
     {
         await Tenants.SetAsync("a", new() { MaxDeviceSecondsPerMonth = 60 }, default);
@@ -176,8 +199,9 @@ public class TenantTests : QueueTest
         await Tenants.SetAsync("a", new() { MaxQueued = 3 }, default);
         Assert.True(await IsWithinQuotaAsync(() => Nothing(studies.RetryAsync(study, default))));
         Assert.False(await IsWithinQuotaAsync(() => Queue.ResumeAsync(paused, default)));
-        // A job that comes back to the queue by itself is never refused.
+        // An extension that queues nothing is not refused, nor is a job that comes back to the queue by itself.
         await Tenants.SetAsync("a", new() { MaxQueued = 1 }, default);
+        Assert.True(await IsWithinQuotaAsync(() => studies.ExtendAsync(study, spec => spec with { Budget = null }, default)));
         Assert.True(await Queue.HandBackAsync(await ClaimAsync(), "test", default));
         Assert.Equal((3, 0), await CountsAsync("a"));
 
@@ -204,11 +228,11 @@ public class TenantTests : QueueTest
     private async Task<Guid> SubmitAsync(string tenant, JobSpec? spec = null)
     {
         await using var db = Db();
-        return (await JobQueue.SubmitAsync(db, spec ?? Spec, default, tenant: tenant)).Id;
+        return (await JobQueue.SubmitAsync(db, tenant, spec ?? Spec, default)).Id;
     }
 
     private async Task<Guid> SubmitStudyAsync(string tenant) =>
-        (await new StudyQueue(Database.DataSource).SubmitAsync(ThreeJobs, null, default, tenant)).Id;
+        (await new StudyQueue(Database.DataSource).SubmitAsync(tenant, ThreeJobs, null, default)).Id;
 
     /// <summary>Queues many jobs at once.</summary>
     private async Task QueueAsync(string tenant, int jobs, int priority = 0)

@@ -17,7 +17,7 @@ public class BreakerTests
 
         breaker.JobFailed(Guid.NewGuid(), "no memory");
 
-        Assert.Equal("3 different jobs failed in a row, the last one: no memory", breaker.SetAsideReason);
+        Assert.Equal("3 different jobs failed in a row. Last failure: no memory", breaker.SetAsideReason);
     }
 
     [Fact]
