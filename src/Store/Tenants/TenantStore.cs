@@ -109,7 +109,7 @@ public sealed class TenantStore(NpgsqlDataSource database, NpgsqlDataSource poll
         ReadAsync(
             """
             VALUES ($1) UNION SELECT name FROM tenants UNION SELECT tenant FROM keys UNION SELECT tenant FROM tenant_usage
-            UNION SELECT tenant FROM jobs WHERE state IN ('queued', 'running')
+            UNION SELECT tenant FROM jobs WHERE state = 'queued' UNION SELECT tenant FROM jobs WHERE state = 'running'
             """,
             own,
             cancellationToken

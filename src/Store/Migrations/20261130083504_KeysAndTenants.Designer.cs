@@ -13,8 +13,8 @@ using Temper.Store;
 namespace Temper.Store.Migrations
 {
     [DbContext(typeof(TemperDb))]
-    [Migration("20261130070041_Trace")]
-    partial class Trace
+    [Migration("20261130083504_KeysAndTenants")]
+    partial class KeysAndTenants
     {
         /// <inheritdoc />
         protected override void BuildTargetModel(ModelBuilder modelBuilder)
@@ -146,6 +146,75 @@ namespace Temper.Store.Migrations
                         });
                 });
 
+            modelBuilder.Entity("Temper.Store.Rows.AuditRow", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityAlwaysColumn(b.Property<long>("Id"));
+
+                    b.Property<string>("Action")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("action");
+
+                    b.Property<string>("Actor")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("actor");
+
+                    b.Property<string>("Address")
+                        .HasColumnType("text")
+                        .HasColumnName("address");
+
+                    b.Property<DateTimeOffset>("At")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("at")
+                        .HasDefaultValueSql("clock_timestamp()");
+
+                    b.Property<string>("Detail")
+                        .HasColumnType("text")
+                        .HasColumnName("detail");
+
+                    b.Property<Guid>("EntryId")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("entry_id")
+                        .HasDefaultValueSql("gen_random_uuid()");
+
+                    b.Property<Guid?>("KeyId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("key_id");
+
+                    b.Property<int>("Status")
+                        .HasColumnType("integer")
+                        .HasColumnName("status");
+
+                    b.Property<string>("Target")
+                        .HasColumnType("text")
+                        .HasColumnName("target");
+
+                    b.Property<string>("Tenant")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("tenant");
+
+                    b.HasKey("Id")
+                        .HasName("pk_audit");
+
+                    b.HasIndex(new[] { "At" }, "ix_audit_at");
+
+                    b.HasIndex(new[] { "EntryId" }, "ix_audit_entry")
+                        .IsUnique();
+
+                    b.HasIndex(new[] { "Tenant", "Id" }, "ix_audit_tenant");
+
+                    b.ToTable("audit", (string)null);
+                });
+
             modelBuilder.Entity("Temper.Store.Rows.CheckpointRow", b =>
                 {
                     b.Property<Guid>("JobId")
@@ -204,6 +273,12 @@ namespace Temper.Store.Migrations
 
             modelBuilder.Entity("Temper.Store.Rows.DatasetNameRow", b =>
                 {
+                    b.Property<string>("Tenant")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("text")
+                        .HasDefaultValue("default")
+                        .HasColumnName("tenant");
+
                     b.Property<string>("Name")
                         .HasColumnType("text")
                         .HasColumnName("name");
@@ -212,7 +287,7 @@ namespace Temper.Store.Migrations
                         .HasColumnType("integer")
                         .HasColumnName("last_version");
 
-                    b.HasKey("Name")
+                    b.HasKey("Tenant", "Name")
                         .HasName("pk_dataset_names");
 
                     b.ToTable("dataset_names", (string)null);
@@ -223,6 +298,12 @@ namespace Temper.Store.Migrations
                     b.Property<string>("Id")
                         .HasColumnType("text")
                         .HasColumnName("id");
+
+                    b.Property<string>("Tenant")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("text")
+                        .HasDefaultValue("default")
+                        .HasColumnName("tenant");
 
                     b.Property<string>("Content")
                         .IsRequired()
@@ -281,19 +362,19 @@ namespace Temper.Store.Migrations
                         .HasColumnType("integer")
                         .HasColumnName("version");
 
-                    b.HasKey("Id")
+                    b.HasKey("Id", "Tenant")
                         .HasName("pk_datasets");
 
-                    b.HasIndex(new[] { "Name", "Sha256" }, "ix_datasets_content")
+                    b.HasIndex(new[] { "Tenant", "Name", "Sha256" }, "ix_datasets_content")
                         .IsUnique();
 
                     b.HasIndex(new[] { "ContentId" }, "ix_datasets_content_id")
                         .IsUnique();
 
-                    b.HasIndex(new[] { "Sequence" }, "ix_datasets_sequence")
+                    b.HasIndex(new[] { "Tenant", "Sequence" }, "ix_datasets_sequence")
                         .IsUnique();
 
-                    b.HasIndex(new[] { "Name", "Version" }, "ix_datasets_version")
+                    b.HasIndex(new[] { "Tenant", "Name", "Version" }, "ix_datasets_version")
                         .IsUnique();
 
                     b.ToTable("datasets", (string)null);
@@ -452,6 +533,13 @@ namespace Temper.Store.Migrations
                         .HasColumnType("text")
                         .HasColumnName("sha256");
 
+                    b.Property<string>("Tenant")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("text")
+                        .HasDefaultValue("default")
+                        .HasColumnName("tenant");
+
                     b.Property<int?>("ValidationCount")
                         .HasColumnType("integer")
                         .HasColumnName("validation_count");
@@ -459,11 +547,11 @@ namespace Temper.Store.Migrations
                     b.HasKey("Id")
                         .HasName("pk_evaluations");
 
-                    b.HasIndex(new[] { "IdempotencyKey" }, "ix_evaluations_idempotency_key")
+                    b.HasIndex(new[] { "Tenant", "IdempotencyKey" }, "ix_evaluations_idempotency_key")
                         .IsUnique()
                         .HasFilter("idempotency_key IS NOT NULL");
 
-                    b.HasIndex(new[] { "Sequence" }, "ix_evaluations_sequence")
+                    b.HasIndex(new[] { "Tenant", "Sequence" }, "ix_evaluations_sequence")
                         .IsUnique();
 
                     b.ToTable("evaluations", null, t =>
@@ -590,6 +678,12 @@ namespace Temper.Store.Migrations
                         .HasColumnType("jsonb")
                         .HasColumnName("spec");
 
+                    b.Property<int>("SpecRevision")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("integer")
+                        .HasDefaultValue(1)
+                        .HasColumnName("spec_revision");
+
                     b.Property<string>("State")
                         .IsRequired()
                         .HasColumnType("text")
@@ -622,6 +716,13 @@ namespace Temper.Store.Migrations
                         .HasColumnName("tags")
                         .HasComputedColumnSql("spec->'tags'", true);
 
+                    b.Property<string>("Tenant")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("text")
+                        .HasDefaultValue("default")
+                        .HasColumnName("tenant");
+
                     b.Property<string>("Traceparent")
                         .HasColumnType("text")
                         .HasColumnName("traceparent");
@@ -643,26 +744,29 @@ namespace Temper.Store.Migrations
                     b.HasKey("Id")
                         .HasName("pk_jobs");
 
-                    b.HasIndex(new[] { "Dataset", "Sequence" }, "ix_jobs_dataset");
+                    b.HasIndex(new[] { "Tenant", "Dataset", "Sequence" }, "ix_jobs_dataset");
 
-                    b.HasIndex(new[] { "IdempotencyKey" }, "ix_jobs_idempotency_key")
+                    b.HasIndex(new[] { "Tenant", "IdempotencyKey" }, "ix_jobs_idempotency_key")
                         .IsUnique()
                         .HasFilter("idempotency_key IS NOT NULL");
 
                     b.HasIndex(new[] { "FinishedAt" }, "ix_jobs_notify")
                         .HasFilter("finished_at IS NOT NULL AND spec->>'notify' IS NOT NULL");
 
-                    b.HasIndex(new[] { "Priority", "Sequence" }, "ix_jobs_queue")
-                        .IsDescending(true, false)
+                    b.HasIndex(new[] { "Tenant", "Priority", "Sequence", "SpecRevision" }, "ix_jobs_queue")
+                        .IsDescending(false, true, false, false)
                         .HasFilter("state = 'queued'");
 
                     b.HasIndex(new[] { "Reproduces" }, "ix_jobs_reproduces")
                         .HasFilter("reproduces IS NOT NULL");
 
-                    b.HasIndex(new[] { "Sequence" }, "ix_jobs_sequence")
+                    b.HasIndex(new[] { "Tenant" }, "ix_jobs_running")
+                        .HasFilter("state = 'running'");
+
+                    b.HasIndex(new[] { "Tenant", "Sequence" }, "ix_jobs_sequence")
                         .IsUnique();
 
-                    b.HasIndex(new[] { "State", "Sequence" }, "ix_jobs_state");
+                    b.HasIndex(new[] { "Tenant", "State", "Sequence" }, "ix_jobs_state");
 
                     b.HasIndex(new[] { "StateChanged" }, "ix_jobs_state_changed")
                         .HasFilter("state_changed IS NOT NULL");
@@ -674,14 +778,14 @@ namespace Temper.Store.Migrations
                     b.HasIndex(new[] { "StudyId", "Sequence" }, "ix_jobs_study_sequence")
                         .HasFilter("study_id IS NOT NULL");
 
-                    b.HasIndex(new[] { "Dataset", "Sequence" }, "ix_jobs_succeeded")
+                    b.HasIndex(new[] { "Tenant", "Dataset", "Sequence" }, "ix_jobs_succeeded")
                         .HasFilter("state = 'succeeded'");
 
                     b.HasIndex(new[] { "Tags" }, "ix_jobs_tags");
 
                     NpgsqlIndexBuilderExtensions.HasMethod(b.HasIndex(new[] { "Tags" }, "ix_jobs_tags"), "gin");
 
-                    b.HasIndex(new[] { "Uploaded" }, "ix_jobs_uploaded")
+                    b.HasIndex(new[] { "Uploaded", "Tenant" }, "ix_jobs_uploaded")
                         .HasFilter("uploaded IS NOT NULL");
 
                     b.HasIndex(new[] { "WorkerId" }, "ix_jobs_worker")
@@ -700,6 +804,78 @@ namespace Temper.Store.Migrations
                             t.HasCheckConstraint("ck_jobs_stop", "stop_requested IS NULL OR (state = 'running' AND stop_requested IN ('cancel', 'pause'))");
 
                             t.HasCheckConstraint("ck_jobs_study", "num_nulls(study_id, arm, seed) IN (0, 3)");
+                        });
+                });
+
+            modelBuilder.Entity("Temper.Store.Rows.KeyRow", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at")
+                        .HasDefaultValueSql("clock_timestamp()");
+
+                    b.Property<string>("CreatedBy")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("created_by");
+
+                    b.Property<byte[]>("Digest")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("digest");
+
+                    b.Property<DateTimeOffset?>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("expires_at");
+
+                    b.Property<DateTimeOffset?>("LastUsedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("last_used_at");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("name");
+
+                    b.Property<string>("Prefix")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("prefix");
+
+                    b.Property<DateTimeOffset?>("RevokedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("revoked_at");
+
+                    b.PrimitiveCollection<string[]>("Scopes")
+                        .IsRequired()
+                        .HasColumnType("text[]")
+                        .HasColumnName("scopes");
+
+                    b.Property<string>("Tenant")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("tenant");
+
+                    b.HasKey("Id")
+                        .HasName("pk_keys");
+
+                    b.HasIndex(new[] { "Digest" }, "ix_keys_digest")
+                        .IsUnique();
+
+                    b.HasIndex(new[] { "Tenant", "Name" }, "ix_keys_name")
+                        .IsUnique()
+                        .HasFilter("revoked_at IS NULL");
+
+                    b.ToTable("keys", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_keys_digest", "octet_length(digest) = 32");
+
+                            t.HasCheckConstraint("ck_keys_scopes", "cardinality(scopes) > 0 AND scopes <@ ARRAY['read', 'submit', 'operate', 'admin']::text[]");
                         });
                 });
 
@@ -856,6 +1032,18 @@ namespace Temper.Store.Migrations
                         });
                 });
 
+            modelBuilder.Entity("Temper.Store.Rows.RequiredMigrationRow", b =>
+                {
+                    b.Property<string>("MigrationId")
+                        .HasColumnType("text")
+                        .HasColumnName("migration_id");
+
+                    b.HasKey("MigrationId")
+                        .HasName("pk_required_migrations");
+
+                    b.ToTable("required_migrations", (string)null);
+                });
+
             modelBuilder.Entity("Temper.Store.Rows.ScoresRow", b =>
                 {
                     b.Property<Guid>("JobId")
@@ -952,6 +1140,33 @@ namespace Temper.Store.Migrations
                     b.ToTable("scores", (string)null);
                 });
 
+            modelBuilder.Entity("Temper.Store.Rows.SessionRow", b =>
+                {
+                    b.Property<byte[]>("Digest")
+                        .HasColumnType("bytea")
+                        .HasColumnName("digest");
+
+                    b.Property<DateTimeOffset>("EndsAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ends_at");
+
+                    b.Property<Guid>("KeyId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("key_id");
+
+                    b.HasKey("Digest")
+                        .HasName("pk_sessions");
+
+                    b.HasIndex(new[] { "EndsAt" }, "ix_sessions_ends_at");
+
+                    b.HasIndex(new[] { "KeyId" }, "ix_sessions_key");
+
+                    b.ToTable("sessions", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_sessions_digest", "octet_length(digest) = 32");
+                        });
+                });
+
             modelBuilder.Entity("Temper.Store.Rows.StudyRow", b =>
                 {
                     b.Property<Guid>("Id")
@@ -1003,6 +1218,13 @@ namespace Temper.Store.Migrations
                         .HasColumnType("jsonb")
                         .HasColumnName("submitted");
 
+                    b.Property<string>("Tenant")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("text")
+                        .HasDefaultValue("default")
+                        .HasColumnName("tenant");
+
                     b.Property<string>("Uploaded")
                         .ValueGeneratedOnAddOrUpdate()
                         .HasColumnType("text")
@@ -1015,20 +1237,75 @@ namespace Temper.Store.Migrations
                     b.HasIndex(new[] { "Changed" }, "ix_studies_changed")
                         .HasFilter("changed IS NOT NULL");
 
-                    b.HasIndex(new[] { "IdempotencyKey" }, "ix_studies_idempotency_key")
+                    b.HasIndex(new[] { "Tenant", "IdempotencyKey" }, "ix_studies_idempotency_key")
                         .IsUnique()
                         .HasFilter("idempotency_key IS NOT NULL");
 
                     b.HasIndex(new[] { "Id" }, "ix_studies_notify")
                         .HasFilter("spec->>'notify' IS NOT NULL");
 
-                    b.HasIndex(new[] { "Sequence" }, "ix_studies_sequence")
+                    b.HasIndex(new[] { "Tenant", "Sequence" }, "ix_studies_sequence")
                         .IsUnique();
 
-                    b.HasIndex(new[] { "Uploaded" }, "ix_studies_uploaded")
+                    b.HasIndex(new[] { "Uploaded", "Tenant" }, "ix_studies_uploaded")
                         .HasFilter("uploaded IS NOT NULL");
 
                     b.ToTable("studies", (string)null);
+                });
+
+            modelBuilder.Entity("Temper.Store.Rows.TenantRow", b =>
+                {
+                    b.Property<string>("Name")
+                        .HasColumnType("text")
+                        .HasColumnName("name");
+
+                    b.Property<long?>("MaxDeviceSecondsPerMonth")
+                        .HasColumnType("bigint")
+                        .HasColumnName("max_device_seconds_per_month");
+
+                    b.Property<int?>("MaxQueued")
+                        .HasColumnType("integer")
+                        .HasColumnName("max_queued");
+
+                    b.Property<int?>("MaxRunning")
+                        .HasColumnType("integer")
+                        .HasColumnName("max_running");
+
+                    b.HasKey("Name")
+                        .HasName("pk_tenants");
+
+                    b.ToTable("tenants", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_tenants_quotas", "max_queued >= 0 AND max_running >= 0 AND max_device_seconds_per_month >= 0");
+                        });
+                });
+
+            modelBuilder.Entity("Temper.Store.Rows.TenantUsageRow", b =>
+                {
+                    b.Property<DateOnly>("Month")
+                        .HasColumnType("date")
+                        .HasColumnName("month");
+
+                    b.Property<string>("Tenant")
+                        .HasColumnType("text")
+                        .HasColumnName("tenant");
+
+                    b.Property<short>("Part")
+                        .HasColumnType("smallint")
+                        .HasColumnName("part");
+
+                    b.Property<double>("DeviceSeconds")
+                        .HasColumnType("double precision")
+                        .HasColumnName("device_seconds");
+
+                    b.Property<DateTimeOffset>("LastClaimed")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("last_claimed");
+
+                    b.HasKey("Month", "Tenant", "Part")
+                        .HasName("pk_tenant_usage");
+
+                    b.ToTable("tenant_usage", (string)null);
                 });
 
             modelBuilder.Entity("Temper.Store.Rows.WorkerRow", b =>
@@ -1041,6 +1318,19 @@ namespace Temper.Store.Migrations
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("device");
+
+                    b.Property<string>("Devices")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("devices")
+                        .HasDefaultValueSql("'[]'");
+
+                    b.Property<bool>("Draining")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("boolean")
+                        .HasDefaultValue(false)
+                        .HasColumnName("draining");
 
                     b.Property<DateTimeOffset>("HeartbeatAt")
                         .ValueGeneratedOnAdd()
@@ -1060,6 +1350,12 @@ namespace Temper.Store.Migrations
                     b.Property<int>("Slots")
                         .HasColumnType("integer")
                         .HasColumnName("slots");
+
+                    b.Property<int>("SpecRevision")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("integer")
+                        .HasDefaultValue(1)
+                        .HasColumnName("spec_revision");
 
                     b.Property<DateTimeOffset>("StartedAt")
                         .ValueGeneratedOnAdd()
@@ -1118,7 +1414,7 @@ namespace Temper.Store.Migrations
 
                     b.HasOne("Temper.Store.Rows.DatasetNameRow", null)
                         .WithMany()
-                        .HasForeignKey("Name")
+                        .HasForeignKey("Tenant", "Name")
                         .OnDelete(DeleteBehavior.Restrict)
                         .IsRequired()
                         .HasConstraintName("fk_datasets_name");
@@ -1152,12 +1448,6 @@ namespace Temper.Store.Migrations
                         .OnDelete(DeleteBehavior.SetNull)
                         .HasConstraintName("fk_jobs_reproduces");
 
-                    b.HasOne("Temper.Store.Rows.DatasetRow", null)
-                        .WithMany()
-                        .HasForeignKey("Uploaded")
-                        .OnDelete(DeleteBehavior.Restrict)
-                        .HasConstraintName("fk_jobs_uploaded");
-
                     b.HasOne("Temper.Store.Rows.WorkerRow", "Worker")
                         .WithMany("Jobs")
                         .HasForeignKey("WorkerId")
@@ -1168,6 +1458,12 @@ namespace Temper.Store.Migrations
                         .WithMany()
                         .HasForeignKey("StudyId", "Arm")
                         .HasConstraintName("fk_jobs_arm");
+
+                    b.HasOne("Temper.Store.Rows.DatasetRow", null)
+                        .WithMany()
+                        .HasForeignKey("Uploaded", "Tenant")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .HasConstraintName("fk_jobs_uploaded");
 
                     b.Navigation("Worker");
                 });
@@ -1217,11 +1513,21 @@ namespace Temper.Store.Migrations
                         .HasConstraintName("fk_scores_job");
                 });
 
+            modelBuilder.Entity("Temper.Store.Rows.SessionRow", b =>
+                {
+                    b.HasOne("Temper.Store.Rows.KeyRow", null)
+                        .WithMany()
+                        .HasForeignKey("KeyId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_sessions_key");
+                });
+
             modelBuilder.Entity("Temper.Store.Rows.StudyRow", b =>
                 {
                     b.HasOne("Temper.Store.Rows.DatasetRow", null)
                         .WithMany()
-                        .HasForeignKey("Uploaded")
+                        .HasForeignKey("Uploaded", "Tenant")
                         .OnDelete(DeleteBehavior.Restrict)
                         .HasConstraintName("fk_studies_uploaded");
                 });

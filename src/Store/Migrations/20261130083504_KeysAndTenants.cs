@@ -1,12 +1,13 @@
 ﻿using System;
 using Microsoft.EntityFrameworkCore.Migrations;
+using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 
 #nullable disable
 
 namespace Temper.Store.Migrations
 {
     /// <inheritdoc />
-    public partial class Tenants : Migration
+    public partial class KeysAndTenants : Migration
     {
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
@@ -92,6 +93,27 @@ namespace Temper.Store.Migrations
                 table: "dataset_names");
 
             migrationBuilder.AddColumn<string>(
+                name: "devices",
+                table: "workers",
+                type: "jsonb",
+                nullable: false,
+                defaultValueSql: "'[]'");
+
+            migrationBuilder.AddColumn<bool>(
+                name: "draining",
+                table: "workers",
+                type: "boolean",
+                nullable: false,
+                defaultValue: false);
+
+            migrationBuilder.AddColumn<int>(
+                name: "spec_revision",
+                table: "workers",
+                type: "integer",
+                nullable: false,
+                defaultValue: 1);
+
+            migrationBuilder.AddColumn<string>(
                 name: "tenant",
                 table: "studies",
                 type: "text",
@@ -99,11 +121,30 @@ namespace Temper.Store.Migrations
                 defaultValue: "default");
 
             migrationBuilder.AddColumn<string>(
+                name: "attempt_traceparent",
+                table: "jobs",
+                type: "text",
+                nullable: true);
+
+            migrationBuilder.AddColumn<int>(
+                name: "spec_revision",
+                table: "jobs",
+                type: "integer",
+                nullable: false,
+                defaultValue: 1);
+
+            migrationBuilder.AddColumn<string>(
                 name: "tenant",
                 table: "jobs",
                 type: "text",
                 nullable: false,
                 defaultValue: "default");
+
+            migrationBuilder.AddColumn<string>(
+                name: "traceparent",
+                table: "jobs",
+                type: "text",
+                nullable: true);
 
             migrationBuilder.AddColumn<string>(
                 name: "tenant",
@@ -137,6 +178,62 @@ namespace Temper.Store.Migrations
                 columns: new[] { "tenant", "name" });
 
             migrationBuilder.CreateTable(
+                name: "audit",
+                columns: table => new
+                {
+                    id = table.Column<long>(type: "bigint", nullable: false)
+                        .Annotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.IdentityAlwaysColumn),
+                    entry_id = table.Column<Guid>(type: "uuid", nullable: false, defaultValueSql: "gen_random_uuid()"),
+                    at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false, defaultValueSql: "clock_timestamp()"),
+                    tenant = table.Column<string>(type: "text", nullable: false),
+                    actor = table.Column<string>(type: "text", nullable: false),
+                    key_id = table.Column<Guid>(type: "uuid", nullable: true),
+                    action = table.Column<string>(type: "text", nullable: false),
+                    target = table.Column<string>(type: "text", nullable: true),
+                    status = table.Column<int>(type: "integer", nullable: false),
+                    address = table.Column<string>(type: "text", nullable: true),
+                    detail = table.Column<string>(type: "text", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_audit", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "keys",
+                columns: table => new
+                {
+                    id = table.Column<Guid>(type: "uuid", nullable: false),
+                    name = table.Column<string>(type: "text", nullable: false),
+                    tenant = table.Column<string>(type: "text", nullable: false),
+                    digest = table.Column<byte[]>(type: "bytea", nullable: false),
+                    prefix = table.Column<string>(type: "text", nullable: false),
+                    scopes = table.Column<string[]>(type: "text[]", nullable: false),
+                    created_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false, defaultValueSql: "clock_timestamp()"),
+                    created_by = table.Column<string>(type: "text", nullable: false),
+                    expires_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    revoked_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    last_used_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_keys", x => x.id);
+                    table.CheckConstraint("ck_keys_digest", "octet_length(digest) = 32");
+                    table.CheckConstraint("ck_keys_scopes", "cardinality(scopes) > 0 AND scopes <@ ARRAY['read', 'submit', 'operate', 'admin']::text[]");
+                });
+
+            migrationBuilder.CreateTable(
+                name: "required_migrations",
+                columns: table => new
+                {
+                    migration_id = table.Column<string>(type: "text", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_required_migrations", x => x.migration_id);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "tenant_usage",
                 columns: table => new
                 {
@@ -164,6 +261,26 @@ namespace Temper.Store.Migrations
                 {
                     table.PrimaryKey("pk_tenants", x => x.name);
                     table.CheckConstraint("ck_tenants_quotas", "max_queued >= 0 AND max_running >= 0 AND max_device_seconds_per_month >= 0");
+                });
+
+            migrationBuilder.CreateTable(
+                name: "sessions",
+                columns: table => new
+                {
+                    digest = table.Column<byte[]>(type: "bytea", nullable: false),
+                    key_id = table.Column<Guid>(type: "uuid", nullable: false),
+                    ends_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_sessions", x => x.digest);
+                    table.CheckConstraint("ck_sessions_digest", "octet_length(digest) = 32");
+                    table.ForeignKey(
+                        name: "fk_sessions_key",
+                        column: x => x.key_id,
+                        principalTable: "keys",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
                 });
 
             migrationBuilder.CreateIndex(
@@ -264,6 +381,45 @@ namespace Temper.Store.Migrations
                 columns: new[] { "tenant", "name", "version" },
                 unique: true);
 
+            migrationBuilder.CreateIndex(
+                name: "ix_audit_at",
+                table: "audit",
+                column: "at");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_audit_entry",
+                table: "audit",
+                column: "entry_id",
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_audit_tenant",
+                table: "audit",
+                columns: new[] { "tenant", "id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_keys_digest",
+                table: "keys",
+                column: "digest",
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_keys_name",
+                table: "keys",
+                columns: new[] { "tenant", "name" },
+                unique: true,
+                filter: "revoked_at IS NULL");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_sessions_ends_at",
+                table: "sessions",
+                column: "ends_at");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_sessions_key",
+                table: "sessions",
+                column: "key_id");
+
             migrationBuilder.AddForeignKey(
                 name: "fk_datasets_name",
                 table: "datasets",
@@ -288,11 +444,8 @@ namespace Temper.Store.Migrations
                 principalColumns: new[] { "id", "tenant" },
                 onDelete: ReferentialAction.Restrict);
 
-            // Earlier builds name the dropped unique indexes in ON CONFLICT.
-            migrationBuilder.InsertData(
-                table: "required_migrations",
-                column: "migration_id",
-                value: "20261130070643_Tenants");
+            // Earlier builds name unique indexes in ON CONFLICT that this migration replaces.
+            migrationBuilder.Sql("INSERT INTO required_migrations VALUES ('20261130083504_KeysAndTenants')");
 
             // A function takes a new snapshot for each of its queries, so a count after a lock includes what was committed before it.
             // A claim takes one lock for all tenants: with one for each, two claims could wait for each other. The key is "temper" 2.
@@ -348,11 +501,6 @@ namespace Temper.Store.Migrations
                 DROP FUNCTION check_queued(text);
                 """);
 
-            migrationBuilder.DeleteData(
-                table: "required_migrations",
-                keyColumn: "migration_id",
-                keyValue: "20261130070643_Tenants");
-
             migrationBuilder.DropForeignKey(
                 name: "fk_datasets_name",
                 table: "datasets");
@@ -366,10 +514,22 @@ namespace Temper.Store.Migrations
                 table: "studies");
 
             migrationBuilder.DropTable(
+                name: "audit");
+
+            migrationBuilder.DropTable(
+                name: "required_migrations");
+
+            migrationBuilder.DropTable(
+                name: "sessions");
+
+            migrationBuilder.DropTable(
                 name: "tenant_usage");
 
             migrationBuilder.DropTable(
                 name: "tenants");
+
+            migrationBuilder.DropTable(
+                name: "keys");
 
             migrationBuilder.DropIndex(
                 name: "ix_studies_idempotency_key",
@@ -444,11 +604,35 @@ namespace Temper.Store.Migrations
                 table: "dataset_names");
 
             migrationBuilder.DropColumn(
+                name: "devices",
+                table: "workers");
+
+            migrationBuilder.DropColumn(
+                name: "draining",
+                table: "workers");
+
+            migrationBuilder.DropColumn(
+                name: "spec_revision",
+                table: "workers");
+
+            migrationBuilder.DropColumn(
                 name: "tenant",
                 table: "studies");
 
             migrationBuilder.DropColumn(
+                name: "attempt_traceparent",
+                table: "jobs");
+
+            migrationBuilder.DropColumn(
+                name: "spec_revision",
+                table: "jobs");
+
+            migrationBuilder.DropColumn(
                 name: "tenant",
+                table: "jobs");
+
+            migrationBuilder.DropColumn(
+                name: "traceparent",
                 table: "jobs");
 
             migrationBuilder.DropColumn(
@@ -507,8 +691,8 @@ namespace Temper.Store.Migrations
             migrationBuilder.CreateIndex(
                 name: "ix_jobs_queue",
                 table: "jobs",
-                columns: new[] { "priority", "sequence", "spec_revision" },
-                descending: new[] { true, false, false },
+                columns: new[] { "priority", "sequence" },
+                descending: new[] { true, false },
                 filter: "state = 'queued'");
 
             migrationBuilder.CreateIndex(
