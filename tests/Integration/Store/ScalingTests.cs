@@ -38,7 +38,7 @@ public sealed class ScalingTests : QueueTest
         await QueueAsync("free", 2);
         Assert.Equal((39, 0), await SlotsAsync());
 
-        var tenants = new TenantStore(Database.DataSource);
+        var tenants = new TenantStore(Database.DataSource, Database.DataSource);
         await tenants.SetAsync("stopped", new() { MaxRunning = 0 }, default);
         await tenants.SetAsync("bounded", new() { MaxRunning = 3 }, default);
         await tenants.SetAsync("used-up", new() { MaxDeviceSecondsPerMonth = 0 }, default);
@@ -72,7 +72,7 @@ public sealed class ScalingTests : QueueTest
     {
         await using var db = Db();
         for (var i = 0; i < jobs; i++)
-            await JobQueue.SubmitAsync(db, Spec, default, tenant: tenant);
+            await JobQueue.SubmitAsync(db, tenant, Spec, default);
     }
 
     private async Task<(long Cpu, long Gpu)> SlotsAsync() =>
