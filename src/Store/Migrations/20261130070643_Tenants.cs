@@ -289,10 +289,7 @@ namespace Temper.Store.Migrations
                 onDelete: ReferentialAction.Restrict);
 
             // Earlier builds name the dropped unique indexes in ON CONFLICT.
-            migrationBuilder.InsertData(
-                table: "required_migrations",
-                column: "migration_id",
-                value: "20261130070643_Tenants");
+            migrationBuilder.Sql("INSERT INTO required_migrations VALUES ('20261130070643_Tenants')");
 
             // A function takes a new snapshot for each of its queries, so a count after a lock includes what was committed before it.
             // A claim takes one lock for all tenants: with one for each, two claims could wait for each other. The key is "temper" 2.
@@ -348,10 +345,7 @@ namespace Temper.Store.Migrations
                 DROP FUNCTION check_queued(text);
                 """);
 
-            migrationBuilder.DeleteData(
-                table: "required_migrations",
-                keyColumn: "migration_id",
-                keyValue: "20261130070643_Tenants");
+            migrationBuilder.Sql("DELETE FROM required_migrations WHERE migration_id = '20261130070643_Tenants'");
 
             migrationBuilder.DropForeignKey(
                 name: "fk_datasets_name",
