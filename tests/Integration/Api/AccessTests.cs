@@ -64,7 +64,8 @@ public class AccessTests(KeyedApis apis) : IClassFixture<KeyedApis>
             var about = document["paths"]![operation.Path]![operation.Method.ToLowerInvariant()]!;
             var listed = about["security"]!.AsArray().SelectMany(one => one!["key"]?.AsArray() ?? []).Select(word => $"{word}");
             Assert.Equal(needed is { } one ? [one.Word()] : [], listed);
-            Assert.Equal(needed is not null, about["responses"]!["403"] is not null);
+            // Pages of other sites may not sign in and out either.
+            Assert.Equal(needed is not null || operation.Method != "GET", about["responses"]!["403"] is not null);
             if (needed is null)
                 continue;
             var without = await SendAsync(operation, null);
