@@ -207,6 +207,7 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
 
         using var drain = TemperCommand.Start(Api.Http.BaseAddress, null, null, "workers", "drain", name, "--wait");
         await Eventually.TrueAsync(() => Database.ScalarAsync<bool>("SELECT draining FROM workers"));
+        await Task.Delay(500); // the job runs on when the command reads the answer to the drain
         await Queue.FailAsync(job, "test", default);
 
         Assert.EndsWith("is drained.\n", (await drain.EndAsync()).Output); // not "is draining."

@@ -88,6 +88,15 @@ public sealed class UploadedFilesTests : IAsyncLifetime
         Assert.True(File.Exists(path));
     }
 
+    [Fact]
+    public async Task Fetch_OfAnotherTenantsSet_FindsNone()
+    {
+        var spec = await StoreAsync(4);
+
+        await Assert.ThrowsAsync<DatasetUnavailableException>(() => files.FetchAsync("other", spec, default));
+        await files.FetchAsync(TenantStore.Default, spec, default);
+    }
+
     /// <summary>A file that was used a month ago.</summary>
     private (JobSpec Spec, string Path) Old(string name)
     {

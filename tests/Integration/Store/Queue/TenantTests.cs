@@ -174,6 +174,8 @@ public class TenantTests : QueueTest
         while (await IsWithinQuotaAsync(() => SubmitAsync("a"))) { }
         Assert.Equal((5, 0), await CountsAsync("a"));
         Assert.True(await IsWithinQuotaAsync(() => SubmitAsync("b")));
+        await Tenants.SetAsync("a", new() { MaxQueued = int.MaxValue }, default);
+        Assert.True(await IsWithinQuotaAsync(() => SubmitAsync("a")));
     }
 
     [Fact]
