@@ -87,6 +87,7 @@ public class EventTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var other = await Api.SubmitAsync(Spec);
         using var stream = await EventStream.OpenAsync(Http, $"/studies/{id}/events");
         var live = new List<SeenEvent>();
+        string? counts = null;
 
         await ExpectAsync("state", "state", "study");
         Assert.Equal(2, live[^1].Payload["progress"]!["queued"]!.GetValue<int>());
@@ -115,6 +116,11 @@ public class EventTests(ApiFixture fixture) : OwnJobsTest(fixture)
             foreach (var type in types)
             {
                 var seen = await stream.NextAsync();
+                // What is published while a stream begins may have counts that the stream has told already.
+                while (seen?.Type == "study" && seen.Payload["progress"]!.ToJsonString() == counts)
+                    seen = await stream.NextAsync();
+                if (seen?.Type == "study")
+                    counts = seen.Payload["progress"]!.ToJsonString();
                 Assert.Equal(type, seen?.Type);
                 Assert.Equal(id, seen!.Data["studyId"]!.GetValue<string>());
                 Assert.NotNull(seen.Id);
@@ -365,8 +371,8 @@ public class EventTests(ApiFixture fixture) : OwnJobsTest(fixture)
         }
 
         // Ten reads a second, and every second or two one of progress and one of existence; each epoch is written once. PostgreSQL
-        // counts with a delay of a second, so the two reads at the beginning of each stream may be among them.
-        const int Beginnings = 150;
+        // counts with a delay of a second, so the reads at the beginning of each stream and the lookup of its key may be among them.
+        const int Beginnings = 200;
         Assert.InRange(await CommitsAsync() - before, 0, clock.Elapsed.TotalSeconds * 13 + Epochs + Beginnings);
         foreach (var stream in streams)
             stream.Dispose();
