@@ -252,7 +252,8 @@ internal sealed class OperationTexts : IOperationFilter
             if known. Answers the evaluation with its calibration report (201), which is that of a job with the same logits.
             Without a validation part T is cross-fitted, which `report.crossFit` describes. With an `Idempotency-Key`, sending
             the same file and name again gives the same evaluation; another under that key is a 422. The request waits for its
-            turn as a report does; when that takes too long, the answer is a 503 with `Retry-After`.
+            turn as a report does; when that takes too long, the answer is a 503 with `Retry-After`. A 404 says that another request
+            has deleted the evaluation before this answer.
             """
         ),
         ["listEvaluations"] = ("List evaluations", "The newest come first. Pass `next` of a page as `cursor` to get the following page."),

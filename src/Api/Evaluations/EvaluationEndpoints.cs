@@ -32,6 +32,7 @@ internal static class EvaluationEndpoints
             .WithMetadata(new FileRule([FileRule.Raw, FileRule.Form]) { Fields = ["name"], RefusalBefore = WrongRequest })
             .Produces<EvaluatedResponse>(StatusCodes.Status201Created)
             .ProducesValidationProblem()
+            .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status408RequestTimeout)
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)

@@ -122,7 +122,8 @@ internal sealed partial class RequestMaker(IReadOnlyList<Operation> operations, 
                 ? Written(id)
                 : Uri.EscapeDataString(one),
             < 9 => Written(new Guid([.. BitConverter.GetBytes(random.NextUInt64()), .. BitConverter.GetBytes(random.NextUInt64())])),
-            _ => Escape(Rubbish.Text(random)),
+            // Without an id the path would be that of the list.
+            _ => Escape(Rubbish.Text(random)) is { Length: > 0 } text ? text : "-",
         };
 
     private string Written(Guid id) =>
