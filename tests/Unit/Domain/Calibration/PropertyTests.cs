@@ -8,18 +8,8 @@ namespace Temper.Unit.Domain.Calibration;
 /// <summary>Tests properties that hold for any logits.</summary>
 public class PropertyTests
 {
-    /// <summary>
-    /// N from 1 to 80, K from 2 to 6. The logits have few distinct values, so that ties and confidences on bin edges are common;
-    /// the scales reach from flat to saturated.
-    /// </summary>
-    private static readonly Arbitrary<LabelledLogits> AnyLogits = (
-        from n in Gen.Choose(1, 80)
-        from k in Gen.Choose(2, 6)
-        from scale in Gen.Elements(0f, 0.25f, 1f, 20f)
-        from logits in Gen.ArrayOf(Gen.Choose(-8, 8), n * k)
-        from labels in Gen.ArrayOf(Gen.Choose(0, k - 1), n)
-        select new LabelledLogits(Array.ConvertAll(logits, logit => logit * scale), labels, k)
-    ).ToArbitrary();
+    /// <summary>N from 1 to 80, K from 2 to 6.</summary>
+    private static readonly Arbitrary<LabelledLogits> AnyLogits = RandomLogits.Of(1, 80, 6);
 
     [Fact]
     public void Assessment_OrderOfImages_DoesNotMatter() =>

@@ -16,15 +16,8 @@ public class MeasurePropertyTests
 {
     private static readonly ReportOptions Options = new(Binning.Guo, 15, 0, 0, Measures: true);
 
-    /// <summary>N from 2 to 60, K from 2 to 5, with ties, from flat to saturated.</summary>
-    private static readonly Arbitrary<LabelledLogits> AnyLogits = (
-        from n in Gen.Choose(2, 60)
-        from k in Gen.Choose(2, 5)
-        from scale in Gen.Elements(0f, 0.25f, 1f, 20f)
-        from logits in Gen.ArrayOf(Gen.Choose(-8, 8), n * k)
-        from labels in Gen.ArrayOf(Gen.Choose(0, k - 1), n)
-        select new LabelledLogits(Array.ConvertAll(logits, logit => logit * scale), labels, k)
-    ).ToArbitrary();
+    /// <summary>N from 2 to 60, K from 2 to 5.</summary>
+    private static readonly Arbitrary<LabelledLogits> AnyLogits = RandomLogits.Of(2, 60, 5);
 
     [Fact]
     public void Measures_OfAnyLogits_StayWithinTheirBounds() =>
