@@ -75,16 +75,13 @@ internal sealed class Schema(
 
     private async Task<bool> HasKeysAsync(CancellationToken stopping)
     {
-        while (true)
-            try
-            {
-                return await keys.AnyAsync(stopping);
-            }
-            catch (Exception e) when (Outage.Behind(e) is not null)
-            {
-                log.LogWarning("Waiting for the database: {Reason}", e.Message);
-                await Task.Delay(TimeSpan.FromSeconds(1), stopping);
-            }
+        var any = false;
+        await Migrator.WhenUpAsync(
+            async () => any = await keys.AnyAsync(stopping),
+            reason => log.LogWarning("Waiting for the database: {Reason}", reason),
+            stopping
+        );
+        return any;
     }
 }
 

@@ -49,22 +49,18 @@ internal static class WorkerEndpoints
     {
         var workers = routes.MapGroup("/workers").WithTags("Workers").ProducesProblem(StatusCodes.Status503ServiceUnavailable);
         workers.MapGet("", ListAsync);
-        workers
-            .MapPost(
-                "/{id:guid}/drain",
-                (HttpContext context, TemperDb db, JobQueue queue, Guid id, CancellationToken cancellation) =>
-                    ApplyAsync(context, db, id, queue.DrainWorkerAsync, cancellation)
-            )
-            .Needs(Scope.Admin)
-            .ProducesProblem(StatusCodes.Status404NotFound);
-        workers
-            .MapPost(
-                "/{id:guid}/resume",
-                (HttpContext context, TemperDb db, JobQueue queue, Guid id, CancellationToken cancellation) =>
-                    ApplyAsync(context, db, id, queue.ResumeWorkerAsync, cancellation)
-            )
-            .Needs(Scope.Admin)
-            .ProducesProblem(StatusCodes.Status404NotFound);
+        MapVerb("drain", queue => queue.DrainWorkerAsync);
+        MapVerb("resume", queue => queue.ResumeWorkerAsync);
+
+        void MapVerb(string verb, Func<JobQueue, Func<Guid, CancellationToken, Task<bool>>> of) =>
+            workers
+                .MapPost(
+                    $"/{{id:guid}}/{verb}",
+                    (HttpContext context, TemperDb db, JobQueue queue, Guid id, CancellationToken cancellation) =>
+                        ApplyAsync(context, db, id, of(queue), cancellation)
+                )
+                .Needs(Scope.Admin)
+                .ProducesProblem(StatusCodes.Status404NotFound);
     }
 
     private static async Task<WorkersResponse> ListAsync(HttpContext context, TemperDb db, CancellationToken cancellation)
