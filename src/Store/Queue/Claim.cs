@@ -16,8 +16,8 @@ public sealed partial class JobQueue
     /// longest ago. With SKIP LOCKED, concurrent claims do not wait for each other, and each job goes to one worker. Claims for tenants
     /// that may run only so many jobs wait for each other, so that no tenant exceeds that number; a tenant without a job for this worker
     /// is passed over before that. The lock on the worker's row makes a drain wait for the claim, or makes the claim see the drain; a
-    /// heartbeat passes it. It comes first, so that a claim never waits for it while it holds a job. A claim that finds no job takes no
-    /// lock.
+    /// heartbeat passes it. It comes first, so that a claim never waits for it while it holds a job. Where no queued job is for this
+    /// worker, whatever the quotas, a claim takes no lock.
     /// </summary>
     /// <param name="worker">Must have sent a heartbeat; a worker without a row claims nothing.</param>
     /// <param name="hasCuda">Whether the worker can run jobs that ask for `cuda`.</param>
