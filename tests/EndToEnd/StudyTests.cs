@@ -100,6 +100,47 @@ public class StudyTests : EndToEndTest
             Assert.Equal(mean, Mean(Row(shown, epsilon, 0.4), "accuracy"), 1e-9);
     }
 
+    /// <summary>All losses train for real, and the answer is that of the numbers.</summary>
+    [Fact]
+    public async Task Digits_SmoothingAgainstOtherLosses_IsAnsweredByOnePost()
+    {
+        await StartWorkersAsync(2);
+        var study = await RunAsync(
+            new
+            {
+                job = new
+                {
+                    dataset = "digits",
+                    epochs = 2,
+                    model = "mlp",
+                    widths = new[] { 64 },
+                },
+                epsilons = new[] { 0, 0.1 },
+                grid = new
+                {
+                    loss = new[] { "crossEntropy", "focal", "confidencePenalty", "marginSmoothing", "maxSuppression" },
+                    gammaSchedule = new[] { "constant", "flsd53" },
+                    mixup = new[] { 0, 0.2 },
+                },
+            },
+            jobs: 42
+        );
+        var recommendation = await Api.GetAsync($"/studies/{study}/recommendation");
+
+        var ranked = recommendation["byLabelNoise"]![0]!["arms"]!.AsArray();
+        Assert.Equal(14, ranked.Count);
+        Assert.All(ranked, arm => Assert.Equal(0, arm!["diverged"]!.GetValue<int>()));
+        var lowest = ranked.MinBy(arm => arm!["meanLoss"]!.GetValue<double>())!;
+        var chosen = ranked.Single(arm => JsonNode.DeepEquals(arm!["arm"], recommendation["arm"]))!;
+        // The chosen arm may be the best: it has the lowest mean or its interval to that one covers 0.
+        Assert.True(chosen["isTied"]!.GetValue<bool>());
+        Assert.True(chosen == lowest || chosen["interval"]!["low"]!.GetValue<double>() <= 0, chosen.ToJsonString());
+        Assert.Equal(4, recommendation["findings"]!.AsArray().Count(finding => finding!.GetValue<string>().StartsWith("Another loss: ")));
+        // Every loss has learned: a tenth is what guessing gives.
+        var rows = (await Api.GetAsync($"/studies/{study}"))["rows"]!.AsArray();
+        Assert.All(rows, row => Assert.InRange(Mean(row!, "accuracy"), 0.4, 1));
+    }
+
     [Fact]
     public async Task Study_CancelledWhileItRuns_EndsAndKeepsWhatHasSucceeded()
     {

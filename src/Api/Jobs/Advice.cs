@@ -17,8 +17,8 @@ internal static class Advice
 
     public static async Task<SmoothingAdvice> ForAsync(TemperDb db, string tenant, JobSpec spec, CancellationToken cancellation)
     {
-        var smoothing = spec.LabelSmoothing();
-        var model = Json.Name(spec.Model);
+        var (smoothing, model, loss) = (spec.LabelSmoothing(), Json.Name(spec.Model), Json.Name(spec.Loss));
+        var schedule = Json.Name(spec.GammaSchedule);
         var rows = await db
             .Database.SqlQuery<Row>(
                 $"""
@@ -28,13 +28,19 @@ internal static class Advice
                       ORDER BY sequence DESC LIMIT {MostLookedAt}) latest
                 WHERE spec->>'model' = {model} AND (spec->>'labelNoise')::float8 = {spec.LabelNoise}
                   AND (spec->>'epsilon')::float8 BETWEEN 0 AND 1
+                  AND COALESCE(spec->>'loss', 'crossEntropy') = {loss} AND COALESCE((spec->>'mixup')::float8, 0) = {spec.Mixup}
+                  AND COALESCE(spec->>'gammaSchedule', 'constant') = {schedule}
+                  AND (spec->>'gamma')::float8 IS NOT DISTINCT FROM {spec.Gamma}::float8
+                  AND (spec->>'beta')::float8 IS NOT DISTINCT FROM {spec.Beta}::float8
+                  AND (spec->>'margin')::float8 IS NOT DISTINCT FROM {spec.Margin}::float8
+                  AND (spec->>'weight')::float8 IS NOT DISTINCT FROM {spec.Weight}::float8
                   AND result->>'testAccuracy' IS NOT NULL AND result->>'testSignedGap' IS NOT NULL
                 ORDER BY sequence DESC LIMIT 100
                 """
             )
             .ToListAsync(cancellation);
         var advice = SmoothingAdvice.Of(
-            smoothing,
+            spec.TrainingLoss(),
             spec.LabelNoise,
             [
                 .. rows.Select(row => new EarlierJob(

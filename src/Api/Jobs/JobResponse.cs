@@ -12,7 +12,8 @@ namespace Temper.Api.Jobs;
 /// <param name="IsTerminal">True when the job has ended: succeeded, failed or cancelled.</param>
 /// <param name="Spec">The submitted spec, with every default filled in.</param>
 /// <param name="SpecRevision">The lowest revision of the spec format that a worker must know to claim the job.</param>
-/// <param name="Targets">The label distribution that the model is trained towards at this ε.</param>
+/// <param name="Targets">The label distribution that the model is trained towards at this ε; hard labels with a loss other than
+/// `crossEntropy`.</param>
 /// <param name="Progress">Progress of the running attempt, or its last progress when the job was paused, cancelled or failed;
 /// null in the attempt's first second, and in every other state.</param>
 /// <param name="Attempt">How many times workers have claimed the job.</param>
@@ -28,7 +29,7 @@ namespace Temper.Api.Jobs;
 /// <param name="Study">The study that the job belongs to; null when it belongs to none.</param>
 /// <param name="Pinned">True when retention removes nothing of the job.</param>
 /// <param name="Links">Paths of the operations on the job.</param>
-/// <param name="Advice">The likely effect of this ε; null except in the answer to `POST /jobs`.</param>
+/// <param name="Advice">The likely effect of this loss and ε; null except in the answer to `POST /jobs`.</param>
 public sealed record JobResponse(
     Guid Id,
     ShownState State,
@@ -130,7 +131,7 @@ public sealed record TargetsResponse(
 /// <summary>A spec that was checked and not submitted.</summary>
 /// <param name="Spec">The posted spec, with every default filled in.</param>
 /// <param name="Targets">The label distribution that the model would be trained towards at this ε.</param>
-/// <param name="Advice">The likely effect of this ε.</param>
+/// <param name="Advice">The likely effect of this loss and ε.</param>
 public sealed record CheckedSpecResponse(JobSpec Spec, TargetsResponse Targets, SmoothingAdvice Advice);
 
 /// <summary>Paths of the operations on a job. Calibration, logits, model and reproduce need a job that has succeeded.</summary>

@@ -312,7 +312,11 @@ public sealed record CheckedStudyResponse(StudySpec Spec, IReadOnlyList<Arm> Arm
 /// `moreSeedsNote` says why.</param>
 /// <param name="MoreSeedsNote">Why `moreSeeds` is null; null when it is a number.</param>
 /// <param name="Sentence">The recommendation as a sentence.</param>
-/// <param name="Findings">The effects of smoothing in this study; empty without arms both with and without smoothing.</param>
+/// <param name="Action">What to do: `nothing`, `calibrate` afterwards, `smooth`, train with an `otherLoss` or with `mixup`; null when
+/// no arm can be judged.</param>
+/// <param name="InShort">The action as a sentence; null when no arm can be judged.</param>
+/// <param name="Findings">The effects of smoothing and of other losses in this study; empty without an arm of cross-entropy without
+/// smoothing beside another.</param>
 /// <param name="ByLabelNoise">The recommendation for each share of label noise in the grid. The other fields repeat the
 /// first.</param>
 /// <param name="Predict">Path at which the best job of the recommended arm, by the criterion on validation, takes images; null when
@@ -331,6 +335,8 @@ public sealed record RecommendationResponse(
     int? MoreSeeds,
     string? MoreSeedsNote,
     string Sentence,
+    RecommendedAction? Action,
+    string? InShort,
     IReadOnlyList<string> Findings,
     IReadOnlyList<Recommendation> ByLabelNoise,
     string? Predict
@@ -359,6 +365,8 @@ public sealed record RecommendationResponse(
             first.MoreSeeds,
             first.MoreSeedsNote,
             first.Sentence,
+            first.Action,
+            first.InShort,
             first.Findings,
             all,
             BestJob(study, first.Arm, jobs) is { } job ? $"/jobs/{job.Id}/predict" : null

@@ -79,6 +79,8 @@ internal sealed class StudyWatch : IWatched
     public static void ShowRecommendation(JsonNode recommendation)
     {
         Terminal.WriteLine(recommendation["sentence"]!.GetValue<string>());
+        if (recommendation["inShort"]?.GetValue<string>() is { } action)
+            Terminal.WriteLine(action);
         foreach (var finding in recommendation["findings"]!.AsArray())
             Terminal.WriteLine(finding!.GetValue<string>());
     }

@@ -57,7 +57,10 @@ export const jobName = (job: { id: string; spec: JobSpec }): string => job.spec.
 
 export const evaluationName = (evaluation: { id: string; name: string | null }): string => evaluation.name ?? shortId(evaluation.id);
 
-export const summary = (spec: JobSpec): string => `${spec.dataset} · ${spec.model} · ε\u00a0${plain(spec.epsilon)}`;
+export const summary = (spec: JobSpec): string => `${spec.dataset} · ${spec.model} · ${spec.loss === "crossEntropy" ? "" : `${spec.loss} · `}ε\u00a0${plain(spec.epsilon)}`;
+
+export const hasEpsilon = (arm: Arm): boolean =>
+  [undefined, "crossEntropy", "maxSuppression"].includes(arm.settings["loss"] as string | undefined);
 
 /** The values of an arm besides ε that differ between the arms. */
 export function besideEpsilon(arm: Arm, arms: Arm[]): string {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { ago, besideEpsilon, duration, figure, plain, signed, size, words } from "../src/format";
+import { ago, besideEpsilon, duration, figure, hasEpsilon, plain, signed, size, words } from "../src/format";
 
 test("figures", () => {
   assert.equal(figure(0.85162), "0.8516");
@@ -44,4 +44,7 @@ test("arms are named by what differs", () => {
   assert.equal(besideEpsilon(arm, [arm, { ...arm, epsilon: 0 }]), "");
   assert.equal(besideEpsilon(arm, [arm, { ...arm, model: "mlp", learningRate: 0.1 }]), "cnn, learning rate 0.001");
   assert.equal(besideEpsilon(arm, [arm, { ...arm, settings: { batchSize: 128 } }]), "batch size 64");
+  assert.ok(hasEpsilon(arm));
+  assert.ok(hasEpsilon({ ...arm, settings: { loss: "maxSuppression" } }));
+  assert.ok(!hasEpsilon({ ...arm, settings: { loss: "focal", gamma: 2 } }));
 });

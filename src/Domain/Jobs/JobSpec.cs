@@ -12,7 +12,10 @@ public sealed record JobSpec
     /// </summary>
     public required string Dataset { get; init; }
 
-    /// <summary>Label smoothing ε, in the convention that `smoothing` names. With 0, the job trains on hard labels.</summary>
+    /// <summary>
+    /// Label smoothing ε, in the convention that `smoothing` names. With 0, the job trains on hard labels. With `maxSuppression` it is
+    /// the factor of the regularizer. It is 0 with the other losses.
+    /// </summary>
     public required double Epsilon { get; init; }
 
     /// <summary>Passes over the training images.</summary>
@@ -20,6 +23,38 @@ public sealed record JobSpec
 
     /// <summary>The meaning of ε: `uniform` is PyTorch's (1−ε)·onehot + ε/K; `others` gives the true class 1−ε.</summary>
     public SmoothingConvention Smoothing { get; init; } = SmoothingConvention.Uniform;
+
+    /// <summary>
+    /// What training minimizes, the mean over the batch; p is the softmax of the logits z, and y the label. `crossEntropy`:
+    /// −Σ q·log p against the smoothed targets q. `focal`: −(1 − p_y)^γ·log p_y. `confidencePenalty`: −log p_y − β·H(p), H being the
+    /// entropy. `marginSmoothing`: −log p_y + weight·mean_k max(0, max z − z_k − margin). `maxSuppression`: −log p_y + ε·(max z −
+    /// mean z).
+    /// </summary>
+    public LossName Loss { get; init; }
+
+    /// <summary>γ of the `focal` loss, which pays less for images that are already right. 3 when absent.</summary>
+    public double? Gamma { get; init; }
+
+    /// <summary>
+    /// `constant`: the `focal` loss has the same γ for all images; `flsd53`: γ is 5 for an image with p_y below 0.2, and 3 for the
+    /// others.
+    /// </summary>
+    public GammaScheduleName GammaSchedule { get; init; }
+
+    /// <summary>β of `confidencePenalty`, the weight of the entropy. 0.1 when absent.</summary>
+    public double? Beta { get; init; }
+
+    /// <summary>The distance between logits up to which `marginSmoothing` penalizes nothing. 10 when absent.</summary>
+    public double? Margin { get; init; }
+
+    /// <summary>Weight of the penalty of `marginSmoothing`. 0.1 when absent.</summary>
+    public double? Weight { get; init; }
+
+    /// <summary>
+    /// α of mixup: each batch is mixed with itself in another order by a share from Beta(α, α), and the loss is mixed likewise. With
+    /// 0, nothing is mixed.
+    /// </summary>
+    public double Mixup { get; init; }
 
     /// <summary>
     /// `cnn`: two 3×3 convolutions (32, 64), each with relu and 2×2 max pooling, then 128 and K linear units. `resnet20`,
@@ -105,14 +140,20 @@ public sealed record JobSpec
     /// <summary>The uploaded data set's content, which the service looks up by its name; null for the other data sets.</summary>
     public DatasetContent? Data { get; init; }
 
-    /// <summary>The target distribution of this spec.</summary>
+    /// <summary>The target distribution of this spec: hard labels with a loss other than `crossEntropy`.</summary>
     /// <exception cref="ArgumentException">The data set does not exist or ε is out of range, so the spec was not
     /// checked.</exception>
     public LabelSmoothing LabelSmoothing()
     {
         var dataset = DatasetCard() ?? throw new ArgumentException($"There is no data set '{Dataset}'.");
-        return Domain.Smoothing.LabelSmoothing.Of(Smoothing, Epsilon, dataset.Classes);
+        var epsilon = Loss == LossName.CrossEntropy ? Epsilon : 0;
+        return Domain.Smoothing.LabelSmoothing.Of(Smoothing, epsilon, dataset.Classes);
     }
+
+    /// <summary>The loss of this spec with every setting filled in.</summary>
+    /// <exception cref="ArgumentException">As of <see cref="LabelSmoothing"/>.</exception>
+    public TrainingLoss TrainingLoss() =>
+        new(Loss, LabelSmoothing(), Epsilon, GammaSchedule, Gamma ?? 3, Beta ?? 0.1, Margin ?? 10, Weight ?? 0.1, Mixup);
 
     /// <summary>The data set to train on; null when the spec was not checked and there is none.</summary>
     public DatasetCard? DatasetCard() => Data is null ? DatasetCatalog.Find(Dataset) : Data.Card(Dataset);

@@ -57,8 +57,46 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
             "at most (K−1)/K with smoothing others, 0.9 for 10 classes: beyond it the true class is no longer the likeliest",
             EpsilonFitsConvention
         ),
+        new(
+            "epsilon",
+            "0 with a loss other than crossEntropy and maxSuppression, which alone have an ε",
+            s => s.Epsilon == 0 || !Enum.IsDefined(s.Loss) || TrainingLoss.TakesEpsilon(s.Loss)
+        ),
+        new("loss", OneOf<LossName>(), s => Enum.IsDefined(s.Loss)),
+        new(
+            "gamma",
+            "null, or with loss focal and gammaSchedule constant a number from 0 to 10",
+            s => s.Gamma is null || (s.Loss == LossName.Focal && s.GammaSchedule == GammaScheduleName.Constant && s.Gamma is >= 0 and <= 10)
+        ),
+        new("gammaSchedule", OneOf<GammaScheduleName>(), s => Enum.IsDefined(s.GammaSchedule)),
+        new(
+            "gammaSchedule",
+            "constant with a loss other than focal",
+            s => s.GammaSchedule == GammaScheduleName.Constant || s.Loss == LossName.Focal
+        ),
+        new(
+            "beta",
+            "null, or with loss confidencePenalty a number from 0 to 10",
+            s => s.Beta is null || (s.Loss == LossName.ConfidencePenalty && s.Beta is >= 0 and <= 10)
+        ),
+        new(
+            "margin",
+            "null, or with loss marginSmoothing a number from 0 to 1000",
+            s => s.Margin is null || (s.Loss == LossName.MarginSmoothing && s.Margin is >= 0 and <= 1000)
+        ),
+        new(
+            "weight",
+            "null, or with loss marginSmoothing a number from 0 to 10",
+            s => s.Weight is null || (s.Loss == LossName.MarginSmoothing && s.Weight is >= 0 and <= 10)
+        ),
+        new("mixup", "a number from 0 to 2", s => s.Mixup is >= 0 and <= 2),
         new("epochs", "a whole number from 1 to 10000", s => s.Epochs is >= 1 and <= 10_000),
         new("smoothing", OneOf<SmoothingConvention>(), s => Enum.IsDefined(s.Smoothing)),
+        new(
+            "smoothing",
+            "uniform with a loss other than crossEntropy, which alone has smoothed targets",
+            s => s.Smoothing == SmoothingConvention.Uniform || s.Loss == LossName.CrossEntropy
+        ),
         new("model", OneOf<ModelName>(), s => Enum.IsDefined(s.Model)),
         new(
             "model",

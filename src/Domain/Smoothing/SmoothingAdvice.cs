@@ -2,13 +2,14 @@ using System.Globalization;
 
 namespace Temper.Domain.Smoothing;
 
-/// <summary>The likely effect of an ε on calibration, predicted before training.</summary>
-/// <param name="EarlierJobs">Number of succeeded jobs with this data set, model and label noise that the advice uses: the latest
-/// 100 at most.</param>
+/// <summary>The likely effect of a loss and its ε on calibration, predicted before training.</summary>
+/// <param name="EarlierJobs">Number of succeeded jobs with this data set, model, label noise and loss, at any ε, that the advice uses:
+/// the latest 100 at most.</param>
 /// <param name="Accuracy">A, their median test accuracy, which a few failed trials do not affect; null without jobs.</param>
-/// <param name="ExpectedSignedGap">−ε(A − 1/K) with ε as `uniform` and label noise included: mean confidence − accuracy at the
-/// smoothed loss's optimum; null without A.</param>
-/// <param name="Measured">The measured signed gaps of those jobs − the gaps that the formula predicts; null without jobs.</param>
+/// <param name="ExpectedSignedGap">Mean confidence − accuracy at the loss's optimum, label noise included. For `crossEntropy` it is
+/// −ε(A − 1/K) with ε as `uniform`. Null without A, and for mixup and `flsd53`, which have no closed form.</param>
+/// <param name="Measured">The measured signed gaps of those jobs − the gaps that the formula predicts; null without jobs or
+/// without a formula.</param>
 /// <param name="Warnings">Sentences for the user; empty without a warning.</param>
 public sealed record SmoothingAdvice(
     int EarlierJobs,
@@ -22,47 +23,42 @@ public sealed record SmoothingAdvice(
     private const double LargeGap = 0.02;
 
     /// <param name="labelNoise">Share of training labels replaced.</param>
-    /// <param name="earlier">Jobs with the same data set, model and label noise.</param>
-    public static SmoothingAdvice Of(LabelSmoothing smoothing, double labelNoise, IReadOnlyList<EarlierJob> earlier)
+    /// <param name="earlier">Jobs with the same data set, model, label noise and loss.</param>
+    public static SmoothingAdvice Of(TrainingLoss loss, double labelNoise, IReadOnlyList<EarlierJob> earlier)
     {
-        if (smoothing.EpsilonUniform == 1)
+        if (loss.Targets.EpsilonUniform == 1)
             return new(earlier.Count, null, null, null, ["At ε = 1 the target does not depend on the label: nothing can be learned."]);
         if (earlier.Count == 0)
             return new(0, null, null, null, []);
         var accuracy = Median([.. earlier.Select(job => job.Accuracy).Order()]);
-        var gap = smoothing.ExpectedSignedGap(accuracy, labelNoise);
-        var differences = earlier
-            .Select(job =>
-                job.SignedGap
-                - LabelSmoothing
-                    .Of(SmoothingConvention.Uniform, job.EpsilonUniform, smoothing.Classes)
-                    .ExpectedSignedGap(job.Accuracy, labelNoise)
-            )
-            .ToArray();
-        var measured = GapDifference.Of(differences);
+        if (loss.ExpectedSignedGap(accuracy, labelNoise) is not { } gap)
+            return new(earlier.Count, accuracy, null, null, []);
+        var measured = GapDifference.Of([
+            .. earlier.Select(job => job.SignedGap - loss.At(job.EpsilonUniform).ExpectedSignedGap(job.Accuracy, labelNoise)!.Value),
+        ]);
         return new(
             earlier.Count,
             accuracy,
             gap,
             measured,
-            Math.Abs(gap) < LargeGap ? [] : [Warning(smoothing, labelNoise, accuracy, gap, measured)]
+            Math.Abs(gap) < LargeGap ? [] : [Warning(loss, labelNoise, accuracy, gap, measured)]
         );
     }
 
     private static double Median(double[] sorted) => (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
 
-    private static string Warning(LabelSmoothing smoothing, double labelNoise, double accuracy, double gap, GapDifference measured) =>
+    private static string Warning(TrainingLoss loss, double labelNoise, double accuracy, double gap, GapDifference measured) =>
         string.Create(
             CultureInfo.InvariantCulture,
-            $"Accuracy here is {accuracy:0.00}; at its optimum ε = "
-                + $"{smoothing.EpsilonUniform:0.###}{(labelNoise > 0 ? $" with label noise {labelNoise:0.###}" : "")} is "
+            $"Accuracy here is {accuracy:0.00}; at its optimum "
+                + $"{loss.InWords()}{(labelNoise > 0 ? $" with label noise {labelNoise:0.###}" : "")} is "
                 + $"{(gap < 0 ? "under" : "over")}-confident by about {Math.Abs(gap):0.00}. Earlier jobs came out "
                 + $"{Math.Abs(measured.Mean):0.00} {(measured.Mean < 0 ? "lower" : "higher")} than this formula says."
         );
 }
 
 /// <summary>The result of an earlier job.</summary>
-/// <param name="EpsilonUniform">Its ε as `uniform`.</param>
+/// <param name="EpsilonUniform">Its ε as `uniform`; 0 for a loss without ε.</param>
 /// <param name="Accuracy">Accuracy on the test set.</param>
 /// <param name="SignedGap">Mean confidence − accuracy on the test set.</param>
 public sealed record EarlierJob(double EpsilonUniform, double Accuracy, double SignedGap);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Temper.Domain.Jobs;
@@ -20,7 +21,26 @@ public sealed record ArmSettings(string Text)
     /// <summary>Those of an arm of a study without a grid.</summary>
     public static ArmSettings None { get; } = new("{}");
 
-    /// <summary>The job spec with these values.</summary>
+    /// <summary>These values and one more.</summary>
+    internal ArmSettings With(string field, object? value)
+    {
+        var settings = JsonNode.Parse(Text)!.AsObject();
+        settings[field] = JsonSerializer.SerializeToNode(value, Serialization.Json.Options);
+        return new(settings.ToJsonString());
+    }
+
+    /// <summary>The values that have nothing to do with the loss.</summary>
+    internal ArmSettings WithoutLoss()
+    {
+        var settings = JsonNode.Parse(Text)!.AsObject();
+        foreach (var field in LossSettings.All.Append("loss"))
+            settings.Remove(field);
+        return new(settings.ToJsonString());
+    }
+
+    /// <summary>
+    /// The job spec with these values. If a loss is among them, the job's settings of other losses get their defaults.
+    /// </summary>
     public JobSpec On(JobSpec job)
     {
         if (this == None)
@@ -32,7 +52,9 @@ public sealed record ArmSettings(string Text)
             var field = JobFields[setting.Name];
             field.Set!(changed, setting.Value.Deserialize(field.PropertyType, Serialization.Json.Options));
         }
-        return changed;
+        return settings.RootElement.EnumerateObject().Any(setting => LossSettings.Choosing.Contains(setting.Name))
+            ? LossSettings.WithoutOthers(changed)
+            : changed;
     }
 
     /// <summary>The value of a field for people; null when the arm does not take it from the grid.</summary>

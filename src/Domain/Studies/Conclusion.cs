@@ -1,4 +1,5 @@
 using System.Globalization;
+using Temper.Domain.Smoothing;
 
 namespace Temper.Domain.Studies;
 
@@ -6,7 +7,7 @@ namespace Temper.Domain.Studies;
 /// <param name="Temperature">T of the chosen arm.</param>
 /// <param name="Ranked">All arms with results that did not diverge, the lowest mean loss first.</param>
 /// <param name="Tied">Arms that may be the best, in the order of the grid. All lists of arms below have the same order.</param>
-/// <param name="SmoothAsLittle">Number of tied arms that smooth no more than the chosen one.</param>
+/// <param name="AsSimple">Number of tied arms whose training is as simple as that of the chosen one.</param>
 /// <param name="Nearest">The judged arm with the lowest mean besides the chosen one, and both means, if every other judged arm
 /// is significantly worse than the chosen one; otherwise null.</param>
 /// <param name="NotJudged">Arms that have too few seeds compared with the others.</param>
@@ -23,7 +24,7 @@ internal sealed record Conclusion(
     double Temperature,
     IReadOnlyList<Arm> Ranked,
     IReadOnlyList<Arm> Tied,
-    int SmoothAsLittle,
+    int AsSimple,
     (Arm Arm, double Own, double Its)? Nearest,
     IReadOnlyList<Arm> NotJudged,
     IReadOnlyList<Arm> Dropped,
@@ -49,6 +50,35 @@ internal sealed record Conclusion(
                 : $" {string.Join("; ", Diverged)}. Such an arm is not ranked: its other seeds are those that went well."
         )
         + (NotJudged.Count == 0 ? "" : $" Too few jobs have succeeded to judge {Names(NotJudged)}.");
+
+    public RecommendedAction Action() =>
+        Loss switch
+        {
+            { Mixup: > 0 } => RecommendedAction.Mixup,
+            { Name: not LossName.CrossEntropy } => RecommendedAction.OtherLoss,
+            { Targets.EpsilonUniform: > 0 } => RecommendedAction.Smooth,
+            _ when Study.Criterion.LooksAfterTemperature() => RecommendedAction.Calibrate,
+            _ => RecommendedAction.Nothing,
+        };
+
+    /// <summary>What to do, in one sentence without its reasons.</summary>
+    public string InShort()
+    {
+        var training = Action() switch
+        {
+            RecommendedAction.Smooth => $"Smooth the labels with {Loss.InWords()}",
+            RecommendedAction.OtherLoss or RecommendedAction.Mixup => $"Train with {Loss.InWords()}",
+            _ => "Train with cross-entropy on hard labels",
+        };
+        return Study.Criterion.LooksAfterTemperature()
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $"{training}, and calibrate afterwards: divide the logits by T = {Temperature:0.00}."
+            )
+            : $"{training}, and do nothing else.";
+    }
+
+    private TrainingLoss Loss => Chosen.On(Study.Job).TrainingLoss();
 
     private string Answer()
     {
@@ -83,14 +113,17 @@ internal sealed record Conclusion(
     /// <summary>The preference when no arms differ significantly.</summary>
     private string Preferred()
     {
-        if (Chosen.Epsilon == 0)
+        if (Action() is RecommendedAction.Nothing or RecommendedAction.Calibrate)
             return WithTemperature;
         return $"{(Study.Criterion.LooksAfterTemperature() ? WithTemperature : Name(Chosen))}, which has {Least()}";
     }
 
     private string Least() =>
-        SmoothAsLittle == Tied.Count ? "the lowest mean"
-        : SmoothAsLittle > 1 ? "the least smoothing, and the lowest mean of those with as little"
+        AsSimple == Tied.Count ? "the lowest mean"
+        : Study.Losses.Count > 1 || Study.Grid?.Mixup is { Count: > 1 }
+            ? AsSimple > 1 ? "the simplest training, and the lowest mean of those as simple"
+                : "the simplest training"
+        : AsSimple > 1 ? "the least smoothing, and the lowest mean of those with as little"
         : "the least smoothing";
 
     private string WithTemperature =>

@@ -11,7 +11,6 @@ internal sealed class Condition
     private readonly double noise;
     private readonly bool isOneOfSeveral;
     private readonly ILookup<int, StudyJob> jobs;
-    private readonly int classes;
     private readonly IReadOnlyDictionary<int, int> diverged;
     private readonly FailedJobs[] failed;
     private readonly bool isOver;
@@ -50,7 +49,6 @@ internal sealed class Condition
             study.LabelNoise is { Count: > 1 },
             jobs
         );
-        classes = study.Job.DatasetCard()!.Classes;
         var known = arms.Where(arm => jobs.Contains(arm.Number)).ToArray();
         var losses = known.ToDictionary(
             arm => arm.Number,
@@ -85,7 +83,7 @@ internal sealed class Condition
         var tied = arms.Where(arm => judged.Contains(arm) && comparison.Tied.Contains(arm.Number)).ToArray();
         if (tied.Length == 0)
             tied = [judged[0]]; // every arm is beaten by another, in a cycle; only arms with different seeds can cause that
-        var chosen = tied.OrderBy(Smoothing).ThenBy(arm => means[arm.Number]).First();
+        var chosen = tied.OrderBy(Simplicity).ThenBy(arm => means[arm.Number]).First();
         var power = new Power(seeds, ArmComparison.Level, ArmComparison.WantedPower, comparison.Detectable(seeds));
         var closest = tied.OrderBy(arm => means[arm.Number]).Take(2).OrderBy(arm => Array.IndexOf(arms, arm)).ToArray();
         var between = tied.Length < 2 ? null : comparison.Between(closest[1].Number, closest[0].Number);
@@ -99,7 +97,7 @@ internal sealed class Condition
             Temperature(chosen),
             Arms(ranked.Where(arm => !Diverged(arm))),
             Arms(tied),
-            tied.Count(arm => Smoothing(arm) == Smoothing(chosen)),
+            tied.Count(arm => Simplicity(arm) == Simplicity(chosen)),
             Nearest(chosen),
             Arms(NotJudged(arm => arm.DroppedAtSeeds is null)),
             Arms(NotJudged(arm => arm.DroppedAtSeeds is not null)),
@@ -122,7 +120,9 @@ internal sealed class Condition
             more is null ? WhyNoMoreSeeds(between, seeds) : null,
             conclusion.Sentence(),
             Findings.Of(study, chosen.Arm, [.. ranked.Where(arm => !Diverged(arm))], jobs),
-            [.. ranked.Select(arm => Rank(arm, tied))]
+            [.. ranked.Select(arm => Rank(arm, tied))],
+            conclusion.Action(),
+            conclusion.InShort()
         );
     }
 
@@ -225,8 +225,20 @@ internal sealed class Condition
 
     private double Temperature(StudyArm arm) => Math.Exp(jobs[arm.Number].Average(job => Math.Log(job.Scores.Temperature)));
 
-    /// <summary>ε as `uniform`, so that arms of both conventions are comparable.</summary>
-    private double Smoothing(StudyArm arm) => LabelSmoothing.Of(arm.Arm.Smoothing, arm.Arm.Epsilon, classes).EpsilonUniform;
+    /// <summary>
+    /// The simplest training has the lowest value: cross-entropy before other losses before mixup, and the smallest ε first, as
+    /// `uniform`, so that both conventions are comparable. Other losses count alike.
+    /// </summary>
+    private (int Kind, double Epsilon) Simplicity(StudyArm arm)
+    {
+        var loss = arm.Arm.On(study.Job).TrainingLoss();
+        return (
+            loss.Mixup > 0 ? 2
+            : loss.Name == LossName.CrossEntropy ? 0
+            : 1,
+            loss.Targets.EpsilonUniform
+        );
+    }
 
     private static IReadOnlyList<Arm> Arms(IEnumerable<StudyArm> arms) => [.. arms.Select(arm => arm.Arm)];
 }

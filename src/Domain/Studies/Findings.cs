@@ -1,11 +1,12 @@
 using System.Globalization;
+using Temper.Domain.Smoothing;
 
 namespace Temper.Domain.Studies;
 
 /// <summary>
-/// Describes the effects of smoothing in a study, in sentences with their numbers: means on the test set, and differences paired
-/// by seed with their 95 % intervals. The ε of each sentence is chosen on validation, because the best of several ε by the
-/// figures shown would look better than it is.
+/// Describes the effects of smoothing and of other losses in a study, in sentences with their numbers: means on the test set, and
+/// differences paired by seed with their 95 % intervals. The arm of each sentence is chosen on validation, because the best of
+/// several by the figures shown would look better than it is.
 /// </summary>
 internal sealed class Findings
 {
@@ -30,24 +31,45 @@ internal sealed class Findings
         onTraining = 1 / card.Trained(plain.Arm.On(study.Job).ValidationFraction);
     }
 
-    /// <param name="chosen">The findings compare the arms that differ from this one only in ε.</param>
+    /// <param name="chosen">The findings compare the arms that differ from this one only in the loss and its ε.</param>
     /// <param name="arms">The arms that have succeeded jobs.</param>
-    /// <returns>Empty unless arms with and without smoothing are among the compared ones.</returns>
+    /// <returns>Empty unless an arm of cross-entropy without smoothing and another one are among the compared ones.</returns>
     public static IReadOnlyList<string> Of(StudySpec study, Arm chosen, IReadOnlyList<StudyArm> arms, ILookup<int, StudyJob> jobs)
     {
+        Arm Beside(Arm arm) => arm with { Epsilon = 0, Smoothing = default, Settings = arm.Settings.WithoutLoss() };
+        LossName LossOf(Arm arm) => arm.On(study.Job).Loss;
+        var compared = arms.Where(arm => Beside(arm.Arm) == Beside(chosen)).ToLookup(arm => LossOf(arm.Arm));
         // The grid has ε = 0 in one convention only, because both conventions are then the same.
-        bool IsBeside(Arm arm) => arm with { Epsilon = 0, Smoothing = chosen.Smoothing } == chosen with { Epsilon = 0 };
-        if (arms.FirstOrDefault(arm => arm.Arm.Epsilon == 0 && IsBeside(arm.Arm)) is not { } plain)
+        if (compared[LossName.CrossEntropy].FirstOrDefault(arm => arm.Arm.Epsilon == 0) is not { } plain)
             return [];
+        var convention = LossOf(chosen) == LossName.CrossEntropy ? chosen.Smoothing : plain.Arm.Smoothing;
         StudyArm[] smoothed =
         [
-            .. arms.Where(arm => arm.Arm.Epsilon > 0 && arm.Arm.Smoothing == chosen.Smoothing && IsBeside(arm.Arm))
+            .. compared[LossName.CrossEntropy]
+                .Where(arm => arm.Arm.Epsilon > 0 && arm.Arm.Smoothing == convention)
                 .OrderBy(arm => arm.Arm.Epsilon),
         ];
-        return smoothed.Length == 0 ? [] : [.. new Findings(study, jobs, plain, smoothed).All(chosen.LabelNoise)];
+        var findings = new Findings(study, jobs, plain, smoothed);
+        return
+        [
+            .. smoothed.Length == 0 ? [] : findings.OnSmoothing(chosen.LabelNoise),
+            .. compared
+                .Where(arms => arms.Key != LossName.CrossEntropy)
+                .OrderBy(arms => arms.Key)
+                .Select(arms => findings.OnLoss([.. arms])),
+        ];
     }
 
-    private IEnumerable<string> All(double labelNoise)
+    /// <param name="arms">Those of one loss.</param>
+    private string OnLoss(StudyArm[] arms)
+    {
+        var best = Best(arms, job => job.Scores.Validation.LossBy(study.Criterion));
+        return $"Another loss: {Change("NLL after temperature", job => job.Scores.Test.NllAfterTemperature, best)}; "
+            + $"{Change("test accuracy", job => job.Scores.Test.Accuracy, best, onTest)}; "
+            + $"{Change("AURC", job => job.Scores.Test.Aurc, best)}.";
+    }
+
+    private IEnumerable<string> OnSmoothing(double labelNoise)
     {
         var largest = smoothed[^1];
         var fitting = Best(job => Math.Abs(job.TrainAccuracy - job.Scores.Validation.Accuracy));
@@ -79,11 +101,13 @@ internal sealed class Findings
         yield return $"Selective risk: {Change("AURC", job => job.Scores.Test.Aurc, Best(job => job.Scores.Validation.Aurc))}.";
     }
 
-    /// <summary>The smoothed arm with the lowest mean, adjusted for missing seeds by <see cref="SeedAdjusted"/>.</summary>
-    private StudyArm Best(Func<StudyJob, double> figure)
+    private StudyArm Best(Func<StudyJob, double> figure) => Best(smoothed, figure);
+
+    /// <summary>The arm with the lowest mean, adjusted for missing seeds by <see cref="SeedAdjusted"/>.</summary>
+    private StudyArm Best(StudyArm[] arms, Func<StudyJob, double> figure)
     {
-        var means = SeedAdjusted.Means([.. smoothed.Select(arm => new ArmLosses(arm.Number, BySeed(arm, figure)))]);
-        return smoothed.MinBy(arm => means[arm.Number])!;
+        var means = SeedAdjusted.Means([.. arms.Select(arm => new ArmLosses(arm.Number, BySeed(arm, figure)))]);
+        return arms.MinBy(arm => means[arm.Number])!;
     }
 
     /// <param name="resolution">The smallest difference that two values of the figure can have; 0 for a continuous

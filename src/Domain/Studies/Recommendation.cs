@@ -4,7 +4,7 @@ namespace Temper.Domain.Studies;
 
 /// <summary>The recommended ε for one share of label noise.</summary>
 /// <param name="LabelNoise">The share of label noise that the recommendation is for.</param>
-/// <param name="Epsilon">The ε to use: the least smoothing among the arms that may be the best; null when no arm can be judged,
+/// <param name="Epsilon">The ε to use, of the simplest training among the arms that may be the best; null when no arm can be judged,
 /// such as before any job has succeeded.</param>
 /// <param name="Arm">The recommended arm; null when no arm can be judged.</param>
 /// <param name="Temperature">Geometric mean over seeds of the T fitted for that arm; null when no arm can be judged.</param>
@@ -18,6 +18,8 @@ namespace Temper.Domain.Studies;
 /// <param name="Sentence">The recommendation in words.</param>
 /// <param name="Findings">The effects of smoothing in this study, in sentences with their numbers.</param>
 /// <param name="Arms">Every arm with results, by mean loss.</param>
+/// <param name="Action">What to do; null when no arm can be judged.</param>
+/// <param name="InShort">The same as a sentence; null when no arm can be judged.</param>
 public sealed record Recommendation(
     double LabelNoise,
     double? Epsilon,
@@ -31,7 +33,9 @@ public sealed record Recommendation(
     string? MoreSeedsNote,
     string Sentence,
     IReadOnlyList<string> Findings,
-    IReadOnlyList<RankedArm> Arms
+    IReadOnlyList<RankedArm> Arms,
+    RecommendedAction? Action = null,
+    string? InShort = null
 )
 {
     /// <param name="study">The study's spec.</param>

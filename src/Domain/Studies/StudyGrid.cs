@@ -1,9 +1,8 @@
 using System.Collections;
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 using Temper.Domain.Jobs;
 using Temper.Domain.Serialization;
+using Temper.Domain.Smoothing;
 
 namespace Temper.Domain.Studies;
 
@@ -14,6 +13,29 @@ namespace Temper.Domain.Studies;
 public sealed record StudyGrid
 {
     private static readonly JsonPropertyInfo[] Properties = [.. Json.Options.GetTypeInfo(typeof(StudyGrid)).Properties];
+
+    /// <summary>
+    /// Losses. Those without an ε have one arm for all values of ε, and each has only its own settings: `gamma` varies within `focal`.
+    /// </summary>
+    public IReadOnlyList<LossName>? Loss { get; init; }
+
+    /// <summary>Schedules of γ of the focal loss.</summary>
+    public IReadOnlyList<GammaScheduleName>? GammaSchedule { get; init; }
+
+    /// <summary>γ of the focal loss, with the schedule `constant`.</summary>
+    public IReadOnlyList<double>? Gamma { get; init; }
+
+    /// <summary>β of the confidence penalty.</summary>
+    public IReadOnlyList<double>? Beta { get; init; }
+
+    /// <summary>Margins of margin smoothing.</summary>
+    public IReadOnlyList<double>? Margin { get; init; }
+
+    /// <summary>Weights of margin smoothing.</summary>
+    public IReadOnlyList<double>? Weight { get; init; }
+
+    /// <summary>α of mixup; 0 among them is none.</summary>
+    public IReadOnlyList<double>? Mixup { get; init; }
 
     /// <summary>Numbers of passes over the training images.</summary>
     public IReadOnlyList<int>? Epochs { get; init; }
@@ -66,27 +88,31 @@ public sealed record StudyGrid
         return rest;
     }
 
-    /// <summary>The number of combinations of values; that of larger grids is <see cref="int.MaxValue"/>.</summary>
-    internal long Count => Properties.Aggregate(1L, (count, property) => Math.Min(count * (ValuesOf(property)?.Count ?? 1), int.MaxValue));
-
-    /// <summary>Every combination of values; the last field varies fastest.</summary>
-    internal IEnumerable<ArmSettings> Combinations()
+    /// <summary>The number of combinations with one loss; that of larger grids is <see cref="int.MaxValue"/>.</summary>
+    internal long CountOf(LossName loss, GammaScheduleName schedule)
     {
-        IEnumerable<IReadOnlyList<KeyValuePair<string, JsonNode?>>> combinations =
-        [
-            [],
-        ];
+        // Without a constant schedule, γ does not vary.
+        var schedules = loss == LossName.Focal ? GammaSchedule ?? [schedule] : [GammaScheduleName.Constant];
+        return schedules.Sum(one =>
+            Properties
+                .Where(property => !LossSettings.Choosing.Contains(property.Name) && LossSettings.Has(loss, one, property.Name))
+                .Aggregate(1L, (count, property) => Math.Min(count * (ValuesOf(property)?.Count ?? 1), int.MaxValue))
+        );
+    }
+
+    /// <summary>Every combination of values; the last field varies fastest. A setting of another loss is left out.</summary>
+    /// <param name="job">Has the loss when the grid has none.</param>
+    internal IEnumerable<ArmSettings> Combinations(JobSpec job)
+    {
+        IEnumerable<ArmSettings> combinations = [ArmSettings.None];
         foreach (var property in Properties)
             if (ValuesOf(property) is { } values)
-                combinations = combinations.SelectMany(
-                    one => values,
-                    (one, value) =>
-                        (IReadOnlyList<KeyValuePair<string, JsonNode?>>)
-                            [.. one, new(property.Name, JsonSerializer.SerializeToNode(value, Json.Options))]
+                combinations = combinations.SelectMany(one =>
+                    one.On(job) is var spec && LossSettings.Has(spec.Loss, spec.GammaSchedule, property.Name)
+                        ? values.Select(value => one.With(property.Name, value))
+                        : [one]
                 );
-        return combinations.Select(fields => new ArmSettings(new JsonObject(fields.Select(Copied)).ToJsonString()));
-
-        static KeyValuePair<string, JsonNode?> Copied(KeyValuePair<string, JsonNode?> field) => new(field.Key, field.Value?.DeepClone());
+        return combinations;
     }
 
     private IReadOnlyList<object?>? ValuesOf(JsonPropertyInfo property) =>

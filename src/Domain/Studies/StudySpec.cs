@@ -57,18 +57,20 @@ public sealed record StudySpec
     public string? Notify { get; init; }
 
     /// <summary>
-    /// The grid: every combination, with label noise as the slowest axis and ε as the fastest. Without smoothing both conventions
-    /// are the same, so the grid has ε = 0 in one convention only.
+    /// The grid: every combination, with label noise as the slowest axis and ε as the fastest. What would be trained alike is there
+    /// once: a loss without ε has one arm for all ε and conventions, and at ε = 0 both conventions are the same, and so are
+    /// `crossEntropy` and `maxSuppression`.
     /// </summary>
     public IReadOnlyList<Arm> Arms() =>
         [
             .. from noise in LabelNoise ?? [Job.LabelNoise]
             from model in Models ?? [Job.Model]
             from rate in LearningRates ?? [Job.LearningRate]
-            from settings in Grid?.Combinations() ?? [ArmSettings.None]
-            from smoothing in Conventions
-            from epsilon in Epsilons
-            where epsilon > 0 || smoothing == Conventions[0]
+            from settings in Grid?.Combinations(Job) ?? [ArmSettings.None]
+            let loss = settings.On(Job).Loss
+            from smoothing in ConventionsOf(loss)
+            from epsilon in EpsilonsOf(loss)
+            where epsilon > 0 || smoothing == ConventionsOf(loss)[0]
             select new Arm(epsilon, smoothing, rate, model, noise, settings),
         ];
 
@@ -77,22 +79,35 @@ public sealed record StudySpec
     /// </summary>
     public long CountArms()
     {
-        // The lists come from a body of at most 64 KiB, so this product is far below 2⁶³.
-        var arms =
-            ((long)Epsilons.Count * Conventions.Count - (Epsilons.Contains(0) ? Conventions.Count - 1 : 0))
-            * (LearningRates?.Count ?? 1)
-            * (LabelNoise?.Count ?? 1)
-            * (Models?.Count ?? 1);
-        return Math.Min(Math.Min(arms, int.MaxValue) * (Grid?.Count ?? 1), int.MaxValue);
+        // The lists come from a body of at most 64 KiB, so these products are far below 2⁶³.
+        var beside = (long)(LearningRates?.Count ?? 1) * (LabelNoise?.Count ?? 1) * (Models?.Count ?? 1);
+        return Losses.Aggregate(0L, (sum, loss) => Math.Min(sum + Math.Min(beside * CountOf(loss), int.MaxValue), int.MaxValue));
     }
+
+    /// <summary>The number of combinations of a loss with its settings, its ε and the other fields of the grid.</summary>
+    private long CountOf(LossName loss)
+    {
+        var (conventions, epsilons) = (ConventionsOf(loss).Count, EpsilonsOf(loss));
+        var smoothing = (long)epsilons.Count * conventions - (epsilons.Contains(0) ? conventions - 1 : 0);
+        return Math.Min(smoothing, int.MaxValue) * (Grid?.CountOf(loss, Job.GammaSchedule) ?? 1);
+    }
+
+    /// <summary>The losses that the study compares.</summary>
+    public IReadOnlyList<LossName> Losses => Grid?.Loss ?? [Job.Loss];
+
+    private IReadOnlyList<double> EpsilonsOf(LossName loss) =>
+        !TrainingLoss.TakesEpsilon(loss) ? [0]
+        : loss == LossName.MaxSuppression && Losses.Contains(LossName.CrossEntropy) ? [.. Epsilons.Where(epsilon => epsilon != 0)]
+        : Epsilons;
+
+    private IReadOnlyList<SmoothingConvention> ConventionsOf(LossName loss) =>
+        loss == LossName.CrossEntropy ? Smoothing ?? [Job.Smoothing] : [SmoothingConvention.Uniform];
 
     /// <summary>All jobs, ordered by seed and then by arm, so that complete comparisons are available early.</summary>
     public IEnumerable<(Arm Arm, JobSpec Spec)> Jobs() =>
         from seed in Seeds!
         from arm in Arms()
         select (arm, arm.On(Job) with { Seed = seed });
-
-    private IReadOnlyList<SmoothingConvention> Conventions => Smoothing ?? [Job.Smoothing];
 }
 
 /// <summary>Limits on the cost of a study.</summary>
@@ -130,7 +145,15 @@ public sealed record Arm(
         };
 
     /// <summary>A name for the arm from its ε and the other axes that differ within the study.</summary>
-    public string Label(StudySpec study) => string.Join(", ", [FormattableString.Invariant($"ε = {Epsilon}"), .. BesideEpsilon(study)]);
+    public string Label(StudySpec study)
+    {
+        var beside = BesideEpsilon(study);
+        var epsilon = FormattableString.Invariant($"ε = {Epsilon}");
+        return string.Join(
+            ", ",
+            beside.Count == 0 || TrainingLoss.TakesEpsilon(Settings.On(study.Job).Loss) ? [epsilon, .. beside] : beside
+        );
+    }
 
     /// <summary>The parts of the label without ε; arms that differ only in ε share them.</summary>
     public IReadOnlyList<string> BesideEpsilon(StudySpec study)
@@ -145,7 +168,8 @@ public sealed record Arm(
         if (study.LabelNoise is { Count: > 1 })
             parts.Add(FormattableString.Invariant($"label noise {LabelNoise}"));
         foreach (var field in study.Grid?.Varied() ?? [])
-            parts.Add($"{Words(field)} {Settings.Show(field)}");
+            if (Settings.Show(field) is { } value)
+                parts.Add($"{Words(field)} {value}");
         return parts;
     }
 

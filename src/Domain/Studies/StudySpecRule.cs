@@ -42,6 +42,21 @@ public sealed record StudySpecRule(string Field, string Allowed, Func<StudySpec,
         Axis("models", s => s.Models),
         new("grid", $"null, or an object with lists of values of {string.Join(", ", StudyGrid.Fields)}", _ => true),
         .. StudyGrid.Fields.Select(field => Values($"grid.{field}", field, s => s.Grid?.ValuesOf(field))),
+        .. LossSettings.All.SelectMany(field =>
+            new StudySpecRule[]
+            {
+                new(
+                    $"grid.{field}",
+                    $"null in a study without a loss that has {field}",
+                    s => s.Grid?.ValuesOf(field) is null || HasLossWith(s, field)
+                ),
+                new(
+                    $"job.{field}",
+                    $"absent in a study without a loss that has {field}",
+                    s => s.Job is null || !LossSettings.IsSet(s.Job, field) || HasLossWith(s, field)
+                ),
+            }
+        ),
         new(
             "seeds",
             $"a count from 1 to {MostSeeds}, or a list of 1 to {MostSeeds} different whole numbers from 0 to {JobSpecRule.LargestSeed}",
@@ -69,6 +84,12 @@ public sealed record StudySpecRule(string Field, string Allowed, Func<StudySpec,
         new("notify", NotifyAddress.Allowed, s => s.Notify is null || NotifyAddress.Read(s.Notify) is not null),
         new("name", "null or 1 to 200 characters on one line", s => s.Name is null || JobSpecRule.IsLine(s.Name, 200)),
     ];
+
+    private static bool HasLossWith(StudySpec study, string field) =>
+        study.Job is null
+        || study.Losses.Any(loss =>
+            (study.Grid?.GammaSchedule ?? [study.Job.GammaSchedule]).Any(schedule => LossSettings.Has(loss, schedule, field))
+        );
 
     private static StudySpecRule Axis<T>(string field, Func<StudySpec, IReadOnlyList<T>?> values) => Values(field, Axes[field], values);
 

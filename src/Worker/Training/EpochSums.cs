@@ -21,7 +21,7 @@ internal sealed class EpochSums : IDisposable
         hitsOnDevice = torch.tensor([hits], [1]).to(device).DetachFromDisposeScope();
     }
 
-    /// <summary>Sum of the smoothed loss.</summary>
+    /// <summary>Sum of the training loss.</summary>
     public double Loss => lossOnDevice?.ToDouble() ?? loss;
 
     /// <summary>Number of images whose largest logit was the label's.</summary>

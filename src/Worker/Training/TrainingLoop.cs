@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Temper.Domain.Calibration;
 using Temper.Domain.Jobs;
+using Temper.Domain.Smoothing;
 using Temper.Worker.Datasets;
 using Temper.Worker.Messages;
 using Temper.Worker.Training.Models;
@@ -25,7 +26,7 @@ internal sealed class TrainingLoop
     private readonly Device device;
     private readonly Action<RunnerMessage> report;
     private readonly CancellationToken stop;
-    private readonly double epsilon;
+    private readonly TrainingLoss trainingLoss;
     private readonly long[] labels;
     private readonly Split split;
     private readonly TimeSpan checkpointInterval;
@@ -49,7 +50,7 @@ internal sealed class TrainingLoop
             report,
             stop
         );
-        epsilon = spec.LabelSmoothing().EpsilonUniform;
+        trainingLoss = spec.TrainingLoss();
         labels = Widen(dataset.Train.Labels);
         split = Split.Of(spec, labels.Length, dataset.Card.ValidationImages);
         split.AddNoise(labels, spec.LabelNoise, dataset.Card.Classes);
@@ -166,9 +167,12 @@ internal sealed class TrainingLoop
             var images_NCHW = Augmentation.Apply(spec, images.Batch(batch_N), images.Black, epoch, step);
             var labels_N = images.Labels.index_select(0, batch_N);
 
+            var mixup = Mixup.Draw(spec, size, epoch, step, device);
+            mixup?.Mix(images_NCHW);
+
             optimizer.DropGradients();
             var logits_NK = model.call(images_NCHW);
-            var loss = Fused.CrossEntropy(logits_NK, labels_N, epsilon);
+            var loss = mixup?.Mean(trainingLoss, logits_NK, labels_N) ?? LossFunction.Mean(trainingLoss, logits_NK, labels_N);
             Gradients.Compute(loss);
             if (spec.GradientClip is { } largestNorm)
                 optimizer.ClipGradients(largestNorm);

@@ -103,6 +103,36 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     }
 
     [Fact]
+    public async Task Submit_AGridOfLosses_ComparesThemAndSaysWhatToDo()
+    {
+        var study = await SubmitAsync(
+            """{"job":{"dataset":"digits","epochs":2},"epsilons":[0,0.1],"seeds":3,"grid":{"loss":["crossEntropy","focal","""
+                + """ "marginSmoothing"],"gamma":[2,4],"margin":[6]},"criterion":"ece"}"""
+        );
+
+        Assert.Equal(15, study["progress"]!["jobs"]!.GetValue<int>());
+        for (var i = 0; i < 15; i++)
+        {
+            var claimed = await ClaimAsync();
+            await SucceedAsync(claimed, (claimed.Spec.Gamma == 4 ? 0.02 : 0.3) + 0.001 * claimed.Spec.Seed);
+        }
+        var (_, extended) = await SendAsync(HttpMethod.Post, $"/studies/{study["id"]}/extend", """{"epsilons":[0.2]}""");
+        Assert.Equal((18, 6), (extended!["progress"]!["jobs"]!.GetValue<int>(), extended["rows"]!.AsArray().Count));
+        for (var i = 0; i < 3; i++)
+            await SucceedAsync(await ClaimAsync(), 0.4);
+
+        var recommendation = await Api.GetAsync($"/studies/{study["id"]}/recommendation");
+        Assert.Equal("otherLoss", recommendation["action"]!.GetValue<string>());
+        Assert.Equal("Train with focal with γ = 4, and do nothing else.", recommendation["inShort"]!.GetValue<string>());
+        Assert.StartsWith("Use loss focal, gamma 4: ", recommendation["sentence"]!.GetValue<string>());
+        Assert.Equal(
+            2,
+            recommendation["findings"]!.AsArray().Count(finding => finding!.GetValue<string>().StartsWith("Another loss: NLL"))
+        );
+        Assert.Contains("loss focal, gamma 4", await Http.GetStringAsync($"/studies/{study["id"]}/report"));
+    }
+
+    [Fact]
     public async Task Submit_AGridWhoseNumberOfArmsFitsNoNumber_IsRefused()
     {
         static string Values(double step) =>
@@ -200,9 +230,20 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
             + """ "weightDecay":[0,0],"warmupEpochs":[2,5]}}""",
         "grid.batchSize: must be a whole number from 1 to 8192; got 0",
         "grid.schedule: must be a list of 1 to 100 different values, each one of constant, cosine, step",
-        "grid.seed: is not a field of a grid; its fields are epochs, width, batchSize, optimizer",
+        "grid.seed: is not a field of a grid; its fields are loss, gammaSchedule, gamma, beta, margin",
         "grid.epochs: must be a list of 1 to 100 different values, each a whole number from 1 to 10000; got []",
         "grid.weightDecay: must be a list of 1 to 100 different values"
+    )]
+    [InlineData(
+        """{"job":{"dataset":"digits","epochs":3,"beta":1},"grid":{"loss":["focal","hinge"],"gamma":[11],"margin":[1]}}""",
+        "grid.loss: must be a list of 1 to 100 different values, each one of crossEntropy, focal",
+        "job.beta: must be absent in a study without a loss that has beta",
+        "grid.margin: must be null in a study without a loss that has margin",
+        "grid.gamma: must be null in a study without a loss that has gamma"
+    )]
+    [InlineData(
+        """{"job":{"dataset":"digits","epochs":3},"grid":{"loss":["focal"],"gamma":[2,11]}}""",
+        "grid.gamma: must be null, or with loss focal and gammaSchedule constant a number from 0 to 10; got 11"
     )]
     [InlineData(
         """{"job":{"dataset":"digits","epochs":3},"grid":{"warmupEpochs":[2,5]}}""",

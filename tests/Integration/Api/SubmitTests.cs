@@ -19,7 +19,8 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
         Assert.False(job["isTerminal"]!.GetValue<bool>());
         var expected = JsonNode.Parse(
             """
-            {"dataset":"mnist","epsilon":0.1,"epochs":3,"smoothing":"uniform","model":"cnn","width":null,"widths":null,"batchSize":128,
+            {"dataset":"mnist","epsilon":0.1,"epochs":3,"smoothing":"uniform","loss":"crossEntropy","gamma":null,
+             "gammaSchedule":"constant","beta":null,"margin":null,"weight":null,"mixup":0,"model":"cnn","width":null,"widths":null,"batchSize":128,
              "optimizer":"adam","learningRate":0.001,
              "weightDecay":0,"schedule":"constant","warmupEpochs":0,"gradientClip":null,"augmentation":"none","seed":0,
              "validationFraction":0.1,"labelNoise":0,"device":"auto","priority":0,"maxAttempts":3,
@@ -50,6 +51,50 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
 
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         Assert.Equal(warned, answer!["advice"]!["warnings"]!.AsArray().Any(warning => warning!.GetValue<string>().Contains("mirror")));
+    }
+
+    [Fact]
+    public async Task Post_AnotherLoss_IsAdvisedByJobsOfThatLossAndNeedsTheRevisionThatHasIt()
+    {
+        const string focal = """{"dataset":"digits","epsilon":0,"epochs":1,"loss":"focal","gamma":2}""";
+        foreach (var earlier in new[] { focal, """{"dataset":"digits","epsilon":0,"epochs":1}""" })
+        {
+            var (_, submitted) = await SendAsync(HttpMethod.Post, "/jobs", earlier);
+            Assert.Equal(earlier == focal ? 2 : 1, submitted!["specRevision"]!.GetValue<int>());
+            Assert.True(await Queue.SucceedAsync(await ClaimAsync(), Result, new([1, 2, 3], null, null), default));
+        }
+
+        var (response, answer) = await SendAsync(HttpMethod.Post, "/jobs?validateOnly=true", focal);
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal(1, answer!["advice"]!["earlierJobs"]!.GetValue<int>());
+        var accuracy = answer["advice"]!["accuracy"]!.GetValue<double>();
+        Assert.InRange(answer["advice"]!["expectedSignedGap"]!.GetValue<double>(), -accuracy, -1e-6);
+        Assert.Equal(1, answer["targets"]!["trueClass"]!.GetValue<double>());
+    }
+
+    [Theory]
+    [InlineData("""{"loss":"focal"}""", "epsilon: must be 0 with a loss other than crossEntropy and maxSuppression")]
+    [InlineData("""{"loss":"hinge","beta":"much"}""", "loss: must be one of crossEntropy, focal,", "beta: must be null, or with loss")]
+    [InlineData(
+        """{"gamma":2,"mixup":3}""",
+        "gamma: must be null, or with loss focal and gammaSchedule constant",
+        "mixup: must be a number"
+    )]
+    public async Task Post_WrongSettingsOfALoss_NamesEachWithWhatIsAllowed(string fields, params string[] errors)
+    {
+        var spec = JsonNode.Parse("""{"dataset":"digits","epsilon":0.1,"epochs":1}""")!.AsObject();
+        foreach (var (field, value) in JsonNode.Parse(fields)!.AsObject())
+            spec[field] = value?.DeepClone();
+
+        var (response, problem) = await SendAsync(HttpMethod.Post, "/jobs", spec.ToJsonString());
+
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        foreach (var error in errors)
+            Assert.Contains(
+                problem!["errors"]!.AsObject(),
+                field => field.Value!.AsArray().Any(message => $"{field.Key}: {message}".StartsWith(error, StringComparison.Ordinal))
+            );
     }
 
     [Fact]

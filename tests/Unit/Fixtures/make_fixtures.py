@@ -53,6 +53,60 @@ def cross_entropy():
     write("cross_entropy.json", cases)
 
 
+def losses():
+    """The other losses and their gradients in float64, as their papers define them; FLSD-53 has no gradient through gamma."""
+    def terms(logits, labels):
+        logs = F.log_softmax(logits, 1)
+        return logs, logs.gather(1, labels[:, None])[:, 0]
+
+    def focal(logits, labels, gamma):
+        _, log = terms(logits, labels)
+        return (-((1 - log.exp()) ** gamma) * log).mean()
+
+    def flsd53(logits, labels):
+        _, log = terms(logits, labels)
+        gamma = torch.where(log.detach().exp() < 0.2, 5.0, 3.0)
+        return (-((1 - log.exp()) ** gamma) * log).mean()
+
+    def confidence_penalty(logits, labels, beta):
+        logs, log = terms(logits, labels)
+        return (-log + beta * (logs.exp() * logs).sum(1)).mean()
+
+    def margin_smoothing(logits, labels, margin, weight):
+        _, log = terms(logits, labels)
+        return (-log).mean() + weight * F.relu(logits.max(1, keepdim=True).values - logits - margin).mean()
+
+    def max_suppression(logits, labels, epsilon):
+        _, log = terms(logits, labels)
+        return (-log + epsilon * (logits.max(1).values - logits.mean(1))).mean()
+
+    settings = [
+        dict(loss="focal", gamma=0.5), dict(loss="focal", gamma=1), dict(loss="focal", gamma=2), dict(loss="focal", gamma=5),
+        dict(loss="focal", gammaSchedule="flsd53"), dict(loss="confidencePenalty", beta=0.1), dict(loss="confidencePenalty", beta=1),
+        dict(loss="marginSmoothing", margin=10, weight=0.1), dict(loss="marginSmoothing", margin=0, weight=1),
+        dict(loss="maxSuppression", epsilon=0.1), dict(loss="maxSuppression", epsilon=0.5)]
+    functions = dict(
+        focal=lambda x, y, s: flsd53(x, y) if "gammaSchedule" in s else focal(x, y, s["gamma"]),
+        confidencePenalty=lambda x, y, s: confidence_penalty(x, y, s["beta"]),
+        marginSmoothing=lambda x, y, s: margin_smoothing(x, y, s["margin"], s["weight"]),
+        maxSuppression=lambda x, y, s: max_suppression(x, y, s["epsilon"]))
+    cases = []
+    for setting in settings:
+        for classes in (2, 10):
+            for spread in (1, 10, 40):
+                rows, salt = 6, 100 + classes + spread
+                logits = (values(rows * classes, salt, torch.float64) * 2 * spread).to(torch.float32).to(torch.float64)
+                logits = logits.view(rows, classes).requires_grad_()
+                labels = torch.tensor([(i * 7 + classes) % classes for i in range(rows)])
+                loss = functions[setting["loss"]](logits, labels, setting)
+                (gradient,) = torch.autograd.grad(loss, logits)
+                if not torch.isfinite(gradient).all():  # the plain formula of gamma < 1 at p = 1
+                    continue
+                cases.append(dict(classes=classes, spread=spread, salt=salt, labels=labels.tolist(), settings=setting,
+                                  mean=loss.item(), gradient=numbers(gradient)))
+    write("losses.json", cases)
+
+
 def layers():
     """Output and gradients of each layer for the loss sum(output * coefficients)."""
     def run(name, function, *shapes):
@@ -145,6 +199,7 @@ def training_run():
 if __name__ == "__main__":
     torch.manual_seed(0)
     cross_entropy()
+    losses()
     layers()
     optimizers()
     training_run()

@@ -20,7 +20,9 @@ internal static class Answer
 
     private static string One(Recommendation answer, bool named) =>
         $"""
-            {(named ? $"<h3>Label noise {Numbers.Exact(answer.LabelNoise)}</h3>\n" : "")}<p class="answer">{HtmlEncode(answer.Sentence)}</p>
+            {(named ? $"<h3>Label noise {Numbers.Exact(answer.LabelNoise)}</h3>\n" : "")}<p class="answer">{HtmlEncode(
+                $"{answer.Sentence} {answer.InShort}".TrimEnd()
+            )}</p>
             {(answer.Arm is null ? "" : Details(answer))}
             """;
 
@@ -41,7 +43,7 @@ internal static class Answer
 
     private static string Temperature(Recommendation answer) =>
         answer.Temperature is { } temperature
-            ? $"T = {Numbers.Short(temperature)} for {HtmlEncode($"ε = {Numbers.Exact(answer.Arm!.Epsilon)}")}, the mean over its seeds"
+            ? $"T = {Numbers.Short(temperature)}, the mean over the seeds of the recommended arm"
             : "unknown";
 
     private static string Power(Power power) =>

@@ -15,6 +15,7 @@ export type Spec = Record<string, unknown>;
 export interface JobSpec extends Spec {
   dataset: string;
   epsilon: number;
+  loss: string;
   epochs: number;
   model: string;
   name: string | null;
@@ -293,6 +294,8 @@ export interface Answer {
   arm: Arm | null;
   temperature: Figure;
   sentence: string;
+  /** What to do, in one sentence; null when no arm can be judged. */
+  inShort: string | null;
   moreSeeds: number | null;
   moreSeedsNote: string | null;
   findings: string[];

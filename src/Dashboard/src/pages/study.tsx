@@ -4,7 +4,7 @@ import { useResource } from "../api/resource";
 import type { Answer, Arm, Job, Mean, Page, Ranked, SplitScores, Study, StudyReport } from "../api/types";
 import { ArmChart, type Line } from "../charts/arms";
 import { Swatch } from "../charts/swatch";
-import { besideEpsilon, figure, plain, shortId, signed, words } from "../format";
+import { besideEpsilon, figure, hasEpsilon, plain, shortId, signed, words } from "../format";
 import { type Action, Actions, Ago, Badge, pinning, ProblemBox, StudyBar, Table, Values } from "../parts";
 import { go, href } from "../router";
 import { JobTable, useJobEvents } from "./jobs";
@@ -131,7 +131,7 @@ function AnswerSection({ answer, noise, isFinal, predict }: AnswerProps) {
         {noise && ` with label noise ${answer.labelNoise}`}
       </h2>
       <p class="verdict">
-        {answer.arm && <b>ε = {answer.arm.epsilon}</b>} {answer.sentence}
+        {answer.inShort && <b>{answer.inShort}</b>} {answer.sentence}
       </p>
       {predict && (
         <p>
@@ -171,7 +171,9 @@ function Findings({ answers }: { answers: Answer[] }) {
   ) : null;
 }
 
-const labelOf = (arm: Arm, arms: Arm[]): string => [`ε\u00a0${arm.epsilon}`, besideEpsilon(arm, arms)].filter(Boolean).join(", ");
+/** Losses without an ε show none. */
+const labelOf = (arm: Arm, arms: Arm[]): string =>
+  [hasEpsilon(arm) && `ε\u00a0${arm.epsilon}`, besideEpsilon(arm, arms)].filter(Boolean).join(", ");
 
 const same = (arm: Arm, other: Arm | null): boolean => other !== null && JSON.stringify(arm) === JSON.stringify(other);
 

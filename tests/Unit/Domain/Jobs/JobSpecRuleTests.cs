@@ -12,6 +12,8 @@ public class JobSpecRuleTests
         Epochs = 3,
     };
 
+    private static readonly JobSpec Hard = Valid with { Epsilon = 0 };
+
     [Fact]
     public void BrokenBy_OnlyTheRequiredFields_BreaksNothing() => Assert.Empty(JobSpecRule.BrokenBy(Valid));
 
@@ -26,6 +28,22 @@ public class JobSpecRuleTests
             { "epochs", Valid with { Epochs = 0 } },
             { "epochs", Valid with { Epochs = 10_001 } },
             { "smoothing", Valid with { Smoothing = (SmoothingConvention)9 } },
+            { "smoothing", Hard with { Loss = LossName.Focal, Smoothing = SmoothingConvention.Others } },
+            { "loss", Hard with { Loss = (LossName)9 } },
+            { "epsilon", Valid with { Loss = LossName.Focal } },
+            { "gamma", Hard with { Gamma = 2 } },
+            { "gamma", Hard with { Loss = LossName.Focal, Gamma = 10.1 } },
+            { "gamma", Hard with { Loss = LossName.Focal, Gamma = 2, GammaSchedule = GammaScheduleName.Flsd53 } },
+            { "gammaSchedule", Hard with { Loss = LossName.Focal, GammaSchedule = (GammaScheduleName)9 } },
+            { "gammaSchedule", Hard with { GammaSchedule = GammaScheduleName.Flsd53 } },
+            { "beta", Hard with { Beta = 0.1 } },
+            { "beta", Hard with { Loss = LossName.ConfidencePenalty, Beta = -0.1 } },
+            { "margin", Hard with { Loss = LossName.Focal, Margin = 10 } },
+            { "margin", Hard with { Loss = LossName.MarginSmoothing, Margin = double.NaN } },
+            { "weight", Hard with { Weight = 0.1 } },
+            { "weight", Hard with { Loss = LossName.MarginSmoothing, Weight = 11 } },
+            { "mixup", Valid with { Mixup = -0.1 } },
+            { "mixup", Valid with { Mixup = 2.1 } },
             { "model", Valid with { Model = (ModelName)9 } },
             { "width", Valid with { Width = 16 } },
             { "width", Valid with { Model = ModelName.Resnet20, Width = 12 } },

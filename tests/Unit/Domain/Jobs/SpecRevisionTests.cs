@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Temper.Domain.Jobs;
+using Temper.Domain.Smoothing;
 
 namespace Temper.Unit.Domain.Jobs;
 
@@ -23,6 +24,14 @@ public class SpecRevisionTests
     }
 
     [Fact]
+    public void Of_ALossOrMixupThatOlderBuildsLack_IsTwo()
+    {
+        Assert.Equal(1, SpecRevision.Of(Spec));
+        Assert.Equal(2, SpecRevision.Of(Spec with { Epsilon = 0, Loss = LossName.Focal }));
+        Assert.Equal(2, SpecRevision.Of(Spec with { Mixup = 0.2 }));
+    }
+
+    [Fact]
     public void Of_AnySpec_IsKnown() => Assert.InRange(SpecRevision.Of(Spec), 1, SpecRevision.Known);
 
     /// <summary>
@@ -37,6 +46,8 @@ public class SpecRevisionTests
             1: optimizer priority schedule seed smoothing tags timeoutSeconds validationFraction warmupEpochs weightDecay width widths
             1: augmentation=none|cropFlip|shift device=auto|cpu|cuda model=cnn|resnet20|resnet56|mlp|lenet5 optimizer=adam|sgd
             1: schedule=constant|cosine|step smoothing=uniform|others
+            2: beta gamma gammaSchedule gammaSchedule=constant|flsd53 loss margin mixup weight
+            2: loss=crossEntropy|focal|confidencePenalty|marginSmoothing|maxSuppression
             """.Split('\n').SelectMany(line => line.Split(' ').Skip(1)).Order(StringComparer.Ordinal),
             typeof(JobSpec)
                 .GetProperties()

@@ -1,10 +1,11 @@
+using Temper.Domain.Jobs;
 using Temper.Domain.Smoothing;
 
 namespace Temper.Unit.Domain.Smoothing;
 
 public class SmoothingAdviceTests
 {
-    private static readonly LabelSmoothing Tenth = LabelSmoothing.Of(SmoothingConvention.Uniform, 0.1, 10);
+    private static readonly TrainingLoss Tenth = Smoothed(0.1);
 
     [Fact]
     public void Of_AFailedTrialAmongEarlierJobs_DoesNotMoveTheAccuracy()
@@ -31,17 +32,75 @@ public class SmoothingAdviceTests
     [InlineData(0.02, false)] // 0.0178
     [InlineData(0.03, true)] // 0.0267
     public void Of_AGapThatMatters_Warns(double epsilon, bool warns) =>
-        Assert.Equal(
-            warns,
-            SmoothingAdvice.Of(LabelSmoothing.Of(SmoothingConvention.Uniform, epsilon, 10), 0, [new(0, 0.99, 0)]).Warnings.Count == 1
-        );
+        Assert.Equal(warns, SmoothingAdvice.Of(Smoothed(epsilon), 0, [new(0, 0.99, 0)]).Warnings.Count == 1);
 
     [Fact]
     public void Of_EpsilonOne_SaysThatNothingCanBeLearned()
     {
-        var everything = LabelSmoothing.Of(SmoothingConvention.Uniform, 1, 10);
+        var everything = Smoothed(1);
 
         Assert.Contains("nothing can be learned", SmoothingAdvice.Of(everything, 0, []).Warnings.Single());
-        Assert.Equal((0.1, 0.0), (everything.TrueClassTarget, everything.LogitGap));
+        Assert.Equal((0.1, 0.0), (everything.Targets.TrueClassTarget, everything.Targets.LogitGap));
     }
+
+    [Fact]
+    public void Of_AnotherLoss_NamesItAndHasItsGap()
+    {
+        var margin = Loss(
+            new()
+            {
+                Dataset = "mnist",
+                Epsilon = 0,
+                Epochs = 1,
+                Loss = LossName.MarginSmoothing,
+                Margin = 4,
+                Weight = 0.5,
+            }
+        );
+        var expected = 1 / (1 + 9 * Math.Exp(-4)) - 0.99;
+        var advice = SmoothingAdvice.Of(margin, 0, [new(0, 0.99, expected + 0.01)]);
+
+        Assert.Equal(expected, advice.ExpectedSignedGap!.Value, 1e-12);
+        Assert.Equal(0.01, advice.Measured!.Mean, 1e-12);
+        Assert.Contains("marginSmoothing with margin 4 and weight 0.5 is under-confident by about 0.13", advice.Warnings.Single());
+    }
+
+    [Fact]
+    public void Of_MaxSuppression_TakesEachEarlierJobAtItsOwnEpsilon()
+    {
+        var loss = Loss(
+            new()
+            {
+                Dataset = "mnist",
+                Epsilon = 0.1,
+                Epochs = 1,
+                Loss = LossName.MaxSuppression,
+            }
+        );
+        var advice = SmoothingAdvice.Of(loss, 0, [new(0.2, 0.9, -0.18)]);
+
+        Assert.Equal(-0.09, advice.ExpectedSignedGap!.Value, 1e-12);
+        Assert.Equal(0, advice.Measured!.Mean, 1e-12);
+    }
+
+    [Fact]
+    public void Of_Mixup_HasNoFormulaAndNoWarning()
+    {
+        var advice = SmoothingAdvice.Of(Tenth with { Mixup = 0.2 }, 0, [new(0.1, 0.9, -0.2)]);
+
+        Assert.Equal((0.9, (double?)null, (GapDifference?)null), (advice.Accuracy, advice.ExpectedSignedGap, advice.Measured));
+        Assert.Empty(advice.Warnings);
+    }
+
+    private static TrainingLoss Smoothed(double epsilon) =>
+        Loss(
+            new()
+            {
+                Dataset = "mnist",
+                Epsilon = epsilon,
+                Epochs = 1,
+            }
+        );
+
+    private static TrainingLoss Loss(JobSpec spec) => spec.TrainingLoss();
 }

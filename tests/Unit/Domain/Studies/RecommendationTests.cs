@@ -462,6 +462,94 @@ public class RecommendationTests
         );
     }
 
+    private static readonly StudySpec OfLosses = Study with
+    {
+        Grid = new()
+        {
+            Loss = [LossName.CrossEntropy, LossName.Focal, LossName.ConfidencePenalty],
+            Gamma = [2],
+            Mixup = [0, 0.2],
+        },
+    };
+
+    /// <summary>From the simplest to the least simple: each is chosen when those before it are clearly worse, and the rest tie.</summary>
+    [Theory]
+    [InlineData(
+        "ε = 0, loss crossEntropy, mixup 0",
+        RecommendedAction.Nothing,
+        "Train with cross-entropy on hard labels, and do nothing else."
+    )]
+    [InlineData("ε = 0.1, loss crossEntropy, mixup 0", RecommendedAction.Smooth, "Smooth the labels with ε = 0.1, and do nothing else.")]
+    [InlineData("ε = 0.3, loss crossEntropy, mixup 0", RecommendedAction.Smooth, "Smooth the labels with ε = 0.3, and do nothing else.")]
+    [InlineData("loss focal, mixup 0", RecommendedAction.OtherLoss, "Train with focal with γ = 2, and do nothing else.")]
+    [InlineData(
+        "ε = 0, loss crossEntropy, mixup 0.2",
+        RecommendedAction.Mixup,
+        "Train with ε = 0 and mixup with α = 0.2, and do nothing else."
+    )]
+    public void Of_ATieOfLosses_TakesTheSimplestTraining(string expected, RecommendedAction action, string inShort)
+    {
+        string[] simplestFirst =
+        [
+            "ε = 0, loss crossEntropy, mixup 0",
+            "ε = 0.1, loss crossEntropy, mixup 0",
+            "ε = 0.3, loss crossEntropy, mixup 0",
+            "loss focal, mixup 0",
+            "loss confidencePenalty, mixup 0",
+            "ε = 0, loss crossEntropy, mixup 0.2",
+        ];
+        var arms = OfLosses.Arms();
+        // Focal comes out a little lower than the confidence penalty, which is as simple.
+        var recommendation = Recommend(
+            OfLosses,
+            (arm, seed) =>
+                (Place(arm) is >= 0 and var place && place < Array.IndexOf(simplestFirst, expected) ? 0.5 : 0.1)
+                + (arms[arm].Label(OfLosses).Contains("focal") ? 0 : 0.001)
+                + 0.01 * Wobble(arm, seed)
+        );
+
+        Assert.Equal(expected, recommendation.Arm!.Label(OfLosses));
+        Assert.Equal((action, inShort), (recommendation.Action, recommendation.InShort));
+
+        int Place(int arm) => Array.IndexOf(simplestFirst, arms[arm].Label(OfLosses));
+    }
+
+    [Fact]
+    public void Of_LossesAfterTemperature_SaysToCalibrateAfterwards()
+    {
+        var study = OfLosses with { Criterion = Criterion.NllAfterTemperature };
+        var recommendation = Recommend(study, (_, _) => 0.1);
+
+        Assert.Equal(RecommendedAction.Calibrate, recommendation.Action);
+        Assert.Equal(
+            "Train with cross-entropy on hard labels, and calibrate afterwards: divide the logits by T = 2.00.",
+            recommendation.InShort
+        );
+    }
+
+    [Fact]
+    public void Findings_OfEachOtherLoss_CompareItsBestArmWithCrossEntropyOnHardLabels()
+    {
+        var study = OfLosses with { Grid = OfLosses.Grid! with { Gamma = [1, 2], Mixup = null } };
+        var arms = study.Arms();
+        var recommendation = Recommend(
+            study,
+            (arm, seed) => (arms[arm].Label(study) == "loss focal, gamma 1" ? 0.02 : 0.1) + 0.001 * Wobble(arm, seed),
+            test: (arm, _) => arms[arm].Label(study).StartsWith("loss focal") ? 0.2 : 0.1
+        );
+
+        var findings = recommendation.Findings.Where(finding => finding.StartsWith("Another loss: ")).ToArray();
+        Assert.Equal(2, findings.Length);
+        Assert.Contains("NLL after temperature is 0.1900 at ε = 0, loss crossEntropy and 0.1900 at loss focal, gamma 1", findings[0]);
+        Assert.Contains(
+            "test accuracy is 0.9400 at ε = 0, loss crossEntropy and 0.9300 at loss focal, gamma 1, lower (−0.01000 with every seed",
+            findings[0]
+        );
+        Assert.Contains("loss confidencePenalty", findings[1]);
+        // What smoothing does is told too, although the chosen arm has another loss.
+        Assert.Contains(recommendation.Findings, finding => finding.StartsWith("Calibration before temperature: ECE is "));
+    }
+
     private static Recommendation Recommend(StudySpec study, Func<int, long, double> validation, Func<int, long, double>? test = null) =>
         Assert.Single(Recommendation.Of(study, Arms(study), Jobs(study, validation, test)));
 
