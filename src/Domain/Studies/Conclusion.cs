@@ -120,7 +120,7 @@ internal sealed record Conclusion(
 
     private string Least() =>
         AsSimple == Tied.Count ? "the lowest mean"
-        : Study.Losses.Count > 1 || Study.Grid?.Mixup is { Count: > 1 }
+        : Study.Losses().Count > 1 || Study.Grid?.Mixup is { Count: > 1 }
             ? AsSimple > 1 ? "the simplest training, and the lowest mean of those as simple"
                 : "the simplest training"
         : AsSimple > 1 ? "the least smoothing, and the lowest mean of those with as little"

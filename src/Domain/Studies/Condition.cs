@@ -226,18 +226,13 @@ internal sealed class Condition
     private double Temperature(StudyArm arm) => Math.Exp(jobs[arm.Number].Average(job => Math.Log(job.Scores.Temperature)));
 
     /// <summary>
-    /// The simplest training has the lowest value: cross-entropy before other losses before mixup, and the smallest ε first, as
-    /// `uniform`, so that both conventions are comparable. Other losses count alike.
+    /// The simplest training has the lowest value: without mixup before with it, cross-entropy before other losses, and the smallest ε
+    /// first, as `uniform`, so that both conventions are comparable. Other losses count alike.
     /// </summary>
-    private (int Kind, double Epsilon) Simplicity(StudyArm arm)
+    private (bool HasMixup, bool HasOtherLoss, double Epsilon) Simplicity(StudyArm arm)
     {
         var loss = arm.Arm.On(study.Job).TrainingLoss();
-        return (
-            loss.Mixup > 0 ? 2
-            : loss.Name == LossName.CrossEntropy ? 0
-            : 1,
-            loss.Targets.EpsilonUniform
-        );
+        return (loss.Mixup > 0, loss.Name != LossName.CrossEntropy, loss.Targets.EpsilonUniform);
     }
 
     private static IReadOnlyList<Arm> Arms(IEnumerable<StudyArm> arms) => [.. arms.Select(arm => arm.Arm)];

@@ -81,7 +81,7 @@ public sealed record StudySpec
     {
         // The lists come from a body of at most 64 KiB, so these products are far below 2⁶³.
         var beside = (long)(LearningRates?.Count ?? 1) * (LabelNoise?.Count ?? 1) * (Models?.Count ?? 1);
-        return Losses.Aggregate(0L, (sum, loss) => Math.Min(sum + Math.Min(beside * CountOf(loss), int.MaxValue), int.MaxValue));
+        return Losses().Aggregate(0L, (sum, loss) => Math.Min(sum + Math.Min(beside * CountOf(loss), int.MaxValue), int.MaxValue));
     }
 
     /// <summary>The number of combinations of a loss with its settings, its ε and the other fields of the grid.</summary>
@@ -93,11 +93,11 @@ public sealed record StudySpec
     }
 
     /// <summary>The losses that the study compares.</summary>
-    public IReadOnlyList<LossName> Losses => Grid?.Loss ?? [Job.Loss];
+    public IReadOnlyList<LossName> Losses() => Grid?.Loss ?? [Job.Loss];
 
     private IReadOnlyList<double> EpsilonsOf(LossName loss) =>
         !TrainingLoss.TakesEpsilon(loss) ? [0]
-        : loss == LossName.MaxSuppression && Losses.Contains(LossName.CrossEntropy) ? [.. Epsilons.Where(epsilon => epsilon != 0)]
+        : loss == LossName.MaxSuppression && Losses().Contains(LossName.CrossEntropy) ? [.. Epsilons.Where(epsilon => epsilon != 0)]
         : Epsilons;
 
     private IReadOnlyList<SmoothingConvention> ConventionsOf(LossName loss) =>

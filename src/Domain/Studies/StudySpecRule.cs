@@ -87,7 +87,7 @@ public sealed record StudySpecRule(string Field, string Allowed, Func<StudySpec,
 
     private static bool HasLossWith(StudySpec study, string field) =>
         study.Job is null
-        || study.Losses.Any(loss =>
+        || study.Losses().Any(loss =>
             (study.Grid?.GammaSchedule ?? [study.Job.GammaSchedule]).Any(schedule => LossSettings.Has(loss, schedule, field))
         );
 

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json.Nodes;
 using Temper.Domain.Datasets;
+using Temper.Domain.Jobs;
 
 namespace Temper.Integration.Api;
 
@@ -20,8 +21,8 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
         var expected = JsonNode.Parse(
             """
             {"dataset":"mnist","epsilon":0.1,"epochs":3,"smoothing":"uniform","loss":"crossEntropy","gamma":null,
-             "gammaSchedule":"constant","beta":null,"margin":null,"weight":null,"mixup":0,"model":"cnn","width":null,"widths":null,"batchSize":128,
-             "optimizer":"adam","learningRate":0.001,
+             "gammaSchedule":"constant","beta":null,"margin":null,"weight":null,"mixup":0,"model":"cnn",
+             "width":null,"widths":null,"batchSize":128,"optimizer":"adam","learningRate":0.001,
              "weightDecay":0,"schedule":"constant","warmupEpochs":0,"gradientClip":null,"augmentation":"none","seed":0,
              "validationFraction":0.1,"labelNoise":0,"device":"auto","priority":0,"maxAttempts":3,
              "timeoutSeconds":null,"name":null,"notify":null,"tags":[],"data":null}
@@ -57,11 +58,12 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
     public async Task Post_AnotherLoss_IsAdvisedByJobsOfThatLossAndNeedsTheRevisionThatHasIt()
     {
         const string focal = """{"dataset":"digits","epsilon":0,"epochs":1,"loss":"focal","gamma":2}""";
+        var result = new JobResult(0.99, 0.04, 0.01, -0.005, 1, "cpu", 2, "libtorch", "aa", [], "dd", "bb");
         foreach (var earlier in new[] { focal, """{"dataset":"digits","epsilon":0,"epochs":1}""" })
         {
             var (_, submitted) = await SendAsync(HttpMethod.Post, "/jobs", earlier);
             Assert.Equal(earlier == focal ? 2 : 1, submitted!["specRevision"]!.GetValue<int>());
-            Assert.True(await Queue.SucceedAsync(await ClaimAsync(), Result, new([1, 2, 3], null, null), default));
+            Assert.True(await Queue.SucceedAsync(await ClaimAsync(), result, new([1, 2, 3], null), default));
         }
 
         var (response, answer) = await SendAsync(HttpMethod.Post, "/jobs?validateOnly=true", focal);
@@ -121,8 +123,9 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
     public async Task Post_EveryField_ComesBackAsItWasSent()
     {
         const string spec = """
-            {"dataset":"kmnist","epsilon":0.25,"epochs":7,"smoothing":"others","model":"resnet56","width":32,"widths":null,"batchSize":64,
-             "optimizer":"sgd","learningRate":0.05,
+            {"dataset":"kmnist","epsilon":0.25,"epochs":7,"smoothing":"others","loss":"crossEntropy","gamma":null,
+             "gammaSchedule":"constant","beta":null,"margin":null,"weight":null,"mixup":0.3,"model":"resnet56",
+             "width":32,"widths":null,"batchSize":64,"optimizer":"sgd","learningRate":0.05,
              "weightDecay":0.0001,"schedule":"step","warmupEpochs":2,"gradientClip":1.5,"augmentation":"cropFlip","seed":9007199254740991,
              "validationFraction":0.2,"labelNoise":0.4,"device":"cpu","priority":-3,
              "maxAttempts":5,"timeoutSeconds":60,"name":"Größe \" <b>","notify":null,"tags":["a","b c"],"data":null}

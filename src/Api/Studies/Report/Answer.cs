@@ -12,25 +12,24 @@ internal static class Answer
         return $"""
             <section><h2>Recommendation</h2>
             {(report.Recommendation.IsFinal ? "" : "<p>Jobs are left: this is how it stands so far.</p>\n")}{string.Concat(
-                answers.Select(answer => One(answer, answers.Count > 1))
+                answers.Select(answer => One(answer, report.Study.Spec, answers.Count > 1))
             )}</section>
 
             """;
     }
 
-    private static string One(Recommendation answer, bool named) =>
+    private static string One(Recommendation answer, StudySpec study, bool named) =>
         $"""
-            {(named ? $"<h3>Label noise {Numbers.Exact(answer.LabelNoise)}</h3>\n" : "")}<p class="answer">{HtmlEncode(
-                $"{answer.Sentence} {answer.InShort}".TrimEnd()
-            )}</p>
-            {(answer.Arm is null ? "" : Details(answer))}
+            {(named ? $"<h3>Label noise {Numbers.Exact(answer.LabelNoise)}</h3>\n" : "")}<p class="answer">{HtmlEncode(answer.Sentence)}</p>
+            {(answer.InShort is { } inShort ? $"<p>{HtmlEncode(inShort)}</p>" : "")}
+            {(answer.Arm is null ? "" : Details(answer, study))}
             """;
 
-    private static string Details(Recommendation answer) =>
+    private static string Details(Recommendation answer, StudySpec study) =>
         $"""
             <dl>
             <dt>Temperature</dt><dd>{Temperature(answer)}</dd>
-            <dt>Tied</dt><dd>{string.Join(", ", answer.Tied.Select(epsilon => $"ε = {Numbers.Exact(epsilon)}"))}</dd>
+            <dt>Tied</dt><dd>{HtmlEncode(Tied(answer, study))}</dd>
             <dt>Power</dt><dd>{Power(answer.Power)}</dd>
             <dt>More seeds</dt><dd>{MoreSeeds(answer)}</dd>
             </dl>
@@ -40,6 +39,9 @@ internal static class Answer
                     : $"<ul class=\"findings\">{string.Concat(answer.Findings.Select(finding => $"<li>{HtmlEncode(finding)}</li>"))}</ul>\n"
             )}
             """;
+
+    private static string Tied(Recommendation answer, StudySpec study) =>
+        string.Join("; ", answer.Arms.Where(arm => arm.IsTied).OrderBy(arm => arm.Arm.Epsilon).Select(arm => arm.Arm.Label(study)));
 
     private static string Temperature(Recommendation answer) =>
         answer.Temperature is { } temperature

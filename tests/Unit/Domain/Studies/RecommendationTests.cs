@@ -540,9 +540,9 @@ public class RecommendationTests
 
         var findings = recommendation.Findings.Where(finding => finding.StartsWith("Another loss: ")).ToArray();
         Assert.Equal(2, findings.Length);
-        Assert.Contains("NLL after temperature is 0.1900 at ε = 0, loss crossEntropy and 0.1900 at loss focal, gamma 1", findings[0]);
+        Assert.Contains("NLL after temperature is 0.190 at ε = 0, loss crossEntropy and 0.190 at loss focal, gamma 1", findings[0]);
         Assert.Contains(
-            "test accuracy is 0.9400 at ε = 0, loss crossEntropy and 0.9300 at loss focal, gamma 1, lower (−0.01000 with every seed",
+            "test accuracy is 0.940 at ε = 0, loss crossEntropy and 0.930 at loss focal, gamma 1, lower (−0.0100 with every seed",
             findings[0]
         );
         Assert.Contains("loss confidencePenalty", findings[1]);
