@@ -63,6 +63,9 @@ switch (args)
     case ["study", .. var rest]:
         await StudyRun.RunAsync(quick: rest is ["--quick"]);
         return 0;
+    case ["losses", .. var rest]:
+        await Losses.RunAsync(quick: rest is ["--quick"]);
+        return 0;
     case ["study-statistics", .. var rest]:
         StudySimulation.Run(draws: rest is ["--quick"] ? 500 : 4000);
         return 0;
@@ -105,7 +108,7 @@ switch (args)
                 + "storage [--quick] | telemetry [--quick] | faults [--quick | --only waiting|windows|outages|restarts|stalls] | "
                 + "report [--quick] | attack [--quick | --only headers|slow|http2|continuation|json|regex|uploads|fuzz] | "
                 + "evaluations [--quick] | predict [--quick] | published [--quick] | queue [--quick] | coverage [--quick] | "
-                + "study-statistics [--quick] | study [--quick] | accuracy DATASET EPOCHS SEEDS EPSILON... | "
+                + "study-statistics [--quick] | study [--quick] | losses [--quick] | accuracy DATASET EPOCHS SEEDS EPSILON... | "
                 + "upgrade COMMIT FOLDER JOBS | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M]"
         );
         return 2;

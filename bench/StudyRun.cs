@@ -68,7 +68,8 @@ internal static class StudyRun
         );
     }
 
-    private static async Task RunAsync(string title, object spec)
+    /// <summary>Runs one study on one worker, and prints it.</summary>
+    public static async Task RunAsync(string title, object spec)
     {
         await using var database = await TestDatabase.CreateAsync();
         await using var api = await ApiProcess.StartAsync(database.ConnectionString);
@@ -90,17 +91,21 @@ internal static class StudyRun
 
     private static void Print(string title, JsonNode study, JsonNode recommendation)
     {
-        Console.WriteLine($"## {title}\n\n**{recommendation["sentence"]}**\n");
+        Console.WriteLine($"## {title}\n\n**{recommendation["sentence"]} {recommendation["inShort"]}**\n");
         foreach (var finding in recommendation["findings"]!.AsArray())
             Console.WriteLine($"- {finding}");
-        Console.WriteLine($"\n| ε | seeds | {string.Join(" | ", Figures)} |\n|---|---|{string.Concat(Figures.Select(_ => "---|"))}");
+        Console.WriteLine($"\n| arm | seeds | {string.Join(" | ", Figures)} |\n|---|---|{string.Concat(Figures.Select(_ => "---|"))}");
         foreach (var row in study["rows"]!.AsArray())
-            Console.WriteLine(
-                $"| {row!["epsilon"]} | {row["seeds"]} | {string.Join(" | ", Figures.Select(figure => Show(row[figure])))} |"
-            );
+            Console.WriteLine($"| {Name(row!)} | {row!["seeds"]} | {string.Join(" | ", Figures.Select(figure => Show(row[figure])))} |");
         Console.WriteLine(
             $"\n{study["progress"]!["succeeded"]} of {study["progress"]!["jobs"]} jobs trained, {study["progress"]!["dropped"]} dropped.\n"
         );
+    }
+
+    private static string Name(JsonNode row)
+    {
+        var settings = row["settings"]!.AsObject().Select(setting => $"{setting.Key} {setting.Value?.ToString() ?? "none"}");
+        return string.Join(", ", settings.Prepend($"ε = {row["epsilon"]}"));
     }
 
     /// <summary>Formats the mean ± half of its 95 % interval.</summary>

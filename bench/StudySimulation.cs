@@ -8,7 +8,7 @@ internal static class StudySimulation
 {
     private const int Arms = 6;
 
-    private static readonly int[] OtherArms = [2, 3, 12, 20];
+    private static readonly int[] OtherArms = [2, 3, 12, 20, 50];
 
     private static readonly int[] Seeds = [2, 3, 5, 10];
 

@@ -18,7 +18,7 @@ internal static class TrainingResults
 
     /// <param name="losses">Receives the training loss of each epoch.</param>
     public static Finished Train(int seed, int epochs, List<double>? losses = null) =>
-        TrainingLoop.Run(
+        Train(
             new JobSpec
             {
                 Dataset = "mnist",
@@ -26,6 +26,13 @@ internal static class TrainingResults
                 Epochs = epochs,
                 Seed = seed,
             },
+            losses
+        );
+
+    /// <param name="spec">Of a job on MNIST.</param>
+    public static Finished Train(JobSpec spec, List<double>? losses = null) =>
+        TrainingLoop.Run(
+            spec,
             Mnist,
             torch.CPU,
             saved: null,
