@@ -26,8 +26,11 @@ internal sealed class SpecReader<T>(string what, Func<string, string> allowed)
     /// <summary>Required fields of the type that this reader allows to be absent.</summary>
     public IReadOnlyList<string> NotRequired { get; init; } = [];
 
+    /// <summary>Gives, for what was read, an object whose fields fill those that are absent; null for none.</summary>
+    public Func<T, JsonElement?> Defaults { get; init; } = _ => null;
+
     /// <param name="path">Prefix of field names in errors, such as `job.`.</param>
-    /// <param name="given">The JSON values of the known fields.</param>
+    /// <param name="given">The JSON values of the known fields, those of <see cref="Defaults"/> too.</param>
     /// <returns>The object; do not use it when there are errors. Null when the JSON is not an object, or has more
     /// than 20 wrong fields.</returns>
     public T? Read(JsonElement root, SpecErrors errors, string path, out Dictionary<string, JsonElement> given)
@@ -62,6 +65,10 @@ internal sealed class SpecReader<T>(string what, Func<string, string> allowed)
             else if (!TrySet(spec, field!, property.Value, errors) && !errors.HasWithin(path + name))
                 errors.Add(path + name, $"must be {allowed(name)}; got {SpecErrors.Shown(property.Value)}");
         }
+        if (Defaults(spec) is { } defaults)
+            foreach (var property in defaults.EnumerateObject())
+                if (given.TryAdd(property.Name, property.Value))
+                    TrySet(spec, Fields[property.Name], property.Value, errors);
         foreach (var (name, field) in Fields)
             if (field.IsRequired && !given.ContainsKey(name) && !NotRequired.Contains(name))
                 errors.Add(path + name, $"is required: {allowed(name)}");

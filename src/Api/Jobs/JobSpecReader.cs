@@ -12,10 +12,14 @@ namespace Temper.Api.Jobs;
 /// <summary>Reads and checks a posted job spec.</summary>
 internal static class JobSpecReader
 {
-    private static readonly SpecReader<JobSpec> Reader = new("a job spec", Allowed);
+    private static readonly SpecReader<JobSpec> Reader = new("a job spec", Allowed) { Defaults = spec => Recipes.Find(spec.Recipe) };
 
     /// <summary>Reads the base spec of a study. It needs no ε, because the study's grid has the values of ε.</summary>
-    private static readonly SpecReader<JobSpec> BaseReader = new("a job spec", Allowed) { NotRequired = ["epsilon"] };
+    private static readonly SpecReader<JobSpec> BaseReader = new("a job spec", Allowed)
+    {
+        NotRequired = ["epsilon"],
+        Defaults = spec => Recipes.Find(spec.Recipe),
+    };
 
     /// <param name="body">UTF-8 JSON.</param>
     /// <param name="tenant">Whose job it will be.</param>

@@ -21,6 +21,12 @@ public sealed record JobSpec
     /// <summary>Passes over the training images.</summary>
     public required int Epochs { get; init; }
 
+    /// <summary>
+    /// A published recipe, such as `he2016-resnet20`: the fields that are absent take its values, `epochs` too. The others replace its
+    /// values.
+    /// </summary>
+    public string? Recipe { get; init; }
+
     /// <summary>The meaning of ε: `uniform` is PyTorch's (1−ε)·onehot + ε/K; `others` gives the true class 1−ε.</summary>
     public SmoothingConvention Smoothing { get; init; } = SmoothingConvention.Uniform;
 
@@ -72,6 +78,15 @@ public sealed record JobSpec
     /// <summary>Units of each hidden layer of an `mlp`; 1200 and 1200 when absent.</summary>
     public IReadOnlyList<int>? Widths { get; init; }
 
+    /// <summary>Share of the hidden units of an `mlp` that each training step sets to 0; the others grow by 1/(1 − dropout).</summary>
+    public double Dropout { get; init; }
+
+    /// <summary>
+    /// The first weights. `standard`: those of libtorch, uniform within 1/√inputs for a linear layer; `gaussian`, for an `mlp`: a
+    /// normal distribution of variance 0.03, and biases of 0.
+    /// </summary>
+    public InitializationName Initialization { get; init; }
+
     /// <summary>Images per optimizer step; the last batch of an epoch may be smaller.</summary>
     public int BatchSize { get; init; } = 128;
 
@@ -87,7 +102,7 @@ public sealed record JobSpec
     public double WeightDecay { get; init; }
 
     /// <summary>
-    /// How the learning rate changes at the start of each epoch: `constant`: not at all; `cosine`: down to 0 over all epochs;
+    /// How the learning rate changes at the start of each epoch: `constant`: not at all; `cosine`, `linear`: down to 0 over all epochs;
     /// `step`: to a tenth after half of the epochs and to a hundredth after three quarters.
     /// </summary>
     public ScheduleName Schedule { get; init; } = ScheduleName.Constant;
@@ -168,6 +183,14 @@ public enum ModelName
     Lenet5,
 }
 
+public enum InitializationName
+{
+    Standard,
+
+    /// <summary>That of Müller et al. 2019, arXiv:1906.02629, A.5.</summary>
+    Gaussian,
+}
+
 public enum OptimizerName
 {
     Adam,
@@ -179,6 +202,7 @@ public enum ScheduleName
     Constant,
     Cosine,
     Step,
+    Linear,
 }
 
 public enum AugmentationName

@@ -91,6 +91,7 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
         ),
         new("mixup", "a number from 0 to 2", s => s.Mixup is >= 0 and <= 2),
         new("epochs", "a whole number from 1 to 10000", s => s.Epochs is >= 1 and <= 10_000),
+        new("recipe", $"null or one of {string.Join(", ", Recipes.Names)}", s => s.Recipe is null || Recipes.Find(s.Recipe) is not null),
         new("smoothing", OneOf<SmoothingConvention>(), s => Enum.IsDefined(s.Smoothing)),
         new(
             "smoothing",
@@ -124,6 +125,17 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
             $"few or small enough for {MostWeights} weights in all, of which the first layer has one for each of the image's values and "
                 + "each of its units",
             s => s.Model != ModelName.Mlp || s.DatasetCard() is not { } card || MlpWeights(card, s.Widths ?? [1200, 1200]) <= MostWeights
+        ),
+        new(
+            "dropout",
+            "0, or with mlp a number from 0 to 0.9",
+            s => s.Dropout == 0 || (s.Model == ModelName.Mlp && s.Dropout is > 0 and <= 0.9)
+        ),
+        new("initialization", OneOf<InitializationName>(), s => Enum.IsDefined(s.Initialization)),
+        new(
+            "initialization",
+            "standard with a model other than mlp",
+            s => s.Initialization == InitializationName.Standard || s.Model == ModelName.Mlp
         ),
         new("batchSize", "a whole number from 1 to 8192", s => s.BatchSize is >= 1 and <= 8192),
         new(

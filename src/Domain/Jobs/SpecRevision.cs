@@ -20,6 +20,7 @@ public static class SpecRevision
     [
         // Without another loss, its settings have their defaults.
         (2, spec => spec.Loss != LossName.CrossEntropy || spec.Mixup > 0),
+        (2, spec => spec.Dropout > 0 || spec.Initialization != InitializationName.Standard || spec.Schedule == ScheduleName.Linear),
     ];
 
     /// <returns>The lowest revision that a worker must know to train the spec as meant; 1 or more.</returns>

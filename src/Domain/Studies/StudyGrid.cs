@@ -43,6 +43,12 @@ public sealed record StudyGrid
     /// <summary>Widths of a residual network.</summary>
     public IReadOnlyList<int>? Width { get; init; }
 
+    /// <summary>Shares of hidden units that an `mlp` drops.</summary>
+    public IReadOnlyList<double>? Dropout { get; init; }
+
+    /// <summary>Distributions of the first weights.</summary>
+    public IReadOnlyList<InitializationName>? Initialization { get; init; }
+
     /// <summary>Numbers of images per optimizer step.</summary>
     public IReadOnlyList<int>? BatchSize { get; init; }
 

@@ -87,9 +87,9 @@ public sealed record StudySpecRule(string Field, string Allowed, Func<StudySpec,
 
     private static bool HasLossWith(StudySpec study, string field) =>
         study.Job is null
-        || study.Losses().Any(loss =>
-            (study.Grid?.GammaSchedule ?? [study.Job.GammaSchedule]).Any(schedule => LossSettings.Has(loss, schedule, field))
-        );
+        || study
+            .Losses()
+            .Any(loss => (study.Grid?.GammaSchedule ?? [study.Job.GammaSchedule]).Any(schedule => LossSettings.Has(loss, schedule, field)));
 
     private static StudySpecRule Axis<T>(string field, Func<StudySpec, IReadOnlyList<T>?> values) => Values(field, Axes[field], values);
 

@@ -15,6 +15,7 @@ internal static class LearningRate
             ScheduleName.Step => 4 * (epoch - 1) >= 3 * spec.Epochs ? 0.01
             : 2 * (epoch - 1) >= spec.Epochs ? 0.1
             : 1,
+            ScheduleName.Linear => 1 - (epoch - 1.0) / spec.Epochs,
             _ => 1,
         };
 

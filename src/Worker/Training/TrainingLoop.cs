@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Temper.Domain;
 using Temper.Domain.Calibration;
 using Temper.Domain.Jobs;
 using Temper.Domain.Smoothing;
@@ -20,6 +21,9 @@ internal sealed class TrainingLoop
     /// more than training those seconds again.
     /// </summary>
     private static readonly TimeSpan LeastCheckpointGap = TimeSpan.FromSeconds(5);
+
+    /// <summary>libtorch draws what is dropped. Each step seeds it, so a resumed run drops the same units.</summary>
+    private const ulong DropoutStream = 5UL << 40;
 
     private readonly JobSpec spec;
     private readonly Dataset dataset;
@@ -170,6 +174,8 @@ internal sealed class TrainingLoop
             var mixup = Mixup.Draw(spec, size, epoch, step, device);
             mixup?.Mix(images_NCHW);
 
+            if (spec.Dropout > 0)
+                torch.manual_seed((long)new SplitMix64(spec.Seed, DropoutStream + ((ulong)epoch << 24) + (ulong)step).NextUInt64());
             optimizer.DropGradients();
             var logits_NK = model.call(images_NCHW);
             var loss = mixup?.Mean(trainingLoss, logits_NK, labels_N) ?? LossFunction.Mean(trainingLoss, logits_NK, labels_N);

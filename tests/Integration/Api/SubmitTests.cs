@@ -20,9 +20,9 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
         Assert.False(job["isTerminal"]!.GetValue<bool>());
         var expected = JsonNode.Parse(
             """
-            {"dataset":"mnist","epsilon":0.1,"epochs":3,"smoothing":"uniform","loss":"crossEntropy","gamma":null,
+            {"dataset":"mnist","epsilon":0.1,"recipe":null,"epochs":3,"smoothing":"uniform","loss":"crossEntropy","gamma":null,
              "gammaSchedule":"constant","beta":null,"margin":null,"weight":null,"mixup":0,"model":"cnn",
-             "width":null,"widths":null,"batchSize":128,"optimizer":"adam","learningRate":0.001,
+             "width":null,"widths":null,"dropout":0,"initialization":"standard","batchSize":128,"optimizer":"adam","learningRate":0.001,
              "weightDecay":0,"schedule":"constant","warmupEpochs":0,"gradientClip":null,"augmentation":"none","seed":0,
              "validationFraction":0.1,"labelNoise":0,"device":"auto","priority":0,"maxAttempts":3,
              "timeoutSeconds":null,"name":null,"notify":null,"tags":[],"data":null}
@@ -76,6 +76,37 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
     }
 
     [Theory]
+    [InlineData("he2016-resnet20", "resnet20", 0.1, 182)]
+    [InlineData("muller2019-resnet56", "resnet56", 0.3, 205)]
+    [InlineData("muller2019-mlp", "mlp", 0.1, 100)]
+    [InlineData("pereyra2017-mlp", "mlp", 0.05, 100)]
+    [InlineData("guo2017-lenet5", "lenet5", 0.01, 100)]
+    public async Task Post_ARecipe_FillsTheAbsentFieldsAndNoOthers(string recipe, string model, double rate, int epochs)
+    {
+        var spec = await SpecAsync($$"""{"dataset":"mnist","epsilon":0.1,"recipe":"{{recipe}}","seed":3}""");
+        var changed = await SpecAsync($$"""{"dataset":"mnist","epsilon":0.1,"recipe":"{{recipe}}","seed":3,"epochs":2}""");
+
+        Assert.Equal(
+            (recipe, model, "sgd", rate, epochs, 3),
+            (
+                $"{spec["recipe"]}",
+                $"{spec["model"]}",
+                $"{spec["optimizer"]}",
+                spec["learningRate"]!.GetValue<double>(),
+                Epochs(spec),
+                Seed(spec)
+            )
+        );
+        Assert.Equal(2, Epochs(changed));
+        changed["epochs"] = epochs;
+        Assert.True(JsonNode.DeepEquals(spec, changed));
+
+        static int Epochs(JsonNode spec) => spec["epochs"]!.GetValue<int>();
+        static int Seed(JsonNode spec) => spec["seed"]!.GetValue<int>();
+        async Task<JsonNode> SpecAsync(string body) => (await SendAsync(HttpMethod.Post, "/jobs?validateOnly=true", body)).Body!["spec"]!;
+    }
+
+    [Theory]
     [InlineData("""{"loss":"focal"}""", "epsilon: must be 0 with a loss other than crossEntropy and maxSuppression")]
     [InlineData("""{"loss":"hinge","beta":"much"}""", "loss: must be one of crossEntropy, focal,", "beta: must be null, or with loss")]
     [InlineData(
@@ -123,9 +154,10 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
     public async Task Post_EveryField_ComesBackAsItWasSent()
     {
         const string spec = """
-            {"dataset":"kmnist","epsilon":0.25,"epochs":7,"smoothing":"others","loss":"crossEntropy","gamma":null,
+            {"dataset":"kmnist","epsilon":0.25,"recipe":"he2016-resnet20","epochs":7,"smoothing":"others",
+             "loss":"crossEntropy","gamma":null,
              "gammaSchedule":"constant","beta":null,"margin":null,"weight":null,"mixup":0.3,"model":"resnet56",
-             "width":32,"widths":null,"batchSize":64,"optimizer":"sgd","learningRate":0.05,
+             "width":32,"widths":null,"dropout":0,"initialization":"standard","batchSize":64,"optimizer":"sgd","learningRate":0.05,
              "weightDecay":0.0001,"schedule":"step","warmupEpochs":2,"gradientClip":1.5,"augmentation":"cropFlip","seed":9007199254740991,
              "validationFraction":0.2,"labelNoise":0.4,"device":"cpu","priority":-3,
              "maxAttempts":5,"timeoutSeconds":60,"name":"Größe \" <b>","notify":null,"tags":["a","b c"],"data":null}

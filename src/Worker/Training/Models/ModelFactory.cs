@@ -7,6 +7,8 @@ internal static class ModelFactory
 {
     private const int UsualWidth = 16;
 
+    private const double GaussianVariance = 0.03;
+
     private static readonly int[] UsualWidths = [1200, 1200];
 
     /// <summary>Creates a model for the data set's images. libtorch's seeded CPU generator draws its weights.</summary>
@@ -16,7 +18,13 @@ internal static class ModelFactory
             ModelName.Cnn => new Cnn(dataset.Channels, dataset.Height, dataset.Width, dataset.Classes),
             ModelName.Resnet20 => new ResNet(20, spec.Width ?? UsualWidth, dataset.Channels, dataset.Classes),
             ModelName.Resnet56 => new ResNet(56, spec.Width ?? UsualWidth, dataset.Channels, dataset.Classes),
-            ModelName.Mlp => new Mlp((long)dataset.Channels * dataset.Height * dataset.Width, spec.Widths ?? UsualWidths, dataset.Classes),
+            ModelName.Mlp => new Mlp(
+                (long)dataset.Channels * dataset.Height * dataset.Width,
+                spec.Widths ?? UsualWidths,
+                dataset.Classes,
+                spec.Dropout,
+                spec.Initialization == InitializationName.Gaussian ? GaussianVariance : null
+            ),
             ModelName.Lenet5 => new LeNet5(dataset.Channels, dataset.Height, dataset.Width, dataset.Classes),
             _ => throw new ArgumentOutOfRangeException(nameof(spec), spec.Model, "No such model."),
         };

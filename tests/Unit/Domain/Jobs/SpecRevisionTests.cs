@@ -24,11 +24,14 @@ public class SpecRevisionTests
     }
 
     [Fact]
-    public void Of_ALossOrMixupThatOlderBuildsLack_IsTwo()
+    public void Of_WhatOlderBuildsLack_IsTwo()
     {
         Assert.Equal(1, SpecRevision.Of(Spec));
         Assert.Equal(2, SpecRevision.Of(Spec with { Epsilon = 0, Loss = LossName.Focal }));
         Assert.Equal(2, SpecRevision.Of(Spec with { Mixup = 0.2 }));
+        Assert.Equal(2, SpecRevision.Of(Spec with { Dropout = 0.2 }));
+        Assert.Equal(2, SpecRevision.Of(Spec with { Initialization = InitializationName.Gaussian }));
+        Assert.Equal(2, SpecRevision.Of(Spec with { Schedule = ScheduleName.Linear }));
     }
 
     [Fact]
@@ -43,9 +46,11 @@ public class SpecRevisionTests
         Assert.Equal(
             """
             1: augmentation batchSize data dataset device epochs epsilon gradientClip labelNoise learningRate maxAttempts model name notify
-            1: optimizer priority schedule seed smoothing tags timeoutSeconds validationFraction warmupEpochs weightDecay width widths
+            1: optimizer priority seed smoothing tags timeoutSeconds validationFraction warmupEpochs weightDecay width widths
             1: augmentation=none|cropFlip|shift device=auto|cpu|cuda model=cnn|resnet20|resnet56|mlp|lenet5 optimizer=adam|sgd
-            1: schedule=constant|cosine|step smoothing=uniform|others
+            1: schedule smoothing=uniform|others
+            2: schedule=constant|cosine|step|linear
+            2: dropout initialization initialization=standard|gaussian recipe
             2: beta gamma gammaSchedule gammaSchedule=constant|flsd53 loss margin mixup weight
             2: loss=crossEntropy|focal|confidencePenalty|marginSmoothing|maxSuppression
             """.Split('\n').SelectMany(line => line.Split(' ').Skip(1)).Order(StringComparer.Ordinal),

@@ -49,4 +49,14 @@ public class LearningRateTests
         for (var i = 0; i < 4; i++)
             Assert.Equal(expected[i], rates[i], 1e-15);
     }
+
+    [Fact]
+    public void Of_Linear_FallsInEqualStepsTowardsZero()
+    {
+        var rates = Enumerable.Range(1, 4).Select(epoch => LearningRate.Of(Spec with { Schedule = ScheduleName.Linear }, epoch)).ToArray();
+
+        double[] expected = [0.2, 0.15, 0.1, 0.05];
+        for (var i = 0; i < 4; i++)
+            Assert.Equal(expected[i], rates[i], 1e-15);
+    }
 }

@@ -42,6 +42,38 @@ public class ModelFactoryTests
         Assert.Equal([2, card.Classes], model.call(images_NCHW).shape);
     }
 
+    [Fact]
+    public void Create_AnMlpWithDropoutAndGaussianWeights_DropsInTrainingOnlyAndHasTheirVariance()
+    {
+        using var scope = NewDisposeScope();
+        var model = ModelFactory.Create(
+            new JobSpec
+            {
+                Dataset = "mnist",
+                Epsilon = 0,
+                Epochs = 1,
+                Model = ModelName.Mlp,
+                Widths = [400],
+                Dropout = 0.5,
+                Initialization = InitializationName.Gaussian,
+            },
+            DatasetCatalog.Find("mnist")!
+        );
+        var images_NCHW = torch.ones(2, 1, 28, 28);
+
+        Assert.All(
+            model.named_parameters().Where(one => one.name.EndsWith("weight")),
+            one => Assert.Equal(0.03, one.parameter.var().ToDouble(), 0.003)
+        );
+        Assert.All(
+            model.named_parameters().Where(one => one.name.EndsWith("bias")),
+            one => Assert.Equal(0, one.parameter.abs().max().ToDouble())
+        );
+        Assert.False(model.call(images_NCHW).equal(model.call(images_NCHW)).all().ToBoolean());
+        model.eval();
+        Assert.True(model.call(images_NCHW).equal(model.call(images_NCHW)).all().ToBoolean());
+    }
+
     public static TheoryData<ModelName, int, int, int, int> Shapes =>
         new()
         {

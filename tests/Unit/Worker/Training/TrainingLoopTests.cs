@@ -1,4 +1,5 @@
 using Temper.Domain.Jobs;
+using Temper.Domain.Smoothing;
 using Temper.Worker.Datasets;
 using Temper.Worker.Datasets.Digits;
 using Temper.Worker.Messages;
@@ -115,9 +116,44 @@ public class TrainingLoopTests
     [InlineData(OptimizerName.Adam, new[] { 12 })]
     [InlineData(OptimizerName.Adam, new[] { 3, 8, 5 })]
     [InlineData(OptimizerName.Sgd, new[] { 7, 10 })]
-    public void Run_StoppedAndGoneOn_GivesTheBitsOfOneNeverTouched(OptimizerName optimizer, int[] stops)
+    public void Run_StoppedAndGoneOn_GivesTheBitsOfOneNeverTouched(OptimizerName optimizer, int[] stops) =>
+        AssertGoesOn(Spec with { Optimizer = optimizer, Schedule = ScheduleName.Cosine, LabelNoise = 0.1 }, stops);
+
+    /// <summary>Mixup and dropout draw anew at each step.</summary>
+    [Fact]
+    public void Run_WithMixupAndDropoutStoppedAndGoneOn_GivesTheBitsOfOneNeverTouched()
     {
-        var spec = Spec with { Optimizer = optimizer, Schedule = ScheduleName.Cosine, LabelNoise = 0.1 };
+        var spec = Spec with
+        {
+            Model = ModelName.Mlp,
+            Widths = [16],
+            Mixup = 0.4,
+            Dropout = 0.5,
+            Initialization = InitializationName.Gaussian,
+        };
+
+        AssertGoesOn(spec, [3, 8, 5]);
+        var weights = new[]
+        {
+            spec,
+            spec with
+            {
+                Mixup = 0,
+            },
+            spec with
+            {
+                Dropout = 0,
+            },
+            spec with
+            {
+                Initialization = InitializationName.Standard,
+            },
+        }.Select(one => Run(one).Result.WeightsSha256);
+        Assert.Equal(4, weights.Distinct().Count());
+    }
+
+    private static void AssertGoesOn(JobSpec spec, int[] stops)
+    {
         var untouched = Run(spec);
         var (epochs, checkpoint) = (new Dictionary<int, EpochMetrics>(), (byte[]?)null);
         void Note(RunnerMessage message)
@@ -373,11 +409,26 @@ public class TrainingLoopTests
         Assert.InRange(epochs[^1].TrainLoss, Spec.LabelSmoothing().TargetEntropy, 10);
     }
 
+    [Theory]
+    [InlineData(LossName.Focal)]
+    [InlineData(LossName.ConfidencePenalty)]
+    [InlineData(LossName.MarginSmoothing)]
+    [InlineData(LossName.MaxSuppression)]
+    public void Run_WithAnotherLoss_LearnsAndIsAnotherTraining(LossName loss)
+    {
+        var spec = Spec with { Epochs = 8, Epsilon = loss == LossName.MaxSuppression ? 0.1 : 0 };
+        var run = Run(spec with { Loss = loss, Margin = loss == LossName.MarginSmoothing ? 1 : null });
+
+        Assert.InRange(run.Epochs[^1].ValidationAccuracy, 0.4, 1);
+        Assert.True(run.Epochs[^1].TrainLoss < run.Epochs[0].TrainLoss);
+        Assert.NotEqual(Run(spec with { Epsilon = 0 }).Result.WeightsSha256, run.Result.WeightsSha256);
+    }
+
     [Fact]
     public void Run_BothConventionsOfOneSmoothing_AreTheSameTraining()
     {
         var uniform = Run(Spec with { Epsilon = 0.1 });
-        var others = Run(Spec with { Epsilon = 0.09, Smoothing = Temper.Domain.Smoothing.SmoothingConvention.Others });
+        var others = Run(Spec with { Epsilon = 0.09, Smoothing = SmoothingConvention.Others });
 
         Assert.Equal(uniform.Result.WeightsSha256, others.Result.WeightsSha256);
     }
