@@ -147,7 +147,10 @@ public sealed class StudyReader(NpgsqlDataSource database)
         FROM studies JOIN arms ON study_id = id
         LEFT JOIN LATERAL (
             SELECT {CountsSql}, avg({JobQueue.SecondsOf("jobs")}) FILTER (WHERE state = 'succeeded'),
-                   count(job_id)::int, {string.Join(", ", Figures.Values.Select(sql => $"{Mean(sql)}, {Deviation(sql)}, count({sql})::int"))}
+                   count(job_id)::int, {string.Join(
+            ", ",
+            Figures.Values.Select(sql => $"{Mean(sql)}, {Deviation(sql)}, count({sql})::int")
+        )}
             FROM jobs LEFT JOIN scores ON job_id = id WHERE jobs.study_id = studies.id AND jobs.arm = arms.arm) jobs ON true
         WHERE studies.id = $1 ORDER BY label_noise, model, learning_rate, settings, smoothing DESC, epsilon
         """;
