@@ -66,9 +66,11 @@ internal static class Calibrators
     /// <param name="csv">Path of the file that receives the cells.</param>
     public static void Run(string csv, bool quick)
     {
-        var sizes = quick ? new Sizes(1, 12_000, 6000, 6000, 5, 1, 2000) : new Sizes(2, 120_000, 40_000, 40_000, 200, 8, 20_000);
+        var sizes = quick ? new Sizes(1, 12_000, 6000, 6000, 5, 1, 2000) : new Sizes(2, 120_000, 40_000, 40_000, 400, 16, 20_000);
+        Libtorch.UseThreads(1); // with other numbers of threads the models differ a little
+        Libtorch.KeepFreedMemory();
         var clock = Stopwatch.StartNew();
-        Console.WriteLine($"# Calibrators and estimators of calibration error against the truth\n\n{Machine.Describe()}\n");
+        Console.WriteLine($"# Calibrators and estimators of calibration error against the truth\n\n{Machine.Describe()}; {Libtorch.Description}\n");
         var models = Trained(sizes);
         Console.WriteLine(
             $"`digits`, {Sizes.Epochs} epochs, defaults otherwise; {models.Count} trainings. Truth from {sizes.Truth} images, samples from "
@@ -77,7 +79,7 @@ internal static class Calibrators
         );
         var cells = new List<Cell>();
         Console.WriteLine(
-            "| model | ε | seed | accuracy | T | | true ECE | its error | true ℓ2 | its error | true classwise ECE | its error | smooth ECE of all |\n"
+            "| model | ε | seed | accuracy | T | probabilities | true ECE | its error | true ℓ2 | its error | true classwise ECE | its error | smooth ECE of all |\n"
                 + "|---|---|---|---|---|---|---|---|---|---|---|---|---|"
         );
         foreach (var model in models)
