@@ -42,6 +42,10 @@ scored AS (
         validation_aurc,
         validation_nll_after_temperature,
         validation_ece_after_temperature,
+        validation_debiased_ece,
+        validation_smooth_ece,
+        validation_debiased_ece_after_temperature,
+        validation_smooth_ece_after_temperature,
         test_accuracy,
         test_nll,
         test_brier,
@@ -49,7 +53,11 @@ scored AS (
         test_signed_gap,
         test_aurc,
         test_nll_after_temperature,
-        test_ece_after_temperature)
+        test_ece_after_temperature,
+        test_debiased_ece,
+        test_smooth_ece,
+        test_debiased_ece_after_temperature,
+        test_smooth_ece_after_temperature)
     SELECT
         id, last.train_accuracy, best.epoch, octet_length(@validation_labels) / 4, octet_length(@test_labels) / 4,
         @temperature,
@@ -61,6 +69,10 @@ scored AS (
         @validation_aurc,
         @validation_nll_after_temperature,
         @validation_ece_after_temperature,
+        @validation_debiased_ece,
+        @validation_smooth_ece,
+        @validation_debiased_ece_after_temperature,
+        @validation_smooth_ece_after_temperature,
         @test_accuracy,
         @test_nll,
         @test_brier,
@@ -68,7 +80,11 @@ scored AS (
         @test_signed_gap,
         @test_aurc,
         @test_nll_after_temperature,
-        @test_ece_after_temperature
+        @test_ece_after_temperature,
+        @test_debiased_ece,
+        @test_smooth_ece,
+        @test_debiased_ece_after_temperature,
+        @test_smooth_ece_after_temperature
     FROM ended, LATERAL (SELECT train_accuracy FROM epochs WHERE job_id = ended.id ORDER BY epoch DESC LIMIT 1) last,
          LATERAL (SELECT epoch FROM epochs WHERE job_id = ended.id ORDER BY validation_loss, epoch LIMIT 1) best
     WHERE @temperature IS NOT NULL)

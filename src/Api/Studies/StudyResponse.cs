@@ -132,6 +132,17 @@ public sealed record StudyProgress(
 /// <param name="ValidationBrier">Brier score on validation.</param>
 /// <param name="ValidationNllAfterTemperature">NLL on validation after temperature scaling, with a cross-fitted T.</param>
 /// <param name="ValidationEceAfterTemperature">ECE on validation after temperature scaling, with a cross-fitted T.</param>
+/// <param name="DebiasedEce">ECE with its bias removed. This and the figures below lack the jobs that a worker of an older build
+/// trained.</param>
+/// <param name="SmoothEce">Smooth ECE, without bins.</param>
+/// <param name="DebiasedEceAfterTemperature">Debiased ECE after temperature scaling, with T fitted on validation.</param>
+/// <param name="SmoothEceAfterTemperature">Smooth ECE after temperature scaling, with T fitted on validation.</param>
+/// <param name="ValidationDebiasedEce">Debiased ECE on validation.</param>
+/// <param name="ValidationSmoothEce">Smooth ECE on validation.</param>
+/// <param name="ValidationDebiasedEceAfterTemperature">Debiased ECE on validation after temperature scaling, with a cross-fitted
+/// T.</param>
+/// <param name="ValidationSmoothEceAfterTemperature">Smooth ECE on validation after temperature scaling, with a cross-fitted
+/// T.</param>
 public sealed record ArmResponse(
     double Epsilon,
     SmoothingConvention Smoothing,
@@ -158,14 +169,22 @@ public sealed record ArmResponse(
     MeanOverSeeds? ValidationEce,
     MeanOverSeeds? ValidationBrier,
     MeanOverSeeds? ValidationNllAfterTemperature,
-    MeanOverSeeds? ValidationEceAfterTemperature
+    MeanOverSeeds? ValidationEceAfterTemperature,
+    MeanOverSeeds? DebiasedEce,
+    MeanOverSeeds? SmoothEce,
+    MeanOverSeeds? DebiasedEceAfterTemperature,
+    MeanOverSeeds? SmoothEceAfterTemperature,
+    MeanOverSeeds? ValidationDebiasedEce,
+    MeanOverSeeds? ValidationSmoothEce,
+    MeanOverSeeds? ValidationDebiasedEceAfterTemperature,
+    MeanOverSeeds? ValidationSmoothEceAfterTemperature
 )
 {
     internal static ArmResponse Of(ArmState state)
     {
         var (arm, figures) = (state.Arm.Arm, state.Figures);
         MeanOverSeeds? Mean(string name) =>
-            figures.TryGetValue(name, out var figure) ? MeanOverSeeds.Of(figure.Mean, figure.Deviation, state.Scored) : null;
+            figures.TryGetValue(name, out var figure) ? MeanOverSeeds.Of(figure.Mean, figure.Deviation, figure.Jobs) : null;
         return new(
             arm.Epsilon,
             arm.Smoothing,
@@ -192,7 +211,15 @@ public sealed record ArmResponse(
             Mean("validationEce"),
             Mean("validationBrier"),
             Mean("validationNllAfterTemperature"),
-            Mean("validationEceAfterTemperature")
+            Mean("validationEceAfterTemperature"),
+            Mean("debiasedEce"),
+            Mean("smoothEce"),
+            Mean("debiasedEceAfterTemperature"),
+            Mean("smoothEceAfterTemperature"),
+            Mean("validationDebiasedEce"),
+            Mean("validationSmoothEce"),
+            Mean("validationDebiasedEceAfterTemperature"),
+            Mean("validationSmoothEceAfterTemperature")
         );
     }
 }
@@ -346,9 +373,10 @@ public sealed record RecommendationResponse(
     {
         var progress = StudyProgress.Of(study);
         var isFinal = progress.State().IsFinal();
+        var counted = jobs.CountedBy(study.Spec.Criterion).Count();
         var all = Recommendation
             .Of(study.Spec, [.. study.Arms.Select(arm => arm.Arm)], jobs, failed, isFinal)
-            .Select(one => one with { Sentence = Qualified(one.Sentence, isFinal, progress, jobs.Count) })
+            .Select(one => one with { Sentence = Qualified(one.Sentence, isFinal, progress, jobs.Count, counted) })
             .ToList();
         var first = all[0];
         return new(
@@ -382,17 +410,22 @@ public sealed record RecommendationResponse(
     /// Adds what limits the answer: jobs that are left to run, were cancelled, failed or do not count. Each look at a running
     /// study adds a chance of a wrong conclusion.
     /// </summary>
-    private static string Qualified(string sentence, bool isFinal, StudyProgress progress, int scored)
+    private static string Qualified(string sentence, bool isFinal, StudyProgress progress, int scored, int counted)
     {
-        if (!isFinal && scored > 0)
+        if (!isFinal && counted > 0)
             sentence = $"Jobs are left to run; so far it stands like this. {sentence}";
         if (isFinal && progress.Cancelled > progress.Dropped)
             sentence += $" {progress.Cancelled - progress.Dropped} of {progress.Jobs} jobs were cancelled.";
         if (progress.Failed > 0)
             sentence += $" {progress.Failed} of {progress.Jobs} jobs failed.";
-        return progress.Succeeded > scored
-            ? $"{sentence} {progress.Succeeded - scored} of {progress.Succeeded} jobs that succeeded do not count: a worker of an "
-                + "older build trained them, without scores."
-            : sentence;
+        if (progress.Succeeded > scored)
+            sentence += NotCounted(progress.Succeeded - scored, "scores");
+        if (scored > counted)
+            sentence += NotCounted(scored - counted, "the criterion's figure");
+        return sentence;
+
+        string NotCounted(int count, string lacking) =>
+            $" {count} of {progress.Succeeded} jobs that succeeded do not count: a worker of an older build trained them, without "
+            + $"{lacking}.";
     }
 }

@@ -41,6 +41,11 @@ public sealed record Scores(double Temperature, SplitScores Validation, SplitSco
 /// <param name="Aurc">Area under the risk–coverage curve.</param>
 /// <param name="NllAfterTemperature">NLL with the logits divided by T.</param>
 /// <param name="EceAfterTemperature">ECE with the logits divided by T.</param>
+/// <param name="DebiasedEce">ECE of the same bins with its bias removed: <see cref="CalibrationError.DebiasedExpected"/>. This and the
+/// next three are null in the scores of a build that did not compute them.</param>
+/// <param name="SmoothEce">Smooth ECE, without bins: <see cref="SmoothCalibrationError"/>.</param>
+/// <param name="DebiasedEceAfterTemperature">Debiased ECE with the logits divided by T.</param>
+/// <param name="SmoothEceAfterTemperature">Smooth ECE with the logits divided by T.</param>
 public sealed record SplitScores(
     double Accuracy,
     double Nll,
@@ -49,30 +54,43 @@ public sealed record SplitScores(
     double SignedGap,
     double Aurc,
     double NllAfterTemperature,
-    double EceAfterTemperature
+    double EceAfterTemperature,
+    double? DebiasedEce = null,
+    double? SmoothEce = null,
+    double? DebiasedEceAfterTemperature = null,
+    double? SmoothEceAfterTemperature = null
 )
 {
     /// <param name="before">The model's predictions without temperature.</param>
     /// <param name="after">Predictions for the same images after temperature, in one or several parts.</param>
-    internal static SplitScores Of(Predictions before, IReadOnlyList<Predictions> after) =>
-        new(
+    internal static SplitScores Of(Predictions before, IReadOnlyList<Predictions> after)
+    {
+        var (plain, tempered) = (ErrorsOf([before]), ErrorsOf(after));
+        return new(
             before.Accuracy,
             before.Nll,
             before.Brier,
-            EceOf([before]),
+            plain.Ece,
             before.SignedGap,
             RiskCoverage.Aurc(new ConfidenceOrder(before.Confidences), before.Hits),
             after.Sum(part => part.LogLosses.Sum()) / after.Sum(part => part.Count),
-            EceOf(after)
+            tempered.Ece,
+            plain.Debiased,
+            plain.Smooth,
+            tempered.Debiased,
+            tempered.Smooth
         );
+    }
 
-    private static double EceOf(IReadOnlyList<Predictions> parts) =>
-        CalibrationError.Expected(
-            BinSums.EqualWidth(
-                [.. parts.SelectMany(part => part.Confidences)],
-                [.. parts.SelectMany(part => part.Hits)],
-                Binning.Guo.DefaultCount(),
-                Binning.Guo
-            )
+    private static (double Ece, double Debiased, double Smooth) ErrorsOf(IReadOnlyList<Predictions> parts)
+    {
+        double[] confidences = [.. parts.SelectMany(part => part.Confidences)],
+            hits = [.. parts.SelectMany(part => part.Hits)];
+        var bins = BinSums.EqualWidth(confidences, hits, Binning.Guo.DefaultCount(), Binning.Guo);
+        return (
+            CalibrationError.Expected(bins),
+            CalibrationError.DebiasedExpected(bins),
+            SmoothCalibrationError.Of(confidences, hits).Observed
         );
+    }
 }

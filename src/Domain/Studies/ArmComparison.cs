@@ -98,13 +98,16 @@ public sealed class ArmComparison
     public PairedDifference Between(int a, int b) => differences[places[a], places[b]];
 
     /// <returns>The smallest true difference between two arms of average spread that this number of seeds finds with
-    /// <see cref="WantedPower"/>; null below two seeds, or if no pair has two seeds in common.</returns>
+    /// <see cref="WantedPower"/>; null below two seeds, if no pair has two seeds in common, or if all losses are 0, as debiased ECE can
+    /// be.</returns>
     public double? Detectable(int seeds)
     {
         var spread = Pairs().Select(pair => spreads[pair.A, pair.B]).Where(spread => spread.Seeds >= 2).ToList();
         if (seeds < 2 || spread.Count == 0)
             return null;
         var variance = Math.Max(spread.Sum(pair => pair.SquaredDeviations) / spread.Sum(pair => pair.Degrees), coarsest * coarsest);
+        if (variance == 0)
+            return null;
         double low = 0,
             high = 1000;
         for (var step = 0; step < 60; step++)

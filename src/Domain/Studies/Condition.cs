@@ -50,13 +50,7 @@ internal sealed class Condition
             jobs
         );
         var known = arms.Where(arm => jobs.Contains(arm.Number)).ToArray();
-        var losses = known.ToDictionary(
-            arm => arm.Number,
-            arm => new ArmLosses(
-                arm.Number,
-                jobs[arm.Number].ToDictionary(job => job.Seed, job => job.Scores.Validation.LossBy(study.Criterion))
-            )
-        );
+        var losses = known.ToDictionary(arm => arm.Number, arm => jobs[arm.Number].LossesBy(arm.Number, study.Criterion));
         // The remaining seeds of an arm that diverged say nothing about how hard each seed is, so the arm is left out.
         var adjusted = SeedAdjusted.Means([.. known.Where(arm => !Diverged(arm)).Select(arm => losses[arm.Number])]);
         means = known.ToDictionary(

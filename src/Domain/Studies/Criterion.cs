@@ -16,12 +16,24 @@ public enum Criterion
 
     Brier,
     Accuracy,
+
+    /// <summary>ECE with its bias removed; see <see cref="SplitScores.DebiasedEce"/>.</summary>
+    DebiasedEce,
+
+    /// <summary>Debiased ECE after a cross-fitted temperature.</summary>
+    DebiasedEceAfterTemperature,
+
+    SmoothEce,
+
+    /// <summary>Smooth ECE after a cross-fitted temperature.</summary>
+    SmoothEceAfterTemperature,
 }
 
 public static class Criteria
 {
-    /// <returns>The loss; lower is better. For accuracy it is the error rate.</returns>
-    public static double LossBy(this SplitScores scores, Criterion criterion) =>
+    /// <returns>The loss; lower is better. For accuracy it is the error rate. Null if the build that trained the job did not compute
+    /// it: such a job does not count.</returns>
+    public static double? LossBy(this SplitScores scores, Criterion criterion) =>
         criterion switch
         {
             Criterion.NllAfterTemperature => scores.NllAfterTemperature,
@@ -30,8 +42,20 @@ public static class Criteria
             Criterion.EceAfterTemperature => scores.EceAfterTemperature,
             Criterion.Brier => scores.Brier,
             Criterion.Accuracy => 1 - scores.Accuracy,
+            Criterion.DebiasedEce => scores.DebiasedEce,
+            Criterion.DebiasedEceAfterTemperature => scores.DebiasedEceAfterTemperature,
+            Criterion.SmoothEce => scores.SmoothEce,
+            Criterion.SmoothEceAfterTemperature => scores.SmoothEceAfterTemperature,
             _ => throw new ArgumentOutOfRangeException(nameof(criterion), criterion, null),
         };
+
+    /// <returns>The jobs that have a loss.</returns>
+    public static IEnumerable<StudyJob> CountedBy(this IEnumerable<StudyJob> jobs, Criterion criterion) =>
+        jobs.Where(job => job.Scores.Validation.LossBy(criterion) is not null);
+
+    /// <param name="jobs">Jobs of one arm that have a loss.</param>
+    public static ArmLosses LossesBy(this IEnumerable<StudyJob> jobs, int arm, Criterion criterion) =>
+        new(arm, jobs.ToDictionary(job => job.Seed, job => job.Scores.Validation.LossBy(criterion)!.Value));
 
     /// <returns>The smallest difference that two losses can have: for the error rate one validation image, otherwise 0 because
     /// the losses are continuous.</returns>
@@ -46,7 +70,11 @@ public static class Criteria
 
     /// <summary>Whether the criterion is measured after temperature scaling.</summary>
     public static bool LooksAfterTemperature(this Criterion criterion) =>
-        criterion is Criterion.NllAfterTemperature or Criterion.EceAfterTemperature;
+        criterion
+            is Criterion.NllAfterTemperature
+                or Criterion.EceAfterTemperature
+                or Criterion.DebiasedEceAfterTemperature
+                or Criterion.SmoothEceAfterTemperature;
 
     /// <summary>The criterion's name for use in a sentence.</summary>
     public static string InWords(this Criterion criterion) =>
@@ -58,6 +86,10 @@ public static class Criteria
             Criterion.EceAfterTemperature => "ECE after temperature",
             Criterion.Brier => "Brier score",
             Criterion.Accuracy => "error rate",
+            Criterion.DebiasedEce => "debiased ECE",
+            Criterion.DebiasedEceAfterTemperature => "debiased ECE after temperature",
+            Criterion.SmoothEce => "smooth ECE",
+            Criterion.SmoothEceAfterTemperature => "smooth ECE after temperature",
             _ => throw new ArgumentOutOfRangeException(nameof(criterion), criterion, null),
         };
 }

@@ -40,7 +40,7 @@ public sealed record Recommendation(
 {
     /// <param name="study">The study's spec.</param>
     /// <param name="arms">All arms of the study.</param>
-    /// <param name="jobs">The succeeded jobs.</param>
+    /// <param name="jobs">The succeeded jobs. Those without the criterion's figure do not count.</param>
     /// <param name="failed">The failed jobs.</param>
     /// <param name="isOver">Whether no job is left to run.</param>
     /// <returns>One recommendation for each share of label noise, in the spec's order. Its sentences list arms in the order of
@@ -53,7 +53,7 @@ public sealed record Recommendation(
         bool isOver = false
     )
     {
-        var (byArm, failures) = (jobs.ToLookup(job => job.Arm), failed ?? []);
+        var (byArm, failures) = (jobs.CountedBy(study.Criterion).ToLookup(job => job.Arm), failed ?? []);
         var diverged = DivergedArms.Of(study, arms, jobs, failures);
         return
         [

@@ -1067,6 +1067,14 @@ namespace Temper.Store.Migrations
                         .HasColumnType("double precision")
                         .HasColumnName("test_brier");
 
+                    b.Property<double?>("TestDebiasedEce")
+                        .HasColumnType("double precision")
+                        .HasColumnName("test_debiased_ece");
+
+                    b.Property<double?>("TestDebiasedEceAfterTemperature")
+                        .HasColumnType("double precision")
+                        .HasColumnName("test_debiased_ece_after_temperature");
+
                     b.Property<double>("TestEce")
                         .HasColumnType("double precision")
                         .HasColumnName("test_ece");
@@ -1091,6 +1099,14 @@ namespace Temper.Store.Migrations
                         .HasColumnType("double precision")
                         .HasColumnName("test_signed_gap");
 
+                    b.Property<double?>("TestSmoothEce")
+                        .HasColumnType("double precision")
+                        .HasColumnName("test_smooth_ece");
+
+                    b.Property<double?>("TestSmoothEceAfterTemperature")
+                        .HasColumnType("double precision")
+                        .HasColumnName("test_smooth_ece_after_temperature");
+
                     b.Property<double>("TrainAccuracy")
                         .HasColumnType("double precision")
                         .HasColumnName("train_accuracy");
@@ -1106,6 +1122,14 @@ namespace Temper.Store.Migrations
                     b.Property<double>("ValidationBrier")
                         .HasColumnType("double precision")
                         .HasColumnName("validation_brier");
+
+                    b.Property<double?>("ValidationDebiasedEce")
+                        .HasColumnType("double precision")
+                        .HasColumnName("validation_debiased_ece");
+
+                    b.Property<double?>("ValidationDebiasedEceAfterTemperature")
+                        .HasColumnType("double precision")
+                        .HasColumnName("validation_debiased_ece_after_temperature");
 
                     b.Property<double>("ValidationEce")
                         .HasColumnType("double precision")
@@ -1130,6 +1154,14 @@ namespace Temper.Store.Migrations
                     b.Property<double>("ValidationSignedGap")
                         .HasColumnType("double precision")
                         .HasColumnName("validation_signed_gap");
+
+                    b.Property<double?>("ValidationSmoothEce")
+                        .HasColumnType("double precision")
+                        .HasColumnName("validation_smooth_ece");
+
+                    b.Property<double?>("ValidationSmoothEceAfterTemperature")
+                        .HasColumnType("double precision")
+                        .HasColumnName("validation_smooth_ece_after_temperature");
 
                     b.HasKey("JobId")
                         .HasName("pk_scores");

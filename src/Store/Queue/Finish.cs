@@ -64,7 +64,7 @@ public sealed partial class JobQueue
                 Bytes("true_probabilities", model.Logits?.TrueProbabilities),
                 .. ScoreColumns.All.Select(column => new NpgsqlParameter(column.Name, NpgsqlDbType.Double)
                 {
-                    Value = model.Scores is { } scores ? column.Of(scores) : DBNull.Value,
+                    Value = (object?)(model.Scores is { } scores ? column.Of(scores) : null) ?? DBNull.Value,
                 }),
             ]
         );

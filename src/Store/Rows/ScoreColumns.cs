@@ -8,7 +8,7 @@ namespace Temper.Store.Rows;
 /// </summary>
 internal static class ScoreColumns
 {
-    private static readonly (string Name, Func<SplitScores, double> Of)[] OfSplit =
+    private static readonly (string Name, Func<SplitScores, double?> Of)[] OfSplit =
     [
         ("accuracy", s => s.Accuracy),
         ("nll", s => s.Nll),
@@ -18,18 +18,38 @@ internal static class ScoreColumns
         ("aurc", s => s.Aurc),
         ("nll_after_temperature", s => s.NllAfterTemperature),
         ("ece_after_temperature", s => s.EceAfterTemperature),
+        ("debiased_ece", s => s.DebiasedEce),
+        ("smooth_ece", s => s.SmoothEce),
+        ("debiased_ece_after_temperature", s => s.DebiasedEceAfterTemperature),
+        ("smooth_ece_after_temperature", s => s.SmoothEceAfterTemperature),
     ];
 
-    public static IReadOnlyList<(string Name, Func<Scores, double> Of)> All { get; } =
+    public static IReadOnlyList<(string Name, Func<Scores, double?> Of)> All { get; } =
     [
         ("temperature", scores => scores.Temperature),
-        .. OfSplit.Select(column => ($"validation_{column.Name}", (Func<Scores, double>)(scores => column.Of(scores.Validation)))),
-        .. OfSplit.Select(column => ($"test_{column.Name}", (Func<Scores, double>)(scores => column.Of(scores.Test)))),
+        .. OfSplit.Select(column => ($"validation_{column.Name}", (Func<Scores, double?>)(scores => column.Of(scores.Validation)))),
+        .. OfSplit.Select(column => ($"test_{column.Name}", (Func<Scores, double?>)(scores => column.Of(scores.Test)))),
     ];
 
     /// <param name="at">Gives a column's value by its index in <see cref="All"/>.</param>
-    public static Scores Read(Func<int, double> at) => new(at(0), ReadSplit(at, 1), ReadSplit(at, 1 + OfSplit.Length));
+    public static Scores Read(Func<int, double?> at) => new(at(0)!.Value, ReadSplit(at, 1), ReadSplit(at, 1 + OfSplit.Length));
 
-    private static SplitScores ReadSplit(Func<int, double> at, int first) =>
-        new(at(first), at(first + 1), at(first + 2), at(first + 3), at(first + 4), at(first + 5), at(first + 6), at(first + 7));
+    private static SplitScores ReadSplit(Func<int, double?> at, int first)
+    {
+        double Required(int column) => at(first + column)!.Value;
+        return new(
+            Required(0),
+            Required(1),
+            Required(2),
+            Required(3),
+            Required(4),
+            Required(5),
+            Required(6),
+            Required(7),
+            at(first + 8),
+            at(first + 9),
+            at(first + 10),
+            at(first + 11)
+        );
+    }
 }

@@ -1,7 +1,8 @@
 namespace Temper.Store.Rows;
 
 /// <summary>
-/// The figures of a succeeded job by which studies compare jobs. <see cref="Temper.Domain.Jobs.Scores"/> explains them.
+/// The figures of a succeeded job by which studies compare jobs. <see cref="Temper.Domain.Jobs.Scores"/> explains them. A figure
+/// that is newer than the table may be null: the workers of earlier builds do not store it.
 /// </summary>
 public sealed class ScoresRow
 {
@@ -29,6 +30,10 @@ public sealed class ScoresRow
     public double ValidationAurc { get; init; }
     public double ValidationNllAfterTemperature { get; init; }
     public double ValidationEceAfterTemperature { get; init; }
+    public double? ValidationDebiasedEce { get; init; }
+    public double? ValidationSmoothEce { get; init; }
+    public double? ValidationDebiasedEceAfterTemperature { get; init; }
+    public double? ValidationSmoothEceAfterTemperature { get; init; }
 
     public double TestAccuracy { get; init; }
     public double TestNll { get; init; }
@@ -38,4 +43,8 @@ public sealed class ScoresRow
     public double TestAurc { get; init; }
     public double TestNllAfterTemperature { get; init; }
     public double TestEceAfterTemperature { get; init; }
+    public double? TestDebiasedEce { get; init; }
+    public double? TestSmoothEce { get; init; }
+    public double? TestDebiasedEceAfterTemperature { get; init; }
+    public double? TestSmoothEceAfterTemperature { get; init; }
 }

@@ -59,7 +59,7 @@ public sealed partial class StudyQueue
         var arms = await ArmsAsync(connection, id, cancellationToken);
         var jobs = await StudyReader.JobsAsync(connection, id, cancellationToken);
         var diverged = DivergedArms.Of(spec, arms, jobs, await StudyReader.FailedAsync(connection, id, cancellationToken));
-        var (byArm, resolution) = (jobs.ToLookup(job => job.Arm), spec.Criterion.Resolution(spec, jobs));
+        var (byArm, resolution) = (jobs.CountedBy(spec.Criterion).ToLookup(job => job.Arm), spec.Criterion.Resolution(spec, jobs));
         var open = await OpenArmsAsync(connection, id, cancellationToken);
         foreach (var condition in arms.GroupBy(arm => arm.Arm.LabelNoise))
         {
@@ -69,10 +69,7 @@ public sealed partial class StudyQueue
             [
                 .. condition
                     .Where(arm => arm.DroppedAtSeeds is null && !diverged.ContainsKey(arm.Number))
-                    .Select(arm => new ArmLosses(
-                        arm.Number,
-                        byArm[arm.Number].ToDictionary(job => job.Seed, job => job.Scores.Validation.LossBy(spec.Criterion))
-                    ))
+                    .Select(arm => byArm[arm.Number].LossesBy(arm.Number, spec.Criterion))
                     .Where(arm => open.Contains(arm.Arm) || arm.BySeed.Count == spec.Seeds!.Count),
             ];
             if (

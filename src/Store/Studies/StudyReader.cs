@@ -22,14 +22,15 @@ public sealed record StudyState(
 /// <summary>An arm with the counts and the mean figures of its jobs.</summary>
 /// <param name="Jobs">Number of jobs in each state.</param>
 /// <param name="Scored">Number of jobs that have scores.</param>
-/// <param name="Figures">Mean and standard deviation over seeds, by the names of <see cref="StudyReader.Figures"/>. The
-/// deviation is null below two jobs. The mean is NaN if a value is not finite or reaches 1e304, the deviation at 1e140.</param>
+/// <param name="Figures">Mean and standard deviation over seeds, and the number of jobs that have the figure, by the names of
+/// <see cref="StudyReader.Figures"/>. The deviation is null below two jobs. The mean is NaN if a value is not finite or reaches 1e304,
+/// the deviation at 1e140. A figure that no job has is left out.</param>
 /// <param name="SecondsPerJob">Seconds of all attempts of a job, mean over the succeeded jobs; null without any.</param>
 public sealed record ArmState(
     StudyArm Arm,
     IReadOnlyDictionary<JobState, int> Jobs,
     int Scored,
-    IReadOnlyDictionary<string, (double Mean, double? Deviation)> Figures,
+    IReadOnlyDictionary<string, (double Mean, double? Deviation, int Jobs)> Figures,
     double? SecondsPerJob
 );
 
@@ -93,6 +94,14 @@ public sealed class StudyReader(NpgsqlDataSource database)
             ["validationBrier"] = "validation_brier",
             ["validationNllAfterTemperature"] = "validation_nll_after_temperature",
             ["validationEceAfterTemperature"] = "validation_ece_after_temperature",
+            ["debiasedEce"] = "test_debiased_ece",
+            ["smoothEce"] = "test_smooth_ece",
+            ["debiasedEceAfterTemperature"] = "test_debiased_ece_after_temperature",
+            ["smoothEceAfterTemperature"] = "test_smooth_ece_after_temperature",
+            ["validationDebiasedEce"] = "validation_debiased_ece",
+            ["validationSmoothEce"] = "validation_smooth_ece",
+            ["validationDebiasedEceAfterTemperature"] = "validation_debiased_ece_after_temperature",
+            ["validationSmoothEceAfterTemperature"] = "validation_smooth_ece_after_temperature",
         };
 
     internal const string ArmColumns = "arms.arm, epsilon, smoothing, learning_rate, model, label_noise, settings, dropped_at_seeds";
@@ -138,7 +147,10 @@ public sealed class StudyReader(NpgsqlDataSource database)
         FROM studies JOIN arms ON study_id = id
         LEFT JOIN LATERAL (
             SELECT {CountsSql}, avg({JobQueue.SecondsOf("jobs")}) FILTER (WHERE state = 'succeeded'),
-                   count(job_id)::int, {string.Join(", ", Figures.Values.Select(sql => $"{Mean(sql)}, {Deviation(sql)}"))}
+                   count(job_id)::int, {string.Join(
+            ", ",
+            Figures.Values.Select(sql => $"{Mean(sql)}, {Deviation(sql)}, count({sql})::int")
+        )}
             FROM jobs LEFT JOIN scores ON job_id = id WHERE jobs.study_id = studies.id AND jobs.arm = arms.arm) jobs ON true
         WHERE studies.id = $1 ORDER BY label_noise, model, learning_rate, settings, smoothing DESC, epsilon
         """;
@@ -194,7 +206,7 @@ public sealed class StudyReader(NpgsqlDataSource database)
                     row.GetInt64(2),
                     row.GetDouble(3),
                     row.GetInt32(4),
-                    ScoreColumns.Read(column => row.GetDouble(7 + column)),
+                    ScoreColumns.Read(column => row.IsDBNull(7 + column) ? null : row.GetDouble(7 + column)),
                     row.IsDBNull(5) ? null : row.GetInt32(5),
                     row.IsDBNull(6) ? null : row.GetInt32(6)
                 )
@@ -415,10 +427,10 @@ public sealed class StudyReader(NpgsqlDataSource database)
     {
         const int First = 5 + ArmColumnCount;
         var at = First + States.Length;
-        var figures = new Dictionary<string, (double, double?)>();
-        if (row.GetInt32(at + 1) > 0)
-            foreach (var (name, column) in Figures.Keys.Select((name, i) => (name, at + 2 + 2 * i)))
-                figures[name] = (row.GetDouble(column), row.IsDBNull(column + 1) ? null : row.GetDouble(column + 1));
+        var figures = new Dictionary<string, (double, double?, int)>();
+        foreach (var (name, column) in Figures.Keys.Select((name, i) => (name, at + 2 + 3 * i)))
+            if (row.GetInt32(column + 2) is > 0 and var jobs)
+                figures[name] = (row.GetDouble(column), row.IsDBNull(column + 1) ? null : row.GetDouble(column + 1), jobs);
         return new(ReadArm(row, 5), ReadCounts(row, First), row.GetInt32(at + 1), figures, row.IsDBNull(at) ? null : row.GetDouble(at));
     }
 

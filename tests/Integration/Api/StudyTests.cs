@@ -209,7 +209,8 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     [InlineData(" ", "body: is empty; it must be a JSON object")]
     [InlineData(
         """{"job":{"dataset":"digits","epochs":1},"criterion":"auc"}""",
-        "criterion: must be one of nllAfterTemperature, nll, ece, eceAfterTemperature, brier, accuracy; got \"auc\""
+        "criterion: must be one of nllAfterTemperature, nll, ece, eceAfterTemperature, brier, accuracy, debiasedEce, "
+            + "debiasedEceAfterTemperature, smoothEce, smoothEceAfterTemperature; got \"auc\""
     )]
     [InlineData(
         """{"job":{"dataset":"digits","epochs":1,"width":16},"models":["resnet20","cnn"]}""",
@@ -751,6 +752,36 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal("failed", State(await Api.GetAsync($"/studies/{id}")));
     }
 
+    /// <summary>The workers of earlier builds store scores without the figures that are newer.</summary>
+    [Fact]
+    public async Task Recommendation_WithAJobOfAnOlderBuild_CountsTheJobsThatHaveTheCriterionsFigure()
+    {
+        var id = (await SubmitAsync(Small[..^1] + ""","criterion":"debiasedEce"}"""))["id"]!.GetValue<Guid>();
+        for (var i = 0; i < 4; i++)
+        {
+            var job = await ClaimAsync();
+            await SucceedAsync(job, 0.1, debiased: job.Spec is { Epsilon: 0, Seed: 1 } ? null : 0.02 + job.Spec.Epsilon);
+        }
+
+        var recommendation = await Api.GetAsync($"/studies/{id}/recommendation");
+        var rows = (await Api.GetAsync($"/studies/{id}"))["rows"]!;
+        var csv = (await Http.GetStringAsync($"/studies/{id}?format=csv")).Split('\n').Select(line => line.Split(',')).ToList();
+
+        Assert.EndsWith(
+            "1 of 4 jobs that succeeded do not count: a worker of an older build trained them, without the criterion's figure.",
+            recommendation["sentence"]!.GetValue<string>()
+        );
+        var arms = recommendation["byLabelNoise"]![0]!["arms"]!.AsArray();
+        Assert.Equal([1, 2], arms.Select(arm => arm!["seeds"]!.GetValue<int>()));
+        Assert.Equal([2, 2], rows.AsArray().Select(row => row!["seeds"]!.GetValue<int>()));
+        Assert.Equal(0.02, rows[0]!["validationDebiasedEce"]!["mean"]!.GetValue<double>());
+        Assert.Null(rows[0]!["validationDebiasedEce"]!["interval"]); // of one job
+        Assert.Equal(0.12, rows[1]!["debiasedEce"]!["mean"]!.GetValue<double>(), 1e-12);
+        Assert.Null(rows[1]!["smoothEce"]); // of no job
+        Assert.Equal("0.02", csv[1][Array.IndexOf(csv[0], "validationDebiasedEce")]);
+        Assert.Contains("<figcaption>Debiased ECE</figcaption>", await Http.GetStringAsync($"/studies/{id}/report"));
+    }
+
     [Fact]
     public async Task Submit_OneKeyManyTimesAtOnce_MakesOneStudy()
     {
@@ -1110,7 +1141,7 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
     }
 
     /// <summary>Reports two epochs, the second one better, and gives validation and test the same scores.</summary>
-    private async Task SucceedAsync(ClaimedJob job, double ece, JobResult? result = null)
+    private async Task SucceedAsync(ClaimedJob job, double ece, JobResult? result = null, double? debiased = null)
     {
         Assert.True(
             await Queue.ReportAsync(
@@ -1120,7 +1151,7 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
                 default
             )
         );
-        var split = new SplitScores(0.9, 0.2, 0.15, ece, ece, 0.01, 0.19, 0.01);
+        var split = new SplitScores(0.9, 0.2, 0.15, ece, ece, 0.01, 0.19, 0.01, debiased);
         Assert.True(await Queue.SucceedAsync(job, result ?? Result, new([1, 2, 3], null, new(1.5, split, split)), default));
     }
 

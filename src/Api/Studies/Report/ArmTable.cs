@@ -16,6 +16,10 @@ internal static class ArmTable
         ("Signed gap", row => row.SignedGap),
         ("Train–test gap", row => row.TrainTestGap),
         ("AURC", row => row.Aurc),
+        ("Debiased ECE", row => row.DebiasedEce),
+        ("Smooth ECE", row => row.SmoothEce),
+        ("Debiased ECE after T", row => row.DebiasedEceAfterTemperature),
+        ("Smooth ECE after T", row => row.SmoothEceAfterTemperature),
     ];
 
     private static readonly (string Name, Func<ArmResponse, MeanOverSeeds?> Of)[] OnValidation =
@@ -26,6 +30,8 @@ internal static class ArmTable
         ("NLL", row => row.ValidationNll),
         ("ECE", row => row.ValidationEce),
         ("NLL after T", row => row.ValidationNllAfterTemperature),
+        ("Debiased ECE", row => row.ValidationDebiasedEce),
+        ("Smooth ECE", row => row.ValidationSmoothEce),
     ];
 
     public static string Write(StudyReportResponse report)

@@ -5,8 +5,8 @@ namespace Temper.Api.Studies.Report;
 /// <summary>A figure of the test set that the report draws over ε.</summary>
 /// <param name="Note">Which way is better.</param>
 /// <param name="OfArm">Gives the mean over the arm's seeds.</param>
-/// <param name="OfJob">Gives the figure of one seed.</param>
-internal sealed record Metric(string Name, string Note, Func<ArmResponse, MeanOverSeeds?> OfArm, Func<StudyJob, double> OfJob);
+/// <param name="OfJob">Gives the figure of one seed; null if the build that trained it did not compute it.</param>
+internal sealed record Metric(string Name, string Note, Func<ArmResponse, MeanOverSeeds?> OfArm, Func<StudyJob, double?> OfJob);
 
 /// <summary>Draws each figure over ε: one chart for each figure, with one line for each <see cref="Combination"/>.</summary>
 internal static class MetricCharts
@@ -29,6 +29,8 @@ internal static class MetricCharts
         new("Signed gap", $"confidence − accuracy; {Zero}", row => row.SignedGap, job => job.Scores.Test.SignedGap),
         new("Train–test gap", $"in accuracy; {Zero}", row => row.TrainTestGap, job => job.TrainTestGap),
         new("AURC", Lower, row => row.Aurc, job => job.Scores.Test.Aurc),
+        new("Debiased ECE", Lower, row => row.DebiasedEce, job => job.Scores.Test.DebiasedEce),
+        new("Smooth ECE", Lower, row => row.SmoothEce, job => job.Scores.Test.SmoothEce),
     ];
 
     public static string Write(StudyReportResponse report)
@@ -44,7 +46,7 @@ internal static class MetricCharts
             {Combination.LeftOut(combinations.Count, all)}{Chart.Legend([
                 .. combinations.Select((one, i) => (one.Name, Chart.Hue(i, combinations.Count))),
             ])}<div class="charts">
-            {string.Concat(Metrics.Select(metric => Draw(metric, combinations, jobs)))}</div></section>
+            {string.Concat(Metrics.Where(metric => report.Jobs.Any(job => metric.OfJob(job) is not null)).Select(metric => Draw(metric, combinations, jobs)))}</div></section>
 
             """;
     }
@@ -57,6 +59,7 @@ internal static class MetricCharts
             arms.SelectMany(arm =>
                 jobs[arm.Arm.Number]
                     .Select(metric.OfJob)
+                    .OfType<double>()
                     .Concat(
                         metric.OfArm(arm.Row) is { } mean
                             ? [mean.Mean, mean.Interval?.Low ?? mean.Mean, mean.Interval?.High ?? mean.Mean]
@@ -98,8 +101,8 @@ internal static class MetricCharts
             .Where(arm => arm.Mean is not null)
             .ToList();
         foreach (var arm in means)
-        foreach (var job in jobs[arm.Number])
-            yield return Aside(plane, -step / 2).Dot(arm.Epsilon, metric.OfJob(job), 2, "seed");
+        foreach (var figure in jobs[arm.Number].Select(metric.OfJob).OfType<double>())
+            yield return Aside(plane, -step / 2).Dot(arm.Epsilon, figure, 2, "seed");
         if (means.Count > 1)
             yield return plane.Line(
                 [.. means.Select(arm => (arm.Epsilon, arm.Mean!.Mean))],

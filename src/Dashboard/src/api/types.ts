@@ -236,6 +236,8 @@ export interface ArmRow extends Arm {
   nllAfterTemperature: Mean | null;
   signedGap: Mean | null;
   aurc: Mean | null;
+  debiasedEce: Mean | null;
+  smoothEce: Mean | null;
 }
 
 export interface StudyProgress {
@@ -311,7 +313,16 @@ export interface Recommendation {
 }
 
 export type SplitScores = Record<
-  "accuracy" | "nll" | "brier" | "ece" | "signedGap" | "aurc" | "nllAfterTemperature" | "eceAfterTemperature",
+  | "accuracy"
+  | "nll"
+  | "brier"
+  | "ece"
+  | "signedGap"
+  | "aurc"
+  | "nllAfterTemperature"
+  | "eceAfterTemperature"
+  | "debiasedEce"
+  | "smoothEce",
   Figure
 >;
 

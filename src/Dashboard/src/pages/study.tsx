@@ -227,6 +227,8 @@ const metrics: [Metric, string, string][] = [
   ["nllAfterTemperature", "NLL after temperature", "lower is better"],
   ["brier", "Brier score", "lower is better"],
   ["aurc", "AURC", "lower is better"],
+  ["debiasedEce", "Debiased ECE", "lower is better"],
+  ["smoothEce", "Smooth ECE", "lower is better"],
 ];
 
 /** Each figure over ε; arms that differ in more than ε have a line for each combination of the rest. */

@@ -119,7 +119,7 @@ public sealed record CalibratorComparison(
         return losses;
     }
 
-    private static ICalibrator Fit(CalibratorName name, LabelledLogits images, double temperature, CancellationToken cancellation) =>
+    internal static ICalibrator Fit(CalibratorName name, LabelledLogits images, double temperature, CancellationToken cancellation) =>
         name switch
         {
             CalibratorName.None => new Scaling(1),

@@ -1,3 +1,6 @@
+using Temper.Domain;
+using Temper.Domain.Calibration;
+using Temper.Domain.Jobs;
 using Temper.Domain.Studies;
 using Temper.Harness;
 
@@ -34,6 +37,56 @@ public class ArmComparisonTests
         Assert.Equal(0.095 - 3.18245 * 0.0129099 / 2, interval.Low, 1e-6);
         Assert.Equal(0.095 + 3.18245 * 0.0129099 / 2, interval.High, 1e-6);
     }
+
+    /// <summary>
+    /// The other simulations draw losses from continuous distributions. These are real figures of calibrated models, of which debiased
+    /// ECE has a part cut off at 0.
+    /// </summary>
+    [Theory]
+    [InlineData(Criterion.DebiasedEce)]
+    [InlineData(Criterion.SmoothEce)]
+    public void DifferenceExists_AmongEqualModelsByACriterion_IsClaimedInAtMostFivePercent(Criterion criterion)
+    {
+        double[] losses = [.. Calibrated.Value.Select(scores => scores.LossBy(criterion)!.Value)];
+        foreach (var (arms, seeds) in new[] { (2, 3), (6, 3), (6, 10) })
+        {
+            var claimed = Enumerable
+                .Range(0, Draws)
+                .Count(draw =>
+                {
+                    var random = new SplitMix64(draw, (ulong)arms);
+                    return new ArmComparison(
+                        Enumerable
+                            .Range(0, arms)
+                            .Select(arm =>
+                                Losses(arm, [.. Enumerable.Range(0, seeds).Select(_ => losses[random.NextInt32(losses.Length)])])
+                            )
+                    ).DifferenceExists;
+                });
+            Assert.InRange((double)claimed / Draws, 0, ArmComparison.Level + Slack);
+        }
+        Assert.Equal(criterion == Criterion.DebiasedEce, losses.Any(loss => loss == 0));
+    }
+
+    [Fact]
+    public void Detectable_LossesThatAreAllZero_IsUnknown()
+    {
+        var comparison = new ArmComparison([Losses(0, 0, 0, 0), Losses(1, 0, 0, 0)]);
+
+        Assert.False(comparison.DifferenceExists);
+        Assert.Equal([0, 1], comparison.Tied);
+        Assert.Null(comparison.Detectable(3));
+        Assert.Null(comparison.SeedsToTell(comparison.Between(0, 1)));
+    }
+
+    private static readonly Lazy<SplitScores[]> Calibrated = new(() =>
+        [
+            .. Enumerable
+                .Range(0, 200)
+                .Select(seed => Predictions.Of(SimulatedLogits.Draw(400, 1, seed)))
+                .Select(predictions => SplitScores.Of(predictions, [predictions])),
+        ]
+    );
 
     [Fact]
     public void Between_ArmsWithDifferentSeeds_ComparesThoseInCommon()

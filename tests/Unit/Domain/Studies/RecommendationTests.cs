@@ -440,6 +440,39 @@ public class RecommendationTests
     }
 
     [Fact]
+    public void Of_JobsWithoutTheCriterionsFigure_DoNotCount()
+    {
+        var study = Study with { Criterion = Criterion.SmoothEceAfterTemperature };
+        StudyJob[] jobs =
+        [
+            .. Jobs(study, (_, _) => 0.1)
+                .Select(job =>
+                    job.Seed == 4
+                        ? job
+                        : job with
+                        {
+                            Scores = job.Scores with
+                            {
+                                Validation = job.Scores.Validation with
+                                {
+                                    SmoothEceAfterTemperature = 0.1 * Math.Abs(job.Arm - 1) + 0.001 * Wobble(job.Arm, job.Seed),
+                                },
+                            },
+                        }
+                ),
+        ];
+
+        var recommendation = Assert.Single(Recommendation.Of(study, Arms(study), jobs));
+
+        Assert.StartsWith(
+            "Use ε = 0.1 with temperature T = 2.00: by smooth ECE after temperature on validation, with 4 seeds, ",
+            recommendation.Sentence
+        );
+        Assert.All(recommendation.Arms, arm => Assert.Equal(4, arm.Seeds));
+        Assert.Null(Assert.Single(Recommendation.Of(study with { Criterion = Criterion.DebiasedEce }, Arms(study), jobs)).Epsilon);
+    }
+
+    [Fact]
     public void Findings_OfSmoothing_StateTheNumbersAndTheirIntervals()
     {
         var recommendation = Recommend(Study, (arm, seed) => 0.1 - 0.03 * arm + 0.001 * Wobble(arm, seed));

@@ -26,6 +26,10 @@ public class ScoresTests
         Assert.Equal(report.Before.Aurc.Value, Scores.Test.Aurc);
         Assert.Equal(report.After.Nll.Value, Scores.Test.NllAfterTemperature, 1e-12);
         Assert.Equal(report.After.Ece.Value, Scores.Test.EceAfterTemperature);
+        Assert.Equal(report.Before.Ece.Debiased, Scores.Test.DebiasedEce);
+        Assert.Equal(report.Before.SmoothEce.Value, Scores.Test.SmoothEce);
+        Assert.Equal(report.After.Ece.Debiased, Scores.Test.DebiasedEceAfterTemperature);
+        Assert.Equal(report.After.SmoothEce.Value, Scores.Test.SmoothEceAfterTemperature);
         Assert.Equal(Evaluation.Of(Validation).Loss, Scores.Validation.Nll);
         Assert.Equal(Evaluation.Of(Validation).Ece, Scores.Validation.Ece);
     }
@@ -41,6 +45,8 @@ public class ScoresTests
         Assert.True(Scores.Validation.NllAfterTemperature > TemperatureFit.On(Validation).NllAfter);
         Assert.True(Scores.Validation.NllAfterTemperature < Scores.Validation.Nll);
         Assert.True(Scores.Validation.EceAfterTemperature < Scores.Validation.Ece);
+        Assert.True(Scores.Validation.DebiasedEceAfterTemperature < Scores.Validation.DebiasedEce);
+        Assert.True(Scores.Validation.SmoothEceAfterTemperature < Scores.Validation.SmoothEce);
     }
 
     [Fact]
@@ -91,9 +97,13 @@ public class ScoresTests
     [InlineData(Criterion.EceAfterTemperature)]
     [InlineData(Criterion.Brier)]
     [InlineData(Criterion.Accuracy)]
+    [InlineData(Criterion.DebiasedEce)]
+    [InlineData(Criterion.SmoothEce)]
+    [InlineData(Criterion.DebiasedEceAfterTemperature)]
+    [InlineData(Criterion.SmoothEceAfterTemperature)]
     public void LossBy_EachCriterion_IsItsOwnFigureAndLowerIsBetter(Criterion criterion)
     {
-        var scores = new SplitScores(0.9, 1, 2, 3, 4, 5, 6, 7);
+        var scores = new SplitScores(0.9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11);
 
         Assert.Equal(
             criterion switch
@@ -103,9 +113,13 @@ public class ScoresTests
                 Criterion.Ece => 3,
                 Criterion.EceAfterTemperature => 7,
                 Criterion.Brier => 2,
+                Criterion.DebiasedEce => 8,
+                Criterion.SmoothEce => 9,
+                Criterion.DebiasedEceAfterTemperature => 10,
+                Criterion.SmoothEceAfterTemperature => 11,
                 _ => 0.1,
             },
-            scores.LossBy(criterion),
+            scores.LossBy(criterion)!.Value,
             1e-12
         );
     }
