@@ -132,6 +132,11 @@ public sealed record StudyProgress(
 /// <param name="ValidationBrier">Brier score on validation.</param>
 /// <param name="ValidationNllAfterTemperature">NLL on validation after temperature scaling, with a cross-fitted T.</param>
 /// <param name="ValidationEceAfterTemperature">ECE on validation after temperature scaling, with a cross-fitted T.</param>
+/// <param name="CorruptedAccuracy">Mean accuracy under corruption, over all kinds and strengths; null without `job.corruptions`.</param>
+/// <param name="CorruptedNll">Mean NLL under corruption.</param>
+/// <param name="CorruptedEce">Mean ECE under corruption.</param>
+/// <param name="CorruptedNllAfterTemperature">Mean NLL under corruption after temperature scaling, with T fitted on validation.</param>
+/// <param name="CorruptedEceAfterTemperature">Mean ECE under corruption after temperature scaling, with T fitted on validation.</param>
 public sealed record ArmResponse(
     double Epsilon,
     SmoothingConvention Smoothing,
@@ -158,7 +163,12 @@ public sealed record ArmResponse(
     MeanOverSeeds? ValidationEce,
     MeanOverSeeds? ValidationBrier,
     MeanOverSeeds? ValidationNllAfterTemperature,
-    MeanOverSeeds? ValidationEceAfterTemperature
+    MeanOverSeeds? ValidationEceAfterTemperature,
+    MeanOverSeeds? CorruptedAccuracy,
+    MeanOverSeeds? CorruptedNll,
+    MeanOverSeeds? CorruptedEce,
+    MeanOverSeeds? CorruptedNllAfterTemperature,
+    MeanOverSeeds? CorruptedEceAfterTemperature
 )
 {
     internal static ArmResponse Of(ArmState state)
@@ -192,7 +202,12 @@ public sealed record ArmResponse(
             Mean("validationEce"),
             Mean("validationBrier"),
             Mean("validationNllAfterTemperature"),
-            Mean("validationEceAfterTemperature")
+            Mean("validationEceAfterTemperature"),
+            Mean("corruptedAccuracy"),
+            Mean("corruptedNll"),
+            Mean("corruptedEce"),
+            Mean("corruptedNllAfterTemperature"),
+            Mean("corruptedEceAfterTemperature")
         );
     }
 }

@@ -7,14 +7,14 @@ namespace Temper.Domain.Jobs;
 public static class SpecRevision
 {
     /// <summary>The latest revision. This build knows it and all before it.</summary>
-    public const int Known = 1;
+    public const int Known = 2;
 
     /// <summary>
     /// The additions to revision 1, which is what the builds know that had no revisions, and the specs that need them. Each new
     /// field, value or meaning gets a line and, once for a release, the next revision as <see cref="Known"/>. A field counts only
     /// where it differs from its default, so that workers of older builds may claim all other specs.
     /// </summary>
-    private static readonly (int Revision, Func<JobSpec, bool> IsNeededBy)[] Additions = [];
+    private static readonly (int Revision, Func<JobSpec, bool> IsNeededBy)[] Additions = [(2, spec => spec.Corruptions)];
 
     /// <returns>The lowest revision that a worker must know to train the spec as meant; 1 or more.</returns>
     public static int Of(JobSpec spec) => Of(spec, Additions);

@@ -23,6 +23,13 @@ public class SpecRevisionTests
     }
 
     [Fact]
+    public void Of_AFieldOfALaterRevision_CountsWhereItDiffersFromItsDefault()
+    {
+        Assert.Equal(1, SpecRevision.Of(Spec));
+        Assert.Equal(2, SpecRevision.Of(Spec with { Corruptions = true }));
+    }
+
+    [Fact]
     public void Of_AnySpec_IsKnown() => Assert.InRange(SpecRevision.Of(Spec), 1, SpecRevision.Known);
 
     /// <summary>
@@ -37,6 +44,7 @@ public class SpecRevisionTests
             1: optimizer priority schedule seed smoothing tags timeoutSeconds validationFraction warmupEpochs weightDecay width widths
             1: augmentation=none|cropFlip|shift device=auto|cpu|cuda model=cnn|resnet20|resnet56|mlp|lenet5 optimizer=adam|sgd
             1: schedule=constant|cosine|step smoothing=uniform|others
+            2: corruptions
             """.Split('\n').SelectMany(line => line.Split(' ').Skip(1)).Order(StringComparer.Ordinal),
             typeof(JobSpec)
                 .GetProperties()
