@@ -94,6 +94,10 @@ class Client:
         """The calibration report of a succeeded job; options are binning, bins, resamples, seed and measures="true"."""
         return self._json("GET", _job(job) + "/calibration", query=options)
 
+    def corruptions(self, job):
+        """The figures of a succeeded job with corruptions=True on corrupted test images, kind by kind and strength by strength."""
+        return self._json("GET", _job(job) + "/corruptions")
+
     def logits(self, job, split="test"):
         """(logits, labels) of a split, "test" or "validation", as arrays of NumPy: float32 N×K and int32 N."""
         import io

@@ -38,6 +38,9 @@ class ServiceTests(unittest.TestCase):
         self.assertEqual([1, 2], metrics["epoch"])
         self.assertTrue(all(0 <= ece <= 1 for ece in metrics["ece"]))
         self.assertIn("sentence", self.client.calibration(job, resamples=200)["before"]["verdict"])
+        with self.assertRaises(temper.Problem) as without:
+            self.client.corruptions(job)
+        self.assertEqual((404, "The job has no figures under corruption."), (without.exception.status, without.exception.title))
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "model.safetensors")
             self.client.download_model(job, path)

@@ -37,6 +37,8 @@ internal static class CalibrationEndpoints
             .Produces<CalibrationReport>()
             .Produces(StatusCodes.Status304NotModified);
 
+        jobs.MapCorruptions();
+
         jobs.MapGet("/logits", LogitsAsync).ProducesValidationProblem().Produces<Stream>(StatusCodes.Status200OK, "application/zip");
 
         jobs.MapGet("/model", ModelAsync)
@@ -202,6 +204,9 @@ internal static class CalibrationEndpoints
     /// <summary>What a request needs of a job.</summary>
     internal enum Need
     {
+        /// <summary>Only that it has succeeded.</summary>
+        Success,
+
         Logits,
         Weights,
         WeightsAndTemperature,
@@ -228,7 +233,7 @@ internal static class CalibrationEndpoints
                 "The job has no model.",
                 $"Job {id} is {found.State.ToString().ToLowerInvariant()}; only a job that has succeeded has a model."
             ),
-            { HasWeights: false } when need != Need.Logits => WeightsNotKept(id),
+            { HasWeights: false } when need is Need.Weights or Need.WeightsAndTemperature => WeightsNotKept(id),
             { HasLogits: false } when need == Need.Logits => LogitsNotKept(id),
             { HasLogits: false, HasScores: false } when need == Need.WeightsAndTemperature => LogitsNotKept(id),
             _ => null,

@@ -123,6 +123,14 @@ internal sealed class OperationTexts : IOperationFilter
             If-None-Match is answered with 304.
             """
         ),
+        ["getJobCorruptions"] = (
+            "Get the figures under corruption",
+            """
+            For a job with `corruptions: true`: the figures of its model on the test images with noise, blur, rotation and less
+            contrast, in five strengths each, before and after the temperature of the calibration report; and their means. A
+            matching If-None-Match is answered with 304.
+            """
+        ),
         ["getJobLogits"] = (
             "Download logits",
             "An npz file of NumPy: `logits` float32 N×K and `labels` int32 N, of `split=test` or `split=validation`."

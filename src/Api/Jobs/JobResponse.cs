@@ -134,7 +134,8 @@ public sealed record TargetsResponse(
 /// <param name="Advice">The likely effect of this loss and ε.</param>
 public sealed record CheckedSpecResponse(JobSpec Spec, TargetsResponse Targets, SmoothingAdvice Advice);
 
-/// <summary>Paths of the operations on a job. Calibration, logits, model and reproduce need a job that has succeeded.</summary>
+/// <summary>Paths of the operations on a job. Calibration, corruptions, logits, model and reproduce need a job that has
+/// succeeded.</summary>
 public sealed record JobLinks(
     string Self,
     string Metrics,
@@ -147,6 +148,7 @@ public sealed record JobLinks(
     string Resume,
     string Retry,
     string Calibration,
+    string Corruptions,
     string Logits,
     string Model,
     string Predict,
@@ -166,6 +168,7 @@ public sealed record JobLinks(
             $"/jobs/{id}/resume",
             $"/jobs/{id}/retry",
             $"/jobs/{id}/calibration",
+            $"/jobs/{id}/corruptions",
             $"/jobs/{id}/logits?split=test",
             $"/jobs/{id}/model",
             $"/jobs/{id}/predict",

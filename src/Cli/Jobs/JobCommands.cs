@@ -92,6 +92,15 @@ internal static class JobCommands
             MeasuresTable.Option
         );
 
+    public static Command Corruptions() =>
+        Common.Command(
+            "corruptions",
+            "Shows the figures of a job's model on corrupted test images.",
+            (parsed, service, cancellation) => service.GetAsync($"jobs/{parsed.GetValue(Job)}/corruptions", cancellation),
+            CorruptionTable.Write,
+            Job
+        );
+
     private static string QueryOf(ParseResult parsed, IEnumerable<Option<string>> filters)
     {
         var given = filters

@@ -120,8 +120,8 @@ public sealed record JobSpec
     public AugmentationName Augmentation { get; init; } = AugmentationName.None;
 
     /// <summary>
-    /// Determines initial weights, validation split, label noise, augmentation and order of images. The same seed gives the same
-    /// run, bit for bit.
+    /// Determines initial weights, validation split, label noise, augmentation, order of images and corruptions. The same seed gives
+    /// the same run, bit for bit.
     /// </summary>
     public long Seed { get; init; }
 
@@ -130,6 +130,12 @@ public sealed record JobSpec
 
     /// <summary>Share of training labels (after the split) replaced by a uniformly drawn other class.</summary>
     public double LabelNoise { get; init; }
+
+    /// <summary>
+    /// Whether the trained model is also evaluated on corrupted test images: noise, blur, rotation and contrast in five strengths
+    /// each; see `/jobs/{id}/corruptions`.
+    /// </summary>
+    public bool Corruptions { get; init; }
 
     /// <summary>`auto` uses a CUDA device if the worker has one.</summary>
     public DeviceName Device { get; init; } = DeviceName.Auto;

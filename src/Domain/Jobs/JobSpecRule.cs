@@ -171,6 +171,7 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
                 || data.TrainImages * s.ValidationFraction * data.Classes <= DatasetContent.MostOutputs
         ),
         new("labelNoise", "a number from 0 to 1", s => s.LabelNoise is >= 0 and <= 1),
+        new("corruptions", "true or false", _ => true),
         new("device", OneOf<DeviceName>(), s => Enum.IsDefined(s.Device)),
         new("priority", "a whole number from -1000 to 1000", s => s.Priority is >= -1000 and <= 1000),
         new("maxAttempts", "a whole number from 1 to 20", s => s.MaxAttempts is >= 1 and <= 20),

@@ -63,7 +63,7 @@ internal sealed class Findings
     /// <param name="arms">Those of one loss.</param>
     private string OnLoss(StudyArm[] arms)
     {
-        var best = Best(arms, job => job.Scores.Validation.LossBy(study.Criterion));
+        var best = Best(arms, job => job.Scores.Validation.LossBy(study.Criterion)!.Value);
         return $"Another loss: {Change("NLL after temperature", job => job.Scores.Test.NllAfterTemperature, best)}; "
             + $"{Change("test accuracy", job => job.Scores.Test.Accuracy, best, onTest)}; "
             + $"{Change("AURC", job => job.Scores.Test.Aurc, best)}.";

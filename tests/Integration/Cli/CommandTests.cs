@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text.RegularExpressions;
+using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
 using Temper.Domain.Workers;
 using Temper.Integration.Api;
@@ -154,6 +155,36 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
             Assert.Equal((await Api.GetAsync(path)).ToJsonString(), result.Json.ToJsonString());
         }
         Assert.Equal(4, (await Api.GetAsync($"/studies/{study}"))["progress"]!["jobs"]!.GetValue<int>());
+    }
+
+    [Fact]
+    public async Task Corruptions_OfAJob_ShowsEachStrengthAndTheMeans()
+    {
+        var id = await Api.SubmitAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0,
+                epochs = 1,
+                corruptions = true,
+            }
+        );
+        var job = await ClaimAsync();
+        Assert.True(await Queue.ReportAsync(job, [Metrics], null, default));
+        var split = new SplitScores(0.9, 0.2, 0.15, 0.05, -0.05, 0.01, 0.19, 0.04);
+        var model = new TrainedModel([1], null, new(1.25, split, split))
+        {
+            Corruptions = [.. Corruption.All.Select(one => new CorruptionScores(one, split with { Accuracy = one.Strength / 10.0 }))],
+        };
+        Assert.True(await Queue.SucceedAsync(job, Result, model, default));
+
+        var shown = await RunAsync(["corruptions", $"{id}"]);
+
+        Assert.Equal((0, ""), (shown.ExitCode, shown.Errors));
+        Assert.Matches(@"(?m)^clean +0\.9000 +0\.2000 +0\.0500 +-0\.0500 +0\.1900 +0\.0400 *$", shown.Output);
+        Assert.Matches(@"(?m)^rotation +4 +0\.4000 +0\.2000 ", shown.Output);
+        Assert.Matches(@"(?m)^blur +mean +0\.3000 ", shown.Output);
+        Assert.Contains("T is 1.2500", shown.Output);
     }
 
     [Fact]

@@ -32,6 +32,7 @@ public class SpecRevisionTests
         Assert.Equal(2, SpecRevision.Of(Spec with { Dropout = 0.2 }));
         Assert.Equal(2, SpecRevision.Of(Spec with { Initialization = InitializationName.Gaussian }));
         Assert.Equal(2, SpecRevision.Of(Spec with { Schedule = ScheduleName.Linear }));
+        Assert.Equal(2, SpecRevision.Of(Spec with { Corruptions = true }));
     }
 
     [Fact]
@@ -53,6 +54,7 @@ public class SpecRevisionTests
             2: dropout initialization initialization=standard|gaussian recipe
             2: beta gamma gammaSchedule gammaSchedule=constant|flsd53 loss margin mixup weight
             2: loss=crossEntropy|focal|confidencePenalty|marginSmoothing|maxSuppression
+            2: corruptions
             """.Split('\n').SelectMany(line => line.Split(' ').Skip(1)).Order(StringComparer.Ordinal),
             typeof(JobSpec)
                 .GetProperties()
