@@ -48,12 +48,11 @@ public sealed class OneAgainstAll : Calibrator
     }
 
     /// <summary>Writes softmax(logits).</summary>
-    private static void WriteProbabilities(ReadOnlySpan<float> logits, Span<double> probabilities)
-    {
-        for (var k = 0; k < logits.Length; k++)
-            probabilities[k] = logits[k];
-        Softmax(probabilities, 0);
-    }
+    private static void WriteProbabilities(ReadOnlySpan<float> logits, Span<double> probabilities) =>
+        VectorLoops.Divide(
+            probabilities,
+            VectorLoops.Exponentials(logits, logits[LabelledLogits.IndexOfLargest(logits)], 1, probabilities)
+        );
 
     /// <summary>Isotonic regression: a line between the ends of its steps.</summary>
     /// <param name="hits">In the order.</param>
@@ -71,8 +70,8 @@ public sealed class OneAgainstAll : Calibrator
     }
 
     /// <summary>
-    /// Histogram binning: the share of hits in each of 15 bins of equal mass; equal probabilities are in one bin. The step between two
-    /// bins is a line within the tolerance of ties.
+    /// Histogram binning: the share of hits in each of 15 bins of equal mass; equal probabilities are in one bin. A step is the
+    /// line between two neighbouring float64 numbers.
     /// </summary>
     /// <param name="hits">In the order.</param>
     /// <remarks>Zadrozny and Elkan 2001, "Obtaining calibrated probability estimates from decision trees and naive Bayesian classifiers";
@@ -92,10 +91,12 @@ public sealed class OneAgainstAll : Calibrator
         {
             var own = hits[starts[bin]..(bin + 1 < starts.Count ? starts[bin + 1] : order.Count)];
             var value = own.Length > 0 ? own.Average() : 0; // the first has no images if the least probable ones tie over its end
-            var edge = probabilities[order.Index[starts[bin]]];
-            if (bin > 0)
-                knots.Add((edge - 1.5 * ConfidenceOrder.TieTolerance, knots[^1].Value));
-            knots.Add((edge - (bin > 0 ? 1 : 2) * ConfidenceOrder.TieTolerance, value));
+            var edge = probabilities[order.Index[starts[bin]]] - ConfidenceOrder.TieTolerance;
+            if (bin == 0)
+                edge -= ConfidenceOrder.TieTolerance; // before every other knot
+            else
+                knots.Add((Math.BitDecrement(edge), knots[^1].Value));
+            knots.Add((edge, value));
         }
         return knots;
     }
