@@ -25,7 +25,9 @@ internal sealed class FittedCalibrators : IDisposable
 
     private const string Chosen = "chosen";
 
-    private const long MostBytes = 64 << 20;
+    /// <summary>Memory for the fits, and what an entry takes beside its fit.</summary>
+    private const long MostBytes = 64 << 20,
+        EntryBytes = 1 << 10;
 
     private static readonly Dictionary<string, CalibratorName> Names = Enum.GetValues<CalibratorName>().ToDictionary(Json.Name);
 
@@ -67,7 +69,7 @@ internal sealed class FittedCalibrators : IDisposable
                 return Refusal(asked, 0, 2)!; // retention has just removed them
             CalibratorName? name = asked == Chosen ? null : Names[asked];
             var fit = await Task.Run(() => CalibratorComparison.Fit(name, logits.Validation(), computing), computing);
-            fits.Set((job, asked), fit, new MemoryCacheEntryOptions { Size = fit.Bytes });
+            fits.Set((job, asked), fit, new MemoryCacheEntryOptions { Size = EntryBytes + fit.Bytes });
             return await AnswerWithAsync(fit);
         });
 
