@@ -47,11 +47,12 @@ class ServiceTests(unittest.TestCase):
             with open(path, "rb") as file:
                 length = int.from_bytes(file.read(8), "little")
                 self.assertIn("__metadata__", json.loads(file.read(length)))
-            self.client.download_model(job, path, format="onnx", input="float32")
+            self.client.download_model(job, path, format="onnx", input="float32", calibrator="chosen")
             self.assertGreater(os.path.getsize(path), 28 * 28 * 16 * 4)
         black = [[0] * 28] * 28
         (item,) = self.client.predict(job, [black])["items"]
         self.assertAlmostEqual(1, sum(item["probabilities"]), places=5)
+        self.assertEqual("isotonic", self.client.predict(job, [black], calibrator="isotonic")["calibrator"])
         try:
             import numpy
         except ImportError:

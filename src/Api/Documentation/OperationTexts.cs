@@ -141,7 +141,8 @@ internal sealed class OperationTexts : IOperationFilter
             `format=safetensors`: the weights with the keys of PyTorch (`conv1.weight` …); its metadata says how the images were
             normalized. `format=onnx`: the whole model. Its input `images` is N×H×W×C, uint8 or with `input=float32` float32, from 0
             to 255; its outputs are `logits`, `probabilities` and `calibrated`, with the temperature of the calibration report
-            built in.
+            built in, or with another `calibrator`, fitted on the validation images. A calibrator that the job's stored logits do
+            not allow is a 400, which names those that they allow.
             """
         ),
         ["predictJob"] = (
@@ -149,7 +150,9 @@ internal sealed class OperationTexts : IOperationFilter
             """
             1 to 1,000 images of the size that the model was trained on: as JSON, as npz with `images` (uint8, N×H×W or N×H×W×C), or
             as PNG or JPEG files, one as the body or several as `files` of multipart/form-data. Grey images go to a model for
-            colour; colour goes to a model for grey only where it is grey. The probabilities are softmax(logits / T).
+            colour; colour goes to a model for grey only where it is grey. The probabilities are softmax(logits / T), or by another
+            `calibrator`, fitted on the validation images. A calibrator that the job's stored logits do not allow is a 400, which
+            names those that they allow.
             """
         ),
         ["submitStudy"] = (

@@ -470,14 +470,26 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
             await RunAsync(["predict", $"{id}", image, "--json"]),
             await RunAsync(["predict", $"{id}", image, text])
         );
-        var onnx = await RunAsync(["download", "model", $"{id}", "--format", "onnx", "--input", "float32", "-o", folder]);
+        var (plain, unfitted) = (
+            await RunAsync(["predict", $"{id}", image, "--calibrator", "none"]),
+            await RunAsync(["predict", $"{id}", image, "--calibrator", "chosen"])
+        );
+        string[] download = ["download", "model", $"{id}", "--format", "onnx", "--input", "float32", "--calibrator", "none", "-o", folder];
+        var onnx = await RunAsync(download);
         Assert.Equal((0, $"{Path.Combine(folder, $"{id}.onnx")}\n"), (onnx.ExitCode, onnx.Output));
-        Assert.Contains("28×28×1 float32", await File.ReadAllTextAsync(Path.Combine(folder, $"{id}.onnx")));
+        Assert.Contains(
+            "28×28×1 float32, pixels from 0 to 255. calibrated: softmax(logits).",
+            await File.ReadAllTextAsync(Path.Combine(folder, $"{id}.onnx"))
+        );
         Directory.Delete(folder, recursive: true);
 
         var item = json.Json["items"]![0]!;
         Assert.Equal((0, "T = 2.5000, fitted on the job's validation images.\n"), (shown.ExitCode, shown.Errors));
         Assert.Equal(2, Regex.Count(shown.Output, $@"(?m)^black.png +{item["label"]} +{item["className"]} +0\.[0-9]{{4}}"));
+        Assert.Equal((0, "The probabilities are of the model as trained.\n"), (plain.ExitCode, plain.Errors));
+        Assert.NotEqual(shown.Output, plain.Output);
+        Assert.Equal(3, unfitted.ExitCode);
+        Assert.Contains("calibrator: must be one of none, temperature for this job: its logits were not kept", unfitted.Errors);
         Assert.Equal(3, refused.ExitCode);
         Assert.Contains("images[1]: is neither PNG nor JPEG", refused.Errors);
     }
