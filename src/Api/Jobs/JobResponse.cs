@@ -100,7 +100,8 @@ public sealed record JobResponse(
 /// label is certain.</param>
 /// <param name="OtherClass">Target probability of each other class.</param>
 /// <param name="Vector">The whole target of an image of the first class: K probabilities.</param>
-/// <param name="Entropy">H(q) in nats. trainLoss never falls below it; trainLoss − H(q) can be compared between ε.</param>
+/// <param name="Entropy">H(q) in nats. With `crossEntropy` trainLoss never falls below it, and trainLoss − H(q) can be compared between
+/// ε.</param>
 /// <param name="LogitGap">Logit of the true class minus that of the others at the optimum, when the label is certain; null at
 /// ε = 0, where it is infinite.</param>
 public sealed record TargetsResponse(

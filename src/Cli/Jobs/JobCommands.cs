@@ -18,7 +18,7 @@ internal static class JobCommands
         var watch = new Option<bool>("--watch") { Description = "Watches the job until it has ended, like temper watch." };
         return Common.Command(
             "submit",
-            "Submits a job; --dataset, --epsilon and --epochs are required, here or in FILE.",
+            "Submits a job; --dataset, --epsilon and --epochs (or --recipe) are required, here or in FILE.",
             async (parsed, service, cancellation) =>
             {
                 var spec = await SpecFile.ReadAsync(parsed.GetValue(file), cancellation);

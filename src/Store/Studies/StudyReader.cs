@@ -435,10 +435,20 @@ public sealed class StudyReader(NpgsqlDataSource database)
                 row.GetDouble(first + 3),
                 TemperDb.Parse<ModelName>(row.GetString(first + 4)),
                 row.GetDouble(first + 5),
-                new(row.GetString(first + 6))
+                ReadSettings(row.GetString(first + 6))
             ),
             row.IsDBNull(first + 7) ? null : row.GetInt32(first + 7)
         );
+
+    private static ArmSettings ReadSettings(string text)
+    {
+        var settings = new ArmSettings(text);
+        return settings.UnknownField() is { } field
+            ? throw new NewerBuildException(
+                $"This build does not know the field {field} of a study's arm. Send the request to a newer build."
+            )
+            : settings;
+    }
 
     private static ArmState ReadState(NpgsqlDataReader row)
     {
