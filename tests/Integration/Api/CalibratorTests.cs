@@ -79,7 +79,8 @@ public class CalibratorTests(ApiFixture fixture) : OwnJobsTest(fixture)
             {
                 "platt",
                 100,
-                "must be one of none, temperature, biasCorrectedTemperature, vector, structuredMatrix, histogram, isotonic, chosen; got platt"
+                "must be one of none, temperature, biasCorrectedTemperature, vector, structuredMatrix, histogram, isotonic, chosen; "
+                    + "got platt"
             },
             { "Vector", 100, "isotonic, chosen; got Vector" },
             { "vector", null, "must be one of none, temperature for this job: its logits were not kept; got vector" },

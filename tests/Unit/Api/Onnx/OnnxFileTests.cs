@@ -66,7 +66,7 @@ public class OnnxFileTests
         Assert.Equal(name == CalibratorName.Temperature ? null : Json.Name(name), metadata.GetValueOrDefault("calibrator"));
     }
 
-    /// <summary>Labels that are drawn from the softmax of half the logits, with the classes 0 and 1 exchanged in some of the images.</summary>
+    /// <summary>Labels that are drawn from the softmax of half the logits, with the classes 0 and 1 exchanged in a third of them.</summary>
     private static LabelledLogits Labelled(float[] logits, Random random)
     {
         var probabilities = new TemperatureScaling(2).Probabilities(logits, Classes);
