@@ -157,13 +157,14 @@ public class MigratorTests
         };
         await new StudyQueue(database.DataSource).SubmitAsync(TenantStore.Default, study, "key", default);
         Assert.NotNull(await queue.ClaimAsync(worker.Id, false, default));
-        var before = (await RowsAsync(), await SchemaAsync());
+        var (rows, schema) = (await RowsAsync(), await SchemaAsync());
         var required = "SELECT string_agg(migration_id, ',') FROM required_migrations";
         Assert.EndsWith("_KeysAndTenants", await database.ScalarAsync<string>(required));
 
         await db.GetService<IMigrator>().MigrateAsync("DatasetSequence");
         await Migrator.MigrateAsync(database.DataSource, default);
-        Assert.Equal(before, (await RowsAsync(), await SchemaAsync()));
+        Assert.Equal(rows, await RowsAsync());
+        Assert.Equal(schema, await SchemaAsync());
         Assert.EndsWith("_KeysAndTenants", await database.ScalarAsync<string>(required));
         Assert.NotNull(await queue.ClaimAsync(worker.Id, false, default));
 
