@@ -161,7 +161,9 @@ public class CorruptionTests(ApiFixture fixture) : OwnJobsTest(fixture)
         await Database.ExecuteAsync("UPDATE attempts SET claimed_at = ended_at - interval '60 s'");
 
         async Task<JsonNode> EstimateAsync(string fields) =>
-            (await SendAsync(HttpMethod.Post, "/studies?validateOnly=true", $$"""{"job":{"dataset":"digits",{{fields}}}}""")).Body!["estimate"]!;
+            (await SendAsync(HttpMethod.Post, "/studies?validateOnly=true", $$$"""{"job":{"dataset":"digits",{{{fields}}}}}""")).Body![
+                "estimate"
+            ]!;
 
         Assert.Equal(1, Number((await EstimateAsync("\"epochs\":1,\"corruptions\":true"))["minutesPerJob"]), 0.01);
         Assert.Null((await EstimateAsync("\"epochs\":4,\"corruptions\":true"))["minutesPerJob"]);
