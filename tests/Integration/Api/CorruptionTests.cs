@@ -160,13 +160,14 @@ public class CorruptionTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.True(await SucceedAsync(await ClaimAsync(), 0.9));
         await Database.ExecuteAsync("UPDATE attempts SET claimed_at = ended_at - interval '60 s'");
 
-        async Task<JsonNode> EstimateAsync(string fields) =>
-            (await SendAsync(HttpMethod.Post, "/studies?validateOnly=true", $$$"""{"job":{"dataset":"digits",{{{fields}}}}}""")).Body![
-                "estimate"
-            ]!;
+        Assert.Equal(1, Number((await EstimateAsync(1))["minutesPerJob"]), 0.01);
+        Assert.Null((await EstimateAsync(4))["minutesPerJob"]);
 
-        Assert.Equal(1, Number((await EstimateAsync("\"epochs\":1,\"corruptions\":true"))["minutesPerJob"]), 0.01);
-        Assert.Null((await EstimateAsync("\"epochs\":4,\"corruptions\":true"))["minutesPerJob"]);
+        async Task<JsonNode> EstimateAsync(int epochs)
+        {
+            var study = $$$"""{"job":{"dataset":"digits","epochs":{{{epochs}}},"corruptions":true}}""";
+            return (await SendAsync(HttpMethod.Post, "/studies?validateOnly=true", study)).Body!["estimate"]!;
+        }
     }
 
     private async Task<string> SubmitStudyAsync(string corruptions)
