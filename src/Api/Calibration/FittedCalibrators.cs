@@ -86,7 +86,10 @@ internal sealed class FittedCalibrators : IDisposable
         Task<IResult> AnswerWithAsync(Calibrator fit) => answer(fit.Name == CalibratorName.Temperature ? null : fit);
     }
 
-    /// <summary>Keeps a fit, or the name of the chosen calibrator. A cache that is full refuses new entries, so old ones go first.</summary>
+    /// <summary>
+    /// Keeps a fit, or the name of the chosen calibrator. The cache drops a new entry for which it has no room. Then half of the
+    /// entries go, those that were used longest ago, and if that is not enough all of them.
+    /// </summary>
     /// <param name="bytes">What the value takes.</param>
     private void Keep((Guid Job, string Name) key, object value, long bytes)
     {
