@@ -2,6 +2,7 @@ using System.ComponentModel;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Net.Http.Headers;
 using Temper.Api.Arrays;
 using Temper.Api.Http;
 using Temper.Api.Onnx;
@@ -157,6 +158,7 @@ internal static class CalibrationEndpoints
                 id,
                 calibrator,
                 fit => OnnxAsync(db, models, id, pixels!.Value, fit, cancellation), // not null: it was checked
+                isKnown: name => request.IsKnownAs(TagOf(id, pixels!.Value, name)),
                 cancellation
             );
         if (await models.FindAsync(id, cancellation) is not { HasWeights: true } model)
@@ -181,15 +183,28 @@ internal static class CalibrationEndpoints
     {
         if (await ExportedModel.FindAsync(db, models, id, cancellation) is not { } model)
             return WeightsNotKept(id); // retention has just removed them
-        var tag = $"{id:N}-onnx-{OnnxFile.NameOf(pixels)}-{OnnxVersion}";
         var file = model.Onnx(pixels, calibrator); // before the answer begins: the model may turn out to be damaged
         return TypedResults.Stream(
             to => model.WriteAsync(file, to, cancellation),
             "application/octet-stream",
             $"{id}.onnx",
-            // Processors that sum with other vector widths fit calibrators that differ in the last digit.
-            entityTag: calibrator is null ? new($"\"{tag}\"") : new($"\"{tag}-{Json.Name(calibrator.Name)}-{ReportVersion}\"", isWeak: true)
+            entityTag: EntityTagHeaderValue.Parse(TagOf(id, pixels, calibrator?.Name ?? CalibratorName.Temperature))
         );
+    }
+
+    /// <summary>
+    /// The ETag of an ONNX file. That with a fitted calibrator is weak, because processors that sum with other vector widths fit
+    /// calibrators that differ in the last digit.
+    /// </summary>
+    private static string TagOf(Guid id, PixelType pixels, CalibratorName calibrator)
+    {
+        var tag = $"{id:N}-onnx-{OnnxFile.NameOf(pixels)}-{OnnxVersion}";
+        return calibrator switch
+        {
+            CalibratorName.Temperature => $"\"{tag}\"",
+            CalibratorName.None => $"\"{tag}-none\"",
+            _ => $"W/\"{tag}-{Json.Name(calibrator)}-{ReportVersion}\"",
+        };
     }
 
     /// <summary>

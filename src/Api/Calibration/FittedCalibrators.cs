@@ -45,11 +45,13 @@ internal sealed class FittedCalibrators : IDisposable
     /// for its turn among the reports. A calibrator that the job's stored logits do not allow is refused.
     /// </summary>
     /// <param name="asked">A known value.</param>
+    /// <param name="isKnown">Says that the client already has the answer with this calibrator; it is then a 304 without a fit.</param>
     public async Task<IResult> AnswerAsync(
         TemperDb db,
         Guid job,
         string? asked,
         Func<Calibrator?, Task<IResult>> answer,
+        Func<CalibratorName, bool> isKnown,
         CancellationToken cancellation
     )
     {
@@ -61,21 +63,43 @@ internal sealed class FittedCalibrators : IDisposable
             return refusal;
         if (Kept() is { } ready)
             return await AnswerWithAsync(ready);
+        if (Name() is { } known && isKnown(known))
+            return EntityTags.NotModified;
         return new InTurn(async computing =>
         {
-            if (Kept() is { } fittedMeanwhile)
-                return await AnswerWithAsync(fittedMeanwhile);
+            if (Kept() is { } fittedByAnother)
+                return await AnswerWithAsync(fittedByAnother);
             if (await CalibrationEndpoints.LogitsOf(db, job).SingleOrDefaultAsync(computing) is not { } logits)
                 return Refusal(asked, 0, 2)!; // retention has just removed them
-            CalibratorName? name = asked == Chosen ? null : Names[asked];
-            var fit = await Task.Run(() => CalibratorComparison.Fit(name, logits.Validation(), computing), computing);
-            fits.Set((job, asked), fit, new MemoryCacheEntryOptions { Size = EntryBytes + fit.Bytes });
+            var fit = await Task.Run(() => CalibratorComparison.Fit(Name(), logits.Validation(), computing), computing);
+            Keep((job, Json.Name(fit.Name)), fit, fit.Bytes);
+            if (asked == Chosen)
+                Keep((job, Chosen), fit.Name, 0);
             return await AnswerWithAsync(fit);
         });
 
-        Calibrator? Kept() => fits.Get<Calibrator>((job, asked));
+        // Null when the choice is not known yet.
+        CalibratorName? Name() => asked == Chosen ? fits.Get<CalibratorName?>((job, Chosen)) : Names[asked];
+
+        Calibrator? Kept() => Name() is { } name ? fits.Get<Calibrator>((job, Json.Name(name))) : null;
 
         Task<IResult> AnswerWithAsync(Calibrator fit) => answer(fit.Name == CalibratorName.Temperature ? null : fit);
+    }
+
+    /// <summary>
+    /// Keeps a fit, or the name of the chosen calibrator. The cache drops a new entry for which it has no room. Then half of the
+    /// entries go, those that were used longest ago, and if that is not enough all of them.
+    /// </summary>
+    /// <param name="bytes">What the value takes.</param>
+    private void Keep((Guid Job, string Name) key, object value, long bytes)
+    {
+        foreach (var shareToRemove in new[] { 0, 0.5, 1 })
+        {
+            fits.Compact(shareToRemove);
+            fits.Set(key, value, new MemoryCacheEntryOptions { Size = EntryBytes + bytes });
+            if (fits.TryGetValue(key, out _))
+                return;
+        }
     }
 
     public void Dispose() => fits.Dispose();
@@ -97,7 +121,7 @@ internal sealed class FittedCalibrators : IDisposable
             images == 0 ? "its logits were not kept"
             : images < CalibratorComparison.LeastImages
                 ? $"it has {images} validation images, and a fit needs {CalibratorComparison.LeastImages}"
-            : "with so many images and classes the fit takes too long";
+            : "with so many images and classes the fit takes too much time or memory";
         if (images >= CalibratorComparison.LeastImages)
             allowed.Add(Chosen);
         return allowed.Contains(asked)

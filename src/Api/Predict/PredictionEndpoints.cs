@@ -88,7 +88,7 @@ internal static class PredictionEndpoints
             return Problems.Invalid("The query is wrong.", errors);
         if (await CalibrationEndpoints.RefusalAsync(db, id, CalibrationEndpoints.Need.WeightsAndTemperature, cancellation) is { } refusal)
             return refusal;
-        return await calibrators.AnswerAsync(db, id, calibrator, PredictInTurn, cancellation);
+        return await calibrators.AnswerAsync(db, id, calibrator, PredictInTurn, isKnown: _ => false, cancellation);
 
         Task<IResult> PredictInTurn(Calibrator? fit) =>
             Task.FromResult<IResult>(

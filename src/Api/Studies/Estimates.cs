@@ -16,7 +16,7 @@ internal sealed class Estimates(StudyReader reader, TemperDb db)
     public async Task<StudyEstimate> OfAsync(string tenant, StudySpec study, CancellationToken cancellation, int? left = null)
     {
         var specs = study.Arms().Select(arm => arm.On(study.Job)).ToList();
-        var groups = specs.GroupBy(spec => (spec.Model, spec.BatchSize, spec.Width)).ToList();
+        var groups = specs.GroupBy(spec => (spec.Model, spec.BatchSize, spec.Width, spec.Corruptions ? spec.Epochs : 0)).ToList();
         var times = await reader.TimesAsync(tenant, [.. groups.Select(alike => alike.First())], cancellation);
         var costs = groups.Zip(times, (alike, earlier) => new ArmCosts(earlier, alike.Count(), alike.Sum(spec => spec.Epochs))).ToList();
         // An estimate does not tell apart which arms may run on which device.

@@ -15,7 +15,9 @@ public sealed class CorruptedImages(Corruption corruption, int channels, int hei
     /// <summary>Streams of a kind are 2³² apart, so that every image has its own. Augmentation uses those below 2⁴¹.</summary>
     private const ulong Stream = 1UL << 41;
 
-    /// <summary>Beyond three standard deviations a Gaussian weighs less than a rounding of the value.</summary>
+    /// <summary>
+    /// In standard deviations. A Gaussian has 0.3 % of its weight beyond; the weights within are divided by their sum.
+    /// </summary>
     private const double BlurReach = 3;
 
     private readonly float[] weights = corruption.Kind == CorruptionKind.Blur ? GaussianWeights(corruption.BlurPixels(height, width)) : [];

@@ -384,7 +384,8 @@ public sealed class StudyReader(NpgsqlDataSource database)
 
     /// <summary>
     /// The median seconds per epoch, over all attempts, of the latest 50 succeeded jobs like each of these on each kind of device. It
-    /// considers the latest 1,000 succeeded jobs on the data set; alike means the same model, batch size, widths and corruptions.
+    /// considers the latest 1,000 succeeded jobs on the data set; alike means the same model, batch size, widths and corruptions, and
+    /// with corruptions also the same epochs, because the time of corruptions does not grow with them.
     /// </summary>
     /// <param name="tenant">Whose jobs.</param>
     /// <param name="specs">At least one, all on one data set.</param>
@@ -403,12 +404,13 @@ public sealed class StudyReader(NpgsqlDataSource database)
             SELECT number::int, kind, percentile_cont(0.5) WITHIN GROUP (ORDER BY {JobQueue.SecondsOf("alike")} / epochs), count(*)::int
             FROM (SELECT number, id, kind, state, claimed_at, finished_at, (spec->>'epochs')::int AS epochs,
                       row_number() OVER (PARTITION BY number, kind ORDER BY sequence DESC) AS place
-                  FROM unnest($2::text[], $3::int[], $4::text[], $5::text[], $7::bool[]) WITH ORDINALITY
-                      AS s (model, batch_size, width, widths, corruptions, number)
+                  FROM unnest($2::text[], $3::int[], $4::text[], $5::text[], $7::bool[], $8::int[]) WITH ORDINALITY
+                      AS s (model, batch_size, width, widths, corruptions, epochs, number)
                   JOIN latest ON spec->>'model' = s.model AND (spec->>'batchSize')::int = s.batch_size
                       AND coalesce(spec->>'width', '') = coalesce(s.width, '')
                       AND coalesce(spec->>'widths', '') = coalesce(s.widths::jsonb::text, '')
-                      AND coalesce((spec->>'corruptions')::bool, false) = s.corruptions) alike
+                      AND coalesce((spec->>'corruptions')::bool, false) = s.corruptions
+                      AND (NOT s.corruptions OR (spec->>'epochs')::int = s.epochs)) alike
             WHERE place <= 50 GROUP BY number, kind
             """
         );
@@ -419,6 +421,7 @@ public sealed class StudyReader(NpgsqlDataSource database)
         command.Parameters.AddWithValue(specs.Select(spec => spec.Widths is null ? null : Json.Write(spec.Widths)).ToArray());
         command.Parameters.AddWithValue(tenant);
         command.Parameters.AddWithValue(specs.Select(spec => spec.Corruptions).ToArray());
+        command.Parameters.AddWithValue(specs.Select(spec => spec.Epochs).ToArray());
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         var times = specs.Select(_ => new Dictionary<string, EarlierTimes>()).ToArray();
         while (await row.ReadAsync(cancellationToken))

@@ -23,7 +23,7 @@ public class CalibratorTests(ApiFixture fixture) : OwnJobsTest(fixture)
     private static readonly byte[] Weights = ModelFile.Mlp(1, Side);
 
     [Fact]
-    public async Task Predict_WithEachCalibrator_HasTheNllOfTheReport()
+    public async Task Predict_WithEachCalibrator_HasTheNllOfItsFitOnTheValidationImages()
     {
         // The model's log-probabilities are its logits but for a constant of each image.
         var plain = await FinishAsync(null);
@@ -71,6 +71,51 @@ public class CalibratorTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal($"\"{id:N}-onnx-uint8-2\"", tag);
         Assert.Equal(plain, (await OnnxAsync(id, "&calibrator=temperature")).File);
         Assert.Equal(plain, (await OnnxAsync(id, "&calibrator=chosen")).File); // the labels were drawn at another temperature
+    }
+
+    [Fact]
+    public async Task Predict_OfJobsWithOtherLogits_UsesTheFitOfEach()
+    {
+        var plain = await FinishAsync(null);
+        var random = new Random(3);
+        var (drawn, test) = (await LabelledAsync(plain, 1, random), await LabelledAsync(plain, 2, random));
+        var atRandom = new LabelledLogits(drawn.Logits, [.. Enumerable.Range(0, Images).Select(_ => random.Next(Classes))], Classes);
+        var nlls = new List<double>();
+
+        foreach (var validation in new[] { drawn, atRandom })
+        {
+            var id = await FinishAsync(StoredLogits.Of(validation, test, null));
+            var (_, nll) = await PredictAsync(id, "vector", test.Labels);
+            Assert.Equal(CalibratorComparison.Fit(CalibratorName.Vector, validation).Losses(test).Average(), nll, 1e-5);
+            nlls.Add(nll);
+        }
+
+        Assert.True(nlls[1] > nlls[0] + 0.1, $"{nlls[0]}, {nlls[1]}");
+    }
+
+    [Fact]
+    public async Task Onnx_WithTheTagOfAFittedCalibrator_Is304WithoutAFit()
+    {
+        var logits = SimulatedLogits.Draw(100, 2, 6);
+        var id = await FinishAsync(StoredLogits.Of(logits, logits, null));
+        var path = $"/jobs/{id}/model?format=onnx&calibrator=vector";
+        var (_, tag) = await OnnxAsync(id, "&calibrator=isotonic");
+        var ofVector = tag.Replace("isotonic", "vector");
+        Assert.StartsWith("W/", tag);
+        // With these labels, −1, a fit would fail.
+        await Database.ExecuteAsync(
+            $"UPDATE models SET validation_labels = decode(repeat('ff', length(validation_labels)), 'hex') WHERE job_id = '{id}'"
+        );
+
+        foreach (var known in new[] { ofVector, ofVector[2..], $"{tag}, {ofVector}", "*" })
+        {
+            var response = await AskAsync(path, known);
+            Assert.Equal(HttpStatusCode.NotModified, response.StatusCode);
+            Assert.Equal(ofVector, $"{response.Headers.ETag}");
+        }
+        Assert.Equal(HttpStatusCode.NotModified, (await AskAsync(path.Replace("vector", "isotonic"), tag)).StatusCode); // a fit is kept
+        Assert.Equal(HttpStatusCode.OK, (await AskAsync(path.Replace("vector", "isotonic"), ofVector)).StatusCode);
+        Assert.Equal($"\"{id:N}-onnx-uint8-2-none\"", (await OnnxAsync(id, "&calibrator=none")).Tag);
     }
 
     public static TheoryData<string, int?, string> Refusals =>

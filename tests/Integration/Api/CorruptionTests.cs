@@ -40,7 +40,8 @@ public class CorruptionTests(ApiFixture fixture) : OwnJobsTest(fixture)
         );
         Assert.Equal(
             """{"accuracy":0.77,"nll":0.3,"brier":0.2,"ece":0.13,"signedGap":-0.1,"aurc":0.02,"nllAfterTemperature":0.25,""" // rotation 3
-                + "\"eceAfterTemperature\":0.08}",
+                + "\"eceAfterTemperature\":0.08,\"debiasedEce\":0.061,\"smoothEce\":0.072,\"debiasedEceAfterTemperature\":0.043,"
+                + "\"smoothEceAfterTemperature\":0.054}",
             Rounded(rows[12]!["scores"]!).ToJsonString()
         );
         Assert.Equal(["noise", "blur", "rotation", "contrast"], answer["means"]!.AsArray().Select(mean => $"{mean!["kind"]}"));
@@ -151,6 +152,24 @@ public class CorruptionTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.DoesNotContain("Corrupted", await Http.GetStringAsync($"/studies/{id}/report"));
     }
 
+    /// <summary>The corruptions of a job take one time, however many epochs it has.</summary>
+    [Fact]
+    public async Task Estimate_WithCorruptions_TakesEarlierJobsOfTheSameEpochsOnly()
+    {
+        await Api.SubmitAsync(Corrupted);
+        Assert.True(await SucceedAsync(await ClaimAsync(), 0.9));
+        await Database.ExecuteAsync("UPDATE attempts SET claimed_at = ended_at - interval '60 s'");
+
+        Assert.Equal(1, Number((await EstimateAsync(1))["minutesPerJob"]), 0.01);
+        Assert.Null((await EstimateAsync(4))["minutesPerJob"]);
+
+        async Task<JsonNode> EstimateAsync(int epochs)
+        {
+            var study = $$$"""{"job":{"dataset":"digits","epochs":{{{epochs}}},"corruptions":true}}""";
+            return (await SendAsync(HttpMethod.Post, "/studies?validateOnly=true", study)).Body!["estimate"]!;
+        }
+    }
+
     private async Task<string> SubmitStudyAsync(string corruptions)
     {
         var (_, study) = await SendAsync(
@@ -182,6 +201,10 @@ public class CorruptionTests(ApiFixture fixture) : OwnJobsTest(fixture)
                     Aurc = 0.02,
                     NllAfterTemperature = 0.25,
                     EceAfterTemperature = 0.05 + 0.01 * one.Strength,
+                    DebiasedEce = 0.061,
+                    SmoothEce = 0.072,
+                    DebiasedEceAfterTemperature = 0.043,
+                    SmoothEceAfterTemperature = 0.054,
                 }
             );
         var model = new TrainedModel([1, 2, 3], null, new(1.5, split, split))

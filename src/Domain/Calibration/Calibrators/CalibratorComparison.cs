@@ -25,7 +25,8 @@ public sealed record CalibratorComparison(
 {
     private const int MostImages = 10_000,
         MostProbabilities = 1 << 20,
-        MostMatrixProducts = 1 << 25;
+        MostMatrixProducts = 1 << 25,
+        LeastMatrixImages = 1000;
 
     /// <summary>Each fold has two images or more.</summary>
     public const int LeastImages = 10;
@@ -64,10 +65,16 @@ public sealed record CalibratorComparison(
                 .Where(name =>
                     name <= CalibratorName.Temperature
                     || images >= LeastImages
-                        && (name != CalibratorName.StructuredMatrix || (long)images * classes * classes <= MostMatrixProducts)
+                        && (name != CalibratorName.StructuredMatrix || MatrixProducts(images, classes) <= MostMatrixProducts)
                 ),
         ];
     }
+
+    /// <summary>
+    /// Images·K², which decides the time of structured matrix scaling. Fewer images count as <see cref="LeastMatrixImages"/>, because
+    /// the memory of a fit grows with K² alone.
+    /// </summary>
+    private static long MatrixProducts(int images, int classes) => (long)Math.Max(images, LeastMatrixImages) * classes * classes;
 
     /// <summary>Fits a calibrator on the images on which <see cref="Of"/> compares it with <see cref="DefaultSeed"/>.</summary>
     /// <param name="name">One that is allowed; null for the one that the comparison chooses.</param>

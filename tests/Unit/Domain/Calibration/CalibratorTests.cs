@@ -59,7 +59,11 @@ public class CalibratorTests
     [InlineData(9, 10, 2)]
     [InlineData(10, 10, 7)]
     [InlineData(50_000, 10, 7)]
-    [InlineData(10_000, 100, 6)] // 10,000·100² is above 2²⁵, so without structured matrix scaling
+    [InlineData(10_000, 57, 7)]
+    [InlineData(10_000, 58, 6)] // 10,000·58² is above 2²⁵, so without structured matrix scaling
+    [InlineData(33, 183, 7)]
+    [InlineData(33, 184, 6)] // as 1,000 images
+    [InlineData(33, 1000, 6)]
     public void Allowed_ByNumbersOfImagesAndClasses_LeavesOutWhatCannotBeFitted(int images, int classes, int count)
     {
         var allowed = CalibratorComparison.Allowed(images, classes);
