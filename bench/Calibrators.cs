@@ -70,7 +70,9 @@ internal static class Calibrators
         Libtorch.UseThreads(1); // with other numbers of threads the models differ a little
         Libtorch.KeepFreedMemory();
         var clock = Stopwatch.StartNew();
-        Console.WriteLine($"# Calibrators and estimators of calibration error against the truth\n\n{Machine.Describe()}; {Libtorch.Description}\n");
+        Console.WriteLine(
+            $"# Calibrators and estimators of calibration error against the truth\n\n{Machine.Describe()}; {Libtorch.Description}\n"
+        );
         var models = Trained(sizes);
         Console.WriteLine(
             $"`digits`, {Sizes.Epochs} epochs, defaults otherwise; {models.Count} trainings. Truth from {sizes.Truth} images, samples from "
