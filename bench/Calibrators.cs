@@ -302,7 +302,7 @@ internal static class Calibrators
                     var temperature = TemperatureFit.On(images).Temperature;
                     foreach (var name in Enum.GetValues<CalibratorName>())
                     {
-                        var calibrator = CalibratorComparison.Fit(name, images, temperature, CancellationToken.None);
+                        var calibrator = Calibrator.Fit(name, images, temperature, CancellationToken.None);
                         distances[fit, (int)name] = Distances(blends, calibrator.Losses(first), calibrator.Losses(second));
                     }
                 }

@@ -87,7 +87,15 @@ scored AS (
         @test_smooth_ece_after_temperature
     FROM ended, LATERAL (SELECT train_accuracy FROM epochs WHERE job_id = ended.id ORDER BY epoch DESC LIMIT 1) last,
          LATERAL (SELECT epoch FROM epochs WHERE job_id = ended.id ORDER BY validation_loss, epoch LIMIT 1) best
-    WHERE @temperature IS NOT NULL)
+    WHERE @temperature IS NOT NULL),
+corrupted AS (
+    INSERT INTO corruption_scores (
+        job_id, kind, strength,
+        accuracy, nll, brier, ece, signed_gap, aurc, nll_after_temperature, ece_after_temperature, debiased_ece, smooth_ece, debiased_ece_after_temperature, smooth_ece_after_temperature)
+    SELECT id, corrupted.*
+    FROM ended, unnest(
+        @corrupted_kind, @corrupted_strength,
+        @corrupted_accuracy, @corrupted_nll, @corrupted_brier, @corrupted_ece, @corrupted_signed_gap, @corrupted_aurc, @corrupted_nll_after_temperature, @corrupted_ece_after_temperature, @corrupted_debiased_ece, @corrupted_smooth_ece, @corrupted_debiased_ece_after_temperature, @corrupted_smooth_ece_after_temperature) corrupted)
 INSERT INTO attempts (job_id, attempt, worker, claimed_at, training_started_at, ended_at, outcome, reason, note, error_output)
 SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(),
        'succeeded', @reason, attempt_note, @error_output

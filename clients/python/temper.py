@@ -94,6 +94,10 @@ class Client:
         """The calibration report of a succeeded job; options are binning, bins, resamples, seed and measures="true"."""
         return self._json("GET", _job(job) + "/calibration", query=options)
 
+    def corruptions(self, job):
+        """The figures of a succeeded job with corruptions=True on corrupted test images, kind by kind and strength by strength."""
+        return self._json("GET", _job(job) + "/corruptions")
+
     def logits(self, job, split="test"):
         """(logits, labels) of a split, "test" or "validation", as arrays of NumPy: float32 N×K and int32 N."""
         import io
@@ -107,16 +111,20 @@ class Client:
         """Writes the logits of a split to an npz file."""
         self._download(_job(job) + "/logits", path, {"split": split})
 
-    def download_model(self, job, path, format="safetensors", input=None):
+    def download_model(self, job, path, format="safetensors", input=None, calibrator=None):
         """Writes the weights to a safetensors file, or the model to an ONNX file with format="onnx".
 
         input: type of the pixels that the ONNX file takes, "uint8" (the default) or "float32".
+        calibrator: that of the ONNX file's output `calibrated`, as in `predict`.
         """
-        self._download(_job(job) + "/model", path, {"format": format, **({"input": input} if input else {})})
+        query = {"format": format, "input": input, "calibrator": calibrator}
+        self._download(_job(job) + "/model", path, {name: value for name, value in query.items() if value})
 
-    def predict(self, job, images):
-        """Calibrated probabilities of a succeeded job's model: {"temperature": …, "items": [{"label": …, "probabilities": […]}]}.
+    def predict(self, job, images, calibrator=None):
+        """Calibrated probabilities of a succeeded job's model: {"calibrator": …, "items": [{"label": …, "probabilities": […]}]}.
 
+        calibrator: "temperature" (the default), "none", "biasCorrectedTemperature", "vector", "structuredMatrix", "histogram",
+        "isotonic", or "chosen": the one that the calibration report with measures="true" chooses.
         images: an array of NumPy, uint8, N×H×W or N×H×W×C; nested lists of such numbers; the path of a PNG, JPEG or npz file; or a
         list of paths of PNG and JPEG files.
         """
@@ -137,7 +145,14 @@ class Client:
             data, kind = _form(images)
         else:
             data, kind = json.dumps({"images": images}).encode(), "application/json"
-        return self._json("POST", _job(job) + "/predict", file=io.BytesIO(data), headers={"Content-Type": kind}, timeout=_COMPUTE_SECONDS)
+        return self._json(
+            "POST",
+            _job(job) + "/predict",
+            query={"calibrator": calibrator} if calibrator else None,
+            file=io.BytesIO(data),
+            headers={"Content-Type": kind},
+            timeout=_COMPUTE_SECONDS,
+        )
 
     def cancel(self, job):
         return self._json("POST", _job(job) + "/cancel")

@@ -38,17 +38,21 @@ class ServiceTests(unittest.TestCase):
         self.assertEqual([1, 2], metrics["epoch"])
         self.assertTrue(all(0 <= ece <= 1 for ece in metrics["ece"]))
         self.assertIn("sentence", self.client.calibration(job, resamples=200)["before"]["verdict"])
+        with self.assertRaises(temper.Problem) as without:
+            self.client.corruptions(job)
+        self.assertEqual((404, "The job has no figures under corruption."), (without.exception.status, without.exception.title))
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "model.safetensors")
             self.client.download_model(job, path)
             with open(path, "rb") as file:
                 length = int.from_bytes(file.read(8), "little")
                 self.assertIn("__metadata__", json.loads(file.read(length)))
-            self.client.download_model(job, path, format="onnx", input="float32")
+            self.client.download_model(job, path, format="onnx", input="float32", calibrator="chosen")
             self.assertGreater(os.path.getsize(path), 28 * 28 * 16 * 4)
         black = [[0] * 28] * 28
         (item,) = self.client.predict(job, [black])["items"]
         self.assertAlmostEqual(1, sum(item["probabilities"]), places=5)
+        self.assertEqual("isotonic", self.client.predict(job, [black], calibrator="isotonic")["calibrator"])
         try:
             import numpy
         except ImportError:

@@ -87,6 +87,7 @@ builder.Services.AddSingleton<Ownership>();
 builder.Services.AddSingleton<StoredModels>();
 builder.Services.AddSingleton<EvaluationStore>();
 builder.Services.AddSingleton<LoadedModels>();
+builder.Services.AddSingleton<FittedCalibrators>();
 builder.Services.AddSingleton<JobVersions>();
 builder.Services.AddSingleton<StudyQueue>();
 builder.Services.AddSingleton<StudyReader>();

@@ -15,6 +15,7 @@ var root = new RootCommand("Trains image classifiers with label smoothing on a T
     JobCommands.Show(),
     JobCommands.Metrics(),
     JobCommands.Report(),
+    JobCommands.Corruptions(),
     PredictCommand.Predict(),
     Verbs.Of("jobs", "cancel", "Cancels a job; a running one ends soon after."),
     Verbs.Of("jobs", "pause", "Pauses a job; a running one keeps its checkpoint."),

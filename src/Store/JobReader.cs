@@ -1,4 +1,5 @@
 using Npgsql;
+using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
 using Temper.Store.Rows;
 using Temper.Store.Tenants;
@@ -120,6 +121,33 @@ public sealed class JobReader(NpgsqlDataSource database)
         while (await row.ReadAsync())
             epochs.Add(ReadEpoch(row, 0));
         return epochs;
+    }
+
+    /// <returns>The scores of the job and those under corruption, kind by kind; null when it has none under corruption.</returns>
+    /// <exception cref="NewerBuildException">This build does not know a kind of corruption.</exception>
+    public async Task<(Scores Scores, IReadOnlyList<CorruptionScores> Corruptions)?> CorruptionsAsync(Guid id)
+    {
+        await using var command = database.CreateCommand(
+            $"""
+            SELECT kind, strength, {string.Join(", ", ScoreColumns.OfSplit.Select(column => $"corrupted.{column.Name}"))},
+                {string.Join(", ", ScoreColumns.All.Select(column => $"scores.{column.Name}"))}
+            FROM corruption_scores corrupted JOIN scores USING (job_id) WHERE job_id = $1
+            """
+        );
+        command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = id });
+        await using var row = await command.ExecuteReaderAsync();
+        Scores? scores = null;
+        var corruptions = new List<CorruptionScores>();
+        while (await row.ReadAsync())
+        {
+            scores ??= ScoreColumns.Read(column => At(2 + ScoreColumns.OfSplit.Count + column));
+            corruptions.Add(new(new(TemperDb.Parse<CorruptionKind>(row.GetString(0)), row.GetInt32(1)), ScoreColumns.ReadSplit(At, 2)));
+        }
+        return scores is null
+            ? null
+            : (scores, [.. corruptions.OrderBy(one => one.Corruption.Kind).ThenBy(one => one.Corruption.Strength)]);
+
+        double? At(int column) => row.IsDBNull(column) ? null : row.GetDouble(column);
     }
 
     /// <param name="first">The column of the epoch; the metrics follow it.</param>

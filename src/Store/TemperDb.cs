@@ -33,6 +33,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
     public DbSet<StudyRow> Studies => Set<StudyRow>();
     public DbSet<ArmRow> Arms => Set<ArmRow>();
     public DbSet<ScoresRow> Scores => Set<ScoresRow>();
+    public DbSet<CorruptionScoresRow> CorruptionScores => Set<CorruptionScoresRow>();
     public DbSet<NotificationRow> Notifications => Set<NotificationRow>();
     public DbSet<EvaluationRow> Evaluations => Set<EvaluationRow>();
     public DbSet<DatasetRow> Datasets => Set<DatasetRow>();
@@ -51,6 +52,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         model.Entity<StudyRow>(MapStudies);
         model.Entity<ArmRow>(MapArms);
         model.Entity<ScoresRow>(MapScores);
+        model.Entity<CorruptionScoresRow>(MapCorruptionScores);
         MapTransactions(model);
         model.Entity<NotificationRow>(MapNotifications);
         model.Entity<NotificationAttemptRow>(MapNotificationAttempts);
@@ -326,6 +328,28 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         scores.ToTable("scores");
         scores.HasKey(row => row.JobId).HasName("pk_scores");
         scores.HasOne<JobRow>().WithOne().HasForeignKey<ScoresRow>(row => row.JobId).HasConstraintName("fk_scores_job");
+    }
+
+    private static void MapCorruptionScores(EntityTypeBuilder<CorruptionScoresRow> scores)
+    {
+        scores.ToTable(
+            "corruption_scores",
+            table =>
+            {
+                table.HasCheckConstraint("ck_corruption_scores_kind", $"kind IN ({SqlList(Enum.GetValues<CorruptionKind>())})");
+                table.HasCheckConstraint("ck_corruption_scores_strength", $"strength BETWEEN 1 AND {Corruption.MostStrength}");
+            }
+        );
+        scores
+            .HasKey(row => new
+            {
+                row.JobId,
+                row.Kind,
+                row.Strength,
+            })
+            .HasName("pk_corruption_scores");
+        scores.Property(row => row.Kind).HasConversion(AsWord<CorruptionKind>());
+        scores.HasOne<JobRow>().WithMany().HasForeignKey(row => row.JobId).HasConstraintName("fk_corruption_scores_job");
     }
 
     private static void MapNotifications(EntityTypeBuilder<NotificationRow> notifications)

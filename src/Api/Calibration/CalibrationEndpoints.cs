@@ -6,7 +6,9 @@ using Temper.Api.Arrays;
 using Temper.Api.Http;
 using Temper.Api.Onnx;
 using Temper.Domain.Calibration;
+using Temper.Domain.Calibration.Calibrators;
 using Temper.Domain.Jobs;
+using Temper.Domain.Serialization;
 using Temper.Store;
 
 namespace Temper.Api.Calibration;
@@ -36,6 +38,8 @@ internal static class CalibrationEndpoints
             .ProducesValidationProblem()
             .Produces<CalibrationReport>()
             .Produces(StatusCodes.Status304NotModified);
+
+        jobs.MapCorruptions();
 
         jobs.MapGet("/logits", LogitsAsync).ProducesValidationProblem().Produces<Stream>(StatusCodes.Status200OK, "application/zip");
 
@@ -117,19 +121,24 @@ internal static class CalibrationEndpoints
         HttpRequest request,
         TemperDb db,
         StoredModels models,
+        FittedCalibrators calibrators,
         Guid id,
         [FromQuery, Description("safetensors, the default, or onnx")] string? format,
         [FromQuery, Description("Type of the pixels that the ONNX file takes: uint8, the default, or float32. Both are from 0 to 255.")]
             string? input,
+        [FromQuery, Description($"Calibrator of the ONNX file: {FittedCalibrators.Text}")] string? calibrator,
         CancellationToken cancellation
     )
     {
         var errors = new Dictionary<string, string[]>();
-        Problems.AddUnknownParameters(request, errors, "format", "input");
+        Problems.AddUnknownParameters(request, errors, "format", "input", FittedCalibrators.Parameter);
+        FittedCalibrators.AddUnlessKnown(calibrator, errors);
         if (format is not (null or "safetensors" or "onnx"))
             errors.TryAdd("format", [$"must be safetensors or onnx; got {format}"]);
-        else if (input is not null && format != "onnx")
-            errors.TryAdd("input", ["is only for format=onnx"]);
+        else if (format != "onnx")
+            foreach (var (name, value) in new[] { ("input", input), (FittedCalibrators.Parameter, calibrator) })
+                if (value is not null)
+                    errors.TryAdd(name, ["is only for format=onnx"]);
         PixelType? pixels = input switch
         {
             null or "uint8" => PixelType.UInt8,
@@ -143,7 +152,13 @@ internal static class CalibrationEndpoints
         if (await RefusalAsync(db, id, format == "onnx" ? Need.WeightsAndTemperature : Need.Weights, cancellation) is { } refusal)
             return refusal;
         if (format == "onnx")
-            return await OnnxAsync(db, models, id, pixels!.Value, cancellation); // not null: it was checked
+            return await calibrators.AnswerAsync(
+                db,
+                id,
+                calibrator,
+                fit => OnnxAsync(db, models, id, pixels!.Value, fit, cancellation), // not null: it was checked
+                cancellation
+            );
         if (await models.FindAsync(id, cancellation) is not { HasWeights: true } model)
             return WeightsNotKept(id); // retention has just removed them
         return TypedResults.File(
@@ -160,17 +175,20 @@ internal static class CalibrationEndpoints
         StoredModels models,
         Guid id,
         PixelType pixels,
+        Calibrator? calibrator,
         CancellationToken cancellation
     )
     {
         if (await ExportedModel.FindAsync(db, models, id, cancellation) is not { } model)
             return WeightsNotKept(id); // retention has just removed them
-        var file = model.Onnx(pixels); // before the answer begins: the model may turn out to be damaged
+        var tag = $"{id:N}-onnx-{OnnxFile.NameOf(pixels)}-{OnnxVersion}";
+        var file = model.Onnx(pixels, calibrator); // before the answer begins: the model may turn out to be damaged
         return TypedResults.Stream(
             to => model.WriteAsync(file, to, cancellation),
             "application/octet-stream",
             $"{id}.onnx",
-            entityTag: new($"\"{id:N}-onnx-{OnnxFile.NameOf(pixels)}-{OnnxVersion}\"")
+            // Processors that sum with other vector widths fit calibrators that differ in the last digit.
+            entityTag: calibrator is null ? new($"\"{tag}\"") : new($"\"{tag}-{Json.Name(calibrator.Name)}-{ReportVersion}\"", isWeak: true)
         );
     }
 
@@ -202,6 +220,9 @@ internal static class CalibrationEndpoints
     /// <summary>What a request needs of a job.</summary>
     internal enum Need
     {
+        /// <summary>Only that it has succeeded.</summary>
+        Success,
+
         Logits,
         Weights,
         WeightsAndTemperature,
@@ -228,7 +249,7 @@ internal static class CalibrationEndpoints
                 "The job has no model.",
                 $"Job {id} is {found.State.ToString().ToLowerInvariant()}; only a job that has succeeded has a model."
             ),
-            { HasWeights: false } when need != Need.Logits => WeightsNotKept(id),
+            { HasWeights: false } when need is Need.Weights or Need.WeightsAndTemperature => WeightsNotKept(id),
             { HasLogits: false } when need == Need.Logits => LogitsNotKept(id),
             { HasLogits: false, HasScores: false } when need == Need.WeightsAndTemperature => LogitsNotKept(id),
             _ => null,

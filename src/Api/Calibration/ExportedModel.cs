@@ -1,6 +1,7 @@
 using Microsoft.EntityFrameworkCore;
 using Temper.Api.Onnx;
 using Temper.Domain.Calibration;
+using Temper.Domain.Calibration.Calibrators;
 using Temper.Store;
 
 namespace Temper.Api.Calibration;
@@ -49,8 +50,9 @@ internal sealed record ExportedModel(
                 : null
         );
 
+    /// <param name="calibrator">Temperature scaling with T when null.</param>
     /// <exception cref="DamagedModelException">A weight is missing.</exception>
-    public OnnxFile Onnx(PixelType pixels) => new(Network, Job, Temperature, ClassNames, pixels);
+    public OnnxFile Onnx(PixelType pixels, Calibrator? calibrator = null) => new(Network, Job, Temperature, ClassNames, pixels, calibrator);
 
     /// <summary>Writes the ONNX file with the stored weights.</summary>
     public async Task WriteAsync(OnnxFile file, Stream to, CancellationToken cancellation)

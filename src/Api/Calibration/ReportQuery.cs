@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.AspNetCore.Mvc;
 using Temper.Api.Http;
 using Temper.Domain.Calibration;
+using Temper.Domain.Calibration.Calibrators;
 using Temper.Domain.Serialization;
 
 namespace Temper.Api.Calibration;
@@ -81,7 +82,7 @@ internal sealed class ReportQuery
             binning,
             Whole(Bins) ?? binning.DefaultCount(),
             Whole(Resamples) ?? (int)resamples,
-            Whole(Seed) ?? 0,
+            Whole(Seed) ?? CalibratorComparison.DefaultSeed,
             Measures == "true"
         );
     }

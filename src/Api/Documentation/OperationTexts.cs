@@ -11,9 +11,9 @@ internal sealed class OperationTexts : IOperationFilter
         ["submitJob"] = (
             "Submit a job",
             """
-            Stores the job and queues it. Only `dataset`, `epsilon` and `epochs` are required. The answer shows the whole spec
-            with every default. Poll `links.self` until `isTerminal` is true. `advice` says what this ε is likely to do to
-            calibration, from earlier jobs. With `validateOnly=true` the spec is checked and answered (200), and nothing is
+            Stores the job and queues it. Only `dataset`, `epsilon` and `epochs` are required, and not `epochs` with a `recipe`.
+            The answer shows the whole spec with every default. Poll `links.self` until `isTerminal` is true. `advice` says what
+            this loss and ε are likely to do to calibration, from earlier jobs. With `validateOnly=true` the spec is checked and answered (200), and nothing is
             stored. With an `Idempotency-Key`, sending the same spec again gives the same job; another spec under that key is a
             422. While too many jobs wait, the answer is a 429 with `Retry-After`.
             """
@@ -123,6 +123,14 @@ internal sealed class OperationTexts : IOperationFilter
             If-None-Match is answered with 304.
             """
         ),
+        ["getJobCorruptions"] = (
+            "Get the figures under corruption",
+            """
+            For a job with `corruptions: true`: the figures of its model on the test images with noise, blur, rotation and less
+            contrast, in five strengths each, before and after the temperature of the calibration report; and their means. A
+            matching If-None-Match is answered with 304.
+            """
+        ),
         ["getJobLogits"] = (
             "Download logits",
             "An npz file of NumPy: `logits` float32 N×K and `labels` int32 N, of `split=test` or `split=validation`."
@@ -133,7 +141,8 @@ internal sealed class OperationTexts : IOperationFilter
             `format=safetensors`: the weights with the keys of PyTorch (`conv1.weight` …); its metadata says how the images were
             normalized. `format=onnx`: the whole model. Its input `images` is N×H×W×C, uint8 or with `input=float32` float32, from 0
             to 255; its outputs are `logits`, `probabilities` and `calibrated`, with the temperature of the calibration report
-            built in.
+            built in, or with another `calibrator`, fitted on the validation images. A calibrator that the job's stored logits do
+            not allow is a 400, which names those that they allow.
             """
         ),
         ["predictJob"] = (
@@ -141,7 +150,9 @@ internal sealed class OperationTexts : IOperationFilter
             """
             1 to 1,000 images of the size that the model was trained on: as JSON, as npz with `images` (uint8, N×H×W or N×H×W×C), or
             as PNG or JPEG files, one as the body or several as `files` of multipart/form-data. Grey images go to a model for
-            colour; colour goes to a model for grey only where it is grey. The probabilities are softmax(logits / T).
+            colour; colour goes to a model for grey only where it is grey. The probabilities are softmax(logits / T), or by another
+            `calibrator`, fitted on the validation images. A calibrator that the job's stored logits do not allow is a 400, which
+            names those that they allow.
             """
         ),
         ["submitStudy"] = (

@@ -18,7 +18,7 @@ internal static class Advice
     public static async Task<SmoothingAdvice> ForAsync(TemperDb db, string tenant, JobSpec spec, CancellationToken cancellation)
     {
         var (smoothing, model, loss) = (spec.LabelSmoothing(), Json.Name(spec.Model), Json.Name(spec.Loss));
-        var schedule = Json.Name(spec.GammaSchedule);
+        var (schedule, training) = (Json.Name(spec.GammaSchedule), spec.TrainingLoss());
         var rows = await db
             .Database.SqlQuery<Row>(
                 $"""
@@ -30,17 +30,17 @@ internal static class Advice
                   AND (spec->>'epsilon')::float8 BETWEEN 0 AND 1
                   AND COALESCE(spec->>'loss', 'crossEntropy') = {loss} AND COALESCE((spec->>'mixup')::float8, 0) = {spec.Mixup}
                   AND COALESCE(spec->>'gammaSchedule', 'constant') = {schedule}
-                  AND (spec->>'gamma')::float8 IS NOT DISTINCT FROM {spec.Gamma}::float8
-                  AND (spec->>'beta')::float8 IS NOT DISTINCT FROM {spec.Beta}::float8
-                  AND (spec->>'margin')::float8 IS NOT DISTINCT FROM {spec.Margin}::float8
-                  AND (spec->>'weight')::float8 IS NOT DISTINCT FROM {spec.Weight}::float8
+                  AND COALESCE((spec->>'gamma')::float8, {TrainingLoss.DefaultGamma}) = {training.Gamma}
+                  AND COALESCE((spec->>'beta')::float8, {TrainingLoss.DefaultBeta}) = {training.Beta}
+                  AND COALESCE((spec->>'margin')::float8, {TrainingLoss.DefaultMargin}) = {training.Margin}
+                  AND COALESCE((spec->>'weight')::float8, {TrainingLoss.DefaultWeight}) = {training.Weight}
                   AND result->>'testAccuracy' IS NOT NULL AND result->>'testSignedGap' IS NOT NULL
                 ORDER BY sequence DESC LIMIT 100
                 """
             )
             .ToListAsync(cancellation);
         var advice = SmoothingAdvice.Of(
-            spec.TrainingLoss(),
+            training,
             spec.LabelNoise,
             [
                 .. rows.Select(row => new EarlierJob(

@@ -100,7 +100,8 @@ public sealed record JobResponse(
 /// label is certain.</param>
 /// <param name="OtherClass">Target probability of each other class.</param>
 /// <param name="Vector">The whole target of an image of the first class: K probabilities.</param>
-/// <param name="Entropy">H(q) in nats. trainLoss never falls below it; trainLoss − H(q) can be compared between ε.</param>
+/// <param name="Entropy">H(q) in nats. With `crossEntropy` trainLoss never falls below it, and trainLoss − H(q) can be compared between
+/// ε.</param>
 /// <param name="LogitGap">Logit of the true class minus that of the others at the optimum, when the label is certain; null at
 /// ε = 0, where it is infinite.</param>
 public sealed record TargetsResponse(
@@ -134,7 +135,8 @@ public sealed record TargetsResponse(
 /// <param name="Advice">The likely effect of this loss and ε.</param>
 public sealed record CheckedSpecResponse(JobSpec Spec, TargetsResponse Targets, SmoothingAdvice Advice);
 
-/// <summary>Paths of the operations on a job. Calibration, logits, model and reproduce need a job that has succeeded.</summary>
+/// <summary>Paths of the operations on a job. Calibration, corruptions, logits, model and reproduce need a job that has
+/// succeeded.</summary>
 public sealed record JobLinks(
     string Self,
     string Metrics,
@@ -147,6 +149,7 @@ public sealed record JobLinks(
     string Resume,
     string Retry,
     string Calibration,
+    string Corruptions,
     string Logits,
     string Model,
     string Predict,
@@ -166,6 +169,7 @@ public sealed record JobLinks(
             $"/jobs/{id}/resume",
             $"/jobs/{id}/retry",
             $"/jobs/{id}/calibration",
+            $"/jobs/{id}/corruptions",
             $"/jobs/{id}/logits?split=test",
             $"/jobs/{id}/model",
             $"/jobs/{id}/predict",

@@ -74,7 +74,11 @@ internal static class JobSpecReader
         if (Reader.Read(root, errors, "", out var given) is not { } read)
             return null;
         var spec = await UploadedNames.ResolveAsync(db, tenant, read, EarlierAsync, errors, "", cancellation);
-        foreach (var rule in JobSpecRule.BrokenBy(spec).Where(rule => !errors.Has(rule.Field)))
+        foreach (
+            var rule in JobSpecRule
+                .BrokenBy(spec)
+                .Where(rule => !errors.Has(rule.Field) && !(DependsOnLoss(rule.Field) && errors.Has("loss")))
+        )
             errors.Add(
                 rule.Field,
                 given.TryGetValue(rule.Field, out var value)
@@ -86,6 +90,9 @@ internal static class JobSpecReader
         async Task<string?> EarlierAsync() =>
             key is null ? null : (await JobQueue.FindByKeyAsync(db, tenant, key, cancellation))?.Spec.Dataset;
     }
+
+    /// <summary>Whether a rule of the field cannot be judged while the loss is unknown.</summary>
+    public static bool DependsOnLoss(string field) => field == "epsilon" || LossSettings.All.Contains(field);
 
     private static JsonElement DefaultOf(string field, JobSpec spec) =>
         JsonSerializer.SerializeToElement(spec, Json.Options).GetProperty(field);

@@ -11,7 +11,8 @@ internal sealed class Graph
     /// <summary>Types of numbers.</summary>
     public const int Float32 = 1,
         UInt8 = 2,
-        Int64 = 7;
+        Int64 = 7,
+        Float64 = 11;
 
     /// <summary>Fields of TensorProto.</summary>
     public const int TensorSize = 1,
@@ -78,6 +79,14 @@ internal sealed class Graph
     }
 
     public string Constant(string name, float value) => Constant(name, Float32, [], MemoryMarshal.AsBytes<float>([value]));
+
+    /// <param name="shape">As many numbers as there are values.</param>
+    public string Constant(string name, float[] values, params long[] shape) =>
+        Constant(name, Float32, shape, MemoryMarshal.AsBytes<float>(values));
+
+    /// <inheritdoc cref="Constant(string, float[], long[])"/>
+    public string Constant(string name, double[] values, params long[] shape) =>
+        Constant(name, Float64, shape, MemoryMarshal.AsBytes<double>(values));
 
     public string Constant(string name, long[] values) => Constant(name, Int64, [values.Length], MemoryMarshal.AsBytes<long>(values));
 

@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Text.Json;
 using Google.Protobuf;
 using Temper.Api.Protobuf;
+using Temper.Domain.Calibration.Calibrators;
+using Temper.Domain.Serialization;
 
 namespace Temper.Api.Onnx;
 
@@ -14,7 +16,7 @@ internal enum PixelType
 
 /// <summary>
 /// A trained model as an ONNX file. Its input `images` is N×H×W×C. Its outputs are float32, N×K: `logits`, `probabilities`
-/// = softmax(logits), and `calibrated` = softmax(logits / T).
+/// = softmax(logits), and `calibrated`: the probabilities by a calibrator, softmax(logits / T) for temperature scaling.
 /// </summary>
 /// <remarks>
 /// The weights stay where they are stored until the file is written, and are then copied piece by piece.
@@ -63,13 +65,22 @@ internal sealed class OnnxFile
 
     /// <param name="temperature">T of the job's calibration report.</param>
     /// <param name="classNames">K names; null when the classes have only numbers.</param>
+    /// <param name="calibrator">Temperature scaling with T when null.</param>
     /// <exception cref="DamagedModelException">A weight is missing.</exception>
-    public OnnxFile(TrainedNetwork network, Guid job, double temperature, IReadOnlyList<string>? classNames, PixelType pixels)
+    public OnnxFile(
+        TrainedNetwork network,
+        Guid job,
+        double temperature,
+        IReadOnlyList<string>? classNames,
+        PixelType pixels,
+        Calibrator? calibrator = null
+    )
     {
+        calibrator ??= new TemperatureScaling(temperature);
         var model = FormattableString.Invariant($"{network.Model}").ToLowerInvariant();
         var (height, width, channels) = network.Images;
         var input = FormattableString.Invariant($"N×{height}×{width}×{channels} {NameOf(pixels)}, pixels from 0 to 255");
-        var nodes = Nodes(network, (float)temperature, pixels);
+        var nodes = Nodes(network, calibrator, pixels);
         var weights = nodes.Weights.Select(name => Piece.Of(name, network.WeightsOf(name))).ToList();
         var graph = Message.Of(fields =>
         {
@@ -86,13 +97,15 @@ internal sealed class OnnxFile
         {
             fields.Whole(ModelFormat, FormatVersion);
             fields.Text(ModelProducer, "Temper");
-            fields.Text(ModelText, $"{Images}: {input}. {Calibrated}: softmax({Logits} / T), with T fitted on validation images.");
+            fields.Text(ModelText, $"{Images}: {input}. {Calibrated}: {CalibratorNodes.Text(calibrator.Name)}.");
             fields.Bytes(ModelOperators, Message.Of(operators => operators.Whole(OperatorsNumber, OperatorsVersion)));
             fields.Bytes(ModelMetadata, Entry("job", job.ToString()));
             fields.Bytes(ModelMetadata, Entry("dataset", network.Dataset));
             fields.Bytes(ModelMetadata, Entry("model", model));
             fields.Bytes(ModelMetadata, Entry("input", input));
             fields.Bytes(ModelMetadata, Entry("temperature", temperature.ToString("R", CultureInfo.InvariantCulture)));
+            if (calibrator.Name != CalibratorName.Temperature) // the default's file stays what it was before there was a choice
+                fields.Bytes(ModelMetadata, Entry("calibrator", Json.Name(calibrator.Name)));
             if (classNames is not null)
                 fields.Bytes(ModelMetadata, Entry("classNames", JsonSerializer.Serialize(classNames)));
         });
@@ -127,7 +140,7 @@ internal sealed class OnnxFile
     /// <summary>The name of a type of pixels, as the query parameter `input` has it.</summary>
     public static string NameOf(PixelType pixels) => pixels.ToString().ToLowerInvariant();
 
-    private static Graph Nodes(TrainedNetwork network, float temperature, PixelType pixels)
+    private static Graph Nodes(TrainedNetwork network, Calibrator calibrator, PixelType pixels)
     {
         var graph = new Graph();
         var x = graph.Add("Transpose", [Images], [Graph.Wholes("perm", 0, 3, 1, 2)]);
@@ -137,8 +150,7 @@ internal sealed class OnnxFile
         x = graph.Add("Div", [x, graph.Constant("deviation", network.Deviation)]);
         ForwardPass.Add(graph, network, x, Logits);
         graph.Add("Softmax", [Logits], [Graph.Whole("axis", 1)], Probabilities);
-        x = graph.Add("Div", [Logits, graph.Constant("temperature", temperature)]);
-        graph.Add("Softmax", [x], [Graph.Whole("axis", 1)], Calibrated);
+        CalibratorNodes.Add(graph, calibrator, Logits, Calibrated);
         return graph;
     }
 

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using Temper.Api.Calibration;
 using Temper.Api.Onnx;
+using Temper.Domain.Calibration.Calibrators;
 
 namespace Temper.Api.Predict;
 
@@ -60,9 +61,10 @@ internal sealed class LoadedModel : IDisposable
         }
     }
 
+    /// <param name="calibrator">Temperature scaling with <see cref="Temperature"/> when null.</param>
     /// <returns>The calibrated probabilities, N×K.</returns>
     /// <exception cref="OperationCanceledException">The call was cancelled; it checks between parts of the batch.</exception>
-    public float[] Predict(ImageBatch images, CancellationToken cancellation)
+    public float[] Predict(ImageBatch images, Calibrator? calibrator, CancellationToken cancellation)
     {
         var probabilities = new float[images.Count * Classes];
         var most = Math.Max(1, PixelsAtOnce / (Images.Height * Images.Width));
@@ -75,8 +77,11 @@ internal sealed class LoadedModel : IDisposable
                 MemoryMarshal.AsMemory(images.Pixels.Slice(start * Images.Pixels, count * Images.Pixels)),
                 [count, Images.Height, Images.Width, Images.Channels]
             );
-            using var outputs = session.Run(run, [OnnxFile.Images], [pixels], [OnnxFile.Calibrated]);
-            outputs[0].GetTensorDataAsSpan<float>().CopyTo(probabilities.AsSpan(start * Classes));
+            using var outputs = session.Run(run, [OnnxFile.Images], [pixels], [calibrator is null ? OnnxFile.Calibrated : OnnxFile.Logits]);
+            var computed = outputs[0].GetTensorDataAsSpan<float>();
+            if (calibrator is not null)
+                computed = Array.ConvertAll(calibrator.Probabilities(computed, Classes), p => (float)p);
+            computed.CopyTo(probabilities.AsSpan(start * Classes));
         }
         return probabilities;
     }

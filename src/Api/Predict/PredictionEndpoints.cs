@@ -1,7 +1,10 @@
+using System.ComponentModel;
+using Microsoft.AspNetCore.Mvc;
 using Temper.Api.Arrays;
 using Temper.Api.Audit;
 using Temper.Api.Calibration;
 using Temper.Api.Http;
+using Temper.Domain.Calibration.Calibrators;
 using Temper.Store;
 using Temper.Store.Keys;
 
@@ -15,10 +18,17 @@ public sealed record PredictionRequest(IReadOnlyList<IReadOnlyList<IReadOnlyList
 
 /// <summary>What a job's model says about the posted images.</summary>
 /// <param name="Job">Id of the job.</param>
-/// <param name="Temperature">T of the job's calibration report, by which the logits were divided.</param>
+/// <param name="Calibrator">The calibrator that the probabilities are by.</param>
+/// <param name="Temperature">T of the job's calibration report, whatever the calibrator.</param>
 /// <param name="ClassNames">The names of the classes, in the order of their labels; null when the data set names no classes.</param>
 /// <param name="Items">One prediction for each image, in their order.</param>
-public sealed record PredictionResponse(Guid Job, double Temperature, IReadOnlyList<string>? ClassNames, IReadOnlyList<Prediction> Items);
+public sealed record PredictionResponse(
+    Guid Job,
+    CalibratorName Calibrator,
+    double Temperature,
+    IReadOnlyList<string>? ClassNames,
+    IReadOnlyList<Prediction> Items
+);
 
 /// <param name="Label">The most probable class, from 0.</param>
 /// <param name="ClassName">Its name; null when the data set names no classes.</param>
@@ -61,42 +71,55 @@ internal static class PredictionEndpoints
         HttpContext context,
         TemperDb db,
         LoadedModels models,
+        FittedCalibrators calibrators,
         Guid id,
         PostedFiles posted,
+        [FromQuery, Description($"Calibrator of the probabilities: {FittedCalibrators.Text}")] string? calibrator,
         CancellationToken cancellation
     )
     {
         AuditTrail.ChangesNothing(context);
         if (posted.Refusal is { } refused)
             return refused;
+        var errors = new Dictionary<string, string[]>();
+        Problems.AddUnknownParameters(context.Request, errors, FittedCalibrators.Parameter);
+        FittedCalibrators.AddUnlessKnown(calibrator, errors);
+        if (errors.Count > 0)
+            return Problems.Invalid("The query is wrong.", errors);
         if (await CalibrationEndpoints.RefusalAsync(db, id, CalibrationEndpoints.Need.WeightsAndTemperature, cancellation) is { } refusal)
             return refusal;
-        return new InTurn(
-            async computing =>
-            {
-                var (taken, hasNoRoom) = await models.TakeAsync(db, id, computing);
-                if (hasNoRoom)
-                    return NoRoom(context, models);
-                if (taken is null)
-                    return CalibrationEndpoints.WeightsNotKept(id); // retention has just removed them
-                using (taken)
-                    return Answer(id, taken.Model, posted, computing);
-            },
-            Turn.Prediction
-        );
+        return await calibrators.AnswerAsync(db, id, calibrator, PredictInTurn, cancellation);
+
+        Task<IResult> PredictInTurn(Calibrator? fit) =>
+            Task.FromResult<IResult>(
+                new InTurn(
+                    async computing =>
+                    {
+                        var (taken, hasNoRoom) = await models.TakeAsync(db, id, computing);
+                        if (hasNoRoom)
+                            return NoRoom(context, models);
+                        if (taken is null)
+                            return CalibrationEndpoints.WeightsNotKept(id); // retention has just removed them
+                        using (taken)
+                            return Answer(id, taken.Model, fit, posted, computing);
+                    },
+                    Turn.Prediction
+                )
+            );
     }
 
-    private static IResult Answer(Guid id, LoadedModel model, PostedFiles posted, CancellationToken cancellation)
+    private static IResult Answer(Guid id, LoadedModel model, Calibrator? calibrator, PostedFiles posted, CancellationToken cancellation)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         limit.CancelAfter(TimeSpan.FromSeconds(LongestSeconds));
         try
         {
             var images = ImageFiles.Read(posted, model.Images, limit.Token);
-            var probabilities = model.Predict(images, limit.Token);
+            var probabilities = model.Predict(images, calibrator, limit.Token);
             return TypedResults.Ok(
                 new PredictionResponse(
                     id,
+                    calibrator?.Name ?? CalibratorName.Temperature,
                     model.Temperature,
                     model.ClassNames,
                     [.. probabilities.Chunk(model.Classes).Select(row => Prediction.Of(row, model.ClassNames))]

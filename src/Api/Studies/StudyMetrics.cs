@@ -24,7 +24,7 @@ public sealed record StudyMetricsResponse(IAsyncEnumerable<StudyEpoch> Items);
 /// <param name="Settings">The fields and values that come from the study's `grid`; an empty object without one.</param>
 /// <param name="Seed">The seed.</param>
 /// <param name="Epoch">From 1.</param>
-/// <param name="TrainLoss">Smoothed cross entropy, nats; at least H(q).</param>
+/// <param name="TrainLoss">The loss that the job minimizes, nats; for cross-entropy at least H(q).</param>
 /// <param name="TrainAccuracy">Share of top-1 hits on the images trained on.</param>
 /// <param name="ValidationLoss">Mean negative log-likelihood against hard labels after the epoch, nats.</param>
 /// <param name="ValidationAccuracy">Share of top-1 hits on the validation split.</param>

@@ -99,7 +99,8 @@ internal static class StudyReport
         if (recommendation.ByLabelNoise.FirstOrDefault(one => one.Arm is not null)?.Arm is not { } chosen)
             return [];
         var diagrams = new List<JobReliability>();
-        foreach (var arm in new[] { chosen with { Epsilon = 0 }, chosen }.Distinct())
+        var plain = chosen.Plain(study.Spec, study.Arms.Select(state => state.Arm.Arm));
+        foreach (var arm in new[] { plain ?? chosen, chosen }.Distinct())
         {
             var number = study.Arms.FirstOrDefault(state => state.Arm.Arm == arm)?.Arm.Number;
             if (

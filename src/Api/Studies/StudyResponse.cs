@@ -143,6 +143,11 @@ public sealed record StudyProgress(
 /// T.</param>
 /// <param name="ValidationSmoothEceAfterTemperature">Smooth ECE on validation after temperature scaling, with a cross-fitted
 /// T.</param>
+/// <param name="CorruptedAccuracy">Mean accuracy under corruption, over all kinds and strengths; null without `job.corruptions`.</param>
+/// <param name="CorruptedNll">Mean NLL under corruption.</param>
+/// <param name="CorruptedEce">Mean ECE under corruption.</param>
+/// <param name="CorruptedNllAfterTemperature">Mean NLL under corruption after temperature scaling, with T fitted on validation.</param>
+/// <param name="CorruptedEceAfterTemperature">Mean ECE under corruption after temperature scaling, with T fitted on validation.</param>
 public sealed record ArmResponse(
     double Epsilon,
     SmoothingConvention Smoothing,
@@ -177,7 +182,12 @@ public sealed record ArmResponse(
     MeanOverSeeds? ValidationDebiasedEce,
     MeanOverSeeds? ValidationSmoothEce,
     MeanOverSeeds? ValidationDebiasedEceAfterTemperature,
-    MeanOverSeeds? ValidationSmoothEceAfterTemperature
+    MeanOverSeeds? ValidationSmoothEceAfterTemperature,
+    MeanOverSeeds? CorruptedAccuracy,
+    MeanOverSeeds? CorruptedNll,
+    MeanOverSeeds? CorruptedEce,
+    MeanOverSeeds? CorruptedNllAfterTemperature,
+    MeanOverSeeds? CorruptedEceAfterTemperature
 )
 {
     internal static ArmResponse Of(ArmState state)
@@ -219,7 +229,12 @@ public sealed record ArmResponse(
             Mean("validationDebiasedEce"),
             Mean("validationSmoothEce"),
             Mean("validationDebiasedEceAfterTemperature"),
-            Mean("validationSmoothEceAfterTemperature")
+            Mean("validationSmoothEceAfterTemperature"),
+            Mean("corruptedAccuracy"),
+            Mean("corruptedNll"),
+            Mean("corruptedEce"),
+            Mean("corruptedNllAfterTemperature"),
+            Mean("corruptedEceAfterTemperature")
         );
     }
 }

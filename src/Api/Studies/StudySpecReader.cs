@@ -190,7 +190,11 @@ internal static class StudySpecReader
         foreach (
             var rule in StudySpecRule
                 .BrokenBy(spec)
-                .Where(rule => given.ContainsKey(rule.Field.Split('.')[0]) && !errors.HasWithin(rule.Field))
+                .Where(rule =>
+                    given.ContainsKey(rule.Field.Split('.')[0])
+                    && !errors.HasWithin(rule.Field)
+                    && !(errors.Has("grid.loss") && rule.Field.Split('.') is [_, var field] && JobSpecReader.DependsOnLoss(field))
+                )
         )
         {
             var value = rule.Field.Split('.') is [var outer, .. var inner]

@@ -15,16 +15,19 @@ internal static class Downloads
         format.AcceptOnlyFromAmong("safetensors", "onnx");
         var input = new Option<string?>("--input") { Description = "With --format onnx: uint8 (the default) or float32 pixels." };
         input.AcceptOnlyFromAmong("uint8", "float32");
+        var calibrator = new Option<string?>("--calibrator") { Description = $"With --format onnx: {PredictCommand.CalibratorText}" };
         return new("download", "Downloads a file and prints its path.")
         {
-            Of("model", "The model of a job.", "JOB", ModelPath, format, input),
+            Of("model", "The model of a job.", "JOB", ModelPath, format, input, calibrator),
             Of("logits", "The logits of a job, as npz.", "JOB", (parsed, id) => $"jobs/{id}/logits?split={parsed.GetValue(split)}", split),
             Of("tensorboard", "The metrics of a job, as an event file of TensorBoard.", "JOB", (_, id) => $"jobs/{id}/tensorboard"),
             Of("report", "The report of a study, as an HTML page.", "STUDY", (_, id) => $"studies/{id}/report"),
         };
 
         string ModelPath(ParseResult parsed, Guid id) =>
-            $"jobs/{id}/model?format={parsed.GetValue(format)}" + (parsed.GetValue(input) is { } pixels ? $"&input={pixels}" : "");
+            $"jobs/{id}/model?format={parsed.GetValue(format)}"
+            + (parsed.GetValue(input) is { } pixels ? $"&input={pixels}" : "")
+            + (parsed.GetValue(calibrator) is { } name ? $"&calibrator={Uri.EscapeDataString(name)}" : "");
     }
 
     private static Command Of(string name, string description, string what, Func<ParseResult, Guid, string> path, params Symbol[] options)

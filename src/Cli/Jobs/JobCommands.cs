@@ -18,7 +18,7 @@ internal static class JobCommands
         var watch = new Option<bool>("--watch") { Description = "Watches the job until it has ended, like temper watch." };
         return Common.Command(
             "submit",
-            "Submits a job; --dataset, --epsilon and --epochs are required, here or in FILE.",
+            "Submits a job; --dataset, --epsilon and --epochs (or --recipe) are required, here or in FILE.",
             async (parsed, service, cancellation) =>
             {
                 var spec = await SpecFile.ReadAsync(parsed.GetValue(file), cancellation);
@@ -90,6 +90,15 @@ internal static class JobCommands
             CalibrationTable.Write,
             Job,
             MeasuresTable.Option
+        );
+
+    public static Command Corruptions() =>
+        Common.Command(
+            "corruptions",
+            "Shows the figures of a job's model on corrupted test images.",
+            (parsed, service, cancellation) => service.GetAsync($"jobs/{parsed.GetValue(Job)}/corruptions", cancellation),
+            CorruptionTable.Write,
+            Job
         );
 
     private static string QueryOf(ParseResult parsed, IEnumerable<Option<string>> filters)

@@ -10,6 +10,11 @@ namespace Temper.Cli.Jobs;
 /// <summary>The command `predict`.</summary>
 internal static class PredictCommand
 {
+    /// <summary>What the option `--calibrator` may be. The service knows which of them a job allows.</summary>
+    public const string CalibratorText =
+        "temperature (the default), none, biasCorrectedTemperature, vector, structuredMatrix, histogram, isotonic, or chosen: the one "
+        + "that `report --measures` advises.";
+
     private const string Npz = ".npz";
 
     public static Command Predict()
@@ -20,6 +25,7 @@ internal static class PredictCommand
             Description = "PNG or JPEG files, or one npz file with images.",
             Arity = ArgumentArity.OneOrMore,
         };
+        var calibrator = new Option<string?>("--calibrator") { Description = CalibratorText };
         return Common.Command(
             "predict",
             "Shows what a job's model says about images, with calibrated probabilities.",
@@ -27,7 +33,8 @@ internal static class PredictCommand
             {
                 var given = parsed.GetValue(files)!; // at least one
                 var answer = await service.PostContentAsync(
-                    $"jobs/{parsed.GetValue(job)}/predict",
+                    $"jobs/{parsed.GetValue(job)}/predict"
+                        + (parsed.GetValue(calibrator) is { } name ? $"?calibrator={Uri.EscapeDataString(name)}" : ""),
                     IsNpz(given[0]) && given.Length == 1 ? await NpzAsync(given[0], cancellation) : await ImagesAsync(given, cancellation),
                     cancellation
                 );
@@ -38,7 +45,8 @@ internal static class PredictCommand
                 return ExitCodes.Done;
             },
             job,
-            files
+            files,
+            calibrator
         );
     }
 
@@ -87,6 +95,15 @@ internal static class PredictCommand
                 Terminal.Figure(items[i]!["confidence"]!.GetValue<double>())
             );
         Terminal.Out.Write(table);
-        Terminal.Note($"T = {Terminal.Figure(answer["temperature"]!.GetValue<double>())}, fitted on the job's validation images.");
+        var calibrator = $"{answer["calibrator"]}";
+        Terminal.Note(
+            calibrator switch
+            {
+                "none" => "The probabilities are of the model as trained.",
+                "temperature" =>
+                    $"T = {Terminal.Figure(answer["temperature"]!.GetValue<double>())}, fitted on the job's validation images.",
+                _ => $"The calibrator is {calibrator}, fitted on the job's validation images.",
+            }
+        );
     }
 }

@@ -78,7 +78,7 @@ internal static class StudyCommands
         var watch = new Option<bool>("--watch") { Description = "Watches the study until it has ended, like temper study watch." };
         return Common.Command(
             "submit",
-            "Submits a study; --dataset and --epochs are required, here or in the job of FILE.",
+            "Submits a study; --dataset and --epochs (or --recipe) are required, here or in the job of FILE.",
             async (parsed, service, cancellation) =>
             {
                 var spec = await SpecFile.ReadAsync(parsed.GetValue(file), cancellation);

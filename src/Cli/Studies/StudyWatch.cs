@@ -57,13 +57,27 @@ internal sealed class StudyWatch : IWatched
         var progress = study["progress"]!;
         Terminal.WriteLine($"Study {study["id"]} is {study["state"]}: {progress["succeeded"]} of {progress["jobs"]} jobs have succeeded.");
         var table = Terminal
-            .Table("ε", "smoothing", "model", "learning rate", "label noise", "seeds", "accuracy", "NLL", "ECE", "after T", "signed gap")
-            .NumbersFrom(3);
+            .Table(
+                "ε",
+                "smoothing",
+                "model",
+                "settings",
+                "learning rate",
+                "label noise",
+                "seeds",
+                "accuracy",
+                "NLL",
+                "ECE",
+                "after T",
+                "signed gap"
+            )
+            .NumbersFrom(4);
         foreach (var row in study["rows"]!.AsArray())
             table.Row(
                 Terminal.Plain(row!["epsilon"]),
                 Terminal.Plain(row["smoothing"]),
                 Terminal.Plain(row["model"]),
+                Settings(row),
                 Terminal.Plain(row["learningRate"]),
                 Terminal.Plain(row["labelNoise"]),
                 Terminal.Plain(row["seeds"]),
@@ -75,6 +89,10 @@ internal sealed class StudyWatch : IWatched
             );
         Terminal.Out.Write(table);
     }
+
+    /// <summary>What an arm has from the study's grid, such as "loss focal, gamma 2".</summary>
+    private static string Settings(JsonNode row) =>
+        string.Join(", ", row["settings"]!.AsObject().Select(setting => $"{setting.Key} {setting.Value?.ToString() ?? "none"}"));
 
     public static void ShowRecommendation(JsonNode recommendation)
     {

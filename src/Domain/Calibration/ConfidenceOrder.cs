@@ -4,7 +4,7 @@ namespace Temper.Domain.Calibration;
 public sealed class ConfidenceOrder
 {
     /// <summary>The same logits in a different order of classes give confidences that differ in the last digits.</summary>
-    private const double TieTolerance = 1e-12;
+    internal const double TieTolerance = 1e-12;
 
     public ConfidenceOrder(ReadOnlySpan<double> confidences)
     {

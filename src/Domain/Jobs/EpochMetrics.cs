@@ -2,8 +2,8 @@ namespace Temper.Domain.Jobs;
 
 /// <summary>The metrics of one epoch.</summary>
 /// <param name="Epoch">From 1.</param>
-/// <param name="TrainLoss">Smoothed cross entropy, nats, mean over the epoch's images at the time they were trained on; at least
-/// H(q).</param>
+/// <param name="TrainLoss">The loss that the job minimizes, nats, mean over the epoch's images at the time they were trained on. For
+/// cross-entropy it is at least H(q).</param>
 /// <param name="TrainAccuracy">Share of top-1 hits against the (possibly noisy) training labels, on the same images.</param>
 /// <param name="ValidationLoss">Mean negative log-likelihood against hard labels after the epoch, nats.</param>
 /// <param name="ValidationAccuracy">Share of top-1 hits on the validation split.</param>

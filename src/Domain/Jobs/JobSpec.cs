@@ -38,7 +38,7 @@ public sealed record JobSpec
     /// </summary>
     public LossName Loss { get; init; }
 
-    /// <summary>γ of the `focal` loss, which pays less for images that are already right. 3 when absent.</summary>
+    /// <summary>γ of the `focal` loss, above 0 to 10: the larger, the less an image counts whose p_y is large. 3 when absent.</summary>
     public double? Gamma { get; init; }
 
     /// <summary>
@@ -47,18 +47,18 @@ public sealed record JobSpec
     /// </summary>
     public GammaScheduleName GammaSchedule { get; init; }
 
-    /// <summary>β of `confidencePenalty`, the weight of the entropy. 0.1 when absent.</summary>
+    /// <summary>β of `confidencePenalty`, the weight of the entropy, above 0 to 10. 0.1 when absent.</summary>
     public double? Beta { get; init; }
 
-    /// <summary>The distance between logits up to which `marginSmoothing` penalizes nothing. 10 when absent.</summary>
+    /// <summary>The distance between logits up to which `marginSmoothing` penalizes nothing, 0 to 1000. 10 when absent.</summary>
     public double? Margin { get; init; }
 
-    /// <summary>Weight of the penalty of `marginSmoothing`. 0.1 when absent.</summary>
+    /// <summary>Weight of the penalty of `marginSmoothing`, above 0 to 10. 0.1 when absent.</summary>
     public double? Weight { get; init; }
 
     /// <summary>
     /// α of mixup: each batch is mixed with itself in another order by a share from Beta(α, α), and the loss is mixed likewise. With
-    /// 0, nothing is mixed.
+    /// 0, nothing is mixed; otherwise 0.001 to 2.
     /// </summary>
     public double Mixup { get; init; }
 
@@ -78,7 +78,9 @@ public sealed record JobSpec
     /// <summary>Units of each hidden layer of an `mlp`; 1200 and 1200 when absent.</summary>
     public IReadOnlyList<int>? Widths { get; init; }
 
-    /// <summary>Share of the hidden units of an `mlp` that each training step sets to 0; the others grow by 1/(1 − dropout).</summary>
+    /// <summary>
+    /// Share of the hidden units of an `mlp`, 0 to 0.9, that each training step sets to 0; the others grow by 1/(1 − share).
+    /// </summary>
     public double Dropout { get; init; }
 
     /// <summary>
@@ -120,8 +122,8 @@ public sealed record JobSpec
     public AugmentationName Augmentation { get; init; } = AugmentationName.None;
 
     /// <summary>
-    /// Determines initial weights, validation split, label noise, augmentation and order of images. The same seed gives the same
-    /// run, bit for bit.
+    /// Determines initial weights, validation split, label noise, augmentation, order of images and corruptions. The same seed gives
+    /// the same run, bit for bit.
     /// </summary>
     public long Seed { get; init; }
 
@@ -130,6 +132,12 @@ public sealed record JobSpec
 
     /// <summary>Share of training labels (after the split) replaced by a uniformly drawn other class.</summary>
     public double LabelNoise { get; init; }
+
+    /// <summary>
+    /// Whether the trained model is also evaluated on corrupted test images: noise, blur, rotation and contrast in five strengths
+    /// each; see `/jobs/{id}/corruptions`.
+    /// </summary>
+    public bool Corruptions { get; init; }
 
     /// <summary>`auto` uses a CUDA device if the worker has one.</summary>
     public DeviceName Device { get; init; } = DeviceName.Auto;
@@ -168,7 +176,17 @@ public sealed record JobSpec
     /// <summary>The loss of this spec with every setting filled in.</summary>
     /// <exception cref="ArgumentException">As of <see cref="LabelSmoothing"/>.</exception>
     public TrainingLoss TrainingLoss() =>
-        new(Loss, LabelSmoothing(), Epsilon, GammaSchedule, Gamma ?? 3, Beta ?? 0.1, Margin ?? 10, Weight ?? 0.1, Mixup);
+        new(
+            Loss,
+            LabelSmoothing(),
+            Epsilon,
+            GammaSchedule,
+            Gamma ?? Domain.Smoothing.TrainingLoss.DefaultGamma,
+            Beta ?? Domain.Smoothing.TrainingLoss.DefaultBeta,
+            Margin ?? Domain.Smoothing.TrainingLoss.DefaultMargin,
+            Weight ?? Domain.Smoothing.TrainingLoss.DefaultWeight,
+            Mixup
+        );
 
     /// <summary>The data set to train on; null when the spec was not checked and there is none.</summary>
     public DatasetCard? DatasetCard() => Data is null ? DatasetCatalog.Find(Dataset) : Data.Card(Dataset);

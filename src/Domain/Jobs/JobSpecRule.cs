@@ -65,31 +65,31 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
         new("loss", OneOf<LossName>(), s => Enum.IsDefined(s.Loss)),
         new(
             "gamma",
-            "null, or with loss focal and gammaSchedule constant a number from 0 to 10",
-            s => s.Gamma is null || (s.Loss == LossName.Focal && s.GammaSchedule == GammaScheduleName.Constant && s.Gamma is >= 0 and <= 10)
+            "null, or with loss focal and gammaSchedule constant a number above 0, at most 10",
+            s => s.Gamma is null || (Has(s, "gamma") && s.Gamma is > 0 and <= 10)
         ),
         new("gammaSchedule", OneOf<GammaScheduleName>(), s => Enum.IsDefined(s.GammaSchedule)),
         new(
             "gammaSchedule",
             "constant with a loss other than focal",
-            s => s.GammaSchedule == GammaScheduleName.Constant || s.Loss == LossName.Focal
+            s => s.GammaSchedule == GammaScheduleName.Constant || Has(s, "gammaSchedule")
         ),
         new(
             "beta",
-            "null, or with loss confidencePenalty a number from 0 to 10",
-            s => s.Beta is null || (s.Loss == LossName.ConfidencePenalty && s.Beta is >= 0 and <= 10)
+            "null, or with loss confidencePenalty a number above 0, at most 10",
+            s => s.Beta is null || (Has(s, "beta") && s.Beta is > 0 and <= 10)
         ),
         new(
             "margin",
             "null, or with loss marginSmoothing a number from 0 to 1000",
-            s => s.Margin is null || (s.Loss == LossName.MarginSmoothing && s.Margin is >= 0 and <= 1000)
+            s => s.Margin is null || (Has(s, "margin") && s.Margin is >= 0 and <= 1000)
         ),
         new(
             "weight",
-            "null, or with loss marginSmoothing a number from 0 to 10",
-            s => s.Weight is null || (s.Loss == LossName.MarginSmoothing && s.Weight is >= 0 and <= 10)
+            "null, or with loss marginSmoothing a number above 0, at most 10",
+            s => s.Weight is null || (Has(s, "weight") && s.Weight is > 0 and <= 10)
         ),
-        new("mixup", "a number from 0 to 2", s => s.Mixup is >= 0 and <= 2),
+        new("mixup", "0, or a number from 0.001 to 2", s => s.Mixup is 0 or (>= 0.001 and <= 2)),
         new("epochs", "a whole number from 1 to 10000", s => s.Epochs is >= 1 and <= 10_000),
         new("recipe", $"null or one of {string.Join(", ", Recipes.Names)}", s => s.Recipe is null || Recipes.Find(s.Recipe) is not null),
         new("smoothing", OneOf<SmoothingConvention>(), s => Enum.IsDefined(s.Smoothing)),
@@ -171,6 +171,7 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
                 || data.TrainImages * s.ValidationFraction * data.Classes <= DatasetContent.MostOutputs
         ),
         new("labelNoise", "a number from 0 to 1", s => s.LabelNoise is >= 0 and <= 1),
+        new("corruptions", "true or false", _ => true),
         new("device", OneOf<DeviceName>(), s => Enum.IsDefined(s.Device)),
         new("priority", "a whole number from -1000 to 1000", s => s.Priority is >= -1000 and <= 1000),
         new("maxAttempts", "a whole number from 1 to 20", s => s.MaxAttempts is >= 1 and <= 20),
@@ -198,6 +199,8 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
 
     /// <summary>The first rule of a field, which states its type and range; later rules narrow it.</summary>
     public static JobSpecRule Of(string field) => All.First(rule => rule.Field == field);
+
+    private static bool Has(JobSpec spec, string setting) => LossSettings.Has(spec.Loss, spec.GammaSchedule, setting);
 
     private static bool IsResidual(JobSpec spec) => spec.Model is ModelName.Resnet20 or ModelName.Resnet56;
 

@@ -14,7 +14,7 @@ public sealed record Scores(double Temperature, SplitScores Validation, SplitSco
     public static Scores Of(LabelledLogits validation, LabelledLogits test)
     {
         var temperature = TemperatureFit.On(validation).Temperature;
-        return new(temperature, OnValidation(validation), SplitScores.Of(Predictions.Of(test), [Predictions.Of(test, temperature)]));
+        return new(temperature, OnValidation(validation), SplitScores.Of(test, temperature));
     }
 
     /// <summary>
@@ -61,6 +61,28 @@ public sealed record SplitScores(
     double? SmoothEceAfterTemperature = null
 )
 {
+    /// <param name="temperature">T for the figures after temperature, fitted on other images.</param>
+    public static SplitScores Of(LabelledLogits logits, double temperature) =>
+        Of(Predictions.Of(logits), [Predictions.Of(logits, temperature)]);
+
+    /// <summary>The mean of each figure.</summary>
+    /// <param name="scores">At least one.</param>
+    public static SplitScores Mean(IReadOnlyCollection<SplitScores> scores) =>
+        new(
+            scores.Average(one => one.Accuracy),
+            scores.Average(one => one.Nll),
+            scores.Average(one => one.Brier),
+            scores.Average(one => one.Ece),
+            scores.Average(one => one.SignedGap),
+            scores.Average(one => one.Aurc),
+            scores.Average(one => one.NllAfterTemperature),
+            scores.Average(one => one.EceAfterTemperature),
+            scores.Average(one => one.DebiasedEce),
+            scores.Average(one => one.SmoothEce),
+            scores.Average(one => one.DebiasedEceAfterTemperature),
+            scores.Average(one => one.SmoothEceAfterTemperature)
+        );
+
     /// <param name="before">The model's predictions without temperature.</param>
     /// <param name="after">Predictions for the same images after temperature, in one or several parts.</param>
     internal static SplitScores Of(Predictions before, IReadOnlyList<Predictions> after)

@@ -18,6 +18,7 @@ public static class SpecRevision
     /// </summary>
     private static readonly (int Revision, Func<JobSpec, bool> IsNeededBy)[] Additions =
     [
+        (2, spec => spec.Corruptions),
         // Without another loss, its settings have their defaults.
         (2, spec => spec.Loss != LossName.CrossEntropy || spec.Mixup > 0),
         (2, spec => spec.Dropout > 0 || spec.Initialization != InitializationName.Standard || spec.Schedule == ScheduleName.Linear),

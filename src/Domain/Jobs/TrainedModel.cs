@@ -7,7 +7,13 @@ namespace Temper.Domain.Jobs;
 /// <param name="Weights">safetensors with one tensor per parameter, named as in the model.</param>
 /// <param name="Logits">Null when they were too large to keep.</param>
 /// <param name="Scores">The figures by which studies compare models; null when there was only one validation image.</param>
-public sealed record TrainedModel(byte[] Weights, StoredLogits? Logits, Scores? Scores = null);
+public sealed record TrainedModel(byte[] Weights, StoredLogits? Logits, Scores? Scores = null)
+{
+    /// <summary>
+    /// The figures for each of <see cref="Datasets.Corruption.All"/>; empty when they were not asked for or there are no scores.
+    /// </summary>
+    public IReadOnlyList<CorruptionScores> Corruptions { get; init; } = [];
+}
 
 /// <summary>
 /// The logits of the validation split and the test set with their labels, as bytes: float32 and int32, little-endian.

@@ -25,10 +25,22 @@ public sealed record TrainingLoss(
     double Mixup
 )
 {
+    /// <summary>The settings of a loss when they are absent, from the papers.</summary>
+    public const double DefaultGamma = 3,
+        DefaultBeta = 0.1,
+        DefaultMargin = 10,
+        DefaultWeight = 0.1;
+
     /// <summary>Halvings of an interval: more than the bits of a double.</summary>
     private const int Bisections = 60;
 
     private int Classes => Targets.Classes;
+
+    /// <summary>Whether it is the cross-entropy; `maxSuppression` is it at ε = 0.</summary>
+    public bool IsCrossEntropy => Name == LossName.CrossEntropy || (Name == LossName.MaxSuppression && Epsilon == 0);
+
+    /// <summary>Whether it is the cross-entropy against hard labels of images as they are.</summary>
+    public bool IsPlain => IsCrossEntropy && Targets.EpsilonUniform == 0 && Mixup == 0;
 
     /// <summary>Whether the settings of a loss have an ε that is not 0.</summary>
     public static bool TakesEpsilon(LossName loss) => loss is LossName.CrossEntropy or LossName.MaxSuppression;
@@ -68,7 +80,7 @@ public sealed record TrainingLoss(
             CultureInfo.InvariantCulture,
             $"{Name switch
             {
-                LossName.CrossEntropy => FormattableString.Invariant($"ε = {Targets.EpsilonUniform:0.###}"),
+                _ when IsCrossEntropy => FormattableString.Invariant($"ε = {Targets.EpsilonUniform:0.###}"),
                 LossName.MaxSuppression => FormattableString.Invariant($"maxSuppression with ε = {Epsilon:0.###}"),
                 LossName.Focal when GammaSchedule != GammaScheduleName.Constant => "focal with flsd53",
                 LossName.Focal => FormattableString.Invariant($"focal with γ = {Gamma:0.###}"),

@@ -21,6 +21,15 @@ public sealed record ArmSettings(string Text)
     /// <summary>Those of an arm of a study without a grid.</summary>
     public static ArmSettings None { get; } = new("{}");
 
+    /// <returns>A field that a job spec of this build does not have; null when it has all.</returns>
+    public string? UnknownField()
+    {
+        if (this == None)
+            return null;
+        using var settings = JsonDocument.Parse(Text);
+        return settings.RootElement.EnumerateObject().Select(setting => setting.Name).FirstOrDefault(name => !JobFields.ContainsKey(name));
+    }
+
     /// <summary>These values and one more.</summary>
     internal ArmSettings With(string field, object? value)
     {

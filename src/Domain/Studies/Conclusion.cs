@@ -5,6 +5,7 @@ namespace Temper.Domain.Studies;
 
 /// <summary>The contents of a recommendation, which this record puts into words.</summary>
 /// <param name="Temperature">T of the chosen arm.</param>
+/// <param name="TemperatureHelps">Whether T lowers the NLL of the chosen arm on validation, cross-fitted.</param>
 /// <param name="Ranked">All arms with results that did not diverge, the lowest mean loss first.</param>
 /// <param name="Tied">Arms that may be the best, in the order of the grid. All lists of arms below have the same order.</param>
 /// <param name="AsSimple">Number of tied arms whose training is as simple as that of the chosen one.</param>
@@ -22,6 +23,7 @@ internal sealed record Conclusion(
     bool DifferenceExists,
     Arm Chosen,
     double Temperature,
+    bool TemperatureHelps,
     IReadOnlyList<Arm> Ranked,
     IReadOnlyList<Arm> Tied,
     int AsSimple,
@@ -55,10 +57,9 @@ internal sealed record Conclusion(
         Loss switch
         {
             { Mixup: > 0 } => RecommendedAction.Mixup,
-            { Name: not LossName.CrossEntropy } => RecommendedAction.OtherLoss,
-            { Targets.EpsilonUniform: > 0 } => RecommendedAction.Smooth,
-            _ when Study.Criterion.LooksAfterTemperature() => RecommendedAction.Calibrate,
-            _ => RecommendedAction.Nothing,
+            { IsCrossEntropy: false } => RecommendedAction.OtherLoss,
+            { IsPlain: false } => RecommendedAction.Smooth,
+            _ => Calibrates ? RecommendedAction.Calibrate : RecommendedAction.Nothing,
         };
 
     /// <summary>What to do, in one sentence without its reasons.</summary>
@@ -70,13 +71,19 @@ internal sealed record Conclusion(
             RecommendedAction.OtherLoss or RecommendedAction.Mixup => $"Train with {Loss.InWords()}",
             _ => "Train with cross-entropy on hard labels",
         };
-        return Study.Criterion.LooksAfterTemperature()
+        return Calibrates
             ? string.Create(
                 CultureInfo.InvariantCulture,
                 $"{training}, and calibrate afterwards: divide the logits by T = {Temperature:0.00}."
             )
-            : $"{training}, and do nothing else.";
+            : $"{training}, and use the model as it is.";
     }
+
+    /// <summary>
+    /// Whether to calibrate afterwards: always by a criterion after temperature. By the others, smoothing stands for calibration, so
+    /// only without it, and only if T helps.
+    /// </summary>
+    private bool Calibrates => Study.Criterion.LooksAfterTemperature() || (Loss.IsPlain && TemperatureHelps);
 
     private TrainingLoss Loss => Chosen.On(Study.Job).TrainingLoss();
 
@@ -113,9 +120,9 @@ internal sealed record Conclusion(
     /// <summary>The preference when no arms differ significantly.</summary>
     private string Preferred()
     {
-        if (Action() is RecommendedAction.Nothing or RecommendedAction.Calibrate)
-            return WithTemperature;
-        return $"{(Study.Criterion.LooksAfterTemperature() ? WithTemperature : Name(Chosen))}, which has {Least()}";
+        if (Loss.IsPlain)
+            return Calibrates ? WithTemperature : Name(Chosen);
+        return $"{(Calibrates ? WithTemperature : Name(Chosen))}, which has {Least()}";
     }
 
     private string Least() =>

@@ -89,6 +89,7 @@ internal sealed class Condition
             DifferenceExists,
             chosen.Arm,
             Temperature(chosen),
+            TemperatureHelps(chosen),
             Arms(ranked.Where(arm => !Diverged(arm))),
             Arms(tied),
             tied.Count(arm => Simplicity(arm) == Simplicity(chosen)),
@@ -217,16 +218,20 @@ internal sealed class Condition
 
     private int Seeds(StudyArm arm) => jobs[arm.Number].Count();
 
+    /// <summary>Whether a cross-fitted temperature lowers the mean NLL on validation.</summary>
+    private bool TemperatureHelps(StudyArm arm) =>
+        jobs[arm.Number].Average(job => job.Scores.Validation.NllAfterTemperature - job.Scores.Validation.Nll) < 0;
+
     private double Temperature(StudyArm arm) => Math.Exp(jobs[arm.Number].Average(job => Math.Log(job.Scores.Temperature)));
 
     /// <summary>
     /// The simplest training has the lowest value: without mixup before with it, cross-entropy before other losses, and the smallest ε
-    /// first, as `uniform`, so that both conventions are comparable. Other losses count alike.
+    /// first, as `uniform`, so that both conventions are comparable. A loss without ε counts as one with 0.
     /// </summary>
     private (bool HasMixup, bool HasOtherLoss, double Epsilon) Simplicity(StudyArm arm)
     {
         var loss = arm.Arm.On(study.Job).TrainingLoss();
-        return (loss.Mixup > 0, loss.Name != LossName.CrossEntropy, loss.Targets.EpsilonUniform);
+        return (loss.Mixup > 0, !loss.IsCrossEntropy, loss.Name == LossName.MaxSuppression ? loss.Epsilon : loss.Targets.EpsilonUniform);
     }
 
     private static IReadOnlyList<Arm> Arms(IEnumerable<StudyArm> arms) => [.. arms.Select(arm => arm.Arm)];

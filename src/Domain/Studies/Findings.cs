@@ -36,11 +36,9 @@ internal sealed class Findings
     /// <returns>Empty unless an arm of cross-entropy without smoothing and another one are among the compared ones.</returns>
     public static IReadOnlyList<string> Of(StudySpec study, Arm chosen, IReadOnlyList<StudyArm> arms, ILookup<int, StudyJob> jobs)
     {
-        Arm Beside(Arm arm) => arm with { Epsilon = 0, Smoothing = default, Settings = arm.Settings.WithoutLoss() };
         LossName LossOf(Arm arm) => arm.On(study.Job).Loss;
-        var compared = arms.Where(arm => Beside(arm.Arm) == Beside(chosen)).ToLookup(arm => LossOf(arm.Arm));
-        // The grid has ε = 0 in one convention only, because both conventions are then the same.
-        if (compared[LossName.CrossEntropy].FirstOrDefault(arm => arm.Arm.Epsilon == 0) is not { } plain)
+        var compared = arms.Where(arm => arm.Arm.WithoutLoss() == chosen.WithoutLoss()).ToLookup(arm => LossOf(arm.Arm));
+        if (arms.FirstOrDefault(arm => arm.Arm == chosen.Plain(study, arms.Select(one => one.Arm))) is not { } plain)
             return [];
         var convention = LossOf(chosen) == LossName.CrossEntropy ? chosen.Smoothing : plain.Arm.Smoothing;
         StudyArm[] smoothed =
@@ -54,16 +52,18 @@ internal sealed class Findings
         [
             .. smoothed.Length == 0 ? [] : findings.OnSmoothing(chosen.LabelNoise),
             .. compared
-                .Where(arms => arms.Key != LossName.CrossEntropy)
-                .OrderBy(arms => arms.Key)
-                .Select(arms => findings.OnLoss([.. arms])),
+                .Where(one => one.Key != LossName.CrossEntropy)
+                .OrderBy(one => one.Key)
+                .Select(one => one.Where(arm => arm != plain).ToArray())
+                .Where(one => one.Length > 0)
+                .Select(findings.OnLoss),
         ];
     }
 
     /// <param name="arms">Those of one loss.</param>
     private string OnLoss(StudyArm[] arms)
     {
-        var best = Best(arms, job => job.Scores.Validation.LossBy(study.Criterion));
+        var best = Best(arms, job => job.Scores.Validation.LossBy(study.Criterion)!.Value);
         return $"Another loss: {Change("NLL after temperature", job => job.Scores.Test.NllAfterTemperature, best)}; "
             + $"{Change("test accuracy", job => job.Scores.Test.Accuracy, best, onTest)}; "
             + $"{Change("AURC", job => job.Scores.Test.Aurc, best)}.";
@@ -75,6 +75,7 @@ internal sealed class Findings
         var fitting = Best(job => Math.Abs(job.TrainAccuracy - job.Scores.Validation.Accuracy));
         var gapNote =
             labelNoise > 0 ? " (training accuracy is against the noisy labels)"
+            : plain.Arm.On(study.Job) is { Mixup: > 0 } or { Dropout: > 0 } ? " (training accuracy is that of mixed images or with dropout)"
             : Means(job => job.TrainTestGap, fitting) is { Plain: <= 0 } ? ": at ε = 0 there is no gap to close"
             : "";
         yield return $"Over-fitting: {Change("the train–test gap in accuracy", job => job.TrainTestGap, fitting, onTest)}{gapNote}.";

@@ -9,11 +9,14 @@ public sealed record StudySpec
 {
     public const int DefaultSeeds = 3;
 
+    /// <summary>Those of a study that gives none.</summary>
+    public static IReadOnlyList<double> DefaultEpsilons { get; } = [0, 0.02, 0.05, 0.1, 0.2, 0.3];
+
     /// <summary>The job spec that all jobs share. The grid replaces its `epsilon` if it has one.</summary>
     public required JobSpec Job { get; init; }
 
     /// <summary>Values of label smoothing ε: at least one, all different.</summary>
-    public IReadOnlyList<double> Epsilons { get; init; } = [0, 0.02, 0.05, 0.1, 0.2, 0.3];
+    public IReadOnlyList<double> Epsilons { get; init; } = DefaultEpsilons;
 
     /// <summary>Conventions to compare; that of `job` when absent.</summary>
     public IReadOnlyList<SmoothingConvention>? Smoothing { get; init; }
@@ -95,7 +98,8 @@ public sealed record StudySpec
     /// <summary>The losses that the study compares.</summary>
     public IReadOnlyList<LossName> Losses() => Grid?.Loss ?? [Job.Loss];
 
-    private IReadOnlyList<double> EpsilonsOf(LossName loss) =>
+    /// <summary>The values of ε with which the study trains a loss: none is left where another loss has them.</summary>
+    internal IReadOnlyList<double> EpsilonsOf(LossName loss) =>
         !TrainingLoss.TakesEpsilon(loss) ? [0]
         : loss == LossName.MaxSuppression && Losses().Contains(LossName.CrossEntropy) ? [.. Epsilons.Where(epsilon => epsilon != 0)]
         : Epsilons;
@@ -143,6 +147,15 @@ public sealed record Arm(
             Model = Model,
             LabelNoise = LabelNoise,
         };
+
+    /// <summary>The arm of cross-entropy on hard labels that differs from this one only in the loss; null when there is none.</summary>
+    public Arm? Plain(StudySpec study, IEnumerable<Arm> arms) =>
+        arms.FirstOrDefault(arm =>
+            arm.WithoutLoss() == WithoutLoss() && arm.On(study.Job).TrainingLoss() is { IsCrossEntropy: true, Targets.EpsilonUniform: 0 }
+        );
+
+    /// <summary>What the arm has beside its loss and ε.</summary>
+    internal Arm WithoutLoss() => this with { Epsilon = 0, Smoothing = default, Settings = Settings.WithoutLoss() };
 
     /// <summary>A name for the arm from its ε and the other axes that differ within the study.</summary>
     public string Label(StudySpec study)

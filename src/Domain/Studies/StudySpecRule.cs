@@ -1,5 +1,6 @@
 using Temper.Domain.Jobs;
 using Temper.Domain.Notifications;
+using Temper.Domain.Smoothing;
 
 namespace Temper.Domain.Studies;
 
@@ -40,6 +41,24 @@ public sealed record StudySpecRule(string Field, string Allowed, Func<StudySpec,
         Axis("learningRates", s => s.LearningRates),
         Axis("labelNoise", s => s.LabelNoise),
         Axis("models", s => s.Models),
+        new(
+            "epsilons",
+            "absent in a study without a loss that has an ε",
+            s =>
+                s.Job is null
+                || s.Losses().Any(TrainingLoss.TakesEpsilon)
+                || s.Epsilons.All(e => e == 0 || StudySpec.DefaultEpsilons.Contains(e))
+        ),
+        new(
+            "epsilons",
+            "a list with an ε above 0 in a study of maxSuppression beside crossEntropy, which are the same at ε = 0",
+            s => s.Job is null || s.Epsilons.Count == 0 || s.Losses().All(loss => s.EpsilonsOf(loss).Count > 0)
+        ),
+        new(
+            "smoothing",
+            "null in a study without crossEntropy, which alone has smoothed targets",
+            s => s.Job is null || s.Smoothing is null || s.Losses().Contains(LossName.CrossEntropy)
+        ),
         new("grid", $"null, or an object with lists of values of {string.Join(", ", StudyGrid.Fields)}", _ => true),
         .. StudyGrid.Fields.Select(field => Values($"grid.{field}", field, s => s.Grid?.ValuesOf(field))),
         .. LossSettings.All.SelectMany(field =>

@@ -229,6 +229,79 @@ namespace Temper.Store.Migrations
                     b.ToTable("checkpoints", (string)null);
                 });
 
+            modelBuilder.Entity("Temper.Store.Rows.CorruptionScoresRow", b =>
+                {
+                    b.Property<Guid>("JobId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("job_id");
+
+                    b.Property<string>("Kind")
+                        .HasColumnType("text")
+                        .HasColumnName("kind");
+
+                    b.Property<int>("Strength")
+                        .HasColumnType("integer")
+                        .HasColumnName("strength");
+
+                    b.Property<double>("Accuracy")
+                        .HasColumnType("double precision")
+                        .HasColumnName("accuracy");
+
+                    b.Property<double>("Aurc")
+                        .HasColumnType("double precision")
+                        .HasColumnName("aurc");
+
+                    b.Property<double>("Brier")
+                        .HasColumnType("double precision")
+                        .HasColumnName("brier");
+
+                    b.Property<double?>("DebiasedEce")
+                        .HasColumnType("double precision")
+                        .HasColumnName("debiased_ece");
+
+                    b.Property<double?>("DebiasedEceAfterTemperature")
+                        .HasColumnType("double precision")
+                        .HasColumnName("debiased_ece_after_temperature");
+
+                    b.Property<double>("Ece")
+                        .HasColumnType("double precision")
+                        .HasColumnName("ece");
+
+                    b.Property<double>("EceAfterTemperature")
+                        .HasColumnType("double precision")
+                        .HasColumnName("ece_after_temperature");
+
+                    b.Property<double>("Nll")
+                        .HasColumnType("double precision")
+                        .HasColumnName("nll");
+
+                    b.Property<double>("NllAfterTemperature")
+                        .HasColumnType("double precision")
+                        .HasColumnName("nll_after_temperature");
+
+                    b.Property<double>("SignedGap")
+                        .HasColumnType("double precision")
+                        .HasColumnName("signed_gap");
+
+                    b.Property<double?>("SmoothEce")
+                        .HasColumnType("double precision")
+                        .HasColumnName("smooth_ece");
+
+                    b.Property<double?>("SmoothEceAfterTemperature")
+                        .HasColumnType("double precision")
+                        .HasColumnName("smooth_ece_after_temperature");
+
+                    b.HasKey("JobId", "Kind", "Strength")
+                        .HasName("pk_corruption_scores");
+
+                    b.ToTable("corruption_scores", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_corruption_scores_kind", "kind IN ('noise', 'blur', 'rotation', 'contrast')");
+
+                            t.HasCheckConstraint("ck_corruption_scores_strength", "strength BETWEEN 1 AND 5");
+                        });
+                });
+
             modelBuilder.Entity("Temper.Store.Rows.DatasetChunkRow", b =>
                 {
                     b.Property<Guid>("ContentId")
@@ -1430,6 +1503,16 @@ namespace Temper.Store.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_checkpoints_job");
+                });
+
+            modelBuilder.Entity("Temper.Store.Rows.CorruptionScoresRow", b =>
+                {
+                    b.HasOne("Temper.Store.Rows.JobRow", null)
+                        .WithMany()
+                        .HasForeignKey("JobId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_corruption_scores_job");
                 });
 
             modelBuilder.Entity("Temper.Store.Rows.DatasetRow", b =>

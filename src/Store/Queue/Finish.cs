@@ -32,7 +32,15 @@ public sealed partial class JobQueue
                 {string.Join(",\n        ", ScoreColumns.All.Select(column => $"@{column.Name}"))}
             FROM ended, LATERAL (SELECT train_accuracy FROM epochs WHERE job_id = ended.id ORDER BY epoch DESC LIMIT 1) last,
                  LATERAL (SELECT epoch FROM epochs WHERE job_id = ended.id ORDER BY validation_loss, epoch LIMIT 1) best
-            WHERE @temperature IS NOT NULL)
+            WHERE @temperature IS NOT NULL),
+        corrupted AS (
+            INSERT INTO corruption_scores (
+                job_id, kind, strength,
+                {string.Join(", ", ScoreColumns.OfSplit.Select(column => column.Name))})
+            SELECT id, corrupted.*
+            FROM ended, unnest(
+                @corrupted_kind, @corrupted_strength,
+                {string.Join(", ", ScoreColumns.OfSplit.Select(column => $"@corrupted_{column.Name}"))}) corrupted)
         """
     );
 
@@ -66,8 +74,15 @@ public sealed partial class JobQueue
                 {
                     Value = (object?)(model.Scores is { } scores ? column.Of(scores) : null) ?? DBNull.Value,
                 }),
+                Corrupted("kind", NpgsqlDbType.Text, model, row => TemperDb.Word(row.Corruption.Kind)),
+                Corrupted("strength", NpgsqlDbType.Integer, model, row => row.Corruption.Strength),
+                .. ScoreColumns.OfSplit.Select(column => Corrupted(column.Name, NpgsqlDbType.Double, model, row => column.Of(row.Scores))),
             ]
         );
+
+    /// <summary>A column of `corruption_scores` for all rows of the model.</summary>
+    private static NpgsqlParameter Corrupted<T>(string column, NpgsqlDbType type, TrainedModel model, Func<CorruptionScores, T> of) =>
+        new($"corrupted_{column}", NpgsqlDbType.Array | type) { Value = model.Corruptions.Select(of).ToArray() };
 
     /// <summary>
     /// Moves a job from running to failed, for an error that another attempt would repeat; to cancelled if a cancel is pending.

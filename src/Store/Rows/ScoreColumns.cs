@@ -8,7 +8,8 @@ namespace Temper.Store.Rows;
 /// </summary>
 internal static class ScoreColumns
 {
-    private static readonly (string Name, Func<SplitScores, double?> Of)[] OfSplit =
+    /// <summary>The columns of one <see cref="SplitScores"/>, as <see cref="CorruptionScoresRow"/> has them.</summary>
+    public static IReadOnlyList<(string Name, Func<SplitScores, double?> Of)> OfSplit { get; } =
     [
         ("accuracy", s => s.Accuracy),
         ("nll", s => s.Nll),
@@ -32,9 +33,10 @@ internal static class ScoreColumns
     ];
 
     /// <param name="at">Gives a column's value by its index in <see cref="All"/>.</param>
-    public static Scores Read(Func<int, double?> at) => new(at(0)!.Value, ReadSplit(at, 1), ReadSplit(at, 1 + OfSplit.Length));
+    public static Scores Read(Func<int, double?> at) => new(at(0)!.Value, ReadSplit(at, 1), ReadSplit(at, 1 + OfSplit.Count));
 
-    private static SplitScores ReadSplit(Func<int, double?> at, int first)
+    /// <param name="first">The index of the first column of <see cref="OfSplit"/>; the others follow it.</param>
+    public static SplitScores ReadSplit(Func<int, double?> at, int first)
     {
         double Required(int column) => at(first + column)!.Value;
         return new(

@@ -102,7 +102,20 @@ public sealed class StudyReader(NpgsqlDataSource database)
             ["validationSmoothEce"] = "validation_smooth_ece",
             ["validationDebiasedEceAfterTemperature"] = "validation_debiased_ece_after_temperature",
             ["validationSmoothEceAfterTemperature"] = "validation_smooth_ece_after_temperature",
+            ["corruptedAccuracy"] = "corrupted_accuracy",
+            ["corruptedNll"] = "corrupted_nll",
+            ["corruptedEce"] = "corrupted_ece",
+            ["corruptedNllAfterTemperature"] = "corrupted_nll_after_temperature",
+            ["corruptedEceAfterTemperature"] = "corrupted_ece_after_temperature",
         };
+
+    /// <summary>
+    /// The means of a job's figures under corruption, null without any. In a study without corruptions it reads no row.
+    /// </summary>
+    private static readonly string CorruptedSql = $"""
+        SELECT {string.Join(", ", ScoreColumns.OfSplit.Select(column => $"{Mean(column.Name)} AS corrupted_{column.Name}"))}
+        FROM corruption_scores WHERE corruption_scores.job_id = jobs.id AND (studies.spec->'job'->>'corruptions')::boolean
+        """;
 
     internal const string ArmColumns = "arms.arm, epsilon, smoothing, learning_rate, model, label_noise, settings, dropped_at_seeds";
 
@@ -151,7 +164,8 @@ public sealed class StudyReader(NpgsqlDataSource database)
             ", ",
             Figures.Values.Select(sql => $"{Mean(sql)}, {Deviation(sql)}, count({sql})::int")
         )}
-            FROM jobs LEFT JOIN scores ON job_id = id WHERE jobs.study_id = studies.id AND jobs.arm = arms.arm) jobs ON true
+            FROM jobs LEFT JOIN scores ON job_id = id LEFT JOIN LATERAL ({CorruptedSql}) corrupted ON true
+            WHERE jobs.study_id = studies.id AND jobs.arm = arms.arm) jobs ON true
         WHERE studies.id = $1 ORDER BY label_noise, model, learning_rate, settings, smoothing DESC, epsilon
         """;
 
@@ -370,7 +384,7 @@ public sealed class StudyReader(NpgsqlDataSource database)
 
     /// <summary>
     /// The median seconds per epoch, over all attempts, of the latest 50 succeeded jobs like each of these on each kind of device. It
-    /// considers the latest 1,000 succeeded jobs on the data set; alike means the same model, batch size and widths.
+    /// considers the latest 1,000 succeeded jobs on the data set; alike means the same model, batch size, widths and corruptions.
     /// </summary>
     /// <param name="tenant">Whose jobs.</param>
     /// <param name="specs">At least one, all on one data set.</param>
@@ -389,10 +403,12 @@ public sealed class StudyReader(NpgsqlDataSource database)
             SELECT number::int, kind, percentile_cont(0.5) WITHIN GROUP (ORDER BY {JobQueue.SecondsOf("alike")} / epochs), count(*)::int
             FROM (SELECT number, id, kind, state, claimed_at, finished_at, (spec->>'epochs')::int AS epochs,
                       row_number() OVER (PARTITION BY number, kind ORDER BY sequence DESC) AS place
-                  FROM unnest($2::text[], $3::int[], $4::text[], $5::text[]) WITH ORDINALITY AS s (model, batch_size, width, widths, number)
+                  FROM unnest($2::text[], $3::int[], $4::text[], $5::text[], $7::bool[]) WITH ORDINALITY
+                      AS s (model, batch_size, width, widths, corruptions, number)
                   JOIN latest ON spec->>'model' = s.model AND (spec->>'batchSize')::int = s.batch_size
                       AND coalesce(spec->>'width', '') = coalesce(s.width, '')
-                      AND coalesce(spec->>'widths', '') = coalesce(s.widths::jsonb::text, '')) alike
+                      AND coalesce(spec->>'widths', '') = coalesce(s.widths::jsonb::text, '')
+                      AND coalesce((spec->>'corruptions')::bool, false) = s.corruptions) alike
             WHERE place <= 50 GROUP BY number, kind
             """
         );
@@ -402,6 +418,7 @@ public sealed class StudyReader(NpgsqlDataSource database)
         command.Parameters.AddWithValue(specs.Select(spec => spec.Width?.ToString(CultureInfo.InvariantCulture)).ToArray());
         command.Parameters.AddWithValue(specs.Select(spec => spec.Widths is null ? null : Json.Write(spec.Widths)).ToArray());
         command.Parameters.AddWithValue(tenant);
+        command.Parameters.AddWithValue(specs.Select(spec => spec.Corruptions).ToArray());
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         var times = specs.Select(_ => new Dictionary<string, EarlierTimes>()).ToArray();
         while (await row.ReadAsync(cancellationToken))
@@ -418,10 +435,20 @@ public sealed class StudyReader(NpgsqlDataSource database)
                 row.GetDouble(first + 3),
                 TemperDb.Parse<ModelName>(row.GetString(first + 4)),
                 row.GetDouble(first + 5),
-                new(row.GetString(first + 6))
+                ReadSettings(row.GetString(first + 6))
             ),
             row.IsDBNull(first + 7) ? null : row.GetInt32(first + 7)
         );
+
+    private static ArmSettings ReadSettings(string text)
+    {
+        var settings = new ArmSettings(text);
+        return settings.UnknownField() is { } field
+            ? throw new NewerBuildException(
+                $"This build does not know the field {field} of a study's arm. Send the request to a newer build."
+            )
+            : settings;
+    }
 
     private static ArmState ReadState(NpgsqlDataReader row)
     {

@@ -7,7 +7,7 @@ namespace Temper.Worker.Training;
 /// </summary>
 /// <param name="Epoch">The current epoch, from 1; one past the last when all are done.</param>
 /// <param name="Steps">Optimizer steps done in the current epoch.</param>
-/// <param name="LossSum">Sum of the smoothed loss over the images trained on in the current epoch.</param>
+/// <param name="LossSum">Sum of the training loss over the images trained on in the current epoch.</param>
 /// <param name="HitSum">Sum of top-1 hits over the same images.</param>
 internal readonly record struct Checkpoint(int Epoch, int Steps, double LossSum, long HitSum)
 {

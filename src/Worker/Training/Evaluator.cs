@@ -25,7 +25,7 @@ internal static class Evaluator
         var logits = new float[indices.Length * classes];
         using var noGraph = no_grad();
         model.eval();
-        var size = (int)Math.Clamp(LargestBatch / images.Area, 1, BatchSize);
+        var size = SizeOfBatch(images.Area);
         for (var start = 0; start < indices.Length; start += size)
         {
             stop.ThrowIfCancellationRequested();
@@ -38,6 +38,10 @@ internal static class Evaluator
         model.train();
         return logits;
     }
+
+    /// <param name="area">Height × width of an image.</param>
+    /// <returns>Images per batch for images of this size.</returns>
+    public static int SizeOfBatch(long area) => (int)Math.Clamp(LargestBatch / area, 1, BatchSize);
 
     /// <exception cref="TrainingDivergedException">A logit is not finite.</exception>
     public static LabelledLogits Label(float[] logits, int[] labels, int classes, int epoch) =>

@@ -264,12 +264,12 @@ internal sealed class TrainingLoop
     {
         using var images = new ResidentImages(dataset, dataset.Test, Widen(dataset.Test.Labels), normalization, device);
         var everyImage = Enumerable.Range(0, dataset.Test.Count).Select(i => (long)i).ToArray();
-        var testLabels = Array.ConvertAll(dataset.Test.Labels, label => (int)label);
-        var test = Evaluator.Label(Logits(model, images, everyImage), testLabels, dataset.Card.Classes, spec.Epochs);
+        var test = Evaluator.Label(Logits(model, images, everyImage), TestLabels(), dataset.Card.Classes, spec.Epochs);
 
         report(new Alive(Pace.UnmeasuredSeconds));
         var evaluation = Evaluation.Of(test);
         var stored = StoredLogits.Of(validation, test, TrueProbabilities(test));
+        var scores = validation.Count < 2 ? null : Scores.Of(validation, test);
         var result = new JobResult(
             evaluation.Accuracy,
             evaluation.Loss,
@@ -286,15 +286,38 @@ internal sealed class TrainingLoop
         );
         return new(
             result,
-            new(Safetensors.Write(model, Metadata(normalization)), stored, validation.Count < 2 ? null : Scores.Of(validation, test))
+            new(Safetensors.Write(model, Metadata(normalization)), stored, scores)
+            {
+                Corruptions = spec.Corruptions && scores is not null ? ScoreCorruptions(model, normalization, scores.Temperature) : [],
+            }
         );
     }
+
+    private IReadOnlyList<CorruptionScores> ScoreCorruptions(
+        Module<Tensor, Tensor> model,
+        Normalization normalization,
+        double temperature
+    ) =>
+        [
+            .. CorruptedTest
+                .Logits(dataset, spec.Seed, normalization, device, (images, indices) => Logits(model, images, indices))
+                .Select(corrupted =>
+                {
+                    report(new Alive(Pace.UnmeasuredSeconds));
+                    var logits = Evaluator.Label(corrupted.Logits, TestLabels(), dataset.Card.Classes, spec.Epochs);
+                    return new CorruptionScores(corrupted.Corruption, SplitScores.Of(logits, temperature));
+                }),
+        ];
+
+    private int[] TestLabels() => Array.ConvertAll(dataset.Test.Labels, label => (int)label);
 
     private IEnumerable<string> NotesOn(Evaluation evaluation, StoredLogits? stored, LabelledLogits validation, LabelledLogits test)
     {
         if (stored is null)
             yield return $"Logits were not kept: {validation.Count} + {test.Count} images of {test.Classes} classes exceed "
                 + $"{StoredLogits.LargestBytes >> 20} MiB.";
+        if (spec.Corruptions && validation.Count < 2)
+            yield return "There are no figures under corruption: one validation image is too few for a temperature.";
         if (Divergence.NoteOn(evaluation.Accuracy, evaluation.Loss, test.Count, test.Classes, spec.LabelNoise) is { } note)
             yield return note;
     }

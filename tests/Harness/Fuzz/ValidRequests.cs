@@ -49,7 +49,9 @@ internal sealed partial class ValidRequests(IReadOnlyList<Operation> operations,
         return (operation.Method, operation.Path) switch
         {
             ("POST", "/jobs") => Text($$"""{"dataset":"mnist",{{Job(name)}},"epsilon":0.{{random.NextInt32(10)}}}"""),
-            ("POST", "/studies") => Text($$"""{"name":"{{name}}","job":{"dataset":"digits",{{Job(name)}}},"epsilons":[0,0.1],"seeds":1}"""),
+            ("POST", "/studies") => Text(
+                $$"""{"name":"{{name}}","job":{"dataset":"digits",{{Job(name)}}},"epsilons":[0,0.1],"seeds":1{{Grid()}}}"""
+            ),
             ("POST", "/studies/{id}/extend") => Text("""{"seeds":1}"""),
             ("POST", "/evaluations") => (File, Logits, $"?name={name}"),
             ("POST", "/datasets") => (File, Images, $"?name={marker}-set-{random.NextInt32(20)}"),
@@ -58,6 +60,14 @@ internal sealed partial class ValidRequests(IReadOnlyList<Operation> operations,
             _ => (null, null, ""),
         };
     }
+
+    private string Grid() =>
+        random.NextInt32(3) switch
+        {
+            0 => ""","grid":{"loss":["crossEntropy","focal","maxSuppression"],"gamma":[2,3],"mixup":[0,0.2]}""",
+            1 => ""","grid":{"schedule":["constant","linear"]}""",
+            _ => "",
+        };
 
     /// <summary>A job that no worker takes: it asks for a device that does not exist.</summary>
     private static string Job(string name) =>

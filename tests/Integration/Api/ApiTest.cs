@@ -140,8 +140,8 @@ public abstract class OwnJobsTest(ApiFixture fixture) : ApiTest(fixture), IAsync
     public async Task InitializeAsync()
     {
         const string clear =
-            "TRUNCATE studies, arms, jobs, epochs, checkpoints, models, scores, attempts, workers, notifications, notification_attempts, "
-            + "evaluations, evaluation_pieces, tenants, tenant_usage";
+            "TRUNCATE studies, arms, jobs, epochs, checkpoints, models, scores, corruption_scores, attempts, workers, notifications, "
+            + "notification_attempts, evaluations, evaluation_pieces, tenants, tenant_usage";
         for (var left = 5; ; left--)
             try
             {

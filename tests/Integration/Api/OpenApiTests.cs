@@ -38,6 +38,7 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
                 "GET /jobs/{id}",
                 "GET /jobs/{id}/attempts",
                 "GET /jobs/{id}/calibration",
+                "GET /jobs/{id}/corruptions",
                 "GET /jobs/{id}/events",
                 "GET /jobs/{id}/logits",
                 "GET /jobs/{id}/metrics",

@@ -123,7 +123,7 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
 
         var recommendation = await Api.GetAsync($"/studies/{study["id"]}/recommendation");
         Assert.Equal("otherLoss", recommendation["action"]!.GetValue<string>());
-        Assert.Equal("Train with focal with γ = 4, and do nothing else.", recommendation["inShort"]!.GetValue<string>());
+        Assert.Equal("Train with focal with γ = 4, and use the model as it is.", recommendation["inShort"]!.GetValue<string>());
         Assert.StartsWith("Use loss focal, gamma 4: ", recommendation["sentence"]!.GetValue<string>());
         Assert.Equal(
             2,
@@ -236,15 +236,24 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         "grid.weightDecay: must be a list of 1 to 100 different values"
     )]
     [InlineData(
-        """{"job":{"dataset":"digits","epochs":3,"beta":1},"grid":{"loss":["focal","hinge"],"gamma":[11],"margin":[1]}}""",
-        "grid.loss: must be a list of 1 to 100 different values, each one of crossEntropy, focal",
+        """{"job":{"dataset":"digits","epochs":3,"beta":1},"grid":{"loss":["focal"],"margin":[1]},"epsilons":[0.4],"""
+            + """ "smoothing":["others"]}""",
         "job.beta: must be absent in a study without a loss that has beta",
         "grid.margin: must be null in a study without a loss that has margin",
-        "grid.gamma: must be null in a study without a loss that has gamma"
+        "epsilons: must be absent in a study without a loss that has an ε",
+        "smoothing: must be null in a study without crossEntropy"
+    )]
+    [InlineData(
+        """{"job":{"dataset":"digits","epochs":3},"epsilons":[0],"grid":{"loss":["crossEntropy","maxSuppression"]}}""",
+        "epsilons: must be a list with an ε above 0 in a study of maxSuppression beside crossEntropy"
+    )]
+    [InlineData(
+        """{"job":{"dataset":"digits","epochs":3},"grid":{"loss":["focl"],"gamma":[2]}}""",
+        "grid.loss: must be a list of 1 to 100 different values, each one of crossEntropy, focal"
     )]
     [InlineData(
         """{"job":{"dataset":"digits","epochs":3},"grid":{"loss":["focal"],"gamma":[2,11]}}""",
-        "grid.gamma: must be null, or with loss focal and gammaSchedule constant a number from 0 to 10; got 11"
+        "grid.gamma: must be null, or with loss focal and gammaSchedule constant a number above 0, at most 10; got 11"
     )]
     [InlineData(
         """{"job":{"dataset":"digits","epochs":3},"grid":{"warmupEpochs":[2,5]}}""",

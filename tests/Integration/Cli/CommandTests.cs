@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text.RegularExpressions;
+using Temper.Domain.Datasets;
 using Temper.Domain.Jobs;
 using Temper.Domain.Workers;
 using Temper.Integration.Api;
@@ -154,6 +155,36 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
             Assert.Equal((await Api.GetAsync(path)).ToJsonString(), result.Json.ToJsonString());
         }
         Assert.Equal(4, (await Api.GetAsync($"/studies/{study}"))["progress"]!["jobs"]!.GetValue<int>());
+    }
+
+    [Fact]
+    public async Task Corruptions_OfAJob_ShowsEachStrengthAndTheMeans()
+    {
+        var id = await Api.SubmitAsync(
+            new
+            {
+                dataset = "digits",
+                epsilon = 0,
+                epochs = 1,
+                corruptions = true,
+            }
+        );
+        var job = await ClaimAsync();
+        Assert.True(await Queue.ReportAsync(job, [Metrics], null, default));
+        var split = new SplitScores(0.9, 0.2, 0.15, 0.05, -0.05, 0.01, 0.19, 0.04);
+        var model = new TrainedModel([1], null, new(1.25, split, split))
+        {
+            Corruptions = [.. Corruption.All.Select(one => new CorruptionScores(one, split with { Accuracy = one.Strength / 10.0 }))],
+        };
+        Assert.True(await Queue.SucceedAsync(job, Result, model, default));
+
+        var shown = await RunAsync(["corruptions", $"{id}"]);
+
+        Assert.Equal((0, ""), (shown.ExitCode, shown.Errors));
+        Assert.Matches(@"(?m)^clean +0\.9000 +0\.2000 +0\.0500 +-0\.0500 +0\.1900 +0\.0400 *$", shown.Output);
+        Assert.Matches(@"(?m)^rotation +4 +0\.4000 +0\.2000 ", shown.Output);
+        Assert.Matches(@"(?m)^blur +mean +0\.3000 ", shown.Output);
+        Assert.Contains("T is 1.2500", shown.Output);
     }
 
     [Fact]
@@ -439,14 +470,26 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
             await RunAsync(["predict", $"{id}", image, "--json"]),
             await RunAsync(["predict", $"{id}", image, text])
         );
-        var onnx = await RunAsync(["download", "model", $"{id}", "--format", "onnx", "--input", "float32", "-o", folder]);
+        var (plain, unfitted) = (
+            await RunAsync(["predict", $"{id}", image, "--calibrator", "none"]),
+            await RunAsync(["predict", $"{id}", image, "--calibrator", "chosen"])
+        );
+        string[] download = ["download", "model", $"{id}", "--format", "onnx", "--input", "float32", "--calibrator", "none", "-o", folder];
+        var onnx = await RunAsync(download);
         Assert.Equal((0, $"{Path.Combine(folder, $"{id}.onnx")}\n"), (onnx.ExitCode, onnx.Output));
-        Assert.Contains("28×28×1 float32", await File.ReadAllTextAsync(Path.Combine(folder, $"{id}.onnx")));
+        Assert.Contains(
+            "28×28×1 float32, pixels from 0 to 255. calibrated: softmax(logits).",
+            await File.ReadAllTextAsync(Path.Combine(folder, $"{id}.onnx"))
+        );
         Directory.Delete(folder, recursive: true);
 
         var item = json.Json["items"]![0]!;
         Assert.Equal((0, "T = 2.5000, fitted on the job's validation images.\n"), (shown.ExitCode, shown.Errors));
         Assert.Equal(2, Regex.Count(shown.Output, $@"(?m)^black.png +{item["label"]} +{item["className"]} +0\.[0-9]{{4}}"));
+        Assert.Equal((0, "The probabilities are of the model as trained.\n"), (plain.ExitCode, plain.Errors));
+        Assert.NotEqual(shown.Output, plain.Output);
+        Assert.Equal(3, unfitted.ExitCode);
+        Assert.Contains("calibrator: must be one of none, temperature for this job: its logits were not kept", unfitted.Errors);
         Assert.Equal(3, refused.ExitCode);
         Assert.Contains("images[1]: is neither PNG nor JPEG", refused.Errors);
     }

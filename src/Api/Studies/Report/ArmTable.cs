@@ -34,16 +34,33 @@ internal static class ArmTable
         ("Smooth ECE", row => row.ValidationSmoothEce),
     ];
 
+    private static readonly (string Name, Func<ArmResponse, MeanOverSeeds?> Of)[] UnderCorruption =
+    [
+        ("Accuracy", row => row.CorruptedAccuracy),
+        ("NLL", row => row.CorruptedNll),
+        ("ECE", row => row.CorruptedEce),
+        ("NLL after T", row => row.CorruptedNllAfterTemperature),
+        ("ECE after T", row => row.CorruptedEceAfterTemperature),
+    ];
+
     public static string Write(StudyReportResponse report)
     {
         var names = Names(report.Study).ToList();
+        var groups = new List<(string Name, (string Name, Func<ArmResponse, MeanOverSeeds?> Of)[] Figures)>
+        {
+            ("Test set", OnTest),
+            ("Validation", OnValidation),
+        };
+        if (report.Study.Spec.Job.Corruptions)
+            groups.Add(("Corrupted test set", UnderCorruption));
+        var columns = groups.SelectMany(group => group.Figures).ToList();
         var recommended = report.Recommendation.ByLabelNoise.Select(one => one.Arm).ToHashSet();
         var rows = report.Arms.Zip(
             report.Study.Rows,
             (arm, row) =>
             {
                 var mark = recommended.Contains(arm.Arm) ? " class=\"recommended\"" : "";
-                var figures = OnTest.Concat(OnValidation).Select(figure => Cell(figure.Of(row)));
+                var figures = columns.Select(column => Cell(column.Of(row)));
                 return $"<tr{mark}>{string.Concat(names.Select(name => Cell(name.Of(row))).Concat(figures))}</tr>\n";
             }
         );
@@ -51,10 +68,11 @@ internal static class ArmTable
             <section><h2>Arms</h2>
             <p>Means over seeds ± half the 95 % interval; T is the temperature. The recommended arm is marked.</p>
             <div class="table"><table>
-            <thead><tr class="group"><td colspan="{names.Count}"></td><th colspan="{OnTest.Length}" scope="colgroup">Test set</th><th
-            colspan="{OnValidation.Length}" scope="colgroup">Validation</th></tr>
+            <thead><tr class="group"><td colspan="{names.Count}"></td>{string.Concat(
+                groups.Select(group => $"<th colspan=\"{group.Figures.Length}\" scope=\"colgroup\">{group.Name}</th>")
+            )}</tr>
             <tr>{string.Concat(
-                names.Select(name => name.Name).Concat(OnTest.Concat(OnValidation).Select(figure => figure.Name)).Select(name =>
+                names.Select(name => name.Name).Concat(columns.Select(column => column.Name)).Select(name =>
                     $"<th scope=\"col\">{name}</th>"
                 )
             )}</tr></thead>

@@ -8,7 +8,11 @@ internal static class CurveCharts
 {
     private static readonly (string Name, string Note, Func<ReportedArm, MeanEpoch, double> Of)[] Curves =
     [
-        ("Training loss − H(q)", "what smoothing itself adds taken away", (arm, epoch) => epoch.TrainLoss - arm.TargetEntropy),
+        (
+            "Training loss − H(q)",
+            "each loss by itself, without what smoothed targets add",
+            (arm, epoch) => epoch.TrainLoss - arm.TargetEntropy
+        ),
         ("Validation loss", "NLL against hard labels", (_, epoch) => epoch.ValidationLoss),
         ("Validation accuracy", "share of top-1 hits", (_, epoch) => epoch.ValidationAccuracy),
     ];

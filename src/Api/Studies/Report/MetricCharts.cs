@@ -40,13 +40,14 @@ internal static class MetricCharts
         var combinations = Combination.Drawn(report, out var all);
         var jobs =
             report.Jobs.Count <= MostJobsAsDots ? report.Jobs.ToLookup(job => job.Arm) : Array.Empty<StudyJob>().ToLookup(job => job.Arm);
+        var metrics = Metrics.Where(metric => report.Jobs.Any(job => metric.OfJob(job) is not null));
         return $"""
             <section><h2>Figures over ε</h2>
             <p>On the test set. Points are means over seeds with 95 % intervals{(jobs.Count > 0 ? "; each faint dot is one seed" : "")}.</p>
             {Combination.LeftOut(combinations.Count, all)}{Chart.Legend([
                 .. combinations.Select((one, i) => (one.Name, Chart.Hue(i, combinations.Count))),
             ])}<div class="charts">
-            {string.Concat(Metrics.Where(metric => report.Jobs.Any(job => metric.OfJob(job) is not null)).Select(metric => Draw(metric, combinations, jobs)))}</div></section>
+            {string.Concat(metrics.Select(metric => Draw(metric, combinations, jobs)))}</div></section>
 
             """;
     }

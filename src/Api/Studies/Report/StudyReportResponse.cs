@@ -22,7 +22,7 @@ public sealed record StudyReportResponse(
 
 /// <summary>An arm and the learning curve of its jobs.</summary>
 /// <param name="Number">Number of the arm; jobs refer to it.</param>
-/// <param name="TargetEntropy">H(q) in nats. The training loss never falls below it.</param>
+/// <param name="TargetEntropy">H(q) in nats, below which cross-entropy never falls; 0 for other losses.</param>
 /// <param name="Epochs">Means over the seeds that have succeeded; at most 200 epochs, evenly spaced.</param>
 public sealed record ReportedArm(int Number, Arm Arm, double TargetEntropy, IReadOnlyList<MeanEpoch> Epochs)
 {

@@ -72,7 +72,8 @@ export function documentOf(fields: Field[], values: Values): Record<string, unkn
   const document: Record<string, unknown> = {};
   for (const field of fields) {
     const text = (values[field.path] ?? "").trim();
-    if (text === "") continue;
+    // A recipe fills what is left out, and it must not be overruled by a choice that nobody made.
+    if (text === "" || ((field.kind === "choice" || field.kind === "flag") && text === field.default)) continue;
     const names = field.path.split(".");
     let owner = document;
     for (const name of names.slice(0, -1)) owner = (owner[name] ??= {}) as Record<string, unknown>;

@@ -54,13 +54,17 @@ export function Submit({ kind, query }: { kind: Kind; query: URLSearchParams }) 
           kind={kind}
           document={rules.value!}
           datasets={datasets.value!}
-          earlier={earlier.value?.spec}
+          earlier={earlier.value && withoutRecipe(earlier.value.spec)}
           dataset={query.get("dataset")}
         />
       )}
     </>
   );
 }
+
+/** An earlier spec has every value of its recipe. With the name too, a field that was emptied would get the recipe's value. */
+const withoutRecipe = (spec: object): object =>
+  JSON.parse(JSON.stringify(spec, (key, value) => (key === "recipe" ? undefined : value)));
 
 interface FormProps {
   kind: Kind;

@@ -1,18 +1,5 @@
 namespace Temper.Domain.Calibration.Calibrators;
 
-/// <summary>The matrix of an affine calibrator.</summary>
-internal enum MatrixShape
-{
-    /// <summary>One number for all classes: bias-corrected temperature scaling.</summary>
-    Scalar,
-
-    /// <summary>One number for each class: vector scaling.</summary>
-    Diagonal,
-
-    /// <summary>K×K: structured matrix scaling.</summary>
-    Full,
-}
-
 /// <summary>
 /// softmax(x + W·x + b), where x are the logits without their mean, divided by the T of temperature scaling. W and b are pulled towards
 /// 0, so that little data gives temperature scaling and the fit exists where the data separate.
@@ -22,20 +9,21 @@ internal enum MatrixShape
 /// have a standard normal prior on each parameter here, a penalty of ½θ²/N in the mean loss. Structured matrix scaling: Berta et al.
 /// 2025, arXiv:2511.03685, with its ridge penalties K/N for the diagonal and for b, and K(K − 1)/N for the other entries of W.
 /// </remarks>
-internal sealed class AffineScaling : ICalibrator
+public sealed class AffineScaling : Calibrator
 {
-    private readonly MatrixShape shape;
-    private readonly double temperature;
     private readonly int classes;
 
-    /// <summary>W (1, K, or K×K by rows), then b (K).</summary>
+    /// <summary>W, then b.</summary>
     private readonly double[] parameters;
 
-    public AffineScaling(LabelledLogits images, double temperature, MatrixShape shape, CancellationToken cancellation)
+    internal AffineScaling(CalibratorName name, LabelledLogits images, double temperature, CancellationToken cancellation)
+        : base(name)
     {
-        (this.shape, this.temperature, classes) = (shape, temperature, images.Classes);
+        (Temperature, classes) = (temperature, images.Classes);
         parameters = new double[MatrixLength + classes];
-        var (inputs, outputs) = (InputsOf(images), new double[classes]);
+        var (inputs, outputs) = (new double[images.Logits.Length], new double[classes]);
+        for (var i = 0; i < images.Count; i++)
+            WriteInput(images.Row(i), inputs.AsSpan(i * classes, classes));
         var penalties = Penalties(images.Count);
         Lbfgs.Minimise(Loss, parameters, cancellation);
 
@@ -46,7 +34,8 @@ internal sealed class AffineScaling : ICalibrator
             for (var i = 0; i < images.Count; i++)
             {
                 var input = inputs.AsSpan(i * classes, classes);
-                loss += Outputs(at, input, images.Labels[i], outputs);
+                WriteScores(at, input, outputs);
+                loss += Softmax(outputs, images.Labels[i]);
                 outputs[images.Labels[i]] -= 1; // the derivatives of the loss by the outputs
                 AddGradient(gradient, input, outputs);
             }
@@ -61,83 +50,79 @@ internal sealed class AffineScaling : ICalibrator
         }
     }
 
+    /// <summary>T, by which the logits without their mean are divided.</summary>
+    public double Temperature { get; }
+
+    /// <summary>W: one number for all classes, K numbers (one for each class), or K×K, row-major.</summary>
+    public ReadOnlySpan<double> Matrix => parameters.AsSpan(0, MatrixLength);
+
+    /// <summary>b: K numbers.</summary>
+    public ReadOnlySpan<double> Bias => parameters.AsSpan(MatrixLength);
+
+    public override long Bytes => parameters.LongLength * sizeof(double);
+
     private int MatrixLength =>
-        shape switch
+        Name switch
         {
-            MatrixShape.Scalar => 1,
-            MatrixShape.Diagonal => classes,
+            CalibratorName.BiasCorrectedTemperature => 1,
+            CalibratorName.Vector => classes,
             _ => classes * classes,
         };
 
-    public double[] Losses(LabelledLogits images)
+    protected override void Score(ReadOnlySpan<float> logits, Span<double> scores)
     {
-        var (inputs, outputs, losses) = (InputsOf(images), new double[classes], new double[images.Count]);
-        for (var i = 0; i < losses.Length; i++)
-            losses[i] = Outputs(parameters, inputs.AsSpan(i * classes, classes), images.Labels[i], outputs);
-        return losses;
+        var input = new double[classes];
+        WriteInput(logits, input);
+        WriteScores(parameters, input, scores);
     }
 
-    /// <returns>N×K: x.</returns>
-    private double[] InputsOf(LabelledLogits images)
+    /// <summary>Writes x.</summary>
+    private void WriteInput(ReadOnlySpan<float> logits, Span<double> input)
     {
-        var inputs = Array.ConvertAll(images.Logits, logit => (double)logit);
-        for (var i = 0; i < images.Count; i++)
-        {
-            var row = inputs.AsSpan(i * classes, classes);
-            var mean = 0.0;
-            foreach (var logit in row)
-                mean += logit / classes;
-            foreach (ref var logit in row)
-                logit = (logit - mean) / temperature;
-        }
-        return inputs;
+        var mean = 0.0;
+        foreach (var logit in logits)
+            mean += (double)logit / classes;
+        for (var k = 0; k < classes; k++)
+            input[k] = (logits[k] - mean) / Temperature;
     }
 
     private double[] Penalties(int images)
     {
         var penalties = new double[parameters.Length];
-        penalties.AsSpan().Fill(shape == MatrixShape.Full ? (double)classes / images : 0.5 / images);
-        if (shape == MatrixShape.Full)
+        penalties.AsSpan().Fill(Name == CalibratorName.StructuredMatrix ? (double)classes / images : 0.5 / images);
+        if (Name == CalibratorName.StructuredMatrix)
             for (var p = 0; p < classes * classes; p++)
                 if (p % (classes + 1) != 0) // not on the diagonal
                     penalties[p] = classes * (classes - 1.0) / images;
         return penalties;
     }
 
-    /// <summary>Writes the probabilities of an image.</summary>
-    /// <returns>−ln of the label's probability.</returns>
-    private double Outputs(double[] at, ReadOnlySpan<double> input, int label, Span<double> outputs)
+    /// <summary>Writes x + W·x + b.</summary>
+    private void WriteScores(double[] at, ReadOnlySpan<double> input, Span<double> scores)
     {
         var bias = at.AsSpan(MatrixLength);
         for (var k = 0; k < classes; k++)
-            outputs[k] =
+            scores[k] =
                 input[k]
                 + bias[k]
-                + shape switch
+                + Name switch
                 {
-                    MatrixShape.Scalar => at[0] * input[k],
-                    MatrixShape.Diagonal => at[k] * input[k],
+                    CalibratorName.BiasCorrectedTemperature => at[0] * input[k],
+                    CalibratorName.Vector => at[k] * input[k],
                     _ => VectorLoops.Dot(at.AsSpan(k * classes, classes), input),
                 };
-        var largest = outputs[0];
-        foreach (var output in outputs)
-            largest = Math.Max(largest, output);
-        var below = outputs[label] - largest;
-        var sum = VectorLoops.Exponentials(outputs, largest);
-        VectorLoops.Divide(outputs, sum);
-        return Math.Log(sum) - below;
     }
 
     private void AddGradient(double[] gradient, ReadOnlySpan<double> input, ReadOnlySpan<double> derivatives)
     {
         for (var k = 0; k < classes; k++)
             gradient[MatrixLength + k] += derivatives[k];
-        switch (shape)
+        switch (Name)
         {
-            case MatrixShape.Scalar:
+            case CalibratorName.BiasCorrectedTemperature:
                 gradient[0] += VectorLoops.Dot(derivatives, input);
                 break;
-            case MatrixShape.Diagonal:
+            case CalibratorName.Vector:
                 for (var k = 0; k < classes; k++)
                     gradient[k] += derivatives[k] * input[k];
                 break;

@@ -2,31 +2,6 @@ using Temper.Domain.Calibration.Measures;
 
 namespace Temper.Domain.Calibration.Calibrators;
 
-/// <summary>The calibrators, from the simplest to the most flexible: the order in which one is preferred to the next.</summary>
-public enum CalibratorName
-{
-    /// <summary>The model as trained: no parameter.</summary>
-    None,
-
-    /// <summary>Temperature scaling: 1 parameter. It keeps the predicted classes.</summary>
-    Temperature,
-
-    /// <summary>Temperature scaling with a bias for each class: K + 1 parameters.</summary>
-    BiasCorrectedTemperature,
-
-    /// <summary>Vector scaling, a factor and a bias for each class: 2K parameters.</summary>
-    Vector,
-
-    /// <summary>Structured matrix scaling: K² + K parameters, most of them held near 0.</summary>
-    StructuredMatrix,
-
-    /// <summary>Histogram binning of each class: 15 bins each.</summary>
-    Histogram,
-
-    /// <summary>Isotonic regression of each class: as many steps as the data ask for.</summary>
-    Isotonic,
-}
-
 /// <summary>
 /// Which calibrator to use. Each is fitted on four of five folds and judged on the fifth, so that no image is judged by a fit that has
 /// seen it. The simplest is chosen whose NLL is within one standard error of the best one's; the error is that of the difference of
@@ -55,6 +30,9 @@ public sealed record CalibratorComparison(
     /// <summary>Each fold has two images or more.</summary>
     public const int LeastImages = 10;
 
+    /// <summary>The seed of a report that names none.</summary>
+    public const long DefaultSeed = 0;
+
     /// <param name="validation">Null when there are none; the test images are then used.</param>
     /// <returns>Null for fewer than <see cref="LeastImages"/> images.</returns>
     /// <exception cref="OperationCanceledException">The call was cancelled; it checks at each step of a fit.</exception>
@@ -68,10 +46,38 @@ public sealed record CalibratorComparison(
         var all = validation ?? test;
         if (all.Count < LeastImages)
             return null;
-        var images = all.At(Subsample.Of(all.Count, Math.Min(MostImages, MostProbabilities / all.Classes), seed));
+        var images = Sample(all, seed);
         var losses = CrossFitted(images, seed, cancellation);
         var (chosen, best, scores) = Choose(losses);
         return new(chosen, best, validation is null ? "test" : "validation", images.Count, CrossFit.MostFolds, scores);
+    }
+
+    /// <param name="images">Number of validation images with logits; 0 when logits were not kept.</param>
+    /// <param name="classes">K.</param>
+    /// <returns>The calibrators that can be used, from the simplest on. With two of them there is nothing to choose.</returns>
+    public static IReadOnlyList<CalibratorName> Allowed(int images, int classes)
+    {
+        images = Math.Min(images, MostOf(classes));
+        return
+        [
+            .. Enum.GetValues<CalibratorName>()
+                .Where(name =>
+                    name <= CalibratorName.Temperature
+                    || images >= LeastImages
+                        && (name != CalibratorName.StructuredMatrix || (long)images * classes * classes <= MostMatrixProducts)
+                ),
+        ];
+    }
+
+    /// <summary>Fits a calibrator on the images on which <see cref="Of"/> compares it with <see cref="DefaultSeed"/>.</summary>
+    /// <param name="name">One that is allowed; null for the one that the comparison chooses.</param>
+    /// <param name="validation">At least <see cref="LeastImages"/> images.</param>
+    /// <exception cref="OperationCanceledException">The call was cancelled; it checks at each step of a fit.</exception>
+    public static Calibrator Fit(CalibratorName? name, LabelledLogits validation, CancellationToken cancellation = default)
+    {
+        var images = Sample(validation, DefaultSeed);
+        var fitted = name ?? Choose(CrossFitted(images, DefaultSeed, cancellation)).Chosen;
+        return Calibrator.Fit(fitted, images, TemperatureFit.On(images, cancellation).Temperature, cancellation);
     }
 
     /// <param name="losses">The loss of each image by each calibrator; null for one that was left out.</param>
@@ -84,18 +90,16 @@ public sealed record CalibratorComparison(
         return (chosen.Name, (CalibratorName)best, scores);
     }
 
+    /// <returns>The images that are used to choose and to fit.</returns>
+    private static LabelledLogits Sample(LabelledLogits all, long seed) => all.At(Subsample.Of(all.Count, MostOf(all.Classes), seed));
+
+    private static int MostOf(int classes) => Math.Min(MostImages, MostProbabilities / classes);
+
     private static double[]?[] CrossFitted(LabelledLogits images, long seed, CancellationToken cancellation)
     {
         var folds = CrossFit.Deal(images.Count, CrossFit.MostFolds, seed);
-        double[]?[] losses =
-        [
-            .. Enum.GetValues<CalibratorName>()
-                .Select(name =>
-                    name == CalibratorName.StructuredMatrix && (long)images.Count * images.Classes * images.Classes > MostMatrixProducts
-                        ? null
-                        : new double[images.Count]
-                ),
-        ];
+        var allowed = Allowed(images.Count, images.Classes);
+        double[]?[] losses = [.. Enum.GetValues<CalibratorName>().Select(name => allowed.Contains(name) ? new double[images.Count] : null)];
         Parallel.For(
             0,
             CrossFit.MostFolds,
@@ -110,7 +114,7 @@ public sealed record CalibratorComparison(
                 {
                     if (losses[(int)name] is not { } into)
                         continue;
-                    var held = Fit(name, fitted, temperature, cancellation).Losses(judged);
+                    var held = Calibrator.Fit(name, fitted, temperature, cancellation).Losses(judged);
                     for (var i = 0; i < own.Length; i++)
                         into[own[i]] = held[i];
                 }
@@ -118,18 +122,6 @@ public sealed record CalibratorComparison(
         );
         return losses;
     }
-
-    internal static ICalibrator Fit(CalibratorName name, LabelledLogits images, double temperature, CancellationToken cancellation) =>
-        name switch
-        {
-            CalibratorName.None => new Scaling(1),
-            CalibratorName.Temperature => new Scaling(temperature),
-            CalibratorName.BiasCorrectedTemperature => new AffineScaling(images, temperature, MatrixShape.Scalar, cancellation),
-            CalibratorName.Vector => new AffineScaling(images, temperature, MatrixShape.Diagonal, cancellation),
-            CalibratorName.StructuredMatrix => new AffineScaling(images, temperature, MatrixShape.Full, cancellation),
-            CalibratorName.Histogram => new OneAgainstAll(images, OneAgainstAll.Histogram, cancellation),
-            _ => new OneAgainstAll(images, OneAgainstAll.Isotonic, cancellation),
-        };
 }
 
 /// <summary>The cross-fitted NLL of one calibrator.</summary>

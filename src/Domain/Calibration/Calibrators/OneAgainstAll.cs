@@ -4,112 +4,100 @@ namespace Temper.Domain.Calibration.Calibrators;
 
 /// <summary>
 /// Recalibrates the probability of each class by a function of its own, and divides the results by their sum. With N images to fit on,
-/// a function's value v becomes (N·v + 1)/(N + K), so that no label has the probability 0 and the NLL is finite.
+/// a fitted value v becomes N·v + 1, so that no label has the probability 0 and the NLL is finite.
 /// </summary>
 /// <remarks>Zadrozny and Elkan 2002, "Transforming classifier scores into accurate multiclass probability estimates".</remarks>
-internal sealed class OneAgainstAll : ICalibrator
+public sealed class OneAgainstAll : Calibrator
 {
-    private readonly Func<double, double>[] functions;
-    private readonly int fitted;
-
-    /// <param name="fit">Fits a function to N probabilities and, for each, 1 if the label is the class and otherwise 0.</param>
-    public OneAgainstAll(LabelledLogits images, Func<double[], double[], Func<double, double>> fit, CancellationToken cancellation)
+    /// <param name="name">`histogram` or `isotonic`.</param>
+    internal OneAgainstAll(CalibratorName name, LabelledLogits images, CancellationToken cancellation)
+        : base(name)
     {
-        fitted = images.Count;
-        var probabilities = ProbabilitiesOf(images);
-        functions = new Func<double, double>[images.Classes];
+        var (probabilities, row) = (new double[images.Classes][], new double[images.Classes]);
+        for (var k = 0; k < images.Classes; k++)
+            probabilities[k] = new double[images.Count];
+        for (var i = 0; i < images.Count; i++)
+        {
+            WriteProbabilities(images.Row(i), row);
+            for (var k = 0; k < row.Length; k++)
+                probabilities[k][i] = row[k];
+        }
+        var functions = new PiecewiseLinear[images.Classes];
         for (var k = 0; k < images.Classes; k++)
         {
             cancellation.ThrowIfCancellationRequested();
-            functions[k] = fit(probabilities[k], Array.ConvertAll(images.Labels, label => label == k ? 1.0 : 0));
+            var order = new ConfidenceOrder(probabilities[k]);
+            var hits = order.Sort(Array.ConvertAll(images.Labels, label => label == k ? 1.0 : 0));
+            var knots =
+                name == CalibratorName.Histogram ? Histogram(order, probabilities[k], hits) : Isotonic(order, probabilities[k], hits);
+            functions[k] = new(knots.ConvertAll(knot => (knot.At, images.Count * knot.Value + 1)));
         }
+        Functions = functions;
     }
 
-    public double[] Losses(LabelledLogits images)
+    /// <summary>K functions of a probability, above 0. Their values, divided by the sum over the classes, are the probabilities.</summary>
+    public IReadOnlyList<PiecewiseLinear> Functions { get; }
+
+    public override long Bytes => Functions.Sum(function => 2L * sizeof(double) * function.At.Length);
+
+    protected override void Score(ReadOnlySpan<float> logits, Span<double> scores)
     {
-        var (probabilities, losses) = (ProbabilitiesOf(images), new double[images.Count]);
-        for (var i = 0; i < losses.Length; i++)
-        {
-            var sum = 0.0;
-            for (var k = 0; k < functions.Length; k++)
-                sum += Value(k, probabilities[k][i]);
-            losses[i] = -Math.Log(Value(images.Labels[i], probabilities[images.Labels[i]][i]) / sum);
-        }
-        return losses;
+        WriteProbabilities(logits, scores);
+        for (var k = 0; k < scores.Length; k++)
+            scores[k] = Math.Log(Functions[k].Of(scores[k]));
     }
 
-    private double Value(int k, double probability) => (fitted * functions[k](probability) + 1) / (fitted + functions.Length);
+    /// <summary>Writes softmax(logits).</summary>
+    private static void WriteProbabilities(ReadOnlySpan<float> logits, Span<double> probabilities) =>
+        VectorLoops.Divide(
+            probabilities,
+            VectorLoops.Exponentials(logits, logits[LabelledLogits.IndexOfLargest(logits)], 1, probabilities)
+        );
 
-    /// <returns>K×N.</returns>
-    private static double[][] ProbabilitiesOf(LabelledLogits images)
+    /// <summary>Isotonic regression: a line between the ends of its steps.</summary>
+    /// <param name="hits">In the order.</param>
+    private static List<(double At, double Value)> Isotonic(ConfidenceOrder order, double[] probabilities, double[] hits)
     {
-        double[][] classes = [.. Enumerable.Range(0, images.Classes).Select(_ => new double[images.Count])];
-        var (predictions, row) = (Predictions.Of(images), new double[images.Classes]);
-        for (var i = 0; i < images.Count; i++)
-        {
-            predictions.Softmax(i, row);
-            for (var k = 0; k < row.Length; k++)
-                classes[k][i] = row[k];
-        }
-        return classes;
-    }
-
-    /// <summary>Isotonic regression: a line between the ends of its steps, and constant beyond the first and the last.</summary>
-    public static Func<double, double> Isotonic(double[] probabilities, double[] hits)
-    {
-        var order = new ConfidenceOrder(probabilities);
         var blocks = new IsotonicFit.Block[order.TieStarts.Length - 1];
-        var count = IsotonicFit.Of(order.TieStarts, order.Sort(hits), blocks);
-        var (at, values, first) = (new List<double>(), new List<double>(), 0);
+        var (count, first, knots) = (IsotonicFit.Of(order.TieStarts, hits, blocks), 0, new List<(double, double)>());
         foreach (var block in blocks.AsSpan(0, count))
         {
             foreach (var end in new[] { first, block.End - 1 }.Distinct())
-            {
-                at.Add(probabilities[order.Index[order.TieStarts[end]]]);
-                values.Add(block.Value);
-            }
+                knots.Add((probabilities[order.Index[order.TieStarts[end]]], block.Value));
             first = block.End;
         }
-        var (xs, ys) = (at.ToArray(), values.ToArray());
-        return x =>
-        {
-            if (Array.BinarySearch(xs, x) is var found && found >= 0)
-                return ys[found];
-            var right = ~found;
-            return right == 0 ? ys[0]
-                : right == xs.Length ? ys[^1]
-                : ys[right - 1] + (ys[right] - ys[right - 1]) * (x - xs[right - 1]) / (xs[right] - xs[right - 1]);
-        };
+        return knots;
     }
 
-    /// <summary>Histogram binning: the share of hits in each of 15 bins of equal mass; equal probabilities are in one bin.</summary>
+    /// <summary>
+    /// Histogram binning: the share of hits in each of 15 bins of equal mass; equal probabilities are in one bin. A step is the
+    /// line between two neighbouring float64 numbers.
+    /// </summary>
+    /// <param name="hits">In the order.</param>
     /// <remarks>Zadrozny and Elkan 2001, "Obtaining calibrated probability estimates from decision trees and naive Bayesian classifiers";
     /// the number of bins is that of Guo et al. 2017, arXiv:1706.04599.</remarks>
-    public static Func<double, double> Histogram(double[] probabilities, double[] hits)
+    private static List<(double At, double Value)> Histogram(ConfidenceOrder order, double[] probabilities, double[] hits)
     {
         const int Bins = 15;
-        const double Tolerance = 1e-12; // that of ties
-        var order = new ConfidenceOrder(probabilities);
-        var edges = new List<double>();
+        var starts = new List<int> { 0 };
         for (var tie = 0; tie + 1 < order.TieStarts.Length; tie++)
-        for (var i = Math.Max(order.TieStarts[tie], 1); i < order.TieStarts[tie + 1]; i++)
-            if (BinSums.EqualMassBin(i, order.Count, Bins) != BinSums.EqualMassBin(i - 1, order.Count, Bins))
-                edges.Add(probabilities[order.Index[order.TieStarts[tie]]]);
-        var (sums, counts) = (new double[Bins], new int[Bins]);
-        for (var i = 0; i < hits.Length; i++)
         {
-            var bin = BinOf(probabilities[i]);
-            sums[bin] += hits[i];
-            counts[bin]++;
+            var (before, last) = (Math.Max(order.TieStarts[tie] - 1, 0), order.TieStarts[tie + 1] - 1);
+            if (BinSums.EqualMassBin(before, order.Count, Bins) != BinSums.EqualMassBin(last, order.Count, Bins))
+                starts.Add(order.TieStarts[tie]);
         }
-        return x => BinOf(x) is var bin && counts[bin] > 0 ? sums[bin] / counts[bin] : 0;
-
-        int BinOf(double x)
+        var knots = new List<(double At, double Value)>();
+        for (var bin = 0; bin < starts.Count; bin++)
         {
-            var bin = 0;
-            while (bin < edges.Count && edges[bin] <= x + Tolerance)
-                bin++;
-            return bin;
+            var own = hits[starts[bin]..(bin + 1 < starts.Count ? starts[bin + 1] : order.Count)];
+            var value = own.Length > 0 ? own.Average() : 0; // the first has no images if the least probable ones tie over its end
+            var edge = probabilities[order.Index[starts[bin]]] - ConfidenceOrder.TieTolerance;
+            if (bin == 0)
+                edge -= ConfidenceOrder.TieTolerance; // before every other knot
+            else
+                knots.Add((Math.BitDecrement(edge), knots[^1].Value));
+            knots.Add((edge, value));
         }
+        return knots;
     }
 }

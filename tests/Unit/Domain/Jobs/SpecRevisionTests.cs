@@ -32,6 +32,7 @@ public class SpecRevisionTests
         Assert.Equal(2, SpecRevision.Of(Spec with { Dropout = 0.2 }));
         Assert.Equal(2, SpecRevision.Of(Spec with { Initialization = InitializationName.Gaussian }));
         Assert.Equal(2, SpecRevision.Of(Spec with { Schedule = ScheduleName.Linear }));
+        Assert.Equal(2, SpecRevision.Of(Spec with { Corruptions = true }));
     }
 
     [Fact]
@@ -39,7 +40,8 @@ public class SpecRevisionTests
 
     /// <summary>
     /// Fails when the format of specs has a field or a value more. Workers of older builds would ignore it or fail, so the addition
-    /// needs a line in <see cref="SpecRevision"/>, and then its name here, with its revision.
+    /// needs a line in <see cref="SpecRevision"/>, and then its name here, with its revision. A recipe's values are fields of the
+    /// stored spec, so every build trains it.
     /// </summary>
     [Fact]
     public void Format_ComparedWithTheRevisions_HasNothingElse() =>
@@ -50,9 +52,11 @@ public class SpecRevisionTests
             1: augmentation=none|cropFlip|shift device=auto|cpu|cuda model=cnn|resnet20|resnet56|mlp|lenet5 optimizer=adam|sgd
             1: schedule smoothing=uniform|others
             2: schedule=constant|cosine|step|linear
-            2: dropout initialization initialization=standard|gaussian recipe
+            2: dropout initialization initialization=standard|gaussian
+            1: recipe
             2: beta gamma gammaSchedule gammaSchedule=constant|flsd53 loss margin mixup weight
             2: loss=crossEntropy|focal|confidencePenalty|marginSmoothing|maxSuppression
+            2: corruptions
             """.Split('\n').SelectMany(line => line.Split(' ').Skip(1)).Order(StringComparer.Ordinal),
             typeof(JobSpec)
                 .GetProperties()

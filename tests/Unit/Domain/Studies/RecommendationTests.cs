@@ -509,16 +509,24 @@ public class RecommendationTests
     [Theory]
     [InlineData(
         "ε = 0, loss crossEntropy, mixup 0",
-        RecommendedAction.Nothing,
-        "Train with cross-entropy on hard labels, and do nothing else."
+        RecommendedAction.Calibrate,
+        "Train with cross-entropy on hard labels, and calibrate afterwards: divide the logits by T = 2.00."
     )]
-    [InlineData("ε = 0.1, loss crossEntropy, mixup 0", RecommendedAction.Smooth, "Smooth the labels with ε = 0.1, and do nothing else.")]
-    [InlineData("ε = 0.3, loss crossEntropy, mixup 0", RecommendedAction.Smooth, "Smooth the labels with ε = 0.3, and do nothing else.")]
-    [InlineData("loss focal, mixup 0", RecommendedAction.OtherLoss, "Train with focal with γ = 2, and do nothing else.")]
+    [InlineData(
+        "ε = 0.1, loss crossEntropy, mixup 0",
+        RecommendedAction.Smooth,
+        "Smooth the labels with ε = 0.1, and use the model as it is."
+    )]
+    [InlineData(
+        "ε = 0.3, loss crossEntropy, mixup 0",
+        RecommendedAction.Smooth,
+        "Smooth the labels with ε = 0.3, and use the model as it is."
+    )]
+    [InlineData("loss focal, mixup 0", RecommendedAction.OtherLoss, "Train with focal with γ = 2, and use the model as it is.")]
     [InlineData(
         "ε = 0, loss crossEntropy, mixup 0.2",
         RecommendedAction.Mixup,
-        "Train with ε = 0 and mixup with α = 0.2, and do nothing else."
+        "Train with ε = 0 and mixup with α = 0.2, and use the model as it is."
     )]
     public void Of_ATieOfLosses_TakesTheSimplestTraining(string expected, RecommendedAction action, string inShort)
     {
@@ -545,6 +553,45 @@ public class RecommendationTests
         Assert.Equal((action, inShort), (recommendation.Action, recommendation.InShort));
 
         int Place(int arm) => Array.IndexOf(simplestFirst, arms[arm].Label(OfLosses));
+    }
+
+    /// <summary>Sentence and action agree on T, with a difference and without.</summary>
+    [Theory]
+    [InlineData(0.19, RecommendedAction.Calibrate)]
+    [InlineData(0.21, RecommendedAction.Nothing)]
+    public void Of_HardLabels_SaysToCalibrateOnlyIfTemperatureHelps(double nllAfterTemperature, RecommendedAction action)
+    {
+        foreach (var gap in new[] { 0, 0.3 })
+        {
+            var jobs = Jobs(Study, (arm, seed) => 0.1 + gap * arm + 0.001 * Wobble(arm, seed))
+                .Select(job =>
+                    job with
+                    {
+                        Scores = job.Scores with { Validation = job.Scores.Validation with { NllAfterTemperature = nllAfterTemperature } },
+                    }
+                )
+                .ToList();
+            var recommendation = Assert.Single(Recommendation.Of(Study, Arms(Study), jobs));
+
+            Assert.Equal((gap > 0, action), (recommendation.DifferenceExists, recommendation.Action));
+            var calibrates = action == RecommendedAction.Calibrate;
+            Assert.Equal(calibrates, recommendation.InShort!.EndsWith("calibrate afterwards: divide the logits by T = 2.00."));
+            Assert.Equal(calibrates && gap == 0, recommendation.Sentence.Contains("with temperature"));
+        }
+    }
+
+    /// <summary>At ε = 0 maxSuppression is cross-entropy, so its study has hard labels too.</summary>
+    [Fact]
+    public void Of_ATieOfMaxSuppressionAlone_TakesTheLeastEpsilon()
+    {
+        var study = Study with { Job = Study.Job with { Loss = LossName.MaxSuppression } };
+        var hard = Recommend(study, (arm, seed) => 0.1 - 0.0001 * arm + 0.01 * Wobble(arm, seed));
+        var some = Recommend(study, (arm, seed) => (arm == 0 ? 0.5 : 0.1) - 0.0001 * arm + 0.01 * Wobble(arm, seed));
+
+        Assert.Equal((0, RecommendedAction.Calibrate), (hard.Epsilon, hard.Action));
+        Assert.Equal((0.1, RecommendedAction.OtherLoss), (some.Epsilon, some.Action));
+        Assert.Equal("Train with maxSuppression with ε = 0.1, and use the model as it is.", some.InShort);
+        Assert.StartsWith("Another loss: NLL after temperature is 0.190 at ε = 0 and 0.190 at ε = 0.", Assert.Single(some.Findings));
     }
 
     [Fact]

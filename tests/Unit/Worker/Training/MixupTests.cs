@@ -18,7 +18,7 @@ public sealed class MixupTests : KernelTest
 
     /// <summary>The mean of Beta(α, α) is 1/2 and its variance 1/(4(2α + 1)).</summary>
     [Theory]
-    [InlineData(1e-3)]
+    [InlineData(1e-3)] // the smallest that a spec may have
     [InlineData(0.2)]
     [InlineData(1.0)]
     [InlineData(2.0)]
@@ -47,7 +47,7 @@ public sealed class MixupTests : KernelTest
         Assert.InRange(mixup.Share, 0.5, 1);
         Assert.Equal(Enumerable.Range(0, images).Select(n => (double)n), partners.Order());
 
-        var logits_NK = torch.tensor(Real(images * 10, seed: 1), [images, 10]);
+        var logits_NK = torch.tensor(Real(images * 10, seed: 1), [images, 10]).requires_grad_();
         var labels_N = torch.arange(images, ScalarType.Int64);
         var partners_N = torch.tensor(Array.ConvertAll(partners, partner => (long)partner), [images]);
         var loss = Spec.TrainingLoss();
@@ -57,6 +57,20 @@ public sealed class MixupTests : KernelTest
             mixup.Mean(loss, logits_NK, labels_N).ToDouble(),
             1e-6
         );
+        var (own, partner, both) = (
+            GradientOf(LossFunction.Mean(loss, logits_NK, labels_N)),
+            GradientOf(LossFunction.Mean(loss, logits_NK, partners_N)),
+            GradientOf(mixup.Mean(loss, logits_NK, labels_N))
+        );
+        for (var i = 0; i < both.Length; i++)
+            Assert.Equal(mixup.Share * own[i] + (1 - mixup.Share) * partner[i], both[i], 1e-7);
+
+        float[] GradientOf(Tensor mean)
+        {
+            logits_NK.grad?.zero_();
+            Gradients.Compute(mean);
+            return Read(logits_NK.grad);
+        }
     }
 
     [Fact]
