@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net.Http.Json;
 using Microsoft.Extensions.Configuration;
-using Temper.Domain.Calibration;
 using Temper.Domain.Datasets;
 using Temper.Domain.Studies;
 using Temper.Worker.Datasets;
@@ -23,7 +22,14 @@ internal static class EpsilonTable
     /// <param name="Column">The name in the CSV file.</param>
     /// <param name="Of">Reads it from `before` or `after` of the report, and from the same of its conformal sets.</param>
     /// <param name="IsCompared">Whether ε = 0 is compared with each other ε; lower is then better.</param>
-    private sealed record Figure(string Title, string Column, Func<JsonNode, JsonNode, JsonNode?> Of, bool IsCompared = false);
+    /// <param name="Decimals">Decimals in the tables.</param>
+    private sealed record Figure(
+        string Title,
+        string Column,
+        Func<JsonNode, JsonNode, JsonNode?> Of,
+        bool IsCompared = false,
+        int Decimals = 4
+    );
 
     private static readonly Figure[] Figures =
     [
@@ -32,7 +38,7 @@ internal static class EpsilonTable
         new("debiased ECE", "debiasedEce", (side, _) => side["ece"]!["debiased"], IsCompared: true),
         new("smooth ECE", "smoothEce", (side, _) => side["smoothEce"]!["value"]),
         new("signed gap", "signedGap", (side, _) => side["signedGap"]!["value"]),
-        new("AURC", "aurc", (side, _) => side["aurc"]!["value"], IsCompared: true),
+        new("AURC", "aurc", (side, _) => side["aurc"]!["value"], IsCompared: true, Decimals: 5),
         new("split", "splitSize", (_, sets) => sets["split"]!["meanSize"]),
         new("APS", "apsSize", (_, sets) => sets["aps"]!["meanSize"]),
         new("RAPS", "rapsSize", (_, sets) => sets["raps"]!["meanSize"]),
@@ -70,7 +76,7 @@ internal static class EpsilonTable
         return new(
             datasets.Count > 0 ? datasets : all,
             seeds ?? (quick ? 2 : 10),
-            epochs ?? (quick ? 1 : null),
+            quick ? epochs ?? 1 : epochs,
             quick ? [0, 0.1] : [0, 0.02, 0.05, 0.1, 0.2, 0.3]
         );
     }
@@ -182,7 +188,7 @@ internal static class EpsilonTable
     private static string Line(string dataset, int epochs, Run run)
     {
         IEnumerable<double> figures = [run.Accuracy, .. run.Before, run.Temperature, .. run.After];
-        var shown = figures.Select(figure => figure.ToString("0.######", CultureInfo.InvariantCulture));
+        var shown = figures.Select(figure => figure.ToString("0.########", CultureInfo.InvariantCulture));
         // The name of drawn digits can have commas.
         return string.Create(CultureInfo.InvariantCulture, $"\"{dataset}\",{epochs},{run.Epsilon},{run.Seed},{string.Join(',', shown)}\n");
     }
@@ -193,17 +199,17 @@ internal static class EpsilonTable
         Means("After temperature", runs, ("T", run => run.Temperature), run => run.After);
         var (before, after) = (Comparisons(runs, run => run.Before), Comparisons(runs, run => run.After));
         Console.WriteLine("**Difference to ε = 0, paired by seed: mean [95 % interval]; below 0 the smoothed ε is better**\n");
-        var compared = Figures.Where(figure => figure.IsCompared).Select(figure => figure.Title).ToList();
-        Head(["ε", .. compared, .. compared.Select(title => $"{title} after T")]);
+        var compared = Figures.Where(figure => figure.IsCompared).ToList();
+        Head(["ε", .. compared.Select(figure => figure.Title), .. compared.Select(figure => $"{figure.Title} after T")]);
         foreach (var epsilon in Smoothed(runs))
-            Row([Show(epsilon), .. before.Concat(after).Where(one => one.Epsilon == epsilon).Select(one => Show(one.Difference))]);
+            Row([Show(epsilon), .. before.Concat(after).Where(one => one.Epsilon == epsilon).Select(Show)]);
         Console.WriteLine("\n**Verdict: does smoothing win before temperature, and lose after it?**\n");
         Head(["by", "before", "better ε", "worse ε", "after", "better ε", "worse ε", "wins before, loses after"]);
-        foreach (var title in compared)
+        foreach (var figure in compared)
         {
-            var (first, second) = (Outcome(before.Where(one => one.Title == title)), Outcome(after.Where(one => one.Title == title)));
+            var (first, second) = (Outcome(before.Where(one => one.Figure == figure)), Outcome(after.Where(one => one.Figure == figure)));
             var both = first.Word == "wins" && second.Word == "loses" ? "yes" : "no";
-            Row([title, first.Word, first.Better, first.Worse, second.Word, second.Better, second.Worse, both]);
+            Row([figure.Title, first.Word, first.Better, first.Worse, second.Word, second.Better, second.Worse, both]);
         }
         Console.WriteLine();
     }
@@ -213,12 +219,16 @@ internal static class EpsilonTable
         Console.WriteLine($"**{title}**\n");
         Head(["ε", first.Title, .. Figures.Select(figure => figure.Title)]);
         foreach (var arm in runs.GroupBy(run => run.Epsilon))
-            Row([Show(arm.Key), Mean(arm.Select(first.Of)), .. Figures.Select((_, figure) => Mean(arm.Select(run => side(run)[figure])))]);
+            Row([
+                Show(arm.Key),
+                Mean(arm.Select(first.Of), 4),
+                .. Figures.Select((figure, i) => Mean(arm.Select(run => side(run)[i]), figure.Decimals)),
+            ]);
         Console.WriteLine();
     }
 
     /// <param name="Difference">The loss with this ε less that with ε = 0.</param>
-    private sealed record Comparison(string Title, double Epsilon, PairedDifference Difference);
+    private sealed record Comparison(Figure Figure, double Epsilon, PairedDifference Difference);
 
     private static List<Comparison> Comparisons(List<Run> runs, Func<Run, double[]> side)
     {
@@ -227,7 +237,7 @@ internal static class EpsilonTable
             .. from figure in Enumerable.Range(0, Figures.Length)
             where Figures[figure].IsCompared
             from epsilon in Smoothed(runs)
-            select new Comparison(Figures[figure].Title, epsilon, PairedDifference.Of(BySeed(epsilon, figure), BySeed(0, figure))),
+            select new Comparison(Figures[figure], epsilon, PairedDifference.Of(BySeed(epsilon, figure), BySeed(0, figure))),
         ];
 
         Dictionary<long, double> BySeed(double epsilon, int figure) =>
@@ -242,17 +252,15 @@ internal static class EpsilonTable
     {
         var list = comparisons.ToList();
         var tail = 0.025 / list.Count;
-        var better = Names(list.Where(one => one.Difference.Interval(tail)!.Value.High < 0));
-        var worse = Names(list.Where(one => one.Difference.Interval(tail)!.Value.Low > 0));
-        return (
-            better != "" ? "wins"
-            : worse != "" ? "loses"
-            : "ties",
-            better,
-            worse
-        );
+        var better = list.Where(one => one.Difference.Interval(tail)!.Value.High < 0).ToList();
+        var worse = list.Where(one => one.Difference.Interval(tail)!.Value.Low > 0).ToList();
+        var word =
+            better.Count > 0 ? "wins"
+            : worse.Count > 0 ? "loses"
+            : "ties";
+        return (word, Names(better), Names(worse));
 
-        static string Names(IEnumerable<Comparison> those) => string.Join(", ", those.Select(one => Show(one.Epsilon)));
+        static string Names(List<Comparison> those) => string.Join(", ", those.Select(one => Show(one.Epsilon)).DefaultIfEmpty("–"));
     }
 
     private static IEnumerable<double> Smoothed(List<Run> runs) => runs.Select(run => run.Epsilon).Where(epsilon => epsilon > 0).Distinct();
@@ -265,19 +273,24 @@ internal static class EpsilonTable
 
     private static void Row(IEnumerable<string> cells) => Console.WriteLine($"| {string.Join(" | ", cells)} |");
 
-    private static string Mean(IEnumerable<double> values)
+    private static string Mean(IEnumerable<double> values, int decimals)
     {
         var (mean, half) = values.ToList().Interval();
-        return $"{mean:F4} ± {half:F4}";
+        var format = $"F{decimals}";
+        return $"{mean.ToString(format, CultureInfo.InvariantCulture)} ± {half.ToString(format, CultureInfo.InvariantCulture)}";
     }
 
-    private static string Show(PairedDifference difference)
+    private static string Show(Comparison comparison)
     {
-        var (low, high) = (difference.Interval(0.025)!.Value.Low, difference.Interval(0.025)!.Value.High);
-        return $"{Signed(difference.Mean)} [{Signed(low)}, {Signed(high)}]";
+        var interval = comparison.Difference.Interval(0.025)!.Value;
+        return $"{Signed(comparison.Difference.Mean)} [{Signed(interval.Low)}, {Signed(interval.High)}]";
+
+        string Signed(double value)
+        {
+            var shown = value.ToString($"F{comparison.Figure.Decimals}", CultureInfo.InvariantCulture);
+            return value < 0 ? shown.Replace('-', '−') : $"+{shown}";
+        }
     }
 
     private static string Show(double epsilon) => epsilon.ToString(CultureInfo.InvariantCulture);
-
-    private static string Signed(double value) => value.ToString("+0.0000;−0.0000;0.0000", CultureInfo.InvariantCulture);
 }
