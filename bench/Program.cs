@@ -63,6 +63,9 @@ switch (args)
     case ["calibrators", var csv, .. var rest]:
         Calibrators.Run(csv, quick: rest is ["--quick"]);
         return 0;
+    case ["table", var csv, .. var rest] when EpsilonTable.Read(rest) is { } settings:
+        await EpsilonTable.RunAsync(csv, settings);
+        return 0;
     case ["study", .. var rest]:
         await StudyRun.RunAsync(quick: rest is ["--quick"]);
         return 0;
@@ -114,7 +117,7 @@ switch (args)
                 + "storage [--quick] | telemetry [--quick] | faults [--quick | --only waiting|windows|outages|restarts|stalls] | "
                 + "report [--quick] | attack [--quick | --only headers|slow|http2|continuation|json|regex|uploads|fuzz] | "
                 + "evaluations [--quick] | predict [--quick] | published [--quick] | queue [--quick] | coverage [--quick] | "
-                + "calibrators FILE [--quick] | "
+                + "calibrators FILE [--quick] | table FILE [DATASET...] [--seeds N] [--epochs N] [--quick] | "
                 + "study-statistics [--quick] | study [--quick] | losses [--quick | --only time|answer|digits|mnist] | "
                 + "accuracy DATASET EPOCHS SEEDS EPSILON... | "
                 + "upgrade COMMIT FOLDER JOBS | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M]"
