@@ -81,8 +81,8 @@ internal static class Calibrators
         );
         var cells = new List<Cell>();
         Console.WriteLine(
-            "| model | ε | seed | accuracy | T | probabilities | true ECE | its error | true ℓ2 | its error | true classwise ECE | its error | smooth ECE of all |\n"
-                + "|---|---|---|---|---|---|---|---|---|---|---|---|---|"
+            "| model | ε | seed | accuracy | T | probabilities | true ECE | its error | true ℓ2 | its error | true classwise ECE | "
+                + "its error | smooth ECE of all |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|"
         );
         foreach (var model in models)
             cells.AddRange(Estimators(model, sizes));
@@ -193,8 +193,9 @@ internal static class Calibrators
         {
             var truth = TrueErrors.Of(model.Truth, model.TrueBlends, temperature);
             Console.WriteLine(
-                $"| {Short(model)} | {model.Temperature:F2} | {state} | {truth.Ece.Value:F4} | {truth.Ece.Error:F4} | {truth.L2.Value:F4} | "
-                    + $"{truth.L2.Error:F4} | {truth.Classwise.Value:F4} | {truth.Classwise.Error:F4} | {truth.Smooth:F4} |"
+                $"| {Short(model)} | {model.Temperature:F2} | {state} | {truth.Ece.Value:F4} | {truth.Ece.Error:F4} | "
+                    + $"{truth.L2.Value:F4} | {truth.L2.Error:F4} | "
+                    + $"{truth.Classwise.Value:F4} | {truth.Classwise.Error:F4} | {truth.Smooth:F4} |"
             );
             foreach (var count in Counts)
             {

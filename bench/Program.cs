@@ -63,11 +63,17 @@ switch (args)
     case ["calibrators", var csv, .. var rest]:
         Calibrators.Run(csv, quick: rest is ["--quick"]);
         return 0;
+    case ["table", var csv, .. var rest] when EpsilonTable.Read(rest) is { } settings:
+        await EpsilonTable.RunAsync(csv, settings);
+        return 0;
     case ["study", .. var rest]:
         await StudyRun.RunAsync(quick: rest is ["--quick"]);
         return 0;
-    case ["losses", .. var rest]:
-        await Losses.RunAsync(quick: rest is ["--quick"]);
+    case ["losses"] or ["losses", "--quick"]:
+        await Losses.RunAsync(quick: args.Length > 1, only: null);
+        return 0;
+    case ["losses", "--only", var part] when Losses.Parts.Contains(part):
+        await Losses.RunAsync(quick: false, part);
         return 0;
     case ["study-statistics", .. var rest]:
         StudySimulation.Run(draws: rest is ["--quick"] ? 500 : 4000);
@@ -111,8 +117,9 @@ switch (args)
                 + "storage [--quick] | telemetry [--quick] | faults [--quick | --only waiting|windows|outages|restarts|stalls] | "
                 + "report [--quick] | attack [--quick | --only headers|slow|http2|continuation|json|regex|uploads|fuzz] | "
                 + "evaluations [--quick] | predict [--quick] | published [--quick] | queue [--quick] | coverage [--quick] | "
-                + "calibrators FILE [--quick] | "
-                + "study-statistics [--quick] | study [--quick] | losses [--quick] | accuracy DATASET EPOCHS SEEDS EPSILON... | "
+                + "calibrators FILE [--quick] | table FILE [DATASET...] [--seeds N] [--epochs N] [--quick] | "
+                + "study-statistics [--quick] | study [--quick] | losses [--quick | --only time|answer|digits|mnist] | "
+                + "accuracy DATASET EPOCHS SEEDS EPSILON... | "
                 + "upgrade COMMIT FOLDER JOBS | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M]"
         );
         return 2;

@@ -125,7 +125,10 @@ internal static class OpenApi
                 Epochs = 0,
             };
             if (context.Type == typeof(JobSpec))
-                Describe(spec, ["dataset", "epsilon"], job, JobSpecRule.All.Select(rule => (rule.Field, rule.Allowed)));
+            {
+                Describe(spec, ["dataset", "epsilon", "epochs"], job, JobSpecRule.All.Select(rule => (rule.Field, rule.Allowed)));
+                spec.Required!.Remove("epochs"); // a recipe has them
+            }
             if (context.Type == typeof(StudySpec))
                 Describe(spec, ["job"], new StudySpec { Job = job }, StudySpecRule.All.Select(rule => (rule.Field, rule.Allowed)));
             if (context.Type == typeof(StudyGrid))

@@ -13,9 +13,9 @@ internal sealed class OperationTexts : IOperationFilter
             """
             Stores the job and queues it. Only `dataset`, `epsilon` and `epochs` are required, and not `epochs` with a `recipe`.
             The answer shows the whole spec with every default. Poll `links.self` until `isTerminal` is true. `advice` says what
-            this loss and ε are likely to do to calibration, from earlier jobs. With `validateOnly=true` the spec is checked and answered (200), and nothing is
-            stored. With an `Idempotency-Key`, sending the same spec again gives the same job; another spec under that key is a
-            422. While too many jobs wait, the answer is a 429 with `Retry-After`.
+            this loss and ε are likely to do to calibration, from earlier jobs. With `validateOnly=true` the spec is checked and
+            answered (200), and nothing is stored. With an `Idempotency-Key`, sending the same spec again gives the same job;
+            another spec under that key is a 422. While too many jobs wait, the answer is a 429 with `Retry-After`.
             """
         ),
         ["listJobs"] = ("List jobs", "The newest come first. Pass `next` of a page as `cursor` to get the following page."),

@@ -251,7 +251,7 @@ public class CalibratorTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var id = await Api.SubmitAsync(Spec);
         var job = await ClaimAsync();
         Assert.Equal(id, job.Id);
-        await Queue.ReportAsync(job, [Metrics], null, default);
+        await Queue.ReportAsync(job, [Metrics], null, default); // scores are stored for a job with epochs
         // With logits the report's T is that of a fit on them.
         var temperature = logits is null ? 2.5 : TemperatureFit.On(logits.Validation()).Temperature;
         Assert.True(await Queue.SucceedAsync(job, Result, new(Weights, logits, new(temperature, Figures, Figures)), default));

@@ -117,7 +117,8 @@ public class OpenApiTests(ApiFixture fixture) : ApiTest(fixture)
     {
         var spec = (await Api.GetAsync("/swagger/v1/swagger.json"))["components"]!["schemas"]!["JobSpec"]!;
 
-        Assert.Equal(["dataset", "epochs", "epsilon"], spec["required"]!.AsArray().Select(name => name!.GetValue<string>()).Order());
+        Assert.Equal(["dataset", "epsilon"], spec["required"]!.AsArray().Select(name => name!.GetValue<string>()).Order());
+        Assert.Null(spec["properties"]!["epochs"]!["default"]); // they are required without a recipe
         Assert.Equal(128, spec["properties"]!["batchSize"]!["default"]!.GetValue<int>());
         Assert.Equal("adam", spec["properties"]!["optimizer"]!["default"]!.GetValue<string>());
         Assert.Contains("Must be a number from 0 to 1", spec["properties"]!["epsilon"]!["description"]!.GetValue<string>());

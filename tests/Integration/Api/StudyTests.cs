@@ -227,7 +227,7 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         "arms: is not a field of a study"
     )]
     [InlineData(
-        """{"job":{"dataset":"digits","epochs":3},"grid":{"batchSize":[0],"schedule":["linear"],"seed":[1],"epochs":[],"""
+        """{"job":{"dataset":"digits","epochs":3},"grid":{"batchSize":[0],"schedule":["exponential"],"seed":[1],"epochs":[],"""
             + """ "weightDecay":[0,0],"warmupEpochs":[2,5]}}""",
         "grid.batchSize: must be a whole number from 1 to 8192; got 0",
         "grid.schedule: must be a list of 1 to 100 different values, each one of constant, cosine, step",
