@@ -91,7 +91,7 @@ internal static class EpsilonTable
         await using var worker = await WorkerProcess.StartAsync(database.ConnectionString, options.Home);
 
         await File.WriteAllTextAsync(csv, Header);
-        Console.WriteLine($"# ε against calibration, before and after temperature\n\n{Machine.Describe()}; {Libtorch.Description}\n");
+        Console.WriteLine($"# ε against calibration, before and after temperature\n\n{Machine.Describe()}.\n");
         Console.WriteLine(
             $"The CNN, defaults otherwise, {settings.Seeds} seeds; test set, 15 bins. Mean over the seeds ± half of its 95 % interval.\n"
                 + "split, APS and RAPS: mean sizes of the conformal sets for 90 % coverage.\n"
