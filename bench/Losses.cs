@@ -15,7 +15,7 @@ internal static class Losses
         bool Wants(string part) => only is null || only == part;
         Console.WriteLine($"# Losses\n\n{Machine.Describe()}\n");
         if (Wants("time"))
-            Time(quick ? 2 : 9);
+            Time(quick ? 2 : 5);
         Console.WriteLine("One worker, 3 seeds; each row has the mean over the seeds ± half of its 95 % interval, on the test set.\n");
         if (Wants("answer"))
             await StudyRun.RunAsync(
@@ -81,6 +81,7 @@ internal static class Losses
             ("maxSuppression", plain with { Loss = LossName.MaxSuppression, Epsilon = 0.1 }),
             ("crossEntropy, mixup", plain with { Mixup = 0.2 }),
         ];
+        Libtorch.UseThreads(Environment.ProcessorCount);
         TrainingResults.Train(plain);
         var ratios = specs.Select(_ => new List<double>()).ToArray();
         for (var round = 0; round < rounds; round++)
