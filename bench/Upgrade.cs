@@ -258,11 +258,23 @@ internal sealed class Upgrade : IAsyncDisposable
             foreach (var (path, field) in new[] { ($"/jobs/{id}", "result"), ($"/jobs/{id}", "spec"), ($"/jobs/{id}/metrics", "items") })
             {
                 var (one, other) = (await ClientOf(0).GetAsync(path), await ClientOf(1).GetAsync(path));
-                if (!JsonNode.DeepEquals(one[field], other[field]))
+                if (!Agree(one[field], other[field]))
                     violations.Add(Rule.ResultOrMetricsDiffer, $"{path} {field}: {one[field]} and {other[field]}");
             }
         }
     }
+
+    /// <summary>Whether two answers are the same, but for fields of objects that only the newer build has.</summary>
+    private static bool Agree(JsonNode? one, JsonNode? other) =>
+        (one, other) switch
+        {
+            (JsonObject these, JsonObject those) => (
+                these.All(field => those.ContainsKey(field.Key)) || those.All(field => these.ContainsKey(field.Key))
+            ) && these.Where(field => those.ContainsKey(field.Key)).All(field => Agree(field.Value, those[field.Key])),
+            (JsonArray these, JsonArray those) => these.Count == those.Count
+                && these.Zip(those).All(pair => Agree(pair.First, pair.Second)),
+            _ => JsonNode.DeepEquals(one, other),
+        };
 
     private Task DrainAsync() =>
         Eventually.TrueAsync(async () => await database.CountAsync("SELECT count(*) FROM jobs WHERE finished_at IS NULL") == 0, DrainLimit);
