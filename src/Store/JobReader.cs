@@ -140,14 +140,12 @@ public sealed class JobReader(NpgsqlDataSource database)
         var corruptions = new List<CorruptionScores>();
         while (await row.ReadAsync())
         {
-            scores ??= ScoreColumns.Read(column => At(2 + ScoreColumns.OfSplit.Count + column));
-            corruptions.Add(new(new(TemperDb.Parse<CorruptionKind>(row.GetString(0)), row.GetInt32(1)), ScoreColumns.ReadSplit(At, 2)));
+            scores ??= ScoreColumns.Read(row, 2 + ScoreColumns.OfSplit.Count);
+            corruptions.Add(new(new(TemperDb.Parse<CorruptionKind>(row.GetString(0)), row.GetInt32(1)), ScoreColumns.ReadSplit(row, 2)));
         }
         return scores is null
             ? null
             : (scores, [.. corruptions.OrderBy(one => one.Corruption.Kind).ThenBy(one => one.Corruption.Strength)]);
-
-        double? At(int column) => row.IsDBNull(column) ? null : row.GetDouble(column);
     }
 
     /// <param name="first">The column of the epoch; the metrics follow it.</param>

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Temper.Domain.Jobs;
 
 namespace Temper.Store.Rows;
@@ -32,26 +33,28 @@ internal static class ScoreColumns
         .. OfSplit.Select(column => ($"test_{column.Name}", (Func<Scores, double?>)(scores => column.Of(scores.Test)))),
     ];
 
-    /// <param name="at">Gives a column's value by its index in <see cref="All"/>.</param>
-    public static Scores Read(Func<int, double?> at) => new(at(0)!.Value, ReadSplit(at, 1), ReadSplit(at, 1 + OfSplit.Count));
+    /// <param name="first">The index of the first column of <see cref="All"/>; the others follow it.</param>
+    public static Scores Read(DbDataReader row, int first) =>
+        new(row.GetDouble(first), ReadSplit(row, first + 1), ReadSplit(row, first + 1 + OfSplit.Count));
 
     /// <param name="first">The index of the first column of <see cref="OfSplit"/>; the others follow it.</param>
-    public static SplitScores ReadSplit(Func<int, double?> at, int first)
+    public static SplitScores ReadSplit(DbDataReader row, int first)
     {
-        double Required(int column) => at(first + column)!.Value;
         return new(
-            Required(0),
-            Required(1),
-            Required(2),
-            Required(3),
-            Required(4),
-            Required(5),
-            Required(6),
-            Required(7),
-            at(first + 8),
-            at(first + 9),
-            at(first + 10),
-            at(first + 11)
+            row.GetDouble(first),
+            row.GetDouble(first + 1),
+            row.GetDouble(first + 2),
+            row.GetDouble(first + 3),
+            row.GetDouble(first + 4),
+            row.GetDouble(first + 5),
+            row.GetDouble(first + 6),
+            row.GetDouble(first + 7),
+            Newer(first + 8),
+            Newer(first + 9),
+            Newer(first + 10),
+            Newer(first + 11)
         );
+
+        double? Newer(int column) => row.IsDBNull(column) ? null : row.GetDouble(column);
     }
 }

@@ -220,7 +220,7 @@ public sealed class StudyReader(NpgsqlDataSource database)
                     row.GetInt64(2),
                     row.GetDouble(3),
                     row.GetInt32(4),
-                    ScoreColumns.Read(column => row.IsDBNull(7 + column) ? null : row.GetDouble(7 + column)),
+                    ScoreColumns.Read(row, 7),
                     row.IsDBNull(5) ? null : row.GetInt32(5),
                     row.IsDBNull(6) ? null : row.GetInt32(6)
                 )

@@ -172,9 +172,10 @@ function Findings({ answers }: { answers: Answer[] }) {
 }
 
 /** Losses without an ε show none. */
-const labelOf = (arm: Arm, arms: Arm[]): string =>
-  (hasEpsilon(arm) ? [`ε\u00a0${arm.epsilon}`, besideEpsilon(arm, arms)].filter(Boolean).join(", ") : besideEpsilon(arm, arms)) ||
-  `ε\u00a0${arm.epsilon}`;
+function labelOf(arm: Arm, arms: Arm[]): string {
+  const beside = besideEpsilon(arm, arms);
+  return [(hasEpsilon(arm) || !beside) && `ε\u00a0${arm.epsilon}`, beside].filter(Boolean).join(", ");
+}
 
 const same = (arm: Arm, other: Arm | null): boolean => other !== null && JSON.stringify(arm) === JSON.stringify(other);
 
