@@ -90,7 +90,7 @@ public class OutageTests : EndToEndTest
         await Eventually.TrueAsync(async () => (await api.Http.GetAsync("/health/ready")).StatusCode == HttpStatusCode.ServiceUnavailable);
         Assert.True(await api.AnswersAsync($"/jobs/{id}")); // reads still work
         await Task.Delay(TimeSpan.FromSeconds(10)); // the disk is full for longer than a lease
-        await SmallDisk.EmptyAsync(database);
+        await disk.EmptyAsync(database);
 
         await Eventually.TrueAsync(() => api.AnswersAsync("/health/ready"));
         var before = (await api.GetAsync($"/jobs/{id}/metrics"))["items"]!.AsArray().Count;
