@@ -23,6 +23,10 @@ RUN apt-get update && apt-get install -y --no-install-recommends cmake g++ make 
 WORKDIR /source
 COPY Directory.Build.props Directory.Build.targets Directory.Packages.props ./
 COPY src src
+# What /version and the traces say. MSBuild reads these variables as properties.
+ARG VERSION=1.0.0
+ARG REVISION
+ENV Version=${VERSION} SourceRevisionId=${REVISION}
 # Copied into the images as folders that the service may write to.
 RUN install -d -o 1654 -g 1654 /writable
 

@@ -41,7 +41,7 @@ internal static class KeyCommands
                 _ => Wrong(Usage),
             };
         }
-        catch (Exception e) when (e is NpgsqlException or InvalidOperationException || Outage.Behind(e) is not null)
+        catch (Exception e) when (e is NpgsqlException or InvalidOperationException or NewerBuildException || Outage.Behind(e) is not null)
         {
             return Fail(Refused, $"The database refuses or does not answer: {e.Message}");
         }

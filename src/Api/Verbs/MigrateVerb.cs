@@ -29,7 +29,7 @@ internal static class MigrateVerb
             }
             return 0;
         }
-        catch (Exception e) when (e is NpgsqlException or InvalidOperationException)
+        catch (Exception e) when (e is NpgsqlException or InvalidOperationException or NewerBuildException)
         {
             await Console.Error.WriteLineAsync($"Not migrated: {e.GetBaseException().Message}");
             return 1;

@@ -101,7 +101,7 @@ public class SecurityHeaderTests(ApiFixture fixture) : ApiTest(fixture)
     }
 
     [Fact]
-    public async Task Https_HasStrictTransportSecurityAndHttpHasNot()
+    public async Task Https_HasStrictTransportSecurityAndAHealthCheck_AndHttpHasNoSuchHeader()
     {
         await using var api = await ApiProcess.StartWithHttpsAsync(Database.ConnectionString);
 
@@ -110,6 +110,10 @@ public class SecurityHeaderTests(ApiFixture fixture) : ApiTest(fixture)
 
         Assert.Equal("max-age=31536000", Assert.Single(secure.Headers.GetValues("Strict-Transport-Security")));
         Assert.False(plain.Headers.Contains("Strict-Transport-Security"));
+
+        var port = api.Http.BaseAddress!.Port;
+        var health = await ApiProcess.RunVerbAsync(Database.ConnectionString, "health", $"--urls=https://*:{port}");
+        Assert.Equal(0, health.ExitCode);
     }
 
     private async Task<HttpResponseMessage> AssertSafeAsync(HttpRequestMessage request, HttpClient? http = null)

@@ -76,6 +76,12 @@ public class MigratorTests
         var refused = await Assert.ThrowsAsync<NewerBuildException>(() => Migrator.MigrateAsync(database.DataSource, default));
         Assert.Contains($"needs a newer build of Temper", refused.Message);
         Assert.Contains(Newer, refused.Message);
+        foreach (var verb in new string[][] { ["migrate"], ["keys", "list"] })
+        {
+            var ended = await ApiProcess.RunVerbAsync(database.ConnectionString, verb);
+            Assert.Equal(1, ended.ExitCode);
+            Assert.Contains(refused.Message, ended.Errors);
+        }
     }
 
     [Fact]
