@@ -57,6 +57,9 @@ switch (args)
     case ["events", .. var rest]:
         await EventDelays.RunAsync(rest is ["--quick"] ? 200 : 2000);
         return 0;
+    case ["queue", "--claims", .. var rest]:
+        await QueueRates.ClaimsAsync(rest is ["--quick"]);
+        return 0;
     case ["queue", .. var rest]:
         await QueueRates.RunAsync(rest.Contains("--quick"));
         return 0;
@@ -119,7 +122,7 @@ switch (args)
                 + "rates|job|memory|jobs|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | "
                 + "storage [--quick] | telemetry [--quick] | faults [--quick | --only waiting|windows|outages|restarts|stalls] | "
                 + "report [--quick] | attack [--quick | --only headers|slow|http2|continuation|json|regex|uploads|fuzz] | "
-                + "evaluations [--quick] | predict [--quick] | published [--quick | --only RECIPE --seeds N] | queue [--quick] | "
+                + "evaluations [--quick] | predict [--quick] | published [--quick | --only RECIPE --seeds N] | queue [--claims] [--quick] | "
                 + "coverage [--quick] | calibrators FILE [--quick] | table FILE [DATASET...] [--seeds N] [--epochs N] [--quick] | "
                 + "study-statistics [--quick] | study [--quick] | losses [--quick | --only time|answer|digits|mnist] | "
                 + "accuracy DATASET EPOCHS SEEDS EPSILON... | "

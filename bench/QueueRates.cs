@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using Temper.Store;
+using Temper.Store.Queue;
 
 namespace Temper.Bench;
 
@@ -38,6 +39,47 @@ internal static class QueueRates
         await StartsAsync(starts);
         await OrderAsync(quick ? 100 : 1000);
         await DrainsAsync(rounds, jobs);
+    }
+
+    /// <summary>Times claims, one at a time on one connection, by the number of jobs that wait and of tenants that they are of.</summary>
+    public static async Task ClaimsAsync(bool quick)
+    {
+        var (counts, claims) = quick ? (new[] { 1_000, 10_000 }, 50) : (new[] { 1_000, 10_000, 100_000 }, 400);
+        Console.WriteLine(
+            $"{Machine.Describe()}, {await ServerAsync()}\n\n{claims} claims, one after the other, COMMIT included; "
+                + $"ms, median / p99.\n\n| tenants | {string.Join(" | ", counts.Select(count => $"{count} jobs wait"))} |\n|---|"
+                + string.Concat(counts.Select(_ => "---|"))
+        );
+        foreach (var tenants in new[] { 1, 10, 100 })
+        {
+            var told = new List<string>();
+            foreach (var count in counts)
+            {
+                await using var database = await TestDatabase.CreateAsync();
+                await EngineQueue.FillAsync(database, count, priorities: true);
+                await database.ExecuteAsync(
+                    $"""
+                    INSERT INTO tenants (name) SELECT 'tenant-' || n FROM generate_series(1, {tenants}) n;
+                    UPDATE jobs SET tenant = 'tenant-' || 1 + sequence % {tenants};
+                    """
+                );
+                await database.ExecuteAsync("VACUUM FULL ANALYZE jobs");
+                var queue = new JobQueue(database.DataSource);
+                var worker = WorkerIdentity.Create("cpu", 1);
+                await queue.HeartbeatAsync(worker, [], null, default);
+                var times = new List<double>();
+                for (var i = -5; i < claims; i++)
+                {
+                    var clock = Stopwatch.GetTimestamp();
+                    var job = await queue.ClaimAsync(worker.Id, hasCuda: false, default);
+                    if (i >= 0)
+                        times.Add(Stopwatch.GetElapsedTime(clock).TotalMilliseconds);
+                    await queue.HandBackAsync(job!, "the next claim has as many jobs to choose from", default);
+                }
+                told.Add($"{times.Median():F2} / {times.Quantile(0.99):F2}");
+            }
+            Console.WriteLine($"| {tenants} | {string.Join(" | ", told)} |");
+        }
     }
 
     private static async Task StartsAsync(int starts)
