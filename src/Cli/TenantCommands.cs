@@ -40,6 +40,7 @@ internal static class TenantCommands
             ("maxQueued", Limit("--max-queued", "The most jobs that may be queued")),
             ("maxRunning", Limit("--max-running", "The most jobs that run at once")),
             ("maxDeviceSecondsPerMonth", Limit("--max-device-seconds", "The seconds of attempts in a month, after which no job begins")),
+            ("maxUploadedBytes", Limit("--max-uploaded-bytes", "The most bytes of uploaded data sets and evaluations")),
         ];
         return Common.Command(
             "set",
@@ -77,7 +78,9 @@ internal static class TenantCommands
 
     private static void Write(JsonArray tenants)
     {
-        var table = Terminal.Table("tenant", "queued", "of", "running", "of", "device seconds", "of").NumbersFrom(1);
+        var table = Terminal
+            .Table("tenant", "queued", "of", "running", "of", "device seconds", "of", "uploaded bytes", "of")
+            .NumbersFrom(1);
         foreach (var tenant in tenants)
             table.Row(
                 Terminal.Plain(tenant!["name"]),
@@ -86,7 +89,9 @@ internal static class TenantCommands
                 Terminal.Plain(tenant["running"]),
                 Terminal.Plain(tenant["quotas"]!["maxRunning"]),
                 Terminal.Figure(tenant["deviceSecondsThisMonth"]!.GetValue<double>(), "0"),
-                Terminal.Plain(tenant["quotas"]!["maxDeviceSecondsPerMonth"])
+                Terminal.Plain(tenant["quotas"]!["maxDeviceSecondsPerMonth"]),
+                Terminal.Plain(tenant["uploadedBytes"]),
+                Terminal.Plain(tenant["quotas"]!["maxUploadedBytes"])
             );
         Terminal.Out.Write(table);
     }

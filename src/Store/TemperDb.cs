@@ -586,7 +586,7 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
                 table =>
                     table.HasCheckConstraint(
                         "ck_tenants_quotas",
-                        "max_queued >= 0 AND max_running >= 0 AND max_device_seconds_per_month >= 0"
+                        "max_queued >= 0 AND max_running >= 0 AND max_device_seconds_per_month >= 0 AND max_uploaded_bytes >= 0"
                     )
             );
             tenants.HasKey(tenant => tenant.Name).HasName("pk_tenants");

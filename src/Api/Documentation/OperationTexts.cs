@@ -329,15 +329,15 @@ internal sealed class OperationTexts : IOperationFilter
         ["getTenant"] = (
             "Get a tenant",
             """
-            How many of its jobs are queued and running, the device seconds of this month (UTC), and its quotas. A tenant without
-            quotas is not limited. Without the scope `admin`, other tenants than your own are a 404.
+            How many of its jobs are queued and running, the device seconds of this month (UTC), the bytes of uploads, and its quotas. A
+            tenant without quotas is not limited. Without the scope `admin`, other tenants than your own are a 404.
             """
         ),
         ["setTenant"] = (
             "Set the quotas of a tenant",
             """
             Replaces all quotas; a field that is absent or null is no limit. Jobs that are queued or running stay. A submission beyond
-            `maxQueued` is a 429; jobs beyond the other quotas wait, and say so in `reason`.
+            `maxQueued` is a 429, an upload beyond `maxUploadedBytes` a 413; jobs beyond the other quotas wait, and say so in `reason`.
             """
         ),
         ["getSession"] = (

@@ -5,7 +5,10 @@ using Temper.Store.Tenants;
 
 namespace Temper.Api.Tenants;
 
-/// <summary>Answers 429 when a request would queue more jobs than the tenant's quota allows. Nothing was stored.</summary>
+/// <summary>
+/// Answers 429 when a request would queue more jobs than the tenant's quota allows, and 413 when an upload exceeds its quota, since
+/// the same upload fails again until something is deleted. Nothing was stored.
+/// </summary>
 internal sealed class QuotaReached : IExceptionHandler
 {
     private const int RetryAfterSeconds = 30;
@@ -14,9 +17,20 @@ internal sealed class QuotaReached : IExceptionHandler
     {
         if (
             (exception as PostgresException ?? exception.InnerException as PostgresException)
-            is not { SqlState: TenantStore.QuotaReached } reached
+            is not { SqlState: TenantStore.QuotaReached or TenantStore.UploadsReached } reached
         )
             return false;
+        if (reached.SqlState == TenantStore.UploadsReached)
+        {
+            await Problems
+                .Of(
+                    StatusCodes.Status413PayloadTooLarge,
+                    "The quota of uploaded bytes is reached.",
+                    $"{reached.MessageText} Nothing was stored. Delete some first."
+                )
+                .ExecuteAsync(context);
+            return true;
+        }
         context.Response.StatusCode = StatusCodes.Status429TooManyRequests;
         await Problems
             .TryLater(

@@ -71,6 +71,7 @@ internal static class TenantEndpoints
                     ("maxQueued", quotas.MaxQueued),
                     ("maxRunning", quotas.MaxRunning),
                     ("maxDeviceSecondsPerMonth", quotas.MaxDeviceSecondsPerMonth),
+                    ("maxUploadedBytes", quotas.MaxUploadedBytes),
                 }
             )
                 if (value < 0 && !errors.Has(field))

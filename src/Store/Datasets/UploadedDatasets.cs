@@ -4,6 +4,7 @@ using NpgsqlTypes;
 using Temper.Domain.Datasets;
 using Temper.Domain.Serialization;
 using Temper.Store.Rows;
+using Temper.Store.Tenants;
 
 namespace Temper.Store.Datasets;
 
@@ -52,6 +53,7 @@ public sealed class UploadedDatasets(NpgsqlDataSource database)
     /// two uploads of a name take turns.
     /// </summary>
     /// <returns>Id of the new version, or of the one that has this content; whether that existed before.</returns>
+    /// <exception cref="PostgresException">With <see cref="TenantStore.UploadsReached"/>: the tenant may store no more.</exception>
     public async Task<(string Id, bool WasThere)> AddAsync(NewDataset set, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
@@ -87,6 +89,7 @@ public sealed class UploadedDatasets(NpgsqlDataSource database)
         insert.Parameters.AddWithValue(set.Mean);
         insert.Parameters.AddWithValue(set.Tenant);
         await insert.ExecuteNonQueryAsync(cancellationToken);
+        await TenantStore.CheckUploadedAsync(connection, set.Tenant, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return (id, false);
     }

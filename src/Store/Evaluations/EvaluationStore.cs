@@ -5,6 +5,7 @@ using NpgsqlTypes;
 using Temper.Domain.Evaluations;
 using Temper.Domain.Serialization;
 using Temper.Store.Rows;
+using Temper.Store.Tenants;
 
 namespace Temper.Store.Evaluations;
 
@@ -33,6 +34,7 @@ public sealed class EvaluationStore(NpgsqlDataSource database)
     /// <param name="id">That of the row.</param>
     /// <param name="row">`Sequence` and `CreatedAt` are ignored.</param>
     /// <returns>False when an evaluation with this id or this idempotency key exists; nothing is stored then.</returns>
+    /// <exception cref="PostgresException">With <see cref="TenantStore.UploadsReached"/>: the tenant may store no more.</exception>
     public async Task<bool> InsertAsync(Guid id, EvaluatedLogits logits, Task<EvaluationRow> row, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
@@ -57,8 +59,10 @@ public sealed class EvaluationStore(NpgsqlDataSource database)
             await pieces.CompleteAsync(cancellationToken);
         }
         // The foreign key of the pieces is checked at the commit.
-        if (!await InsertRowAsync(connection, await row, cancellationToken))
+        var inserted = await row;
+        if (!await InsertRowAsync(connection, inserted, cancellationToken))
             return false;
+        await TenantStore.CheckUploadedAsync(connection, inserted.Tenant, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return true;
     }

@@ -1373,12 +1373,16 @@ namespace Temper.Store.Migrations
                         .HasColumnType("integer")
                         .HasColumnName("max_running");
 
+                    b.Property<long?>("MaxUploadedBytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("max_uploaded_bytes");
+
                     b.HasKey("Name")
                         .HasName("pk_tenants");
 
                     b.ToTable("tenants", null, t =>
                         {
-                            t.HasCheckConstraint("ck_tenants_quotas", "max_queued >= 0 AND max_running >= 0 AND max_device_seconds_per_month >= 0");
+                            t.HasCheckConstraint("ck_tenants_quotas", "max_queued >= 0 AND max_running >= 0 AND max_device_seconds_per_month >= 0 AND max_uploaded_bytes >= 0");
                         });
                 });
 

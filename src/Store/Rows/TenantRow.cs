@@ -13,6 +13,9 @@ public sealed class TenantRow
 
     /// <summary>No job begins in a calendar month (UTC) once the attempts have taken this many seconds.</summary>
     public long? MaxDeviceSecondsPerMonth { get; init; }
+
+    /// <summary>The most bytes of uploaded data sets and evaluations after an upload.</summary>
+    public long? MaxUploadedBytes { get; init; }
 }
 
 /// <summary>What the attempts of a tenant took that ended in a month. Deleted jobs are included.</summary>

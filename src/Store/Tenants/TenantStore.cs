@@ -14,11 +14,22 @@ public sealed record TenantQuotas
 
     /// <summary>No job begins in a calendar month (UTC) once the attempts have taken this many seconds.</summary>
     public long? MaxDeviceSecondsPerMonth { get; init; }
+
+    /// <summary>The most bytes of uploaded data sets and evaluations after an upload; those of the tenant's jobs do not count.</summary>
+    public long? MaxUploadedBytes { get; init; }
 }
 
 /// <summary>A tenant with what it uses now.</summary>
 /// <param name="DeviceSecondsThisMonth">Seconds of the attempts that ended in this month (UTC), and of those that run.</param>
-public sealed record TenantState(string Name, int Queued, int Running, double DeviceSecondsThisMonth, TenantQuotas Quotas);
+/// <param name="UploadedBytes">Bytes of the data sets and the evaluations.</param>
+public sealed record TenantState(
+    string Name,
+    int Queued,
+    int Running,
+    double DeviceSecondsThisMonth,
+    long UploadedBytes,
+    TenantQuotas Quotas
+);
 
 /// <summary>The tenants: who owns what, their quotas, and their turns in the queue.</summary>
 /// <param name="polls">The pool of the short statements of polls. Only the lookup of owners uses it.</param>
@@ -29,6 +40,9 @@ public sealed class TenantStore(NpgsqlDataSource database, NpgsqlDataSource poll
 
     /// <summary>SQLSTATE of the error of a statement that would queue more jobs than the tenant's quota allows.</summary>
     public const string QuotaReached = "TQ001";
+
+    /// <summary>SQLSTATE of the error of a statement that would store more than the tenant's quota of uploaded bytes.</summary>
+    public const string UploadsReached = "TQ002";
 
     private const string ThisMonth = "date_trunc('month', now() AT TIME ZONE 'UTC')::date";
 
@@ -64,7 +78,8 @@ public sealed class TenantStore(NpgsqlDataSource database, NpgsqlDataSource poll
     private const string StateSql = $"""
         SELECT own.name, (SELECT count(*)::int FROM jobs WHERE tenant = own.name AND state = 'queued'),
                (SELECT count(*)::int FROM jobs WHERE tenant = own.name AND state = 'running'),
-               device_seconds(own.name), max_queued, max_running, max_device_seconds_per_month
+               device_seconds(own.name), uploaded_bytes(own.name), max_queued, max_running, max_device_seconds_per_month,
+               max_uploaded_bytes
         """;
 
     /// <summary>
@@ -73,6 +88,16 @@ public sealed class TenantStore(NpgsqlDataSource database, NpgsqlDataSource poll
     /// </summary>
     /// <param name="tenant">SQL expression; null checks nothing.</param>
     internal static string CheckQueued(string tenant) => $"check_queued({tenant})";
+
+    /// <summary>
+    /// Ends the transaction of an upload with <see cref="UploadsReached"/> when the tenant's quota is exceeded with what it has stored.
+    /// Concurrent uploads of a tenant with this quota wait here for each other.
+    /// </summary>
+    internal static async Task CheckUploadedAsync(NpgsqlConnection connection, string tenant, CancellationToken cancellationToken)
+    {
+        await using var check = new NpgsqlCommand("SELECT check_uploaded($1)", connection) { Parameters = { new() { Value = tenant } } };
+        await check.ExecuteNonQueryAsync(cancellationToken);
+    }
 
     /// <summary>SQL that adds ended attempts to the usage of their tenants.</summary>
     /// <param name="ended">A FROM clause with `tenant` and `claimed_at` of each attempt.</param>
@@ -131,11 +156,13 @@ public sealed class TenantStore(NpgsqlDataSource database, NpgsqlDataSource poll
                     row.GetInt32(1),
                     row.GetInt32(2),
                     row.GetDouble(3),
+                    row.GetInt64(4),
                     new()
                     {
-                        MaxQueued = row.IsDBNull(4) ? null : row.GetInt32(4),
-                        MaxRunning = row.IsDBNull(5) ? null : row.GetInt32(5),
-                        MaxDeviceSecondsPerMonth = row.IsDBNull(6) ? null : row.GetInt64(6),
+                        MaxQueued = row.IsDBNull(5) ? null : row.GetInt32(5),
+                        MaxRunning = row.IsDBNull(6) ? null : row.GetInt32(6),
+                        MaxDeviceSecondsPerMonth = row.IsDBNull(7) ? null : row.GetInt64(7),
+                        MaxUploadedBytes = row.IsDBNull(8) ? null : row.GetInt64(8),
                     }
                 )
             );
@@ -147,15 +174,18 @@ public sealed class TenantStore(NpgsqlDataSource database, NpgsqlDataSource poll
     {
         await using var command = database.CreateCommand(
             """
-            INSERT INTO tenants (name, max_queued, max_running, max_device_seconds_per_month) VALUES ($1, $2, $3, $4)
+            INSERT INTO tenants (name, max_queued, max_running, max_device_seconds_per_month, max_uploaded_bytes)
+            VALUES ($1, $2, $3, $4, $5)
             ON CONFLICT (name) DO UPDATE SET max_queued = excluded.max_queued, max_running = excluded.max_running,
-                max_device_seconds_per_month = excluded.max_device_seconds_per_month
+                max_device_seconds_per_month = excluded.max_device_seconds_per_month,
+                max_uploaded_bytes = excluded.max_uploaded_bytes
             """
         );
         command.Parameters.AddWithValue(name);
         command.Parameters.Add(Number(quotas.MaxQueued, NpgsqlDbType.Integer));
         command.Parameters.Add(Number(quotas.MaxRunning, NpgsqlDbType.Integer));
         command.Parameters.Add(Number(quotas.MaxDeviceSecondsPerMonth, NpgsqlDbType.Bigint));
+        command.Parameters.Add(Number(quotas.MaxUploadedBytes, NpgsqlDbType.Bigint));
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 

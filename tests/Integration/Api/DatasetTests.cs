@@ -53,6 +53,54 @@ public class DatasetTests(ApiFixture fixture) : OwnDatasetsTest(fixture)
     }
 
     [Fact]
+    public async Task Post_BeyondTheQuotaOfUploadedBytes_Is413AndStoresNothing()
+    {
+        const string stored =
+            "SELECT (SELECT sum(octet_length(bytes)) FROM dataset_chunks) + (SELECT sum(octet_length(data)) FROM evaluation_pieces)";
+        await Database.ExecuteAsync("TRUNCATE evaluations CASCADE");
+        var (set, other) = (NpzFiles.Pack(NpzFiles.Part("", 30, 8, 12, 3, 3)), NpzFiles.Pack(NpzFiles.Part("", 30, 8, 12, 3, 3, 1)));
+        await AddAsync("birds", set);
+        var before = await UploadedAsync();
+        Assert.Equal(HttpStatusCode.Created, await EvaluateAsync());
+        var after = await UploadedAsync();
+        Assert.Equal(await Database.ScalarAsync<long>(stored), after);
+        await SendAsync(HttpMethod.Put, "/tenants/default", $$"""{"maxUploadedBytes":{{after + (after - before)}}}""");
+        try
+        {
+            var atOnce = await Task.WhenAll(EvaluateAsync(), EvaluateAsync());
+            var (status, problem) = await AddAsync("birds", other);
+
+            Assert.Equal([HttpStatusCode.Created, HttpStatusCode.RequestEntityTooLarge], atOnce.Order());
+            Assert.Equal(HttpStatusCode.RequestEntityTooLarge, status);
+            Assert.StartsWith(
+                $"Tenant default may store {after + (after - before)} bytes of data sets and evaluations.",
+                $"{problem["detail"]}"
+            );
+            Assert.Equal(HttpStatusCode.OK, (await AddAsync("birds", set)).Status); // it is there already
+            Assert.Equal(after + (after - before), await UploadedAsync());
+            Assert.Equal(after + (after - before), await Database.ScalarAsync<long>(stored));
+        }
+        finally
+        {
+            await SendAsync(HttpMethod.Put, "/tenants/default", "{}");
+        }
+
+        async Task<long> UploadedAsync() => (await Api.GetAsync("/tenants/default"))["uploadedBytes"]!.GetValue<long>();
+        async Task<HttpStatusCode> EvaluateAsync()
+        {
+            var logits = SimulatedLogits.Draw(300, 1, 4);
+            var file = NpzBytes.Of(
+                ("logits", logits.Logits, [logits.Count, logits.Classes]),
+                ("labels", logits.Labels, [logits.Count]),
+                ("true_probabilities", new double[logits.Count], [logits.Count])
+            );
+            using var content = new ByteArrayContent(file) { Headers = { ContentType = new("application/octet-stream") } };
+            using var answer = await Http.PostAsync("/evaluations", content);
+            return answer.StatusCode;
+        }
+    }
+
+    [Fact]
     public async Task Delete_OnlyWhatNoJobUses_AndNoVersionComesTwice()
     {
         await AddAsync("birds", NpzFiles.Pack(NpzFiles.Part("", 30, 8, 12, 3, 3)));

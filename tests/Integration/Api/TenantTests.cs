@@ -154,7 +154,10 @@ public class TenantTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var (set, tenant) = await SendAsync(HttpMethod.Put, "/tenants/default", """{"maxQueued":2,"maxRunning":0}""");
 
         Assert.Equal(HttpStatusCode.OK, set.StatusCode);
-        Assert.Equal("""{"maxQueued":2,"maxRunning":0,"maxDeviceSecondsPerMonth":null}""", tenant!["quotas"]!.ToJsonString());
+        Assert.Equal(
+            """{"maxQueued":2,"maxRunning":0,"maxDeviceSecondsPerMonth":null,"maxUploadedBytes":null}""",
+            tenant!["quotas"]!.ToJsonString()
+        );
         Assert.True(JsonNode.DeepEquals(tenant, await Api.GetAsync("/tenants/default")));
         var waiting = await Api.SubmitAsync(Spec);
         foreach (var (path, spec) in new[] { ("/jobs", Job), ("/studies", Study) })

@@ -195,7 +195,7 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
 
         Assert.Matches("(?m)^default +0 +7 +0 +– +0 +3600 *$", set.Output);
         Assert.Equal(
-            """{"maxQueued":7,"maxRunning":null,"maxDeviceSecondsPerMonth":3600}""",
+            """{"maxQueued":7,"maxRunning":null,"maxDeviceSecondsPerMonth":3600,"maxUploadedBytes":null}""",
             (await Api.GetAsync("/tenants/default"))["quotas"]!.ToJsonString()
         );
         Assert.Equal(2, (await RunAsync(["tenants", "set", "default", "--max-queued", "-1"])).ExitCode);
