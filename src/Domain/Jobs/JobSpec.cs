@@ -205,7 +205,7 @@ public enum InitializationName
 {
     Standard,
 
-    /// <summary>That of Müller et al. 2019, arXiv:1906.02629, A.5.</summary>
+    /// <summary>A normal distribution, as in Müller et al. 2019, arXiv:1906.02629, A.5, but narrower; docs/api.md says why.</summary>
     Gaussian,
 }
 

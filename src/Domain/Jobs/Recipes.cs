@@ -32,7 +32,7 @@ public static class Recipes
              "augmentation":"shift","initialization":"gaussian"}
             """
         ),
-        // Pereyra et al. 2017, arXiv:1701.06548, table 1; 50,000 images for training.
+        // The network of Pereyra et al. 2017, arXiv:1701.06548, table 1. 50,000 images for training are our choice.
         ["pereyra2017-mlp"] = Parsed(
             """
             {"model":"mlp","widths":[1024,1024],"optimizer":"sgd","learningRate":0.05,"epochs":100,"validationFraction":0.16667}
