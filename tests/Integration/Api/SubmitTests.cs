@@ -78,7 +78,7 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
     [Theory]
     [InlineData("he2016-resnet20", "resnet20", 0.1, 182)]
     [InlineData("muller2019-resnet56", "resnet56", 0.3, 205)]
-    [InlineData("muller2019-mlp", "mlp", 0.1, 100)]
+    [InlineData("muller2019-mlp", "mlp", 0.03, 100)]
     [InlineData("pereyra2017-mlp", "mlp", 0.05, 100)]
     [InlineData("guo2017-lenet5", "lenet5", 0.01, 100)]
     public async Task Post_ARecipe_FillsTheAbsentFieldsAndNoOthers(string recipe, string model, double rate, int epochs)
