@@ -87,6 +87,7 @@ public sealed class StudyReader(NpgsqlDataSource database)
             ["aurc"] = "test_aurc",
             ["temperature"] = "temperature",
             ["bestEpoch"] = "best_epoch",
+            ["bestEpochAfterTemperature"] = "best_epoch_after_temperature",
             ["trainTestGap"] = "train_accuracy - test_accuracy",
             ["validationAccuracy"] = "validation_accuracy",
             ["validationNll"] = "validation_nll",
