@@ -118,6 +118,7 @@ internal sealed class TrainingLoop
 
                 validation = Validate(model, epoch);
                 var evaluation = Evaluation.Of(validation);
+                report(new Alive(Pace.UnmeasuredSeconds));
                 var afterTemperature = Scores.NllAfterTemperature(validation);
                 double count = split.Training.Length;
                 var metrics = new EpochMetrics(

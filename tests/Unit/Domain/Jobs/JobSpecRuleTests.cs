@@ -78,6 +78,7 @@ public class JobSpecRuleTests
             { "seed", Valid with { Seed = 1L << 53 } },
             { "validationFraction", Valid with { ValidationFraction = 0 } },
             { "validationFraction", Valid with { ValidationFraction = 0.51 } },
+            { "keep", Valid with { Keep = (KeepName)9 } },
             { "labelNoise", Valid with { LabelNoise = 1.01 } },
             { "priority", Valid with { Priority = 1001 } },
             { "maxAttempts", Valid with { MaxAttempts = 0 } },
