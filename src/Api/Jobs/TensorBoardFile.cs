@@ -55,7 +55,11 @@ internal static class TensorBoardFile
     }
 
     private static JsonPropertyInfo[] FiguresOf(Type type) =>
-        [.. Json.Options.GetTypeInfo(type).Properties.Where(property => property.PropertyType == typeof(double) || property.PropertyType == typeof(double?))];
+        [
+            .. Json
+                .Options.GetTypeInfo(type)
+                .Properties.Where(property => property.PropertyType == typeof(double) || property.PropertyType == typeof(double?)),
+        ];
 
     private static ByteString Header(double time) =>
         Message.Of(header =>

@@ -11,7 +11,9 @@ internal static class EpochTable
 {
     public static Table Of(IEnumerable<EpochMetrics> epochs)
     {
-        var table = Terminal.Table("epoch", "train loss", "validation loss", "after T", "accuracy", "ECE", "signed gap", "seconds").NumbersFrom(0);
+        var table = Terminal
+            .Table("epoch", "train loss", "validation loss", "after T", "accuracy", "ECE", "signed gap", "seconds")
+            .NumbersFrom(0);
         foreach (var epoch in epochs)
             table.Row(
                 epoch.Epoch.ToString(CultureInfo.InvariantCulture),

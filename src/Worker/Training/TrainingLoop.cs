@@ -302,7 +302,8 @@ internal sealed class TrainingLoop
             result,
             new(Safetensors.Write(model, Metadata(normalization)), stored, scores)
             {
-                Corruptions = spec.Corruptions && scores is not null ? ScoreCorruptions(model, epoch, normalization, scores.Temperature) : [],
+                Corruptions =
+                    spec.Corruptions && scores is not null ? ScoreCorruptions(model, epoch, normalization, scores.Temperature) : [],
             }
         );
     }

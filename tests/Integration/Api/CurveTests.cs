@@ -8,23 +8,29 @@ namespace Temper.Integration.Api;
 public class CurveTests(ApiFixture fixture) : OwnJobsTest(fixture)
 {
     private const string Header =
-        "epoch,trainLoss,trainAccuracy,validationLoss,validationAccuracy,ece,signedGap,learningRate,seconds,imagesPerSecond";
+        "epoch,trainLoss,trainAccuracy,validationLoss,validationAccuracy,ece,signedGap,learningRate,seconds,imagesPerSecond,"
+        + "validationLossAfterTemperature";
 
     [Fact]
     public async Task Metrics_AsCsv_AreTheJsonWithEmptyFieldsForWhatIsNotFinite()
     {
         var id = await Api.SubmitAsync(Spec);
         Assert.Equal($"{Header}\n", await Http.GetStringAsync($"/jobs/{id}/metrics?format=csv"));
-        await Queue.ReportAsync(await ClaimAsync(), [Metrics, Metrics with { Epoch = 2, TrainLoss = double.NaN }], null, default);
+        await Queue.ReportAsync(
+            await ClaimAsync(),
+            [Metrics with { ValidationLossAfterTemperature = 0.18 }, Metrics with { Epoch = 2, TrainLoss = double.NaN }],
+            null,
+            default
+        );
 
         var response = await Http.GetAsync($"/jobs/{id}/metrics?format=csv");
         Assert.Equal("text/csv", response.Content.Headers.ContentType!.MediaType);
         Assert.Equal(
-            $"{Header}\n1,0.7,0.9,0.2,0.95,0.05,-0.03,0.001,1.5,2400\n2,,0.9,0.2,0.95,0.05,-0.03,0.001,1.5,2400\n",
+            $"{Header}\n1,0.7,0.9,0.2,0.95,0.05,-0.03,0.001,1.5,2400,0.18\n2,,0.9,0.2,0.95,0.05,-0.03,0.001,1.5,2400,\n",
             await response.Content.ReadAsStringAsync()
         );
         Assert.Equal(
-            $"{Header}\n2,,0.9,0.2,0.95,0.05,-0.03,0.001,1.5,2400\n",
+            $"{Header}\n2,,0.9,0.2,0.95,0.05,-0.03,0.001,1.5,2400,\n",
             await Http.GetStringAsync($"/jobs/{id}/metrics?format=csv&since=1")
         );
         var known = await AskAsync($"/jobs/{id}/metrics?format=csv", response.Headers.ETag!.ToString());

@@ -111,6 +111,24 @@ public class JobSpecRuleTests
         Assert.Empty(JobSpecRule.BrokenBy(Valid with { Epsilon = 0.9, Smoothing = SmoothingConvention.Others }));
     }
 
+    [Theory]
+    [InlineData(149, "keep")] // 1.49 images are one
+    [InlineData(150, null)]
+    public void BrokenBy_KeepWithFewValidationImages_NamesKeep(int trainImages, string? field)
+    {
+        var spec = Valid with
+        {
+            Dataset = "few@1",
+            Data = new("00", 10, 1, 8, 8, trainImages, ValidationImages: 0, TestImages: 10),
+            Model = ModelName.Mlp,
+            ValidationFraction = 0.01,
+        };
+
+        Assert.Empty(JobSpecRule.BrokenBy(spec));
+        foreach (var keep in new[] { KeepName.Nll, KeepName.NllAfterTemperature })
+            Assert.Equal(field, JobSpecRule.BrokenBy(spec with { Keep = keep }).SingleOrDefault()?.Field);
+    }
+
     [Fact]
     public void All_EveryFieldOfASpec_HasARule()
     {

@@ -451,6 +451,7 @@ public class TrainingLoopTests
     {
         var run = Run(OverFitted with { Keep = keep });
 
+        var best = run.Epochs.MinBy(epoch => epoch.LossBy(keep))!.Epoch;
         Assert.InRange(best, 2, 11);
         Assert.Equal((best, 12), (run.Result.KeptEpoch, run.Result.TrainedEpochs));
         var ended = Run(OverFitted with { Epochs = best });
