@@ -31,9 +31,5 @@ public sealed record JobResult(
 {
     /// <summary>The epoch whose weights are the result; see <see cref="JobSpec.Keep"/>. The last in results older than this
     /// field.</summary>
-    public int KeptEpoch
-    {
-        get => field > 0 ? field : TrainedEpochs;
-        init;
-    }
+    public int KeptEpoch { get; init; } = TrainedEpochs;
 }
