@@ -135,6 +135,7 @@ internal sealed class TrainingLoop
                     afterTemperature
                 );
                 standing = new(epoch + 1, 0, 0, 0, BestEpoch.After(standing.Best, epoch, metrics.LossBy(spec.Keep), model));
+                report(new Alive(pace.QuietSeconds)); // the next steps take as long as those before
                 report(new EpochDone(metrics, CheckpointDue(LeastCheckpointGap) ? Save(standing, model, optimizer) : null));
             }
             if (standing.Best is { } best && best.Epoch < spec.Epochs)
