@@ -5,9 +5,10 @@ namespace Temper.Unit.Domain.Jobs;
 
 public class JobResultTests
 {
-    private const string Older =
-        """{"testAccuracy":0.9,"testLoss":0.3,"testEce":0.04,"testSignedGap":0.02,"trainedEpochs":7,"device":"cpu","threads":2,"""
-        + """"libtorch":"1.13.0","weightsSha256":"aa","notes":[]""";
+    private const string Older = """
+        {"testAccuracy":0.9,"testLoss":0.3,"testEce":0.04,"testSignedGap":0.02,"trainedEpochs":7,"device":"cpu","threads":2,
+         "libtorch":"1.13.0","weightsSha256":"aa","notes":[]
+        """;
 
     [Theory]
     [InlineData("}", 7)] // of a build that always kept the last epoch
