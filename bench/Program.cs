@@ -75,6 +75,9 @@ switch (args)
     case ["study", .. var rest]:
         await StudyRun.RunAsync(quick: rest is ["--quick"]);
         return 0;
+    case ["keep", .. var rest]:
+        KeptEpochs.Run(seeds: rest is ["--quick"] ? 2 : 5);
+        return 0;
     case ["losses"] or ["losses", "--quick"]:
         await Losses.RunAsync(quick: args.Length > 1, only: null);
         return 0;

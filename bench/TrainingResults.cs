@@ -30,7 +30,9 @@ internal static class TrainingResults
         );
 
     /// <param name="spec">Of a job on MNIST.</param>
-    public static Finished Train(JobSpec spec, List<double>? losses = null) =>
+    /// <param name="losses">Receives the training loss of each epoch.</param>
+    /// <param name="seconds">Receives the time of each epoch.</param>
+    public static Finished Train(JobSpec spec, List<double>? losses = null, List<double>? seconds = null) =>
         TrainingLoop.Run(
             spec,
             Mnist,
@@ -39,8 +41,10 @@ internal static class TrainingResults
             TimeSpan.MaxValue,
             message =>
             {
-                if (message is EpochDone epoch)
-                    losses?.Add(epoch.Metrics.TrainLoss);
+                if (message is not EpochDone epoch)
+                    return;
+                losses?.Add(epoch.Metrics.TrainLoss);
+                seconds?.Add(epoch.Metrics.Seconds);
             },
             CancellationToken.None
         );

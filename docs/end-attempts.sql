@@ -32,7 +32,7 @@ kept AS (
     FROM ended),
 scored AS (
     INSERT INTO scores (
-        job_id, train_accuracy, best_epoch, validation_images, test_images,
+        job_id, train_accuracy, best_epoch, best_epoch_after_temperature, validation_images, test_images,
         temperature,
         validation_accuracy,
         validation_nll,
@@ -59,7 +59,10 @@ scored AS (
         test_debiased_ece_after_temperature,
         test_smooth_ece_after_temperature)
     SELECT
-        id, last.train_accuracy, best.epoch, octet_length(@validation_labels) / 4, octet_length(@test_labels) / 4,
+        id, trained.train_accuracy, best.epoch,
+        (SELECT epoch FROM epochs WHERE job_id = ended.id AND validation_loss_after_temperature IS NOT NULL
+         ORDER BY validation_loss_after_temperature, epoch LIMIT 1),
+        octet_length(@validation_labels) / 4, octet_length(@test_labels) / 4,
         @temperature,
         @validation_accuracy,
         @validation_nll,
@@ -85,7 +88,8 @@ scored AS (
         @test_smooth_ece,
         @test_debiased_ece_after_temperature,
         @test_smooth_ece_after_temperature
-    FROM ended, LATERAL (SELECT train_accuracy FROM epochs WHERE job_id = ended.id ORDER BY epoch DESC LIMIT 1) last,
+    FROM ended, LATERAL (SELECT train_accuracy FROM epochs WHERE job_id = ended.id AND epoch <= @kept_epoch
+                         ORDER BY epoch DESC LIMIT 1) trained,
          LATERAL (SELECT epoch FROM epochs WHERE job_id = ended.id ORDER BY validation_loss, epoch LIMIT 1) best
     WHERE @temperature IS NOT NULL),
 corrupted AS (

@@ -25,7 +25,7 @@ import urllib.request
 import temper
 
 # Limits of MLflow: https://mlflow.org/docs/latest/rest-api.html#log-batch
-# A request may have 1000 items, of which 100 are parameters and 100 tags. The last epoch may exceed this by its 9 figures.
+# A request may have 1000 items, of which 100 are parameters and 100 tags. The last epoch may exceed this by its 10 figures.
 _METRICS = 700
 _PARAM_LENGTH = 500  # 6000 since MLflow 2.8
 
@@ -137,7 +137,7 @@ def _log(metrics, mlflow, run, tags, job):
     stored = {"temper.epoch": str(last)}
     if job["result"] and "temper.tested" not in tags:
         figures = {name: value for name, value in job["result"].items() if name.startswith("test")}
-        batch += _metrics(figures, end, job["result"]["trainedEpochs"])
+        batch += _metrics(figures, end, job["result"]["keptEpoch"])
         stored["temper.tested"] = "true"
     if batch or "temper.epoch" not in tags:
         _batch(mlflow, run, job, batch, stored)

@@ -124,10 +124,10 @@ class ExportTests(unittest.TestCase):
             self.assertTrue(all(len(values) == 1 for values in run["metrics"].values()))
             self.assertEqual(client.metrics(trained)["ece"], [run["metrics"]["ece", epoch][0]["value"] for epoch in (1, 2)])
             self.assertEqual(trained["result"]["testEce"], run["metrics"]["testEce", 2][0]["value"])
-            self.assertEqual(2 * 9 + 4, len(run["metrics"]))
+            self.assertEqual(2 * 10 + 4, len(run["metrics"]))
 
     def test_a_long_job_is_logged_in_requests_that_mlflow_accepts(self):
-        names = "trainLoss trainAccuracy validationLoss validationAccuracy ece signedGap learningRate seconds imagesPerSecond"
+        names = "trainLoss trainAccuracy validationLoss validationAccuracy ece signedGap learningRate seconds imagesPerSecond validationLossAfterTemperature"
         metrics = {"epoch": list(range(1, 1001)), **{name: [0.5] * 1000 for name in names.split()}}
         metrics["trainLoss"][999] = None
         job = {
@@ -141,7 +141,7 @@ class ExportTests(unittest.TestCase):
             self.assertEqual(1000, temper_mlflow._log(metrics, mlflow, run, {}, job))
 
         logged = self.server.runs[run]
-        self.assertEqual(9 * 1000 - 1, sum(len(values) for values in logged["metrics"].values()))
+        self.assertEqual(10 * 1000 - 1, sum(len(values) for values in logged["metrics"].values()))
         self.assertEqual(("1000", "RUNNING"), (logged["tags"]["temper.epoch"], logged["status"]))
         self.assertEqual(1768469400123 + 1000 * 500, logged["metrics"]["ece", 1000][0]["timestamp"])
 

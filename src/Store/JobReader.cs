@@ -110,7 +110,7 @@ public sealed class JobReader(NpgsqlDataSource database)
         await using var command = database.CreateCommand(
             """
             SELECT epoch, train_loss, train_accuracy, validation_loss, validation_accuracy, ece, signed_gap, learning_rate, seconds,
-                images_per_second
+                images_per_second, validation_loss_after_temperature
             FROM epochs WHERE job_id = $1 AND epoch > $2 ORDER BY epoch
             """
         );
@@ -160,7 +160,8 @@ public sealed class JobReader(NpgsqlDataSource database)
             row.GetDouble(first + 6),
             row.GetDouble(first + 7),
             row.GetDouble(first + 8),
-            row.GetDouble(first + 9)
+            row.GetDouble(first + 9),
+            row.IsDBNull(first + 10) ? null : row.GetDouble(first + 10)
         );
 
     /// <returns>The versions of the jobs that exist.</returns>

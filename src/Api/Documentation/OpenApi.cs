@@ -369,7 +369,7 @@ internal static class OpenApi
             JobLinks.Of(Id)
         );
 
-        private static readonly EpochMetrics Epoch = new(1, 0.703, 0.936, 0.158, 0.983, 0.107, -0.107, 0.001, 8.1, 6870);
+        private static readonly EpochMetrics Epoch = new(1, 0.703, 0.936, 0.158, 0.983, 0.107, -0.107, 0.001, 8.1, 6870, 0.061);
 
         private static readonly Dictionary<Type, JsonNode> ByType = new()
         {

@@ -38,7 +38,7 @@ internal sealed class OperationTexts : IOperationFilter
             "Download the metrics for TensorBoard",
             """
             An event file of scalars, tagged as in the JSON of the metrics; steps are epochs. The figures of the test set are at
-            the last epoch. Save it under the name in `Content-Disposition`, for TensorBoard reads only files with such names.
+            the kept epoch. Save it under the name in `Content-Disposition`, for TensorBoard reads only files with such names.
             """
         ),
         ["getJobAttempts"] = (

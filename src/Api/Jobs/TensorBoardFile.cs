@@ -11,7 +11,7 @@ namespace Temper.Api.Jobs;
 
 /// <summary>
 /// Writes a job's metrics as a TensorBoard event file. Its tags are the names of the figures in JSON, its steps are epochs, and
-/// the figures of the test set are at the last epoch. Values are float32; NaN and infinity are written as they are.
+/// the figures of the test set are at the kept epoch. Values are float32; NaN and infinity are written as they are.
 /// </summary>
 /// <remarks>
 /// The end of an epoch is not stored. The times in the file begin at the submission and add up the seconds of the epochs, so
@@ -48,14 +48,18 @@ internal static class TensorBoardFile
         foreach (var epoch in epochs)
             await WriteRecordAsync(Event(time += epoch.Seconds, epoch.Epoch, OfEpoch, epoch));
         if (job.Result is { } result)
-            await WriteRecordAsync(Event(time, result.TrainedEpochs, OfTest, result));
+            await WriteRecordAsync(Event(time, result.KeptEpoch, OfTest, result));
         await file.FlushAsync(cancellation);
 
         ValueTask WriteRecordAsync(ByteString message) => file.WriteAsync(Record(message.Span), cancellation);
     }
 
     private static JsonPropertyInfo[] FiguresOf(Type type) =>
-        [.. Json.Options.GetTypeInfo(type).Properties.Where(property => property.PropertyType == typeof(double))];
+        [
+            .. Json
+                .Options.GetTypeInfo(type)
+                .Properties.Where(property => property.PropertyType == typeof(double) || property.PropertyType == typeof(double?)),
+        ];
 
     private static ByteString Header(double time) =>
         Message.Of(header =>
@@ -74,7 +78,8 @@ internal static class TensorBoardFile
                 Message.Of(summary =>
                 {
                     foreach (var figure in figures)
-                        summary.Bytes(Value, Scalar(figure.Name, (float)(double)figure.Get!(of)!));
+                        if (figure.Get!(of) is double value)
+                            summary.Bytes(Value, Scalar(figure.Name, (float)value));
                 })
             );
         });

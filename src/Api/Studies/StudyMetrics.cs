@@ -33,6 +33,8 @@ public sealed record StudyMetricsResponse(IAsyncEnumerable<StudyEpoch> Items);
 /// <param name="LearningRate">Learning rate of this epoch.</param>
 /// <param name="Seconds">Training and validation time of the epoch.</param>
 /// <param name="ImagesPerSecond">Images trained per second of training time, without validation.</param>
+/// <param name="ValidationLossAfterTemperature">ValidationLoss after a cross-fitted temperature; null with fewer than two validation
+/// images, and in epochs of older builds.</param>
 public sealed record StudyEpoch(
     Guid Study,
     Guid Job,
@@ -52,7 +54,8 @@ public sealed record StudyEpoch(
     double SignedGap,
     double LearningRate,
     double Seconds,
-    double ImagesPerSecond
+    double ImagesPerSecond,
+    double? ValidationLossAfterTemperature
 )
 {
     internal static StudyEpoch Of(Guid study, CurveJob job, EpochMetrics epoch) =>
@@ -75,7 +78,8 @@ public sealed record StudyEpoch(
             epoch.SignedGap,
             epoch.LearningRate,
             epoch.Seconds,
-            epoch.ImagesPerSecond
+            epoch.ImagesPerSecond,
+            epoch.ValidationLossAfterTemperature
         );
 }
 

@@ -125,7 +125,9 @@ public sealed record StudyProgress(
 /// <param name="Aurc">Area under the risk–coverage curve.</param>
 /// <param name="Temperature">Temperature T, fitted on validation.</param>
 /// <param name="BestEpoch">The epoch with the lowest validation loss.</param>
-/// <param name="TrainTestGap">Accuracy on the training images in the last epoch − test accuracy.</param>
+/// <param name="BestEpochAfterTemperature">The epoch with the lowest validation loss after temperature scaling, with a cross-fitted T.
+/// It lacks the jobs that a worker of an older build trained.</param>
+/// <param name="TrainTestGap">Accuracy on the training images in the kept epoch − test accuracy.</param>
 /// <param name="ValidationAccuracy">Accuracy on validation.</param>
 /// <param name="ValidationNll">NLL on validation.</param>
 /// <param name="ValidationEce">ECE on validation.</param>
@@ -168,6 +170,7 @@ public sealed record ArmResponse(
     MeanOverSeeds? Aurc,
     MeanOverSeeds? Temperature,
     MeanOverSeeds? BestEpoch,
+    MeanOverSeeds? BestEpochAfterTemperature,
     MeanOverSeeds? TrainTestGap,
     MeanOverSeeds? ValidationAccuracy,
     MeanOverSeeds? ValidationNll,
@@ -215,6 +218,7 @@ public sealed record ArmResponse(
             Mean("aurc"),
             Mean("temperature"),
             Mean("bestEpoch"),
+            Mean("bestEpochAfterTemperature"),
             Mean("trainTestGap"),
             Mean("validationAccuracy"),
             Mean("validationNll"),

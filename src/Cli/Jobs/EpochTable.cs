@@ -11,12 +11,15 @@ internal static class EpochTable
 {
     public static Table Of(IEnumerable<EpochMetrics> epochs)
     {
-        var table = Terminal.Table("epoch", "train loss", "validation loss", "accuracy", "ECE", "signed gap", "seconds").NumbersFrom(0);
+        var table = Terminal
+            .Table("epoch", "train loss", "validation loss", "after T", "accuracy", "ECE", "signed gap", "seconds")
+            .NumbersFrom(0);
         foreach (var epoch in epochs)
             table.Row(
                 epoch.Epoch.ToString(CultureInfo.InvariantCulture),
                 Terminal.Figure(epoch.TrainLoss),
                 Terminal.Figure(epoch.ValidationLoss),
+                Terminal.Figure(epoch.ValidationLossAfterTemperature),
                 Terminal.Figure(epoch.ValidationAccuracy),
                 Terminal.Figure(epoch.Ece),
                 Terminal.Figure(epoch.SignedGap),

@@ -77,7 +77,8 @@ internal sealed class JobWatch : IWatched
                 !double.IsFinite(gap) ? "unknown"
                 : Terminal.Figure(Math.Abs(gap)) is var size && size == Terminal.Figure(0) ? "equal to accuracy"
                 : $"{size} {(gap > 0 ? "above" : "below")} accuracy";
-            Terminal.WriteLine($"test: accuracy {Figure("testAccuracy")}, ECE {Figure("testEce")}, mean confidence {confidence}");
+            var kept = $"{result["keptEpoch"]}" == $"{result["trainedEpochs"]}" ? "" : $" of epoch {result["keptEpoch"]}";
+            Terminal.WriteLine($"test{kept}: accuracy {Figure("testAccuracy")}, ECE {Figure("testEce")}, mean confidence {confidence}");
             foreach (var note in result["notes"]?.AsArray() ?? [])
                 Terminal.Note(Terminal.Plain(note));
 

@@ -12,6 +12,8 @@ namespace Temper.Domain.Jobs;
 /// <param name="LearningRate">Learning rate of this epoch.</param>
 /// <param name="Seconds">Training and validation time of the epoch.</param>
 /// <param name="ImagesPerSecond">Images trained per second of training time, without validation.</param>
+/// <param name="ValidationLossAfterTemperature">ValidationLoss after a cross-fitted temperature, an estimate of the refinement; see
+/// <see cref="Scores"/>. Null with fewer than two validation images, and in epochs older than this field.</param>
 public sealed record EpochMetrics(
     int Epoch,
     double TrainLoss,
@@ -22,5 +24,6 @@ public sealed record EpochMetrics(
     double SignedGap,
     double LearningRate,
     double Seconds,
-    double ImagesPerSecond
+    double ImagesPerSecond,
+    double? ValidationLossAfterTemperature = null
 );

@@ -130,6 +130,13 @@ public sealed record JobSpec
     /// <summary>Share of the training images that is kept out of training and used to evaluate each epoch.</summary>
     public double ValidationFraction { get; init; } = 0.1;
 
+    /// <summary>
+    /// Which epoch's weights are tested, stored and downloaded: the `last`, the one with the lowest NLL on validation (`nll`), or the one
+    /// with the lowest NLL on validation after a cross-fitted temperature (`nllAfterTemperature`). All epochs are trained. Of equal
+    /// epochs it is the earliest.
+    /// </summary>
+    public KeepName Keep { get; init; }
+
     /// <summary>Share of training labels (after the split) replaced by a uniformly drawn other class.</summary>
     public double LabelNoise { get; init; }
 

@@ -170,6 +170,16 @@ public sealed record JobSpecRule(string Field, string Allowed, Func<JobSpec, boo
                 || s.ValidationFraction is not (>= 0.01 and <= 0.5)
                 || data.TrainImages * s.ValidationFraction * data.Classes <= DatasetContent.MostOutputs
         ),
+        new("keep", OneOf<KeepName>(), s => Enum.IsDefined(s.Keep)),
+        new(
+            "keep",
+            "last with fewer than two validation images: an epoch is chosen by at least two",
+            s =>
+                s.Keep == KeepName.Last
+                || s.ValidationFraction is not (>= 0.01 and <= 0.5)
+                || s.DatasetCard() is not { } card
+                || Math.Round(card.Validated(s.ValidationFraction)) >= 2
+        ),
         new("labelNoise", "a number from 0 to 1", s => s.LabelNoise is >= 0 and <= 1),
         new("corruptions", "true or false", _ => true),
         new("device", OneOf<DeviceName>(), s => Enum.IsDefined(s.Device)),

@@ -5,7 +5,7 @@ namespace Temper.Domain.Jobs;
 /// <summary>The figures of a trained model by which a study compares its jobs.</summary>
 /// <param name="Temperature">T, fitted on the whole validation split; see <see cref="TemperatureFit"/>.</param>
 /// <param name="Validation">Figures for choosing. The ones after temperature are cross-fitted; see
-/// <see cref="OnValidation"/>.</param>
+/// <see cref="AfterTemperature"/>.</param>
 /// <param name="Test">Figures for reporting only, never for choosing. The ones after temperature use T from the validation
 /// split.</param>
 public sealed record Scores(double Temperature, SplitScores Validation, SplitScores Test)
@@ -14,21 +14,26 @@ public sealed record Scores(double Temperature, SplitScores Validation, SplitSco
     public static Scores Of(LabelledLogits validation, LabelledLogits test)
     {
         var temperature = TemperatureFit.On(validation).Temperature;
-        return new(temperature, OnValidation(validation), SplitScores.Of(test, temperature));
+        return new(
+            temperature,
+            SplitScores.Of(Predictions.Of(validation), AfterTemperature(validation)),
+            SplitScores.Of(test, temperature)
+        );
     }
+
+    /// <returns>`Validation.NllAfterTemperature` without the other figures; null with fewer than two images.</returns>
+    public static double? NllAfterTemperature(LabelledLogits validation) =>
+        validation.Count < 2 ? null : SplitScores.NllOf(AfterTemperature(validation));
 
     /// <summary>
     /// Fits T on one half of the images and evaluates it on the other half, then the reverse: a temperature evaluated on the
     /// images that it was fitted on would look better than it is. The split is in random order, so a half is every second image.
     /// </summary>
-    private static SplitScores OnValidation(LabelledLogits validation)
+    private static Predictions[] AfterTemperature(LabelledLogits validation)
     {
         LabelledLogits even = validation.Every(2),
             odd = validation.Every(2, first: 1);
-        return SplitScores.Of(
-            Predictions.Of(validation),
-            [Predictions.Of(even, TemperatureFit.On(odd).Temperature), Predictions.Of(odd, TemperatureFit.On(even).Temperature)]
-        );
+        return [Predictions.Of(even, TemperatureFit.On(odd).Temperature), Predictions.Of(odd, TemperatureFit.On(even).Temperature)];
     }
 }
 
@@ -95,7 +100,7 @@ public sealed record SplitScores(
             plain.Ece,
             before.SignedGap,
             RiskCoverage.Aurc(new ConfidenceOrder(before.Confidences), before.Hits),
-            after.Sum(part => part.LogLosses.Sum()) / after.Sum(part => part.Count),
+            NllOf(after),
             tempered.Ece,
             plain.Debiased,
             plain.Smooth,
@@ -103,6 +108,10 @@ public sealed record SplitScores(
             tempered.Smooth
         );
     }
+
+    /// <summary>The mean negative log-likelihood over all parts.</summary>
+    internal static double NllOf(IReadOnlyList<Predictions> parts) =>
+        parts.Sum(part => part.LogLosses.Sum()) / parts.Sum(part => part.Count);
 
     private static (double Ece, double Debiased, double Smooth) ErrorsOf(IReadOnlyList<Predictions> parts)
     {

@@ -21,6 +21,7 @@ public static class SpecRevision
         (2, spec => spec.Corruptions),
         // Without another loss, its settings have their defaults.
         (2, spec => spec.Loss != LossName.CrossEntropy || spec.Mixup > 0),
+        (2, spec => spec.Keep != KeepName.Last),
         (2, spec => spec.Dropout > 0 || spec.Initialization != InitializationName.Standard || spec.Schedule == ScheduleName.Linear),
     ];
 

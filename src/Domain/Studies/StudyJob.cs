@@ -4,7 +4,7 @@ namespace Temper.Domain.Studies;
 
 /// <summary>The figures of a succeeded job of a study.</summary>
 /// <param name="Arm">Number of its arm.</param>
-/// <param name="TrainAccuracy">Training accuracy of the last epoch, against the labels it was trained on.</param>
+/// <param name="TrainAccuracy">Training accuracy of the kept epoch, against the labels it was trained on.</param>
 /// <param name="BestEpoch">The epoch with the lowest validation loss.</param>
 /// <param name="ValidationImages">Images of the validation split; null when its logits were too large to keep.</param>
 /// <param name="TestImages">Images of the test set; null when its logits were too large to keep.</param>

@@ -43,7 +43,7 @@ public sealed class EventReader(NpgsqlDataSource database)
 
     private const string Epochs = """
         SELECT job_id, study_id, sequence, changed, epoch, train_loss, train_accuracy, validation_loss, validation_accuracy, ece,
-            signed_gap, learning_rate, seconds, images_per_second, tenant
+            signed_gap, learning_rate, seconds, images_per_second, validation_loss_after_temperature, tenant
         FROM epochs JOIN jobs ON jobs.id = job_id WHERE true
         """;
 

@@ -506,6 +506,10 @@ namespace Temper.Store.Migrations
                         .HasColumnType("double precision")
                         .HasColumnName("validation_loss");
 
+                    b.Property<double?>("ValidationLossAfterTemperature")
+                        .HasColumnType("double precision")
+                        .HasColumnName("validation_loss_after_temperature");
+
                     b.HasKey("JobId", "Epoch")
                         .HasName("pk_epochs");
 
@@ -1123,6 +1127,10 @@ namespace Temper.Store.Migrations
                     b.Property<int>("BestEpoch")
                         .HasColumnType("integer")
                         .HasColumnName("best_epoch");
+
+                    b.Property<int?>("BestEpochAfterTemperature")
+                        .HasColumnType("integer")
+                        .HasColumnName("best_epoch_after_temperature");
 
                     b.Property<double>("Temperature")
                         .HasColumnType("double precision")

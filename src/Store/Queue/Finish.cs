@@ -25,12 +25,16 @@ public sealed partial class JobQueue
             FROM ended),
         scored AS (
             INSERT INTO scores (
-                job_id, train_accuracy, best_epoch, validation_images, test_images,
+                job_id, train_accuracy, best_epoch, best_epoch_after_temperature, validation_images, test_images,
                 {string.Join(",\n        ", ScoreColumns.All.Select(column => column.Name))})
             SELECT
-                id, last.train_accuracy, best.epoch, octet_length(@validation_labels) / 4, octet_length(@test_labels) / 4,
+                id, trained.train_accuracy, best.epoch,
+                (SELECT epoch FROM epochs WHERE job_id = ended.id AND validation_loss_after_temperature IS NOT NULL
+                 ORDER BY validation_loss_after_temperature, epoch LIMIT 1),
+                octet_length(@validation_labels) / 4, octet_length(@test_labels) / 4,
                 {string.Join(",\n        ", ScoreColumns.All.Select(column => $"@{column.Name}"))}
-            FROM ended, LATERAL (SELECT train_accuracy FROM epochs WHERE job_id = ended.id ORDER BY epoch DESC LIMIT 1) last,
+            FROM ended, LATERAL (SELECT train_accuracy FROM epochs WHERE job_id = ended.id AND epoch <= @kept_epoch
+                                 ORDER BY epoch DESC LIMIT 1) trained,
                  LATERAL (SELECT epoch FROM epochs WHERE job_id = ended.id ORDER BY validation_loss, epoch LIMIT 1) best
             WHERE @temperature IS NOT NULL),
         corrupted AS (
@@ -63,6 +67,7 @@ public sealed partial class JobQueue
             cancellationToken,
             [
                 new("result", NpgsqlDbType.Jsonb) { Value = Json.Write(result) },
+                new("kept_epoch", result.KeptEpoch),
                 Bytes("weights", model.Weights),
                 new("classes", NpgsqlDbType.Integer) { Value = model.Logits is { } logits ? logits.Classes : DBNull.Value },
                 Bytes("validation_logits", model.Logits?.ValidationLogits),

@@ -49,16 +49,18 @@ public sealed partial class JobQueue
                 ON CONFLICT (job_id) DO UPDATE SET data = excluded.data),
             stored AS (
                 INSERT INTO epochs (job_id, attempt, epoch, train_loss, train_accuracy, validation_loss, validation_accuracy,
-                                    ece, signed_gap, learning_rate, seconds, images_per_second)
+                                    ece, signed_gap, learning_rate, seconds, images_per_second,
+                                    validation_loss_after_temperature)
                 SELECT held.id, held.attempt, ended.*
                 FROM held, unnest(@epoch, @train_loss, @train_accuracy, @validation_loss, @validation_accuracy,
-                                  @ece, @signed_gap, @learning_rate, @seconds, @images_per_second) ended
+                                  @ece, @signed_gap, @learning_rate, @seconds, @images_per_second,
+                                  @validation_loss_after_temperature) ended
                 ON CONFLICT (job_id, epoch) DO UPDATE SET
                     attempt = excluded.attempt, train_loss = excluded.train_loss, train_accuracy = excluded.train_accuracy,
                     validation_loss = excluded.validation_loss, validation_accuracy = excluded.validation_accuracy,
                     ece = excluded.ece, signed_gap = excluded.signed_gap, learning_rate = excluded.learning_rate,
                     seconds = excluded.seconds, images_per_second = excluded.images_per_second,
-                    changed = excluded.changed)
+                    validation_loss_after_temperature = excluded.validation_loss_after_temperature, changed = excluded.changed)
             SELECT FROM held
             """,
             job.Id,
@@ -74,10 +76,11 @@ public sealed partial class JobQueue
             Column("signed_gap", epoch => epoch.SignedGap),
             Column("learning_rate", epoch => epoch.LearningRate),
             Column("seconds", epoch => epoch.Seconds),
-            Column("images_per_second", epoch => epoch.ImagesPerSecond)
+            Column("images_per_second", epoch => epoch.ImagesPerSecond),
+            Column("validation_loss_after_temperature", epoch => epoch.ValidationLossAfterTemperature)
         );
 
-        NpgsqlParameter Column(string name, Func<EpochMetrics, double> value) =>
+        NpgsqlParameter Column(string name, Func<EpochMetrics, double?> value) =>
             new(name, NpgsqlDbType.Array | NpgsqlDbType.Double) { Value = epochs.Select(value).ToArray() };
     }
 

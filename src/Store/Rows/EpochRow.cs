@@ -18,6 +18,7 @@ public sealed class EpochRow
     public double LearningRate { get; init; }
     public double Seconds { get; init; }
     public double ImagesPerSecond { get; init; }
+    public double? ValidationLossAfterTemperature { get; init; }
 
     /// <summary>The transaction that wrote the row, for the order of events; null in rows of an older schema.</summary>
     public ulong? Changed { get; init; }

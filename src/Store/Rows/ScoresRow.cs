@@ -8,11 +8,14 @@ public sealed class ScoresRow
 {
     public Guid JobId { get; init; }
 
-    /// <summary>Training accuracy of the last epoch, against the labels it was trained on.</summary>
+    /// <summary>Training accuracy of the kept epoch, against the labels it was trained on.</summary>
     public double TrainAccuracy { get; init; }
 
     /// <summary>The epoch with the lowest validation loss.</summary>
     public int BestEpoch { get; init; }
+
+    /// <summary>The epoch with the lowest validation loss after temperature; null where no epoch has one.</summary>
+    public int? BestEpochAfterTemperature { get; init; }
 
     /// <summary>Number of images in the validation split; null when its logits were too large to keep.</summary>
     public int? ValidationImages { get; init; }

@@ -58,7 +58,8 @@ public sealed record MeanEpoch(
     double ValidationLoss,
     double ValidationAccuracy,
     double Ece,
-    double SignedGap
+    double SignedGap,
+    double? ValidationLossAfterTemperature
 );
 
 /// <summary>A job of a study with the values in which it differs from the study's other jobs.</summary>
@@ -87,6 +88,7 @@ public sealed class StudyReader(NpgsqlDataSource database)
             ["aurc"] = "test_aurc",
             ["temperature"] = "temperature",
             ["bestEpoch"] = "best_epoch",
+            ["bestEpochAfterTemperature"] = "best_epoch_after_temperature",
             ["trainTestGap"] = "train_accuracy - test_accuracy",
             ["validationAccuracy"] = "validation_accuracy",
             ["validationNll"] = "validation_nll",
@@ -132,6 +134,7 @@ public sealed class StudyReader(NpgsqlDataSource database)
         "validation_accuracy",
         "ece",
         "signed_gap",
+        "validation_loss_after_temperature",
     ];
 
     internal static string ScoresSql { get; } = string.Join(", ", ScoreColumns.All.Select(column => column.Name));
@@ -283,7 +286,8 @@ public sealed class StudyReader(NpgsqlDataSource database)
                         row.GetDouble(5),
                         row.GetDouble(6),
                         row.GetDouble(7),
-                        row.GetDouble(8)
+                        row.GetDouble(8),
+                        row.IsDBNull(9) ? null : row.GetDouble(9)
                     )
                 )
             );

@@ -2,17 +2,18 @@ namespace Temper.Worker.Training;
 
 /// <summary>
 /// The state of a training between two optimizer steps. Split, label noise and the order of images follow from the spec's
-/// seed, so a checkpoint stores only the weights, the optimizer's state and the epoch's running sums. A run that resumes from it
-/// gives the same bits as a run that never stopped.
+/// seed, so a checkpoint stores only the weights, the optimizer's state, the epoch's running sums and, if the last epoch is not
+/// kept, the weights of the best epoch. A run that resumes from it gives the same bits as a run that never stopped.
 /// </summary>
 /// <param name="Epoch">The current epoch, from 1; one past the last when all are done.</param>
 /// <param name="Steps">Optimizer steps done in the current epoch.</param>
 /// <param name="LossSum">Sum of the training loss over the images trained on in the current epoch.</param>
 /// <param name="HitSum">Sum of top-1 hits over the same images.</param>
-internal readonly record struct Checkpoint(int Epoch, int Steps, double LossSum, long HitSum)
+/// <param name="Best">The best of the epochs before; null before the first, and when the last epoch is kept.</param>
+internal readonly record struct Checkpoint(int Epoch, int Steps, double LossSum, long HitSum, BestEpoch? Best = null)
 {
     /// <summary>Raise this when the layout changes: Temper does not read a checkpoint of another layout.</summary>
-    private const byte Version = 2;
+    private const byte Version = 3;
 
     public static Checkpoint Start { get; } = new(1, 0, 0, 0);
 
@@ -25,6 +26,8 @@ internal readonly record struct Checkpoint(int Epoch, int Steps, double LossSum,
         writer.Write(Steps);
         writer.Write(LossSum);
         writer.Write(HitSum);
+        writer.Write(Best is not null);
+        Best?.Write(writer);
         model.save(writer);
         optimizer.Save(writer);
         writer.Flush();
@@ -40,6 +43,12 @@ internal readonly record struct Checkpoint(int Epoch, int Steps, double LossSum,
     internal static Checkpoint ReadStanding(BinaryReader reader)
     {
         _ = reader.ReadByte(); // the version
-        return new(reader.ReadInt32(), reader.ReadInt32(), reader.ReadDouble(), reader.ReadInt64());
+        return new(
+            reader.ReadInt32(),
+            reader.ReadInt32(),
+            reader.ReadDouble(),
+            reader.ReadInt64(),
+            reader.ReadBoolean() ? BestEpoch.Read(reader) : null
+        );
     }
 }

@@ -116,8 +116,10 @@ internal sealed class TrainingLoop
                 stop.ThrowIfCancellationRequested();
                 RequireFinite(standing.LossSum, epoch);
 
-                validation = Validate(epoch);
+                validation = Validate(model, epoch);
                 var evaluation = Evaluation.Of(validation);
+                report(new Alive(Pace.UnmeasuredSeconds));
+                var afterTemperature = Scores.NllAfterTemperature(validation);
                 double count = split.Training.Length;
                 var metrics = new EpochMetrics(
                     epoch,
@@ -129,13 +131,22 @@ internal sealed class TrainingLoop
                     evaluation.SignedGap,
                     rate,
                     clock.Elapsed.TotalSeconds,
-                    Math.Max(0, count - (double)stepsBefore * spec.BatchSize) / trainSeconds
+                    Math.Max(0, count - (double)stepsBefore * spec.BatchSize) / trainSeconds,
+                    afterTemperature
                 );
-                standing = new(epoch + 1, 0, 0, 0);
+                standing = new(epoch + 1, 0, 0, 0, BestEpoch.After(standing.Best, epoch, metrics.LossBy(spec.Keep), model));
+                report(new Alive(pace.QuietSeconds)); // the next steps take as long as those before
                 report(new EpochDone(metrics, CheckpointDue(LeastCheckpointGap) ? Save(standing, model, optimizer) : null));
             }
+            if (standing.Best is { } best && best.Epoch < spec.Epochs)
+            {
+                using var kept = ModelFactory.Create(spec, dataset.Card);
+                best.Restore(kept);
+                kept.to(device);
+                return Test(kept, best.Epoch, normalization, Validate(kept, best.Epoch));
+            }
             // A run that resumes after the last epoch still has to compute the validation logits.
-            return Test(model, normalization, validation ?? Validate(spec.Epochs));
+            return Test(model, spec.Epochs, normalization, validation ?? Validate(model, spec.Epochs));
         }
         catch (OperationCanceledException)
         {
@@ -143,8 +154,8 @@ internal sealed class TrainingLoop
             throw;
         }
 
-        LabelledLogits Validate(int epoch) =>
-            Evaluator.Label(Logits(model, images, split.Validation), validationLabels, dataset.Card.Classes, epoch);
+        LabelledLogits Validate(Module<Tensor, Tensor> trained, int epoch) =>
+            Evaluator.Label(Logits(trained, images, split.Validation), validationLabels, dataset.Card.Classes, epoch);
     }
 
     /// <returns>The state after the epoch's last step, or earlier after a stop.</returns>
@@ -193,7 +204,7 @@ internal sealed class TrainingLoop
         }
         return StandingAfter(steps);
 
-        Checkpoint StandingAfter(int done) => new(epoch, done, sums.Loss, sums.Hits);
+        Checkpoint StandingAfter(int done) => new(epoch, done, sums.Loss, sums.Hits, from.Best);
     }
 
     /// <summary>
@@ -260,11 +271,12 @@ internal sealed class TrainingLoop
     }
 
     /// <summary>Loads the test set, only here and once, and evaluates the model on it.</summary>
-    private Finished Test(Module<Tensor, Tensor> model, Normalization normalization, LabelledLogits validation)
+    /// <param name="epoch">The epoch whose weights the model has.</param>
+    private Finished Test(Module<Tensor, Tensor> model, int epoch, Normalization normalization, LabelledLogits validation)
     {
         using var images = new ResidentImages(dataset, dataset.Test, Widen(dataset.Test.Labels), normalization, device);
         var everyImage = Enumerable.Range(0, dataset.Test.Count).Select(i => (long)i).ToArray();
-        var test = Evaluator.Label(Logits(model, images, everyImage), TestLabels(), dataset.Card.Classes, spec.Epochs);
+        var test = Evaluator.Label(Logits(model, images, everyImage), TestLabels(), dataset.Card.Classes, epoch);
 
         report(new Alive(Pace.UnmeasuredSeconds));
         var evaluation = Evaluation.Of(test);
@@ -283,18 +295,23 @@ internal sealed class TrainingLoop
             [.. dataset.Notes, .. NotesOn(evaluation, stored, validation, test)],
             dataset.Sha256,
             Build.Id
-        );
+        )
+        {
+            KeptEpoch = epoch,
+        };
         return new(
             result,
             new(Safetensors.Write(model, Metadata(normalization)), stored, scores)
             {
-                Corruptions = spec.Corruptions && scores is not null ? ScoreCorruptions(model, normalization, scores.Temperature) : [],
+                Corruptions =
+                    spec.Corruptions && scores is not null ? ScoreCorruptions(model, epoch, normalization, scores.Temperature) : [],
             }
         );
     }
 
     private IReadOnlyList<CorruptionScores> ScoreCorruptions(
         Module<Tensor, Tensor> model,
+        int epoch,
         Normalization normalization,
         double temperature
     ) =>
@@ -304,7 +321,7 @@ internal sealed class TrainingLoop
                 .Select(corrupted =>
                 {
                     report(new Alive(Pace.UnmeasuredSeconds));
-                    var logits = Evaluator.Label(corrupted.Logits, TestLabels(), dataset.Card.Classes, spec.Epochs);
+                    var logits = Evaluator.Label(corrupted.Logits, TestLabels(), dataset.Card.Classes, epoch);
                     return new CorruptionScores(corrupted.Corruption, SplitScores.Of(logits, temperature));
                 }),
         ];

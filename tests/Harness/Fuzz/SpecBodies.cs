@@ -30,6 +30,7 @@ internal static class SpecBodies
         "schedule",
         "seed",
         "validationFraction",
+        "keep",
         "labelNoise",
         "device",
         "priority",

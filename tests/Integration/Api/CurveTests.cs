@@ -8,23 +8,29 @@ namespace Temper.Integration.Api;
 public class CurveTests(ApiFixture fixture) : OwnJobsTest(fixture)
 {
     private const string Header =
-        "epoch,trainLoss,trainAccuracy,validationLoss,validationAccuracy,ece,signedGap,learningRate,seconds,imagesPerSecond";
+        "epoch,trainLoss,trainAccuracy,validationLoss,validationAccuracy,ece,signedGap,learningRate,seconds,imagesPerSecond,"
+        + "validationLossAfterTemperature";
 
     [Fact]
     public async Task Metrics_AsCsv_AreTheJsonWithEmptyFieldsForWhatIsNotFinite()
     {
         var id = await Api.SubmitAsync(Spec);
         Assert.Equal($"{Header}\n", await Http.GetStringAsync($"/jobs/{id}/metrics?format=csv"));
-        await Queue.ReportAsync(await ClaimAsync(), [Metrics, Metrics with { Epoch = 2, TrainLoss = double.NaN }], null, default);
+        await Queue.ReportAsync(
+            await ClaimAsync(),
+            [Metrics with { ValidationLossAfterTemperature = 0.18 }, Metrics with { Epoch = 2, TrainLoss = double.NaN }],
+            null,
+            default
+        );
 
         var response = await Http.GetAsync($"/jobs/{id}/metrics?format=csv");
         Assert.Equal("text/csv", response.Content.Headers.ContentType!.MediaType);
         Assert.Equal(
-            $"{Header}\n1,0.7,0.9,0.2,0.95,0.05,-0.03,0.001,1.5,2400\n2,,0.9,0.2,0.95,0.05,-0.03,0.001,1.5,2400\n",
+            $"{Header}\n1,0.7,0.9,0.2,0.95,0.05,-0.03,0.001,1.5,2400,0.18\n2,,0.9,0.2,0.95,0.05,-0.03,0.001,1.5,2400,\n",
             await response.Content.ReadAsStringAsync()
         );
         Assert.Equal(
-            $"{Header}\n2,,0.9,0.2,0.95,0.05,-0.03,0.001,1.5,2400\n",
+            $"{Header}\n2,,0.9,0.2,0.95,0.05,-0.03,0.001,1.5,2400,\n",
             await Http.GetStringAsync($"/jobs/{id}/metrics?format=csv&since=1")
         );
         var known = await AskAsync($"/jobs/{id}/metrics?format=csv", response.Headers.ETag!.ToString());
@@ -102,8 +108,10 @@ public class CurveTests(ApiFixture fixture) : OwnJobsTest(fixture)
     {
         var id = await Api.SubmitAsync(Spec);
         var claimed = await ClaimAsync();
-        await Queue.ReportAsync(claimed, [Metrics, Metrics with { Epoch = 3, TrainLoss = double.NaN, Seconds = 200 }], null, default);
-        await Queue.SucceedAsync(claimed, new(0.99, 0.04, 0.01, -0.005, 3, "cpu", 2, "libtorch", "00", []), new([1, 2, 3], null), default);
+        var first = Metrics with { ValidationLossAfterTemperature = 0.18 };
+        await Queue.ReportAsync(claimed, [first, Metrics with { Epoch = 3, TrainLoss = double.NaN, Seconds = 200 }], null, default);
+        var result = new JobResult(0.99, 0.04, 0.01, -0.005, 3, "cpu", 2, "libtorch", "00", []) { KeptEpoch = 1 };
+        await Queue.SucceedAsync(claimed, result, new([1, 2, 3], null), default);
 
         var response = await Http.GetAsync($"/jobs/{id}/tensorboard");
 
@@ -111,11 +119,12 @@ public class CurveTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal($"events.out.tfevents.{submitted.ToUnixTimeSeconds()}.{id}", response.Content.Headers.ContentDisposition!.FileName);
         var events = await ReadAsync(await response.Content.ReadAsByteArrayAsync());
         Assert.Equal("brain.Event:2", events[0]!["version"]!.GetValue<string>());
-        Assert.Equal([null, 1, 3, 3], events.Select(one => one!["step"]?.GetValue<int>()));
+        Assert.Equal([null, 1, 3, 1], events.Select(one => one!["step"]?.GetValue<int>()));
         var start = submitted.ToUnixTimeMilliseconds() / 1000.0;
         Assert.Equal([0, 1.5, 201.5, 201.5], events.Select(one => Math.Round(one!["time"]!.GetValue<double>() - start, 3)));
         Assert.Equal(Header.Split(',').Skip(1), events[1]!["values"]!.AsObject().Select(value => value.Key));
         Assert.Equal(0.7, events[1]!["values"]!["trainLoss"]!.GetValue<double>(), 1e-7);
+        Assert.Null(events[2]!["values"]!["validationLossAfterTemperature"]); // an older build's epoch
         Assert.Equal("nan", events[2]!["values"]!["trainLoss"]!.GetValue<string>());
         Assert.Equal(-0.03, events[2]!["values"]!["signedGap"]!.GetValue<double>(), 1e-7);
         Assert.Equal(["testAccuracy", "testLoss", "testEce", "testSignedGap"], events[3]!["values"]!.AsObject().Select(value => value.Key));

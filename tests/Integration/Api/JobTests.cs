@@ -67,14 +67,14 @@ public class JobTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var claimed = await ClaimAsync();
         Assert.Empty((await Api.GetAsync($"/jobs/{id}/metrics"))["items"]!.AsArray());
 
-        await Queue.ReportAsync(claimed, [Metrics], null, default);
+        await Queue.ReportAsync(claimed, [Metrics with { ValidationLossAfterTemperature = 0.18 }], null, default);
         await Queue.ReportAsync(claimed, [Metrics with { Epoch = 2, TrainLoss = 0.6 }], null, default);
 
         var items = (await Api.GetAsync($"/jobs/{id}/metrics"))["items"]!.AsArray();
         var expected = JsonNode.Parse(
             """
             {"epoch":1,"trainLoss":0.7,"trainAccuracy":0.9,"validationLoss":0.2,"validationAccuracy":0.95,"ece":0.05,"signedGap":-0.03,
-             "learningRate":0.001,"seconds":1.5,"imagesPerSecond":2400}
+             "learningRate":0.001,"seconds":1.5,"imagesPerSecond":2400,"validationLossAfterTemperature":0.18}
             """
         );
         Assert.True(JsonNode.DeepEquals(expected, items[0]), items[0]!.ToJsonString());

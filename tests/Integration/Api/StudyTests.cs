@@ -822,6 +822,7 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal(0.1215, row["ece"]!["mean"]!.GetValue<double>(), 1e-12);
         Assert.Equal(0.1215 - 12.70620 * 0.0015, row["ece"]!["interval"]!["low"]!.GetValue<double>(), 1e-6);
         Assert.Equal(2, row["bestEpoch"]!["mean"]!.GetValue<double>());
+        Assert.Equal(1, row["bestEpochAfterTemperature"]!["mean"]!.GetValue<double>());
         Assert.Equal(0.97 - 0.9, row["trainTestGap"]!["mean"]!.GetValue<double>(), 1e-12);
 
         var recommendation = await Api.GetAsync($"/studies/{id}/recommendation");
@@ -1149,13 +1150,25 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         return (response, JsonNode.Parse(await response.Content.ReadAsStringAsync()));
     }
 
-    /// <summary>Reports two epochs, the second one better, and gives validation and test the same scores.</summary>
+    /// <summary>Reports two epochs, the second one better except after temperature, and gives validation and test the same scores.</summary>
     private async Task SucceedAsync(ClaimedJob job, double ece, JobResult? result = null, double? debiased = null)
     {
         Assert.True(
             await Queue.ReportAsync(
                 job,
-                [Metrics with { ValidationLoss = 0.3 }, Metrics with { Epoch = 2, TrainAccuracy = 0.97 }],
+                [
+                    Metrics with
+                    {
+                        ValidationLoss = 0.3,
+                        ValidationLossAfterTemperature = 0.17,
+                    },
+                    Metrics with
+                    {
+                        Epoch = 2,
+                        TrainAccuracy = 0.97,
+                        ValidationLossAfterTemperature = 0.18,
+                    },
+                ],
                 null,
                 default
             )

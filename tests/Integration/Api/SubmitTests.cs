@@ -24,7 +24,7 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
              "gammaSchedule":"constant","beta":null,"margin":null,"weight":null,"mixup":0,"model":"cnn",
              "width":null,"widths":null,"dropout":0,"initialization":"standard","batchSize":128,"optimizer":"adam","learningRate":0.001,
              "weightDecay":0,"schedule":"constant","warmupEpochs":0,"gradientClip":null,"augmentation":"none","seed":0,
-             "validationFraction":0.1,"labelNoise":0,"corruptions":false,"device":"auto","priority":0,"maxAttempts":3,
+             "validationFraction":0.1,"keep":"last","labelNoise":0,"corruptions":false,"device":"auto","priority":0,"maxAttempts":3,
              "timeoutSeconds":null,"name":null,"notify":null,"tags":[],"data":null}
             """
         );
@@ -159,7 +159,7 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
              "gammaSchedule":"constant","beta":null,"margin":null,"weight":null,"mixup":0.3,"model":"resnet56",
              "width":32,"widths":null,"dropout":0,"initialization":"standard","batchSize":64,"optimizer":"sgd","learningRate":0.05,
              "weightDecay":0.0001,"schedule":"step","warmupEpochs":2,"gradientClip":1.5,"augmentation":"cropFlip","seed":9007199254740991,
-             "validationFraction":0.2,"labelNoise":0.4,"corruptions":true,"device":"cpu","priority":-3,
+             "validationFraction":0.2,"keep":"nllAfterTemperature","labelNoise":0.4,"corruptions":true,"device":"cpu","priority":-3,
              "maxAttempts":5,"timeoutSeconds":60,"name":"Größe \" <b>","notify":null,"tags":["a","b c"],"data":null}
             """;
 
@@ -220,6 +220,7 @@ public class SubmitTests(ApiFixture fixture) : ApiTest(fixture)
             { "seed negative", "seed", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"seed":-1}""" },
             { "seed beyond 2^53", "seed", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"seed":9007199254740992}""" },
             { "validation fraction 1", "validationFraction", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"validationFraction":1}""" },
+            { "keep in other words", "keep", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"keep":"best"}""" },
             { "label noise above 1", "labelNoise", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"labelNoise":1.1}""" },
             { "unknown device", "device", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"device":"tpu"}""" },
             { "priority is an object", "priority", """{"dataset":"mnist","epsilon":0.1,"epochs":3,"priority":{}}""" },

@@ -26,6 +26,7 @@ internal static class ArmTable
     [
         ("T", row => row.Temperature),
         ("Best epoch", row => row.BestEpoch),
+        ("Best epoch after T", row => row.BestEpochAfterTemperature),
         ("Accuracy", row => row.ValidationAccuracy),
         ("NLL", row => row.ValidationNll),
         ("ECE", row => row.ValidationEce),

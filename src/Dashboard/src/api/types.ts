@@ -37,6 +37,7 @@ export interface JobResult {
   testEce: Figure;
   testSignedGap: Figure;
   trainedEpochs: number;
+  keptEpoch: number;
   device: string;
   threads: number;
   libtorch: string;
@@ -85,6 +86,7 @@ export interface Epoch {
   signedGap: Figure;
   learningRate: Figure;
   seconds: Figure;
+  validationLossAfterTemperature: Figure;
 }
 
 export interface Attempt {

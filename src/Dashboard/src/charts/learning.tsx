@@ -10,10 +10,10 @@ export interface Run {
   series: number;
 }
 
-type Metric = "trainLoss" | "validationLoss" | "trainAccuracy" | "validationAccuracy" | "ece";
+type Metric = "trainLoss" | "validationLoss" | "validationLossAfterTemperature" | "trainAccuracy" | "validationAccuracy" | "ece";
 
-const charts: { title: string; validation: Metric; train?: Metric }[] = [
-  { title: "Loss", validation: "validationLoss", train: "trainLoss" },
+const charts: { title: string; validation: Metric; train?: Metric; tempered?: Metric }[] = [
+  { title: "Loss", validation: "validationLoss", train: "trainLoss", tempered: "validationLossAfterTemperature" },
   { title: "Accuracy", validation: "validationAccuracy", train: "trainAccuracy" },
   { title: "ECE", validation: "ece" },
 ];
@@ -64,7 +64,7 @@ function epochsOf(runs: Run[]): number[] {
   return [...new Set(runs.flatMap(run => run.epochs.map(one => one.epoch)))].sort((a, b) => a - b);
 }
 
-function curvesOf({ validation, train }: (typeof charts)[number], runs: Run[], epochs: number[]): Curve[] {
+function curvesOf({ validation, train, tempered }: (typeof charts)[number], runs: Run[], epochs: number[]): Curve[] {
   const [only] = runs;
   if (runs.length > 1 || !only)
     return runs.map(run => ({ name: run.name, figures: figuresOf(run, validation, epochs), series: run.series }));
@@ -73,7 +73,12 @@ function curvesOf({ validation, train }: (typeof charts)[number], runs: Run[], e
     figures: only.epochs.map(one => one[metric]),
     series,
   });
-  return [curve("validation", validation, 0), ...(train ? [curve("train", train, 1)] : [])];
+  return [
+    curve("validation", validation, 0),
+    ...(train ? [curve("train", train, 1)] : []),
+    // Epochs of older builds have none.
+    ...(tempered && only.epochs.some(one => one[tempered] !== null) ? [curve("validation after T", tempered, 2)] : []),
+  ];
 }
 
 function figuresOf(run: Run, metric: Metric, epochs: number[]): Sample[] {

@@ -217,6 +217,7 @@ function SpecSection({ job: { id, spec, result, targets } }: { job: Job }) {
             ["id", id],
             ...(result
               ? ([
+                  ["kept epoch", `${result.keptEpoch} of ${result.trainedEpochs}`],
                   ["device", `${result.device}, ${result.threads} threads`],
                   ["libtorch", result.libtorch],
                   ["SHA-256 of the weights", result.weightsSha256],

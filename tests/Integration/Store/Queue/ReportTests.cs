@@ -25,11 +25,12 @@ public class ReportTests : QueueTest
     {
         var job = await SubmitAndClaimAsync();
 
-        await Queue.ReportAsync(job, [Metrics], null, default);
+        var metrics = Metrics with { ValidationLossAfterTemperature = 0.18 };
+        await Queue.ReportAsync(job, [metrics], null, default);
 
         var row = Assert.Single((await JobAsync(job.Id)).Epochs);
         Assert.Equal(
-            Metrics,
+            metrics,
             new EpochMetrics(
                 row.Epoch,
                 row.TrainLoss,
@@ -40,7 +41,8 @@ public class ReportTests : QueueTest
                 row.SignedGap,
                 row.LearningRate,
                 row.Seconds,
-                row.ImagesPerSecond
+                row.ImagesPerSecond,
+                row.ValidationLossAfterTemperature
             )
         );
     }
@@ -63,6 +65,45 @@ public class ReportTests : QueueTest
         Assert.Equal(Model.Logits!.ValidationLogits, model.ValidationLogits);
         Assert.Equal(Model.Logits.TestLabels, model.TestLabels);
         Assert.Null(model.TrueProbabilities);
+    }
+
+    [Theory]
+    [InlineData(3, 0.93)]
+    [InlineData(2, 0.92)]
+    public async Task Succeed_WithAKeptEpoch_StoresItsTrainingAccuracy(int kept, double accuracy)
+    {
+        var job = await SubmitAndClaimAsync();
+        var epochs = new[] { (1, 0.4, 0.3), (2, 0.3, 0.25), (3, 0.2, 0.25) }.Select(epoch =>
+            Metrics with
+            {
+                Epoch = epoch.Item1,
+                TrainAccuracy = 0.9 + 0.01 * epoch.Item1,
+                ValidationLoss = epoch.Item2,
+                ValidationLossAfterTemperature = epoch.Item3,
+            }
+        );
+        await Queue.ReportAsync(job, [.. epochs], null, default);
+        var split = new SplitScores(0.9, 0.2, 0.15, 0.1, 0.1, 0.01, 0.19, 0.01);
+
+        await Queue.SucceedAsync(job, Result with { KeptEpoch = kept }, Model with { Scores = new(1.5, split, split) }, default);
+
+        Assert.Equal(kept, (await JobAsync(job.Id)).Result!.KeptEpoch);
+        await using var db = Db();
+        var scores = await db.Scores.SingleAsync();
+        Assert.Equal((accuracy, 3, 2), (scores.TrainAccuracy, scores.BestEpoch, scores.BestEpochAfterTemperature!.Value));
+    }
+
+    [Fact]
+    public async Task Succeed_EpochsOfAnOlderBuild_LeavesTheBestEpochAfterTemperatureUnknown()
+    {
+        var job = await SubmitAndClaimAsync();
+        await Queue.ReportAsync(job, [Metrics], null, default);
+        var split = new SplitScores(0.9, 0.2, 0.15, 0.1, 0.1, 0.01, 0.19, 0.01);
+
+        await Queue.SucceedAsync(job, Result, Model with { Scores = new(1.5, split, split) }, default);
+
+        await using var db = Db();
+        Assert.Null((await db.Scores.SingleAsync()).BestEpochAfterTemperature);
     }
 
     [Fact]

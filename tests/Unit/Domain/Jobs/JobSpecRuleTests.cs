@@ -78,6 +78,7 @@ public class JobSpecRuleTests
             { "seed", Valid with { Seed = 1L << 53 } },
             { "validationFraction", Valid with { ValidationFraction = 0 } },
             { "validationFraction", Valid with { ValidationFraction = 0.51 } },
+            { "keep", Valid with { Keep = (KeepName)9 } },
             { "labelNoise", Valid with { LabelNoise = 1.01 } },
             { "priority", Valid with { Priority = 1001 } },
             { "maxAttempts", Valid with { MaxAttempts = 0 } },
@@ -108,6 +109,24 @@ public class JobSpecRuleTests
     {
         Assert.Empty(JobSpecRule.BrokenBy(Valid with { Epsilon = 1 }));
         Assert.Empty(JobSpecRule.BrokenBy(Valid with { Epsilon = 0.9, Smoothing = SmoothingConvention.Others }));
+    }
+
+    [Theory]
+    [InlineData(149, "keep")] // 1.49 images are one
+    [InlineData(150, null)]
+    public void BrokenBy_KeepWithFewValidationImages_NamesKeep(int trainImages, string? field)
+    {
+        var spec = Valid with
+        {
+            Dataset = "few@1",
+            Data = new("00", 10, 1, 8, 8, trainImages, ValidationImages: 0, TestImages: 10),
+            Model = ModelName.Mlp,
+            ValidationFraction = 0.01,
+        };
+
+        Assert.Empty(JobSpecRule.BrokenBy(spec));
+        foreach (var keep in new[] { KeepName.Nll, KeepName.NllAfterTemperature })
+            Assert.Equal(field, JobSpecRule.BrokenBy(spec with { Keep = keep }).SingleOrDefault()?.Field);
     }
 
     [Fact]

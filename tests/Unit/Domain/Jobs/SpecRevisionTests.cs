@@ -33,6 +33,7 @@ public class SpecRevisionTests
         Assert.Equal(2, SpecRevision.Of(Spec with { Initialization = InitializationName.Gaussian }));
         Assert.Equal(2, SpecRevision.Of(Spec with { Schedule = ScheduleName.Linear }));
         Assert.Equal(2, SpecRevision.Of(Spec with { Corruptions = true }));
+        Assert.Equal(2, SpecRevision.Of(Spec with { Keep = KeepName.Nll }));
     }
 
     [Fact]
@@ -57,6 +58,7 @@ public class SpecRevisionTests
             2: beta gamma gammaSchedule gammaSchedule=constant|flsd53 loss margin mixup weight
             2: loss=crossEntropy|focal|confidencePenalty|marginSmoothing|maxSuppression
             2: corruptions
+            2: keep keep=last|nll|nllAfterTemperature
             """.Split('\n').SelectMany(line => line.Split(' ').Skip(1)).Order(StringComparer.Ordinal),
             typeof(JobSpec)
                 .GetProperties()

@@ -445,6 +445,83 @@ public class TrainingLoopTests
         Assert.Equal(uniform.Result.WeightsSha256, others.Result.WeightsSha256);
     }
 
+    /// <summary>Half of the labels are wrong, so the loss on validation soon rises.</summary>
+    private static readonly JobSpec OverFitted = Spec with
+    {
+        Model = ModelName.Mlp,
+        Widths = [64],
+        Epsilon = 0,
+        LearningRate = 0.003,
+        LabelNoise = 0.5,
+        Epochs = 12,
+    };
+
+    [Theory]
+    [InlineData(KeepName.Nll)]
+    [InlineData(KeepName.NllAfterTemperature)]
+    public void Run_KeepingTheBestEpoch_GivesTheBitsOfARunThatEndsThere(KeepName keep)
+    {
+        var run = Run(OverFitted with { Keep = keep });
+
+        var best = run.Epochs.MinBy(epoch => epoch.LossBy(keep))!.Epoch;
+        Assert.InRange(best, 2, 11);
+        Assert.Equal((best, 12), (run.Result.KeptEpoch, run.Result.TrainedEpochs));
+        var ended = Run(OverFitted with { Epochs = best });
+        Assert.Equal(ended.Result with { TrainedEpochs = 12, Notes = [] }, run.Result with { Notes = [] });
+        Assert.Equal(ended.Finished.Model.Scores, run.Finished.Model.Scores);
+        Assert.Equal(ended.Finished.Model.Weights, run.Finished.Model.Weights);
+        Assert.Equal(ended.Finished.Model.Logits!.ValidationLogits, run.Finished.Model.Logits!.ValidationLogits);
+    }
+
+    [Theory]
+    [InlineData(KeepName.Nll)]
+    [InlineData(KeepName.NllAfterTemperature)]
+    public void Run_StoppedAfterItsBestEpochAndGoneOn_KeepsTheSameBits(KeepName keep)
+    {
+        var spec = OverFitted with { Keep = keep, Epochs = 8 };
+
+        Assert.InRange(Run(spec).Result.KeptEpoch, 2, 5);
+        AssertGoesOn(spec, [60, 12]); // an epoch has 11 steps
+    }
+
+    [Fact]
+    public void Run_KeepingTheLastEpoch_ChecksPointsWithOneSetOfWeights()
+    {
+        var (last, best) = (LengthOf(KeepName.Last), LengthOf(KeepName.Nll));
+
+        var weights = 4 * (784 * 64 + 64 + 64 * 10 + 10);
+        Assert.InRange(best - last, weights, weights + 1000);
+
+        int LengthOf(KeepName keep)
+        {
+            byte[]? checkpoint = null;
+            TrainingLoop.Run(
+                OverFitted with
+                {
+                    Keep = keep,
+                    Epochs = 2,
+                },
+                Small,
+                torch.CPU,
+                null,
+                TimeSpan.Zero,
+                message => checkpoint = message is Checkpointed made ? made.Checkpoint : checkpoint,
+                CancellationToken.None
+            );
+            return checkpoint!.Length;
+        }
+    }
+
+    [Fact]
+    public void Run_AfterEachEpoch_TellsTheLossAfterTemperatureThatScoresHave()
+    {
+        var run = Run(OverFitted with { Epochs = 2 });
+
+        var loss = run.Epochs[^1].ValidationLossAfterTemperature;
+        Assert.Equal(run.Finished.Model.Scores!.Validation.NllAfterTemperature, loss);
+        Assert.InRange(loss!.Value, 0, run.Epochs[^1].ValidationLoss);
+    }
+
     [Fact]
     public void Run_NoiseOnEveryLabel_LearnsAnythingButTheTruth()
     {
