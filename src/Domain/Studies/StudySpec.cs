@@ -155,7 +155,16 @@ public sealed record Arm(
         );
 
     /// <summary>What the arm has beside its loss and ε.</summary>
-    internal Arm WithoutLoss() => this with { Epsilon = 0, Smoothing = default, Settings = Settings.WithoutLoss() };
+    internal Arm WithoutLoss() =>
+        this with
+        {
+            Epsilon = 0,
+            Smoothing = default,
+            Settings = Settings.Without(LossSettings.All.Append("loss")),
+        };
+
+    /// <summary>What the arm has beside mixup.</summary>
+    internal Arm WithoutMixup() => this with { Settings = Settings.Without("mixup") };
 
     /// <summary>A name for the arm from its ε and the other axes that differ within the study.</summary>
     public string Label(StudySpec study)
