@@ -205,7 +205,8 @@ public sealed class StudyReader(NpgsqlDataSource database)
         await using var command = new NpgsqlCommand(
             $"""
             SELECT jobs.id, arm, seed, train_accuracy, best_epoch, validation_images, test_images, {ScoresSql}, corrupted.*
-            FROM jobs JOIN scores ON job_id = jobs.id JOIN studies ON studies.id = study_id LEFT JOIN LATERAL ({CorruptedSql}) corrupted ON true
+            FROM jobs JOIN scores ON job_id = jobs.id JOIN studies ON studies.id = study_id
+            LEFT JOIN LATERAL ({CorruptedSql}) corrupted ON true
             WHERE study_id = $1 ORDER BY arm, seed
             """,
             connection

@@ -20,7 +20,7 @@ export interface Line {
 
 interface Props {
   title: string;
-  /** What x is; empty when all points have the same x, which is then not shown. */
+  /** What x is; empty when it means nothing and is not shown. */
   axis: string;
   /** Which way is better. */
   note: string;

@@ -232,8 +232,8 @@ const metrics: [Metric, string, string][] = [
 
 /** Each figure over ε; arms that differ in more than ε have a line for each combination of the rest. */
 function Charts({ report }: { report: StudyReport }) {
-  const names = [...new Set(linesOf(report, "accuracy").map(line => line.name))];
   const axis = report.arms.some(({ arm }) => takesEpsilon(lossOf(arm, report.study.spec.job))) ? "ε" : "";
+  const names = [...new Set(linesOf(report, axis, "accuracy").map(line => line.name))];
   return (
     <section>
       <div class="heading">
@@ -243,14 +243,15 @@ function Charts({ report }: { report: StudyReport }) {
       {names.length > 1 && <Legend names={names} />}
       <div class="charts">
         {metrics.map(([metric, title, note]) => (
-          <LineChart key={metric} title={title} axis={axis} note={note} lines={linesOf(report, metric)} />
+          <LineChart key={metric} title={title} axis={axis} note={note} lines={linesOf(report, axis, metric)} />
         ))}
       </div>
     </section>
   );
 }
 
-function linesOf({ study, recommendation, jobs, arms }: StudyReport, metric: Metric): Line[] {
+/** @param axis `ε`; empty places the arms side by side. */
+function linesOf({ study, recommendation, jobs, arms }: StudyReport, axis: string, metric: Metric): Line[] {
   const lines = new Map<string, Line>();
   const all = arms.map(one => one.arm);
   arms.forEach(({ number, arm }, i) => {
@@ -260,7 +261,7 @@ function linesOf({ study, recommendation, jobs, arms }: StudyReport, metric: Met
     const line = lines.get(name) ?? { name, points: [] };
     lines.set(name, line);
     line.points.push({
-      x: arm.epsilon,
+      x: axis ? arm.epsilon : i,
       label: labelOf(arm, all, study.spec.job),
       mean,
       seeds: jobs.filter(job => job.arm === number).map(job => job.scores.test[metric]),
