@@ -13,17 +13,21 @@ public static class Numeral
         return text.StartsWith('−') && text.AsSpan().IndexOfAnyInRange('1', '9') < 0 ? text[1..] : text;
     }
 
-    /// <summary>Three decimals for 0 and from 0.1 on, four decimals from 0.001 on, otherwise six decimals.</summary>
+    /// <summary>Three decimals from 0.1 on, four decimals from 0.001 on, otherwise six decimals; "0" for what these round to 0.</summary>
     public static string Show(double value) =>
         Of(
             value,
             Math.Abs(value) switch
             {
-                >= 0.1 or 0 => "0.000",
+                >= 0.1 => "0.000",
                 >= 0.001 => "0.0000",
+                < 0.0000005 => "0",
                 _ => "0.000000",
             }
         );
+
+    /// <summary>As <see cref="Show"/>, with a plus sign before a number above 0.</summary>
+    public static string Signed(double value) => Show(value) is var text && value > 0 && text != "0" ? $"+{text}" : text;
 
     /// <summary>Formats two values as <see cref="Show"/> does; if they look the same, adds decimals, up to nine.</summary>
     public static (string One, string Other) ShowApart(double one, double other)

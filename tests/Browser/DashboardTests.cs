@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Net.Http.Json;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
@@ -113,7 +115,7 @@ public sealed class DashboardTests(ServiceFixture service)
         [
             ("/jobs", "tbody input >> nth=0"),
             ("/jobs?state=failed", "p.empty"),
-            ($"/jobs/{jobs[0]}", "svg.reliability >> nth=1"),
+            ($"/jobs/{jobs[0]}", "section:has(h2:text-is('Corrupted test images')) svg[role=img] >> nth=1"),
             ($"/compare?jobs={jobs[0]},{jobs[1]}&evaluations={evaluation}", "h2:has-text('Differences')"),
             ("/studies", "main:has(h1:text-is('Studies')) tbody tr >> nth=0"),
             ($"/studies/{study}", "svg >> nth=7"),
@@ -219,7 +221,8 @@ public sealed class DashboardTests(ServiceFixture service)
         return await Eventually.ValueAsync(() => chart.EvaluateAsync<int>(drawn), shown => shown >= atLeast);
     }
 
-    /// <summary>The pages of a study and of a job have the sentences of the API.</summary>
+    /// <summary>The pages of a study and of a job have the sentences of the API, and the job's page its figures on corrupted
+    /// images.</summary>
     private async Task SaysWhatTheApiSaysAsync(Guid study, Guid job)
     {
         var recommendation = await service.Api.GetAsync($"/studies/{study}/recommendation");
@@ -232,6 +235,17 @@ public sealed class DashboardTests(ServiceFixture service)
         await watched.Page.Locator($"a[href='#/jobs/{job}']").ClickAsync();
         foreach (var side in new[] { "before", "after" })
             await Expect(watched.Page.GetByText(calibration[side]!["verdict"]!["sentence"]!.GetValue<string>()).First).ToBeVisibleAsync();
+        var corruptions = await service.Api.GetAsync($"/jobs/{job}/corruptions");
+        foreach (var (title, figure) in new[] { ("Accuracy", "accuracy"), ("ECE after temperature", "eceAfterTemperature") })
+        {
+            string Figure(JsonNode scores) => scores[figure]!.GetValue<double>().ToString("F4", CultureInfo.InvariantCulture);
+            var points = corruptions["rows"]!
+                .AsArray()
+                .GroupBy(row => $"{row!["kind"]}", row => $"{row!["kind"]} of strength {row["strength"]}: {Figure(row["scores"]!)}")
+                .SelectMany(kind => kind.Prepend($"{kind.Key} of strength 0: {Figure(corruptions["clean"]!)}"));
+            var name = $"{title} over strength. {string.Join(". ", points)}.";
+            await Expect(watched.Page.GetByRole(AriaRole.Img, new() { Name = name, Exact = true })).ToBeVisibleAsync();
+        }
     }
 
     private async Task<(Guid Study, Guid[] Jobs)> FinishedStudyAsync()
@@ -246,6 +260,7 @@ public sealed class DashboardTests(ServiceFixture service)
                     epochs = 2,
                     model = "mlp",
                     widths = new[] { 16 },
+                    corruptions = true,
                 },
                 epsilons = new[] { 0, 0.2 },
                 seeds = 2,

@@ -361,8 +361,8 @@ public sealed record CheckedStudyResponse(StudySpec Spec, IReadOnlyList<Arm> Arm
 /// <param name="Action">What to do: `nothing`, `calibrate` afterwards, `smooth`, train with an `otherLoss` or with `mixup`; null when
 /// no arm can be judged.</param>
 /// <param name="InShort">The action as a sentence; null when no arm can be judged.</param>
-/// <param name="Findings">The effects of smoothing and of other losses in this study; empty without an arm of cross-entropy without
-/// smoothing beside another.</param>
+/// <param name="Findings">The effects of smoothing, of other losses and of mixup in this study; empty when it has no arm with one of
+/// them beside an arm without.</param>
 /// <param name="ByLabelNoise">The recommendation for each share of label noise in the grid. The other fields repeat the
 /// first.</param>
 /// <param name="Predict">Path at which the best job of the recommended arm, by the criterion on validation, takes images; null when

@@ -57,10 +57,24 @@ export const jobName = (job: { id: string; spec: JobSpec }): string => job.spec.
 
 export const evaluationName = (evaluation: { id: string; name: string | null }): string => evaluation.name ?? shortId(evaluation.id);
 
-export const summary = (spec: JobSpec): string => `${spec.dataset} · ${spec.model} · ${spec.loss === "crossEntropy" ? "" : `${spec.loss} · `}ε\u00a0${plain(spec.epsilon)}`;
+export const takesEpsilon = (loss: string): boolean => loss === "crossEntropy" || loss === "maxSuppression";
 
-export const hasEpsilon = (arm: Arm): boolean =>
-  [undefined, "crossEntropy", "maxSuppression"].includes(arm.settings["loss"] as string | undefined);
+export const summary = (spec: JobSpec): string => `${spec.dataset} · ${spec.model} · ${[
+  spec.loss !== "crossEntropy" && spec.loss,
+  takesEpsilon(spec.loss) && `ε\u00a0${plain(spec.epsilon)}`,
+]
+  .filter(Boolean)
+  .join(" · ")}`;
+
+/** The loss of an arm of a study of this job. */
+export const lossOf = (arm: Arm, job: JobSpec): string => (arm.settings["loss"] as string | undefined) ?? job.loss;
+
+/** The name of an arm among others of a study of this job. Losses without an ε show none. */
+export function labelOf(arm: Arm, arms: Arm[], job: JobSpec): string {
+  const loss = lossOf(arm, job);
+  const beside = besideEpsilon(arm, arms);
+  return [takesEpsilon(loss) ? `ε\u00a0${plain(arm.epsilon)}` : !beside && `loss ${loss}`, beside].filter(Boolean).join(", ");
+}
 
 /** The values of an arm besides ε that differ between the arms. */
 export function besideEpsilon(arm: Arm, arms: Arm[]): string {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { ago, besideEpsilon, duration, figure, hasEpsilon, plain, signed, size, words } from "../src/format";
+import { ago, besideEpsilon, duration, figure, labelOf, plain, signed, size, summary, words } from "../src/format";
 
 test("figures", () => {
   assert.equal(figure(0.85162), "0.8516");
@@ -44,7 +44,20 @@ test("arms are named by what differs", () => {
   assert.equal(besideEpsilon(arm, [arm, { ...arm, epsilon: 0 }]), "");
   assert.equal(besideEpsilon(arm, [arm, { ...arm, model: "mlp", learningRate: 0.1 }]), "cnn, learning rate 0.001");
   assert.equal(besideEpsilon(arm, [arm, { ...arm, settings: { batchSize: 128 } }]), "batch size 64");
-  assert.ok(hasEpsilon(arm));
-  assert.ok(hasEpsilon({ ...arm, settings: { loss: "maxSuppression" } }));
-  assert.ok(!hasEpsilon({ ...arm, settings: { loss: "focal", gamma: 2 } }));
+  const focal = { ...arm, epsilon: 0, settings: { loss: "focal" } };
+  const most = { ...arm, settings: { loss: "maxSuppression" } };
+  const job = { dataset: "digits", epsilon: 0, loss: "crossEntropy", epochs: 1, model: "cnn", corruptions: false, name: null, tags: [] };
+  assert.equal(labelOf(arm, [arm], job), "ε\u00a00.1");
+  assert.equal(labelOf(focal, [focal, most], job), "loss focal");
+  assert.equal(labelOf(most, [focal, most], job), "ε\u00a00.1, loss maxSuppression");
+});
+
+test("a loss without ε shows none", () => {
+  const job = { dataset: "digits", epsilon: 0, loss: "focal", epochs: 1, model: "cnn", corruptions: false, name: null, tags: [] };
+  const arm = { epsilon: 0, smoothing: "uniform", learningRate: 0.001, model: "cnn", labelNoise: 0, settings: { gamma: 2 } };
+  assert.equal(labelOf(arm, [arm], job), "loss focal");
+  assert.equal(labelOf(arm, [arm, { ...arm, settings: { gamma: 3 } }], job), "gamma 2");
+  assert.equal(summary(job), "digits · cnn · focal");
+  assert.equal(summary({ ...job, loss: "crossEntropy" }), "digits · cnn · ε\u00a00");
+  assert.equal(summary({ ...job, loss: "maxSuppression" }), "digits · cnn · maxSuppression · ε\u00a00");
 });

@@ -38,11 +38,11 @@ public sealed record ArmSettings(string Text)
         return new(settings.ToJsonString());
     }
 
-    /// <summary>The values that have nothing to do with the loss.</summary>
-    internal ArmSettings WithoutLoss()
+    /// <summary>The values of other fields than these.</summary>
+    internal ArmSettings Without(params IEnumerable<string> fields)
     {
         var settings = JsonNode.Parse(Text)!.AsObject();
-        foreach (var field in LossSettings.All.Append("loss"))
+        foreach (var field in fields)
             settings.Remove(field);
         return new(settings.ToJsonString());
     }

@@ -16,7 +16,7 @@ namespace Temper.Domain.Studies;
 /// it is null, <paramref name="MoreSeedsNote"/> says why.</param>
 /// <param name="MoreSeedsNote">Why <paramref name="MoreSeeds"/> is null; null otherwise.</param>
 /// <param name="Sentence">The recommendation in words.</param>
-/// <param name="Findings">The effects of smoothing in this study, in sentences with their numbers.</param>
+/// <param name="Findings">The effects of smoothing, other losses and mixup in this study, in sentences with their numbers.</param>
 /// <param name="Arms">Every arm with results, by mean loss.</param>
 /// <param name="Action">What to do; null when no arm can be judged.</param>
 /// <param name="InShort">The same as a sentence; null when no arm can be judged.</param>

@@ -8,6 +8,8 @@ namespace Temper.Domain.Studies;
 /// <param name="BestEpoch">The epoch with the lowest validation loss.</param>
 /// <param name="ValidationImages">Images of the validation split; null when its logits were too large to keep.</param>
 /// <param name="TestImages">Images of the test set; null when its logits were too large to keep.</param>
+/// <param name="Corrupted">Means over every <see cref="Datasets.Corruption"/> of the test set, for reporting only; null in a study
+/// without corruptions.</param>
 public sealed record StudyJob(
     Guid Id,
     int Arm,
@@ -16,7 +18,8 @@ public sealed record StudyJob(
     int BestEpoch,
     Scores Scores,
     int? ValidationImages = null,
-    int? TestImages = null
+    int? TestImages = null,
+    SplitScores? Corrupted = null
 )
 {
     /// <summary>Over-fitting: training accuracy − test accuracy.</summary>

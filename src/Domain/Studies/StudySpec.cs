@@ -155,16 +155,27 @@ public sealed record Arm(
         );
 
     /// <summary>What the arm has beside its loss and ε.</summary>
-    internal Arm WithoutLoss() => this with { Epsilon = 0, Smoothing = default, Settings = Settings.WithoutLoss() };
+    internal Arm WithoutLoss() =>
+        this with
+        {
+            Epsilon = 0,
+            Smoothing = default,
+            Settings = Settings.Without(LossSettings.All.Append("loss")),
+        };
 
-    /// <summary>A name for the arm from its ε and the other axes that differ within the study.</summary>
+    /// <summary>What the arm has beside mixup.</summary>
+    internal Arm WithoutMixup() => this with { Settings = Settings.Without("mixup") };
+
+    /// <summary>A name for the arm from its ε, if its loss has one, and the other axes that differ within the study.</summary>
     public string Label(StudySpec study)
     {
         var beside = BesideEpsilon(study);
-        var epsilon = FormattableString.Invariant($"ε = {Epsilon}");
+        var loss = Settings.On(study.Job).Loss;
         return string.Join(
             ", ",
-            beside.Count == 0 || TrainingLoss.TakesEpsilon(Settings.On(study.Job).Loss) ? [epsilon, .. beside] : beside
+            TrainingLoss.TakesEpsilon(loss) ? [FormattableString.Invariant($"ε = {Epsilon}"), .. beside]
+                : beside.Count == 0 ? [$"loss {Serialization.Json.Name(loss)}"]
+                : beside
         );
     }
 

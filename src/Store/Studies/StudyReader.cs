@@ -207,13 +207,17 @@ public sealed class StudyReader(NpgsqlDataSource database)
     {
         await using var command = new NpgsqlCommand(
             $"""
-            SELECT id, arm, seed, train_accuracy, best_epoch, validation_images, test_images, {ScoresSql}
-            FROM jobs JOIN scores ON job_id = id WHERE study_id = $1 ORDER BY arm, seed
+            SELECT jobs.id, arm, seed, train_accuracy, best_epoch, validation_images, test_images, {ScoresSql}, corrupted.*
+            FROM jobs JOIN scores ON job_id = jobs.id JOIN studies ON studies.id = study_id
+            LEFT JOIN LATERAL ({CorruptedSql}) corrupted ON true
+            WHERE study_id = $1 ORDER BY arm, seed
             """,
             connection
         );
         command.Parameters.AddWithValue(id);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        const int First = 7;
+        var corrupted = First + ScoreColumns.All.Count;
         var jobs = new List<StudyJob>();
         while (await row.ReadAsync(cancellationToken))
             jobs.Add(
@@ -223,9 +227,10 @@ public sealed class StudyReader(NpgsqlDataSource database)
                     row.GetInt64(2),
                     row.GetDouble(3),
                     row.GetInt32(4),
-                    ScoreColumns.Read(row, 7),
+                    ScoreColumns.Read(row, First),
                     row.IsDBNull(5) ? null : row.GetInt32(5),
-                    row.IsDBNull(6) ? null : row.GetInt32(6)
+                    row.IsDBNull(6) ? null : row.GetInt32(6),
+                    row.IsDBNull(corrupted) ? null : ScoreColumns.ReadSplit(row, corrupted)
                 )
             );
         return jobs;

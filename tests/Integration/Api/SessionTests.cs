@@ -133,23 +133,70 @@ public class SessionTests(KeyedApis apis) : IClassFixture<KeyedApis>
         );
     }
 
-    /// <summary>An idle stream asks every 15 s.</summary>
+    /// <summary>An idle stream asks every 15 s, and so does one that still sends what its client has missed.</summary>
     [Fact]
     public async Task Stream_OfASessionThatEndsOrAKeyThatIsRevoked_EndsWithIt()
     {
-        var ofKey = new HttpRequestMessage(HttpMethod.Get, "/events");
-        ofKey.Headers.Authorization = new("Bearer", await apis.Database.MakeKeyAsync("dora", scopes: Scope.Read));
-        using var first = await apis.Http.SendAsync(ofKey, HttpCompletionOption.ResponseHeadersRead);
-        var ofSession = Request(HttpMethod.Get, "/events", await CookieAsync(secondsLeft: 3));
-        using var second = await apis.Http.SendAsync(ofSession, HttpCompletionOption.ResponseHeadersRead);
-        Assert.Equal((HttpStatusCode.OK, HttpStatusCode.OK), (first.StatusCode, second.StatusCode));
+        const int epochs = 50_000; // more than the buffers between the server and a client that does not read hold
+        var missed = $"/jobs/{await EndedJobAsync(epochs)}/events";
+        var key = await apis.Database.MakeKeyAsync("dora", scopes: Scope.Read);
+        using var idle = await OpenAsync(OfKey("/events"));
+        using var behind = await OpenAsync(OfKey(missed));
+        var cookie = await CookieAsync(secondsLeft: 5);
+        using var idleOfSession = await OpenAsync(Request(HttpMethod.Get, "/events", cookie));
+        using var behindOfSession = await OpenAsync(Request(HttpMethod.Get, missed, cookie));
 
         await apis.Keys.RevokeAsync(await KeyAsync("dora"));
+        var due = Task.Delay(TimeSpan.FromSeconds(16));
 
-        foreach (var text in await Task.WhenAll(RestAsync(first), RestAsync(second)))
+        foreach (var text in await Task.WhenAll(RestAsync(idle), RestAsync(idleOfSession)))
             Assert.Equal("", text.Replace(": heartbeat\n\n", ""));
+        await due;
+        foreach (var text in await Task.WhenAll(RestAsync(behind), RestAsync(behindOfSession)))
+            Assert.InRange(text.Split("event: epoch\n").Length - 1, 1, epochs - 1);
+
+        HttpRequestMessage OfKey(string path)
+        {
+            var request = new HttpRequestMessage(HttpMethod.Get, path);
+            request.Headers.Authorization = new("Bearer", key);
+            return request;
+        }
+
+        async Task<HttpResponseMessage> OpenAsync(HttpRequestMessage request)
+        {
+            var stream = await apis.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+            Assert.Equal(HttpStatusCode.OK, stream.StatusCode);
+            return stream;
+        }
 
         static Task<string> RestAsync(HttpResponseMessage stream) => stream.Content.ReadAsStringAsync().WaitAsync(TimeSpan.FromSeconds(60));
+    }
+
+    /// <summary>A cancelled job with epochs that were never trained.</summary>
+    private async Task<Guid> EndedJobAsync(int epochs)
+    {
+        var submit = new HttpRequestMessage(HttpMethod.Post, "/jobs")
+        {
+            Content = JsonContent.Create(
+                new
+                {
+                    dataset = "digits",
+                    epsilon = 0.1,
+                    epochs = 1,
+                }
+            ),
+        };
+        submit.Headers.Authorization = new("Bearer", apis.Key);
+        var id = (await (await apis.Http.SendAsync(submit)).Content.ReadFromJsonAsync<JsonNode>())!["id"]!.GetValue<Guid>();
+        await apis.Database.ExecuteAsync($"UPDATE jobs SET state = 'cancelled', finished_at = now() WHERE id = '{id}'");
+        await apis.Database.ExecuteAsync(
+            $"""
+            INSERT INTO epochs (job_id, epoch, attempt, train_loss, train_accuracy, validation_loss, validation_accuracy, ece, signed_gap,
+                                learning_rate, seconds, images_per_second)
+            SELECT '{id}', e, 1, 1.0 / e, 0.5, 1.0 / e, 0.5, 0.1, 0, 0.001, 1, 1000 FROM generate_series(1, {epochs}) e
+            """
+        );
+        return id;
     }
 
     [Fact]

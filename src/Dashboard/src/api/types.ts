@@ -18,6 +18,7 @@ export interface JobSpec extends Spec {
   loss: string;
   epochs: number;
   model: string;
+  corruptions: boolean;
   name: string | null;
   tags: string[];
 }
@@ -312,6 +313,14 @@ export interface Recommendation {
   byLabelNoise: Answer[];
   /** Path at which the best job of the recommended arm takes images. */
   predict: string | null;
+}
+
+/** The figures of a job on corrupted test images. */
+export interface Corruptions {
+  clean: SplitScores;
+  /** Kind by kind, each with its strengths 1 to 5. */
+  rows: { kind: string; strength: number; scores: SplitScores }[];
+  mean: SplitScores;
 }
 
 export type SplitScores = Record<

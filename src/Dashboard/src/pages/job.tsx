@@ -8,6 +8,7 @@ import { LearningCurves } from "../charts/learning";
 import { duration, figure, jobName, plain, shortId, signed, summary, words } from "../format";
 import { type Action, Actions, Ago, Badge, Big, JobProgress, pinning, ProblemBox, Table, Values } from "../parts";
 import { go, href } from "../router";
+import { CorruptionSection } from "./corruptions";
 import { PredictSection } from "./predict";
 import { useTitle } from "./title";
 
@@ -43,6 +44,7 @@ export function JobPage({ id, part }: { id: string; part: string | undefined }) 
         </p>
       )}
       {shown?.state === "succeeded" && <CalibrationSection id={id} />}
+      {shown?.state === "succeeded" && shown.spec.corruptions && <CorruptionSection id={id} />}
       {shown?.state === "succeeded" && <PredictSection id={id} isAsked={part === "predict"} />}
       {shown && <Attempts attempts={attempts} />}
       {shown && <SpecSection job={shown} />}

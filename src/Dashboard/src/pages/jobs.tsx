@@ -5,7 +5,7 @@ import { type LiveEvent, useLive, useThrottled } from "../api/live";
 import { type Resource, useResource } from "../api/resource";
 import type { Job, Page } from "../api/types";
 import { Proposals } from "../fields";
-import { figure, jobName, plain, shortId, signed, summary } from "../format";
+import { figure, jobName, plain, shortId, signed, summary, takesEpsilon } from "../format";
 import { Ago, Badge, JobProgress, Paging, ProblemBox, Table } from "../parts";
 import { go, href, replace } from "../router";
 import { mostCompared } from "./compare";
@@ -204,7 +204,7 @@ function Row({ job, isChosen, isFull, onToggle }: RowProps) {
       </td>
       <td class="wide">{spec.dataset}</td>
       <td class="wide">{spec.model}</td>
-      <td class="number wide">{plain(spec.epsilon)}</td>
+      <td class="number wide">{takesEpsilon(spec.loss) ? plain(spec.epsilon) : "–"}</td>
       <td class="number wide">{plain(spec.seed)}</td>
       {onToggle && (
         <td class="wide">

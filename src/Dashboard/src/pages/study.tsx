@@ -1,10 +1,10 @@
 import { mayPass, post, remove } from "../api/client";
 import { type LiveEvent, useLive, useThrottled } from "../api/live";
 import { useResource } from "../api/resource";
-import type { Answer, Arm, Job, Mean, Page, Ranked, SplitScores, Study, StudyReport } from "../api/types";
-import { ArmChart, type Line } from "../charts/arms";
-import { Swatch } from "../charts/swatch";
-import { besideEpsilon, figure, hasEpsilon, plain, shortId, signed, words } from "../format";
+import type { Answer, Arm, Job, JobSpec, Mean, Page, Ranked, SplitScores, Study, StudyReport } from "../api/types";
+import { type Line, LineChart } from "../charts/lines";
+import { Legend } from "../charts/swatch";
+import { besideEpsilon, figure, labelOf, lossOf, plain, shortId, signed, takesEpsilon, words } from "../format";
 import { type Action, Actions, Ago, Badge, pinning, ProblemBox, StudyBar, Table, Values } from "../parts";
 import { go, href } from "../router";
 import { JobTable, useJobEvents } from "./jobs";
@@ -47,6 +47,7 @@ export function StudyPage({ id }: { id: string }) {
         <AnswerSection
           key={answer.labelNoise}
           answer={answer}
+          job={report.value!.study.spec.job}
           noise={all.length > 1}
           isFinal={report.value!.recommendation.isFinal}
           predict={i === 0 ? report.value!.recommendation.predict : null}
@@ -116,13 +117,15 @@ function Head({ study, refresh }: { study: Study; refresh: () => void }) {
 
 interface AnswerProps {
   answer: Answer;
+  /** The study's. */
+  job: JobSpec;
   noise: boolean;
   isFinal: boolean;
   /** The API's path for predictions by the arm's best job. */
   predict: string | null;
 }
 
-function AnswerSection({ answer, noise, isFinal, predict }: AnswerProps) {
+function AnswerSection({ answer, job, noise, isFinal, predict }: AnswerProps) {
   const arms = answer.arms.map(ranked => ranked.arm);
   return (
     <section>
@@ -143,9 +146,9 @@ function AnswerSection({ answer, noise, isFinal, predict }: AnswerProps) {
         <Table label="Arms by mean loss" head={<RankHead />}>
           {answer.arms.map(ranked => (
             <Rank
-              key={labelOf(ranked.arm, arms)}
+              key={labelOf(ranked.arm, arms, job)}
               ranked={ranked}
-              label={labelOf(ranked.arm, arms)}
+              label={labelOf(ranked.arm, arms, job)}
               recommended={same(ranked.arm, answer.arm)}
             />
           ))}
@@ -169,12 +172,6 @@ function Findings({ answers }: { answers: Answer[] }) {
       </ul>
     </section>
   ) : null;
-}
-
-/** Losses without an ε show none. */
-function labelOf(arm: Arm, arms: Arm[]): string {
-  const beside = besideEpsilon(arm, arms);
-  return [(hasEpsilon(arm) || !beside) && `ε\u00a0${arm.epsilon}`, beside].filter(Boolean).join(", ");
 }
 
 const same = (arm: Arm, other: Arm | null): boolean => other !== null && JSON.stringify(arm) === JSON.stringify(other);
@@ -235,50 +232,43 @@ const metrics: [Metric, string, string][] = [
 
 /** Each figure over ε; arms that differ in more than ε have a line for each combination of the rest. */
 function Charts({ report }: { report: StudyReport }) {
-  const names = [...new Set(linesOf(report, "accuracy").map(line => line.name))];
+  const axis = report.arms.some(({ arm }) => takesEpsilon(lossOf(arm, report.study.spec.job))) ? "ε" : "";
+  const names = [...new Set(linesOf(report, axis, "accuracy").map(line => line.name))];
   return (
     <section>
       <div class="heading">
-        <h2>Figures over ε</h2>
+        <h2>Figures{axis && ` over ${axis}`}</h2>
         <span class="quiet">test set; means over seeds with 95 % intervals, faint dots: single seeds, ring: recommended</span>
       </div>
-      {names.length > 1 && (
-        <p class="legend">
-          {names.map((name, i) => (
-            <span key={name}>
-              <Swatch series={i} /> {name}
-            </span>
-          ))}
-        </p>
-      )}
+      {names.length > 1 && <Legend names={names} />}
       <div class="charts">
         {metrics.map(([metric, title, note]) => (
-          <ArmChart key={metric} title={title} note={note} lines={linesOf(report, metric)} />
+          <LineChart key={metric} title={title} axis={axis} note={note} lines={linesOf(report, axis, metric)} />
         ))}
       </div>
     </section>
   );
 }
 
-function linesOf({ study, recommendation, jobs, arms }: StudyReport, metric: Metric): Line[] {
+/** @param axis `ε`; empty places the arms side by side. */
+function linesOf({ study, recommendation, jobs, arms }: StudyReport, axis: string, metric: Metric): Line[] {
   const lines = new Map<string, Line>();
+  const all = arms.map(one => one.arm);
   arms.forEach(({ number, arm }, i) => {
     const mean = study.rows[i]?.[metric] as Mean | null | undefined;
     if (!mean) return;
-    const name = besideEpsilon(
-      arm,
-      arms.map(one => one.arm),
-    );
+    const name = besideEpsilon(arm, all);
     const line = lines.get(name) ?? { name, points: [] };
     lines.set(name, line);
     line.points.push({
-      epsilon: arm.epsilon,
+      x: axis ? arm.epsilon : i,
+      label: labelOf(arm, all, study.spec.job),
       mean,
       seeds: jobs.filter(job => job.arm === number).map(job => job.scores.test[metric]),
       isRecommended: recommendation.byLabelNoise.some(answer => same(arm, answer.arm)),
     });
   });
-  for (const line of lines.values()) line.points.sort((a, b) => a.epsilon - b.epsilon);
+  for (const line of lines.values()) line.points.sort((a, b) => a.x - b.x);
   return [...lines.values()];
 }
 

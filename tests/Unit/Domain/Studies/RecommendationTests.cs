@@ -630,6 +630,127 @@ public class RecommendationTests
         Assert.Contains(recommendation.Findings, finding => finding.StartsWith("Calibration before temperature: ECE is "));
     }
 
+    /// <summary>The first figure is the accuracy, the second one the ECE after temperature, both for ε = 0 and then for ε = 0.1.</summary>
+    [Theory]
+    [InlineData(0.70, 0.74, 0.2, 0.2, ": smoothing helps under corruption.")]
+    [InlineData(0.70, 0.70, 0.2, 0.1, ": smoothing helps under corruption.")]
+    [InlineData(0.70, 0.66, 0.2, 0.3, ": smoothing harms under corruption.")]
+    [InlineData(0.70, 0.74, 0.2, 0.3, ": smoothing helps one and harms the other under corruption.")]
+    [InlineData(0.70, 0.70, 0.2, 0.2, ": smoothing does not help under corruption that these seeds could show.")]
+    public void Findings_OfCorruptedImages_SayWhetherSmoothingHelps(
+        double plainAccuracy,
+        double smoothedAccuracy,
+        double plainEce,
+        double smoothedEce,
+        string verdict
+    )
+    {
+        // ε = 0.3 is worse on validation and far better on corrupted images.
+        var jobs = Corrupted(
+            Jobs(Study, (arm, seed) => 0.1 + 0.1 * arm + 0.001 * Wobble(arm, seed)),
+            job =>
+                job.Arm switch
+                {
+                    0 => (plainAccuracy, plainEce),
+                    1 => (smoothedAccuracy, smoothedEce),
+                    _ => (0.99, 0.001),
+                }
+        );
+
+        var finding = Corruption(jobs);
+
+        Assert.Matches(
+            @"^Robustness to corruption: accuracy on corrupted test images is 0\.\d+ at ε = 0 and 0\.\d+ at ε = 0\.1, .+; their ECE after "
+                + @"temperature is 0\.\d+ at ε = 0 and 0\.\d+ at ε = 0\.1, ",
+            finding
+        );
+        Assert.EndsWith(verdict, finding);
+        // One seed tells nothing of chance.
+        Assert.DoesNotContain("under corruption", Corruption([.. jobs.Where(job => job.Seed == 0)]));
+    }
+
+    [Fact]
+    public void Findings_OfJobsOfWhichSomeHaveNoCorruptedImages_UseTheSeedsThatBothArmsHave()
+    {
+        var jobs = Corrupted(Jobs(Study, (arm, seed) => 0.1 + 0.1 * arm), job => (0.5 + 0.1 * job.Seed + 0.01 * job.Arm, 0.2))
+            .Select(job => job is { Arm: 0, Seed: < 2 } or { Arm: 1, Seed: > 2 } ? job with { Corrupted = null } : job)
+            .ToList();
+
+        // Seed 2 is left.
+        Assert.Contains("images is 0.700 at ε = 0 and 0.710 at ε = 0.1; their ECE", Corruption(jobs));
+        Assert.DoesNotContain(
+            Assert.Single(Recommendation.Of(Study, Arms(Study), [.. jobs.Where(job => job is not { Seed: 2 })])).Findings,
+            finding => finding.StartsWith("Robustness")
+        );
+    }
+
+    private static string Corruption(IReadOnlyList<StudyJob> jobs) =>
+        Assert
+            .Single(Recommendation.Of(Study, Arms(Study), jobs))
+            .Findings.Single(finding => finding.StartsWith("Robustness to corruption: ", StringComparison.Ordinal));
+
+    private static List<StudyJob> Corrupted(IReadOnlyList<StudyJob> jobs, Func<StudyJob, (double Accuracy, double Ece)> figures) =>
+        [
+            .. jobs.Select(job =>
+                job with
+                {
+                    Corrupted = job.Scores.Test with
+                    {
+                        Accuracy = figures(job).Accuracy + 0.001 * Wobble(job.Arm, job.Seed),
+                        EceAfterTemperature = figures(job).Ece + 0.001 * Wobble(job.Arm, job.Seed),
+                    },
+                }
+            ),
+        ];
+
+    [Fact]
+    public void Findings_OfMixup_CompareItsBestArmOnValidationWithTheArmThatIsOtherwiseEqual()
+    {
+        var study = Study with
+        {
+            Epsilons = [0.1, 0.3],
+            Grid = new() { Mixup = [0, 0.2, 1], Dropout = [0, 0.5] },
+        };
+        var labels = study.Arms().Select(arm => arm.Label(study)).ToArray();
+        // ε = 0.3 is chosen, and of its arms with mixup α = 0.2, although the test set prefers α = 1.
+        var jobs = Jobs(
+                study,
+                (arm, seed) =>
+                    labels[arm] switch
+                    {
+                        "ε = 0.3, mixup 0, dropout 0" => 0.02,
+                        "ε = 0.3, mixup 0.2, dropout 0" => 0.1,
+                        _ => 0.3,
+                    }
+                    + 0.001 * Wobble(arm, seed),
+                (arm, _) => labels[arm].Contains("mixup 1") ? 0.01 : 0.2
+            )
+            .Select(job =>
+                labels[job.Arm].Contains("mixup 0.2")
+                    ? job with
+                    {
+                        Scores = job.Scores with
+                        {
+                            Test = job.Scores.Test with { NllAfterTemperature = 0.25, Accuracy = 0.95, SignedGap = -0.1 - 0.01 * job.Seed },
+                        },
+                    }
+                    : job
+            )
+            .ToList();
+
+        var recommendation = Assert.Single(Recommendation.Of(study, Arms(study), jobs));
+
+        Assert.Equal("ε = 0.3, mixup 0, dropout 0", recommendation.Arm!.Label(study));
+        Assert.Equal(
+            "Mixup: NLL after temperature is 0.190 at ε = 0.3, mixup 0, dropout 0 and 0.250 at ε = 0.3, mixup 0.2, dropout 0, higher "
+                + "(+0.0600 with every seed, 95 % interval +0.0600 to +0.0600); test accuracy is 0.930 at ε = 0.3, mixup 0, dropout 0 and "
+                + "0.950 at ε = 0.3, mixup 0.2, dropout 0, higher (+0.0200 with every seed, 95 % interval +0.0199 to +0.0201); the signed gap, "
+                + "negative when under-confident, is 0.200 at ε = 0.3, mixup 0, dropout 0 and −0.120 at ε = 0.3, mixup 0.2, dropout 0, "
+                + "lower (−0.320, 95 % interval −0.340 to −0.300).",
+            Assert.Single(recommendation.Findings)
+        );
+    }
+
     private static Recommendation Recommend(StudySpec study, Func<int, long, double> validation, Func<int, long, double>? test = null) =>
         Assert.Single(Recommendation.Of(study, Arms(study), Jobs(study, validation, test)));
 

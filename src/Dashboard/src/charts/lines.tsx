@@ -2,9 +2,11 @@ import type { Figure, Mean } from "../api/types";
 import { figure } from "../format";
 import { dashes } from "./theme";
 
-/** A mean over seeds at one ε, and the figures of the single seeds. */
+/** A figure, or its mean over seeds with the figures of the single seeds. */
 export interface Point {
-  epsilon: number;
+  x: number;
+  /** What the figure is of. */
+  label: string;
   mean: Mean;
   seeds: Figure[];
   /** Whether the recommendation is this arm. */
@@ -18,6 +20,8 @@ export interface Line {
 
 interface Props {
   title: string;
+  /** What x is; empty when it means nothing and is not shown. */
+  axis: string;
   /** Which way is better. */
   note: string;
   lines: Line[];
@@ -25,20 +29,20 @@ interface Props {
 
 const width = 300;
 const height = 190;
-const inset = 10; // of the smallest and the largest ε
+const inset = 10; // of the smallest and the largest x
 const box = { left: 50, right: 12, top: 10, bottom: 34 };
 
-/** A figure over ε: means with 95 % intervals, a faint dot for each seed, and a ring round the recommended arm. */
-export function ArmChart({ title, note, lines }: Props) {
+/** A figure over x: means with 95 % intervals, a faint dot for each seed, and a ring round the recommended arm. */
+export function LineChart({ title, axis, note, lines }: Props) {
   const points = lines.flatMap(line => line.points);
-  const epsilons = [...new Set(points.map(point => point.epsilon))].sort((a, b) => a - b);
+  const places = [...new Set(points.map(point => point.x))].sort((a, b) => a - b);
   const values = points
     .flatMap(({ mean, seeds }) => [mean.mean, mean.interval?.low, mean.interval?.high, ...seeds])
     .filter(isFinite);
   if (values.length === 0) return null;
   const [low, high] = padded(Math.min(...values), Math.max(...values));
-  const largest = epsilons.at(-1) || 1;
-  const x = (epsilon: number): number => box.left + inset + (epsilon / largest) * (width - box.left - box.right - 2 * inset);
+  const largest = places.at(-1) || 1;
+  const x = (place: number): number => box.left + inset + (place / largest) * (width - box.left - box.right - 2 * inset);
   const y = (value: number): number => box.top + ((high - value) / (high - low)) * (height - box.top - box.bottom);
 
   return (
@@ -46,7 +50,7 @@ export function ArmChart({ title, note, lines }: Props) {
       <figcaption>
         <b>{title}</b> <span class="quiet">{note}</span>
       </figcaption>
-      <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={describe(title, lines)}>
+      <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={describe(title, axis, points)}>
         {ticks(low, high).map(tick => (
           <g key={tick}>
             <line class="grid" x1={box.left} x2={width - box.right} y1={y(tick)} y2={y(tick)} />
@@ -55,13 +59,14 @@ export function ArmChart({ title, note, lines }: Props) {
             </text>
           </g>
         ))}
-        {apart(epsilons, x).map(epsilon => (
-          <text key={epsilon} x={x(epsilon)} y={height - box.bottom + 15} text-anchor="middle">
-            {epsilon}
-          </text>
-        ))}
+        {axis &&
+          apart(places, x).map(place => (
+            <text key={place} x={x(place)} y={height - box.bottom + 15} text-anchor="middle">
+              {place}
+            </text>
+          ))}
         <text x={(box.left + width - box.right) / 2} y={height - 4} text-anchor="middle">
-          ε
+          {axis}
         </text>
         {lines.map((line, i) => (
           <OneLine key={line.name} line={line} series={i} x={x} y={y} />
@@ -87,21 +92,28 @@ function OneLine({
     <g class={`s${series % 6}`}>
       <polyline
         stroke-dasharray={dashes(series).join(" ")}
-        points={means.map(point => `${x(point.epsilon)},${y(point.mean.mean!)}`).join(" ")}
+        points={means.map(point => `${x(point.x)},${y(point.mean.mean!)}`).join(" ")}
       />
-      {line.points.map(({ epsilon, mean, seeds, isRecommended }) => (
-        <g key={epsilon}>
-          <title>{sentence(line.name, { epsilon, mean, seeds, isRecommended })}</title>
-          {seeds.filter(isFinite).map((seed, i) => (
-            <circle key={i} class="seed" cx={x(epsilon) + 6} cy={y(seed)} r={2.5} />
-          ))}
-          {isFinite(mean.interval?.low) && isFinite(mean.interval?.high) && (
-            <line class="interval" x1={x(epsilon)} x2={x(epsilon)} y1={y(mean.interval.low)} y2={y(mean.interval.high)} />
-          )}
-          {isFinite(mean.mean) && <circle class="mean" cx={x(epsilon)} cy={y(mean.mean)} r={3.5} />}
-          {isFinite(mean.mean) && isRecommended && <circle class="recommended" cx={x(epsilon)} cy={y(mean.mean)} r={8} />}
-        </g>
+      {line.points.map(point => (
+        <OnePoint key={point.label} point={point} x={x(point.x)} y={y} />
       ))}
+    </g>
+  );
+}
+
+function OnePoint({ point, x, y }: { point: Point; x: number; y: (value: number) => number }) {
+  const { mean, seeds, isRecommended } = point;
+  return (
+    <g>
+      <title>{sentence(point)}</title>
+      {seeds.filter(isFinite).map((seed, i) => (
+        <circle key={i} class="seed" cx={x + 6} cy={y(seed)} r={2.5} />
+      ))}
+      {isFinite(mean.interval?.low) && isFinite(mean.interval?.high) && (
+        <line class="interval" x1={x} x2={x} y1={y(mean.interval.low)} y2={y(mean.interval.high)} />
+      )}
+      {isFinite(mean.mean) && <circle class="mean" cx={x} cy={y(mean.mean)} r={3.5} />}
+      {isFinite(mean.mean) && isRecommended && <circle class="recommended" cx={x} cy={y(mean.mean)} r={8} />}
     </g>
   );
 }
@@ -109,9 +121,9 @@ function OneLine({
 const isFinite = (value: Figure | undefined): value is number => typeof value === "number";
 
 /** The labels that do not overlap. */
-function apart(epsilons: number[], x: (epsilon: number) => number): number[] {
+function apart(places: number[], x: (place: number) => number): number[] {
   const kept: number[] = [];
-  for (const epsilon of epsilons) if (kept.length === 0 || x(epsilon) - x(kept.at(-1)!) >= 26) kept.push(epsilon);
+  for (const place of places) if (kept.length === 0 || x(place) - x(kept.at(-1)!) >= 26) kept.push(place);
   return kept;
 }
 
@@ -136,11 +148,11 @@ const shortest = (tick: number, span: number): string =>
     .replace(/\.$/, "")
     .replace("-", "−");
 
-function sentence(name: string, { epsilon, mean, seeds, isRecommended }: Point): string {
+function sentence({ label, mean, seeds, isRecommended }: Point): string {
   const interval = mean.interval ? ` (${figure(mean.interval.low)} to ${figure(mean.interval.high)})` : "";
   const recommended = isRecommended ? ", recommended" : "";
-  return `${name ? `${name}, ` : ""}ε ${epsilon}: ${figure(mean.mean)}${interval}, ${seeds.length} seeds${recommended}`;
+  return `${label}: ${figure(mean.mean)}${interval}${seeds.length > 0 ? `, ${seeds.length} seeds` : ""}${recommended}`;
 }
 
-const describe = (title: string, lines: Line[]): string =>
-  `${title} over ε. ${lines.flatMap(line => line.points.map(point => sentence(line.name, point))).join(". ")}.`;
+const describe = (title: string, axis: string, points: Point[]): string =>
+  `${title}${axis && ` over ${axis}`}. ${points.map(sentence).join(". ")}.`;
