@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Text.Json.Nodes;
+using Temper.Domain.Jobs;
 
 namespace Temper.Integration.Api;
 
