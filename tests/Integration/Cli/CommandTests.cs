@@ -261,7 +261,7 @@ public class CommandTests(ApiFixture fixture) : OwnJobsTest(fixture)
         var list = await RunAsync(["list"]);
         Assert.Matches($"(?m)^{id}  running  mnist +0.1 +0 +1 .*n{{200}} *$", list.Output);
         var metrics = await RunAsync(["metrics", $"{id}"]);
-        Assert.Matches(@"(?m)^ +1 +0\.7000 +0\.2000 +0\.9500 +0\.0500 +-0\.0300 +1\.5 *$", metrics.Output);
+        Assert.Matches(@"(?m)^ +1 +0\.7000 +0\.2000 +– +0\.9500 +0\.0500 +-0\.0300 +1\.5 *$", metrics.Output);
         var shown = await RunAsync(["show", $"{id}"]);
         Assert.Matches("(?m)^spec.epsilon +0.1 *$", shown.Output);
         foreach (var result in new[] { list, metrics, shown, await RunAsync(["datasets"]), await RunAsync(["workers"]) })
