@@ -42,8 +42,8 @@ internal static class KeptEpochs
         }
         var epoch = 1000 * seconds.Median();
         Console.WriteLine(
-            $"\n## Cost\n\nAn epoch of the CNN on MNIST took {seconds.Spread("F1")} s. The loss after temperature of {validation.Count} images took "
-                + $"{fits.Spread("F1")} ms, {fits.Median() / epoch:P2} of it, the first call {fits[0]:F1} ms; a copy of the weights "
+            $"\n## Cost\n\nAn epoch of the CNN on MNIST took {seconds.Spread("F1")} s. The loss after temperature of {validation.Count} images "
+                + $"took {fits.Spread("F1")} ms, {fits.Median() / epoch:P2} of it, the first call {fits[0]:F1} ms; a copy of the weights "
                 + $"{copies.Spread("F1")} ms, {copies.Median() / epoch:P2}.\n"
         );
     }
@@ -59,7 +59,8 @@ internal static class KeptEpochs
     {
         var digits = DigitsDataset.Draw(new());
         Console.WriteLine(
-            $"## digits, {epochs} epochs (over-fitted), hard labels, an MLP of two layers of 256 units\n\nOn the test set; T is fitted on validation.\n\n"
+            $"## digits, {epochs} epochs (over-fitted), hard labels, an MLP of two layers of 256 units\n\n"
+                + "On the test set; T is fitted on validation.\n\n"
                 + "| seed | keep | kept epoch | accuracy | NLL | NLL after T | T |\n|---|---|---|---|---|---|---|"
         );
         var runs = new Dictionary<KeepName, List<Finished>>();

@@ -9,7 +9,7 @@ namespace Temper.Domain.Jobs;
 /// <param name="Device">The device that it ran on: `cpu` or `cuda:0`.</param>
 /// <param name="Threads">CPU threads that libtorch used. The same device and threads give the same weights, bit for bit.</param>
 /// <param name="Libtorch">The versions of TorchSharp and libtorch, and the kernels.</param>
-/// <param name="WeightsSha256">SHA-256 over the weights of the kept epoch, parameter by parameter in order, as little-endian float32.</param>
+/// <param name="WeightsSha256">SHA-256 over the kept epoch's weights, parameter by parameter in order, as little-endian float32.</param>
 /// <param name="DataSha256">SHA-256 over the pixels and labels of training and test; null in results older than this
 /// field.</param>
 /// <param name="Build">Identifies the worker's build; null in results older than this field.</param>

@@ -1150,7 +1150,7 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         return (response, JsonNode.Parse(await response.Content.ReadAsStringAsync()));
     }
 
-    /// <summary>Reports two epochs, the second one better except after temperature, and gives validation and test the same scores.</summary>
+    /// <summary>Reports two epochs, the second better except after temperature, and gives validation and test the same scores.</summary>
     private async Task SucceedAsync(ClaimedJob job, double ece, JobResult? result = null, double? debiased = null)
     {
         Assert.True(

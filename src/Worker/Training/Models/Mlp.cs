@@ -10,7 +10,7 @@ internal sealed class Mlp : Module<Tensor, Tensor>
     /// <param name="inputs">Pixels of an image, over all its channels.</param>
     /// <param name="widths">Units of each hidden layer.</param>
     /// <param name="dropout">Share of the hidden units that a training step sets to 0.</param>
-    /// <param name="deviation">Standard deviation of the first weights, which are then normal, with biases of 0; null for libtorch's.</param>
+    /// <param name="deviation">Standard deviation of the first weights, then normal, with biases of 0; null for libtorch's.</param>
     public Mlp(long inputs, IReadOnlyList<int> widths, int classes, double dropout = 0, double? deviation = null)
         : base(nameof(Mlp))
     {

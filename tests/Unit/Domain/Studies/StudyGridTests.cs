@@ -21,14 +21,14 @@ public class StudyGridTests
         Grid = new() { ValidationFraction = [0.2, 0.1], Device = [DeviceName.Cpu] },
     };
 
-    /// <summary>Those that remain say when and how often a job may run, not what it trains.</summary>
+    /// <summary>Those that remain say when and how often a job may run, and which epoch it keeps, not what it trains.</summary>
     [Fact]
     public void Fields_WithTheOtherAxes_AreAllNumbersAndEnumerationsThatChangeWhatIsTrained()
     {
         var compared = StudyGrid.Fields.Concat(StudySpecRule.Axes.Values).Append("seed").ToHashSet();
 
         Assert.Equal(
-            ["maxAttempts", "priority", "timeoutSeconds"],
+            ["keep", "maxAttempts", "priority", "timeoutSeconds"],
             typeof(JobSpec)
                 .GetProperties()
                 .Where(property => IsNumberOrEnumeration(property.PropertyType))
