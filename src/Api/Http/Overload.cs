@@ -47,7 +47,7 @@ internal sealed class Overload : IDisposable
     /// <summary>One, apart from other reports: the report of a million images takes many seconds.</summary>
     private readonly PartitionedRateLimiter<HttpContext> evaluations = Limiter(1, 1, ReportsWaiting);
 
-    /// <summary>Without a limit for those that wait: <see cref="Live.StreamLimit"/> limits the streams.</summary>
+    /// <summary>Without a limit for those that wait: a client's number of streams has one.</summary>
     private readonly PartitionedRateLimiter<HttpContext> catchUps = Limiter(CatchUpsOfOneClient, CatchUpsAtOnce, int.MaxValue);
 
     /// <summary>Endpoint filter. It answers 429 with `Retry-After` when the limits are exceeded.</summary>

@@ -237,7 +237,7 @@ public sealed class Removal(NpgsqlDataSource database, RetentionOptions options,
         return ids;
     }
 
-    /// <returns>The first id, in PostgreSQL's order, that can be made at a time: a UUID of version 7 begins with the milliseconds.</returns>
+    /// <returns>An id below all that are made from a time on: a UUID of version 7 begins with the milliseconds.</returns>
     private static Guid FirstId(DateTimeOffset time)
     {
         Span<byte> bytes = stackalloc byte[16];

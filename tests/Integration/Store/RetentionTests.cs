@@ -35,7 +35,7 @@ public class RetentionTests : QueueTest
         ]);
         await Database.ExecuteAsync("UPDATE audit SET at = at - interval '11 days' WHERE target = 'old'");
 
-        var removed = await new Removal(Database.DataSource, Nothing with { AuditDays = 10 }, NullLogger.Instance).RunAsync(default);
+        var removed = await RemoveAsync(Nothing with { AuditDays = 10 });
 
         Assert.Equal(1, removed["audit"]);
         Assert.Equal("young", await Database.ScalarAsync<string>("SELECT string_agg(target, ' ') FROM audit"));
@@ -70,7 +70,7 @@ public class RetentionTests : QueueTest
             );
         var before = await CountsAsync();
 
-        var removed = await new Removal(Database.DataSource, AllKinds[kind].Options, NullLogger.Instance).RunAsync(default);
+        var removed = await RemoveAsync(AllKinds[kind].Options);
 
         var after = await CountsAsync();
         // The cancelled job keeps its epochs as long as it keeps the checkpoint from which a retry may continue.
@@ -79,7 +79,7 @@ public class RetentionTests : QueueTest
         foreach (var other in AllKinds.Keys)
             Assert.Equal((other, concerned.Contains(other) ? before[other] - Gone(other) : before[other]), (other, after[other]));
         Assert.Equal(Gone(kind), removed[kind]);
-        Assert.Equal(0, (await new Removal(Database.DataSource, AllKinds[kind].Options, NullLogger.Instance).RunAsync(default))[kind]);
+        Assert.Equal(0, (await RemoveAsync(AllKinds[kind].Options))[kind]);
     }
 
     [Fact]
@@ -90,7 +90,7 @@ public class RetentionTests : QueueTest
         await AgeAsync(days: 3650);
         var before = await CountsAsync();
 
-        await new Removal(Database.DataSource, new(), NullLogger.Instance).RunAsync(default);
+        await RemoveAsync(new());
 
         Assert.Equal(before.Select(count => count.Key == "checkpoints" ? 0 : count.Value), (await CountsAsync()).Values);
     }
@@ -114,30 +114,30 @@ public class RetentionTests : QueueTest
         await AgeAsync(studies: "false");
         var before = await CountsAsync();
 
-        await new Removal(Database.DataSource, everything, NullLogger.Instance).RunAsync(default);
+        await RemoveAsync(everything);
         Assert.Equal(before, await CountsAsync());
 
         await SucceedNextAsync();
-        await new Removal(Database.DataSource, everything, NullLogger.Instance).RunAsync(default); // the study's last job is young
+        await RemoveAsync(everything); // the study's last job is young
         Assert.Equal(2, (await CountsAsync())["logits"]);
 
         await AgeAsync();
         var id = await Database.ScalarAsync<Guid>("SELECT id FROM studies");
         await studies.PinAsync(id, true, default);
-        await new Removal(Database.DataSource, everything, NullLogger.Instance).RunAsync(default);
+        await RemoveAsync(everything);
         Assert.Equal(2, (await CountsAsync())["logits"]);
 
         await studies.PinAsync(id, false, default);
         const string images = "SELECT string_agg(concat_ws(' ', validation_images, test_images), ', ') FROM scores";
         var counted = await Database.ScalarAsync<string>(images);
-        await new Removal(Database.DataSource, everything with { JobDays = null }, NullLogger.Instance).RunAsync(default);
+        await RemoveAsync(everything with { JobDays = null });
         var left = await CountsAsync();
         // A recommendation needs the numbers of images, and a budget needs the time of all attempts.
         Assert.Equal((0, 0, 2), (left["logits"], left["epochs"], left["attempts"]));
         Assert.Equal("2 1, 2 1", counted);
         Assert.Equal(counted, await Database.ScalarAsync<string>(images));
 
-        var removed = await new Removal(Database.DataSource, everything, NullLogger.Instance).RunAsync(default);
+        var removed = await RemoveAsync(everything);
         Assert.Equal(1, removed["studies"]);
         Assert.Equal(
             0,
@@ -153,7 +153,7 @@ public class RetentionTests : QueueTest
         await new StudyQueue(Database.DataSource).SubmitAsync(TenantStore.Default, OneArm, null, default);
         await Database.ExecuteAsync("DELETE FROM jobs");
 
-        await new Removal(Database.DataSource, new() { JobDays = 10 }, NullLogger.Instance).RunAsync(default);
+        await RemoveAsync(new() { JobDays = 10 });
 
         Assert.Equal(1, await Database.ScalarAsync<long>("SELECT count(*) FROM studies"));
     }
@@ -172,7 +172,7 @@ public class RetentionTests : QueueTest
             await command.ExecuteNonQueryAsync();
         }
 
-        var removed = await new Removal(Database.DataSource, new() { CheckpointDays = 10, JobDays = 10 }, NullLogger.Instance).RunAsync(default);
+        var removed = await RemoveAsync(new() { CheckpointDays = 10, JobDays = 10 });
 
         await retry.CommitAsync();
         Assert.Equal((0, 0), (removed["checkpoints"], removed["jobs"]));
@@ -195,7 +195,7 @@ public class RetentionTests : QueueTest
             spec =>
             {
                 // The study's row is locked here.
-                removal = new Removal(Database.DataSource, Nothing with { JobDays = 10 }, NullLogger.Instance).RunAsync(default);
+                removal = RemoveAsync(Nothing with { JobDays = 10 });
                 WaitForALock();
                 return spec with { Seeds = [0, 1] };
             },
@@ -257,7 +257,7 @@ public class RetentionTests : QueueTest
                 + "'cancelled', 0, 0, now() - interval '19 days', n % 5 = 0 FROM jobs, generate_series(1, 2500) n"
         );
 
-        var removed = await new Removal(Database.DataSource, Nothing with { JobDays = 10 }, NullLogger.Instance).RunAsync(default);
+        var removed = await RemoveAsync(Nothing with { JobDays = 10 });
 
         Assert.Equal(2000, removed["jobs"]);
         Assert.Equal(501, await Database.ScalarAsync<long>("SELECT count(*) FROM jobs"));
@@ -275,7 +275,7 @@ public class RetentionTests : QueueTest
         );
 
         var failure = await Assert.ThrowsAsync<AggregateException>(() =>
-            new Removal(Database.DataSource, new() { CheckpointDays = 10, WeightsDays = 10 }, NullLogger.Instance).RunAsync(default)
+            RemoveAsync(new() { CheckpointDays = 10, WeightsDays = 10 })
         );
 
         Assert.Contains("the disk is full", Assert.IsType<PostgresException>(Assert.Single(failure.InnerExceptions)).Message);
@@ -294,6 +294,9 @@ public class RetentionTests : QueueTest
             counts[kind] = await Database.ScalarAsync<long>(left);
         return counts;
     }
+
+    private Task<IReadOnlyDictionary<string, int>> RemoveAsync(RetentionOptions options) =>
+        new Removal(Database.DataSource, options, NullLogger.Instance).RunAsync(default);
 
     private async Task SucceededAsync()
     {
