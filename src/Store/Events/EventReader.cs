@@ -234,7 +234,7 @@ public sealed class EventReader(NpgsqlDataSource database)
         // begin with all jobs of the tenant, which may have a million rows.
         var (column, only) =
             scope.Job is { } job ? (jobColumn, (object?)job)
-            : scope.Study is { } study ? (studyColumn, study)
+            : scope.Study is { } study ? (studyColumn, (object?)study)
             : ("(tenant || '')", scope.Tenant);
         if (only is not null)
         {

@@ -29,8 +29,8 @@ public sealed class Removal(NpgsqlDataSource database, RetentionOptions options,
     private const string ExpiredStudies = """
         SELECT id FROM studies
         WHERE NOT pinned AND created_at < now() - @age
-          AND NOT EXISTS (SELECT FROM jobs
-                          WHERE study_id = studies.id AND (finished_at IS NULL OR finished_at >= now() - @age OR jobs.pinned))
+          AND (SELECT true FROM jobs -- with EXISTS the planner may read the whole table
+               WHERE study_id = studies.id AND (finished_at IS NULL OR finished_at >= now() - @age OR jobs.pinned) LIMIT 1) IS NULL
         """;
 
     /// <summary>Those of the studies of some jobs, as the table `expired`. PostgreSQL reads a study once for all its jobs.</summary>
@@ -170,8 +170,8 @@ public sealed class Removal(NpgsqlDataSource database, RetentionOptions options,
                 SELECT ({Next("@after")}), 1
                 UNION ALL
                 SELECT ({Next("page.id")}), number + 1 FROM page WHERE id IS NOT NULL AND number < @page),
-            {Expired("SELECT study_id FROM page JOIN jobs USING (id)")}
-            SELECT page.id, EXISTS (SELECT FROM jobs WHERE jobs.id = page.id AND {IsExpired} AND {kind.IsDue}) FROM page ORDER BY number
+            {Expired("SELECT (SELECT study_id FROM jobs WHERE jobs.id = page.id) FROM page")}
+            SELECT page.id, (SELECT true FROM jobs WHERE jobs.id = page.id AND {IsExpired} AND {kind.IsDue}) FROM page ORDER BY number
             """
         );
         command.Parameters.AddWithValue("after", after);
@@ -183,7 +183,7 @@ public sealed class Removal(NpgsqlDataSource database, RetentionOptions options,
         while (await row.ReadAsync(cancellationToken))
         {
             last = row.IsDBNull(0) ? null : row.GetGuid(0);
-            if (row.GetBoolean(1))
+            if (!row.IsDBNull(1))
                 due.Add(last!.Value);
         }
         return (due, last);

@@ -23,7 +23,7 @@ internal sealed class Posting : IDisposable
     private readonly IPNetwork[] privateNetworks;
     private readonly HttpClient http;
 
-    /// <summary>Hosts that did not answer in time, with the time until which no other notification is sent to them.</summary>
+    /// <summary>Addresses that did not answer in time, with the time until which no other notification is sent to them.</summary>
     private readonly ConcurrentDictionary<string, long> silent = new();
 
     public Posting(NotificationOptions options)
@@ -52,8 +52,9 @@ internal sealed class Posting : IDisposable
     public TimeSpan Limit { get; init; } = Longest;
 
     /// <summary>
-    /// The time after a try without an answer in which other tries to the same host and port fail at once. Without it, the
-    /// notifications to one silent receiver would take all threads, and those to other receivers would wait behind them.
+    /// The time after a try without an answer in which other tries to the same address fail at once. Without it, the notifications to
+    /// one silent receiver would take all threads, and those to other receivers would wait behind them. It is not for the whole host,
+    /// because one user could then silence a host that others use.
     /// </summary>
     public TimeSpan Silence { get; init; } = TimeSpan.FromMinutes(1);
 
@@ -71,15 +72,14 @@ internal sealed class Posting : IDisposable
     {
         if (!options.Allows(attempt.Address))
             return (null, "The settings of the worker do not allow the address.");
-        var host = new Uri(attempt.Address).Authority;
-        if (IsSilent(host))
-            return (null, $"It was not sent, because {host} has just not answered another notification.");
+        if (IsSilent(attempt.Address))
+            return (null, "It was not sent, because the receiver has just not answered another one.");
         using var limit = new CancellationTokenSource(Limit);
         try
         {
             using var request = Request(attempt);
             using var answer = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
-            silent.TryRemove(host, out _);
+            silent.TryRemove(attempt.Address, out _);
             var status = (int)answer.StatusCode;
             return status switch
             {
@@ -90,28 +90,30 @@ internal sealed class Posting : IDisposable
         }
         catch (OperationCanceledException)
         {
-            NoteSilence(host);
+            NoteSilence(attempt.Address);
             return (null, $"The receiver did not answer within {Limit.TotalSeconds} s.");
         }
         catch (Exception e) when (e is HttpRequestException or IOException or SocketException)
         {
-            silent.TryRemove(host, out _); // it refused at once
+            silent.TryRemove(attempt.Address, out _); // it refused at once
             return (null, e.InnerException is null ? e.Message : $"{e.Message} {e.InnerException.Message}");
         }
     }
 
     /// <summary>The first try after the time goes out. Until it has ended, the others fail as before.</summary>
-    private bool IsSilent(string host) =>
-        silent.TryGetValue(host, out var until)
-        && (Stopwatch.GetTimestamp() is var now && now < until || !silent.TryUpdate(host, After(now, Limit), until));
+    private bool IsSilent(string address)
+    {
+        var now = Stopwatch.GetTimestamp();
+        return silent.TryGetValue(address, out var until) && (now < until || !silent.TryUpdate(address, After(now, Limit), until));
+    }
 
-    private void NoteSilence(string host)
+    private void NoteSilence(string address)
     {
         var now = Stopwatch.GetTimestamp();
         foreach (var known in silent)
             if (known.Value < now)
                 silent.TryRemove(known);
-        silent[host] = After(now, Silence);
+        silent[address] = After(now, Silence);
     }
 
     private static long After(long timestamp, TimeSpan time) => timestamp + (long)(time.TotalSeconds * Stopwatch.Frequency);

@@ -161,7 +161,7 @@ public class NotificationTests : QueueTest
 
     /// <summary>A receiver that never answers takes ten seconds of a thread. It must not do so for each of its notifications.</summary>
     [Fact]
-    public async Task Post_ToAHostThatHasJustNotAnswered_FailsAtOnceAndOthersAreServed()
+    public async Task Post_ToAReceiverThatHasJustNotAnswered_FailsAtOnceAndOthersAreServed()
     {
         await using var silent = await WebhookReceiver.StartAsync(
             (_, response) => Task.Delay(Timeout.Infinite, response.HttpContext.RequestAborted)
@@ -175,15 +175,15 @@ public class NotificationTests : QueueTest
         };
         using var posting = new Posting(options.Checked(forSending: true)) { Limit = TimeSpan.FromMilliseconds(300) };
 
-        Assert.Contains("did not answer within", (await PostToAsync(posting, $"{silent.Address}/a")).Error);
-        Assert.Contains("was not sent", (await PostToAsync(posting, $"{silent.Address}/b")).Error);
+        Assert.Contains("did not answer within", (await PostToAsync(posting, silent.Address)).Error);
+        Assert.Contains("was not sent", (await PostToAsync(posting, silent.Address)).Error);
         Assert.Equal(204, (await PostToAsync(posting, good.Address)).Status);
 
-        Assert.Equal("/a", Assert.Single(silent.Received).Path);
+        Assert.Single(silent.Received);
     }
 
     [Fact]
-    public async Task Post_ToAHostThatAnswersAgain_IsSent()
+    public async Task Post_ToAReceiverThatAnswersAgain_IsSent()
     {
         var answers = 0;
         await using var receiver = await WebhookReceiver.StartAsync(
