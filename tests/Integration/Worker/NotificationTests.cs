@@ -3,6 +3,8 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Migrations;
 using Microsoft.Extensions.Logging.Abstractions;
 using Temper.Domain.Studies;
 using Temper.Integration.Store.Queue;
@@ -145,6 +147,29 @@ public class NotificationTests : QueueTest
 
         Assert.Equal(0, await Database.ScalarAsync<long>("SELECT count(*) FROM noted_ends"));
         Assert.Equal(ids.Order(), await Database.ScalarAsync<Guid[]>("SELECT array_agg(job_id ORDER BY job_id) FROM notifications"));
+    }
+
+    /// <summary>A worker of the build before died between an end and its notification, before the upgrade.</summary>
+    [Fact]
+    public async Task Migration_NotesTheEndsThatNobodyHasBeenNotifiedOf()
+    {
+        await SucceededAsync(Anywhere);
+        await new StudyQueue(Database.DataSource).SubmitAsync(TenantStore.Default, Study(Anywhere) with { Epsilons = [0] }, null, default);
+        await Notifications.CollectAsync(default);
+        var missed = await FinishAsync(await ClaimAsync());
+        await SucceededAsync(Anywhere);
+        await using var db = Db();
+        var migrator = db.GetService<IMigrator>();
+        await migrator.MigrateAsync("EpochRefinement");
+
+        await migrator.MigrateAsync();
+
+        Assert.Equal(2, (await Notifications.CollectAsync(default)).Count);
+        Assert.Equal(
+            await Database.ScalarAsync<Guid>($"SELECT study_id FROM jobs WHERE id = '{missed}'"),
+            await Database.ScalarAsync<Guid>("SELECT study_id FROM notifications WHERE study_id IS NOT NULL")
+        );
+        Assert.Equal(3, await Database.ScalarAsync<long>("SELECT count(*) FROM notifications"));
     }
 
     [Fact]
