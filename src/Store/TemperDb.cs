@@ -56,6 +56,8 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         MapTransactions(model);
         model.Entity<NotificationRow>(MapNotifications);
         model.Entity<NotificationAttemptRow>(MapNotificationAttempts);
+        model.Entity<NotedEndRow>().ToTable("noted_ends").HasKey(end => end.Id).HasName("pk_noted_ends");
+        model.Entity<NotedEndRow>().Property(end => end.Id).UseIdentityAlwaysColumn();
         model.Entity<EvaluationRow>(MapEvaluations);
         model.Entity<EvaluationPieceRow>(MapEvaluationPieces);
         MapDatasets(model);
@@ -135,6 +137,8 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
             .IsUnique()
             .HasFilter("study_id IS NOT NULL");
         jobs.HasIndex(job => new { job.StudyId, job.Sequence }, "ix_jobs_study_sequence").HasFilter("study_id IS NOT NULL");
+        jobs.HasIndex(job => job.StudyId, "ix_jobs_study_open")
+            .HasFilter("study_id IS NOT NULL AND state IN ('queued', 'running', 'paused')");
 
         // A claim passes over revisions that its worker does not know within the index, without their rows.
         jobs.HasIndex(
@@ -149,6 +153,19 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
             )
             .IsDescending(false, true, false, false)
             .HasFilter("state = 'queued'");
+        // The same without the jobs that a worker without CUDA cannot run.
+        jobs.HasIndex(
+                job => new
+                {
+                    job.Tenant,
+                    job.Priority,
+                    job.Sequence,
+                    job.SpecRevision,
+                },
+                "ix_jobs_queue_any"
+            )
+            .IsDescending(false, true, false, false)
+            .HasFilter("state = 'queued' AND device <> 'cuda'");
         jobs.HasIndex(job => job.Tenant, "ix_jobs_running").HasFilter("state = 'running'");
         jobs.HasIndex(job => job.WorkerId, "ix_jobs_worker").HasFilter("worker_id IS NOT NULL");
         jobs.HasIndex(job => new { job.Tenant, job.Sequence }, "ix_jobs_sequence").IsUnique();
@@ -218,6 +235,9 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
                 )
         );
         models.HasKey(model => model.JobId).HasName("pk_models");
+        // For retention, which passes over the models that it has emptied.
+        models.HasIndex(model => model.JobId, "ix_models_logits").HasFilter("classes IS NOT NULL");
+        models.HasIndex(model => model.JobId, "ix_models_weights").HasFilter("weights IS NOT NULL");
         models.HasOne<JobRow>().WithOne().HasForeignKey<ModelRow>(model => model.JobId).HasConstraintName("fk_models_job");
     }
 

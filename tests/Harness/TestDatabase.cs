@@ -110,6 +110,26 @@ public sealed class TestDatabase : IAsyncDisposable
         return await command.ExecuteNonQueryAsync();
     }
 
+    /// <returns>Rows of a table that PostgreSQL reads for some work: through indexes, and in scans of the whole table.</returns>
+    /// <param name="before">Prepares the database, through the same pool of one connection.</param>
+    public async Task<long> RowsReadAsync(string table, Func<NpgsqlDataSource, Task> before, Func<NpgsqlDataSource, Task> work)
+    {
+        await using var one = NpgsqlDataSource.Create($"{ConnectionString};Maximum Pool Size=1");
+        await before(one);
+        var already = await CountAsync();
+        await work(one);
+        return await CountAsync() - already;
+
+        async Task<long> CountAsync()
+        {
+            await using (var flush = one.CreateCommand("SELECT pg_stat_force_next_flush()"))
+                await flush.ExecuteNonQueryAsync();
+            return await ScalarAsync<long>(
+                $"SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables WHERE relname = '{table}'"
+            );
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         var name = new NpgsqlConnectionStringBuilder(ConnectionString).Database!;

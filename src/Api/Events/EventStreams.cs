@@ -14,7 +14,14 @@ namespace Temper.Api.Events;
 /// Opens streams. A stream first subscribes, then reads from the database what its client has missed, and then sends the events
 /// of the subscription that this read did not contain.
 /// </summary>
-internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit limit, KeyLookups keys)
+internal sealed class EventStreams(
+    EventHub hub,
+    EventReader reader,
+    StreamLimit limit,
+    KeyLookups keys,
+    Overload overload,
+    Reconnection reconnection
+)
 {
     private static readonly Position Start = new(Snapshot.Empty, null);
 
@@ -39,18 +46,35 @@ internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit
             return TypedResults.Text("", "text/event-stream");
         if (limit.TryTake(context) is not { } place)
             return limit.Refuse(context);
+        if (!after!.IsStart) // what was missed is read outside the limit of requests
+            return new Later(() =>
+                reconnection.AgainAsync(() => overload.CatchUpAsync(context, () => BeginAsync(context, scope, after, isOver)))
+            );
+        try
+        {
+            return await BeginAsync(context, scope, after, isOver);
+        }
+        catch
+        {
+            place.Dispose(); // the request may be repeated
+            throw;
+        }
+    }
+
+    private async Task<IResult> BeginAsync(HttpContext context, EventScope scope, Position after, bool isOver)
+    {
+        var cancellation = context.RequestAborted;
         Subscription? live = null;
         Changes? missed;
         try
         {
             live = await hub.SubscribeAsync(scope, context.Abort, cancellation);
             context.Response.RegisterForDispose(live);
-            missed = await MissedAsync(scope, after!, cancellation);
+            missed = await MissedAsync(scope, after, cancellation);
         }
         catch
         {
-            live?.Dispose(); // the request may be repeated
-            place.Dispose();
+            live?.Dispose(); // it may be repeated
             throw;
         }
         // The answer 204 tells an EventSource not to connect again.
@@ -72,8 +96,17 @@ internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit
     /// <returns>The first of the changes that the client has missed; null when its job or study is gone.</returns>
     private async Task<Changes?> MissedAsync(EventScope scope, Position after, CancellationToken cancellation)
     {
-        // Another server may have given the id, before the database was restored from a dump.
-        if (!after.IsStart && await reader.NowAsync(cancellation) is var now && (after.Seen.Next > now.Next || after.Rest >= now.Next))
+        // Another server may have given the id, before the database was restored from a dump. A job has few rows, however long its
+        // client was away.
+        if (
+            !after.IsStart
+            && await reader.NowAsync(cancellation) is var now
+            && (
+                after.Seen.Next > now.Next
+                || after.Rest >= now.Next
+                || (scope.Job is null && await reader.IsFarBehindAsync(after, cancellation))
+            )
+        )
             after = Start;
         return scope switch
         {
@@ -151,7 +184,7 @@ internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit
                 if (!lags)
                     yield break; // the subscription has ended
             }
-            if (await NextOrNullAsync(scope, position, cancellation) is not { } next)
+            if (await NextOrNullAsync(context, scope, position) is not { } next)
                 yield break;
             missed = next;
         }
@@ -161,11 +194,11 @@ internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit
     private static SseItem<byte[]> Shared(LiveEvent one) => (one.Item ??= new(ServerEvent.Of(one))).Value;
 
     /// <returns>Null when the database does not answer: the stream ends, and its client continues with another.</returns>
-    private async Task<Changes?> NextOrNullAsync(EventScope scope, Position after, CancellationToken cancellation)
+    private async Task<Changes?> NextOrNullAsync(HttpContext context, EventScope scope, Position after)
     {
         try
         {
-            return await NextAsync(scope, after, cancellation);
+            return await overload.CatchUpAsync(context, () => NextAsync(scope, after, context.RequestAborted));
         }
         catch (Exception e) when (Outage.Behind(e) is not null)
         {
@@ -179,5 +212,11 @@ internal sealed class EventStreams(EventHub hub, EventReader reader, StreamLimit
         var text = position is null ? ": heartbeat\n\n" : $": heartbeat\nid: {position}\n\n";
         await response.Body.WriteAsync(Encoding.ASCII.GetBytes(text), cancellation);
         await response.Body.FlushAsync(cancellation);
+    }
+
+    /// <summary>An answer that is made after the filters of the endpoint.</summary>
+    private sealed class Later(Func<Task<IResult>> make) : IResult
+    {
+        public async Task ExecuteAsync(HttpContext context) => await (await make()).ExecuteAsync(context);
     }
 }

@@ -25,6 +25,8 @@ internal sealed class Overload : IDisposable
         EvaluationWaitSeconds = 60,
         PagesAtOnce = 8,
         PagesWaiting = 100,
+        CatchUpsOfOneClient = 2,
+        CatchUpsAtOnce = 4,
         RetryAfterSeconds = 1;
 
     /// <summary>Half the cores, at least 1. Reports share the cores, so more at once would only take more memory.</summary>
@@ -44,6 +46,9 @@ internal sealed class Overload : IDisposable
 
     /// <summary>One, apart from other reports: the report of a million images takes many seconds.</summary>
     private readonly PartitionedRateLimiter<HttpContext> evaluations = Limiter(1, 1, ReportsWaiting);
+
+    /// <summary>Without a limit for those that wait: a client's number of streams has one.</summary>
+    private readonly PartitionedRateLimiter<HttpContext> catchUps = Limiter(CatchUpsOfOneClient, CatchUpsAtOnce, int.MaxValue);
 
     /// <summary>Endpoint filter. It answers 429 with `Retry-After` when the limits are exceeded.</summary>
     public async ValueTask<object?> LimitAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
@@ -95,6 +100,17 @@ internal sealed class Overload : IDisposable
         }
     }
 
+    /// <summary>
+    /// Reads one page of the events that a stream has missed: two of a client at once, four in all. A page may read as many rows as a
+    /// hundred other requests, and a client may have a thousand streams. The stream waits outside the other limits, so that it takes
+    /// no place of a request.
+    /// </summary>
+    public async Task<T> CatchUpAsync<T>(HttpContext context, Func<Task<T>> read)
+    {
+        using var lease = await catchUps.AcquireAsync(context, cancellationToken: context.RequestAborted);
+        return await read();
+    }
+
     public static ProblemHttpResult NoTurn(HttpContext context, Turn of)
     {
         var (one, waiting) = of switch
@@ -116,7 +132,7 @@ internal sealed class Overload : IDisposable
 
     public void Dispose()
     {
-        foreach (var limiter in new[] { work, reports, evaluations, predictions, pages })
+        foreach (var limiter in new[] { work, reports, evaluations, predictions, pages, catchUps })
             limiter.Dispose();
     }
 

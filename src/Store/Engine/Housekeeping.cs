@@ -15,6 +15,10 @@ namespace Temper.Store.Engine;
 [AutomaticRetry(Attempts = 5, DelaysInSeconds = [2, 10, 60]), FailuresExpire]
 public sealed class Housekeeping(NpgsqlDataSource database, RetentionOptions retention, ILogger log)
 {
+    /// <summary>Keys of advisory locks: "temper" 3 and 4.</summary>
+    private const long SettlingLock = 8387230210553151491,
+        RemovalLock = 8387230210553151492;
+
     private readonly StudyQueue studies = new(database);
     private readonly JobQueue jobs = new(database);
 
@@ -25,8 +29,10 @@ public sealed class Housekeeping(NpgsqlDataSource database, RetentionOptions ret
     /// <summary>
     /// Settles the studies whose worker died after a job ended and before it enqueued <see cref="SettleStudyAsync"/>.
     /// </summary>
-    [JobDisplayName("Settle every study that is not over"), DisableConcurrentExecution(timeoutInSeconds: 30)]
-    public async Task SettleStudiesAsync()
+    [JobDisplayName("Settle every study that is not over")]
+    public Task SettleStudiesAsync() => AloneAsync(SettlingLock, SettleOpenStudiesAsync);
+
+    private async Task SettleOpenStudiesAsync()
     {
         foreach (var study in await studies.ToSettleAsync(CancellationToken.None))
         {
@@ -45,18 +51,41 @@ public sealed class Housekeeping(NpgsqlDataSource database, RetentionOptions ret
     public async Task CleanUpAsync()
     {
         await jobs.ForgetDeadWorkersAsync(CancellationToken.None);
-        // Killed processes leave locks behind. No process takes such a lock again, because each attempt's lock has another name.
+        // Killed processes leave locks of Hangfire's behind. No process asks again for the lock of an attempt's Hangfire job, whose name
+        // has the job's id. Hangfire itself replaces its few other locks when it next asks for them. It holds a lock for moments only.
         await using var command = database.CreateCommand("DELETE FROM hangfire.lock WHERE acquired < now() - interval '10 minutes'");
         await command.ExecuteNonQueryAsync();
         await new UnusedContent(database).RemoveAllAsync(CancellationToken.None);
     }
 
     /// <summary>Removes the data of finished jobs that is past its retention.</summary>
-    [JobDisplayName("Remove what is past its retention"), DisableConcurrentExecution(timeoutInSeconds: 30)]
-    public async Task RemoveExpiredAsync()
+    [JobDisplayName("Remove what is past its retention")]
+    public Task RemoveExpiredAsync() =>
+        AloneAsync(RemovalLock, () => new Removal(database, retention, log).RunAsync(CancellationToken.None));
+
+    /// <summary>
+    /// Does the work unless another process is doing it. DisableConcurrentExecution does not prevent that: Hangfire.PostgreSql drops a
+    /// lock that is older than <see cref="EngineStorage"/>'s 8 s when another process asks for it. Where the connection with this
+    /// lock breaks, two processes do the work at once, which costs time only: both skip the rows that the other has locked.
+    /// </summary>
+    private async Task AloneAsync(long key, Func<Task> work)
     {
-        foreach (var (kind, count) in await new Removal(database, retention).RunAsync(CancellationToken.None))
-            if (count > 0)
-                log.LogInformation("Retention removed {Kind}: {Count} rows", kind, count);
+        await using var connection = await database.OpenConnectionAsync();
+        if (!await LockAsync("SELECT pg_try_advisory_lock($1)"))
+            return;
+        try
+        {
+            await work();
+        }
+        finally
+        {
+            await LockAsync("SELECT pg_advisory_unlock($1)"); // a pooled connection would keep it
+        }
+
+        async Task<bool> LockAsync(string sql)
+        {
+            await using var command = new NpgsqlCommand(sql, connection) { Parameters = { new() { Value = key } } };
+            return (bool)(await command.ExecuteScalarAsync())!;
+        }
     }
 }

@@ -29,6 +29,12 @@ public sealed class EventReader(NpgsqlDataSource database)
     /// <summary>The most rows of a kind in one read, which then ends with the transaction of the last of them.</summary>
     private const int PageRows = 2000;
 
+    /// <summary>
+    /// The most epochs, attempts or states of jobs, each counted by itself and of all tenants, that a client may have missed. The
+    /// statement of a page then takes well under a second, also for a tenant that owns none of them.
+    /// </summary>
+    public const int MostMissed = 100_000;
+
     private const string RunningAttempts = """
         SELECT jobs.id, study_id, sequence, attempt_changed, attempt, workers.name, NULL, NULL, claimed_at, training_started_at,
             NULL::timestamptz, attempt_note, NULL, tenant
@@ -64,6 +70,19 @@ public sealed class EventReader(NpgsqlDataSource database)
         return Snapshot.Parse((string)(await command.ExecuteScalarAsync(cancellationToken))!)!;
     }
 
+    /// <returns>Whether more than <see cref="MostMissed"/> rows of a kind have changed since the position.</returns>
+    public async Task<bool> IsFarBehindAsync(Position after, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand($"SELECT {More("epochs", "changed")} OR {More("attempts", "changed")} OR "
+            + More("jobs", "state_changed"));
+        command.Parameters.AddWithValue("next", NpgsqlDbType.Xid8, after.Seen.Next);
+        return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
+
+        // In the order of the index, which has all that is read.
+        static string More(string table, string changed) =>
+            $"EXISTS (SELECT {changed} FROM {table} WHERE {changed} >= @next ORDER BY {changed} OFFSET {MostMissed} LIMIT 1)";
+    }
+
     /// <param name="after">Returns only changes after this position. After <see cref="Snapshot.Empty"/> come all rows of the scope,
     /// which must then be a job.</param>
     /// <param name="wantsStudy">Says of which studies the counts are read. Null: of none.</param>
@@ -92,17 +111,16 @@ public sealed class EventReader(NpgsqlDataSource database)
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
         var now = await NowAsync(connection, cancellationToken);
         await using var batch = new NpgsqlBatch(connection);
-        void Add(string rows, string changed, string scopeColumn) =>
-            batch.BatchCommands.Add(Select(rows, changed, scopeColumn, scope.Job ?? scope.Study, after));
-        var job = scope.Job is not null;
-        Add(RunningAttempts, "attempt_changed", job ? "jobs.id" : "study_id");
-        Add(EndedAttempts, "changed", job ? "job_id" : "study_id");
-        Add(Epochs, "changed", job ? "job_id" : "study_id");
-        Add(States, "state_changed", job ? "jobs.id" : "study_id");
+        void Add(string rows, string changed, string jobColumn, string studyColumn = "study_id") =>
+            batch.BatchCommands.Add(Select(rows, changed, scope, jobColumn, studyColumn, after));
+        Add(RunningAttempts, "attempt_changed", "jobs.id");
+        Add(EndedAttempts, "changed", "job_id");
+        Add(Epochs, "changed", "job_id");
+        Add(States, "state_changed", "jobs.id");
         if (wantsStudy is not null)
-            Add(Studies, "changed", "id");
+            Add(Studies, "changed", "id", "id");
 
-        var page = new Page(after, now, scope.Tenant);
+        var page = new Page(after, now);
         await using (var row = await batch.ExecuteReaderAsync(cancellationToken))
         {
             await page.AddAsync(row, page.AddAttempt, cancellationToken);
@@ -202,13 +220,26 @@ public sealed class EventReader(NpgsqlDataSource database)
         return Snapshot.Parse((string)(await command.ExecuteScalarAsync(cancellationToken))!)!;
     }
 
-    private static NpgsqlBatchCommand Select(string rows, string changed, string scopeColumn, Guid? scope, Position after)
+    private static NpgsqlBatchCommand Select(
+        string rows,
+        string changed,
+        EventScope scope,
+        string jobColumn,
+        string studyColumn,
+        Position after
+    )
     {
         var command = new NpgsqlBatchCommand();
-        if (scope is not null)
+        // The planner knows no index of the expression with the tenant, so it follows the index of transactions. Otherwise it might
+        // begin with all jobs of the tenant, which may have a million rows.
+        var (column, only) =
+            scope.Job is { } job ? (jobColumn, (object?)job)
+            : scope.Study is { } study ? (studyColumn, (object?)study)
+            : ("(tenant || '')", scope.Tenant);
+        if (only is not null)
         {
-            rows += $" AND {scopeColumn} = @scope";
-            command.Parameters.AddWithValue("scope", scope.Value);
+            rows += $" AND {column} = @scope";
+            command.Parameters.AddWithValue("scope", only);
         }
         // Ids that this server has not reached are those of another server, from before a restore from a dump.
         var reached = $" AND {changed} < pg_snapshot_xmax(pg_current_snapshot())";
@@ -235,9 +266,7 @@ public sealed class EventReader(NpgsqlDataSource database)
     /// Collects the rows of one read. The first four columns are the id of the job, its study, the sequence number and the
     /// transaction; the last is the tenant.
     /// </summary>
-    /// <param name="tenant">Takes only the rows of this tenant. The statements read those of all tenants, because the indexes of
-    /// transactions hold all: a page of one tenant alone would have to read all the others' rows up to its end.</param>
-    private sealed class Page(Position after, Snapshot now, string? tenant = null)
+    private sealed class Page(Position after, Snapshot now)
     {
         private readonly List<Change> changes = [];
         private readonly List<(Guid Study, string Tenant, ulong Transaction)> studies = [];
@@ -251,8 +280,7 @@ public sealed class EventReader(NpgsqlDataSource database)
             for (; await row.ReadAsync(cancellationToken); rows++)
             {
                 transaction = !row.IsDBNull(3) && row.GetFieldValue<ulong>(3) is var id && now.Sees(id) ? id : 0;
-                if (tenant is null || Tenant(row) == tenant)
-                    add(row, transaction);
+                add(row, transaction);
             }
             if (rows >= PageRows && !after.IsStart && after.Rest is null)
                 last = Math.Min(last, transaction);

@@ -831,6 +831,10 @@ namespace Temper.Store.Migrations
                         .IsDescending(false, true, false, false)
                         .HasFilter("state = 'queued'");
 
+                    b.HasIndex(new[] { "Tenant", "Priority", "Sequence", "SpecRevision" }, "ix_jobs_queue_any")
+                        .IsDescending(false, true, false, false)
+                        .HasFilter("state = 'queued' AND device <> 'cuda'");
+
                     b.HasIndex(new[] { "Reproduces" }, "ix_jobs_reproduces")
                         .HasFilter("reproduces IS NOT NULL");
 
@@ -848,6 +852,9 @@ namespace Temper.Store.Migrations
                     b.HasIndex(new[] { "StudyId", "Arm", "Seed" }, "ix_jobs_study")
                         .IsUnique()
                         .HasFilter("study_id IS NOT NULL");
+
+                    b.HasIndex(new[] { "StudyId" }, "ix_jobs_study_open")
+                        .HasFilter("study_id IS NOT NULL AND state IN ('queued', 'running', 'paused')");
 
                     b.HasIndex(new[] { "StudyId", "Sequence" }, "ix_jobs_study_sequence")
                         .HasFilter("study_id IS NOT NULL");
@@ -990,10 +997,39 @@ namespace Temper.Store.Migrations
                     b.HasKey("JobId")
                         .HasName("pk_models");
 
+                    b.HasIndex(new[] { "JobId" }, "ix_models_logits")
+                        .HasFilter("classes IS NOT NULL");
+
+                    b.HasIndex(new[] { "JobId" }, "ix_models_weights")
+                        .HasFilter("weights IS NOT NULL");
+
                     b.ToTable("models", null, t =>
                         {
                             t.HasCheckConstraint("ck_models_logits", "num_nulls(classes, validation_logits, validation_labels, test_logits, test_labels) IN (0, 5)");
                         });
+                });
+
+            modelBuilder.Entity("Temper.Store.Rows.NotedEndRow", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityAlwaysColumn(b.Property<long>("Id"));
+
+                    b.Property<Guid?>("JobId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("job_id");
+
+                    b.Property<Guid?>("StudyId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("study_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_noted_ends");
+
+                    b.ToTable("noted_ends", (string)null);
                 });
 
             modelBuilder.Entity("Temper.Store.Rows.NotificationAttemptRow", b =>

@@ -48,21 +48,21 @@ public sealed partial class NotificationQueue
     private static string IsNew(string column) =>
         $"NOT EXISTS (SELECT FROM notifications WHERE {column} = ended.id AND notifications.ended_at >= ended.ended_at)";
 
-    private static readonly Kind OfJobs = new("job_id", EndedJobs(""), EndedJobs("AND id = $1"), ReadJob);
+    private static readonly Kind OfJobs = new("job_id", EndedJobs, ReadJob);
 
-    private static readonly Kind OfStudies = new("study_id", EndedStudies(""), EndedStudies("AND studies.id = $1"), ReadStudy);
+    private static readonly Kind OfStudies = new("study_id", EndedStudies, ReadStudy);
 
-    private static string EndedJobs(string andOnly) =>
+    private static string EndedJobs =>
         $"""
             SELECT id, ended_at, spec->>'notify', state, spec->>'name', reason, dataset, (spec->>'epsilon')::float8, attempt, study_id,
                    result::text
             FROM (SELECT *, finished_at AS ended_at FROM jobs
-                  WHERE finished_at IS NOT NULL AND spec->>'notify' IS NOT NULL {andOnly}) ended
-            WHERE {IsNew("job_id")} ORDER BY ended_at LIMIT {BatchSize}
+                  WHERE id = ANY ($1) AND finished_at IS NOT NULL AND spec->>'notify' IS NOT NULL) ended
+            WHERE {IsNew("job_id")} ORDER BY ended_at
             """;
 
     // A study is over, and its state is, as the API's StudyProgress shows it.
-    private static string EndedStudies(string andOnly) =>
+    private static string EndedStudies =>
         $"""
             SELECT id, ended_at, spec->>'notify',
                    CASE WHEN failed > 0 THEN 'failed' WHEN cancelled > dropped THEN 'cancelled' ELSE 'succeeded' END,
@@ -76,55 +76,73 @@ public sealed partial class NotificationQueue
                            count(*) FILTER (WHERE state = 'cancelled' AND dropped_at_seeds IS NOT NULL)::int AS dropped
                     FROM jobs JOIN arms USING (study_id, arm) WHERE study_id = studies.id
                     HAVING count(*) > 0 AND bool_and(finished_at IS NOT NULL)) over
-                WHERE spec->>'notify' IS NOT NULL {andOnly}) ended
-            WHERE {IsNew("study_id")} ORDER BY ended_at LIMIT {BatchSize}
+                WHERE id = ANY ($1) AND spec->>'notify' IS NOT NULL) ended
+            WHERE {IsNew("study_id")} ORDER BY ended_at
             """;
 
     /// <summary>
-    /// Stores a notification for each end of a job or study that names an address and has none yet. Several processes may do so
-    /// at once.
+    /// Stores a notification for each end of a job or study that names an address and has none yet. A trigger has noted the ends
+    /// in `noted_ends`, and a note stays until its notification is stored. Several processes may do so at once.
     /// </summary>
     /// <returns>The ids of the stored notifications. The caller sees to it that they are sent.</returns>
-    public async Task<IReadOnlyList<Guid>> CollectAsync(CancellationToken cancellationToken) =>
-        [.. await CollectAsync(OfJobs, null, cancellationToken), .. await CollectAsync(OfStudies, null, cancellationToken)];
-
-    /// <summary>Does the same for one job.</summary>
-    public Task<IReadOnlyList<Guid>> CollectJobAsync(Guid id, CancellationToken cancellationToken) =>
-        CollectAsync(OfJobs, id, cancellationToken);
-
-    /// <summary>Does the same for one study. The study's jobs are not included.</summary>
-    public Task<IReadOnlyList<Guid>> CollectStudyAsync(Guid id, CancellationToken cancellationToken) =>
-        CollectAsync(OfStudies, id, cancellationToken);
-
-    private async Task<IReadOnlyList<Guid>> CollectAsync(Kind kind, Guid? only, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<Guid>> CollectAsync(CancellationToken cancellationToken)
     {
         var stored = new List<Guid>();
         for (var last = BatchSize; last == BatchSize; )
         {
-            var ends = await EndsAsync(kind, only, cancellationToken);
-            foreach (var end in ends)
-                if (await StoreAsync(end, kind.Column, cancellationToken) is { } id)
-                    stored.Add(id);
-            last = ends.Count;
+            var notes = await NotesAsync(cancellationToken);
+            stored.AddRange(await CollectAsync(OfJobs, notes.Select(note => note.Job), cancellationToken));
+            stored.AddRange(await CollectAsync(OfStudies, notes.Select(note => note.Study), cancellationToken));
+            await using var done = database.CreateCommand("DELETE FROM noted_ends WHERE id = ANY ($1)");
+            done.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = [.. notes.Select(note => note.Id)] });
+            await done.ExecuteNonQueryAsync(cancellationToken);
+            last = notes.Count;
         }
         return stored;
+    }
+
+    /// <summary>Does the same for one job.</summary>
+    public Task<IReadOnlyList<Guid>> CollectJobAsync(Guid id, CancellationToken cancellationToken) =>
+        CollectAsync(OfJobs, [id], cancellationToken);
+
+    /// <summary>Does the same for one study. The study's jobs are not included.</summary>
+    public Task<IReadOnlyList<Guid>> CollectStudyAsync(Guid id, CancellationToken cancellationToken) =>
+        CollectAsync(OfStudies, [id], cancellationToken);
+
+    private async Task<IReadOnlyList<Guid>> CollectAsync(Kind kind, IEnumerable<Guid?> ids, CancellationToken cancellationToken)
+    {
+        var stored = new List<Guid>();
+        Guid[] ended = [.. ids.OfType<Guid>().Distinct()];
+        if (ended.Length > 0)
+            foreach (var end in await EndsAsync(kind, ended, cancellationToken))
+                if (await StoreAsync(end, kind.Column, cancellationToken) is { } id)
+                    stored.Add(id);
+        return stored;
+    }
+
+    private async Task<IReadOnlyList<(long Id, Guid? Job, Guid? Study)>> NotesAsync(CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand($"SELECT id, job_id, study_id FROM noted_ends ORDER BY id LIMIT {BatchSize}");
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        var notes = new List<(long, Guid?, Guid?)>();
+        while (await row.ReadAsync(cancellationToken))
+            notes.Add((row.GetInt64(0), row.IsDBNull(1) ? null : row.GetGuid(1), row.IsDBNull(2) ? null : row.GetGuid(2)));
+        return notes;
     }
 
     private delegate (string Type, string Body) Reader(NpgsqlDataReader row);
 
     /// <summary>What ends: jobs or studies.</summary>
     /// <param name="Column">The column of `notifications` that refers to it.</param>
-    /// <param name="All">Selects the ends that have no notification yet.</param>
-    /// <param name="One">The same for the id $1.</param>
-    private sealed record Kind(string Column, string All, string One, Reader Read);
+    /// <param name="Ends">Selects those of the ids $1 that have ended and have no notification of it yet.</param>
+    private sealed record Kind(string Column, string Ends, Reader Read);
 
     private sealed record End(Guid Id, DateTimeOffset EndedAt, string Address, string Type, string Body);
 
-    private async Task<IReadOnlyList<End>> EndsAsync(Kind kind, Guid? only, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<End>> EndsAsync(Kind kind, Guid[] ids, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand(only is null ? kind.All : kind.One);
-        if (only is { } id)
-            command.Parameters.AddWithValue(id);
+        await using var command = database.CreateCommand(kind.Ends);
+        command.Parameters.AddWithValue(ids);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         var ends = new List<End>();
         while (await row.ReadAsync(cancellationToken))

@@ -7,8 +7,9 @@ namespace Temper.Store.Queue;
 
 public sealed partial class JobQueue
 {
-    private const string Claimable =
-        "state = 'queued' AND run_at <= clock_timestamp() AND (@has_cuda OR device <> 'cuda') AND spec_revision <= @known_revision";
+    /// <summary>With the condition on the device as the index of the jobs for every device has it.</summary>
+    private static string Claimable(bool hasCuda) =>
+        $"state = 'queued' AND run_at <= clock_timestamp(){(hasCuda ? "" : " AND device <> 'cuda'")} AND spec_revision <= @known_revision";
 
     /// <summary>
     /// Claims a queued job that this worker's device can run and its build knows, under a new attempt: the first by priority and age of
@@ -17,7 +18,7 @@ public sealed partial class JobQueue
     /// that may run only so many jobs wait for each other, so that no tenant exceeds that number; a tenant without a job for this worker
     /// is passed over before that. The lock on the worker's row makes a drain wait for the claim, or makes the claim see the drain; a
     /// heartbeat passes it. It comes first, so that a claim never waits for it while it holds a job. Where no queued job is for this
-    /// worker, whatever the quotas, a claim takes no lock.
+    /// worker, whatever the quotas, a claim takes no lock. A worker without CUDA does not read the jobs that ask for it.
     /// </summary>
     /// <param name="worker">Must have sent a heartbeat; a worker without a row claims nothing.</param>
     /// <param name="hasCuda">Whether the worker can run jobs that ask for `cuda`.</param>
@@ -25,13 +26,14 @@ public sealed partial class JobQueue
     /// case the job is given back and a failure is counted.</returns>
     public async Task<ClaimedJob?> ClaimAsync(Guid worker, bool hasCuda, CancellationToken cancellationToken)
     {
+        var claimable = Claimable(hasCuda);
         await using var command = database.CreateCommand(
             $"""
             WITH RECURSIVE claimer AS (
                 SELECT FROM workers
                 WHERE id = @worker AND NOT draining
                       AND (SELECT true FROM jobs -- with EXISTS the planner would ignore the order, and may then read the whole table
-                           WHERE {Claimable} ORDER BY tenant, priority DESC, sequence LIMIT 1)
+                           WHERE {claimable} ORDER BY tenant, priority DESC, sequence LIMIT 1)
                 FOR KEY SHARE),
             {TenantStore.Turns}
             UPDATE jobs
@@ -42,9 +44,9 @@ public sealed partial class JobQueue
                             SELECT id FROM jobs
                             WHERE EXISTS (SELECT FROM claimer)
                               AND tenant = (SELECT CASE WHEN NOT limited THEN turns.tenant
-                                                        WHEN (SELECT true FROM jobs WHERE tenant = turns.tenant AND {Claimable}
+                                                        WHEN (SELECT true FROM jobs WHERE tenant = turns.tenant AND {claimable}
                                                               ORDER BY priority DESC, sequence LIMIT 1) THEN take_turn(turns.tenant) END)
-                              AND {Claimable}
+                              AND {claimable}
                             ORDER BY priority DESC, sequence LIMIT 1 FOR UPDATE SKIP LOCKED) next
                         LIMIT 1)
             RETURNING id, attempt, spec::text, tenant, study_id,
@@ -53,7 +55,6 @@ public sealed partial class JobQueue
             """
         );
         command.Parameters.AddWithValue("worker", worker);
-        command.Parameters.AddWithValue("has_cuda", hasCuda);
         command.Parameters.AddWithValue("known_revision", KnownRevision);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         if (!await reader.ReadAsync(cancellationToken))

@@ -30,14 +30,21 @@ public sealed partial class StudyQueue
         await transaction.CommitAsync(cancellationToken);
     }
 
+    /// <summary>It finds each study with open jobs by one look into their index, however many jobs and other studies there are.</summary>
     /// <returns>The studies that <see cref="SettleAsync"/> may change.</returns>
     public async Task<IReadOnlyList<Guid>> ToSettleAsync(CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
             """
-            SELECT id FROM studies
-            WHERE ((spec->>'successiveHalving')::boolean OR spec->'budget'->>'maxMinutes' IS NOT NULL)
-              AND EXISTS (SELECT FROM jobs WHERE study_id = studies.id AND state IN ('queued', 'running', 'paused'))
+            WITH RECURSIVE open (study) AS (
+                (SELECT study_id FROM jobs WHERE study_id IS NOT NULL AND state IN ('queued', 'running', 'paused')
+                 ORDER BY study_id LIMIT 1)
+                UNION ALL
+                SELECT (SELECT study_id FROM jobs WHERE study_id > study AND state IN ('queued', 'running', 'paused')
+                        ORDER BY study_id LIMIT 1)
+                FROM open WHERE study IS NOT NULL)
+            SELECT id FROM studies JOIN open ON id = study
+            WHERE (spec->>'successiveHalving')::boolean OR spec->'budget'->>'maxMinutes' IS NOT NULL
             """
         );
         var studies = new List<Guid>();

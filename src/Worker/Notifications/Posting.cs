@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
@@ -22,6 +23,9 @@ internal sealed class Posting : IDisposable
     private readonly IPNetwork[] privateNetworks;
     private readonly HttpClient http;
 
+    /// <summary>Addresses that did not answer in time, with the time until which no other notification is sent to them.</summary>
+    private readonly ConcurrentDictionary<string, long> silent = new();
+
     public Posting(NotificationOptions options)
     {
         this.options = options;
@@ -44,6 +48,16 @@ internal sealed class Posting : IDisposable
         };
     }
 
+    /// <summary>The longest time of a try of this instance.</summary>
+    public TimeSpan Limit { get; init; } = Longest;
+
+    /// <summary>
+    /// The time after a try without an answer in which other tries to the same address fail at once. Without it, the notifications to
+    /// one silent receiver would take all threads, and those to other receivers would wait behind them. It is not for the whole host,
+    /// because one user could then silence a host that others use.
+    /// </summary>
+    public TimeSpan Silence { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <returns>How the try ended. It does not throw for anything that the receiver or the network does.</returns>
     public async Task<NotificationOutcome> PostAsync(NotificationAttempt attempt)
     {
@@ -58,11 +72,14 @@ internal sealed class Posting : IDisposable
     {
         if (!options.Allows(attempt.Address))
             return (null, "The settings of the worker do not allow the address.");
-        using var limit = new CancellationTokenSource(Longest);
+        if (IsSilent(attempt.Address))
+            return (null, "It was not sent, because the receiver has just not answered another one.");
+        using var limit = new CancellationTokenSource(Limit);
         try
         {
             using var request = Request(attempt);
             using var answer = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
+            silent.TryRemove(attempt.Address, out _);
             var status = (int)answer.StatusCode;
             return status switch
             {
@@ -73,13 +90,33 @@ internal sealed class Posting : IDisposable
         }
         catch (OperationCanceledException)
         {
-            return (null, $"The receiver did not answer within {Longest.TotalSeconds} s.");
+            NoteSilence(attempt.Address);
+            return (null, $"The receiver did not answer within {Limit.TotalSeconds} s.");
         }
         catch (Exception e) when (e is HttpRequestException or IOException or SocketException)
         {
+            silent.TryRemove(attempt.Address, out _); // it refused at once
             return (null, e.InnerException is null ? e.Message : $"{e.Message} {e.InnerException.Message}");
         }
     }
+
+    /// <summary>The first try after the time goes out. Until it has ended, the others fail as before.</summary>
+    private bool IsSilent(string address)
+    {
+        var now = Stopwatch.GetTimestamp();
+        return silent.TryGetValue(address, out var until) && (now < until || !silent.TryUpdate(address, After(now, Limit), until));
+    }
+
+    private void NoteSilence(string address)
+    {
+        var now = Stopwatch.GetTimestamp();
+        foreach (var known in silent)
+            if (known.Value < now)
+                silent.TryRemove(known);
+        silent[address] = After(now, Silence);
+    }
+
+    private static long After(long timestamp, TimeSpan time) => timestamp + (long)(time.TotalSeconds * Stopwatch.Frequency);
 
     private HttpRequestMessage Request(NotificationAttempt attempt)
     {

@@ -116,6 +116,49 @@ public class BackpressureTests
             api.Http.SendAsync(new(HttpMethod.Get, path) { Headers = { Authorization = new("Bearer", key) } });
     }
 
+    /// <summary>A stream that continues from an old id reads many rows, and a client may have a thousand of them.</summary>
+    [Fact]
+    public async Task Streams_ThatReadWhatTheyMissed_DoSoFourAtOnceAndLeaveOthersServed()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        string[] busy = [await database.MakeKeyAsync("one"), await database.MakeKeyAsync("two"), await database.MakeKeyAsync("three")];
+        var other = await database.MakeKeyAsync("other", tenant: "other");
+        await using var api = await ApiProcess.StartAsync($"{database.ConnectionString};Maximum Pool Size=100");
+        var old = await database.ScalarAsync<string>("SELECT pg_current_snapshot()::text");
+        await using var blocker = await database.DataSource.OpenConnectionAsync();
+        await using var transaction = await blocker.BeginTransactionAsync();
+        await using (var block = new Npgsql.NpgsqlCommand("LOCK TABLE epochs", blocker))
+            await block.ExecuteNonQueryAsync();
+        using var end = new CancellationTokenSource();
+
+        List<Task<HttpResponseMessage>> streams = [.. Enumerable.Range(0, 40).Select(_ => OpenAsync(busy[0]))];
+        await Eventually.TrueAsync(async () => await ReadingAsync() == 2);
+        streams.AddRange(busy[1..].SelectMany(key => Enumerable.Range(0, 40).Select(_ => OpenAsync(key))));
+        await Eventually.TrueAsync(async () => await ReadingAsync() == 4);
+        var served = await api.Http.SendAsync(new(HttpMethod.Get, "/jobs") { Headers = { Authorization = new("Bearer", other) } });
+
+        Assert.True(served.StatusCode == HttpStatusCode.OK, await served.Content.ReadAsStringAsync());
+        for (var i = 0; i < 20; i++)
+            Assert.InRange(await ReadingAsync(), 0, 4);
+        await end.CancelAsync();
+        await transaction.RollbackAsync();
+        await Task.WhenAll(streams).ContinueWith(_ => { }, TaskScheduler.Default);
+
+        Task<HttpResponseMessage> OpenAsync(string key)
+        {
+            var request = new HttpRequestMessage(HttpMethod.Get, "/events") { Headers = { Authorization = new("Bearer", key) } };
+            request.Headers.Add("Last-Event-ID", old);
+            return api.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, end.Token);
+        }
+
+        // The statement that each of them begins with. Another one, for all streams together, waits for the table too.
+        Task<long> ReadingAsync() =>
+            database.ScalarAsync<long>(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' "
+                    + "AND query LIKE '%OFFSET%'"
+            );
+    }
+
     [Fact]
     public async Task StudyRetry_BeyondTheQueueLimit_Is429AndQueuesNothing()
     {

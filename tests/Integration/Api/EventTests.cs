@@ -16,6 +16,57 @@ public class EventTests(ApiFixture fixture) : OwnJobsTest(fixture)
 
     private static readonly TrainedModel Model = new([1, 2, 3], null);
 
+    /// <summary>The oldest possible id would make the API read all rows of all tenants.</summary>
+    [Fact]
+    public async Task Stream_FromFarBehind_BeginsAnew()
+    {
+        var (_, study) = await SendAsync(
+            HttpMethod.Post,
+            "/studies",
+            """{"job":{"dataset":"digits","epochs":2},"epsilons":[0],"seeds":1}"""
+        );
+        var job = await ClaimAsync();
+        await Queue.ReportAsync(job, [Metrics], null, default);
+        await Database.ExecuteAsync(
+            $"""
+            INSERT INTO epochs (job_id, attempt, epoch, train_loss, train_accuracy, validation_loss, validation_accuracy, ece, signed_gap,
+                learning_rate, seconds, images_per_second)
+            SELECT job_id, attempt, n, train_loss, train_accuracy, validation_loss, validation_accuracy, ece, signed_gap,
+                learning_rate, seconds, images_per_second
+            FROM epochs, generate_series(2, {EventReader.MostMissed + 2}) n
+            """
+        );
+
+        using var all = await EventStream.OpenAsync(Http, "/events", "4:4:");
+        using var ofStudy = await EventStream.OpenAsync(Http, $"/studies/{study!["id"]}/events", "4:4:");
+        using var ofJob = await EventStream.OpenAsync(Http, $"/jobs/{job.Id}/events", "4:4:");
+        var next = await Api.SubmitAsync(Spec);
+
+        Assert.Equal($"{next}", $"{(await all.NextAsync())!.Data["jobId"]}");
+        Assert.Equal(("state", "study"), ((await ofStudy.NextAsync())!.Type, (await ofStudy.NextAsync())!.Type));
+        await ofJob.NextAsync("epoch"); // a job's stream goes on from any id
+    }
+
+    [Fact]
+    public async Task Read_OfATenant_PassesOverTheRowsOfOthersInOnePage()
+    {
+        var other = await Api.SubmitAsync(Spec);
+        await Database.ExecuteAsync("UPDATE jobs SET tenant = 'other'");
+        var reader = new EventReader(Database.DataSource);
+        var before = await reader.NowAsync(default);
+        await Database.ExecuteAsync(
+            "INSERT INTO epochs (job_id, attempt, epoch, train_loss, train_accuracy, validation_loss, validation_accuracy, ece, "
+                + "signed_gap, learning_rate, seconds, images_per_second) "
+                + $"SELECT '{other}', 1, n, 1, 1, 1, 1, 1, 1, 1, 1, 1 FROM generate_series(1, 5000) n"
+        );
+        var own = await Api.SubmitAsync(Spec);
+
+        var missed = await reader.ReadAsync(EventScope.OfTenant("default"), new(before, null), (_, _) => true, default);
+
+        Assert.False(missed.HasMore);
+        Assert.Equal(own, Assert.IsType<StateChange>(Assert.Single(missed.Items)).Job);
+    }
+
     [Fact]
     public async Task Stream_OfAJob_TellsEachChangeAsTheOtherRoutesDo()
     {

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
 using Temper.Domain.Jobs;
 using Temper.Domain.Studies;
 using Temper.Integration.Store.Queue;
@@ -33,7 +35,7 @@ public class RetentionTests : QueueTest
         ]);
         await Database.ExecuteAsync("UPDATE audit SET at = at - interval '11 days' WHERE target = 'old'");
 
-        var removed = await new Removal(Database.DataSource, Nothing with { AuditDays = 10 }).RunAsync(default);
+        var removed = await RemoveAsync(Nothing with { AuditDays = 10 });
 
         Assert.Equal(1, removed["audit"]);
         Assert.Equal("young", await Database.ScalarAsync<string>("SELECT string_agg(target, ' ') FROM audit"));
@@ -61,14 +63,14 @@ public class RetentionTests : QueueTest
         for (var i = 0; i < 3; i++)
             await CancelledAsync();
         // Of each three jobs one is young and one is pinned.
-        await Database.ExecuteAsync("UPDATE jobs SET finished_at = finished_at - interval '11 days' WHERE sequence IN (1, 3, 4, 6)");
+        await AgeAsync(jobs: "sequence IN (1, 3, 4, 6)");
         foreach (var sequence in new[] { 3, 6 })
             Assert.True(
                 await Queue.PinAsync(await Database.ScalarAsync<Guid>($"SELECT id FROM jobs WHERE sequence = {sequence}"), true, default)
             );
         var before = await CountsAsync();
 
-        var removed = await new Removal(Database.DataSource, AllKinds[kind].Options).RunAsync(default);
+        var removed = await RemoveAsync(AllKinds[kind].Options);
 
         var after = await CountsAsync();
         // The cancelled job keeps its epochs as long as it keeps the checkpoint from which a retry may continue.
@@ -77,7 +79,7 @@ public class RetentionTests : QueueTest
         foreach (var other in AllKinds.Keys)
             Assert.Equal((other, concerned.Contains(other) ? before[other] - Gone(other) : before[other]), (other, after[other]));
         Assert.Equal(Gone(kind), removed[kind]);
-        Assert.Equal(0, (await new Removal(Database.DataSource, AllKinds[kind].Options).RunAsync(default))[kind]);
+        Assert.Equal(0, (await RemoveAsync(AllKinds[kind].Options))[kind]);
     }
 
     [Fact]
@@ -85,10 +87,10 @@ public class RetentionTests : QueueTest
     {
         await SucceededAsync();
         await CancelledAsync();
-        await Database.ExecuteAsync("UPDATE jobs SET finished_at = finished_at - interval '10 years'");
+        await AgeAsync(days: 3650);
         var before = await CountsAsync();
 
-        await new Removal(Database.DataSource, new()).RunAsync(default);
+        await RemoveAsync(new());
 
         Assert.Equal(before.Select(count => count.Key == "checkpoints" ? 0 : count.Value), (await CountsAsync()).Values);
     }
@@ -107,35 +109,35 @@ public class RetentionTests : QueueTest
             AttemptDays = 10,
             JobDays = 10,
         };
-        var (id, _, _) = await studies.SubmitAsync(TenantStore.Default, OneArm with { Epsilons = [0, 0.1] }, null, default);
+        await studies.SubmitAsync(TenantStore.Default, OneArm with { Epsilons = [0, 0.1] }, null, default);
         await SucceedNextAsync();
-        await Database.ExecuteAsync("UPDATE jobs SET finished_at = finished_at - interval '11 days'");
+        await AgeAsync(studies: "false");
         var before = await CountsAsync();
 
-        await new Removal(Database.DataSource, everything).RunAsync(default);
+        await RemoveAsync(everything);
         Assert.Equal(before, await CountsAsync());
 
         await SucceedNextAsync();
-        await new Removal(Database.DataSource, everything).RunAsync(default); // the study's last job is young
+        await RemoveAsync(everything); // the study's last job is young
         Assert.Equal(2, (await CountsAsync())["logits"]);
 
-        await Database.ExecuteAsync("UPDATE jobs SET finished_at = finished_at - interval '11 days'");
-        await Database.ExecuteAsync("UPDATE studies SET created_at = created_at - interval '11 days'");
+        await AgeAsync();
+        var id = await Database.ScalarAsync<Guid>("SELECT id FROM studies");
         await studies.PinAsync(id, true, default);
-        await new Removal(Database.DataSource, everything).RunAsync(default);
+        await RemoveAsync(everything);
         Assert.Equal(2, (await CountsAsync())["logits"]);
 
         await studies.PinAsync(id, false, default);
         const string images = "SELECT string_agg(concat_ws(' ', validation_images, test_images), ', ') FROM scores";
         var counted = await Database.ScalarAsync<string>(images);
-        await new Removal(Database.DataSource, everything with { JobDays = null }).RunAsync(default);
+        await RemoveAsync(everything with { JobDays = null });
         var left = await CountsAsync();
         // A recommendation needs the numbers of images, and a budget needs the time of all attempts.
         Assert.Equal((0, 0, 2), (left["logits"], left["epochs"], left["attempts"]));
         Assert.Equal("2 1, 2 1", counted);
         Assert.Equal(counted, await Database.ScalarAsync<string>(images));
 
-        var removed = await new Removal(Database.DataSource, everything).RunAsync(default);
+        var removed = await RemoveAsync(everything);
         Assert.Equal(1, removed["studies"]);
         Assert.Equal(
             0,
@@ -151,7 +153,7 @@ public class RetentionTests : QueueTest
         await new StudyQueue(Database.DataSource).SubmitAsync(TenantStore.Default, OneArm, null, default);
         await Database.ExecuteAsync("DELETE FROM jobs");
 
-        await new Removal(Database.DataSource, new() { JobDays = 10 }).RunAsync(default);
+        await RemoveAsync(new() { JobDays = 10 });
 
         Assert.Equal(1, await Database.ScalarAsync<long>("SELECT count(*) FROM studies"));
     }
@@ -161,7 +163,7 @@ public class RetentionTests : QueueTest
     public async Task Run_BesideARetry_LeavesThatJobAndDoesNotWait()
     {
         await CancelledAsync();
-        await Database.ExecuteAsync("UPDATE jobs SET finished_at = finished_at - interval '11 days'");
+        await AgeAsync();
         await using var connection = await Database.DataSource.OpenConnectionAsync();
         await using var retry = await connection.BeginTransactionAsync();
         await using (var command = connection.CreateCommand())
@@ -170,7 +172,7 @@ public class RetentionTests : QueueTest
             await command.ExecuteNonQueryAsync();
         }
 
-        var removed = await new Removal(Database.DataSource, new() { CheckpointDays = 10, JobDays = 10 }).RunAsync(default);
+        var removed = await RemoveAsync(new() { CheckpointDays = 10, JobDays = 10 });
 
         await retry.CommitAsync();
         Assert.Equal((0, 0), (removed["checkpoints"], removed["jobs"]));
@@ -182,10 +184,10 @@ public class RetentionTests : QueueTest
     public async Task Run_BesideAnExtension_LeavesTheWholeStudy()
     {
         var studies = new StudyQueue(Database.DataSource);
-        var (id, _, _) = await studies.SubmitAsync(TenantStore.Default, OneArm, null, default);
+        await studies.SubmitAsync(TenantStore.Default, OneArm, null, default);
         await SucceedNextAsync();
-        await Database.ExecuteAsync("UPDATE jobs SET finished_at = finished_at - interval '11 days'");
-        await Database.ExecuteAsync("UPDATE studies SET created_at = created_at - interval '11 days'");
+        await AgeAsync();
+        var id = await Database.ScalarAsync<Guid>("SELECT id FROM studies");
         Task<IReadOnlyDictionary<string, int>>? removal = null;
 
         var added = await studies.ExtendAsync(
@@ -193,7 +195,7 @@ public class RetentionTests : QueueTest
             spec =>
             {
                 // The study's row is locked here.
-                removal = new Removal(Database.DataSource, Nothing with { JobDays = 10 }).RunAsync(default);
+                removal = RemoveAsync(Nothing with { JobDays = 10 });
                 WaitForALock();
                 return spec with { Seeds = [0, 1] };
             },
@@ -219,6 +221,68 @@ public class RetentionTests : QueueTest
             );
     }
 
+    /// <summary>What retention has emptied before, it does not look at again, however much that is.</summary>
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public async Task Run_WithNothingLeftToRemove_ReadsFewRows(string kind)
+    {
+        var options = AllKinds[kind].Options;
+        var read = await Database.RowsReadAsync(
+            "jobs",
+            async one =>
+            {
+                await SucceededAsync();
+                await using var old = one.CreateCommand(
+                    "INSERT INTO jobs (id, tenant, spec, spec_revision, state, attempt, failures, finished_at) "
+                        + $"SELECT {IdAt("now() - interval '20 days'", "substr(md5(n::text), 1, 20)")}, tenant, spec, spec_revision, "
+                        + "'cancelled', 0, 0, now() - interval '19 days' FROM jobs, generate_series(1, 3000) n"
+                );
+                await old.ExecuteNonQueryAsync();
+                await new Removal(one, options, NullLogger.Instance).RunAsync(default);
+            },
+            one => new Removal(one, options, NullLogger.Instance).RunAsync(default)
+        );
+
+        Assert.Equal(kind == "jobs" ? 1 : 3001, await Database.ScalarAsync<long>("SELECT count(*) FROM jobs"));
+        Assert.InRange(read, 0, 50);
+    }
+
+    [Fact]
+    public async Task Run_OfManyJobs_RemovesAllPages()
+    {
+        await SucceededAsync();
+        await Database.ExecuteAsync(
+            "INSERT INTO jobs (id, tenant, spec, spec_revision, state, attempt, failures, finished_at, pinned) "
+                + $"SELECT {IdAt("now() - interval '20 days'", "lpad(to_hex(n), 20, '0')")}, tenant, spec, spec_revision, "
+                + "'cancelled', 0, 0, now() - interval '19 days', n % 5 = 0 FROM jobs, generate_series(1, 2500) n"
+        );
+
+        var removed = await RemoveAsync(Nothing with { JobDays = 10 });
+
+        Assert.Equal(2000, removed["jobs"]);
+        Assert.Equal(501, await Database.ScalarAsync<long>("SELECT count(*) FROM jobs"));
+    }
+
+    [Fact]
+    public async Task Run_ThatFailsOnOneKind_RemovesTheOthersAndFails()
+    {
+        await SucceededAsync();
+        await CancelledAsync();
+        await AgeAsync();
+        await Database.ExecuteAsync(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'the disk is full'; END $$; "
+                + "CREATE TRIGGER refuse BEFORE DELETE ON checkpoints FOR EACH ROW EXECUTE FUNCTION refuse()"
+        );
+
+        var failure = await Assert.ThrowsAsync<AggregateException>(() =>
+            RemoveAsync(new() { CheckpointDays = 10, WeightsDays = 10 })
+        );
+
+        Assert.Contains("the disk is full", Assert.IsType<PostgresException>(Assert.Single(failure.InnerExceptions)).Message);
+        Assert.Equal(1, await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints"));
+        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT count(*) FROM models WHERE weights IS NOT NULL"));
+    }
+
     private static readonly SplitScores Split = new(0.9, 0.3, 0.1, 0.05, 0.01, 0.02, 0.3, 0.04);
 
     private static readonly Scores Scores = new(1, Split, Split);
@@ -230,6 +294,9 @@ public class RetentionTests : QueueTest
             counts[kind] = await Database.ScalarAsync<long>(left);
         return counts;
     }
+
+    private Task<IReadOnlyDictionary<string, int>> RemoveAsync(RetentionOptions options) =>
+        new Removal(Database.DataSource, options, NullLogger.Instance).RunAsync(default);
 
     private async Task SucceededAsync()
     {

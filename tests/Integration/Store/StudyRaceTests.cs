@@ -12,6 +12,36 @@ namespace Temper.Integration.Store;
 /// <summary>Tests operations on a study while its jobs end.</summary>
 public class StudyRaceTests : QueueTest
 {
+    /// <summary>A net that runs every minute must not read all that has ended.</summary>
+    [Fact]
+    public async Task ToSettle_BesideManyEndedJobs_FindsTheOpenStudyAndReadsFewRows()
+    {
+        IReadOnlyList<Guid> found = [];
+        Guid open = default;
+        var read = await Database.RowsReadAsync(
+            "jobs",
+            async one =>
+            {
+                var (studies, spec) = (new StudyQueue(one), Study(seeds: 2) with { Budget = new() { MaxMinutes = 1 } });
+                for (var i = 0; i < 5; i++)
+                    await studies.SubmitAsync(TenantStore.Default, spec, null, default);
+                await using var ended = one.CreateCommand(
+                    "UPDATE jobs SET state = 'cancelled', finished_at = now(); "
+                        + "INSERT INTO jobs (id, tenant, spec, spec_revision, study_id, arm, seed, state, attempt, failures, finished_at) "
+                        + "SELECT gen_random_uuid(), tenant, spec, spec_revision, study_id, arm, n, state, 0, 0, finished_at "
+                        + "FROM jobs, generate_series(100, 600) n WHERE seed = 0"
+                );
+                await ended.ExecuteNonQueryAsync();
+                (open, _, _) = await studies.SubmitAsync(TenantStore.Default, spec, null, default);
+                await studies.SubmitAsync(TenantStore.Default, Study(seeds: 2), null, default); // nothing to settle
+            },
+            async one => found = await new StudyQueue(one).ToSettleAsync(default)
+        );
+
+        Assert.Equal([open], found);
+        Assert.InRange(read, 1, 50);
+    }
+
     [Fact]
     public async Task Settle_WhileAnotherHoldsTheStudy_DoesNotWaitAndIsDoneByTheNext()
     {

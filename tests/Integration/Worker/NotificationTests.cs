@@ -3,6 +3,8 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Migrations;
 using Microsoft.Extensions.Logging.Abstractions;
 using Temper.Domain.Studies;
 using Temper.Integration.Store.Queue;
@@ -129,6 +131,108 @@ public class NotificationTests : QueueTest
         Assert.Empty(await Notifications.CollectJobAsync(job, default));
         Assert.Single(await Notifications.CollectStudyAsync(one.Study!.Value, default));
         Assert.Single(await Notifications.CollectAsync(default)); // of the other job
+    }
+
+    /// <summary>No process collects for days. Then each end is notified of, and the next collection has nothing to read.</summary>
+    [Fact]
+    public async Task Collect_AfterALongOutage_StoresEachEndAndLooksAtItOnce()
+    {
+        var ids = new List<Guid>();
+        for (var i = 0; i < 3; i++)
+            ids.Add(await SucceededAsync(Anywhere));
+        await SucceededAsync(notify: null);
+        await Database.ExecuteAsync("UPDATE jobs SET finished_at = finished_at - interval '9 days'");
+
+        Assert.Equal(3, (await Notifications.CollectAsync(default)).Count);
+
+        Assert.Equal(0, await Database.ScalarAsync<long>("SELECT count(*) FROM noted_ends"));
+        Assert.Equal(ids.Order(), await Database.ScalarAsync<Guid[]>("SELECT array_agg(job_id ORDER BY job_id) FROM notifications"));
+    }
+
+    /// <summary>A worker of the build before died between an end and its notification, before the upgrade.</summary>
+    [Fact]
+    public async Task Migration_NotesTheEndsThatNobodyHasBeenNotifiedOf()
+    {
+        await SucceededAsync(Anywhere);
+        await new StudyQueue(Database.DataSource).SubmitAsync(TenantStore.Default, Study(Anywhere) with { Epsilons = [0] }, null, default);
+        await Notifications.CollectAsync(default);
+        var missed = await FinishAsync(await ClaimAsync());
+        await SucceededAsync(Anywhere);
+        await using var db = Db();
+        var migrator = db.GetService<IMigrator>();
+        await migrator.MigrateAsync("EpochRefinement");
+
+        await migrator.MigrateAsync();
+
+        Assert.Equal(2, (await Notifications.CollectAsync(default)).Count);
+        Assert.Equal(
+            await Database.ScalarAsync<Guid>($"SELECT study_id FROM jobs WHERE id = '{missed}'"),
+            await Database.ScalarAsync<Guid>("SELECT study_id FROM notifications WHERE study_id IS NOT NULL")
+        );
+        Assert.Equal(3, await Database.ScalarAsync<long>("SELECT count(*) FROM notifications"));
+    }
+
+    [Fact]
+    public async Task Collect_OfAStudyWhoseLastOpenJobIsDeleted_StoresItsEnd()
+    {
+        await new StudyQueue(Database.DataSource).SubmitAsync(TenantStore.Default, Study(Anywhere), null, default);
+        await FinishNextAsync();
+        Assert.Empty(await Notifications.CollectAsync(default));
+
+        Assert.True(await Queue.DeleteAsync(await Database.ScalarAsync<Guid>("SELECT id FROM jobs WHERE state = 'queued'"), default));
+
+        Assert.Single(await Notifications.CollectAsync(default));
+    }
+
+    /// <summary>A receiver that never answers takes ten seconds of a thread. It must not do so for each of its notifications.</summary>
+    [Fact]
+    public async Task Post_ToAReceiverThatHasJustNotAnswered_FailsAtOnceAndOthersAreServed()
+    {
+        await using var silent = await WebhookReceiver.StartAsync(
+            (_, response) => Task.Delay(Timeout.Infinite, response.HttpContext.RequestAborted)
+        );
+        await using var good = await WebhookReceiver.StartAsync(_ => 204);
+        var options = new NotificationOptions
+        {
+            Allowed = [silent.Address, good.Address],
+            Secret = Secret,
+            PrivateNetworks = Loopback,
+        };
+        using var posting = new Posting(options.Checked(forSending: true)) { Limit = TimeSpan.FromMilliseconds(300) };
+
+        Assert.Contains("did not answer within", (await PostToAsync(posting, silent.Address)).Error);
+        Assert.Contains("was not sent", (await PostToAsync(posting, silent.Address)).Error);
+        Assert.Equal(204, (await PostToAsync(posting, good.Address)).Status);
+
+        Assert.Single(silent.Received);
+    }
+
+    [Fact]
+    public async Task Post_ToAReceiverThatAnswersAgain_IsSent()
+    {
+        var answers = 0;
+        await using var receiver = await WebhookReceiver.StartAsync(
+            async (_, response) =>
+            {
+                if (answers++ == 0)
+                    await Task.Delay(Timeout.Infinite, response.HttpContext.RequestAborted);
+            }
+        );
+        var options = new NotificationOptions
+        {
+            Allowed = [receiver.Address],
+            Secret = Secret,
+            PrivateNetworks = Loopback,
+        };
+        using var posting = new Posting(options.Checked(forSending: true))
+        {
+            Limit = TimeSpan.FromSeconds(1),
+            Silence = TimeSpan.Zero,
+        };
+
+        Assert.Null((await PostToAsync(posting, receiver.Address)).Status);
+        Assert.Equal(200, (await PostToAsync(posting, receiver.Address)).Status);
+        Assert.Equal(200, (await PostToAsync(posting, receiver.Address)).Status);
     }
 
     /// <summary>A worker is killed before it enqueues, and another while it sends.</summary>
@@ -301,10 +405,7 @@ public class NotificationTests : QueueTest
         await SucceededAsync(Anywhere);
         await new StudyQueue(Database.DataSource).SubmitAsync(TenantStore.Default, Study(Anywhere) with { Epsilons = [0] }, null, default);
         await FinishNextAsync();
-        await Database.ExecuteAsync(
-            "UPDATE jobs SET finished_at = finished_at - interval '11 days'; "
-                + "UPDATE studies SET created_at = created_at - interval '11 days'"
-        );
+        await AgeAsync();
         await RemoveAsync(left: 2);
         var ids = await Notifications.CollectAsync(default);
         await RemoveAsync(left: 2);
@@ -324,7 +425,7 @@ public class NotificationTests : QueueTest
 
     private async Task RemoveAsync(int left)
     {
-        await new Removal(Database.DataSource, new() { JobDays = 10 }).RunAsync(default);
+        await new Removal(Database.DataSource, new() { JobDays = 10 }, NullLogger.Instance).RunAsync(default);
         Assert.Equal(left, await Database.ScalarAsync<long>("SELECT count(*) FROM jobs"));
     }
 
@@ -360,6 +461,9 @@ public class NotificationTests : QueueTest
         );
         return await posting.PostAsync((await Notifications.BeginAsync(id, Posting.Longest, default))!);
     }
+
+    private static Task<NotificationOutcome> PostToAsync(Posting posting, string address) =>
+        posting.PostAsync(new(Guid.CreateVersion7(), 1, address, "{}"));
 
     private async Task<Guid> SucceededAsync(string? notify, string? name = null)
     {

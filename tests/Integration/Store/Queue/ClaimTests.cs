@@ -42,6 +42,31 @@ public class ClaimTests : QueueTest
     }
 
     [Fact]
+    public async Task Claim_ByAWorkerWithoutCuda_ReadsNoneOfTheJobsForCuda()
+    {
+        var wanted = Guid.Empty;
+        ClaimedJob? claimed = null;
+        var read = await Database.RowsReadAsync(
+            "jobs",
+            async one =>
+            {
+                await SubmitAsync(Spec with { Device = DeviceName.Cuda, Priority = 5 });
+                await using var more = one.CreateCommand(
+                    "INSERT INTO jobs (id, tenant, spec, spec_revision, state, attempt, failures) "
+                        + "SELECT gen_random_uuid(), tenant, spec, spec_revision, state, 0, 0 FROM jobs, generate_series(1, 5000)"
+                );
+                await more.ExecuteNonQueryAsync();
+                wanted = await SubmitAsync();
+            },
+            async one => claimed = await new JobQueue(one).ClaimAsync(Worker.Id, hasCuda: false, default)
+        );
+
+        Assert.Equal(wanted, claimed?.Id);
+        Assert.InRange(read, 1, 50);
+        Assert.Equal(DeviceName.Cuda, (await Queue.ClaimAsync(Worker.Id, hasCuda: true, default))?.Spec.Device);
+    }
+
+    [Fact]
     public async Task Claim_ASpecThatCannotBeRead_GivesItBackAndLeavesTheNextToBeClaimed()
     {
         var unreadable = await SubmitAsync(Spec with { MaxAttempts = 1, Priority = 9 });

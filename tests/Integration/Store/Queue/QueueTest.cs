@@ -82,6 +82,44 @@ public abstract class QueueTest : IAsyncLifetime
             ) == 1
         );
 
+    /// <summary>
+    /// Makes jobs and studies older, as if they had been submitted and ended so many days earlier. Their ids change, because an id
+    /// begins with the time.
+    /// </summary>
+    /// <param name="jobs">SQL condition on the jobs.</param>
+    /// <param name="studies">SQL condition on the studies.</param>
+    protected Task AgeAsync(int days = 11, string jobs = "true", string studies = "true") =>
+        Database.ExecuteAsync(
+            $"""
+            DO $$
+            DECLARE
+                past interval := interval '{days} days';
+                reference record;
+            BEGIN
+                SET LOCAL session_replication_role = replica; -- no foreign keys
+                CREATE TEMP TABLE aged ON COMMIT DROP AS
+                SELECT id, {IdAt("made - past", "substr(replace(id::text, '-', ''), 13)")} AS aged_id
+                FROM (SELECT id, to_timestamp(('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::bigint / 1000.0) AS made
+                      FROM (SELECT id FROM jobs WHERE {jobs} UNION ALL SELECT id FROM studies WHERE {studies}) ids) times;
+                UPDATE jobs SET finished_at = finished_at - past WHERE id IN (SELECT id FROM aged);
+                UPDATE studies SET created_at = created_at - past WHERE id IN (SELECT id FROM aged);
+                FOR reference IN
+                    SELECT table_name, column_name FROM information_schema.columns
+                    WHERE table_schema = 'public' AND (column_name IN ('job_id', 'study_id', 'reproduces')
+                          OR column_name = 'id' AND table_name IN ('jobs', 'studies'))
+                LOOP
+                    EXECUTE format('UPDATE %1$I SET %2$I = aged_id FROM aged WHERE %1$I.%2$I = aged.id',
+                                   reference.table_name, reference.column_name);
+                END LOOP;
+            END $$
+            """
+        );
+
+    /// <summary>SQL of an id of a time.</summary>
+    /// <param name="rest">SQL of the 20 hexadecimal digits after the time.</param>
+    protected static string IdAt(string time, string rest) =>
+        $"(lpad(to_hex((extract(epoch FROM {time}) * 1000)::bigint), 12, '0') || {rest})::uuid";
+
     protected async Task<JobRow> JobAsync(Guid id)
     {
         await using var db = Db();

@@ -1,0 +1,113 @@
+﻿using System;
+using Microsoft.EntityFrameworkCore.Migrations;
+using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
+
+#nullable disable
+
+namespace Temper.Store.Migrations
+{
+    /// <inheritdoc />
+    public partial class RetentionIndexes : Migration
+    {
+        /// <inheritdoc />
+        protected override void Up(MigrationBuilder migrationBuilder)
+        {
+            migrationBuilder.CreateTable(
+                name: "noted_ends",
+                columns: table => new
+                {
+                    id = table.Column<long>(type: "bigint", nullable: false)
+                        .Annotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.IdentityAlwaysColumn),
+                    job_id = table.Column<Guid>(type: "uuid", nullable: true),
+                    study_id = table.Column<Guid>(type: "uuid", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_noted_ends", x => x.id);
+                });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_models_logits",
+                table: "models",
+                column: "job_id",
+                filter: "classes IS NOT NULL");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_models_weights",
+                table: "models",
+                column: "job_id",
+                filter: "weights IS NOT NULL");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_jobs_queue_any",
+                table: "jobs",
+                columns: new[] { "tenant", "priority", "sequence", "spec_revision" },
+                descending: new[] { false, true, false, false },
+                filter: "state = 'queued' AND device <> 'cuda'");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_jobs_study_open",
+                table: "jobs",
+                column: "study_id",
+                filter: "study_id IS NOT NULL AND state IN ('queued', 'running', 'paused')");
+
+            // The triggers hold a lock that lets no job end until the commit, so the ends before them are those that the last two
+            // statements find. A study may also be over when its last open job is deleted.
+            migrationBuilder.Sql(
+                """
+                CREATE FUNCTION note_end() RETURNS trigger LANGUAGE plpgsql AS $$
+                DECLARE
+                    job uuid := CASE WHEN TG_OP = 'UPDATE' AND OLD.spec->>'notify' IS NOT NULL THEN OLD.id END;
+                    study uuid := (SELECT id FROM studies WHERE id = OLD.study_id AND spec->>'notify' IS NOT NULL);
+                BEGIN
+                    IF job IS NOT NULL OR study IS NOT NULL THEN
+                        INSERT INTO noted_ends (job_id, study_id) VALUES (job, study);
+                    END IF;
+                    RETURN NULL;
+                END $$;
+                CREATE TRIGGER note_end AFTER UPDATE ON jobs FOR EACH ROW
+                WHEN (NEW.finished_at IS DISTINCT FROM OLD.finished_at AND NEW.finished_at IS NOT NULL
+                      AND (NEW.study_id IS NOT NULL OR NEW.spec->>'notify' IS NOT NULL))
+                EXECUTE FUNCTION note_end();
+                CREATE TRIGGER note_deletion AFTER DELETE ON jobs FOR EACH ROW
+                WHEN (OLD.finished_at IS NULL AND OLD.study_id IS NOT NULL)
+                EXECUTE FUNCTION note_end();
+
+                INSERT INTO noted_ends (job_id)
+                SELECT id FROM jobs
+                WHERE finished_at IS NOT NULL AND spec->>'notify' IS NOT NULL
+                      AND NOT EXISTS (SELECT FROM notifications WHERE job_id = jobs.id AND ended_at >= jobs.finished_at);
+                INSERT INTO noted_ends (study_id)
+                SELECT id FROM studies
+                WHERE spec->>'notify' IS NOT NULL
+                      AND NOT EXISTS (SELECT FROM jobs WHERE study_id = studies.id AND finished_at IS NULL);
+                """);
+        }
+
+        /// <inheritdoc />
+        protected override void Down(MigrationBuilder migrationBuilder)
+        {
+            migrationBuilder.Sql(
+                "DROP TRIGGER note_deletion ON jobs; DROP TRIGGER note_end ON jobs; DROP FUNCTION note_end();");
+
+            migrationBuilder.DropTable(
+                name: "noted_ends");
+
+            migrationBuilder.DropIndex(
+                name: "ix_models_logits",
+                table: "models");
+
+            migrationBuilder.DropIndex(
+                name: "ix_models_weights",
+                table: "models");
+
+            migrationBuilder.DropIndex(
+                name: "ix_jobs_queue_any",
+                table: "jobs");
+
+            migrationBuilder.DropIndex(
+                name: "ix_jobs_study_open",
+                table: "jobs");
+        }
+    }
+}
