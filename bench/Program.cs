@@ -36,11 +36,14 @@ switch (args)
             [.. epsilons.Select(e => double.Parse(e, System.Globalization.CultureInfo.InvariantCulture))]
         );
         return 0;
-    case ["published", .. var rest]:
-        if (rest is ["--quick"])
-            await Published.RunAsync(epochs: 1, seeds: 2);
-        else
-            await Published.RunAsync(epochs: 20, seeds: 3);
+    case ["published"]:
+        Published.Run(only: null, seeds: 3, epochs: null);
+        return 0;
+    case ["published", "--quick"]:
+        Published.Run(only: null, seeds: 1, epochs: 1);
+        return 0;
+    case ["published", "--only", var recipe, "--seeds", var seeds] when Published.RecipesUsed.Contains(recipe):
+        Published.Run(recipe, int.Parse(seeds, System.Globalization.CultureInfo.InvariantCulture), epochs: null);
         return 0;
     case ["report", .. var rest]:
         await Report.RunAsync(rest is ["--quick"] ? 3 : 30);
@@ -116,8 +119,8 @@ switch (args)
                 + "rates|job|memory|jobs|cold|evaluation|resnets|results] | survival [--quick | --only rescues|resumes|checkpoints] | "
                 + "storage [--quick] | telemetry [--quick] | faults [--quick | --only waiting|windows|outages|restarts|stalls] | "
                 + "report [--quick] | attack [--quick | --only headers|slow|http2|continuation|json|regex|uploads|fuzz] | "
-                + "evaluations [--quick] | predict [--quick] | published [--quick] | queue [--quick] | coverage [--quick] | "
-                + "calibrators FILE [--quick] | table FILE [DATASET...] [--seeds N] [--epochs N] [--quick] | "
+                + "evaluations [--quick] | predict [--quick] | published [--quick | --only RECIPE --seeds N] | queue [--quick] | "
+                + "coverage [--quick] | calibrators FILE [--quick] | table FILE [DATASET...] [--seeds N] [--epochs N] [--quick] | "
                 + "study-statistics [--quick] | study [--quick] | losses [--quick | --only time|answer|digits|mnist] | "
                 + "accuracy DATASET EPOCHS SEEDS EPSILON... | "
                 + "upgrade COMMIT FOLDER JOBS | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M]"

@@ -1,107 +1,108 @@
+using System.Diagnostics;
+using System.Globalization;
+using Microsoft.Extensions.Configuration;
+using Temper.Domain.Calibration;
+using Temper.Domain.Calibration.Calibrators;
+using Temper.Domain.Jobs;
+using Temper.Worker.Datasets;
+using Temper.Worker.Training;
+
 namespace Temper.Bench;
 
-/// <summary>
-/// Trains MNIST through the service with the networks of published results on label smoothing, and prints both results.
-/// </summary>
+/// <summary>Trains with the recipes of papers on data that this machine has, and prints the figures of both.</summary>
 internal static class Published
 {
-    /// <param name="Error">The published error in percent; a dash where the source gives no such result.</param>
-    private sealed record Row(string Network, double Epsilon, string Error);
+    /// <param name="Arm">What differs from the recipe, in words.</param>
+    /// <param name="Error">The published error in percent; a dash where the source gives none for this arm and data set.</param>
+    private sealed record Row(string Recipe, string Dataset, string Arm, Func<JobSpec, JobSpec> Change, string Error = "–");
 
-    private sealed record Run(double ErrorPercent, double Ece, double SignedGap, double Temperature, double EceAfter);
+    private static readonly Row[] Rows =
+    [
+        new("muller2019-mlp", "mnist", "hard labels", spec => spec),
+        new("muller2019-mlp", "mnist", "hard labels, dropout 0.5", spec => spec with { Dropout = 0.5 }, "0.67, its dropout not given"),
+        new("muller2019-mlp", "mnist", "ε = 0.1", spec => spec with { Epsilon = 0.1 }, "0.59"),
+        new("pereyra2017-mlp", "mnist", "hard labels", spec => spec),
+        new("pereyra2017-mlp", "mnist", "hard labels, dropout 0.5", spec => spec with { Dropout = 0.5 }, "1.28, its dropout not given"),
+        new("pereyra2017-mlp", "mnist", "ε = 0.1", spec => spec with { Epsilon = 0.1 }, "1.23 ± 0.06"),
+        new("guo2017-lenet5", "mnist", "hard labels", spec => spec),
+        new("guo2017-lenet5", "mnist", "ε = 0.1", spec => spec with { Epsilon = 0.1 }),
+        new("guo2017-lenet5", "digits", "hard labels", spec => spec),
+        new("guo2017-lenet5", "digits", "ε = 0.1", spec => spec with { Epsilon = 0.1 }),
+    ];
 
-    public static async Task RunAsync(int epochs, int seeds)
+    /// <summary>Those of Guo et al. 2017, table 1; in the order of its columns.</summary>
+    private static readonly CalibratorName[] CalibratorsOfGuo =
+    [
+        CalibratorName.None,
+        CalibratorName.Temperature,
+        CalibratorName.Vector,
+        CalibratorName.Isotonic,
+        CalibratorName.Histogram,
+    ];
+
+    private sealed record Figures(double Error, double SignedGap, double Temperature, double Nll, double NllAfter, double[] Eces);
+
+    public static IReadOnlyList<string> RecipesUsed { get; } = [.. Rows.Select(row => row.Recipe).Distinct()];
+
+    /// <param name="only">The recipe whose rows to train; null for all.</param>
+    /// <param name="epochs">Null for those of the recipe.</param>
+    public static void Run(string? only, int seeds, int? epochs)
     {
-        await using var database = await TestDatabase.CreateAsync();
-        await using var api = await ApiProcess.StartAsync(database.ConnectionString);
-        var home = Directory.CreateTempSubdirectory("temper-bench-").FullName;
-        await using var worker = await WorkerProcess.StartAsync(database.ConnectionString, home);
-
-        Row[] rows =
-        [
-            new("2×1200", 0, "–"),
-            new("2×1200", 0.1, "0.59 (Müller 2019 §4, 100 epochs)"),
-            new("2×1024", 0, "–"),
-            new("2×1024", 0.1, "1.23 ± 0.06 (Pereyra 2017 T1)"),
-            new("LeNet-5", 0, "–"),
-            new("LeNet-5", 0.1, "–"),
-        ];
-        Console.WriteLine($"# Published rows on MNIST\n\n{Machine.Describe()}.\n");
+        Libtorch.UseThreads(1); // with other numbers of threads the models differ a little
+        Libtorch.KeepFreedMemory();
+        var options = WorkerOptions.From(new ConfigurationBuilder().AddEnvironmentVariables().Build());
+        var loader = new DatasetLoader(options, Console.Error.WriteLine);
+        Console.WriteLine($"{Machine.Describe()}; {Libtorch.Description}. Test set, 15 bins; errors and ECE in percent, NLL in nats.\n");
         Console.WriteLine(
-            $"Ours: {epochs} epochs on 54,000 images (6,000 kept out to fit the temperature), batch 128, Adam, learning rate 0.001 "
-                + $"down a cosine, no dropout, no weight decay, images as they are; {seeds} seeds, mean ± 95 % interval over seeds, test "
-                + "set, 15 bins.\n"
+            "| recipe | data | labels | epochs | seed | error | published error | signed gap | NLL | T | NLL after T | "
+                + "ECE | after T | vector | isotonic | histogram | minutes |\n"
+                + "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
         );
-        Console.WriteLine(
-            "| network | ε | error % | published error % | ECE | signed gap | T | ECE after T |\n|---|---|---|---|---|---|---|---|"
-        );
-        foreach (var row in rows)
-        {
-            var runs = new List<Run>();
+        foreach (var row in Rows.Where(row => only is null || row.Recipe == only))
             for (var seed = 0; seed < seeds; seed++)
-                runs.Add(await TrainAsync(api, Spec(row, epochs, seed)));
-            string Of(Func<Run, double> figure, string format)
             {
-                var (mean, half) = runs.Select(figure).ToList().Interval();
-                return $"{mean.ToString(format)} ± {half.ToString(format)}";
+                var spec = row.Change(Recipes.SpecOf(row.Recipe, row.Dataset)) with { Seed = seed };
+                if (epochs is { } fewer)
+                    spec = spec with { Epochs = fewer };
+                var dataset = loader.Load(row.Dataset, CancellationToken.None);
+                var clock = Stopwatch.StartNew();
+                Print(row, spec, Train(spec, dataset), clock.Elapsed);
             }
-            Console.WriteLine(
-                $"| {row.Network} | {row.Epsilon} | {Of(run => run.ErrorPercent, "F2")} | {row.Error} | "
-                    + $"{Of(run => run.Ece, "F4")} | {Of(run => run.SignedGap, "F4")} | {Of(run => run.Temperature, "F2")} | "
-                    + $"{Of(run => run.EceAfter, "F4")} |"
-            );
-        }
-        Directory.Delete(home, recursive: true);
     }
 
-    private static object Spec(Row row, int epochs, int seed) =>
-        row.Network switch
-        {
-            "2×1200" => new
-            {
-                dataset = "mnist",
-                epsilon = row.Epsilon,
-                epochs,
-                seed,
-                schedule = "cosine",
-                model = "mlp",
-                widths = new[] { 1200, 1200 },
-            },
-            "2×1024" => new
-            {
-                dataset = "mnist",
-                epsilon = row.Epsilon,
-                epochs,
-                seed,
-                schedule = "cosine",
-                model = "mlp",
-                widths = new[] { 1024, 1024 },
-            },
-            _ => new
-            {
-                dataset = "mnist",
-                epsilon = row.Epsilon,
-                epochs,
-                seed,
-                schedule = "cosine",
-                model = "lenet5",
-            },
-        };
-
-    private static async Task<Run> TrainAsync(ApiProcess api, object spec)
+    private static Figures Train(JobSpec spec, Dataset dataset)
     {
-        var id = await api.SubmitAsync(spec);
-        var job = await api.FinishedJobAsync(id, TimeSpan.FromHours(2));
-        if (job["result"] is not { } result)
-            throw new InvalidOperationException(job.ToJsonString());
-        var report = await api.GetAsync($"/jobs/{id}/calibration?resamples=0");
-        double Of(JsonNode node) => node.GetValue<double>();
+        var finished = TrainingLoop.Run(spec, dataset, torch.CPU, saved: null, TimeSpan.MaxValue, _ => { }, CancellationToken.None);
+        var (validation, test) = (finished.Model.Logits!.Validation(), finished.Model.Logits!.Test());
+        var temperature = TemperatureFit.On(validation).Temperature;
+        var (before, after) = (Predictions.Of(test), Predictions.Of(test, temperature));
         return new(
-            100 * (1 - Of(result["testAccuracy"]!)),
-            Of(result["testEce"]!),
-            Of(result["testSignedGap"]!),
-            Of(report["temperatureFit"]!["temperature"]!),
-            Of(report["after"]!["ece"]!["value"]!)
+            1 - before.Accuracy,
+            before.SignedGap,
+            temperature,
+            before.Nll,
+            after.Nll,
+            [.. CalibratorsOfGuo.Select(name => Ece(Calibrator.Fit(name, validation, temperature, CancellationToken.None), test))]
+        );
+    }
+
+    private static double Ece(Calibrator calibrator, LabelledLogits test)
+    {
+        var probabilities = calibrator.Probabilities(test.Logits, test.Classes);
+        float[] logits = [.. probabilities.Select(p => (float)Math.Log(p))];
+        return new CalibrationErrors(Predictions.Of(new(logits, test.Labels, test.Classes)), Binning.Guo.DefaultCount(), Binning.Guo).Ece;
+    }
+
+    private static void Print(Row row, JobSpec spec, Figures run, TimeSpan time)
+    {
+        Console.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"| {row.Recipe} | {row.Dataset} | {row.Arm} | {spec.Epochs} | {spec.Seed} | {100 * run.Error:F2} | {row.Error} | "
+                    + $"{100 * run.SignedGap:F2} | {run.Nll:F4} | {run.Temperature:F2} | {run.NllAfter:F4} | "
+                    + $"{string.Join(" | ", run.Eces.Select(ece => (100 * ece).ToString("F2", CultureInfo.InvariantCulture)))} | "
+                    + $"{time.TotalMinutes:F1} |"
+            )
         );
     }
 }

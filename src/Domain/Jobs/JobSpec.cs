@@ -85,7 +85,7 @@ public sealed record JobSpec
 
     /// <summary>
     /// The first weights. `standard`: those of libtorch, uniform within 1/√inputs for a linear layer; `gaussian`, for an `mlp`: a
-    /// normal distribution of variance 0.03, and biases of 0.
+    /// normal distribution with a standard deviation of 0.03, and biases of 0.
     /// </summary>
     public InitializationName Initialization { get; init; }
 

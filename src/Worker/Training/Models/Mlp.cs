@@ -10,15 +10,15 @@ internal sealed class Mlp : Module<Tensor, Tensor>
     /// <param name="inputs">Pixels of an image, over all its channels.</param>
     /// <param name="widths">Units of each hidden layer.</param>
     /// <param name="dropout">Share of the hidden units that a training step sets to 0.</param>
-    /// <param name="variance">Of the normal distribution of the first weights, with biases of 0; null for libtorch's own.</param>
-    public Mlp(long inputs, IReadOnlyList<int> widths, int classes, double dropout = 0, double? variance = null)
+    /// <param name="deviation">Standard deviation of the first weights, which are then normal, with biases of 0; null for libtorch's.</param>
+    public Mlp(long inputs, IReadOnlyList<int> widths, int classes, double dropout = 0, double? deviation = null)
         : base(nameof(Mlp))
     {
         this.dropout = dropout;
         hidden = ModuleList([.. widths.Select((width, i) => Linear(i == 0 ? inputs : widths[i - 1], width))]);
         last = Linear(widths[^1], classes);
         RegisterComponents();
-        if (variance is { } given)
+        if (deviation is { } given)
             Draw(given);
     }
 
@@ -34,12 +34,12 @@ internal sealed class Mlp : Module<Tensor, Tensor>
         return Fused.Linear(x, last);
     }
 
-    private void Draw(double variance)
+    private void Draw(double deviation)
     {
         using var noGraph = no_grad();
         foreach (var layer in hidden.Append(last))
         {
-            layer.weight.normal_(0, Math.Sqrt(variance));
+            layer.weight.normal_(0, deviation);
             layer.bias!.zero_();
         }
     }

@@ -7,7 +7,7 @@ internal static class ModelFactory
 {
     private const int UsualWidth = 16;
 
-    private const double GaussianVariance = 0.03;
+    private const double GaussianDeviation = 0.03;
 
     private static readonly int[] UsualWidths = [1200, 1200];
 
@@ -23,7 +23,7 @@ internal static class ModelFactory
                 spec.Widths ?? UsualWidths,
                 dataset.Classes,
                 spec.Dropout,
-                spec.Initialization == InitializationName.Gaussian ? GaussianVariance : null
+                spec.Initialization == InitializationName.Gaussian ? GaussianDeviation : null
             ),
             ModelName.Lenet5 => new LeNet5(dataset.Channels, dataset.Height, dataset.Width, dataset.Classes),
             _ => throw new ArgumentOutOfRangeException(nameof(spec), spec.Model, "No such model."),

@@ -43,7 +43,7 @@ public class ModelFactoryTests
     }
 
     [Fact]
-    public void Create_AnMlpWithDropoutAndGaussianWeights_DropsInTrainingOnlyAndHasTheirVariance()
+    public void Create_AnMlpWithDropoutAndGaussianWeights_DropsInTrainingOnlyAndHasTheirDeviation()
     {
         using var scope = NewDisposeScope();
         var model = ModelFactory.Create(
@@ -63,7 +63,7 @@ public class ModelFactoryTests
 
         Assert.All(
             model.named_parameters().Where(one => one.name.EndsWith("weight")),
-            one => Assert.Equal(0.03, one.parameter.var().ToDouble(), 0.003)
+            one => Assert.Equal(0.03, one.parameter.std().ToDouble(), 0.002)
         );
         Assert.All(
             model.named_parameters().Where(one => one.name.EndsWith("bias")),

@@ -152,6 +152,18 @@ public class TrainingLoopTests
         Assert.Equal(4, weights.Distinct().Count());
     }
 
+    public static TheoryData<string> QuickRecipes => [.. Recipes.Names.Where(name => !name.Contains("resnet"))];
+
+    /// <summary>The rates of the recipes suit their first weights.</summary>
+    [Theory]
+    [MemberData(nameof(QuickRecipes))]
+    public void Run_ARecipe_DoesNotDiverge(string recipe)
+    {
+        var run = Run(Recipes.SpecOf(recipe, "digits") with { Epochs = 1, BatchSize = 20 });
+
+        Assert.True(run.Result.TestLoss < 2 * Math.Log(10), $"loss {run.Result.TestLoss}");
+    }
+
     private static void AssertGoesOn(JobSpec spec, int[] stops)
     {
         var untouched = Run(spec);
