@@ -106,8 +106,8 @@ public sealed class ArmComparison
     public PairedDifference Between(int a, int b) => differences[places[a], places[b]];
 
     /// <returns>The smallest true difference between two given arms of average spread that this number of seeds finds with
-    /// <see cref="WantedPower"/>, at <see cref="LevelTested"/>; null below two seeds, if no pair has two seeds in common, or if all losses are 0, as debiased ECE can
-    /// be.</returns>
+    /// <see cref="WantedPower"/>, at <see cref="LevelTested"/>; null below two seeds, if no pair has two seeds in
+    /// common, or if all losses are 0, as debiased ECE can be.</returns>
     public double? Detectable(int seeds)
     {
         var spread = Pairs().Select(pair => spreads[pair.A, pair.B]).Where(spread => spread.Seeds >= 2).ToList();

@@ -92,7 +92,8 @@ internal sealed record Conclusion(
         {
             true => string.Create(
                 CultureInfo.InvariantCulture,
-                $", and calibrate afterwards: divide the logits by the temperature of the model that you use ({Temperature:0.00} on average)"
+                $", and calibrate afterwards: divide the logits by the temperature of the model that you use ({Temperature:0.00} on "
+                    + $"average)"
             ),
             false => ", and use the model as it is",
             null => "",

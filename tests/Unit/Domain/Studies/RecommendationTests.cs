@@ -59,8 +59,8 @@ public class RecommendationTests
         Assert.Equal([0, 0.1, 0.3], recommendation.Tied);
         Assert.Equal(2, recommendation.Temperature!.Value, 1e-12);
         Assert.StartsWith(
-            "No significant difference by ECE on validation with 5 seeds: prefer ε = 0 with temperature (T = 2.00 on average). With 5 seeds a "
-                + "true difference of ",
+            "No significant difference by ECE on validation with 5 seeds: prefer ε = 0 with temperature (T = 2.00 on average). "
+                + "With 5 seeds a true difference of ",
             recommendation.Sentence
         );
         Assert.NotNull(recommendation.Power.DetectableDifference);
@@ -140,7 +140,8 @@ public class RecommendationTests
         // ε = 0.1 of `others` smooths as much as 0.111 of `uniform`.
         Assert.Equal(SmoothingConvention.Uniform, recommendation.Arm!.Smoothing);
         Assert.StartsWith(
-            "No significant difference by ECE on validation with 5 seeds: prefer ε = 0.1, uniform, which has the least smoothing.",
+            "No significant difference by ECE on validation with 5 seeds: prefer ε = 0.1, uniform with temperature (T = 2.00 on "
+                + "average), which has the least smoothing.",
             recommendation.Sentence
         );
         Assert.Empty(recommendation.Findings);
@@ -755,7 +756,8 @@ public class RecommendationTests
             Assert.Single(Recommendation.Of(study, Arms(study), Jobs(study, accuracy)));
 
         Assert.Matches(
-            @" No ECE sees accuracy: that of ε = 0\.3 on validation is significantly lower than that of ε = 0\.1 \(0\.45\d against 0\.9[12]\d\)\.",
+            @" No ECE sees accuracy: that of ε = 0\.3 on validation is significantly lower than that of ε = 0\.1 "
+                + @"\(0\.45\d against 0\.9[12]\d\)\.",
             Recommend(Study, 0.45).Sentence
         );
         Assert.DoesNotContain("sees accuracy", Recommend(Study, 0.92).Sentence);
@@ -954,10 +956,10 @@ public class RecommendationTests
         Assert.Equal("ε = 0.3, mixup 0, dropout 0", recommendation.Arm!.Label(study));
         Assert.Equal(
             "Mixup: NLL after temperature is 0.190 at ε = 0.3, mixup 0, dropout 0 and 0.250 at ε = 0.3, mixup 0.2, dropout 0, higher "
-                + "(+0.0600 with every seed, 95 % interval +0.0600 to +0.0600); test accuracy is 0.930 at ε = 0.3, mixup 0, dropout 0 and 0.950 at "
-                + "ε = 0.3, mixup 0.2, dropout 0, higher (+0.0200 with every seed, 95 % interval +0.0199 to +0.0201); the signed gap, "
+                + "(+0.0600 with every seed, 95 % interval +0.0600 to +0.0600); test accuracy is 0.930 at ε = 0.3, mixup 0, dropout 0 and "
+                + "0.950 at ε = 0.3, mixup 0.2, dropout 0, higher (+0.0200 with every seed, 95 % interval +0.0198 to +0.0202); the signed gap, "
                 + "negative when under-confident, is 0.200 at ε = 0.3, mixup 0, dropout 0 and −0.120 at ε = 0.3, mixup 0.2, dropout 0, "
-                + "lower (−0.320, 95 % interval −0.340 to −0.300).",
+                + "lower (−0.320, 95 % interval −0.345 to −0.295).",
             Assert.Single(recommendation.Findings)
         );
     }
