@@ -300,7 +300,11 @@ public class ArmComparisonTests
         Assert.Equal((false, true), (without.DifferenceExists, with.DifferenceExists));
         Assert.Equal([0, 1], with.Tied);
         // By the normal approximation 63 and 84 seeds at one-sided levels of .025 and .0083: (z + .842)²·2 / .5².
-        var tied = with.Between(0, 1) with { Mean = 0.5, StandardDeviation = Math.Sqrt(2) };
+        var tied = with.Between(0, 1) with
+        {
+            Mean = 0.5,
+            StandardDeviation = Math.Sqrt(2),
+        };
         Assert.InRange(with.SeedsToTell(tied)!.Value, 62, 75);
         Assert.InRange(without.SeedsToTell(tied)!.Value, 82, 100);
     }

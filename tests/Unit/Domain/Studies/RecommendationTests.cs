@@ -957,9 +957,9 @@ public class RecommendationTests
         Assert.Equal(
             "Mixup: NLL after temperature is 0.190 at ε = 0.3, mixup 0, dropout 0 and 0.250 at ε = 0.3, mixup 0.2, dropout 0, higher "
                 + "(+0.0600 with every seed, 95 % interval +0.0600 to +0.0600); test accuracy is 0.930 at ε = 0.3, mixup 0, dropout 0 and "
-                + "0.950 at ε = 0.3, mixup 0.2, dropout 0, higher (+0.0200 with every seed, 95 % interval +0.0198 to +0.0202); the signed gap, "
-                + "negative when under-confident, is 0.200 at ε = 0.3, mixup 0, dropout 0 and −0.120 at ε = 0.3, mixup 0.2, dropout 0, "
-                + "lower (−0.320, 95 % interval −0.345 to −0.295).",
+                + "0.950 at ε = 0.3, mixup 0.2, dropout 0, higher (+0.0200 with every seed, 95 % interval +0.0198 to +0.0202); "
+                + "the signed gap, negative when under-confident, is 0.200 at ε = 0.3, mixup 0, dropout 0 and "
+                + "−0.120 at ε = 0.3, mixup 0.2, dropout 0, lower (−0.320, 95 % interval −0.345 to −0.295).",
             Assert.Single(recommendation.Findings)
         );
     }
