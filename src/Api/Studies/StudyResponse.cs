@@ -349,7 +349,8 @@ public sealed record CheckedStudyResponse(StudySpec Spec, IReadOnlyList<Arm> Arm
 /// <param name="Criterion">The criterion, on validation, by which the study chooses an arm.</param>
 /// <param name="Epsilon">The ε to use; null when no arm can be judged, for example before any job has succeeded.</param>
 /// <param name="Arm">The whole arm to use; null when no arm can be judged.</param>
-/// <param name="Temperature">Geometric mean over seeds of the T fitted for that arm; null when no arm can be judged.</param>
+/// <param name="Temperature">Geometric mean over seeds of the T fitted for that arm; each model has its own. Null when no arm can be
+/// judged.</param>
 /// <param name="DifferenceExists">Whether any two arms differ significantly.</param>
 /// <param name="Tied">The ε of the arms that may be the best. `byLabelNoise[].arms` marks them as `isTied`.</param>
 /// <param name="LowestMean">The ε of the arm with the lowest mean loss, even when that may be chance.</param>
@@ -360,7 +361,8 @@ public sealed record CheckedStudyResponse(StudySpec Spec, IReadOnlyList<Arm> Arm
 /// <param name="Sentence">The recommendation as a sentence.</param>
 /// <param name="Action">What to do: `nothing`, `calibrate` afterwards, `smooth`, train with an `otherLoss` or with `mixup`; null when
 /// no arm can be judged.</param>
-/// <param name="InShort">The action as a sentence; null when no arm can be judged.</param>
+/// <param name="InShort">The action as a sentence, with whether to calibrate afterwards and whether a comparison supports it; null when
+/// no arm can be judged.</param>
 /// <param name="Findings">The effects of smoothing, of other losses and of mixup in this study; empty when it has no arm with one of
 /// them beside an arm without.</param>
 /// <param name="ByLabelNoise">The recommendation for each share of label noise in the grid. The other fields repeat the

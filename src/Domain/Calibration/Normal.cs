@@ -25,6 +25,9 @@ internal static class Normal
         return 2 / Math.Sqrt(Math.PI) * Math.Exp(-x * x) * sum;
     }
 
+    /// <summary>P(X ≤ x) for X ~ N(0, 1).</summary>
+    public static double Cdf(double x) => (1 + Erf(x / Math.Sqrt(2))) / 2;
+
     /// <summary>P(|X| ≤ t) for X ~ N(mean, deviation²); t ≥ 0, deviation above 0.</summary>
     public static double AbsoluteCdf(double t, double mean, double deviation)
     {

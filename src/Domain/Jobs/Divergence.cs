@@ -26,7 +26,15 @@ public static class Divergence
     /// <param name="accuracy">[0, 1].</param>
     /// <param name="images">Number of images that it was measured on.</param>
     public static bool IsWorseThanChance(double accuracy, int images, int classes, double labelNoise) =>
-        labelNoise < (classes - 1.0) / classes && Interval.Wilson(accuracy * images, images).High < 1.0 / classes;
+        IsLearnable(labelNoise, classes) && Interval.Wilson(accuracy * images, images).High < 1.0 / classes;
+
+    /// <summary>Whether an accuracy is not significantly above 1/K; false under so much label noise.</summary>
+    /// <inheritdoc cref="IsWorseThanChance"/>
+    public static bool IsNoBetterThanChance(double accuracy, int images, int classes, double labelNoise) =>
+        IsLearnable(labelNoise, classes) && Interval.Wilson(accuracy * images, images).Low <= 1.0 / classes;
+
+    /// <summary>Whether the true class is the most likely one among noisy labels.</summary>
+    private static bool IsLearnable(double labelNoise, int classes) => labelNoise < (classes - 1.0) / classes;
 
     /// <param name="testAccuracy">[0, 1].</param>
     /// <param name="testLoss">Mean negative log-likelihood, nats.</param>

@@ -27,7 +27,7 @@ public sealed record Scores(double Temperature, SplitScores Validation, SplitSco
 
     /// <summary>
     /// Fits T on one half of the images and evaluates it on the other half, then the reverse: a temperature evaluated on the
-    /// images that it was fitted on would look better than it is. The split is in random order, so a half is every second image.
+    /// images that it was fitted on would look better than it is. The images are in random order, so a half is every second one.
     /// </summary>
     private static Predictions[] AfterTemperature(LabelledLogits validation)
     {

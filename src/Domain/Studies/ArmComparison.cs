@@ -1,3 +1,5 @@
+using Temper.Domain.Calibration;
+
 namespace Temper.Domain.Studies;
 
 /// <summary>The losses of one arm, by seed; lower is better.</summary>
@@ -30,6 +32,9 @@ public sealed class ArmComparison
     internal const int MostSeeds = 1000;
 
     private const double MostWorth = 3;
+
+    /// <summary>Values of each spread over which the power is averaged.</summary>
+    private const int PowerSteps = 60;
 
     /// <summary>The largest resolution of any pair.</summary>
     private readonly double coarsest;
@@ -94,12 +99,15 @@ public sealed class ArmComparison
     /// </summary>
     public double LevelTested => DifferenceExists ? PairLevel : ExistenceLevel;
 
+    /// <summary>Whether the comparison contains the arm.</summary>
+    public bool Has(int arm) => places.ContainsKey(arm);
+
     /// <summary>Loss of arm <paramref name="a"/> − loss of arm <paramref name="b"/>, over the seeds that both have.</summary>
     public PairedDifference Between(int a, int b) => differences[places[a], places[b]];
 
-    /// <returns>The smallest true difference between two arms of average spread that this number of seeds finds with
-    /// <see cref="WantedPower"/>; null below two seeds, if no pair has two seeds in common, or if all losses are 0, as debiased ECE can
-    /// be.</returns>
+    /// <returns>The smallest true difference between two given arms of average spread that this number of seeds finds with
+    /// <see cref="WantedPower"/>, at <see cref="LevelTested"/>; null below two seeds, if no pair has two seeds in
+    /// common, or if all losses are 0, as debiased ECE can be.</returns>
     public double? Detectable(int seeds)
     {
         var spread = Pairs().Select(pair => spreads[pair.A, pair.B]).Where(spread => spread.Seeds >= 2).ToList();
@@ -109,8 +117,10 @@ public sealed class ArmComparison
         if (variance == 0)
             return null;
         double low = 0,
-            high = 1000;
-        for (var step = 0; step < 60; step++)
+            high = 1;
+        while (Power(seeds, high) < WantedPower)
+            high *= 2;
+        for (var step = 0; step < 30; step++)
         {
             var middle = (low + high) / 2;
             if (Power(seeds, middle) < WantedPower)
@@ -145,14 +155,33 @@ public sealed class ArmComparison
         return high;
     }
 
-    /// <summary>
-    /// The power of one comparison at <see cref="ExistenceLevel"/>, the level that shows that a difference exists.
-    /// </summary>
+    /// <summary>The power of one comparison at <see cref="LevelTested"/>, if all arms have the same spread.</summary>
     /// <param name="shift">The true difference, in standard errors.</param>
+    /// <remarks>
+    /// With ν = n − 1, the squared deviations of the pair are 2A and those of its pool K·A + K·B + 2C, in units of the variance of an
+    /// arm: A, B and C are independent and have χ² distributions with ν, ν and (K−3)·ν degrees. K·B + 2C is taken as a multiple of χ²
+    /// with the same mean and variance.
+    /// </remarks>
     private double Power(int seeds, double shift)
     {
-        var degrees = Math.Max(1, (int)(Math.Max(1, Worth) * (seeds - 1)));
-        return StudentT.Power(StudentT.Quantile(ExistenceLevel, degrees), degrees, shift);
+        var (own, pairs) = (seeds - 1, 2 * arms.Length - 3);
+        var critical = StudentT.Quantile(LevelTested, own);
+        if (arms.Length < 3)
+            return StudentT.Power(critical, own, shift);
+        var criticalOfPool = StudentT.Quantile(LevelTested, Math.Max(own, (int)(Worth * own)));
+        var mean = 1.5 * arms.Length - 3;
+        var others = StudentT.Deviations(mean * mean / (arms.Length * arms.Length / 4.0 + arms.Length - 3) * own, PowerSteps);
+        return StudentT
+            .Deviations(own, PowerSteps)
+            .Sum(alone =>
+                alone.Weight
+                * others.Sum(rest =>
+                {
+                    var pooled = Math.Sqrt((arms.Length / 2.0 * alone.Value * alone.Value + mean * rest.Value * rest.Value) / pairs);
+                    var needed = pooled > alone.Value ? criticalOfPool * pooled : critical * alone.Value;
+                    return rest.Weight * Normal.Cdf(shift - needed);
+                })
+            );
     }
 
     /// <summary>

@@ -60,12 +60,9 @@ internal sealed class Condition
         ranked = [.. known.OrderBy(Diverged).ThenBy(arm => means[arm.Number])];
         judged = Judged(ranked);
         // A dropped arm cannot be chosen, but it contributes to the estimate of the spread as it would in the full grid.
-        comparison = new ArmComparison(
-            ranked
-                .Where(arm => judged.Contains(arm) || (arm.DroppedAtSeeds is not null && !Diverged(arm)))
-                .Select(arm => losses[arm.Number]),
-            rivals: arms.Length,
-            resolution: study.Criterion.Resolution(study, known.SelectMany(arm => jobs[arm.Number]))
+        comparison = Compare(
+            ranked.Where(arm => judged.Contains(arm) || (arm.DroppedAtSeeds is not null && !Diverged(arm))),
+            study.Criterion
         );
     }
 
@@ -85,11 +82,15 @@ internal sealed class Condition
         var more = needed is null ? (int?)null : Math.Max(1, needed.Value - seeds);
         var conclusion = new Conclusion(
             study,
+            isOver,
             isOneOfSeveral ? noise : null,
             DifferenceExists,
             chosen.Arm,
             Temperature(chosen),
             TemperatureHelps(chosen),
+            HardLabels(chosen),
+            MoreAccurate(chosen),
+            judged[0].Arm,
             Arms(ranked.Where(arm => !Diverged(arm))),
             Arms(tied),
             tied.Count(arm => Simplicity(arm) == Simplicity(chosen)),
@@ -174,14 +175,21 @@ internal sealed class Condition
 
     /// <summary>
     /// Leaves out the arms that successive halving dropped, because they are already beaten. Also leaves out an arm with under
-    /// half as many seeds as another, because its jobs failed or have not run: it is too uncertain to compare or to recommend.
+    /// half as many seeds as another, because its jobs failed or have not run: it is too uncertain to compare or to recommend. So is
+    /// an arm that shares under two seeds with the arm that has the most, since no arm could beat it.
     /// </summary>
     private StudyArm[] Judged(StudyArm[] ranked)
     {
         var known = ranked.Where(arm => !Diverged(arm)).ToArray();
         var left = known.Where(arm => arm.DroppedAtSeeds is null).ToArray();
-        var most = left.Select(Seeds).DefaultIfEmpty().Max();
-        return left.Length == 0 ? known : [.. left.Where(arm => 2 * Seeds(arm) >= most)];
+        if (left.Length == 0)
+            return known;
+        var fullest = left.MaxBy(Seeds)!;
+        var (most, seeds) = (Seeds(fullest), jobs[fullest.Number].Select(job => job.Seed).ToHashSet());
+        return
+        [
+            .. left.Where(arm => 2 * Seeds(arm) >= most && jobs[arm.Number].Count(job => seeds.Contains(job.Seed)) >= Math.Min(2, most)),
+        ];
     }
 
     private (Arm, double, double)? Nearest(StudyArm chosen)
@@ -218,9 +226,49 @@ internal sealed class Condition
 
     private int Seeds(StudyArm arm) => jobs[arm.Number].Count();
 
-    /// <summary>Whether a cross-fitted temperature lowers the mean NLL on validation.</summary>
-    private bool TemperatureHelps(StudyArm arm) =>
-        jobs[arm.Number].Average(job => job.Scores.Validation.NllAfterTemperature - job.Scores.Validation.Nll) < 0;
+    /// <summary>Whether a cross-fitted temperature lowers the mean on validation; null if no job has the figures.</summary>
+    private bool? TemperatureHelps(StudyArm arm)
+    {
+        var (before, after) = study.Criterion.AroundTemperature();
+        return jobs[arm.Number].Average(job => job.Scores.Validation.LossBy(after) - job.Scores.Validation.LossBy(before)) is { } change
+            ? change < 0
+            : null;
+    }
+
+    private (Arm, bool)? HardLabels(StudyArm chosen)
+    {
+        static Arm Beside(StudyArm arm) => arm.Arm.WithoutLoss().WithoutMixup();
+        return
+            !IsPlain(chosen)
+            && arms.FirstOrDefault(arm => comparison.Has(arm.Number) && IsPlain(arm) && Beside(arm) == Beside(chosen)) is { } hard
+            ? (hard.Arm, comparison.Between(hard.Number, chosen.Number).PValue <= comparison.LevelTested)
+            : null;
+    }
+
+    private bool IsPlain(StudyArm arm) => arm.Arm.On(study.Job).TrainingLoss().IsPlain;
+
+    private (Arm, double, double)? MoreAccurate(StudyArm chosen)
+    {
+        if (!study.Criterion.IgnoresAccuracy())
+            return null;
+        var errors = Compare(judged, Criterion.Accuracy);
+        var own = new ReferenceArm(study, jobs, chosen);
+        return
+            judged
+                .Where(arm => arm != chosen && errors.Between(chosen.Number, arm.Number).PValue <= errors.PairLevel)
+                .MaxBy(arm => errors.Between(chosen.Number, arm.Number).Mean)
+                is { } better
+            && own.Means(job => job.Scores.Validation.Accuracy, better) is var (accuracy, its)
+            ? (better.Arm, accuracy, its)
+            : null;
+    }
+
+    private ArmComparison Compare(IEnumerable<StudyArm> compared, Criterion criterion) =>
+        new(
+            compared.Select(arm => jobs[arm.Number].LossesBy(arm.Number, criterion)),
+            rivals: arms.Length,
+            resolution: criterion.Resolution(study, arms.SelectMany(arm => jobs[arm.Number]))
+        );
 
     private double Temperature(StudyArm arm) => Math.Exp(jobs[arm.Number].Average(job => Math.Log(job.Scores.Temperature)));
 

@@ -76,6 +76,25 @@ public static class Criteria
                 or Criterion.DebiasedEceAfterTemperature
                 or Criterion.SmoothEceAfterTemperature;
 
+    /// <summary>
+    /// The figures that tell whether a temperature helps: the criterion's own where it has one after temperature, otherwise NLL. A
+    /// temperature does not change the error rate, and no Brier score after temperature is kept.
+    /// </summary>
+    public static (Criterion Before, Criterion After) AroundTemperature(this Criterion criterion) =>
+        criterion switch
+        {
+            Criterion.Ece or Criterion.EceAfterTemperature => (Criterion.Ece, Criterion.EceAfterTemperature),
+            Criterion.DebiasedEce or Criterion.DebiasedEceAfterTemperature => (
+                Criterion.DebiasedEce,
+                Criterion.DebiasedEceAfterTemperature
+            ),
+            Criterion.SmoothEce or Criterion.SmoothEceAfterTemperature => (Criterion.SmoothEce, Criterion.SmoothEceAfterTemperature),
+            _ => (Criterion.Nll, Criterion.NllAfterTemperature),
+        };
+
+    /// <summary>Whether the criterion is an ECE, so that a model of low accuracy may be the best by it.</summary>
+    public static bool IgnoresAccuracy(this Criterion criterion) => criterion.AroundTemperature().Before != Criterion.Nll;
+
     /// <summary>The criterion's name for use in a sentence.</summary>
     public static string InWords(this Criterion criterion) =>
         criterion switch

@@ -10,7 +10,8 @@ public sealed record FailedJobs(int Arm, string Reason, int Jobs);
 /// <summary>
 /// Finds the arms whose training diverged with some seeds. A training diverged if it failed because a loss was not finite, or if
 /// it ended significantly worse than chance or with a loss above 10·ln K. Such an arm is not judged by its other seeds, because
-/// these are the ones that went well.
+/// these are the ones that went well. If the accuracy of an arm over all its seeds is not significantly better than chance, all its
+/// trainings diverged: a model that gives every image the same answer is well calibrated.
 /// </summary>
 public static class DivergedArms
 {
@@ -29,17 +30,24 @@ public static class DivergedArms
         return failed
             .Where(one => one.Reason.StartsWith(Divergence.Reason, StringComparison.Ordinal))
             .Select(one => (one.Arm, one.Jobs))
-            .Concat(jobs.Where(Diverged).Select(job => (job.Arm, Jobs: 1)))
+            .Concat(jobs.GroupBy(job => job.Arm).Select(arm => (Arm: arm.Key, Jobs: arm.Count(Guesses(arm) ? _ => true : Diverged))))
             .GroupBy(one => one.Arm, one => one.Jobs)
-            .ToDictionary(arm => arm.Key, arm => arm.Sum());
+            .Select(arm => (Arm: arm.Key, Jobs: arm.Sum()))
+            .Where(arm => arm.Jobs > 0)
+            .ToDictionary(arm => arm.Arm, arm => arm.Jobs);
 
         bool Diverged(StudyJob job) =>
             Divergence.HasHugeLoss(job.Scores.Validation.Nll, dataset.Classes)
-            || Divergence.IsWorseThanChance(
-                job.Scores.Validation.Accuracy,
-                job.ValidationImages ?? (int)dataset.Validated(specs[job.Arm].ValidationFraction),
+            || Divergence.IsWorseThanChance(job.Scores.Validation.Accuracy, Images(job), dataset.Classes, specs[job.Arm].LabelNoise);
+
+        bool Guesses(IGrouping<int, StudyJob> arm) =>
+            Divergence.IsNoBetterThanChance(
+                arm.Sum(job => job.Scores.Validation.Accuracy * Images(job)) / arm.Sum(Images),
+                arm.Sum(Images),
                 dataset.Classes,
-                specs[job.Arm].LabelNoise
+                specs[arm.Key].LabelNoise
             );
+
+        int Images(StudyJob job) => job.ValidationImages ?? (int)dataset.Validated(specs[job.Arm].ValidationFraction);
     }
 }

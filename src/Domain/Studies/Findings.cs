@@ -6,7 +6,7 @@ namespace Temper.Domain.Studies;
 
 /// <summary>
 /// Describes the effects of smoothing, of other losses and of mixup in a study, in sentences with their numbers: means on the test
-/// set, and differences paired by seed with their 95 % intervals. The arm of each sentence is chosen on validation, because the best
+/// set, and differences paired by seed with their intervals. The arm of each sentence is chosen on validation, because the best
 /// of several by the figures shown would look better than it is.
 /// </summary>
 internal static class Findings
@@ -45,7 +45,7 @@ internal static class Findings
         ];
     }
 
-    private static string OnLoss(ReferenceArm plain, StudyArm best) =>
+    private static string OnLoss(ReferenceArm plain, ComparedArm best) =>
         $"Another loss: {plain.Change("NLL after temperature", job => job.Scores.Test.NllAfterTemperature, best)}; "
         + $"{plain.Change("test accuracy", job => job.Scores.Test.Accuracy, best, plain.OneTestImage)}; "
         + $"{plain.Change("AURC", job => job.Scores.Test.Aurc, best)}.";
@@ -68,10 +68,13 @@ internal static class Findings
         var labelNoise = plain.Arm.Arm.LabelNoise;
         var largest = smoothed[^1];
         var fitting = plain.Best(smoothed, job => Math.Abs(job.TrainAccuracy - job.Scores.Validation.Accuracy));
-        var gapNote =
+        var trainingNote =
             labelNoise > 0 ? " (training accuracy is against the noisy labels)"
             : plain.Arm.Arm.On(study.Job) is { Mixup: > 0 } or { Dropout: > 0 }
                 ? " (training accuracy is that of mixed images or with dropout)"
+            : "";
+        var gapNote =
+            trainingNote.Length > 0 ? trainingNote
             : plain.Means(job => job.TrainTestGap, fitting) is { Own: <= 0 } ? ": at ε = 0 there is no gap to close"
             : "";
         yield return $"Over-fitting: {plain.Change("the train–test gap in accuracy", job => job.TrainTestGap, fitting, plain.OneTestImage)}"
@@ -90,21 +93,22 @@ internal static class Findings
             : $"Accuracy: {accuracy}.";
         if (OnCorruption(plain, plain.Best(smoothed)) is { } corruption)
             yield return corruption;
-        var underFits = plain.Direction(job => job.TrainAccuracy, largest, plain.OneTrainingImage) switch
+        var underFits = plain.Range(job => job.TrainAccuracy, largest, plain.OneTrainingImage) switch
         {
             null => "",
-            < 0 => $": {plain.Name(largest)} fits the training images less well",
-            _ => ": no sign of it",
+            { High: < 0 } => $": {plain.Name(largest)} fits the training images less well",
+            { Low: > -0.01 } => ": a loss of a percentage point of training accuracy is ruled out",
+            _ => ": these seeds cannot show whether there is any",
         };
         yield return "Under-fitting at large ε: "
-            + $"{plain.Change("training accuracy", job => job.TrainAccuracy, largest, plain.OneTrainingImage)}; "
+            + $"{plain.Change("training accuracy", job => job.TrainAccuracy, largest, plain.OneTrainingImage)}{trainingNote}; "
             + $"{plain.Change("test accuracy", job => job.Scores.Test.Accuracy, largest, plain.OneTestImage)}{underFits}.";
         var selective = plain.Best(smoothed, job => job.Scores.Validation.Aurc);
         yield return $"Selective risk: {plain.Change("AURC", job => job.Scores.Test.Aurc, selective)}.";
     }
 
     /// <returns>Null unless the two arms have figures on corrupted images with a common seed.</returns>
-    private static string? OnCorruption(ReferenceArm plain, StudyArm best)
+    private static string? OnCorruption(ReferenceArm plain, ComparedArm best)
     {
         static double? Accuracy(StudyJob job) => job.Corrupted?.Accuracy;
         static double? Ece(StudyJob job) => job.Corrupted?.EceAfterTemperature;
@@ -124,7 +128,7 @@ internal static class Findings
     }
 
     /// <param name="beside">The means are taken over the seeds that this arm has in common with ε = 0.</param>
-    private static string TemperatureAlone(ReferenceArm plain, StudyArm beside)
+    private static string TemperatureAlone(ReferenceArm plain, ComparedArm beside)
     {
         if (
             (plain.Means(job => job.Scores.Test.Ece, beside), plain.Means(job => job.Scores.Test.EceAfterTemperature, beside))
@@ -136,7 +140,7 @@ internal static class Findings
             + $"{Numeral.Show(before)} to {Numeral.Show(after)}";
     }
 
-    private static string Gain(ReferenceArm plain, StudyArm arm) =>
+    private static string Gain(ReferenceArm plain, ComparedArm arm) =>
         plain.Direction(job => job.Scores.Test.Accuracy, arm, plain.OneTestImage) switch
         {
             > 0 => "smoothing gains accuracy",

@@ -19,7 +19,8 @@ namespace Temper.Domain.Studies;
 /// <param name="Findings">The effects of smoothing, other losses and mixup in this study, in sentences with their numbers.</param>
 /// <param name="Arms">Every arm with results, by mean loss.</param>
 /// <param name="Action">What to do; null when no arm can be judged.</param>
-/// <param name="InShort">The same as a sentence; null when no arm can be judged.</param>
+/// <param name="InShort">The same as a sentence, with whether to calibrate afterwards and whether a comparison supports it; null when no
+/// arm can be judged.</param>
 public sealed record Recommendation(
     double LabelNoise,
     double? Epsilon,
@@ -76,8 +77,8 @@ public sealed record Recommendation(
 /// <param name="Seeds">Number of seeds of the arm that has most.</param>
 /// <param name="Level">The largest probability of claiming a difference when there is none.</param>
 /// <param name="Probability">The probability with which the detectable difference is found.</param>
-/// <param name="DetectableDifference">The smallest true difference between two arms' mean losses that is found with that
-/// probability; null below two seeds.</param>
+/// <param name="DetectableDifference">The smallest true difference between two given arms' mean losses that is found with that
+/// probability, if all arms scatter alike; null below two seeds.</param>
 public sealed record Power(int Seeds, double Level, double Probability, double? DetectableDifference);
 
 /// <summary>An arm's rank by the study's criterion on validation.</summary>
@@ -85,8 +86,8 @@ public sealed record Power(int Seeds, double Level, double Probability, double? 
 /// error rate.</param>
 /// <param name="Seeds">Number of seeds with which its training succeeded.</param>
 /// <param name="IsTied">Whether the arm may be the best.</param>
-/// <param name="IsJudged">Whether the arm can be chosen: false if it was dropped, diverged with some seeds, or has under half as
-/// many seeds as another arm.</param>
+/// <param name="IsJudged">Whether the arm can be chosen: false if it was dropped, diverged with some seeds, has under half as many
+/// seeds as another arm, or shares fewer than two with the arm that has most.</param>
 /// <param name="DroppedAtSeeds">Its number of finished seeds when successive halving dropped it; null if it was not
 /// dropped.</param>
 /// <param name="BehindBest">Its loss − the loss of the judged arm with the lowest mean, mean over common seeds; null for that arm

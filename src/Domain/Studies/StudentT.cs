@@ -58,22 +58,21 @@ public static class StudentT
     /// </summary>
     /// <param name="shift">The true difference, in standard errors.</param>
     /// <returns>P(T' > critical) of the noncentral t distribution, to about three digits.</returns>
-    public static double Power(double critical, int degrees, double shift)
+    public static double Power(double critical, int degrees, double shift) =>
+        Deviations(degrees, 4000).Sum(one => one.Weight * Normal.Cdf(shift - critical * one.Value));
+
+    /// <summary>The distribution of an estimated standard deviation ÷ the true one, √(χ²/ν).</summary>
+    /// <param name="degrees">ν; need not be whole.</param>
+    /// <param name="steps">Number of values, evenly spaced.</param>
+    /// <returns>Values with weights that sum to 1.</returns>
+    internal static (double Value, double Weight)[] Deviations(double degrees, int steps)
     {
-        // ∫ f(s)·Φ(shift − critical·s) ds. f is the density of estimated / true standard error, without its constant.
-        const int Steps = 4000;
-        var width = 8 / Math.Sqrt(2.0 * degrees);
+        var width = 8 / Math.Sqrt(2 * degrees);
         double from = Math.Max(0, 1 - width),
-            step = (1 + width - from) / Steps,
-            weighed = 0,
-            all = 0;
-        for (var i = 0; i < Steps; i++)
-        {
-            var s = from + (i + 0.5) * step;
-            var density = Math.Exp((degrees - 1) * Math.Log(s) - degrees * (s * s - 1) / 2);
-            all += density;
-            weighed += density * (1 + Normal.Erf((shift - critical * s) / Math.Sqrt(2))) / 2;
-        }
-        return weighed / all;
+            step = (1 + width - from) / steps;
+        var values = Enumerable.Range(0, steps).Select(i => from + (i + 0.5) * step).ToArray();
+        var densities = Array.ConvertAll(values, s => Math.Exp((degrees - 1) * Math.Log(s) - degrees * (s * s - 1) / 2));
+        var all = densities.Sum();
+        return [.. values.Zip(densities, (value, density) => (value, density / all))];
     }
 }

@@ -17,17 +17,25 @@ internal sealed class Split
     /// <summary>Indices, into the data set's training images, of those to train on.</summary>
     public long[] Training { get; }
 
-    /// <summary>Indices, into the data set's training images, of those to validate with.</summary>
+    /// <summary>
+    /// Indices, into the data set's training images, of those to validate with. Their order is random, because the halves by which
+    /// <see cref="Scores"/> fits and judges a temperature are every second image.
+    /// </summary>
     public long[] Validation { get; }
 
     /// <param name="ownValidation">How many of the images, the last ones, are the set's own validation part; null for
     /// none.</param>
     public static Split Of(JobSpec spec, int images, int? ownValidation = null)
     {
+        var random = new SplitMix64(spec.Seed, SplitStream);
         if (ownValidation is { } own)
-            return new(spec.Seed, Indices(0, images - own), Indices(images - own, own));
+        {
+            var part = Indices(images - own, own);
+            random.Shuffle<long>(part);
+            return new(spec.Seed, Indices(0, images - own), part);
+        }
         var indices = Indices(0, images);
-        new SplitMix64(spec.Seed, SplitStream).Shuffle<long>(indices);
+        random.Shuffle<long>(indices);
         // Keep at least one image on each side, even for the smallest set.
         var validation = Math.Clamp((int)Math.Round(images * spec.ValidationFraction), 1, images - 1);
         return new(spec.Seed, indices[validation..], indices[..validation]);

@@ -123,7 +123,11 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
 
         var recommendation = await Api.GetAsync($"/studies/{study["id"]}/recommendation");
         Assert.Equal("otherLoss", recommendation["action"]!.GetValue<string>());
-        Assert.Equal("Train with focal with γ = 4, and use the model as it is.", recommendation["inShort"]!.GetValue<string>());
+        Assert.Equal(
+            "Train with focal with γ = 4, and calibrate afterwards: divide the logits by the temperature of the model that you use "
+                + "(1.50 on average).",
+            recommendation["inShort"]!.GetValue<string>()
+        );
         Assert.StartsWith("Use loss focal, gamma 4: ", recommendation["sentence"]!.GetValue<string>());
         Assert.Equal(
             2,

@@ -50,7 +50,7 @@ internal static class Answer
 
     private static string Power(Power power) =>
         power.DetectableDifference is { } difference
-            ? $"{power.Seeds} seeds find a difference of {Numbers.Short(difference)} with a probability of "
+            ? $"{power.Seeds} seeds find a difference of {Numbers.Short(difference)} between two arms with a probability of "
                 + $"{Numbers.Short(100 * power.Probability)} %, at a level of {Numbers.Short(100 * power.Level)} %"
             : "unknown before two arms have two seeds each";
 

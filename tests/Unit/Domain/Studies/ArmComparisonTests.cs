@@ -271,19 +271,42 @@ public class ArmComparisonTests
     }
 
     [Theory]
-    [InlineData(3)]
-    [InlineData(10)]
-    public void Detectable_Difference_TakesTheWorseArmOutOfTheTiedFourTimesInFive(int seeds)
+    [InlineData(2, 3)]
+    [InlineData(3, 3)]
+    [InlineData(6, 2)]
+    [InlineData(6, 3)]
+    [InlineData(6, 10)]
+    [InlineData(12, 5)]
+    public void Detectable_Difference_IsFoundBetweenTwoGivenArmsFourTimesInFive(int arms, int seeds)
     {
-        var detectable = new ArmComparison(new SimulatedStudies(new double[6], 1000, Scatter.Even).Draw(1)).Detectable(seeds)!.Value;
+        var comparison = new ArmComparison(new SimulatedStudies(new double[arms], 1000, Scatter.Even).Draw(1));
+        double[] means = [comparison.Detectable(seeds)!.Value, .. new double[arms - 1]];
 
-        var left = new SimulatedStudies([detectable, 0, 0, 0, 0, 0], seeds, Scatter.Even).Share(
-            1000,
-            losses => !new ArmComparison(losses).Tied.Contains(0)
+        var found = new SimulatedStudies(means, seeds, Scatter.Even).Share(
+            2000,
+            losses => new ArmComparison(losses).Between(0, 1).PValue <= comparison.LevelTested
         );
 
-        // The detectable difference is computed for one pair; here five other arms may show the difference as well.
-        Assert.InRange(left, 0.75, 0.99);
+        Assert.InRange(found, 0.77, 0.83);
+    }
+
+    /// <summary>The third arm is clearly worse, so the two others are compared at a level of .05/2 instead of .05/6.</summary>
+    [Fact]
+    public void SeedsToTell_TwoTiedArmsOfAStudyWithADifference_UsesTheLevelOfThePair()
+    {
+        static ArmComparison Compare(double third) => new(new SimulatedStudies([0.5, 0, third], 10, Scatter.Even).Draw(3));
+        var (without, with) = (Compare(0), Compare(100));
+
+        Assert.Equal((false, true), (without.DifferenceExists, with.DifferenceExists));
+        Assert.Equal([0, 1], with.Tied);
+        // By the normal approximation 63 and 84 seeds at one-sided levels of .025 and .0083: (z + .842)²·2 / .5².
+        var tied = with.Between(0, 1) with
+        {
+            Mean = 0.5,
+            StandardDeviation = Math.Sqrt(2),
+        };
+        Assert.InRange(with.SeedsToTell(tied)!.Value, 62, 75);
+        Assert.InRange(without.SeedsToTell(tied)!.Value, 82, 100);
     }
 
     [Fact]

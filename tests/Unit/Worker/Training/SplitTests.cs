@@ -31,8 +31,19 @@ public class SplitTests
     {
         var split = Split.Of(Spec with { ValidationFraction = 0.5 }, 10, ownValidation: 3);
 
-        Assert.Equal([7L, 8, 9], split.Validation);
+        Assert.Equal([7L, 8, 9], split.Validation.Order());
         Assert.Equal([0L, 1, 2, 3, 4, 5, 6], split.Training);
+    }
+
+    /// <summary>A temperature is fitted on every second image. In a file with classes in turn these would all be of one class.</summary>
+    [Fact]
+    public void Of_ASetWithItsOwnValidationPart_ValidatesInRandomOrder()
+    {
+        var split = Split.Of(Spec, 1200, ownValidation: 200);
+
+        Assert.InRange(split.Validation.Where((_, place) => place % 2 == 0).Count(image => image % 2 == 0), 30, 70);
+        Assert.Equal(split.Validation, Split.Of(Spec, 1200, ownValidation: 200).Validation);
+        Assert.NotEqual(split.Validation, Split.Of(Spec with { Seed = 6 }, 1200, ownValidation: 200).Validation);
     }
 
     [Fact]
