@@ -73,8 +73,9 @@ public sealed class EventReader(NpgsqlDataSource database)
     /// <returns>Whether more than <see cref="MostMissed"/> rows of a kind have changed since the position.</returns>
     public async Task<bool> IsFarBehindAsync(Position after, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand($"SELECT {More("epochs", "changed")} OR {More("attempts", "changed")} OR "
-            + More("jobs", "state_changed"));
+        await using var command = database.CreateCommand(
+            $"SELECT {More("epochs", "changed")} OR {More("attempts", "changed")} OR " + More("jobs", "state_changed")
+        );
         command.Parameters.AddWithValue("next", NpgsqlDbType.Xid8, after.Seen.Next);
         return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
 

@@ -32,17 +32,4 @@ public class HousekeepingTests : QueueTest
             )
         );
     }
-
-    [Fact]
-    public async Task TEMPORARY_HangfiresLock_IsDroppedAfterEightSeconds()
-    {
-        var storage = EngineStorage.Open(Database.ConnectionString, new(Database.DataSource), connections: 4, commandSeconds: 10);
-        using var one = storage.GetConnection();
-        using var other = storage.GetConnection();
-        using var held = one.AcquireDistributedLock("method", TimeSpan.FromSeconds(30));
-        await Task.Delay(9000);
-        var watch = System.Diagnostics.Stopwatch.StartNew();
-        using var second = other.AcquireDistributedLock("method", TimeSpan.FromSeconds(1));
-        Assert.Fail($"The second has it after {watch.Elapsed.TotalSeconds} s, while the first holds it.");
-    }
 }

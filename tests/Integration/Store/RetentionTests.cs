@@ -274,9 +274,7 @@ public class RetentionTests : QueueTest
                 + "CREATE TRIGGER refuse BEFORE DELETE ON checkpoints FOR EACH ROW EXECUTE FUNCTION refuse()"
         );
 
-        var failure = await Assert.ThrowsAsync<AggregateException>(() =>
-            RemoveAsync(new() { CheckpointDays = 10, WeightsDays = 10 })
-        );
+        var failure = await Assert.ThrowsAsync<AggregateException>(() => RemoveAsync(new() { CheckpointDays = 10, WeightsDays = 10 }));
 
         Assert.Contains("the disk is full", Assert.IsType<PostgresException>(Assert.Single(failure.InnerExceptions)).Message);
         Assert.Equal(1, await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints"));

@@ -224,11 +224,7 @@ public class NotificationTests : QueueTest
             Secret = Secret,
             PrivateNetworks = Loopback,
         };
-        using var posting = new Posting(options.Checked(forSending: true))
-        {
-            Limit = TimeSpan.FromSeconds(1),
-            Silence = TimeSpan.Zero,
-        };
+        using var posting = new Posting(options.Checked(forSending: true)) { Limit = TimeSpan.FromSeconds(1), Silence = TimeSpan.Zero };
 
         Assert.Null((await PostToAsync(posting, receiver.Address)).Status);
         Assert.Equal(200, (await PostToAsync(posting, receiver.Address)).Status);
