@@ -137,7 +137,7 @@ def _log(metrics, mlflow, run, tags, job):
     stored = {"temper.epoch": str(last)}
     if job["result"] and "temper.tested" not in tags:
         figures = {name: value for name, value in job["result"].items() if name.startswith("test")}
-        batch += _metrics(figures, end, job["result"]["keptEpoch"])
+        batch += _metrics(figures, end, job["result"].get("keptEpoch", job["result"]["trainedEpochs"]))
         stored["temper.tested"] = "true"
     if batch or "temper.epoch" not in tags:
         _batch(mlflow, run, job, batch, stored)

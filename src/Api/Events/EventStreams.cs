@@ -184,7 +184,14 @@ internal sealed class EventStreams(
                 if (!lags)
                     yield break; // the subscription has ended
             }
-            if (await NextOrNullAsync(context, scope, position) is not { } next)
+            var page = NextOrNullAsync(context, scope, position);
+            while (await Task.WhenAny(page, Task.Delay(EventHub.HeartbeatEvery, cancellation)) != page) // its turn has not come
+            {
+                if (!await access.HoldsAsync(isDue: true))
+                    yield break;
+                await BeatAsync(context.Response, cancellation);
+            }
+            if (await page is not { } next)
                 yield break;
             missed = next;
         }

@@ -18,8 +18,10 @@ internal sealed class EventHub(EventReader reader, IHostApplicationLifetime life
     private static readonly TimeSpan ChangesEvery = TimeSpan.FromMilliseconds(100),
         ProgressEvery = TimeSpan.FromSeconds(1),
         ExistenceEvery = TimeSpan.FromSeconds(2),
-        HeartbeatEvery = TimeSpan.FromSeconds(15),
         AbortAfter = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long a stream sends nothing at most.</summary>
+    public static readonly TimeSpan HeartbeatEvery = TimeSpan.FromSeconds(15);
 
     private readonly Lock gate = new();
     private readonly Dictionary<EventScope, HashSet<Subscription>> subscriptions = [];

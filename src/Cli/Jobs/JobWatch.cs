@@ -77,7 +77,9 @@ internal sealed class JobWatch : IWatched
                 !double.IsFinite(gap) ? "unknown"
                 : Terminal.Figure(Math.Abs(gap)) is var size && size == Terminal.Figure(0) ? "equal to accuracy"
                 : $"{size} {(gap > 0 ? "above" : "below")} accuracy";
-            var kept = $"{result["keptEpoch"]}" == $"{result["trainedEpochs"]}" ? "" : $" of epoch {result["keptEpoch"]}";
+            var last = $"{result["trainedEpochs"]}";
+            var epoch = $"{result["keptEpoch"] ?? last}"; // an API of an older build gives none
+            var kept = epoch == last ? "" : $" of epoch {epoch}";
             Terminal.WriteLine($"test{kept}: accuracy {Figure("testAccuracy")}, ECE {Figure("testEce")}, mean confidence {confidence}");
             foreach (var note in result["notes"]?.AsArray() ?? [])
                 Terminal.Note(Terminal.Plain(note));

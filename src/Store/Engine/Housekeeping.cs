@@ -71,21 +71,12 @@ public sealed class Housekeeping(NpgsqlDataSource database, RetentionOptions ret
     private async Task AloneAsync(long key, Func<Task> work)
     {
         await using var connection = await database.OpenConnectionAsync();
-        if (!await LockAsync("SELECT pg_try_advisory_lock($1)"))
-            return;
-        try
+        await using var transaction = await connection.BeginTransactionAsync(); // its end releases the lock, also behind a pooler
+        await using var tryLock = new NpgsqlCommand("SELECT pg_try_advisory_xact_lock($1)", connection)
         {
+            Parameters = { new() { Value = key } },
+        };
+        if ((bool)(await tryLock.ExecuteScalarAsync())!)
             await work();
-        }
-        finally
-        {
-            await LockAsync("SELECT pg_advisory_unlock($1)"); // a pooled connection would keep it
-        }
-
-        async Task<bool> LockAsync(string sql)
-        {
-            await using var command = new NpgsqlCommand(sql, connection) { Parameters = { new() { Value = key } } };
-            return (bool)(await command.ExecuteScalarAsync())!;
-        }
     }
 }

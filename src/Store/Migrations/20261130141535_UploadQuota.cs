@@ -27,6 +27,10 @@ namespace Temper.Store.Migrations
 
             migrationBuilder.Sql(
                 """
+                CREATE INDEX ix_datasets_uploaded ON datasets (tenant) INCLUDE (length);
+                CREATE INDEX ix_evaluations_uploaded ON evaluations (tenant)
+                    INCLUDE (classes, count, validation_count, has_true_probabilities);
+
                 CREATE FUNCTION uploaded_bytes(who text) RETURNS bigint LANGUAGE sql STABLE AS $$
                     SELECT (coalesce((SELECT sum(length) FROM datasets WHERE tenant = who), 0)
                         + coalesce((SELECT sum(4 * (classes::bigint + 1) * (count + coalesce(validation_count, 0))
@@ -50,7 +54,13 @@ namespace Temper.Store.Migrations
         /// <inheritdoc />
         protected override void Down(MigrationBuilder migrationBuilder)
         {
-            migrationBuilder.Sql("DROP FUNCTION check_uploaded(text); DROP FUNCTION uploaded_bytes(text);");
+            migrationBuilder.Sql(
+                """
+                DROP FUNCTION check_uploaded(text);
+                DROP FUNCTION uploaded_bytes(text);
+                DROP INDEX ix_datasets_uploaded;
+                DROP INDEX ix_evaluations_uploaded;
+                """);
 
             migrationBuilder.DropCheckConstraint(
                 name: "ck_tenants_quotas",

@@ -12,6 +12,9 @@ namespace Temper.Store.Migrations
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
         {
+            // The end of a job locks jobs before models, so this does too.
+            migrationBuilder.Sql("LOCK TABLE jobs IN SHARE ROW EXCLUSIVE MODE");
+
             migrationBuilder.CreateTable(
                 name: "noted_ends",
                 columns: table => new

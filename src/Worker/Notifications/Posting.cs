@@ -23,7 +23,9 @@ internal sealed class Posting : IDisposable
     private readonly IPNetwork[] privateNetworks;
     private readonly HttpClient http;
 
-    /// <summary>Addresses that did not answer in time, with the time until which no other notification is sent to them.</summary>
+    /// <summary>
+    /// Addresses without their query that did not answer in time, with the time until which no other notification is sent to them.
+    /// </summary>
     private readonly ConcurrentDictionary<string, long> silent = new();
 
     public Posting(NotificationOptions options)
@@ -72,14 +74,15 @@ internal sealed class Posting : IDisposable
     {
         if (!options.Allows(attempt.Address))
             return (null, "The settings of the worker do not allow the address.");
-        if (IsSilent(attempt.Address))
+        var receiver = new Uri(attempt.Address).GetLeftPart(UriPartial.Path);
+        if (IsSilent(receiver))
             return (null, "It was not sent, because the receiver has just not answered another one.");
         using var limit = new CancellationTokenSource(Limit);
         try
         {
             using var request = Request(attempt);
             using var answer = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
-            silent.TryRemove(attempt.Address, out _);
+            silent.TryRemove(receiver, out _);
             var status = (int)answer.StatusCode;
             return status switch
             {
@@ -90,12 +93,12 @@ internal sealed class Posting : IDisposable
         }
         catch (OperationCanceledException)
         {
-            NoteSilence(attempt.Address);
+            NoteSilence(receiver);
             return (null, $"The receiver did not answer within {Limit.TotalSeconds} s.");
         }
         catch (Exception e) when (e is HttpRequestException or IOException or SocketException)
         {
-            silent.TryRemove(attempt.Address, out _); // it refused at once
+            silent.TryRemove(receiver, out _); // it refused at once
             return (null, e.InnerException is null ? e.Message : $"{e.Message} {e.InnerException.Message}");
         }
     }

@@ -12,8 +12,12 @@ namespace Temper.Worker.Training;
 /// <param name="Best">The best of the epochs before; null before the first, and when the last epoch is kept.</param>
 internal readonly record struct Checkpoint(int Epoch, int Steps, double LossSum, long HitSum, BestEpoch? Best = null)
 {
-    /// <summary>Raise this when the layout changes: Temper does not read a checkpoint of another layout.</summary>
-    private const byte Version = 3;
+    /// <summary>
+    /// Raise this when the layout changes: Temper does not read a checkpoint of a layout that it does not know. Version 2 has no best
+    /// epoch.
+    /// </summary>
+    private const byte Version = 3,
+        WithoutBest = 2;
 
     public static Checkpoint Start { get; } = new(1, 0, 0, 0);
 
@@ -37,18 +41,18 @@ internal readonly record struct Checkpoint(int Epoch, int Steps, double LossSum,
     /// <summary>Opens a checkpoint. The caller restores first the model, then its optimizer.</summary>
     /// <returns>Null for a checkpoint with another layout version, which another build wrote.</returns>
     /// <exception cref="InvalidDataException">The checkpoint is damaged.</exception>
-    public static CheckpointReader? Open(byte[] saved) => saved is [] or [Version, ..] ? new(saved) : null;
+    public static CheckpointReader? Open(byte[] saved) => saved is [] or [Version or WithoutBest, ..] ? new(saved) : null;
 
     /// <exception cref="EndOfStreamException">The checkpoint is cut short.</exception>
     internal static Checkpoint ReadStanding(BinaryReader reader)
     {
-        _ = reader.ReadByte(); // the version
+        var version = reader.ReadByte();
         return new(
             reader.ReadInt32(),
             reader.ReadInt32(),
             reader.ReadDouble(),
             reader.ReadInt64(),
-            reader.ReadBoolean() ? BestEpoch.Read(reader) : null
+            version != WithoutBest && reader.ReadBoolean() ? BestEpoch.Read(reader) : null
         );
     }
 }
