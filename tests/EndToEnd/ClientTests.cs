@@ -63,7 +63,7 @@ public sealed class ClientTests(ServiceWithKey service) : IClassFixture<ServiceW
         var trained = await RunAsync($"submit {Small} --epsilon 0.1 --watch");
 
         Assert.True(trained.ExitCode == 0, trained.Errors);
-        Assert.Matches(@"(?m)^ +2 +\d\.\d{4} +\d\.\d{4} +0\.\d{4} ", trained.Output);
+        Assert.Matches(@"(?m)^ +2 +\d\.\d{4} +\d\.\d{4} +\d\.\d{4} +0\.\d{4} ", trained.Output);
         Assert.Matches(@"test: accuracy 0\.\d{4}, ECE 0\.\d{4}, mean confidence 0\.\d{4} (above|below) accuracy\n$", trained.Output);
         var id = System.Text.RegularExpressions.Regex.Match(trained.Errors, "(?m)^Job ([0-9a-f-]{36})$").Groups[1].Value;
         var report = await RunAsync($"report {id}");

@@ -34,8 +34,8 @@ public sealed class RunScriptTests : IAsyncLifetime
         await once.WaitForExitAsync().WaitAsync(Longest);
         Assert.True(once.ExitCode == 0, output);
         Assert.Matches(@"epoch \d/8   step \d+/29   \d+ images/s   \d+ s left", output);
-        Assert.Contains("epoch  train loss  validation loss  accuracy     ECE", output);
-        Assert.Matches(@"(?m)^ +8 +\d\.\d{4} +\d\.\d{4} +0\.\d{4} +0\.\d{4} ", output);
+        Assert.Contains("epoch  train loss  validation loss  after T  accuracy     ECE", output);
+        Assert.Matches(@"(?m)^ +8 +\d\.\d{4} +\d\.\d{4} +\d\.\d{4} +0\.\d{4} +0\.\d{4} ", output);
         Assert.Contains("test: accuracy 0.", output);
 
         var serve = Start("run", "--serve");
