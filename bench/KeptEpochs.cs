@@ -44,8 +44,7 @@ internal static class KeptEpochs
         Console.WriteLine(
             $"\n## Cost\n\nAn epoch of the CNN on MNIST took {seconds.Spread("F1")} s. The loss after temperature "
                 + $"of {validation.Count} images took {fits.Spread("F1")} ms, {fits.Median() / epoch:P2} of it, the first call "
-                + $"{fits[0]:F1} ms; a copy of the weights "
-                + $"{copies.Spread("F1")} ms, {copies.Median() / epoch:P2}.\n"
+                + $"{fits[0]:F1} ms; a copy of the weights {copies.Spread("F1")} ms, {copies.Median() / epoch:P2}.\n"
         );
     }
 

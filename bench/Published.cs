@@ -61,7 +61,7 @@ internal static class Published
         foreach (var row in Rows.Where(row => only is null || row.Recipe == only))
             for (var seed = 0; seed < seeds; seed++)
             {
-                var spec = row.Change(Recipes.SpecOf(row.Recipe, row.Dataset)) with { Seed = seed };
+                var spec = row.Change(RecipeSpec.Of(row.Recipe, row.Dataset)) with { Seed = seed };
                 if (epochs is { } fewer)
                     spec = spec with { Epochs = fewer };
                 var dataset = loader.Load(row.Dataset, CancellationToken.None);

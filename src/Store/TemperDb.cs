@@ -140,32 +140,8 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         jobs.HasIndex(job => job.StudyId, "ix_jobs_study_open")
             .HasFilter("study_id IS NOT NULL AND state IN ('queued', 'running', 'paused')");
 
-        // A claim passes over revisions that its worker does not know within the index, without their rows.
-        jobs.HasIndex(
-                job => new
-                {
-                    job.Tenant,
-                    job.Priority,
-                    job.Sequence,
-                    job.SpecRevision,
-                },
-                "ix_jobs_queue"
-            )
-            .IsDescending(false, true, false, false)
-            .HasFilter("state = 'queued'");
-        // The same without the jobs that a worker without CUDA cannot run.
-        jobs.HasIndex(
-                job => new
-                {
-                    job.Tenant,
-                    job.Priority,
-                    job.Sequence,
-                    job.SpecRevision,
-                },
-                "ix_jobs_queue_any"
-            )
-            .IsDescending(false, true, false, false)
-            .HasFilter("state = 'queued' AND device <> 'cuda'");
+        QueueIndex("ix_jobs_queue", "state = 'queued'");
+        QueueIndex("ix_jobs_queue_any", "state = 'queued' AND device <> 'cuda'"); // what a worker without CUDA can run
         jobs.HasIndex(job => job.Tenant, "ix_jobs_running").HasFilter("state = 'running'");
         jobs.HasIndex(job => job.WorkerId, "ix_jobs_worker").HasFilter("worker_id IS NOT NULL");
         jobs.HasIndex(job => new { job.Tenant, job.Sequence }, "ix_jobs_sequence").IsUnique();
@@ -204,6 +180,21 @@ public sealed class TemperDb(DbContextOptions<TemperDb> options) : DbContext(opt
         jobs.HasIndex(job => job.Tags, "ix_jobs_tags").HasMethod("gin");
         // For the ends to notify of.
         jobs.HasIndex(job => job.FinishedAt, "ix_jobs_notify").HasFilter("finished_at IS NOT NULL AND spec->>'notify' IS NOT NULL");
+
+        // A claim passes over revisions that its worker does not know within the index, without their rows.
+        void QueueIndex(string name, string filter) =>
+            jobs.HasIndex(
+                    job => new
+                    {
+                        job.Tenant,
+                        job.Priority,
+                        job.Sequence,
+                        job.SpecRevision,
+                    },
+                    name
+                )
+                .IsDescending(false, true, false, false)
+                .HasFilter(filter);
     }
 
     private static void MapEpochs(EntityTypeBuilder<EpochRow> epochs)

@@ -1,6 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Nodes;
-using Temper.Domain.Serialization;
 
 namespace Temper.Domain.Jobs;
 
@@ -52,15 +50,6 @@ public static class Recipes
 
     /// <returns>The recipe's fields; null when there is no such recipe.</returns>
     public static JsonElement? Find(string? name) => name is not null && ByName.TryGetValue(name, out var recipe) ? recipe : null;
-
-    /// <returns>A spec that has the recipe's values, and hard labels.</returns>
-    /// <param name="name">One of <see cref="Names"/>.</param>
-    public static JobSpec SpecOf(string name, string dataset)
-    {
-        var fields = JsonObject.Create(ByName[name])!;
-        (fields["recipe"], fields["dataset"], fields["epsilon"]) = (name, dataset, 0);
-        return Json.Read<JobSpec>(fields.ToJsonString());
-    }
 
     private static JsonElement Parsed(string fields) => JsonDocument.Parse(fields).RootElement;
 }

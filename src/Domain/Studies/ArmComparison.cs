@@ -118,12 +118,13 @@ public sealed class ArmComparison
             return null;
         double low = 0,
             high = 1;
-        while (Power(seeds, high) < WantedPower)
+        var power = Power(seeds);
+        while (power(high) < WantedPower)
             high *= 2;
         for (var step = 0; step < 30; step++)
         {
             var middle = (low + high) / 2;
-            if (Power(seeds, middle) < WantedPower)
+            if (power(middle) < WantedPower)
                 low = middle;
             else
                 high = middle;
@@ -139,7 +140,7 @@ public sealed class ArmComparison
     {
         if (difference.StandardDeviation is not { } deviation || deviation == 0)
             return null;
-        bool Suffices(int seeds) => Power(seeds, Math.Abs(difference.Mean) * Math.Sqrt(seeds) / deviation) >= WantedPower;
+        bool Suffices(int seeds) => Power(seeds)(Math.Abs(difference.Mean) * Math.Sqrt(seeds) / deviation) >= WantedPower;
         if (!Suffices(MostSeeds))
             return null;
         int low = 1,
@@ -156,32 +157,29 @@ public sealed class ArmComparison
     }
 
     /// <summary>The power of one comparison at <see cref="LevelTested"/>, if all arms have the same spread.</summary>
-    /// <param name="shift">The true difference, in standard errors.</param>
+    /// <returns>A function of the true difference in standard errors. What does not depend on that is computed once.</returns>
     /// <remarks>
     /// With ν = n − 1, the squared deviations of the pair are 2A and those of its pool K·A + K·B + 2C, in units of the variance of an
     /// arm: A, B and C are independent and have χ² distributions with ν, ν and (K−3)·ν degrees. K·B + 2C is taken as a multiple of χ²
     /// with the same mean and variance.
     /// </remarks>
-    private double Power(int seeds, double shift)
+    private Func<double, double> Power(int seeds)
     {
         var (own, pairs) = (seeds - 1, 2 * arms.Length - 3);
         var critical = StudentT.Quantile(LevelTested, own);
         if (arms.Length < 3)
-            return StudentT.Power(critical, own, shift);
+            return shift => StudentT.Power(critical, own, shift);
         var criticalOfPool = StudentT.Quantile(LevelTested, Math.Max(own, (int)(Worth * own)));
         var mean = 1.5 * arms.Length - 3;
         var others = StudentT.Deviations(mean * mean / (arms.Length * arms.Length / 4.0 + arms.Length - 3) * own, PowerSteps);
-        return StudentT
-            .Deviations(own, PowerSteps)
-            .Sum(alone =>
-                alone.Weight
-                * others.Sum(rest =>
-                {
-                    var pooled = Math.Sqrt((arms.Length / 2.0 * alone.Value * alone.Value + mean * rest.Value * rest.Value) / pairs);
-                    var needed = pooled > alone.Value ? criticalOfPool * pooled : critical * alone.Value;
-                    return rest.Weight * Normal.Cdf(shift - needed);
-                })
-            );
+        (double Weight, double Needed)[] cases =
+        [
+            .. from alone in StudentT.Deviations(own, PowerSteps)
+            from rest in others
+            let pooled = Math.Sqrt((arms.Length / 2.0 * alone.Value * alone.Value + mean * rest.Value * rest.Value) / pairs)
+            select (alone.Weight * rest.Weight, pooled > alone.Value ? criticalOfPool * pooled : critical * alone.Value),
+        ];
+        return shift => cases.Sum(one => one.Weight * Normal.Cdf(shift - one.Needed));
     }
 
     /// <summary>

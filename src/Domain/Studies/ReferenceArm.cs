@@ -35,7 +35,7 @@ internal sealed class ReferenceArm(StudySpec study, ILookup<int, StudyJob> jobs,
             return $"{what} cannot be compared: {Name(arm)} and {Name(other.Arm)} have no seed in common";
         var difference = Difference(figure, other.Arm, resolution);
         var between = $"{what} is {Numeral.Show(own)} at {Name(arm)} and {Numeral.Show(its)} at {Name(other.Arm)}";
-        if (difference.Interval(Tail / other.Among) is not { } range)
+        if (Range(difference, other) is not { } range)
             return between;
         var direction = Sign(range) switch
         {
@@ -54,7 +54,7 @@ internal sealed class ReferenceArm(StudySpec study, ILookup<int, StudyJob> jobs,
 
     /// <summary>The interval of the difference; null below two common seeds.</summary>
     public Interval? Range(Func<StudyJob, double?> figure, ComparedArm other, double resolution = 0) =>
-        Difference(figure, other.Arm, resolution).Interval(Tail / other.Among);
+        Range(Difference(figure, other.Arm, resolution), other);
 
     /// <returns>Null without a common seed.</returns>
     public (double Own, double Its)? Means(Func<StudyJob, double?> figure, ComparedArm other)
@@ -76,6 +76,8 @@ internal sealed class ReferenceArm(StudySpec study, ILookup<int, StudyJob> jobs,
     public ComparedArm Best(StudyArm[] others) => Best(others, job => job.Scores.Validation.LossBy(study.Criterion));
 
     public string Name(StudyArm one) => one.Arm.Label(study);
+
+    private static Interval? Range(PairedDifference difference, ComparedArm other) => difference.Interval(Tail / other.Among);
 
     private PairedDifference Difference(Func<StudyJob, double?> figure, StudyArm other, double resolution) =>
         PairedDifference.Of(BySeed(other, figure), BySeed(arm, figure), resolution);

@@ -59,10 +59,10 @@ public sealed class EvaluationStore(NpgsqlDataSource database)
             await pieces.CompleteAsync(cancellationToken);
         }
         // The foreign key of the pieces is checked at the commit.
-        var inserted = await row;
-        if (!await InsertRowAsync(connection, inserted, cancellationToken))
+        var evaluation = await row;
+        if (!await InsertRowAsync(connection, evaluation, cancellationToken))
             return false;
-        await TenantStore.CheckUploadedAsync(connection, inserted.Tenant, cancellationToken);
+        await TenantStore.CheckUploadedAsync(connection, evaluation.Tenant, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return true;
     }

@@ -1,5 +1,6 @@
 using Temper.Domain.Jobs;
 using Temper.Domain.Smoothing;
+using Temper.Harness;
 using Temper.Worker.Datasets;
 using Temper.Worker.Datasets.Digits;
 using Temper.Worker.Messages;
@@ -159,7 +160,7 @@ public class TrainingLoopTests
     [MemberData(nameof(QuickRecipes))]
     public void Run_ARecipe_DoesNotDiverge(string recipe)
     {
-        var run = Run(Recipes.SpecOf(recipe, "digits") with { Epochs = 1, BatchSize = 20 });
+        var run = Run(RecipeSpec.Of(recipe, "digits") with { Epochs = 1, BatchSize = 20 });
 
         Assert.True(run.Result.TestLoss < 2 * Math.Log(10), $"loss {run.Result.TestLoss}");
     }
@@ -300,25 +301,13 @@ public class TrainingLoopTests
     [Fact]
     public void Run_GoneOnAfterTheLastEpoch_OnlyTests()
     {
-        byte[]? checkpoint = null;
-        var untouched = TrainingLoop.Run(
-            Spec with
-            {
-                Epochs = 1,
-            },
-            Small,
-            torch.CPU,
-            null,
-            TimeSpan.Zero,
-            message => checkpoint = message is Checkpointed made ? made.Checkpoint : checkpoint,
-            CancellationToken.None
-        );
+        var (untouched, checkpoint) = RunWithCheckpoints(Spec with { Epochs = 1 });
         // Makes a checkpoint after the last epoch from the one before the last step: one epoch beyond the last, no steps.
         var messages = new List<RunnerMessage>();
         using var scope = NewDisposeScope();
         using var model = new Cnn(1, 28, 28, 10);
         using var optimizer = new FusedAdam(model.parameters());
-        Restore(checkpoint!, model, optimizer);
+        Restore(checkpoint, model, optimizer);
         var over = new Checkpoint(2, 0, 0, 0).Save(model, optimizer);
 
         var finished = TrainingLoop.Run(
@@ -360,6 +349,24 @@ public class TrainingLoopTests
             Assert.Null(Record.Exception(() => Restored(saved, at, other, otherOptimizer)));
     }
 
+    /// <summary>Layout 2 is layout 3 without the byte after the sums that says whether there is a best epoch.</summary>
+    [Fact]
+    public void Open_OfTheLayoutBefore_HasTheSameStateWithoutABestEpoch()
+    {
+        using var model = new Cnn(1, 28, 28, 10);
+        using var optimizer = new FusedAdam(model.parameters());
+        var saved = new Checkpoint(3, 5, 1.5, 70).Save(model, optimizer);
+        using var restored = new Cnn(1, 28, 28, 10);
+        using var restoredOptimizer = new FusedAdam(restored.parameters());
+
+        var reader = Checkpoint.Open([2, .. saved[1..25], .. saved[26..]])!;
+        reader.Restore(restored);
+        reader.Restore(restoredOptimizer);
+
+        Assert.Equal(new Checkpoint(3, 5, 1.5, 70), reader.Standing);
+        Assert.Equal(Safetensors.Sha256(model), Safetensors.Sha256(restored));
+    }
+
     /// <summary>Restores with one damaged byte; damage may only cause an InvalidDataException.</summary>
     private static void Restored(byte[] saved, int at, Cnn model, FusedOptimizer optimizer)
     {
@@ -382,23 +389,14 @@ public class TrainingLoopTests
     [Fact]
     public void Run_FromACheckpointOfAnotherBuild_BeginsAnewAndSaysSo()
     {
-        byte[]? checkpoint = null;
-        TrainingLoop.Run(
-            Spec,
-            Small,
-            torch.CPU,
-            null,
-            TimeSpan.Zero,
-            message => checkpoint = message is Checkpointed made ? made.Checkpoint : checkpoint,
-            CancellationToken.None
-        );
+        var (_, checkpoint) = RunWithCheckpoints(Spec);
         var messages = new List<RunnerMessage>();
 
         var anew = TrainingLoop.Run(
             Spec,
             Small,
             torch.CPU,
-            [1, .. checkpoint![1..]],
+            [1, .. checkpoint[1..]],
             TimeSpan.MaxValue,
             messages.Add,
             CancellationToken.None
@@ -492,24 +490,7 @@ public class TrainingLoopTests
         var weights = 4 * (784 * 64 + 64 + 64 * 10 + 10);
         Assert.InRange(best - last, weights, weights + 1000);
 
-        int LengthOf(KeepName keep)
-        {
-            byte[]? checkpoint = null;
-            TrainingLoop.Run(
-                OverFitted with
-                {
-                    Keep = keep,
-                    Epochs = 2,
-                },
-                Small,
-                torch.CPU,
-                null,
-                TimeSpan.Zero,
-                message => checkpoint = message is Checkpointed made ? made.Checkpoint : checkpoint,
-                CancellationToken.None
-            );
-            return checkpoint!.Length;
-        }
+        static int LengthOf(KeepName keep) => RunWithCheckpoints(OverFitted with { Keep = keep, Epochs = 2 }).Checkpoint.Length;
     }
 
     [Fact]
@@ -591,23 +572,11 @@ public class TrainingLoopTests
     [Fact]
     public void Run_StoppedOnceItsWeightsAreNoNumbers_SaysThatItDiverged()
     {
-        byte[]? checkpoint = null;
-        TrainingLoop.Run(
-            Spec with
-            {
-                Epochs = 1,
-            },
-            Small,
-            torch.CPU,
-            null,
-            TimeSpan.Zero,
-            message => checkpoint = message is Checkpointed made ? made.Checkpoint : checkpoint,
-            CancellationToken.None
-        );
+        var (_, checkpoint) = RunWithCheckpoints(Spec with { Epochs = 1 });
         using var scope = NewDisposeScope();
         using var model = new Cnn(1, 28, 28, 10);
         using var optimizer = new FusedAdam(model.parameters());
-        Restore(checkpoint!, model, optimizer);
+        Restore(checkpoint, model, optimizer);
         using (no_grad())
             model.parameters().First().fill_(float.NaN);
         var spoiled = new Checkpoint(1, 5, 1, 1).Save(model, optimizer); // as older builds wrote it
@@ -675,6 +644,22 @@ public class TrainingLoopTests
     {
         var messages = new List<RunnerMessage>();
         return new(TrainingLoop.Run(spec, Small, torch.CPU, null, TimeSpan.MaxValue, messages.Add, CancellationToken.None), messages);
+    }
+
+    /// <returns>What the run gave, and the last of the checkpoints that it made before each step.</returns>
+    private static (Finished Finished, byte[] Checkpoint) RunWithCheckpoints(JobSpec spec)
+    {
+        byte[]? checkpoint = null;
+        var finished = TrainingLoop.Run(
+            spec,
+            Small,
+            torch.CPU,
+            null,
+            TimeSpan.Zero,
+            message => checkpoint = message is Checkpointed made ? made.Checkpoint : checkpoint,
+            CancellationToken.None
+        );
+        return (finished, checkpoint!);
     }
 
     private static EpochMetrics Timeless(EpochMetrics metrics) => metrics with { Seconds = 0, ImagesPerSecond = 0 };
