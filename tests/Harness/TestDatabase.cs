@@ -116,6 +116,16 @@ public sealed class TestDatabase : IAsyncDisposable
     {
         await using var one = NpgsqlDataSource.Create($"{ConnectionString};Maximum Pool Size=1");
         await before(one);
+        // A session reports what it has read up to a minute later, or when it ends.
+        DataSource.Clear();
+        await Eventually.TrueAsync(async () =>
+        {
+            await using var others = one.CreateCommand(
+                "SELECT count(*) FROM pg_stat_activity "
+                    + "WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            );
+            return (long)(await others.ExecuteScalarAsync())! == 0;
+        });
         var already = await CountAsync();
         await work(one);
         return await CountAsync() - already;
