@@ -66,6 +66,12 @@ switch (args)
     case ["coverage", .. var rest]:
         Coverage.Run(trials: rest is ["--quick"] ? 100 : 1000, images: 2000);
         return 0;
+    case ["corruptions", var csv, .. var rest] when rest is [] or ["--quick"]:
+        await Corruptions.RunAsync(csv, quick: rest.Length > 0, only: null);
+        return 0;
+    case ["corruptions", var csv, "--only", var part] when Corruptions.Parts.Contains(part):
+        await Corruptions.RunAsync(csv, quick: false, part);
+        return 0;
     case ["calibrators", var csv, .. var rest]:
         Calibrators.Run(csv, quick: rest is ["--quick"]);
         return 0;
@@ -127,6 +133,7 @@ switch (args)
                 + "report [--quick] | attack [--quick | --only headers|slow|http2|continuation|json|regex|uploads|fuzz] | "
                 + "evaluations [--quick] | predict [--quick] | published [--quick | --only RECIPE --seeds N] | "
                 + "queue [--claims] [--quick] | "
+                + "corruptions FILE [--quick | --only digits|mnist|overfitted] | "
                 + "coverage [--quick] | calibrators FILE [--quick] | table FILE [DATASET...] [--seeds N] [--epochs N] [--quick] | "
                 + "study-statistics [--quick] | study [--quick] | losses [--quick | --only time|answer|digits|mnist] | "
                 + "accuracy DATASET EPOCHS SEEDS EPSILON... | "
