@@ -138,7 +138,8 @@ internal static class StudyRun
     private static string Name(JsonNode row)
     {
         var settings = row["settings"]!.AsObject().Select(setting => $"{setting.Key} {setting.Value?.ToString() ?? "none"}");
-        return string.Join(", ", settings.Prepend($"ε = {row["epsilon"]}"));
+        var hasEpsilon = row["settings"]!["loss"]?.GetValue<string>() is null or "crossEntropy" or "maxSuppression";
+        return string.Join(", ", hasEpsilon ? settings.Prepend($"ε = {row["epsilon"]}") : settings);
     }
 
     /// <summary>Formats the mean ± half of its 95 % interval.</summary>

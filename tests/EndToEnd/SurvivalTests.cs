@@ -35,11 +35,13 @@ public class SurvivalTests : EndToEndTest
             epsilon = 0.1,
             epochs = 8,
             seed = 3,
+            learningRate = 0.02, // the third epoch is the best
+            keep = "nll",
         };
         var doomed = await StartWorkerAsync(null, ("Worker__CheckpointSeconds", "1"));
         var id = await Api.SubmitAsync(spec);
         await Eventually.TrueAsync(
-            async () => await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints") == 1 && (await MetricsAsync(id)).Count >= 2,
+            async () => await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints") == 1 && (await MetricsAsync(id)).Count >= 4,
             TimeSpan.FromSeconds(60)
         );
         await doomed.KillAsync();
@@ -49,11 +51,13 @@ public class SurvivalTests : EndToEndTest
 
         Assert.Equal((2, "succeeded"), (resumed["attempt"]!.GetValue<int>(), State(resumed)));
         Assert.True(JsonNode.DeepEquals(untouched["result"], resumed["result"]), resumed["result"]!.ToJsonString());
+        var metrics = await MetricsAsync(id);
+        var best = metrics.MinBy(epoch => epoch!["validationLoss"]!.GetValue<double>())!["epoch"]!.GetValue<int>();
+        Assert.Equal((8, best), (metrics.Count, resumed["result"]!["keptEpoch"]!.GetValue<int>()));
         Assert.True(
             await Database.ScalarAsync<long>($"SELECT count(*) FROM epochs WHERE job_id = '{id}' AND attempt = 1") > 0,
             "It began anew."
         );
-        Assert.Equal(8, (await MetricsAsync(id)).Count);
         Assert.Equal(0, await Database.ScalarAsync<long>("SELECT count(*) FROM checkpoints"));
     }
 

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Temper.Domain.Smoothing;
 
 /// <summary>
@@ -74,20 +72,20 @@ public sealed record TrainingLoss(
         return Confidence(top) - accuracy;
     }
 
-    /// <summary>For people, such as "ε = 0.1" or "focal with γ = 2".</summary>
-    public string InWords() =>
-        string.Create(
-            CultureInfo.InvariantCulture,
-            $"{Name switch
-            {
-                _ when IsCrossEntropy => FormattableString.Invariant($"ε = {Targets.EpsilonUniform:0.###}"),
-                LossName.MaxSuppression => FormattableString.Invariant($"maxSuppression with ε = {Epsilon:0.###}"),
-                LossName.Focal when GammaSchedule != GammaScheduleName.Constant => "focal with flsd53",
-                LossName.Focal => FormattableString.Invariant($"focal with γ = {Gamma:0.###}"),
-                LossName.ConfidencePenalty => FormattableString.Invariant($"confidencePenalty with β = {Beta:0.###}"),
-                _ => FormattableString.Invariant($"marginSmoothing with margin {Margin:0.###} and weight {Weight:0.###}"),
-            }}{(Mixup > 0 ? $" and mixup with α = {Mixup:0.###}" : "")}"
-        );
+    /// <summary>For people, such as "ε = 0.1" or "focal with γ = 2"; "others" names the convention that is not the default.</summary>
+    public string InWords()
+    {
+        FormattableString loss = Name switch
+        {
+            _ when IsCrossEntropy => $"ε = {Epsilon}{(Epsilon == Targets.EpsilonUniform ? "" : " (others)")}",
+            LossName.MaxSuppression => $"maxSuppression with ε = {Epsilon}",
+            LossName.Focal when GammaSchedule != GammaScheduleName.Constant => $"focal with flsd53",
+            LossName.Focal => $"focal with γ = {Gamma}",
+            LossName.ConfidencePenalty => $"confidencePenalty with β = {Beta}",
+            _ => $"marginSmoothing with margin {Margin} and weight {Weight}",
+        };
+        return FormattableString.Invariant(loss) + (Mixup > 0 ? FormattableString.Invariant($" and mixup with α = {Mixup}") : "");
+    }
 
     /// <param name="top">π, the posterior of the top class. Each other class has (1 − π)/(K − 1).</param>
     /// <returns>p of the top class where the expected loss is least, if the other classes share the rest evenly.</returns>

@@ -6,7 +6,8 @@ namespace Temper.Domain.Studies;
 /// <summary>The contents of a recommendation, which this record puts into words.</summary>
 /// <param name="IsOver">Whether no job is left to run.</param>
 /// <param name="Temperature">Mean T of the chosen arm's models.</param>
-/// <param name="TemperatureHelps">Whether T makes the chosen arm better on validation, cross-fitted; null when it is unknown.</param>
+/// <param name="TemperatureHelps">Whether T makes the chosen arm significantly better on validation, cross-fitted; null when fewer
+/// than two of its jobs have the figures.</param>
 /// <param name="HardLabels">The arm of plain training on hard labels that differs from the chosen one only in loss and mixup, and
 /// whether the chosen one is significantly better; null when no such arm was compared.</param>
 /// <param name="MoreAccurate">By a criterion that does not see accuracy, the most accurate of the judged arms whose validation accuracy
@@ -95,7 +96,7 @@ internal sealed record Conclusion(
                 $", and calibrate afterwards: divide the logits by the temperature of the model that you use ({Temperature:0.00} on "
                     + $"average)"
             ),
-            false => ", and use the model as it is",
+            false => ", and use the model as it is: no temperature is shown to help",
             null => "",
         };
         var unknown = Loss.IsPlain || HardLabels is not null ? "" : " It was not compared with plain training on hard labels.";
@@ -104,10 +105,10 @@ internal sealed record Conclusion(
     }
 
     /// <summary>
-    /// Whether to calibrate afterwards: always by a criterion after temperature, otherwise if T helps the chosen arm; null when that is
-    /// unknown.
+    /// Whether to calibrate afterwards: if T is shown to help the chosen arm. Where that is unknown, a criterion after temperature has
+    /// compared the arms with T; otherwise null.
     /// </summary>
-    private bool? Calibrates => Study.Criterion.LooksAfterTemperature() ? true : TemperatureHelps;
+    private bool? Calibrates => TemperatureHelps ?? (Study.Criterion.LooksAfterTemperature() ? true : null);
 
     private int Judged => Ranked.Count - NotJudged.Count - Dropped.Count;
 
@@ -129,7 +130,7 @@ internal sealed record Conclusion(
             return $"Only {Name(Chosen)} has enough seeds to be judged.";
         if (!DifferenceExists)
             return $"No significant difference {by} with {Power.Seeds} seeds: prefer {Preferred()}.{Reach()}{More()}";
-        var use = Study.Criterion.LooksAfterTemperature() ? WithTemperature : Name(Chosen);
+        var use = Study.Criterion.LooksAfterTemperature() ? AsUsed : Name(Chosen);
         var worse = Judged - Tied.Count;
         var beaten = worse > 0 ? $"; {worse} of {Judged} {(worse == 1 ? "is" : "are")} significantly worse than some arm" : "";
         if (Tied.Count > 1)
@@ -145,11 +146,7 @@ internal sealed record Conclusion(
     }
 
     /// <summary>The preference when no arms differ significantly.</summary>
-    private string Preferred()
-    {
-        var preferred = Calibrates == true ? WithTemperature : Name(Chosen);
-        return Loss.IsPlain ? preferred : $"{preferred}, which has {Least()}";
-    }
+    private string Preferred() => Loss.IsPlain ? AsUsed : $"{AsUsed}, which has {Least()}";
 
     private string ThanHardLabels() =>
         !DifferenceExists || Nearest is not null || HardLabels is not var (arm, isWorse) ? ""
@@ -173,8 +170,10 @@ internal sealed record Conclusion(
         : AsSimple > 1 ? "the least smoothing, and the lowest mean of those with as little"
         : "the least smoothing";
 
-    private string WithTemperature =>
-        string.Create(CultureInfo.InvariantCulture, $"{Name(Chosen)} with temperature (T = {Temperature:0.00} on average)");
+    private string AsUsed =>
+        Calibrates == true
+            ? string.Create(CultureInfo.InvariantCulture, $"{Name(Chosen)} with temperature (T = {Temperature:0.00} on average)")
+            : Name(Chosen);
 
     private string Reach() =>
         Power.DetectableDifference is { } difference

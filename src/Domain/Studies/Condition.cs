@@ -226,13 +226,18 @@ internal sealed class Condition
 
     private int Seeds(StudyArm arm) => jobs[arm.Number].Count();
 
-    /// <summary>Whether a cross-fitted temperature lowers the mean on validation; null if no job has the figures.</summary>
+    /// <summary>
+    /// Whether a cross-fitted temperature lowers the figure on validation, by a paired test over the seeds; null if fewer than two jobs
+    /// have the figure.
+    /// </summary>
     private bool? TemperatureHelps(StudyArm arm)
     {
         var (before, after) = study.Criterion.AroundTemperature();
-        return jobs[arm.Number].Average(job => job.Scores.Validation.LossBy(after) - job.Scores.Validation.LossBy(before)) is { } change
-            ? change < 0
-            : null;
+        var counted = jobs[arm.Number].CountedBy(before).CountedBy(after).ToList();
+        var gain = PairedDifference.Of(Losses(before), Losses(after));
+        return gain.Seeds < 2 ? null : gain.PValue <= ArmComparison.Level;
+
+        IReadOnlyDictionary<long, double> Losses(Criterion criterion) => counted.LossesBy(arm.Number, criterion).BySeed;
     }
 
     private (Arm, bool)? HardLabels(StudyArm chosen)
@@ -249,7 +254,7 @@ internal sealed class Condition
 
     private (Arm, double, double)? MoreAccurate(StudyArm chosen)
     {
-        if (!study.Criterion.IgnoresAccuracy())
+        if (!study.Criterion.IsEce())
             return null;
         var errors = Compare(judged, Criterion.Accuracy);
         var own = new ReferenceArm(study, jobs, chosen);

@@ -93,7 +93,7 @@ public static class Criteria
         };
 
     /// <summary>Whether the criterion is an ECE, so that a model of low accuracy may be the best by it.</summary>
-    public static bool IgnoresAccuracy(this Criterion criterion) => criterion.AroundTemperature().Before != Criterion.Nll;
+    public static bool IsEce(this Criterion criterion) => criterion.AroundTemperature().Before != Criterion.Nll;
 
     /// <summary>The criterion's name for use in a sentence.</summary>
     public static string InWords(this Criterion criterion) =>

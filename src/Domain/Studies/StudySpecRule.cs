@@ -44,10 +44,12 @@ public sealed record StudySpecRule(string Field, string Allowed, Func<StudySpec,
         new(
             "epsilons",
             "absent in a study without a loss that has an ε",
+            // A spec that the API has answered has the default list, though it has no effect.
             s =>
                 s.Job is null
                 || s.Losses().Any(TrainingLoss.TakesEpsilon)
-                || s.Epsilons.All(e => e == 0 || StudySpec.DefaultEpsilons.Contains(e))
+                || s.Epsilons is [0]
+                || s.Epsilons.SequenceEqual(StudySpec.DefaultEpsilons)
         ),
         new(
             "epsilons",
@@ -61,6 +63,11 @@ public sealed record StudySpecRule(string Field, string Allowed, Func<StudySpec,
         ),
         new("grid", $"null, or an object with lists of values of {string.Join(", ", StudyGrid.Fields)}", _ => true),
         .. StudyGrid.Fields.Select(field => Values($"grid.{field}", field, s => s.Grid?.ValuesOf(field))),
+        new(
+            "grid.validationFraction",
+            "null or one value in a study by an ECE, whose bias depends on the number of validation images",
+            s => !s.Criterion.IsEce() || s.Grid?.ValidationFraction is null or { Count: <= 1 }
+        ),
         .. LossSettings.All.SelectMany(field =>
             new StudySpecRule[]
             {

@@ -67,9 +67,11 @@ public sealed class ChaosPlan
             ["epochs"] = 4,
             ["batchSize"] = 32,
             ["seed"] = i,
-            // A resumed attempt must restore momentum and label noise as well.
+            // A resumed attempt must also restore momentum, label noise, the pairs of mixup, and the best model until then.
             ["optimizer"] = i % 2 == 0 ? "adam" : "sgd",
             ["labelNoise"] = i % 3 == 0 ? 0.1 : 0,
+            ["mixup"] = i % 5 == 0 ? 0.2 : 0,
+            ["keep"] = i % 2 == 0 ? "nll" : "last",
             ["device"] = "cpu",
             ["maxAttempts"] = 20,
             ["tags"] = new JsonArray("chaos"),

@@ -240,12 +240,16 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         "grid.weightDecay: must be a list of 1 to 100 different values"
     )]
     [InlineData(
-        """{"job":{"dataset":"digits","epochs":3,"beta":1},"grid":{"loss":["focal"],"margin":[1]},"epsilons":[0.4],"""
+        """{"job":{"dataset":"digits","epochs":3,"beta":1},"grid":{"loss":["focal"],"margin":[1]},"epsilons":[0,0.1],"""
             + """ "smoothing":["others"]}""",
         "job.beta: must be absent in a study without a loss that has beta",
         "grid.margin: must be null in a study without a loss that has margin",
         "epsilons: must be absent in a study without a loss that has an ε",
         "smoothing: must be null in a study without crossEntropy"
+    )]
+    [InlineData(
+        """{"job":{"dataset":"digits","epochs":3},"criterion":"smoothEce","grid":{"validationFraction":[0.1,0.2]}}""",
+        "grid.validationFraction: must be null or one value in a study by an ECE"
     )]
     [InlineData(
         """{"job":{"dataset":"digits","epochs":3},"epsilons":[0],"grid":{"loss":["crossEntropy","maxSuppression"]}}""",

@@ -1,4 +1,5 @@
 using Temper.Domain.Serialization;
+using Temper.Domain.Smoothing;
 
 namespace Temper.Api.Studies.Report;
 
@@ -87,7 +88,7 @@ internal static class ArmTable
     /// <summary>The columns that identify a row, and the column of finished seeds.</summary>
     private static IEnumerable<(string Name, Func<ArmResponse, string> Of)> Names(StudyResponse study)
     {
-        yield return ("ε", row => Numbers.Exact(row.Epsilon));
+        yield return ("ε", row => TrainingLoss.TakesEpsilon(row.Settings.On(study.Spec.Job).Loss) ? Numbers.Exact(row.Epsilon) : "–");
         if (study.Spec.Smoothing is { Count: > 1 })
             yield return ("Smoothing", row => Json.Name(row.Smoothing));
         if (study.Spec.Models is { Count: > 1 })

@@ -47,12 +47,12 @@ internal static class MetricCharts
             {Combination.LeftOut(combinations.Count, all)}{Chart.Legend([
                 .. combinations.Select((one, i) => (one.Name, Chart.Hue(i, combinations.Count))),
             ])}<div class="charts">
-            {string.Concat(metrics.Select(metric => Draw(metric, combinations, jobs)))}</div></section>
+            {string.Concat(metrics.Select(metric => Draw(report.Study.Spec, metric, combinations, jobs)))}</div></section>
 
             """;
     }
 
-    private static string Draw(Metric metric, IReadOnlyList<Combination> combinations, ILookup<int, StudyJob> jobs)
+    private static string Draw(StudySpec study, Metric metric, IReadOnlyList<Combination> combinations, ILookup<int, StudyJob> jobs)
     {
         var arms = combinations.SelectMany(one => one.Arms).ToList();
         var plane = Plane.Over(
@@ -79,6 +79,7 @@ internal static class MetricCharts
                     Chart.Series(
                         Chart.Hue(i, combinations.Count),
                         Marks(
+                            study,
                             one,
                             metric,
                             Aside(plane, (i - (combinations.Count - 1) / 2.0) * Step(combinations.Count)),
@@ -95,33 +96,39 @@ internal static class MetricCharts
 
     private static Plane Aside(Plane plane, double pixels) => plane with { X = plane.X.ShiftedBy(pixels) };
 
-    private static IEnumerable<string> Marks(Combination combination, Metric metric, Plane plane, double step, ILookup<int, StudyJob> jobs)
+    private static IEnumerable<string> Marks(
+        StudySpec study,
+        Combination combination,
+        Metric metric,
+        Plane plane,
+        double step,
+        ILookup<int, StudyJob> jobs
+    )
     {
         var means = combination
-            .Arms.Select(arm => (arm.Arm.Arm.Epsilon, Mean: metric.OfArm(arm.Row), arm.Arm.Number))
+            .Arms.Select(arm => (arm.Arm.Arm, Mean: metric.OfArm(arm.Row), arm.Arm.Number))
             .Where(arm => arm.Mean is not null)
             .ToList();
-        foreach (var arm in means)
-        foreach (var figure in jobs[arm.Number].Select(metric.OfJob).OfType<double>())
+        foreach (var (arm, _, number) in means)
+        foreach (var figure in jobs[number].Select(metric.OfJob).OfType<double>())
             yield return Aside(plane, -step / 2).Dot(arm.Epsilon, figure, 2, "seed");
         if (means.Count > 1)
             yield return plane.Line(
-                [.. means.Select(arm => (arm.Epsilon, arm.Mean!.Mean))],
+                [.. means.Select(mean => (mean.Arm.Epsilon, mean.Mean!.Mean))],
                 "line",
                 combination.Name.Length == 0 ? null : combination.Name
             );
-        foreach (var (epsilon, mean, _) in means)
+        foreach (var (arm, mean, _) in means)
         {
             if (mean!.Interval is { } interval)
-                yield return plane.Whisker(epsilon, interval.Low, interval.High);
-            yield return plane.Dot(epsilon, mean.Mean, 3.5, "point", Tip(combination.Name, epsilon, mean));
+                yield return plane.Whisker(arm.Epsilon, interval.Low, interval.High);
+            yield return plane.Dot(arm.Epsilon, mean.Mean, 3.5, "point", Tip(arm.Label(study), mean));
         }
     }
 
-    private static string Tip(string combination, double epsilon, MeanOverSeeds mean)
+    private static string Tip(string arm, MeanOverSeeds mean)
     {
         var (value, half) = Numbers.Mean(mean);
-        return $"ε = {Numbers.Exact(epsilon)}{(combination.Length == 0 ? "" : $", {combination}")}: "
-            + $"{value}{(half is null ? "" : $" ± {half}")}";
+        return $"{arm}: {value}{(half is null ? "" : $" ± {half}")}";
     }
 }

@@ -135,6 +135,13 @@ public class TrainingLossTests
                 Assert.Contains(FormattableString.Invariant($"{value}"), words);
     }
 
+    [Fact]
+    public void InWords_OfASmallSetting_IsNotRounded() =>
+        Assert.Equal(
+            "confidencePenalty with β = 0.0004 and mixup with α = 0.0001",
+            (Spec with { Loss = LossName.ConfidencePenalty, Beta = 0.0004, Mixup = 0.0001 }).TrainingLoss().InWords()
+        );
+
     private static double ExpectedLoss(TrainingLoss loss, double logit, double posterior)
     {
         double sum = Math.Exp(logit) + Classes - 1,

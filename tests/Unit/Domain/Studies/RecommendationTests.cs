@@ -337,7 +337,7 @@ public class RecommendationTests
         Assert.False(recommendation.DifferenceExists);
         Assert.Equal(
             "One seed tells nothing of chance: by ECE on validation ε = 0.3 came out lowest, which a second seed may turn round. "
-                + "Until then prefer ε = 0 with temperature (T = 2.00 on average).",
+                + "Until then prefer ε = 0.",
             recommendation.Sentence
         );
         Assert.Equal(0, recommendation.Epsilon);
@@ -623,6 +623,46 @@ public class RecommendationTests
         );
     }
 
+    /// <summary>The NLL before is 0.2. T that helps some seeds and harms others is no more than chance.</summary>
+    [Theory]
+    [InlineData(0.18, 0.001, RecommendedAction.Calibrate)]
+    [InlineData(0.199, 0.05, RecommendedAction.Nothing)]
+    [InlineData(0.22, 0.001, RecommendedAction.Nothing)]
+    public void Of_HardLabelsAfterTemperature_SaysToCalibrateOnlyIfTIsShownToHelp(double mean, double scatter, RecommendedAction action)
+    {
+        var study = Study with { Criterion = Criterion.NllAfterTemperature };
+        var jobs = Validated(
+            Jobs(study, (_, _) => 0.1),
+            (job, split) => split with { NllAfterTemperature = mean + scatter * Wobble(job.Arm, job.Seed) + 0.3 * job.Arm }
+        );
+
+        var recommendation = Assert.Single(Recommendation.Of(study, Arms(study), jobs, isOver: true));
+
+        Assert.Equal((0, action), (recommendation.Epsilon, recommendation.Action));
+        Assert.Equal(
+            action == RecommendedAction.Calibrate,
+            recommendation.Sentence.StartsWith("Use ε = 0 with temperature (T = 2.00 on average): by NLL after temperature")
+        );
+        Assert.Equal(
+            action == RecommendedAction.Nothing,
+            recommendation.InShort
+                == "Train with cross-entropy on hard labels, and use the model as it is: no temperature is shown to help."
+        );
+    }
+
+    [Theory]
+    [InlineData(SmoothingConvention.Uniform, "Smooth the labels with ε = 0.1, ")]
+    [InlineData(SmoothingConvention.Others, "Smooth the labels with ε = 0.1 (others), ")]
+    public void InShort_OfSmoothedLabels_HasEpsilonAsGiven(SmoothingConvention convention, string expected)
+    {
+        var study = Study with { Smoothing = [convention] };
+
+        var recommendation = Recommend(study, (arm, seed) => (arm == 1 ? 0.02 : 0.2) + 0.001 * Wobble(arm, seed));
+
+        Assert.Equal(0.1, recommendation.Epsilon);
+        Assert.StartsWith(expected, recommendation.InShort);
+    }
+
     /// <summary>
     /// By NLL, Brier score and accuracy the NLL tells whether T helps, also an arm that is not plain. Here it is 0.2 before, and the ECE
     /// would say the opposite.
@@ -653,10 +693,9 @@ public class RecommendationTests
         var recommendation = Assert.Single(Recommendation.Of(study, Arms(study), jobs, isOver: true));
 
         Assert.Equal(RecommendedAction.Smooth, recommendation.Action);
-        Assert.Equal(
-            $"Smooth the labels with ε = 0.1, and {(nllAfterTemperature < 0.2 ? "calibrate afterwards" + ByT : "use the model as it is.")}",
-            recommendation.InShort
-        );
+        var afterwards =
+            nllAfterTemperature < 0.2 ? "calibrate afterwards" + ByT : "use the model as it is: no temperature is shown to help.";
+        Assert.Equal($"Smooth the labels with ε = 0.1, and {afterwards}", recommendation.InShort);
     }
 
     [Fact]
@@ -686,7 +725,10 @@ public class RecommendationTests
         const string Alone = " It was not compared with plain training on hard labels.";
 
         Assert.Equal($"No difference was shown; the simplest is to {Hard}", InShort(Study, _ => 0.1));
-        Assert.Equal($"One seed shows no difference; the simplest is to {Hard}", InShort(Study with { Seeds = [1] }, Lowest));
+        const string OneSeed = "One seed shows no difference; the simplest is to train with cross-entropy on hard labels";
+        var afterT = Study with { Criterion = Criterion.NllAfterTemperature };
+        Assert.Equal($"{OneSeed}.", InShort(Study with { Seeds = [1] }, Lowest));
+        Assert.Equal($"{OneSeed}, and calibrate afterwards{ByT}", InShort(afterT with { Seeds = [1] }, Lowest));
         Assert.Equal($"Only one training can be judged: to {Hard}", InShort(Study with { Epsilons = [0] }, _ => 0.1));
         Assert.Equal($"So far: s{Smoothed}", InShort(Study, Lowest, isOver: false));
         Assert.Equal($"So far: no difference was shown; the simplest is to {Hard}", InShort(Study, _ => 0.1, isOver: false));
