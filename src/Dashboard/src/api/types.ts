@@ -117,7 +117,7 @@ export interface Estimated {
 }
 
 export interface Assessment {
-  verdict: { name: string; pValue: Figure; sentence: string } | null;
+  verdict: { name: string; pValue: Figure; sentence: string; kernel: { pValue: Figure } | null } | null;
   accuracy: Estimated;
   nll: Estimated;
   brier: Estimated;
