@@ -239,6 +239,7 @@ export interface ArmRow extends Arm {
   nllAfterTemperature: Mean | null;
   signedGap: Mean | null;
   aurc: Mean | null;
+  augrc: Mean | null;
   debiasedEce: Mean | null;
   smoothEce: Mean | null;
 }
@@ -330,6 +331,7 @@ export type SplitScores = Record<
   | "ece"
   | "signedGap"
   | "aurc"
+  | "augrc"
   | "nllAfterTemperature"
   | "eceAfterTemperature"
   | "debiasedEce"
