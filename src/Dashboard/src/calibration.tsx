@@ -39,7 +39,9 @@ export function CalibrationReport({ path }: { path: string }) {
 
 function Verdict({ assessment: { verdict } }: { assessment: Assessment }) {
   if (!verdict) return null;
-  const tone = verdict.name === "calibrated" ? "good" : verdict.name === "insufficientData" ? "" : "bad";
+  const inPart = (verdict.kernel?.pValue ?? 1) < 0.05; // the largest probability only
+  const unclear = verdict.name === "insufficientData" || (verdict.name === "calibrated" && inPart);
+  const tone = unclear ? "" : verdict.name === "calibrated" ? "good" : "bad";
   return <p class={`verdict ${tone}`}>{verdict.sentence}</p>;
 }
 

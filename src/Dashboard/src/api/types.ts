@@ -117,7 +117,7 @@ export interface Estimated {
 }
 
 export interface Assessment {
-  verdict: { name: string; pValue: Figure; sentence: string } | null;
+  verdict: { name: string; pValue: Figure; sentence: string; kernel: { pValue: Figure } | null } | null;
   accuracy: Estimated;
   nll: Estimated;
   brier: Estimated;
@@ -239,6 +239,7 @@ export interface ArmRow extends Arm {
   nllAfterTemperature: Mean | null;
   signedGap: Mean | null;
   aurc: Mean | null;
+  augrc: Mean | null;
   debiasedEce: Mean | null;
   smoothEce: Mean | null;
 }
@@ -330,6 +331,7 @@ export type SplitScores = Record<
   | "ece"
   | "signedGap"
   | "aurc"
+  | "augrc"
   | "nllAfterTemperature"
   | "eceAfterTemperature"
   | "debiasedEce"

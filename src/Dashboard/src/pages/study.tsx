@@ -226,6 +226,7 @@ const metrics: [Metric, string, string][] = [
   ["nllAfterTemperature", "NLL after temperature", "lower is better"],
   ["brier", "Brier score", "lower is better"],
   ["aurc", "AURC", "lower is better"],
+  ["augrc", "AUGRC", "lower is better"],
   ["debiasedEce", "Debiased ECE", "lower is better"],
   ["smoothEce", "Smooth ECE", "lower is better"],
 ];
