@@ -1,15 +1,19 @@
 import { useResource } from "./api/resource";
 import type { Assessment, Calibration, Conventions, Estimated } from "./api/types";
 import { Reliability } from "./charts/reliability";
-import { figure, signed, words } from "./format";
+import { figure, range, signed, words } from "./format";
+import { FurtherMeasures } from "./measures";
 import { ProblemBox, Table } from "./parts";
 
 type FigureName = "accuracy" | "nll" | "brier" | "signedGap" | "ece" | "adaptiveEce" | "classwiseEce" | "smoothEce" | "mce";
 
 const names: FigureName[] = ["accuracy", "nll", "brier", "signedGap", "ece", "adaptiveEce", "classwiseEce", "smoothEce", "mce"];
 
-/** The calibration report of a job or of an evaluation. */
-export function CalibrationReport({ path }: { path: string }) {
+/**
+ * The calibration report of a job or of an evaluation.
+ * @param model path of the job's model; an evaluation has none.
+ */
+export function CalibrationReport({ path, model }: { path: string; model?: string | undefined }) {
   const { value, problem } = useResource<Calibration>(path);
   return (
     <>
@@ -31,6 +35,7 @@ export function CalibrationReport({ path }: { path: string }) {
           </div>
           <Errors report={value} />
           <OtherRules conventions={value.conventions} />
+          <FurtherMeasures key={path} path={`${path}?measures=true`} model={model} />
         </>
       )}
     </>
@@ -80,7 +85,7 @@ function Cells({ estimated: { value, interval, chance }, show }: { estimated: Es
     <>
       <td class="number">{show(value)}</td>
       <td class="number quiet">
-        {interval && `${show(interval.low)} to ${show(interval.high)}`}
+        {interval && range(interval, show)}
         {chance && (chance.limit === null ? "chance: too few draws" : `chance: up to ${figure(chance.limit)}`)}
       </td>
     </>
