@@ -37,7 +37,7 @@ public sealed class MeasuresTests(ServiceFixture service)
         await RowIsAsync(page, "Selective prediction", "largest probability", Selective(measures["maxProbability"]!));
         await RowIsAsync(page, "Selective prediction", "largest logit", Selective(measures["maxLogitNorm"]!["selective"]!));
         foreach (var (name, method) in new[] { ("split", "split"), ("APS", "aps"), ("RAPS", "raps") })
-            await RowIsAsync(page, "Conformal sets", name, [.. Sets(measures["conformal"]!, method)]);
+            await RowIsAsync(page, "Conformal sets", name, Sets(measures["conformal"]!, method));
         await CalibratorsAreShownAsync(page, measures["calibrators"]!, $"/jobs/{job}/model");
         Assert.Equal(1, asked);
         Assert.True(await page.EvaluateAsync<int>("document.documentElement.scrollWidth - innerWidth") <= 0, "the page scrolls sideways");
@@ -64,7 +64,7 @@ public sealed class MeasuresTests(ServiceFixture service)
         await page.GetByText("Further measures").ClickAsync();
         await service.Api.Http.DeleteAsync($"/evaluations/{evaluation}");
         await page.GetByText("Further measures").ClickAsync();
-        await Expect(page.GetByRole(AriaRole.Alert)).ToContainTextAsync("There is no such evaluation.");
+        await Expect(page.GetByRole(AriaRole.Alert)).ToContainTextAsync("No such evaluation.");
     }
 
     private static async Task OpenAsync(IPage page)
@@ -105,7 +105,7 @@ public sealed class MeasuresTests(ServiceFixture service)
                     "CORP miscalibration",
                     side => [Figure(side["corp"]!["miscalibration"]), $"chance: up to {Figure(side["corp"]!["chance"]!["limit"])}"]
                 ),
-                ("squared kernel error", side => [Figure(side["kernel"]!["value"]), $"p = {Figure(side["kernel"]!["pValue"])}"]),
+                ("squared kernel error", side => [Figure(side["kernel"]!["value"], 6), $"p = {Figure(side["kernel"]!["pValue"])}"]),
             }
         )
             await RowIsAsync(page, "Calibration errors", name, [.. cells(before), .. cells(after)]);
@@ -137,17 +137,20 @@ public sealed class MeasuresTests(ServiceFixture service)
             .. score["risks"]!.AsArray().Select(at => $"{Figure(at!["risk"])} ({Range(at["riskInterval"]!)})"),
         ];
 
-    private static IEnumerable<string> Sets(JsonNode conformal, string method) =>
-        new[] { "before", "after" }
-            .Select(side => conformal[side]![method]!)
-            .SelectMany(set =>
-                new[] { Figure(set["meanSize"], 3), $"{Figure(set["coverage"])} ({Range(set["coverageInterval"]!)})" }
-            );
+    private static string[] Sets(JsonNode conformal, string method)
+    {
+        JsonNode[] sets = [conformal["before"]![method]!, conformal["after"]![method]!];
+        return
+        [
+            .. sets.Select(set => Figure(set["meanSize"], 3)),
+            .. sets.Select(set => $"{Figure(set["coverage"])} ({Range(set["coverageInterval"]!)})"),
+        ];
+    }
 
     private static Task RowIsAsync(IPage page, string table, string name, string[] cells) =>
         Expect(
                 page.GetByRole(AriaRole.Region, new() { Name = table })
-                    .Locator("tr", new() { Has = page.GetByRole(AriaRole.Rowheader, new() { Name = name }) })
+                    .Locator("tr", new() { Has = page.GetByRole(AriaRole.Rowheader, new() { NameRegex = new($"^{name}") }) })
                     .Locator("td")
             )
             .ToHaveTextAsync(cells);

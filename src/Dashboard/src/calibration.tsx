@@ -1,7 +1,7 @@
 import { useResource } from "./api/resource";
 import type { Assessment, Calibration, Conventions, Estimated } from "./api/types";
 import { Reliability } from "./charts/reliability";
-import { figure, range, signed, words } from "./format";
+import { byChance, figure, range, signed, words } from "./format";
 import { FurtherMeasures } from "./measures";
 import { ProblemBox, Table } from "./parts";
 
@@ -11,9 +11,9 @@ const names: FigureName[] = ["accuracy", "nll", "brier", "signedGap", "ece", "ad
 
 /**
  * The calibration report of a job or of an evaluation.
- * @param model path of the job's model; an evaluation has none.
+ * @param job path of the job; an evaluation has none.
  */
-export function CalibrationReport({ path, model }: { path: string; model?: string | undefined }) {
+export function CalibrationReport({ path, job }: { path: string; job?: string }) {
   const { value, problem } = useResource<Calibration>(path);
   return (
     <>
@@ -35,7 +35,7 @@ export function CalibrationReport({ path, model }: { path: string; model?: strin
           </div>
           <Errors report={value} />
           <OtherRules conventions={value.conventions} />
-          <FurtherMeasures key={path} path={`${path}?measures=true`} model={model} />
+          <FurtherMeasures key={path} path={`${path}?measures=true`} job={job} />
         </>
       )}
     </>
@@ -86,7 +86,7 @@ function Cells({ estimated: { value, interval, chance }, show }: { estimated: Es
       <td class="number">{show(value)}</td>
       <td class="number quiet">
         {interval && range(interval, show)}
-        {chance && (chance.limit === null ? "chance: too few draws" : `chance: up to ${figure(chance.limit)}`)}
+        {chance && byChance(chance)}
       </td>
     </>
   );

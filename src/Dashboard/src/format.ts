@@ -18,6 +18,10 @@ export const signed = (value: Figure | undefined, digits = 4): string =>
 /** An interval as text. */
 export const range = ({ low, high }: Interval, show: typeof figure = figure): string => `${show(low)} to ${show(high)}`;
 
+/** What a perfectly calibrated model would show. */
+export const byChance = ({ limit }: { limit: Figure }): string =>
+  limit === null ? "chance: too few draws" : `chance: up to ${figure(limit)}`;
+
 /** A setting as it was written, such as 0.05. */
 export function plain(value: unknown): string {
   if (value === null || value === undefined) return "none";

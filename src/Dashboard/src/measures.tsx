@@ -1,17 +1,27 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { useResource } from "./api/resource";
-import type { Calibration, Calibrators, CalibratorScore, Conformal, ConformalSet, Corp, Figure, Measures, Selective } from "./api/types";
+import type {
+  Calibration,
+  Calibrators,
+  CalibratorScore,
+  Conformal,
+  Corp,
+  Figure,
+  Interval,
+  Measures,
+  Selective,
+} from "./api/types";
 import { CorpDiagram, outside } from "./charts/corp";
-import { count, figure, range, words } from "./format";
+import { byChance, count, figure, range, words } from "./format";
 import { ProblemBox, Table } from "./parts";
 
 /**
  * What takes seconds to compute, and is asked for when it is opened. docs/measures.md explains each measure.
  * @param path of the report with the measures.
- * @param model path of the job's model; an evaluation has none.
+ * @param job path of the job, whose model can have another calibrator; an evaluation has none.
  */
-export function FurtherMeasures({ path, model }: { path: string; model: string | undefined }) {
+export function FurtherMeasures({ path, job }: { path: string; job: string | undefined }) {
   const [isOpen, setOpen] = useState(false);
   const { value, problem } = useResource<Calibration>(isOpen ? path : null);
   return (
@@ -19,31 +29,45 @@ export function FurtherMeasures({ path, model }: { path: string; model: string |
       <summary>Further measures</summary>
       <ProblemBox problem={problem} />
       {!value && !problem && <p class="quiet">The measures are being computed. That takes some seconds.</p>}
-      {value?.measures && <MeasuresOf report={value} measures={value.measures} model={model} />}
+      {value?.measures && <MeasuresOf report={value} measures={value.measures} job={job} />}
     </details>
   );
 }
 
-export function MeasuresOf({ report, measures, model }: { report: Calibration; measures: Measures; model: string | undefined }) {
+interface Props {
+  report: Calibration;
+  measures: Measures;
+  job: string | undefined;
+}
+
+export function MeasuresOf({ report, measures, job }: Props) {
   const { missing } = measures;
   return (
     <>
       <Curves report={report} measures={measures} />
       <Errors measures={measures} />
       <SelectiveTable measures={measures} />
-      <Part name="Conformal sets" value={measures.conformal} why={missing["conformal"]} show={sets => <Sets conformal={sets} />} />
+      <Part name="Conformal sets" value={measures.conformal} why={missing["conformal"]} show={ConformalTable} />
       <Part
         name="Calibrators"
         value={measures.calibrators}
         why={missing["calibrators"]}
-        show={calibrators => <CalibratorTable calibrators={calibrators} model={model} />}
+        show={calibrators => <CalibratorTable calibrators={calibrators} job={job} />}
       />
     </>
   );
 }
 
-/** A measure, or why there is none. */
-function Part<T>({ name, value, why, show }: { name: string; value: T | null; why: string | undefined; show: (value: T) => ComponentChildren }) {
+interface PartProps<T> {
+  name: string;
+  value: T | null;
+  /** Why there is none. */
+  why: string | undefined;
+  show: (value: T) => ComponentChildren;
+}
+
+/** A measure that may be missing. */
+function Part<T>({ name, value, why, show }: PartProps<T>) {
   return (
     <>
       <h3>{name}</h3>
@@ -92,6 +116,8 @@ function CorpText({ corp: { score, miscalibration, discrimination, uncertainty, 
   );
 }
 
+const uncertainty = "95 % interval, chance or test";
+
 function Errors({ measures }: { measures: Measures }) {
   const { nll, value, calibration, calibrationInterval } = measures.refinement;
   const after = errorsOf(measures, "after");
@@ -108,7 +134,7 @@ function Errors({ measures }: { measures: Measures }) {
       </p>
       <Table
         label="Calibration errors"
-        head={<Columns first="Error" numbers={["As trained", "95 % interval, chance or test", "After temperature", "95 % interval, chance or test"]} />}
+        head={<Columns first="Error" numbers={["As trained", uncertainty, "After temperature", uncertainty]} />}
       >
         {errorsOf(measures, "before").map((row, i) => (
           <tr key={row.name}>
@@ -129,8 +155,7 @@ function Errors({ measures }: { measures: Measures }) {
 
 interface ErrorRow {
   name: string;
-  /** Absent where it is missing. */
-  value: Figure | undefined;
+  value: string;
   /** Its uncertainty, or why it is missing. */
   note: string | undefined;
 }
@@ -138,13 +163,21 @@ interface ErrorRow {
 function errorsOf({ missing, ...measures }: Measures, side: "before" | "after"): ErrorRow[] {
   const { l2, corp, kernel } = measures[side];
   return [
-    { name: "ℓ2 error", value: l2?.value, note: l2 ? range(l2.interval) : missing[`${side}.l2`] },
+    {
+      name: "ℓ2 error",
+      value: figure(l2?.value),
+      note: l2 ? range(l2.interval) : missing[`${side}.l2`],
+    },
     {
       name: "CORP miscalibration",
-      value: corp.miscalibration,
-      note: corp.chance ? `chance: up to ${figure(corp.chance.limit)}` : missing["resamples"],
+      value: figure(corp.miscalibration),
+      note: corp.chance ? byChance(corp.chance) : missing["resamples"],
     },
-    { name: "squared kernel error", value: kernel?.value, note: kernel ? `p = ${figure(kernel.pValue)}` : missing[`${side}.kernel`] },
+    {
+      name: "squared kernel error",
+      value: figure(kernel?.value, 6),
+      note: kernel ? `p = ${figure(kernel.pValue)}` : missing[`${side}.kernel`],
+    },
   ];
 }
 
@@ -154,16 +187,13 @@ function SelectiveTable({ measures: { maxProbability, maxLogitNorm, missing } }:
       <h3>Selective prediction</h3>
       <p class="quiet">
         The model answers for the share of images with the best scores (coverage) and refuses the others. Risk is the error rate of its
-        answers. AURC is the mean risk over all coverages. AUGRC is the area under the share of images that are answered and wrong:
-        compare models by it. Lower is better.
+        answers, with its 95 % interval. AURC is the mean risk over all coverages. AUGRC is the area under the share of images that are
+        answered and wrong: compare models by it. Lower is better.
       </p>
       <Table
         label="Selective prediction"
         head={
-          <Columns
-            first="Score"
-            numbers={["AURC", "AUGRC", ...maxProbability.risks.map(({ coverage }) => `Risk at ${percent(coverage)} (95 % interval)`)]}
-          />
+          <Columns first="Score" numbers={["AURC", "AUGRC", ...maxProbability.risks.map(at => `Risk at ${percent(at.coverage)}`)]} />
         }
       >
         <SelectiveRow name="largest probability" selective={maxProbability} />
@@ -186,9 +216,7 @@ function SelectiveRow({ name, selective: { aurc, augrc, risks } }: { name: strin
       <td class="number">{figure(aurc)}</td>
       <td class="number">{figure(augrc)}</td>
       {risks.map(({ coverage, risk, riskInterval }) => (
-        <td key={coverage} class="number">
-          {figure(risk)} <span class="quiet">({range(riskInterval)})</span>
-        </td>
+        <WithInterval key={coverage} value={risk} interval={riskInterval} />
       ))}
     </tr>
   );
@@ -196,30 +224,31 @@ function SelectiveRow({ name, selective: { aurc, augrc, risks } }: { name: strin
 
 const methods = ["split", "aps", "raps"] as const;
 
-function Sets({ conformal: { target, part, calibrationImages, judgedImages, temperature, before, after } }: { conformal: Conformal }) {
-  const sides = ["Mean size", "Coverage (95 % interval)"];
+function ConformalTable(conformal: Conformal) {
+  const { target, part, calibrationImages, judgedImages, temperature, before, after } = conformal;
   return (
     <>
       <p class="quiet">
-        A set of classes for each image that contains the label of {percent(target)} of new images on average. Smaller sets are better.{" "}
-        {count(calibrationImages)} {part === "validation" ? "validation" : "test"} images choose the thresholds
-        {part === "testHalf" && " and the temperature"}, and {count(judgedImages)} {part === "testHalf" && "other "}test images are
-        judged.
+        A set of classes for each image that contains the label of {percent(target)} of new images on average. Smaller sets are better.
+        Coverage is the share of images whose set has the label, with its 95 % interval.{" "}
+        {part === "validation"
+          ? `${count(calibrationImages)} validation images choose the thresholds, and ${count(judgedImages)} test images are judged.`
+          : `${count(calibrationImages)} test images choose the thresholds and the temperature, ${figure(temperature, 3)}, and the ` +
+            `other ${count(judgedImages)} are judged.`}
       </p>
       <Table
         label="Conformal sets"
         head={
-          <Columns
-            first="Method"
-            numbers={["as trained", `after temperature ${figure(temperature, 3)}`].flatMap(side => sides.map(name => `${name} ${side}`))}
-          />
+          <Columns first="Method" numbers={["Mean size as trained", "after temperature", "Coverage as trained", "after temperature"]} />
         }
       >
         {methods.map(method => (
           <tr key={method}>
             <th scope="row">{method === "split" ? method : method.toUpperCase()}</th>
-            <SetCells set={before[method]} />
-            <SetCells set={after[method]} />
+            <td class="number">{figure(before[method].meanSize, 3)}</td>
+            <td class="number">{figure(after[method].meanSize, 3)}</td>
+            <WithInterval value={before[method].coverage} interval={before[method].coverageInterval} />
+            <WithInterval value={after[method].coverage} interval={after[method].coverageInterval} />
           </tr>
         ))}
       </Table>
@@ -227,45 +256,36 @@ function Sets({ conformal: { target, part, calibrationImages, judgedImages, temp
   );
 }
 
-function SetCells({ set: { meanSize, coverage, coverageInterval } }: { set: ConformalSet }) {
-  return (
-    <>
-      <td class="number">{figure(meanSize, 3)}</td>
-      <td class="number">
-        {figure(coverage)} <span class="quiet">({range(coverageInterval)})</span>
-      </td>
-    </>
-  );
-}
-
-function CalibratorTable({ calibrators: { chosen, part, images, folds, scores }, model }: { calibrators: Calibrators; model: string | undefined }) {
+function CalibratorTable({ calibrators, job }: { calibrators: Calibrators; job: string | undefined }) {
+  const { chosen, part, images, folds, scores } = calibrators;
   return (
     <>
       <p class="quiet">
         NLL on {count(images)} {part} images, cross-fitted over {folds} folds, from the simplest calibrator on. Chosen is the simplest
-        whose NLL is within one standard error of the best one's.
+        whose NLL is within one standard error of the best one's. The errors are standard errors.
       </p>
       <Table
         label="Calibrators"
-        head={
-          <Columns first="Calibrator" numbers={["NLL ± standard error", "Above the best ± standard error", ...(model ? ["Model"] : [])]} />
-        }
+        head={<Columns first="Calibrator" numbers={["NLL ± error", "Above the best ± error", ...(job ? ["Model"] : [])]} />}
       >
         {scores.map(score => (
-          <CalibratorRow key={score.name} score={score} isChosen={score.name === chosen} model={model} />
+          <CalibratorRow key={score.name} score={score} isChosen={score.name === chosen} job={job} />
         ))}
       </Table>
-      {model && (
+      {job && (
         <p class="quiet">
           The model (ONNX) has the calibrator built in, fitted on the validation images. Predictions take it with{" "}
-          <code>POST {model.replace(/model$/, "predict")}?calibrator={chosen}</code>.
+          <code>
+            POST {job}/predict?calibrator={chosen}
+          </code>
+          .
         </p>
       )}
     </>
   );
 }
 
-function CalibratorRow({ score, isChosen, model }: { score: CalibratorScore; isChosen: boolean; model: string | undefined }) {
+function CalibratorRow({ score, isChosen, job }: { score: CalibratorScore; isChosen: boolean; job: string | undefined }) {
   const { name, nll, nllError, difference, differenceError, note } = score;
   return (
     <tr class={isChosen ? "chosen" : ""}>
@@ -283,10 +303,10 @@ function CalibratorRow({ score, isChosen, model }: { score: CalibratorScore; isC
           <td class="number">{withError(difference, differenceError)}</td>
         </>
       )}
-      {model && (
+      {job && (
         <td class="number">
           {nll !== null && (
-            <a href={`${model}?format=onnx&calibrator=${name}`} download aria-label={`ONNX with ${words(name)}`}>
+            <a href={`${job}/model?format=onnx&calibrator=${name}`} download aria-label={`ONNX with ${words(name)}`}>
               ONNX
             </a>
           )}
@@ -310,10 +330,18 @@ function Columns({ first, numbers }: { first: string; numbers: string[] }) {
   );
 }
 
+function WithInterval({ value, interval }: { value: Figure; interval: Interval }) {
+  return (
+    <td class="number">
+      {figure(value)} <span class="quiet">({range(interval)})</span>
+    </td>
+  );
+}
+
 function Cells({ value, note }: Pick<ErrorRow, "value" | "note">) {
   return (
     <>
-      <td class="number">{figure(value)}</td>
+      <td class="number">{value}</td>
       <td class="number quiet">{note}</td>
     </>
   );

@@ -78,10 +78,10 @@ const full: Measures = {
   },
   missing: {},
 };
-const shown = (measures: Measures, model: string | undefined = undefined) => {
+const shown = (measures: Measures, job?: string) => {
   const assessment = { reliability: [] };
   const report = { temperatureFit: { temperature: 1.25, note: null }, before: assessment, after: assessment, measures };
-  return MeasuresOf({ report: report as unknown as Calibration, measures, model });
+  return MeasuresOf({ report: report as unknown as Calibration, measures, job });
 };
 
 test("the curve is outside the band where it passes an edge", () => {
@@ -100,22 +100,22 @@ test("the curve is drawn by its steps and told in words", () => {
 });
 
 test("each measure has its figures", () => {
-  const tree = shown(full, "/jobs/1/model");
+  const tree = shown(full, "/jobs/1");
   assert.match(textOf(tree), /NLL 0\.5000 = refinement 0\.4000 \+ calibration 0\.1000 \(95 % interval 0\.1000 to 0\.3000\)/);
   assert.match(textOf(tree), /outside the band at 2 of 3 confidences/);
   assert.deepEqual(row(tree, "ℓ2 error").slice(0, 3), ["ℓ2 error", "0.1200", "0.0000 to 0.2000"]);
-  assert.deepEqual(row(tree, "squared kernel").slice(1, 3), ["0.0040", "p = 0.2500"]);
+  assert.deepEqual(row(tree, "squared kernel").slice(1, 3), ["0.004000", "p = 0.2500"]);
   assert.deepEqual(row(tree, "largest probability").slice(1), ["0.0100", "0.0200", "0.2000 (0.1000 to 0.3000)"]);
   assert.deepEqual(row(tree, "largest logit").slice(0, 2), ["largest logit over 5-norm, not fitted", "0.0300"]);
-  assert.deepEqual(row(tree, "APS"), ["APS", "2.000", "0.9000 (0.1000 to 0.3000)", "3.000", "0.9000 (0.1000 to 0.3000)"]);
+  assert.deepEqual(row(tree, "APS"), ["APS", "2.000", "3.000", "0.9000 (0.1000 to 0.3000)", "0.9000 (0.1000 to 0.3000)"]);
   assert.deepEqual(row(tree, "temperature"), ["temperature chosen", "0.4000 ± 0.0200", "0.0000 ± 0.0000", "ONNX"]);
   assert.deepEqual(row(tree, "structured matrix"), ["structured matrix", "Left out.", ""]);
 });
 
 test("a job's model is offered with each calibrator, and an evaluation has none", () => {
-  const links = elementsOf(shown(full, "/jobs/1/model")).filter(({ type }) => type === "a");
+  const links = elementsOf(shown(full, "/jobs/1")).filter(({ type }) => type === "a");
   assert.deepEqual(links.map(({ props }) => props.href), ["/jobs/1/model?format=onnx&calibrator=temperature"]);
-  assert.match(textOf(shown(full, "/jobs/1/model")), /POST \/jobs\/1\/predict\?calibrator=temperature/);
+  assert.match(textOf(shown(full, "/jobs/1")), /POST \/jobs\/1\/predict\?calibrator=temperature/);
   assert.equal(elementsOf(shown(full)).some(({ type }) => type === "a"), false);
   assert.doesNotMatch(textOf(shown(full)), /ONNX|POST/);
 });

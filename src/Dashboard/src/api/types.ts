@@ -195,13 +195,7 @@ export interface Conformal {
   after: ConformalSets;
 }
 
-export type ConformalSets = Record<"split" | "aps" | "raps", ConformalSet>;
-
-export interface ConformalSet {
-  meanSize: Figure;
-  coverage: Figure;
-  coverageInterval: Interval;
-}
+export type ConformalSets = Record<"split" | "aps" | "raps", { meanSize: Figure; coverage: Figure; coverageInterval: Interval }>;
 
 export interface Calibrators {
   chosen: string;

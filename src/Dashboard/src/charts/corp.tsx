@@ -25,11 +25,11 @@ export function CorpDiagram({ title, corp: { curve, band }, bins, children }: Pr
             <Count key={`${bin.lower} ${bin.upper}`} bin={bin} most={most} />
           ))}
           {band && <polygon class="band" points={edgeOf(band)} />}
-          <polyline class="curve" points={curve.flatMap(({ from, to, probability }) => [at(from, probability), at(to, probability)]).join(" ")} />
+          <polyline class="curve" points={curve.map(endsOf).join(" ")} />
           {curve.map(step => (
-            <line key={step.from} class="target" x1={x(step.from)} x2={x(step.to)} y1={y(step.probability)} y2={y(step.probability)}>
+            <polyline key={step.from} class="target" points={endsOf(step)}>
               <title>{sentence(step)}</title>
-            </line>
+            </polyline>
           ))}
         </>
       }
@@ -47,6 +47,8 @@ export const outside = (curve: Corp["curve"], band: NonNullable<Corp["band"]>): 
   }).length;
 
 const at = (confidence: number, share: number): string => `${x(confidence).toFixed(1)},${y(share).toFixed(1)}`;
+
+const endsOf = ({ from, to, probability }: Corp["curve"][number]): string => `${at(from, probability)} ${at(to, probability)}`;
 
 /** Along the lower edge, and back along the upper one. */
 const edgeOf = (band: NonNullable<Corp["band"]>): string =>
