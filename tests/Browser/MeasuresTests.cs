@@ -16,6 +16,7 @@ public sealed class MeasuresTests(ServiceFixture service)
             new
             {
                 dataset = "digits",
+                epsilon = 0.1,
                 epochs = 1,
                 model = "mlp",
                 widths = new[] { 16 },

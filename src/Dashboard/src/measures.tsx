@@ -239,7 +239,7 @@ function ConformalTable(conformal: Conformal) {
       <Table
         label="Conformal sets"
         head={
-          <Columns first="Method" numbers={["Mean size as trained", "after temperature", "Coverage as trained", "after temperature"]} />
+          <Columns first="Method" numbers={["Mean size as trained", "Mean size after T", "Coverage as trained", "Coverage after T"]} />
         }
       >
         {methods.map(method => (
