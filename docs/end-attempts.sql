@@ -46,6 +46,7 @@ scored AS (
         validation_smooth_ece,
         validation_debiased_ece_after_temperature,
         validation_smooth_ece_after_temperature,
+        validation_augrc,
         test_accuracy,
         test_nll,
         test_brier,
@@ -57,7 +58,8 @@ scored AS (
         test_debiased_ece,
         test_smooth_ece,
         test_debiased_ece_after_temperature,
-        test_smooth_ece_after_temperature)
+        test_smooth_ece_after_temperature,
+        test_augrc)
     SELECT
         id, trained.train_accuracy, best.epoch,
         (SELECT epoch FROM epochs WHERE job_id = ended.id AND validation_loss_after_temperature IS NOT NULL
@@ -76,6 +78,7 @@ scored AS (
         @validation_smooth_ece,
         @validation_debiased_ece_after_temperature,
         @validation_smooth_ece_after_temperature,
+        @validation_augrc,
         @test_accuracy,
         @test_nll,
         @test_brier,
@@ -87,7 +90,8 @@ scored AS (
         @test_debiased_ece,
         @test_smooth_ece,
         @test_debiased_ece_after_temperature,
-        @test_smooth_ece_after_temperature
+        @test_smooth_ece_after_temperature,
+        @test_augrc
     FROM ended, LATERAL (SELECT train_accuracy FROM epochs WHERE job_id = ended.id AND epoch <= @kept_epoch
                          ORDER BY epoch DESC LIMIT 1) trained,
          LATERAL (SELECT epoch FROM epochs WHERE job_id = ended.id ORDER BY validation_loss, epoch LIMIT 1) best
@@ -95,11 +99,11 @@ scored AS (
 corrupted AS (
     INSERT INTO corruption_scores (
         job_id, kind, strength,
-        accuracy, nll, brier, ece, signed_gap, aurc, nll_after_temperature, ece_after_temperature, debiased_ece, smooth_ece, debiased_ece_after_temperature, smooth_ece_after_temperature)
+        accuracy, nll, brier, ece, signed_gap, aurc, nll_after_temperature, ece_after_temperature, debiased_ece, smooth_ece, debiased_ece_after_temperature, smooth_ece_after_temperature, augrc)
     SELECT id, corrupted.*
     FROM ended, unnest(
         @corrupted_kind, @corrupted_strength,
-        @corrupted_accuracy, @corrupted_nll, @corrupted_brier, @corrupted_ece, @corrupted_signed_gap, @corrupted_aurc, @corrupted_nll_after_temperature, @corrupted_ece_after_temperature, @corrupted_debiased_ece, @corrupted_smooth_ece, @corrupted_debiased_ece_after_temperature, @corrupted_smooth_ece_after_temperature) corrupted)
+        @corrupted_accuracy, @corrupted_nll, @corrupted_brier, @corrupted_ece, @corrupted_signed_gap, @corrupted_aurc, @corrupted_nll_after_temperature, @corrupted_ece_after_temperature, @corrupted_debiased_ece, @corrupted_smooth_ece, @corrupted_debiased_ece_after_temperature, @corrupted_smooth_ece_after_temperature, @corrupted_augrc) corrupted)
 INSERT INTO attempts (job_id, attempt, worker, claimed_at, training_started_at, ended_at, outcome, reason, note, error_output)
 SELECT held.id, attempt, workers.name, claimed_at, training_started_at, clock_timestamp(),
        'succeeded', @reason, attempt_note, @error_output

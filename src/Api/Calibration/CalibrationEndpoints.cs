@@ -18,7 +18,7 @@ namespace Temper.Api.Calibration;
 internal static class CalibrationEndpoints
 {
     /// <summary>Part of every report's ETag. Raise it when the same logits give other figures.</summary>
-    private const string ReportVersion = "4";
+    private const string ReportVersion = "5";
 
     /// <summary>Part of the ETag of logits. Raise it when the same arrays give another file.</summary>
     private const string FileVersion = "2";

@@ -119,8 +119,9 @@ internal sealed class OperationTexts : IOperationFilter
             "Get the calibration report",
             """
             The service computes the report in float64 from the stored test logits, before and after a temperature that is fitted
-            on the validation split. Every figure comes with its uncertainty. The verdict rests on a consistency test. A matching
-            If-None-Match is answered with 304.
+            on the validation split. Every figure comes with its uncertainty. The verdict rests on a consistency test of the largest
+            probability, and says what a kernel test of the probabilities of all classes finds. A matching If-None-Match is
+            answered with 304.
             """
         ),
         ["getJobCorruptions"] = (

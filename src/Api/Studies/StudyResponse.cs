@@ -145,6 +145,9 @@ public sealed record StudyProgress(
 /// T.</param>
 /// <param name="ValidationSmoothEceAfterTemperature">Smooth ECE on validation after temperature scaling, with a cross-fitted
 /// T.</param>
+/// <param name="Augrc">Area under the generalized risk–coverage curve: the share of images that are answered and wrong, over all
+/// coverages, 0 to ½.</param>
+/// <param name="ValidationAugrc">The same on validation.</param>
 /// <param name="CorruptedAccuracy">Mean accuracy under corruption, over all kinds and strengths; null without `job.corruptions`.</param>
 /// <param name="CorruptedNll">Mean NLL under corruption.</param>
 /// <param name="CorruptedEce">Mean ECE under corruption.</param>
@@ -186,6 +189,8 @@ public sealed record ArmResponse(
     MeanOverSeeds? ValidationSmoothEce,
     MeanOverSeeds? ValidationDebiasedEceAfterTemperature,
     MeanOverSeeds? ValidationSmoothEceAfterTemperature,
+    MeanOverSeeds? Augrc,
+    MeanOverSeeds? ValidationAugrc,
     MeanOverSeeds? CorruptedAccuracy,
     MeanOverSeeds? CorruptedNll,
     MeanOverSeeds? CorruptedEce,
@@ -234,6 +239,8 @@ public sealed record ArmResponse(
             Mean("validationSmoothEce"),
             Mean("validationDebiasedEceAfterTemperature"),
             Mean("validationSmoothEceAfterTemperature"),
+            Mean("augrc"),
+            Mean("validationAugrc"),
             Mean("corruptedAccuracy"),
             Mean("corruptedNll"),
             Mean("corruptedEce"),

@@ -1,15 +1,19 @@
 import { useResource } from "./api/resource";
 import type { Assessment, Calibration, Conventions, Estimated } from "./api/types";
 import { Reliability } from "./charts/reliability";
-import { figure, signed, words } from "./format";
+import { byChance, figure, range, signed, words } from "./format";
+import { FurtherMeasures } from "./measures";
 import { ProblemBox, Table } from "./parts";
 
 type FigureName = "accuracy" | "nll" | "brier" | "signedGap" | "ece" | "adaptiveEce" | "classwiseEce" | "smoothEce" | "mce";
 
 const names: FigureName[] = ["accuracy", "nll", "brier", "signedGap", "ece", "adaptiveEce", "classwiseEce", "smoothEce", "mce"];
 
-/** The calibration report of a job or of an evaluation. */
-export function CalibrationReport({ path }: { path: string }) {
+/**
+ * The calibration report of a job or of an evaluation.
+ * @param job path of the job; an evaluation has none.
+ */
+export function CalibrationReport({ path, job }: { path: string; job?: string }) {
   const { value, problem } = useResource<Calibration>(path);
   return (
     <>
@@ -31,6 +35,7 @@ export function CalibrationReport({ path }: { path: string }) {
           </div>
           <Errors report={value} />
           <OtherRules conventions={value.conventions} />
+          <FurtherMeasures key={path} path={`${path}?measures=true`} job={job} />
         </>
       )}
     </>
@@ -39,7 +44,9 @@ export function CalibrationReport({ path }: { path: string }) {
 
 function Verdict({ assessment: { verdict } }: { assessment: Assessment }) {
   if (!verdict) return null;
-  const tone = verdict.name === "calibrated" ? "good" : verdict.name === "insufficientData" ? "" : "bad";
+  const inPart = (verdict.kernel?.pValue ?? 1) < 0.05; // the largest probability only
+  const unclear = verdict.name === "insufficientData" || (verdict.name === "calibrated" && inPart);
+  const tone = unclear ? "" : verdict.name === "calibrated" ? "good" : "bad";
   return <p class={`verdict ${tone}`}>{verdict.sentence}</p>;
 }
 
@@ -80,8 +87,8 @@ function Cells({ estimated: { value, interval, chance }, show }: { estimated: Es
     <>
       <td class="number">{show(value)}</td>
       <td class="number quiet">
-        {interval && `${show(interval.low)} to ${show(interval.high)}`}
-        {chance && (chance.limit === null ? "chance: too few draws" : `chance: up to ${figure(chance.limit)}`)}
+        {interval && range(interval, show)}
+        {chance && byChance(chance)}
       </td>
     </>
   );

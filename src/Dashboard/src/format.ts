@@ -1,4 +1,4 @@
-import type { Arm, Figure, JobSpec } from "./api/types";
+import type { Arm, Figure, Interval, JobSpec } from "./api/types";
 
 /** A figure as text. Null is what the API sends for NaN and infinity. */
 export function figure(value: Figure | undefined, digits = 4): string {
@@ -14,6 +14,13 @@ export function figure(value: Figure | undefined, digits = 4): string {
 /** A figure whose sign matters. */
 export const signed = (value: Figure | undefined, digits = 4): string =>
   `${typeof value === "number" && value > 0 ? "+" : ""}${figure(value, digits)}`;
+
+/** An interval as text. */
+export const range = ({ low, high }: Interval, show: typeof figure = figure): string => `${show(low)} to ${show(high)}`;
+
+/** What a perfectly calibrated model would show. */
+export const byChance = ({ limit }: { limit: Figure }): string =>
+  limit === null ? "chance: too few draws" : `chance: up to ${figure(limit)}`;
 
 /** A setting as it was written, such as 0.05. */
 export function plain(value: unknown): string {

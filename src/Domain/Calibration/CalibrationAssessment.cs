@@ -1,3 +1,5 @@
+using Temper.Domain.Calibration.Measures;
+
 namespace Temper.Domain.Calibration;
 
 /// <summary>The calibration of the model's probabilities on the test set at one temperature.</summary>
@@ -58,9 +60,12 @@ public sealed record CalibrationAssessment(
         var bootstrap =
             options.Resamples > 0 ? Bootstrap.Of(predictions, errors.Order, options.Resamples, options.Seed, cancellation) : null;
         var chance = options.Resamples > 0 ? ConsistencyTest.Of(predictions, errors, options.Resamples, options.Seed, cancellation) : null;
+        var kernel = options.Resamples > 0 ? KernelCalibrationError.Of(predictions, options.Resamples, options.Seed, cancellation) : null;
         return new(
             temperature,
-            bootstrap is null || chance is null ? null : Calibration.Verdict.Of(predictions, errors.Ece, bootstrap.SignedGap, chance),
+            bootstrap is null || chance is null
+                ? null
+                : Calibration.Verdict.Of(predictions, errors.Ece, bootstrap.SignedGap, chance, kernel),
             new(predictions.Accuracy, bootstrap?.Accuracy),
             new(predictions.Nll, bootstrap?.Nll),
             new(predictions.Brier, bootstrap?.Brier),

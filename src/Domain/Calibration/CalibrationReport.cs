@@ -60,7 +60,9 @@ public sealed record CalibrationReport(
                 after = CalibrationAssessment.Of(scaled, fit.Temperature, trueProbabilities, options, cancellation);
             }
         );
-        var measures = options.Measures ? CalibrationMeasures.Of(validation, test, plain, scaled, options, cancellation) : null;
+        var measures = options.Measures
+            ? CalibrationMeasures.Of(validation, test, plain, scaled, (before!.Verdict, after!.Verdict), options, cancellation)
+            : null;
         return new(test.Count, test.Classes, options, fit, crossFit, before!, after!, conventions!, measures);
     }
 }

@@ -1,6 +1,8 @@
+using Temper.Domain.Calibration.Measures;
+
 namespace Temper.Domain.Calibration;
 
-/// <summary>The verdict on a model's calibration.</summary>
+/// <summary>The verdict on the calibration of a model's largest probability.</summary>
 public enum VerdictName
 {
     /// <summary>The error is no larger than chance alone would give, and the test would have found a sizeable error.</summary>
@@ -25,10 +27,12 @@ public enum VerdictName
 /// <param name="Name">The verdict as a name.</param>
 /// <param name="PValue">P-value of the consistency test: how often a calibrated model would show an ECE at least this large.
 /// Below 0.05 the test rejects calibration.</param>
-/// <param name="Sentence">The verdict as a sentence with its figures.</param>
-public sealed record Verdict(VerdictName Name, double PValue, string Sentence)
+/// <param name="Sentence">The verdict as a sentence with its figures, and what the kernel test says.</param>
+/// <param name="Kernel">Second test: whether the probabilities of all classes are calibrated together. It does not change the name. Null
+/// for one image.</param>
+public sealed record Verdict(VerdictName Name, double PValue, string Sentence, KernelCalibrationError? Kernel)
 {
-    /// <summary>Level of the consistency test: its rate of false alarms.</summary>
+    /// <summary>Level of each of the two tests: its rate of false alarms.</summary>
     public const double Level = 0.05;
 
     /// <summary>
@@ -36,25 +40,52 @@ public sealed record Verdict(VerdictName Name, double PValue, string Sentence)
     /// </summary>
     public const double SizeableEce = 0.05;
 
-    internal static Verdict Of(Predictions predictions, double ece, Interval gapInterval, ConsistencyTest test)
+    internal static Verdict Of(
+        Predictions predictions,
+        double ece,
+        Interval gapInterval,
+        ConsistencyTest test,
+        KernelCalibrationError? kernel
+    )
     {
         var name = NameOf(predictions, gapInterval, test);
         var gap = $"{Show(Math.Abs(predictions.SignedGap))} ({Range(name, gapInterval, test.SignedGap.Band)})";
         var chance = $"ECE is {Show(ece)}{Against(test)}";
+        var second = Second(name, kernel, predictions);
         return new(
             name,
             test.PValue,
             name switch
             {
-                VerdictName.OverConfident => $"Over-confident: mean confidence is above accuracy by {gap}; {chance}.",
-                VerdictName.UnderConfident => $"Under-confident: mean confidence is below accuracy by {gap}; {chance}.",
+                VerdictName.OverConfident => $"Over-confident: mean confidence is above accuracy by {gap}; {chance}{second}.",
+                VerdictName.UnderConfident => $"Under-confident: mean confidence is below accuracy by {gap}; {chance}{second}.",
                 VerdictName.MiscalibratedBothWays =>
                     $"Miscalibrated both ways: over all images mean confidence and accuracy differ by {gap}, no more than by chance, "
-                        + $"but in the single bins by more; {chance}.",
-                VerdictName.Calibrated => $"Calibrated, as far as these images can tell: {chance}.",
-                _ => $"Insufficient data: {chance}; with {predictions.Count} images an error of {Show(SizeableEce)} could go unseen.",
-            }
+                        + $"but in the single bins by more; {chance}{second}.",
+                VerdictName.Calibrated when kernel?.Rejects == true =>
+                    $"The largest probability is calibrated, as far as these images can tell: {chance}{second}.",
+                VerdictName.Calibrated => $"Calibrated, as far as these images can tell: {chance}{second}.",
+                _ => $"Insufficient data: {chance}; with {predictions.Count} images an error of {Show(SizeableEce)} could go unseen"
+                    + $"{second}.",
+            },
+            kernel
         );
+    }
+
+    /// <summary>What the kernel test says, as a clause; empty without a test.</summary>
+    private static string Second(VerdictName name, KernelCalibrationError? kernel, Predictions predictions)
+    {
+        if (kernel?.PValue is not { } p)
+            return "";
+        var (test, all) = ($"kernel test of all {predictions.Classes} classes", $"all {predictions.Classes} classes together");
+        var evidence = $"p = {Numeral.Of(p, "0.0###")}{(kernel.Images < predictions.Count ? $", {kernel.Images} of the images" : "")}";
+        return (name is VerdictName.Calibrated or VerdictName.InsufficientData, kernel.Rejects) switch
+        {
+            (true, true) => $"; the probabilities of {all} are not calibrated (kernel test, {evidence})",
+            (true, false) => $"; the {test} finds nothing either ({evidence})",
+            (false, true) => $"; the {test} rejects too ({evidence})",
+            (false, false) => $"; the {test} does not reject ({evidence})",
+        };
     }
 
     /// <summary>

@@ -51,6 +51,7 @@ public sealed record Scores(double Temperature, SplitScores Validation, SplitSco
 /// <param name="SmoothEce">Smooth ECE, without bins: <see cref="SmoothCalibrationError"/>.</param>
 /// <param name="DebiasedEceAfterTemperature">Debiased ECE with the logits divided by T.</param>
 /// <param name="SmoothEceAfterTemperature">Smooth ECE with the logits divided by T.</param>
+/// <param name="Augrc">Area under the generalized risk–coverage curve; null in the scores of a build that did not compute it.</param>
 public sealed record SplitScores(
     double Accuracy,
     double Nll,
@@ -63,7 +64,8 @@ public sealed record SplitScores(
     double? DebiasedEce = null,
     double? SmoothEce = null,
     double? DebiasedEceAfterTemperature = null,
-    double? SmoothEceAfterTemperature = null
+    double? SmoothEceAfterTemperature = null,
+    double? Augrc = null
 )
 {
     /// <param name="temperature">T for the figures after temperature, fitted on other images.</param>
@@ -85,7 +87,8 @@ public sealed record SplitScores(
             scores.Average(one => one.DebiasedEce),
             scores.Average(one => one.SmoothEce),
             scores.Average(one => one.DebiasedEceAfterTemperature),
-            scores.Average(one => one.SmoothEceAfterTemperature)
+            scores.Average(one => one.SmoothEceAfterTemperature),
+            scores.Average(one => one.Augrc)
         );
 
     /// <param name="before">The model's predictions without temperature.</param>
@@ -93,19 +96,21 @@ public sealed record SplitScores(
     internal static SplitScores Of(Predictions before, IReadOnlyList<Predictions> after)
     {
         var (plain, tempered) = (ErrorsOf([before]), ErrorsOf(after));
+        var order = new ConfidenceOrder(before.Confidences);
         return new(
             before.Accuracy,
             before.Nll,
             before.Brier,
             plain.Ece,
             before.SignedGap,
-            RiskCoverage.Aurc(new ConfidenceOrder(before.Confidences), before.Hits),
+            RiskCoverage.Aurc(order, before.Hits),
             NllOf(after),
             tempered.Ece,
             plain.Debiased,
             plain.Smooth,
             tempered.Debiased,
-            tempered.Smooth
+            tempered.Smooth,
+            RiskCoverage.Augrc(order, before.Hits)
         );
     }
 

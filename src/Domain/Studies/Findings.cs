@@ -1,5 +1,6 @@
 using System.Globalization;
 using Temper.Domain.Datasets;
+using Temper.Domain.Jobs;
 using Temper.Domain.Smoothing;
 
 namespace Temper.Domain.Studies;
@@ -26,6 +27,7 @@ internal static class Findings
         if (arms.FirstOrDefault(arm => arm.Arm == chosen.Plain(study, arms.Select(one => one.Arm))) is not { } hardLabels)
             return [];
         var plain = new ReferenceArm(study, jobs, hardLabels);
+        var risk = RiskFigure.OfAll(compared.SelectMany(one => one).SelectMany(arm => jobs[arm.Number]));
         var convention = LossOf(chosen) == LossName.CrossEntropy ? chosen.Smoothing : hardLabels.Arm.Smoothing;
         StudyArm[] smoothed =
         [
@@ -35,20 +37,20 @@ internal static class Findings
         ];
         return
         [
-            .. smoothed.Length == 0 ? [] : OnSmoothing(plain, smoothed, study),
+            .. smoothed.Length == 0 ? [] : OnSmoothing(plain, smoothed, study, risk),
             .. compared
                 .Where(one => one.Key != LossName.CrossEntropy)
                 .OrderBy(one => one.Key)
                 .Select(one => one.Where(arm => arm != hardLabels).ToArray())
                 .Where(one => one.Length > 0)
-                .Select(one => OnLoss(plain, plain.Best(one))),
+                .Select(one => OnLoss(plain, plain.Best(one), risk)),
         ];
     }
 
-    private static string OnLoss(ReferenceArm plain, ComparedArm best) =>
+    private static string OnLoss(ReferenceArm plain, ComparedArm best, RiskFigure risk) =>
         $"Another loss: {plain.Change("NLL after temperature", job => job.Scores.Test.NllAfterTemperature, best)}; "
         + $"{plain.Change("test accuracy", job => job.Scores.Test.Accuracy, best, plain.OneTestImage)}; "
-        + $"{plain.Change("AURC", job => job.Scores.Test.Aurc, best)}.";
+        + $"{plain.Change(risk.Name, job => risk.Of(job.Scores.Test), best)}.";
 
     private static IEnumerable<string> OnMixup(StudySpec study, Arm chosen, IReadOnlyList<StudyArm> arms, ILookup<int, StudyJob> jobs)
     {
@@ -63,7 +65,7 @@ internal static class Findings
     }
 
     /// <param name="smoothed">Arms in the order of ε.</param>
-    private static IEnumerable<string> OnSmoothing(ReferenceArm plain, StudyArm[] smoothed, StudySpec study)
+    private static IEnumerable<string> OnSmoothing(ReferenceArm plain, StudyArm[] smoothed, StudySpec study, RiskFigure risk)
     {
         var labelNoise = plain.Arm.Arm.LabelNoise;
         var largest = smoothed[^1];
@@ -103,8 +105,8 @@ internal static class Findings
         yield return "Under-fitting at large ε: "
             + $"{plain.Change("training accuracy", job => job.TrainAccuracy, largest, plain.OneTrainingImage)}{trainingNote}; "
             + $"{plain.Change("test accuracy", job => job.Scores.Test.Accuracy, largest, plain.OneTestImage)}{underFits}.";
-        var selective = plain.Best(smoothed, job => job.Scores.Validation.Aurc);
-        yield return $"Selective risk: {plain.Change("AURC", job => job.Scores.Test.Aurc, selective)}.";
+        var selective = plain.Best(smoothed, job => risk.Of(job.Scores.Validation));
+        yield return $"Selective risk: {plain.Change(risk.Name, job => risk.Of(job.Scores.Test), selective)}.";
     }
 
     /// <returns>Null unless the two arms have figures on corrupted images with a common seed.</returns>
@@ -138,6 +140,15 @@ internal static class Findings
             return "";
         return $"; temperature alone {(after < before ? "brings" : "does not help")} ε = 0{(after < before ? "" : ":")} from "
             + $"{Numeral.Show(before)} to {Numeral.Show(after)}";
+    }
+
+    /// <summary>AUGRC, or AURC if some of the jobs lack it, which a worker of an older build trained.</summary>
+    private sealed record RiskFigure(string Name, Func<SplitScores, double?> Of)
+    {
+        public static RiskFigure OfAll(IEnumerable<StudyJob> jobs) =>
+            jobs.All(job => job.Scores is { Validation.Augrc: not null, Test.Augrc: not null })
+                ? new("AUGRC", scores => scores.Augrc)
+                : new("AURC, because some jobs have no AUGRC,", scores => scores.Aurc);
     }
 
     private static string Gain(ReferenceArm plain, ComparedArm arm) =>

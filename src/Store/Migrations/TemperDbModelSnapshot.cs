@@ -247,6 +247,10 @@ namespace Temper.Store.Migrations
                         .HasColumnType("double precision")
                         .HasColumnName("accuracy");
 
+                    b.Property<double?>("Augrc")
+                        .HasColumnType("double precision")
+                        .HasColumnName("augrc");
+
                     b.Property<double>("Aurc")
                         .HasColumnType("double precision")
                         .HasColumnName("aurc");
@@ -1176,6 +1180,10 @@ namespace Temper.Store.Migrations
                         .HasColumnType("double precision")
                         .HasColumnName("test_accuracy");
 
+                    b.Property<double?>("TestAugrc")
+                        .HasColumnType("double precision")
+                        .HasColumnName("test_augrc");
+
                     b.Property<double>("TestAurc")
                         .HasColumnType("double precision")
                         .HasColumnName("test_aurc");
@@ -1231,6 +1239,10 @@ namespace Temper.Store.Migrations
                     b.Property<double>("ValidationAccuracy")
                         .HasColumnType("double precision")
                         .HasColumnName("validation_accuracy");
+
+                    b.Property<double?>("ValidationAugrc")
+                        .HasColumnType("double precision")
+                        .HasColumnName("validation_augrc");
 
                     b.Property<double>("ValidationAurc")
                         .HasColumnType("double precision")

@@ -25,4 +25,5 @@ public sealed class CorruptionScoresRow
     public double? SmoothEce { get; init; }
     public double? DebiasedEceAfterTemperature { get; init; }
     public double? SmoothEceAfterTemperature { get; init; }
+    public double? Augrc { get; init; }
 }

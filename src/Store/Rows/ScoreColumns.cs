@@ -24,6 +24,7 @@ internal static class ScoreColumns
         ("smooth_ece", s => s.SmoothEce),
         ("debiased_ece_after_temperature", s => s.DebiasedEceAfterTemperature),
         ("smooth_ece_after_temperature", s => s.SmoothEceAfterTemperature),
+        ("augrc", s => s.Augrc),
     ];
 
     public static IReadOnlyList<(string Name, Func<Scores, double?> Of)> All { get; } =
@@ -52,7 +53,8 @@ internal static class ScoreColumns
             Newer(first + 8),
             Newer(first + 9),
             Newer(first + 10),
-            Newer(first + 11)
+            Newer(first + 11),
+            Newer(first + 12)
         );
 
         double? Newer(int column) => row.IsDBNull(column) ? null : row.GetDouble(column);

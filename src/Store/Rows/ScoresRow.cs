@@ -37,6 +37,7 @@ public sealed class ScoresRow
     public double? ValidationSmoothEce { get; init; }
     public double? ValidationDebiasedEceAfterTemperature { get; init; }
     public double? ValidationSmoothEceAfterTemperature { get; init; }
+    public double? ValidationAugrc { get; init; }
 
     public double TestAccuracy { get; init; }
     public double TestNll { get; init; }
@@ -50,4 +51,5 @@ public sealed class ScoresRow
     public double? TestSmoothEce { get; init; }
     public double? TestDebiasedEceAfterTemperature { get; init; }
     public double? TestSmoothEceAfterTemperature { get; init; }
+    public double? TestAugrc { get; init; }
 }

@@ -104,6 +104,8 @@ public sealed class StudyReader(NpgsqlDataSource database)
             ["validationSmoothEce"] = "validation_smooth_ece",
             ["validationDebiasedEceAfterTemperature"] = "validation_debiased_ece_after_temperature",
             ["validationSmoothEceAfterTemperature"] = "validation_smooth_ece_after_temperature",
+            ["augrc"] = "test_augrc",
+            ["validationAugrc"] = "validation_augrc",
             ["corruptedAccuracy"] = "corrupted_accuracy",
             ["corruptedNll"] = "corrupted_nll",
             ["corruptedEce"] = "corrupted_ece",

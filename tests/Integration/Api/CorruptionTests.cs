@@ -41,7 +41,7 @@ public class CorruptionTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal(
             """{"accuracy":0.77,"nll":0.3,"brier":0.2,"ece":0.13,"signedGap":-0.1,"aurc":0.02,"nllAfterTemperature":0.25,""" // rotation 3
                 + "\"eceAfterTemperature\":0.08,\"debiasedEce\":0.061,\"smoothEce\":0.072,\"debiasedEceAfterTemperature\":0.043,"
-                + "\"smoothEceAfterTemperature\":0.054}",
+                + "\"smoothEceAfterTemperature\":0.054,\"augrc\":0.015}",
             Rounded(rows[12]!["scores"]!).ToJsonString()
         );
         Assert.Equal(["noise", "blur", "rotation", "contrast"], answer["means"]!.AsArray().Select(mean => $"{mean!["kind"]}"));
@@ -213,6 +213,7 @@ public class CorruptionTests(ApiFixture fixture) : OwnJobsTest(fixture)
                     SmoothEce = 0.072,
                     DebiasedEceAfterTemperature = 0.043,
                     SmoothEceAfterTemperature = 0.054,
+                    Augrc = 0.015,
                 }
             );
         var model = new TrainedModel([1, 2, 3], null, new(1.5, split, split))

@@ -292,6 +292,8 @@ public class EvaluationTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Equal("testHalf", $"{measures["conformal"]!["part"]}");
         Assert.True(measures["before"]!["l2"]!["interval"]!["low"]!.GetValue<double>() > 0);
         Assert.InRange(measures["before"]!["kernel"]!["pValue"]!.GetValue<double>(), 0, 0.01);
+        foreach (var side in new[] { "before", "after" })
+            Assert.Equal(measures[side]!["kernel"]!.ToJsonString(), answer[side]!["verdict"]!["kernel"]!.ToJsonString());
     }
 
     [Fact]

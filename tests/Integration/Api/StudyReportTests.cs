@@ -13,7 +13,7 @@ public class StudyReportTests(ApiFixture fixture) : OwnJobsTest(fixture)
         """{"job":{"dataset":"digits","epochs":"""
         + """2,"name":"<script>alert(1)</script>"},"name":"A & <b>B</b>","epsilons":[0,0.1],"seeds":2,"criterion":"ece"}""";
 
-    private const int Figures = 11,
+    private const int Figures = 12,
         Diagrams = 4,
         Curves = 3;
 

@@ -795,6 +795,12 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
         Assert.Null(rows[0]!["validationDebiasedEce"]!["interval"]); // of one job
         Assert.Equal(0.12, rows[1]!["debiasedEce"]!["mean"]!.GetValue<double>(), 1e-12);
         Assert.Null(rows[1]!["smoothEce"]); // of no job
+        Assert.Equal(0.008, rows[0]!["augrc"]!["mean"]!.GetValue<double>()); // of one job
+        Assert.Equal("0.008", csv[1][Array.IndexOf(csv[0], "validationAugrc")]);
+        Assert.Contains(
+            recommendation["findings"]!.AsArray(),
+            finding => $"{finding}".StartsWith("Selective risk: AUGRC is 0.0080 at ε = 0 and 0.0080 at ε = 0.1")
+        );
         Assert.Equal("0.02", csv[1][Array.IndexOf(csv[0], "validationDebiasedEce")]);
         Assert.Contains("<figcaption>Debiased ECE</figcaption>", await Http.GetStringAsync($"/studies/{id}/report"));
     }
@@ -1181,7 +1187,7 @@ public class StudyTests(ApiFixture fixture) : OwnJobsTest(fixture)
                 default
             )
         );
-        var split = new SplitScores(0.9, 0.2, 0.15, ece, ece, 0.01, 0.19, 0.01, debiased);
+        var split = new SplitScores(0.9, 0.2, 0.15, ece, ece, 0.01, 0.19, 0.01, debiased, Augrc: debiased is null ? null : 0.008);
         Assert.True(await Queue.SucceedAsync(job, result ?? Result, new([1, 2, 3], null, new(1.5, split, split)), default));
     }
 

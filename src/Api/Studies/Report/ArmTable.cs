@@ -17,6 +17,7 @@ internal static class ArmTable
         ("Signed gap", row => row.SignedGap),
         ("Train–test gap", row => row.TrainTestGap),
         ("AURC", row => row.Aurc),
+        ("AUGRC", row => row.Augrc),
         ("Debiased ECE", row => row.DebiasedEce),
         ("Smooth ECE", row => row.SmoothEce),
         ("Debiased ECE after T", row => row.DebiasedEceAfterTemperature),
@@ -34,6 +35,7 @@ internal static class ArmTable
         ("NLL after T", row => row.ValidationNllAfterTemperature),
         ("Debiased ECE", row => row.ValidationDebiasedEce),
         ("Smooth ECE", row => row.ValidationSmoothEce),
+        ("AUGRC", row => row.ValidationAugrc),
     ];
 
     private static readonly (string Name, Func<ArmResponse, MeanOverSeeds?> Of)[] UnderCorruption =

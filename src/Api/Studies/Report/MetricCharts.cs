@@ -29,6 +29,7 @@ internal static class MetricCharts
         new("Signed gap", $"confidence − accuracy; {Zero}", row => row.SignedGap, job => job.Scores.Test.SignedGap),
         new("Train–test gap", $"in accuracy; {Zero}", row => row.TrainTestGap, job => job.TrainTestGap),
         new("AURC", Lower, row => row.Aurc, job => job.Scores.Test.Aurc),
+        new("AUGRC", Lower, row => row.Augrc, job => job.Scores.Test.Augrc),
         new("Debiased ECE", Lower, row => row.DebiasedEce, job => job.Scores.Test.DebiasedEce),
         new("Smooth ECE", Lower, row => row.SmoothEce, job => job.Scores.Test.SmoothEce),
     ];

@@ -117,7 +117,7 @@ export interface Estimated {
 }
 
 export interface Assessment {
-  verdict: { name: string; pValue: Figure; sentence: string } | null;
+  verdict: { name: string; pValue: Figure; sentence: string; kernel: { pValue: Figure } | null } | null;
   accuracy: Estimated;
   nll: Estimated;
   brier: Estimated;
@@ -142,6 +142,78 @@ export interface Calibration {
   temperatureFit: { temperature: Figure; note: string | null };
   before: Assessment;
   after: Assessment;
+  /** Null unless asked for. */
+  measures: Measures | null;
+}
+
+/** What `?measures=true` adds to a calibration report. */
+export interface Measures {
+  refinement: { nll: Figure; value: Figure; calibration: Figure; calibrationInterval: Interval | null };
+  maxProbability: Selective;
+  maxLogitNorm: { power: number; powerIsFitted: boolean; selective: Selective } | null;
+  before: Measured;
+  after: Measured;
+  conformal: Conformal | null;
+  calibrators: Calibrators | null;
+  /** Why a measure is null, by its name. */
+  missing: Record<string, string>;
+}
+
+export interface Selective {
+  aurc: Figure;
+  augrc: Figure;
+  risks: { coverage: number; risk: Figure; riskInterval: Interval }[];
+}
+
+/** The measures of the probabilities at one temperature. */
+export interface Measured {
+  l2: { value: Figure; interval: Interval; bins: number } | null;
+  corp: Corp;
+  kernel: { value: Figure; pValue: Figure; images: number } | null;
+}
+
+/** The reliability curve without bins. What needs resamples is null without them. */
+export interface Corp {
+  score: Figure;
+  miscalibration: Figure;
+  chance: { limit: Figure } | null;
+  discrimination: Figure;
+  uncertainty: Figure;
+  /** Steps of the curve, ascending. */
+  curve: { from: number; to: number; count: number; probability: number }[];
+  /** Where the curve of a calibrated model would lie, at some of the confidences, ascending. */
+  band: { confidence: number; low: number; high: number }[] | null;
+}
+
+export interface Conformal {
+  target: number;
+  part: "validation" | "testHalf";
+  calibrationImages: number;
+  judgedImages: number;
+  temperature: Figure;
+  before: ConformalSets;
+  after: ConformalSets;
+}
+
+export type ConformalSets = Record<"split" | "aps" | "raps", { meanSize: Figure; coverage: Figure; coverageInterval: Interval }>;
+
+export interface Calibrators {
+  chosen: string;
+  part: "validation" | "test";
+  images: number;
+  folds: number;
+  /** From the simplest on. */
+  scores: CalibratorScore[];
+}
+
+/** What is null has its reason in `note`. */
+export interface CalibratorScore {
+  name: string;
+  nll: Figure;
+  nllError: Figure;
+  difference: Figure;
+  differenceError: Figure;
+  note: string | null;
 }
 
 export interface Evaluation {
@@ -239,6 +311,7 @@ export interface ArmRow extends Arm {
   nllAfterTemperature: Mean | null;
   signedGap: Mean | null;
   aurc: Mean | null;
+  augrc: Mean | null;
   debiasedEce: Mean | null;
   smoothEce: Mean | null;
 }
@@ -330,6 +403,7 @@ export type SplitScores = Record<
   | "ece"
   | "signedGap"
   | "aurc"
+  | "augrc"
   | "nllAfterTemperature"
   | "eceAfterTemperature"
   | "debiasedEce"

@@ -1,5 +1,5 @@
 import type { Figure, Mean } from "../api/types";
-import { figure } from "../format";
+import { figure, range } from "../format";
 import { dashes } from "./theme";
 
 /** A figure, or its mean over seeds with the figures of the single seeds. */
@@ -149,7 +149,7 @@ const shortest = (tick: number, span: number): string =>
     .replace("-", "−");
 
 function sentence({ label, mean, seeds, isRecommended }: Point): string {
-  const interval = mean.interval ? ` (${figure(mean.interval.low)} to ${figure(mean.interval.high)})` : "";
+  const interval = mean.interval ? ` (${range(mean.interval)})` : "";
   const recommended = isRecommended ? ", recommended" : "";
   return `${label}: ${figure(mean.mean)}${interval}${seeds.length > 0 ? `, ${seeds.length} seeds` : ""}${recommended}`;
 }

@@ -138,7 +138,7 @@ function CalibrationSection({ id }: { id: string }) {
         <h2>Calibration</h2>
         <Downloads id={id} />
       </div>
-      <CalibrationReport path={`/jobs/${id}/calibration`} />
+      <CalibrationReport path={`/jobs/${id}/calibration`} job={`/jobs/${id}`} />
     </section>
   );
 }

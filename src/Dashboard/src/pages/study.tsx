@@ -4,7 +4,7 @@ import { useResource } from "../api/resource";
 import type { Answer, Arm, Job, JobSpec, Mean, Page, Ranked, SplitScores, Study, StudyReport } from "../api/types";
 import { type Line, LineChart } from "../charts/lines";
 import { Legend } from "../charts/swatch";
-import { besideEpsilon, figure, labelOf, lossOf, plain, shortId, signed, takesEpsilon, words } from "../format";
+import { besideEpsilon, figure, labelOf, lossOf, plain, range, shortId, signed, takesEpsilon, words } from "../format";
 import { type Action, Actions, Ago, Badge, pinning, ProblemBox, StudyBar, Table, Values } from "../parts";
 import { go, href } from "../router";
 import { JobTable, useJobEvents } from "./jobs";
@@ -202,7 +202,7 @@ function Rank({ ranked, label, recommended }: { ranked: Ranked; label: string; r
       <th scope="row">{label}</th>
       <td class="number">{figure(ranked.meanLoss)}</td>
       <td class="number">{ranked.behindBest === null ? "–" : signed(ranked.behindBest)}</td>
-      <td class="number">{interval ? `${signed(interval.low)} to ${signed(interval.high)}` : "–"}</td>
+      <td class="number">{interval ? range(interval, signed) : "–"}</td>
       <td class="number wide">{ranked.pValue === null ? "–" : figure(ranked.pValue)}</td>
       <td>{judgement(ranked, recommended)}</td>
     </tr>
@@ -226,6 +226,7 @@ const metrics: [Metric, string, string][] = [
   ["nllAfterTemperature", "NLL after temperature", "lower is better"],
   ["brier", "Brier score", "lower is better"],
   ["aurc", "AURC", "lower is better"],
+  ["augrc", "AUGRC", "lower is better"],
   ["debiasedEce", "Debiased ECE", "lower is better"],
   ["smoothEce", "Smooth ECE", "lower is better"],
 ];

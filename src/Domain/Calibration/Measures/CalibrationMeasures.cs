@@ -22,11 +22,13 @@ public sealed record CalibrationMeasures(
     IReadOnlyDictionary<string, string> Missing
 )
 {
+    /// <param name="verdicts">Those of the report; null without resamples.</param>
     internal static CalibrationMeasures Of(
         LabelledLogits? validation,
         LabelledLogits test,
         Predictions before,
         Predictions after,
+        (Verdict? Before, Verdict? After) verdicts,
         ReportOptions options,
         CancellationToken cancellation
     )
@@ -35,8 +37,8 @@ public sealed record CalibrationMeasures(
             Refinement.Of(before, after),
             SelectiveRisk.Of(before.Confidences, before.Hits),
             LogitNorm.Of(validation, test, before.Hits, cancellation),
-            MeasuredPredictions.Of(before, options, cancellation),
-            MeasuredPredictions.Of(after, options, cancellation),
+            MeasuredPredictions.Of(before, verdicts.Before?.Kernel, options, cancellation),
+            MeasuredPredictions.Of(after, verdicts.After?.Kernel, options, cancellation),
             ConformalComparison.Of(validation, test, options.Seed, cancellation),
             CalibratorComparison.Of(validation, test, options.Seed, cancellation),
             new Dictionary<string, string>()
@@ -76,13 +78,19 @@ public sealed record CalibrationMeasures(
 /// <param name="Kernel">The kernel calibration error of all classes; null for one image.</param>
 public sealed record MeasuredPredictions(L2Interval? L2, CorpReliability Corp, KernelCalibrationError? Kernel)
 {
-    internal static MeasuredPredictions Of(Predictions predictions, ReportOptions options, CancellationToken cancellation)
+    /// <param name="kernel">That of the report's verdict; null without resamples or for one image.</param>
+    internal static MeasuredPredictions Of(
+        Predictions predictions,
+        KernelCalibrationError? kernel,
+        ReportOptions options,
+        CancellationToken cancellation
+    )
     {
         var order = new ConfidenceOrder(predictions.Confidences);
         return new(
             L2Interval.Of(predictions, order, options.Bins),
             CorpReliability.Of(predictions, order, options.Resamples, options.Seed, cancellation),
-            KernelCalibrationError.Of(predictions, options.Resamples, options.Seed, cancellation)
+            kernel ?? KernelCalibrationError.Of(predictions, 0, options.Seed, cancellation)
         );
     }
 }

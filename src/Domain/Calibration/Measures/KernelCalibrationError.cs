@@ -16,8 +16,14 @@ public sealed record KernelCalibrationError(double Value, double? PValue, int Im
     /// <summary>All pairs of more images would take too much time and memory.</summary>
     public const int MostImages = 1000;
 
+    /// <summary>Whether the test finds that the probabilities of all classes together are not calibrated.</summary>
+    internal bool Rejects => PValue < Verdict.Level;
+
     /// <summary>A kernel much wider sees the bias of classes only, and misses over-confidence; docs/decisions/0070-measures.md.</summary>
     private const double Bandwidth = 0.1;
+
+    /// <summary>The numbers of so many classes of all images fit a processor's cache.</summary>
+    private const int ClassesTogether = 32;
 
     private const ulong Stream = 7;
 
@@ -39,6 +45,9 @@ public sealed record KernelCalibrationError(double Value, double? PValue, int Im
         if (resamples == 0)
             return new(observed, null, n);
 
+        for (var i = 0; i < probabilities.Length; i++)
+            if (i % k > 0)
+                probabilities[i] += probabilities[i - 1]; // from here on cumulative
         var (random, atLeast) = (new SplitMix64(seed, Stream), 0);
         Parallel.For(
             0,
@@ -49,9 +58,8 @@ public sealed record KernelCalibrationError(double Value, double? PValue, int Im
                 var drawn = new int[n];
                 for (var i = 0; i < n; i++)
                 {
-                    var u = random.DoubleAfter((long)r * n + i);
-                    while (drawn[i] < k - 1 && (u -= probabilities[i * k + drawn[i]]) >= 0)
-                        drawn[i]++;
+                    var above = probabilities.AsSpan(i * k, k).BinarySearch(random.DoubleAfter((long)r * n + i));
+                    drawn[i] = Math.Min(above < 0 ? ~above : above + 1, k - 1);
                 }
                 // Sums of the same terms in a different order may differ in the last digits.
                 if (Estimate(drawn, kernel, smoothed, constant, k) >= observed - 1e-12)
@@ -91,15 +99,26 @@ public sealed record KernelCalibrationError(double Value, double? PValue, int Im
     )
     {
         var smoothed = new double[n * k];
-        for (var i = 0; i < n; i++)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            for (var j = 0; j < i; j++)
+        Parallel.For(
+            0,
+            (k + ClassesTogether - 1) / ClassesTogether,
+            Cores.Until(cancellation),
+            block =>
             {
-                VectorLoops.AddProduct(smoothed.AsSpan(i * k, k), probabilities.AsSpan(j * k, k), kernel[i][j]);
-                VectorLoops.AddProduct(smoothed.AsSpan(j * k, k), probabilities.AsSpan(i * k, k), kernel[i][j]);
+                var first = block * ClassesTogether;
+                var count = Math.Min(ClassesTogether, k - first);
+                for (var i = 0; i < n; i++)
+                {
+                    cancellation.ThrowIfCancellationRequested();
+                    for (var j = 0; j < i; j++)
+                    {
+                        var (own, other) = (i * k + first, j * k + first);
+                        VectorLoops.AddProduct(smoothed.AsSpan(own, count), probabilities.AsSpan(other, count), kernel[i][j]);
+                        VectorLoops.AddProduct(smoothed.AsSpan(other, count), probabilities.AsSpan(own, count), kernel[i][j]);
+                    }
+                }
             }
-        }
+        );
         return (smoothed, VectorLoops.Dot(smoothed, probabilities));
     }
 

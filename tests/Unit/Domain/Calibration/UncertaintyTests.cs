@@ -1,5 +1,6 @@
 using Temper.Domain;
 using Temper.Domain.Calibration;
+using Temper.Domain.Calibration.Measures;
 using Temper.Harness;
 
 namespace Temper.Unit.Domain.Calibration;
@@ -311,16 +312,73 @@ public class UncertaintyTests
     }
 
     [Theory]
-    [InlineData(2000, 1.5, VerdictName.OverConfident, "Over-confident: mean confidence is above accuracy by 0.")]
-    [InlineData(2000, 0.5, VerdictName.UnderConfident, "Under-confident: mean confidence is below accuracy by 0.")]
-    [InlineData(20000, 1, VerdictName.Calibrated, "Calibrated, as far as these images can tell: ECE is 0.")]
-    [InlineData(50, 1, VerdictName.InsufficientData, "Insufficient data: ECE is 0.")]
-    public void Verdict_OfAKnownTruth_IsRight(int images, double sharpness, VerdictName name, string start)
+    [InlineData(2000, 1.5, VerdictName.OverConfident, "Over-confident: mean confidence is above accuracy by 0.", "rejects too")]
+    [InlineData(2000, 0.5, VerdictName.UnderConfident, "Under-confident: mean confidence is below accuracy by 0.", "rejects too")]
+    [InlineData(20000, 1, VerdictName.Calibrated, "Calibrated, as far as these images can tell: ECE is 0.", "finds nothing either")]
+    [InlineData(50, 1, VerdictName.InsufficientData, "Insufficient data: ECE is 0.", "finds nothing either")]
+    public void Verdict_OfAKnownTruth_IsRight(int images, double sharpness, VerdictName name, string start, string second)
     {
         var verdict = CalibrationAssessment.Of(SimulatedLogits.Draw(images, sharpness, 6), 1, null, new(Binning.Guo, 15, 1000, 0)).Verdict!;
 
         Assert.Equal(name, verdict.Name);
         Assert.StartsWith(start, verdict.Sentence);
+        var part = images > KernelCalibrationError.MostImages ? ", 1000 of the images" : "";
+        Assert.EndsWith($"; the kernel test of all 5 classes {second} (p = {verdict.Kernel!.PValue:0.0###}{part}).", verdict.Sentence);
+    }
+
+    /// <summary>
+    /// The probabilities of the second and the third class are exchanged: that of the first is the true one for every image, and those
+    /// of the others are not.
+    /// </summary>
+    [Fact]
+    public void Verdict_OfAModelWhoseLargestProbabilityAloneIsCalibrated_SaysThatTheOthersAreNot()
+    {
+        var calibrated = SimulatedLogits.Draw(20000, 1, 6);
+        var logits = (float[])calibrated.Logits.Clone();
+        for (var i = 0; i < calibrated.Count; i++)
+        {
+            var row = logits.AsSpan(i * calibrated.Classes, calibrated.Classes);
+            var byLogit = Enumerable.Range(0, calibrated.Classes).OrderByDescending(k => calibrated.Row(i)[k]).ToArray();
+            (row[byLogit[1]], row[byLogit[2]]) = (row[byLogit[2]], row[byLogit[1]]);
+        }
+
+        var assessment = CalibrationAssessment.Of(
+            new(logits, calibrated.Labels, calibrated.Classes),
+            1,
+            Predictions.Of(calibrated).Confidences,
+            new(Binning.Guo, 15, 1000, 0)
+        );
+
+        var verdict = assessment.Verdict!;
+        Assert.Equal(0, assessment.NoiseFree!.Ece, 1e-12);
+        Assert.Equal((VerdictName.Calibrated, 1 / 1001.0), (verdict.Name, verdict.Kernel!.PValue));
+        Assert.StartsWith("The largest probability is calibrated, as far as these images can tell: ECE is 0.", verdict.Sentence);
+        Assert.EndsWith(
+            " in 95 % of cases; the probabilities of all 5 classes together are not calibrated "
+                + "(kernel test, p = 0.001, 1000 of the images).",
+            verdict.Sentence
+        );
+    }
+
+    [Fact]
+    public void Verdict_OfCalibratedModels_IsDoubtedByEachTestAsSeldomAsItsLevelSays()
+    {
+        const int Draws = 200;
+        int byKernel = 0,
+            byEither = 0;
+        for (var draw = 0; draw < Draws; draw++)
+        {
+            var verdict = CalibrationAssessment.Of(SimulatedLogits.Draw(200, 1, draw), 1, null, new(Binning.Guo, 15, 199, draw)).Verdict!;
+            if (verdict.Kernel!.PValue < Verdict.Level)
+                byKernel++;
+            if (verdict.PValue < Verdict.Level || verdict.Kernel.PValue < Verdict.Level)
+                byEither++;
+        }
+
+        // With 199 resamples a p-value is below 5 % in 4.5 % of cases: 9 of 200, with a standard deviation of 2.9; by either test at
+        // most twice as often.
+        Assert.InRange(byKernel, 1, 19);
+        Assert.InRange(byEither, byKernel, 33);
     }
 
     /// <summary>The test at 5 % is one-sided: it rejects values above the limit, even those within the middle 95 %.</summary>
@@ -328,6 +386,7 @@ public class UncertaintyTests
     public void Verdict_OfModelsNearTheLimit_RejectsJustWhatLiesAboveIt()
     {
         var within = 0;
+        var clauses = new HashSet<string>();
         for (var trial = 0; trial < 200; trial++)
         {
             var assessment = CalibrationAssessment.Of(
@@ -346,8 +405,18 @@ public class UncertaintyTests
             );
             if (rejected && ece.Value < ece.Chance.Band.High)
                 within++;
+            var clause = (rejected, verdict.Kernel!.PValue < Verdict.Level) switch
+            {
+                (false, false) => "; the kernel test of all 5 classes finds nothing either (p = ",
+                (false, true) => "; the probabilities of all 5 classes together are not calibrated (kernel test, p = ",
+                (true, false) => "; the kernel test of all 5 classes does not reject (p = ",
+                (true, true) => "; the kernel test of all 5 classes rejects too (p = ",
+            };
+            Assert.EndsWith($"{clause}{verdict.Kernel.PValue:0.0###}).", verdict.Sentence);
+            clauses.Add(clause);
         }
         Assert.InRange(within, 1, 50); // these are rejected although the band contains them
+        Assert.Equal(4, clauses.Count);
     }
 
     [Theory]

@@ -498,6 +498,38 @@ public class RecommendationTests
         );
     }
 
+    /// <summary>AUGRC prefers ε = 0.1 and AURC, by which older jobs are compared, ε = 0.3.</summary>
+    [Theory]
+    [InlineData(true, "Selective risk: AUGRC is 0.0400 at ε = 0 and 0.0200 at ε = 0.1, lower (−0.0200 with every seed, ")]
+    [InlineData(
+        false,
+        "Selective risk: AURC, because some jobs have no AUGRC, is 0.100 at ε = 0 and 0.0500 at ε = 0.3, lower (−0.0500 with every seed, "
+    )]
+    public void Findings_OfSelectiveRisk_CompareByAugrcWhereEachJobHasIt(bool complete, string start)
+    {
+        var jobs = Jobs(Study, (arm, seed) => 0.1 + 0.01 * arm + 0.001 * Wobble(arm, seed))
+            .Select(job =>
+            {
+                double[] aurc = [0.1, 0.07, 0.05],
+                    augrc = [0.04, 0.02, 0.03];
+                SplitScores With(SplitScores split, bool has) => split with { Aurc = aurc[job.Arm], Augrc = has ? augrc[job.Arm] : null };
+                var scores = job.Scores;
+                return job with
+                {
+                    Scores = scores with
+                    {
+                        Validation = With(scores.Validation, true),
+                        Test = With(scores.Test, complete || job is not { Arm: 2, Seed: 1 }),
+                    },
+                };
+            })
+            .ToList();
+
+        var findings = Assert.Single(Recommendation.Of(Study, Arms(Study), jobs)).Findings;
+
+        Assert.StartsWith(start, findings[^1]);
+    }
+
     private static readonly StudySpec OfLosses = Study with
     {
         Grid = new()

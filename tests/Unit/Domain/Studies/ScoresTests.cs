@@ -1,4 +1,5 @@
 using Temper.Domain.Calibration;
+using Temper.Domain.Calibration.Measures;
 using Temper.Domain.Jobs;
 using Temper.Domain.Studies;
 using Temper.Harness;
@@ -30,6 +31,7 @@ public class ScoresTests
         Assert.Equal(report.Before.SmoothEce.Value, Scores.Test.SmoothEce);
         Assert.Equal(report.After.Ece.Debiased, Scores.Test.DebiasedEceAfterTemperature);
         Assert.Equal(report.After.SmoothEce.Value, Scores.Test.SmoothEceAfterTemperature);
+        Assert.Equal(SelectiveRisk.Of(Predictions.Of(Test).Confidences, Predictions.Of(Test).Hits).Augrc, Scores.Test.Augrc);
         Assert.Equal(Evaluation.Of(Validation).Loss, Scores.Validation.Nll);
         Assert.Equal(Evaluation.Of(Validation).Ece, Scores.Validation.Ece);
     }
