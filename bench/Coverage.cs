@@ -12,7 +12,19 @@ internal static class Coverage
 {
     private const int Resamples = 1000;
 
-    public static void Run(int trials, int images)
+    public static readonly string[] Parts = ["report", "l2"];
+
+    /// <param name="only">One of <see cref="Parts"/>; null for both.</param>
+    public static void Run(int trials, string? only)
+    {
+        Console.WriteLine($"# Coverage of the intervals, false alarms of the verdict\n\n{Machine.Describe()}\n");
+        if (only is null or "report")
+            Report(trials, images: 2000);
+        if (only is null or "l2")
+            L2(trials);
+    }
+
+    private static void Report(int trials, int images)
     {
         var truth = SimulatedLogits.Truth(1.5);
         var (accuracy, nll, gap, rejected, noticed) = (0, 0, 0, 0, 0);
@@ -47,7 +59,6 @@ internal static class Coverage
             }
         );
 
-        Console.WriteLine($"# Coverage of the intervals, false alarms of the verdict\n\n{Machine.Describe()}\n");
         Console.WriteLine(
             $"{trials} draws of {images} images of {SimulatedLogits.Classes} classes from a simulated classifier whose truth is known "
                 + $"(tests/Harness/SimulatedLogits.cs); {Resamples} resamples each; {clock.Elapsed.TotalSeconds:F0} s.\n"
@@ -61,6 +72,10 @@ internal static class Coverage
             $"| consistency test at 5 % rejects the over-confident one (logits × 1.5, gap {truth.SignedGap:+0.000}) | "
                 + $"{(double)noticed / trials:P1} | |"
         );
+    }
+
+    private static void L2(int trials)
+    {
         Console.WriteLine(
             $"""
 

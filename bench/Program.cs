@@ -63,8 +63,11 @@ switch (args)
     case ["queue", .. var rest]:
         await QueueRates.RunAsync(rest.Contains("--quick"));
         return 0;
-    case ["coverage", .. var rest]:
-        Coverage.Run(trials: rest is ["--quick"] ? 100 : 1000, images: 2000);
+    case ["coverage"] or ["coverage", "--quick"]:
+        Coverage.Run(trials: args.Length > 1 ? 100 : 1000, only: null);
+        return 0;
+    case ["coverage", "--only", var part] when Coverage.Parts.Contains(part):
+        Coverage.Run(trials: 1000, part);
         return 0;
     case ["corruptions", var csv, .. var rest] when rest is [] or ["--quick"]:
         await Corruptions.RunAsync(csv, quick: rest.Length > 0, only: null);
@@ -134,7 +137,7 @@ switch (args)
                 + "evaluations [--quick] | predict [--quick] | published [--quick | --only RECIPE --seeds N] | "
                 + "queue [--claims] [--quick] | "
                 + "corruptions FILE [--quick | --only digits|mnist|overfitted] | "
-                + "coverage [--quick] | calibrators FILE [--quick] | table FILE [DATASET...] [--seeds N] [--epochs N] [--quick] | "
+                + "coverage [--quick | --only report|l2] | calibrators FILE [--quick] | table FILE [DATASET...] [--seeds N] [--epochs N] [--quick] | "
                 + "study-statistics [--quick] | study [--quick] | losses [--quick | --only time|answer|digits|mnist] | "
                 + "accuracy DATASET EPOCHS SEEDS EPSILON... | "
                 + "upgrade COMMIT FOLDER JOBS | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M]"
