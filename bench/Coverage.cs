@@ -145,6 +145,8 @@ internal static class Coverage
         Parallel.For(
             0,
             trials,
+            // A draw may use all cores itself. Without a bound, each thread that waits for it lets the pool start another draw.
+            new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount },
             trial =>
             {
                 var predictions = Predictions.Of(model.Draw(images, trial));
