@@ -10,7 +10,9 @@ using Temper.Store.Rows;
 
 namespace Temper.Api.Audit;
 
-/// <summary>A request that changed something, that may have done so before it failed, or that was refused although its key was known.</summary>
+/// <summary>
+/// A request that changed something, that may have done so before it failed, or that was refused although its key was known.
+/// </summary>
 /// <param name="Tenant">Of the key or token.</param>
 /// <param name="Actor">Name of the key, subject of the token, or `command line`.</param>
 /// <param name="KeyId">Null for a token, for a command line, and on an API without keys.</param>

@@ -43,7 +43,9 @@ public sealed class SessionRow
     public DateTimeOffset EndsAt { get; init; }
 }
 
-/// <summary>A request that changed something, that may have done so before it failed, or that was refused although its key was known.</summary>
+/// <summary>
+/// A request that changed something, that may have done so before it failed, or that was refused although its key was known.
+/// </summary>
 public sealed class AuditRow
 {
     public long Id { get; init; }
