@@ -16,7 +16,7 @@ internal sealed class AccessResults(RequestLimits limits, AuditTrail audit, ILog
 {
     private static readonly string[] ThisMachine = ["localhost", "127.0.0.1", "[::1]"];
 
-    /// <summary>The beginnings of the names of headers that proxies add, and of those in which the API's own middleware keeps them.</summary>
+    /// <summary>Beginnings of the names of headers that proxies add, and of those in which the API's own middleware keeps them.</summary>
     private static readonly string[] OfProxies = ["Forwarded", "X-Forwarded-", "X-Original-", "X-Real-IP", "Via"];
 
     public Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult result) =>
