@@ -47,9 +47,7 @@ internal sealed class FinishedJobs(TestDatabase database, HttpClient http, strin
         var repetition = await PostAsync($"/jobs/{job}/reproduce", null);
         await FinishAsync();
         var study = await PostAsync("/studies", $$"""{"name":"{{name}}","job":{{{fields}}},"epsilons":[0,0.1],"seeds":1}""");
-        await FinishAsync();
-        await FinishAsync();
-        return (study, [job, repetition]);
+        return (study, [job, repetition, await FinishAsync(), await FinishAsync()]);
     }
 
     private async Task<Guid> PostAsync(string path, string? json)
@@ -66,13 +64,14 @@ internal sealed class FinishedJobs(TestDatabase database, HttpClient http, strin
             : throw new InvalidOperationException($"{path}: {response.StatusCode} {text}");
     }
 
-    private async Task FinishAsync()
+    private async Task<Guid> FinishAsync()
     {
         await queue.HeartbeatAsync(worker, [], null, default);
         var job = await queue.ClaimAsync(worker.Id, hasCuda: false, default) ?? throw new InvalidOperationException("No job is queued.");
         await queue.ReportAsync(job, [Metrics], null, default);
         if (!await queue.SucceedAsync(job, Result, Model, default))
             throw new InvalidOperationException($"Another worker has job {job.Id}.");
+        return job.Id;
     }
 
     /// <summary>Logits that are largest at the label for most images.</summary>

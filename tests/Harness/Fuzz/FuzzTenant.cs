@@ -49,8 +49,11 @@ public sealed record FuzzTenant(string Marker, IReadOnlyList<string?> Keys, stri
     /// <param name="kind">The first part of the path, such as `jobs`.</param>
     public IReadOnlyList<string> Known(string kind) => known.GetValueOrDefault(kind) ?? [];
 
+    /// <summary>Keeps a value for later requests, unless it is of what was there at the start.</summary>
     public void Learn(string kind, string value)
     {
+        if (Kept(kind).Contains(value))
+            return;
         if (!known.TryGetValue(kind, out var values))
             known[kind] = values = [];
         if (values.Contains(value))
