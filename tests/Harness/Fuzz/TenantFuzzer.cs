@@ -84,21 +84,24 @@ public sealed partial class TenantFuzzer : IDisposable
 
     /// <summary>
     /// Sends valid requests to every operation, as an administrator of each tenant until each has succeeded: about the latest thing
-    /// that it made, in both orders of the operations so that the states come up in which they succeed, and then about what was there
-    /// at the start.
+    /// that it made, in both orders of the operations so that the states come up in which they succeed, then about what was there at
+    /// the start. Deletions come last.
     /// </summary>
     /// <returns>The operations that never succeeded.</returns>
     public async Task<IReadOnlyList<Operation>> CoverAsync()
     {
+        var (deletions, others) = (operations.Where(IsDeletion).ToList(), operations.Where(operation => !IsDeletion(operation)).ToList());
         foreach (var tenant in tenants.TakeWhile(_ => Uncovered().Count > 0))
         {
-            foreach (var operation in operations.Concat(operations.Reverse()))
+            foreach (var operation in others.Concat(others.AsEnumerable().Reverse()).Concat(deletions))
                 await TryAsync(tenant, operation, [.. tenant.Known(ValidRequests.KindOf(operation)).TakeLast(1)]);
-            foreach (var operation in Uncovered())
+            foreach (var operation in Uncovered().Except(deletions))
             foreach (var kept in tenant.Kept(ValidRequests.KindOf(operation)))
                 await TryAsync(tenant, operation, [kept]);
         }
         return Uncovered();
+
+        static bool IsDeletion(Operation operation) => operation.Method == "DELETE";
 
         async Task TryAsync(FuzzTenant tenant, Operation operation, IReadOnlyList<string> known)
         {
