@@ -1,7 +1,8 @@
 # Images of the API and the worker, on .NET's own images (Ubuntu 24.04).
-#   docker build --target api -t temper-api .
-#   docker build --target worker -t temper-worker .
-#   docker build --target worker-gpu -t temper-worker-gpu .
+#   docker build --platform linux/amd64 --target api -t temper-api .
+#   docker build --platform linux/amd64 --target worker -t temper-worker .
+#   docker build --platform linux/amd64 --target worker-gpu -t temper-worker-gpu .
+# They are for x86-64 only, as the packages of libtorch are.
 #
 # The tags below move. Pin each to its digest:
 #   docker buildx imagetools inspect mcr.microsoft.com/dotnet/sdk:10.0-noble --format '{{.Manifest.Digest}}'
@@ -19,7 +20,7 @@ ARG GPU_RUNTIME=mcr.microsoft.com/dotnet/aspnet:10.0-noble
 FROM ${SDK} AS source
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 # Debian's and Ubuntu's mirrors keep only the latest version of a package, so a pinned version would stop the build one day.
-RUN apt-get update && apt-get install -y --no-install-recommends cmake g++ make nodejs npm && rm -rf /var/lib/apt/lists/*
+RUN test "$(uname -m)" = x86_64 && apt-get update && apt-get install -y --no-install-recommends cmake g++ make nodejs npm && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY Directory.Build.props Directory.Build.targets Directory.Packages.props ./
 COPY src src

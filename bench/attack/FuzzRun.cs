@@ -13,13 +13,14 @@ internal static class FuzzRun
     {
         await using var database = await TestDatabase.CreateAsync();
         await using var api = await ApiProcess.StartAsync(database.ConnectionString, FuzzTenant.Settings);
-        FuzzTenant[] tenants = [await FuzzTenant.CreateAsync(database, "zebra"), await FuzzTenant.CreateAsync(database, "okapi")];
+        FuzzTenant[] tenants = [await FuzzTenant.CreateAsync(database, api, "zebra"), await FuzzTenant.CreateAsync(database, api, "okapi")];
         using var fuzzer = await TenantFuzzer.CreateAsync(seed, api.Http.BaseAddress!, tenants);
         Console.WriteLine(
             $"{Machine.Describe()}; the fuzzer, PostgreSQL and the API on the same cores.\n\n## fuzz\n\n"
                 + $"`bench/attack/run --only fuzz --requests {requests}`, seed {seed}: two tenants with keys of several scopes.\n\n"
                 + "| requests | seconds | API: MiB now | at most |\n|---|---|---|---|"
         );
+        await fuzzer.CoverAsync();
         var clock = Stopwatch.StartNew();
         for (var part = 1; part <= Parts; part++)
         {

@@ -55,6 +55,7 @@ public static class ServiceRole
             GRANT USAGE ON SCHEMA {schemas} TO {to};
             GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schemas} TO {to};
             REVOKE INSERT, UPDATE, DELETE ON "__EFMigrationsHistory", {Migrator.RequiredTable}, hangfire.schema FROM {to};
+            REVOKE UPDATE ON audit FROM {to};
             GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schemas} TO {to};
             GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {schemas} TO {to};
             ALTER DEFAULT PRIVILEGES IN SCHEMA {schemas} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {to};

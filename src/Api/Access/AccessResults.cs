@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
 using Temper.Api.Audit;
@@ -15,12 +16,16 @@ internal sealed class AccessResults(RequestLimits limits, AuditTrail audit, ILog
 {
     private static readonly string[] ThisMachine = ["localhost", "127.0.0.1", "[::1]"];
 
+    /// <summary>Beginnings of the names of headers that proxies add, and of those in which the API's own middleware keeps them.</summary>
+    private static readonly string[] OfProxies = ["Forwarded", "X-Forwarded-", "X-Original-", "X-Real-IP", "Via"];
+
     public Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult result) =>
         Caller.KindOf(context) switch
         {
             null when context.Features.Get<UnknownIssuer>() is not null => IssuerMetadata.TryLater(context).ExecuteAsync(context),
             null => result.Succeeded ? OpenAsync(next, context) : ChallengeAsync(context),
-            CallerKind.Local => IsForThisMachine(context.Request) ? next(context) : OtherHost().ExecuteAsync(context),
+            CallerKind.Local when !IsForThisMachine(context.Request) => OtherHost().ExecuteAsync(context),
+            CallerKind.Local => IsFromThisMachine(context) ? next(context) : OtherMachine().ExecuteAsync(context),
             _ when limits.Refusal(context) is { } refusal => refusal.ExecuteAsync(context),
             _ => result.Succeeded ? next(context) : ForbidAsync(context),
         };
@@ -112,14 +117,26 @@ internal sealed class AccessResults(RequestLimits limits, AuditTrail audit, ILog
 
     /// <summary>
     /// Without keys, a web page could reach the API by resolving its own name to this machine (DNS rebinding). ASP.NET Core's own host
-    /// filtering refuses with an HTML page. An HTTP/1.0 request may lack a Host; a browser always sends one.
+    /// filtering refuses with an HTML page.
     /// </summary>
-    private static bool IsForThisMachine(HttpRequest request) =>
-        !request.Host.HasValue || ThisMachine.Contains(request.Host.Host, StringComparer.OrdinalIgnoreCase);
+    private static bool IsForThisMachine(HttpRequest request) => ThisMachine.Contains(request.Host.Host, StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>A proxy on this machine connects from it too, for clients of anywhere. It shows by the headers that it adds.</summary>
+    private static bool IsFromThisMachine(HttpContext context) =>
+        context.Connection.RemoteIpAddress is { } address
+        && IPAddress.IsLoopback(address)
+        && !context.Request.Headers.Keys.Any(name => OfProxies.Any(begin => name.StartsWith(begin, StringComparison.OrdinalIgnoreCase)));
 
     private static IResult OtherHost() =>
         Problems.Invalid(
             "Another host was asked for.",
             new() { ["host"] = [$"must be one of {string.Join(", ", ThisMachine)} while there are no keys"] }
+        );
+
+    private static IResult OtherMachine() =>
+        Problems.Of(
+            StatusCodes.Status403Forbidden,
+            "Only this machine is served while there are no keys.",
+            "The request came from another machine or through a proxy. Make a key first: Temper.Api keys create."
         );
 }

@@ -10,14 +10,17 @@ using Temper.Store.Rows;
 
 namespace Temper.Api.Audit;
 
-/// <summary>A request that changed something, or that was refused although its key was known.</summary>
+/// <summary>
+/// A request that changed something, that may have done so before it failed, or that was refused although its key was known.
+/// </summary>
 /// <param name="Tenant">Of the key or token.</param>
-/// <param name="Actor">Name of the key, or subject of the token.</param>
-/// <param name="KeyId">Null for a token, and on an API without keys.</param>
+/// <param name="Actor">Name of the key, subject of the token, or `command line`.</param>
+/// <param name="KeyId">Null for a token, for a command line, and on an API without keys.</param>
 /// <param name="Action">The operation, such as `cancelJob`, or the method and path of a request to Hangfire's dashboard.</param>
 /// <param name="Target">Id or name of what was changed; null when the request names nothing.</param>
-/// <param name="Status">HTTP status of the answer.</param>
-/// <param name="Address">Address of the client.</param>
+/// <param name="Status">HTTP status of the answer; 499 when the client hung up before it. With 499 and from 500 on the change may be done
+/// or not.</param>
+/// <param name="Address">Address of the client, or the host of a command line.</param>
 /// <param name="Detail">The query of a change, or the reason of a refusal; null without one.</param>
 public sealed record AuditResponse(
     long Id,

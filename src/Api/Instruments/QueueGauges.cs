@@ -4,6 +4,7 @@ using Npgsql;
 using Temper.Domain.Jobs;
 using Temper.Store;
 using Temper.Store.Queue;
+using Temper.Store.Tenants;
 
 namespace Temper.Api.Instruments;
 
@@ -55,7 +56,7 @@ internal sealed class QueueGauges : IHostedService, IDisposable
 
     public void Dispose() => meter.Dispose();
 
-    /// <summary>A value for each device, 0 where there are no jobs.</summary>
+    /// <summary>A value for each tenant and device with jobs, and a 0 of the default tenant for a device without any.</summary>
     private IEnumerable<Measurement<T>> Jobs<T>(JobState state, Func<JobLoad, T> value)
         where T : struct
     {
@@ -63,9 +64,9 @@ internal sealed class QueueGauges : IHostedService, IDisposable
             yield break;
         var jobs = now.Jobs.Where(one => one.State == state).ToList();
         foreach (var one in jobs)
-            yield return new(value(one), new KeyValuePair<string, object?>("device", one.Device));
+            yield return new(value(one), new("tenant", one.Tenant), new("device", one.Device));
         foreach (var idle in Devices.Except(jobs.Select(one => one.Device)))
-            yield return new(default, new KeyValuePair<string, object?>("device", idle));
+            yield return new(default, new("tenant", TenantStore.Default), new("device", idle));
     }
 
     private IEnumerable<Measurement<long>> Workers(Func<WorkerLoad, long> value)

@@ -1,14 +1,17 @@
 using System.Globalization;
+using System.Transactions;
 using Npgsql;
 using Temper.Api.Http;
 using Temper.Store;
+using Temper.Store.Audit;
 using Temper.Store.Keys;
+using Temper.Store.Rows;
 
 namespace Temper.Api.Keys;
 
 /// <summary>
-/// `Temper.Api keys create|list|revoke`: manages keys in the database without a running API, as for the first key. Errors go to
-/// standard error.
+/// `Temper.Api keys create|list|revoke`: manages keys in the database without a running API, as for the first key. A change and its row
+/// of the audit are one transaction. Errors go to standard error.
 /// </summary>
 internal static class KeyCommands
 {
@@ -18,6 +21,8 @@ internal static class KeyCommands
         Temper.Api keys revoke ID                                                             revokes a key
         Scopes are read, submit, operate and admin. The database is that of ConnectionStrings__Temper.
         """;
+
+    private const string Actor = "command line";
 
     private const int Done = 0,
         Refused = 1,
@@ -63,7 +68,11 @@ internal static class KeyCommands
             if (errors.Any)
                 return Wrong(string.Join('\n', errors.ByField().Select(error => $"--{error.Key} {error.Value[0]}")));
             await Migrator.MigrateAsync(database, CancellationToken.None);
-            if (await store.CreateAsync(spec, "command line") is not { } made)
+            var made = await AuditedAsync(
+                () => store.CreateAsync(spec, Actor),
+                key => Entry(key.Row, "createKey", StatusCodes.Status201Created)
+            );
+            if (made is null)
                 return Fail(Refused, $"Tenant {spec.Tenant} has a key {spec.Name} that is not revoked.");
             Console.WriteLine(made.Text);
             Console.Error.WriteLine($"Key {made.Row.Id}. It is not stored and is not shown again.");
@@ -93,12 +102,27 @@ internal static class KeyCommands
         async Task<int> RevokeAsync(Guid id)
         {
             await Migrator.MigrateAsync(database, CancellationToken.None);
-            if (await store.RevokeAsync(id) is not { } key)
+            var key = await AuditedAsync(() => store.RevokeAsync(id), row => Entry(row, "revokeKey", StatusCodes.Status200OK));
+            if (key is null)
                 return Fail(Refused, $"There is no key {id}.");
             Console.WriteLine($"Key {key.Name} of tenant {key.Tenant} is revoked.");
             return Done;
         }
+
+        async Task<T?> AuditedAsync<T>(Func<Task<T?>> change, Func<T, AuditEntry> entry)
+            where T : class
+        {
+            using var transaction = new TransactionScope(TransactionScopeAsyncFlowOption.Enabled); // both statements join it
+            var changed = await change();
+            if (changed is not null && (await new AuditStore(database).WriteAsync([entry(changed)])).Values.FirstOrDefault() is { } reason)
+                throw new InvalidOperationException(reason.Message, reason);
+            transaction.Complete();
+            return changed;
+        }
     }
+
+    private static AuditEntry Entry(KeyRow key, string action, int status) =>
+        new(key.Tenant, Actor, null, action, key.Id.ToString(), status, Environment.MachineName, null);
 
     private static List<Scope> ScopesIn(string text, SpecErrors errors)
     {

@@ -29,30 +29,16 @@ namespace Temper.Store.Migrations
                     table.PrimaryKey("pk_noted_ends", x => x.id);
                 });
 
-            migrationBuilder.CreateIndex(
-                name: "ix_models_logits",
-                table: "models",
-                column: "job_id",
-                filter: "classes IS NOT NULL");
-
-            migrationBuilder.CreateIndex(
-                name: "ix_models_weights",
-                table: "models",
-                column: "job_id",
-                filter: "weights IS NOT NULL");
-
-            migrationBuilder.CreateIndex(
-                name: "ix_jobs_queue_any",
-                table: "jobs",
-                columns: new[] { "tenant", "priority", "sequence", "spec_revision" },
-                descending: new[] { false, true, false, false },
-                filter: "state = 'queued' AND device <> 'cuda'");
-
-            migrationBuilder.CreateIndex(
-                name: "ix_jobs_study_open",
-                table: "jobs",
-                column: "study_id",
-                filter: "study_id IS NOT NULL AND state IN ('queued', 'running', 'paused')");
+            // Where there are many jobs, an operator builds them before, without a lock (docs/operations.md, "Upgrade").
+            migrationBuilder.Sql(
+                """
+                CREATE INDEX IF NOT EXISTS ix_models_logits ON models (job_id) WHERE classes IS NOT NULL;
+                CREATE INDEX IF NOT EXISTS ix_models_weights ON models (job_id) WHERE weights IS NOT NULL;
+                CREATE INDEX IF NOT EXISTS ix_jobs_queue_any ON jobs (tenant, priority DESC, sequence, spec_revision)
+                    WHERE state = 'queued' AND device <> 'cuda';
+                CREATE INDEX IF NOT EXISTS ix_jobs_study_open ON jobs (study_id)
+                    WHERE study_id IS NOT NULL AND state IN ('queued', 'running', 'paused');
+                """);
 
             // The triggers hold a lock that lets no job end until the commit, so the ends before them are those that the last two
             // statements find. A study may also be over when its last open job is deleted.

@@ -43,7 +43,9 @@ public sealed class SessionRow
     public DateTimeOffset EndsAt { get; init; }
 }
 
-/// <summary>A request that changed something, or that was refused although its key was known.</summary>
+/// <summary>
+/// A request that changed something, that may have done so before it failed, or that was refused although its key was known.
+/// </summary>
 public sealed class AuditRow
 {
     public long Id { get; init; }
@@ -55,7 +57,7 @@ public sealed class AuditRow
 
     public required string Tenant { get; init; }
 
-    /// <summary>Name of the key, or subject of the token.</summary>
+    /// <summary>Name of the key, subject of the token, or `command line`.</summary>
     public required string Actor { get; init; }
 
     /// <summary>Null for a token of an issuer, and on an API without keys.</summary>

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using Temper.Domain.Workers;
 
 namespace Temper.Worker.Instruments;
 
@@ -62,8 +63,9 @@ internal static class WorkerMeter
     }
 
     /// <param name="rates">Images per second of each slot, null where it has no job; by the slots' numbers.</param>
+    /// <param name="cards">The worker's cards by their latest sample; none on a worker without cards.</param>
     /// <param name="home">The folder whose disk keeps downloaded data sets.</param>
-    public static void Observe(Func<IEnumerable<double?>> rates, string home)
+    public static void Observe(Func<IEnumerable<double?>> rates, Func<IReadOnlyList<WorkerDevice>> cards, string home)
     {
         Meter.CreateObservableGauge(
             "temper.worker.slots",
@@ -85,12 +87,37 @@ internal static class WorkerMeter
             "{image}/s",
             "Images per second"
         );
+        // The semantic conventions say names, unit, attributes, and that these are up-down counters, which Prometheus reads as gauges.
+        Meter.CreateObservableUpDownCounter(
+            "hw.gpu.memory.usage",
+            () => Memory(cards(), card => card.MemoryUsedMiB),
+            "By",
+            "GPU memory used by all processes"
+        );
+        Meter.CreateObservableUpDownCounter(
+            "hw.gpu.memory.limit",
+            () => Memory(cards(), card => card.MemoryTotalMiB),
+            "By",
+            "Size of the GPU memory"
+        );
         Meter.CreateObservableGauge("temper.disk.free", () => Free(home), "By", "Free space for TEMPER_HOME");
     }
 
     public static KeyValuePair<string, object?> Outcome(string outcome) => new("outcome", outcome);
 
     public static KeyValuePair<string, object?> Slot(int slot) => new("slot", slot);
+
+    /// <returns>A value for each card of which nvidia-smi tells the figure.</returns>
+    private static IEnumerable<Measurement<long>> Memory(IEnumerable<WorkerDevice> cards, Func<WorkerDevice, int?> mib) =>
+        from card in cards
+        let known = mib(card)
+        where known is not null
+        select new Measurement<long>(
+            known.Value * 1024L * 1024L,
+            new("hw.id", card.Uuid),
+            new("hw.name", $"GPU {card.Index}"),
+            new("hw.model", card.Name)
+        );
 
     private static IEnumerable<Measurement<long>> Free(string home)
     {

@@ -77,7 +77,7 @@ internal sealed class WorkerService(
                 })
         );
         WorkerMeter.Begin();
-        WorkerMeter.Observe(slots.Rates, options.Home);
+        WorkerMeter.Observe(slots.Rates, () => devices.Describe(slots), options.Home);
         var claims = new ClaimingQueue(database, slots, notifier, log) { Storage = () => storage! };
         storage = EngineStorage.Open(
             options.ConnectionString!,

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using Npgsql;
 using Temper.Store.Audit;
 using Temper.Store.Keys;
 
@@ -183,6 +184,51 @@ public class AuditTests(KeyedApis apis) : IClassFixture<KeyedApis>
         Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
         Assert.Equal(1, await database.ScalarAsync<long>("SELECT count(*) FROM jobs"));
         await Eventually.TrueAsync(() => Task.FromResult(api.Output.Contains("The audit lacks submitJob")));
+    }
+
+    [Fact]
+    public async Task Change_WhoseClientHangsUpBeforeItsAnswer_IsListed()
+    {
+        var key = await apis.Database.MakeKeyAsync("ann", tenant);
+        await using var connection = await apis.Database.DataSource.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await using (var hold = new NpgsqlCommand("LOCK TABLE tenant_usage", connection, transaction)) // only the answer reads it
+            await hold.ExecuteNonQueryAsync();
+        using var patience = new CancellationTokenSource();
+
+        var answer = apis.Http.SendAsync(Request(key, HttpMethod.Put, $"/tenants/{tenant}", new { maxRunning = 1 }), patience.Token);
+        await Eventually.TrueAsync(async () =>
+            await apis.Database.ScalarAsync<long>($"SELECT count(*) FROM tenants WHERE name = '{tenant}'") == 1
+        );
+        await patience.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => answer);
+        await AssertListedAsync(key, $"ann setTenant {tenant} 499");
+    }
+
+    [Fact]
+    public async Task Change_WhoseAnswerFails_IsListed()
+    {
+        var key = await apis.Database.MakeKeyAsync("ann", tenant);
+        await apis.Database.ExecuteAsync("ALTER TABLE tenant_usage RENAME TO gone"); // only the answer reads it
+        try
+        {
+            var answer = await SendAsync(key, HttpMethod.Put, $"/tenants/{tenant}", new { maxRunning = 1 });
+
+            Assert.Equal(HttpStatusCode.InternalServerError, answer.StatusCode);
+            Assert.Equal(1, await apis.Database.ScalarAsync<long>($"SELECT count(*) FROM tenants WHERE name = '{tenant}'"));
+            await AssertListedAsync(key, $"ann setTenant {tenant} 500");
+        }
+        finally
+        {
+            await apis.Database.ExecuteAsync("ALTER TABLE gone RENAME TO tenant_usage");
+        }
+    }
+
+    private async Task AssertListedAsync(string key, string row)
+    {
+        await Eventually.TrueAsync(async () => (await AuditAsync(key)).Count > 0);
+        Assert.Equal([row], (await AuditAsync(key)).Select(one => $"{one["actor"]} {one["action"]} {one["target"]} {one["status"]}"));
     }
 
     private async Task<List<JsonNode>> AuditAsync(string key, string query = "") =>

@@ -29,12 +29,14 @@ public sealed class FuzzTests : IAsyncLifetime
     public async Task Requests_OfTwoTenants_GetOnlyWhatTheDocumentAllowsAndNothingOfEachOther()
     {
         var seed = Random.Shared.NextInt64();
-        FuzzTenant[] tenants = [await FuzzTenant.CreateAsync(database, "zebra"), await FuzzTenant.CreateAsync(database, "okapi")];
+        FuzzTenant[] tenants = [await FuzzTenant.CreateAsync(database, api, "zebra"), await FuzzTenant.CreateAsync(database, api, "okapi")];
         using var fuzzer = await TenantFuzzer.CreateAsync(seed, api.Http.BaseAddress!, tenants);
 
+        var uncovered = await fuzzer.CoverAsync();
         await fuzzer.RunAsync(Requests);
 
         Assert.True(fuzzer.Faults.Count == 0, $"Seed {seed}, {fuzzer.Report()}");
+        Assert.True(uncovered.Count == 0, $"Seed {seed}: never succeeded: {string.Join(", ", uncovered)}");
         Assert.All(
             tenants,
             tenant => Assert.All(new[] { "jobs", "studies", "evaluations", "datasets" }, kind => Assert.NotEmpty(tenant.Known(kind)))

@@ -37,6 +37,16 @@ public class KeyCommandTests
 
         Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync());
         Assert.Equal(1, (await RunAsync(database, "revoke", $"{Guid.NewGuid()}")).Code);
+        Assert.Equal(
+            $"createKey 201, revokeKey 200 by command line of default at {Environment.MachineName}: {list[..36]}",
+            await database.ScalarAsync<string>(
+                """
+                SELECT string_agg(action || ' ' || status, ', ' ORDER BY id) || ' by ' || actor || ' of ' || tenant || ' at ' || address
+                       || ': ' || target
+                FROM audit GROUP BY actor, tenant, address, target
+                """
+            )
+        );
 
         async Task<HttpStatusCode> StatusAsync() =>
             (
@@ -58,6 +68,19 @@ public class KeyCommandTests
 
         Assert.Equal((2, ""), (code, output));
         Assert.Contains(message, errors);
+    }
+
+    [Fact]
+    public async Task Keys_WhoseAuditCannotBeWritten_AreUnchanged()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await database.ExecuteAsync("ALTER TABLE audit ADD CHECK (action <> 'createKey')");
+
+        var (code, output, errors) = await RunAsync(database, "create", "--name", "a", "--tenant", "b", "--scopes", "read");
+
+        Assert.Equal((1, ""), (code, output));
+        Assert.Contains("audit", errors);
+        Assert.Equal(0, await database.ScalarAsync<long>("SELECT count(*) FROM keys"));
     }
 
     private static async Task<(int Code, string Output, string Errors)> RunAsync(TestDatabase database, params string[] arguments)

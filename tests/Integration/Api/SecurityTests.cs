@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using Temper.Store.Keys;
 
 namespace Temper.Integration.Api;
@@ -82,6 +83,41 @@ public class SecurityTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
         Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.MediaType);
         Assert.Contains("localhost", await response.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
+    public async Task Request_WithoutAHost_IsRefusedWithoutKeys()
+    {
+        await using var api = await ApiProcess.StartAsync(database.ConnectionString);
+        using var socket = new TcpClient();
+        await socket.ConnectAsync(api.Http.BaseAddress!.Host, api.Http.BaseAddress.Port);
+
+        await socket.GetStream().WriteAsync("GET /jobs HTTP/1.0\r\n\r\n"u8.ToArray());
+
+        Assert.StartsWith("HTTP/1.1 400", await new StreamReader(socket.GetStream()).ReadLineAsync());
+    }
+
+    /// <summary>A proxy of this machine connects from loopback, and may ask for a local host name.</summary>
+    [Theory]
+    [InlineData("false")]
+    [InlineData("true")]
+    public async Task Request_ThroughAProxy_IsRefusedWithoutKeys(string isTrusted)
+    {
+        await using var api = await ApiProcess.StartAsync(
+            database.ConnectionString,
+            new Dictionary<string, string?> { ["ASPNETCORE_FORWARDEDHEADERS_ENABLED"] = isTrusted }
+        );
+
+        foreach (var header in new[] { "Forwarded: for=192.0.2.1", "X-Forwarded-For: 127.0.0.1", "x-forwarded-proto: https", "Via: 1.1 a" })
+        {
+            var request = new HttpRequestMessage(HttpMethod.Get, "/jobs");
+            request.Headers.TryAddWithoutValidation(header.Split(": ")[0], header.Split(": ")[1]);
+
+            var response = await api.Http.SendAsync(request);
+
+            Assert.Equal((header, HttpStatusCode.Forbidden), (header, response.StatusCode));
+            Assert.Contains("keys create", await response.Content.ReadAsStringAsync());
+        }
     }
 
     private static async Task<HttpStatusCode> StatusAsync(ApiProcess api, string path, AuthenticationHeaderValue? authorization)

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Migrations;
@@ -164,14 +165,14 @@ public class MigratorTests
         };
         await new StudyQueue(database.DataSource).SubmitAsync(TenantStore.Default, study, "key", default);
         Assert.NotNull(await queue.ClaimAsync(worker.Id, false, default));
-        var (rows, schema) = (await RowsAsync(), await SchemaAsync());
+        var (rows, schema) = (await RowsAsync(), await SchemaAsync(database));
         var required = "SELECT string_agg(migration_id, ',') FROM required_migrations";
         Assert.EndsWith("_KeysAndTenants", await database.ScalarAsync<string>(required));
 
         await db.GetService<IMigrator>().MigrateAsync("DatasetSequence");
         await Migrator.MigrateAsync(database.DataSource, default);
         Assert.Equal(rows, await RowsAsync());
-        Assert.Equal(schema, await SchemaAsync());
+        Assert.Equal(schema, await SchemaAsync(database));
         Assert.EndsWith("_KeysAndTenants", await database.ScalarAsync<string>(required));
         Assert.NotNull(await queue.ClaimAsync(worker.Id, false, default));
 
@@ -188,19 +189,32 @@ public class MigratorTests
                 ) tables (rows)
                 """
             );
+    }
 
-        Task<string> SchemaAsync() =>
+    /// <summary>As docs/operations.md says for many jobs.</summary>
+    [Fact]
+    public async Task Migration_OfIndexesThatWereBuiltBefore_KeepsThem()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        var schema = await SchemaAsync(database);
+        await using (var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(database.DataSource).Options))
+            await db.GetService<IMigrator>().MigrateAsync("UploadQuota");
+        var document = await File.ReadAllTextAsync(Path.Combine(TemperProcess.Repository, "docs", "operations.md"));
+        foreach (Match statement in Regex.Matches(document, "CREATE INDEX CONCURRENTLY [^;]*"))
+            await database.ExecuteAsync(statement.Value);
+        var before = await IndexesAsync();
+
+        await Migrator.MigrateAsync(database.DataSource, default);
+
+        Assert.Equal(4, before.Split(',').Length);
+        Assert.Equal(before, await IndexesAsync());
+        Assert.Equal(schema, await SchemaAsync(database));
+
+        Task<string> IndexesAsync() =>
             database.ScalarAsync<string>(
                 """
-                SELECT string_agg(line, E'\n' ORDER BY line) FROM (
-                    SELECT concat_ws(' ', table_name, column_name, data_type, column_default, is_nullable)
-                    FROM information_schema.columns WHERE table_schema = 'public'
-                    UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
-                    UNION ALL SELECT concat_ws(' ', conrelid::regclass, conname, pg_get_constraintdef(oid)) FROM pg_constraint
-                    WHERE connamespace = 'public'::regnamespace
-                    UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
-                    UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prokind <> 'a'
-                ) lines (line)
+                SELECT string_agg(oid::text, ',' ORDER BY oid) FROM pg_class
+                WHERE relname IN ('ix_models_logits', 'ix_models_weights', 'ix_jobs_queue_any', 'ix_jobs_study_open')
                 """
             );
     }
@@ -214,4 +228,19 @@ public class MigratorTests
         Assert.False(db.Database.HasPendingModelChanges());
         Assert.Empty(await db.Database.GetPendingMigrationsAsync());
     }
+
+    private static Task<string> SchemaAsync(TestDatabase database) =>
+        database.ScalarAsync<string>(
+            """
+            SELECT string_agg(line, E'\n' ORDER BY line) FROM (
+                SELECT concat_ws(' ', table_name, column_name, data_type, column_default, is_nullable)
+                FROM information_schema.columns WHERE table_schema = 'public'
+                UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
+                UNION ALL SELECT concat_ws(' ', conrelid::regclass, conname, pg_get_constraintdef(oid)) FROM pg_constraint
+                WHERE connamespace = 'public'::regnamespace
+                UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+                UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prokind <> 'a'
+            ) lines (line)
+            """
+        );
 }

@@ -19,6 +19,7 @@ public sealed class ServiceRoleTests
         """DELETE FROM "__EFMigrationsHistory" """,
         "INSERT INTO required_migrations (migration_id) VALUES ('20991231000000_Mine')",
         "DELETE FROM required_migrations",
+        "UPDATE audit SET actor = 'mine'",
         "UPDATE hangfire.schema SET version = 1",
         "COPY jobs TO PROGRAM 'cat'",
         "COPY jobs FROM '/etc/passwd'",

@@ -70,7 +70,7 @@ public sealed partial class DeployTests(TelemetryFixture telemetry)
 
         Assert.Equal(
             Exported
-                .Where(family => family.Name.StartsWith("temper_"))
+                .Where(family => family.Name.StartsWith("temper_") || family.Name.StartsWith("hw_"))
                 .Select(family => $"{family.Name} {family.Type} [{Labels(family)}] {family.Help}")
                 .Order(),
             rows.Select(row => $"{row.Groups[3]} {row.Groups[4]} [{row.Groups[5].Value.Replace("`", "")}] {row.Groups[6]}").Order()
@@ -132,6 +132,6 @@ public sealed partial class DeployTests(TelemetryFixture telemetry)
     [GeneratedRegex(@"[{,](\w+)=""")]
     private static partial Regex LabelName();
 
-    [GeneratedRegex(@"^\| `(temper\.[^`|]*)` \| `([^`|]*)` \| `([^`|]*)` \| (\w+) \| (.*?) ?\| (.*) \|$", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^\| `((?:temper|hw)\.[^`|]*)` \| `([^`|]*)` \| `([^`|]*)` \| (\w+) \| (.*?) ?\| (.*) \|$", RegexOptions.Multiline)]
     private static partial Regex DocumentRow();
 }

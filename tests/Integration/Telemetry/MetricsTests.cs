@@ -30,11 +30,23 @@ public sealed class MetricsTests(TelemetryFixture telemetry)
     }
 
     [Fact]
-    public void Api_WithAQueuedJob_ExportsTheQueueByDevice()
+    public void Worker_WithACard_ExportsItsMemory()
     {
-        Assert.Equal(1, Sample(telemetry.OfApi, "temper_queue_depth", "device=\"cuda\""));
+        const string card = "hw_id=\"GPU-a\",hw_model=\"NVIDIA H100 80GB HBM3\",hw_name=\"GPU 0\"";
+
+        Assert.Equal(1000L << 20, Sample(telemetry.OfWorker, "hw_gpu_memory_usage_bytes", card));
+        Assert.Equal(81559L << 20, Sample(telemetry.OfWorker, "hw_gpu_memory_limit_bytes", card));
+    }
+
+    [Fact]
+    public void Api_WithQueuedJobsOfTwoTenants_ExportsTheQueueByTenantAndDevice()
+    {
+        foreach (var tenant in new[] { "default", "vision" })
+        {
+            Assert.Equal(1, Sample(telemetry.OfApi, "temper_queue_depth", $"device=\"cuda\",tenant=\"{tenant}\""));
+            Assert.True(Sample(telemetry.OfApi, "temper_queue_oldest_age_seconds", $"device=\"cuda\",tenant=\"{tenant}\"") > 0);
+        }
         Assert.Equal(0, Sample(telemetry.OfApi, "temper_queue_depth", "device=\"auto\""));
-        Assert.True(Sample(telemetry.OfApi, "temper_queue_oldest_age_seconds", "device=\"cuda\"") > 0);
         Assert.Equal(0, Sample(telemetry.OfApi, "temper_queue_oldest_age_seconds", "device=\"cpu\""));
         Assert.Equal(1, Sample(telemetry.OfApi, "temper_workers", "state=\"alive\""));
         Assert.Equal(1, Sample(telemetry.OfApi, "temper_workers_slots", "state=\"alive\""));

@@ -1,10 +1,15 @@
 using System.Text.Json.Nodes;
+using Microsoft.EntityFrameworkCore;
+using Temper.Domain.Jobs;
 using Temper.Harness.Telemetry;
+using Temper.Store;
+using Temper.Store.Queue;
 
 namespace Temper.Integration.Telemetry;
 
 /// <summary>
-/// An API and a worker with all telemetry on, which have trained one small job. A job for a GPU waits in the queue.
+/// An API and a worker with all telemetry on, which have trained one small job. The worker has a card of a stand-in for nvidia-smi.
+/// Jobs of two tenants for a GPU wait in the queue.
 /// </summary>
 public sealed class TelemetryFixture : IAsyncLifetime
 {
@@ -46,7 +51,12 @@ public sealed class TelemetryFixture : IAsyncLifetime
         Worker = await WorkerProcess.StartAsync(
             database.ConnectionString,
             home,
-            With(("Telemetry__PrometheusPort", $"{workerPort}"), ("Worker__Threads", "1"), ("Logging__Console__FormatterName", "json"))
+            With(
+                ("Telemetry__PrometheusPort", $"{workerPort}"),
+                ("Worker__NvidiaSmi", new FakeNvidiaSmi(home, FakeNvidiaSmi.Card(0, "GPU-a")).Path),
+                ("Worker__Threads", "1"),
+                ("Logging__Console__FormatterName", "json")
+            )
         );
         await Api.SubmitAsync(
             new
@@ -57,6 +67,19 @@ public sealed class TelemetryFixture : IAsyncLifetime
                 device = "cuda",
             }
         );
+        await using (var db = new TemperDb(new DbContextOptionsBuilder<TemperDb>().UseNpgsql(database.DataSource).Options))
+            await JobQueue.SubmitAsync(
+                db,
+                "vision",
+                new()
+                {
+                    Dataset = "digits",
+                    Epsilon = 0.1,
+                    Epochs = 1,
+                    Device = DeviceName.Cuda,
+                },
+                default
+            );
         Job = await TrainAsync(SmallJob);
         (OfApi, OfWorker) = (await Scrape.ReadAsync(apiPort), await Scrape.ReadAsync(workerPort));
     }

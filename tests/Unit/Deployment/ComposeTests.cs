@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using Microsoft.Extensions.Configuration;
 using Temper.Harness;
+using Temper.Worker;
 
 namespace Temper.Unit.Deployment;
 
@@ -67,6 +69,26 @@ public sealed partial class ComposeTests
     [InlineData("api", 40)]
     public void StopGracePeriod_IsLongerThanAStopTakes(string service, int seconds) =>
         Assert.InRange(int.Parse(((string)Compose["services"]![service]!["stop_grace_period"]!).TrimEnd('s')), seconds + 1, 60);
+
+    /// <summary>Workers of one machine share its cores, and each would take all of them.</summary>
+    [Fact]
+    public void Workers_GetTheirThreadsFromAVariable()
+    {
+        Assert.All(
+            ["worker", "worker-gpu"],
+            service => Assert.Equal("${TEMPER_THREADS:-}", (string?)Compose["services"]![service]!["environment"]!["Worker__Threads"])
+        );
+        var empty = new ConfigurationBuilder().AddInMemoryCollection([new("Worker:Threads", "")]).Build();
+        Assert.Null(WorkerOptions.From(empty).Threads);
+    }
+
+    /// <summary>libtorch's packages are of x86-64.</summary>
+    [Fact]
+    public void ImagesOfTheDockerfile_AreForX64() =>
+        Assert.All(
+            Services.Where(service => ((string)service.Service["image"]!).StartsWith("temper-", StringComparison.Ordinal)),
+            service => Assert.Equal("linux/amd64", (string?)service.Service["platform"])
+        );
 
     [Fact]
     public void Prometheus_ReadsThePortOfEachServiceThatHasMetrics()

@@ -53,6 +53,7 @@ public sealed class KubernetesTests
                 Assert.True(pod.Pod.SecurityContext.RunAsNonRoot);
                 Assert.Equal("RuntimeDefault", pod.Pod.SecurityContext.SeccompProfile.Type);
                 Assert.False(pod.Pod.AutomountServiceAccountToken);
+                Assert.Equal("amd64", pod.Pod.NodeSelector["kubernetes.io/arch"]); // libtorch's packages are of x86-64
                 var container = Assert.Single(pod.Pod.Containers);
                 Assert.True(container.SecurityContext.ReadOnlyRootFilesystem);
                 Assert.False(container.SecurityContext.AllowPrivilegeEscalation);
@@ -66,6 +67,33 @@ public sealed class KubernetesTests
                 Assert.DoesNotContain(pod.Pod.Volumes, volume => volume.HostPath is not null);
             }
         );
+
+    [Fact]
+    public void Connections_CheckTheCertificateOfTheDatabase()
+    {
+        const string authority = "SSL Mode=VerifyFull;Root Certificate=/run/secrets/database/ca.crt;";
+        var connections = File.ReadAllLines(Path.Combine(Folder, "settings.env"))
+            .Concat(Pods.SelectMany(pod => pod.Pod.Containers[0].Env ?? []).Select(variable => $"{variable.Name}={variable.Value}"))
+            .Where(setting => setting.StartsWith("ConnectionStrings__Temper=", StringComparison.Ordinal))
+            .ToList();
+        Assert.Equal(3, connections.Count); // of the running pods, of migrate and of first-key
+        Assert.All(connections, connection => Assert.Contains(authority, connection));
+        Assert.All(
+            Pods,
+            pod =>
+            {
+                var mount = pod.Pod.Containers[0].VolumeMounts.Single(mount => mount.MountPath == "/run/secrets/database");
+                Assert.Equal("database-ca", pod.Pod.Volumes.Single(volume => volume.Name == mount.Name).ConfigMap.Name);
+            }
+        );
+        Assert.Equal(
+            ["verify-full", "verify-full"],
+            YamlFile
+                .Read(Folder, "scaling.yaml")
+                .SelectMany(document => document["spec"]!["triggers"]?.AsArray() ?? [])
+                .Select(trigger => (string)trigger!["metadata"]!["sslmode"]!)
+        );
+    }
 
     [Fact]
     public void Deployments_HaveProbesAndSelectTheirPods() =>

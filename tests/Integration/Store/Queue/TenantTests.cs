@@ -214,6 +214,23 @@ public class TenantTests : QueueTest
         }
     }
 
+    [Fact]
+    public async Task Load_OfMoreTenantsThanAreToldApart_CountsTheRestTogether()
+    {
+        for (var tenant = 0; tenant < QueueLoad.MostTenants + 2; tenant++)
+            await QueueAsync($"t{tenant:000}", tenant == 101 ? 2 : 1);
+        await Database.ExecuteAsync("UPDATE jobs SET run_at = run_at - interval '1 hour' WHERE tenant = 't100'");
+
+        var jobs = Queue.ReadLoad().Jobs;
+
+        Assert.Equal(QueueLoad.MostTenants + 1, jobs.Count);
+        Assert.Equal(2, jobs.Single(load => load.Tenant == "t101").Jobs);
+        Assert.DoesNotContain(jobs, load => load.Tenant is "t099" or "t100");
+        var rest = jobs.Single(load => load.Tenant == QueueLoad.OtherTenants);
+        Assert.Equal(2, rest.Jobs);
+        Assert.InRange(rest.OldestSeconds, 3600, 7200);
+    }
+
     private static async Task<bool> IsWithinQuotaAsync<T>(Func<Task<T>> queue)
     {
         try
