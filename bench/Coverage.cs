@@ -81,9 +81,9 @@ internal static class Coverage
 
             ## The interval of the ℓ2 error
 
-            {trials} draws each, of two classes (tests/Harness/ShiftedLogits.cs), {Bins} bins of equal mass. The interval sees confidence and
-            hit only, so K does not matter. "In bins" is the error that {Bins} bins see, and the interval's aim. Wanted: 93–97 %; above 95 % where
-            the error is 0.
+            {trials} draws each, of two classes (tests/Harness/ShiftedLogits.cs), {Bins} bins of equal mass. The interval sees confidence
+            and hit only, so K does not matter. "In bins" is the error that {Bins} bins see, and the interval's aim. Wanted: 93–97 %;
+            above 95 % where the error is 0.
 
             """
         );

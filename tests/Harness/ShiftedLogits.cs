@@ -30,8 +30,11 @@ public sealed record ShiftedLogits(Func<double, double> Doubt, Func<double, doub
     /// <summary>The accuracy over all possible images.</summary>
     public double Accuracy() => Doubts(Steps).Average(doubt => 1 - doubt - Error(doubt));
 
-    /// <summary>The ℓ2 calibration error over all possible images, in bins of equal mass; errors that cancel in a bin are not in it.</summary>
-    public double BinnedL2(int bins) => Math.Sqrt(Doubts(Steps).Chunk(Steps / bins).Average(bin => Math.Pow(bin.Average(Error), 2)));
+    /// <summary>
+    /// The ℓ2 calibration error over all possible images, in bins of equal mass; errors that cancel in a bin are not in it.
+    /// </summary>
+    public double BinnedL2(int bins) =>
+        Math.Sqrt(Doubts(Steps).Chunk(Steps / bins).Average(bin => bin.Average(Error) * bin.Average(Error)));
 
     /// <summary>The ℓ2 calibration error over all possible images without bins.</summary>
     public double L2() => Math.Sqrt(Doubts(Steps).Average(doubt => Math.Pow(Error(doubt), 2)));
