@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net.Http.Json;
 using Microsoft.Extensions.Configuration;
 using Temper.Domain.Datasets;
 using Temper.Domain.Studies;
@@ -20,33 +19,57 @@ internal static class EpsilonTable
     public sealed record Settings(IReadOnlyList<string> Datasets, int Seeds, int? Epochs, double[] Epsilons);
 
     /// <param name="Column">The name in the CSV file.</param>
-    /// <param name="Of">Reads it from `before` or `after` of the report, and from the same of its conformal sets.</param>
+    /// <param name="Of">Reads it from the report; the second argument is `before` or `after`.</param>
     /// <param name="IsCompared">Whether ε = 0 is compared with each other ε; lower is then better.</param>
     /// <param name="Decimals">Decimals in the tables.</param>
+    /// <param name="HasAfter">False for a figure that the report has only of the model as trained.</param>
     private sealed record Figure(
         string Title,
         string Column,
-        Func<JsonNode, JsonNode, JsonNode?> Of,
+        Func<JsonNode, string, JsonNode?> Of,
         bool IsCompared = false,
-        int Decimals = 4
+        int Decimals = 4,
+        bool HasAfter = true
     );
 
     private static readonly Figure[] Figures =
     [
-        new("NLL", "nll", (side, _) => side["nll"]!["value"], IsCompared: true),
-        new("ECE", "ece", (side, _) => side["ece"]!["value"], IsCompared: true),
-        new("debiased ECE", "debiasedEce", (side, _) => side["ece"]!["debiased"], IsCompared: true),
-        new("smooth ECE", "smoothEce", (side, _) => side["smoothEce"]!["value"]),
-        new("signed gap", "signedGap", (side, _) => side["signedGap"]!["value"]),
-        new("AURC", "aurc", (side, _) => side["aurc"]!["value"], IsCompared: true, Decimals: 5),
-        new("split", "splitSize", (_, sets) => sets["split"]!["meanSize"]),
-        new("APS", "apsSize", (_, sets) => sets["aps"]!["meanSize"]),
-        new("RAPS", "rapsSize", (_, sets) => sets["raps"]!["meanSize"]),
+        new("NLL", "nll", (report, side) => report[side]!["nll"]!["value"], IsCompared: true),
+        new("ECE", "ece", (report, side) => report[side]!["ece"]!["value"], IsCompared: true),
+        new("debiased ECE", "debiasedEce", (report, side) => report[side]!["ece"]!["debiased"], IsCompared: true),
+        new("smooth ECE", "smoothEce", (report, side) => report[side]!["smoothEce"]!["value"]),
+        new("signed gap", "signedGap", (report, side) => report[side]!["signedGap"]!["value"]),
+        new("AURC", "aurc", (report, side) => report[side]!["aurc"]!["value"], IsCompared: true, Decimals: 5),
+        OfSelection("AUGRC", "augrc", measures => measures["maxProbability"]!["augrc"]),
+        OfSelection("AURC by norm", "aurcByNorm", measures => measures["maxLogitNorm"]!["selective"]!["aurc"]),
+        OfSelection("AUGRC by norm", "augrcByNorm", measures => measures["maxLogitNorm"]!["selective"]!["augrc"]),
+        .. new[] { ("split", "split"), ("APS", "aps"), ("RAPS", "raps") }.SelectMany(method =>
+            new[]
+            {
+                OfSets(method.Item1, method.Item2, "Size", "meanSize"),
+                OfSets($"{method.Item1} covers", method.Item2, "Coverage", "coverage"),
+            }
+        ),
     ];
 
-    /// <param name="Before">The figures of the model as trained, in the order of <see cref="Figures"/>.</param>
-    /// <param name="After">The same with the logits divided by T.</param>
-    private sealed record Run(double Epsilon, long Seed, double Accuracy, double Temperature, double[] Before, double[] After);
+    private static readonly Figure[] FiguresAfter = [.. Figures.Where(figure => figure.HasAfter)];
+
+    private static Figure OfSelection(string title, string column, Func<JsonNode, JsonNode?> of) =>
+        new(title, column, (report, _) => of(report["measures"]!), IsCompared: true, Decimals: 5, HasAfter: false);
+
+    private static Figure OfSets(string title, string method, string column, string field) =>
+        new(title, method + column, (report, side) => report["measures"]!["conformal"]![side]![method]![field]);
+
+    /// <param name="Before">The figures of the model as trained.</param>
+    /// <param name="After">Those with the logits divided by T.</param>
+    private sealed record Run(
+        double Epsilon,
+        long Seed,
+        double Accuracy,
+        double Temperature,
+        IReadOnlyDictionary<Figure, double> Before,
+        IReadOnlyDictionary<Figure, double> After
+    );
 
     /// <returns>Null when the arguments are wrong.</returns>
     public static Settings? Read(string[] arguments)
@@ -94,7 +117,8 @@ internal static class EpsilonTable
         Console.WriteLine($"# ε against calibration, before and after temperature\n\n{Machine.Describe()}.\n");
         Console.WriteLine(
             $"The CNN, defaults otherwise, {settings.Seeds} seeds; test set, 15 bins. Mean over the seeds ± half of its 95 % interval.\n"
-                + "split, APS and RAPS: mean sizes of the conformal sets for 90 % coverage.\n"
+                + "split, APS and RAPS: mean sizes of the conformal sets for 90 % coverage, and the share of the images that they cover. "
+                + "By norm: the score is the largest logit over the p-norm of the logits, which T does not change.\n"
         );
         foreach (var dataset in settings.Datasets)
         {
@@ -132,8 +156,8 @@ internal static class EpsilonTable
 
     private static async Task<List<Run>> TrainAsync(ApiProcess api, string dataset, int epochs, Settings settings)
     {
-        using var created = await api.Http.PostAsJsonAsync(
-            "/studies",
+        var study = await StudyRun.FinishAsync(
+            api,
             new
             {
                 job = new { dataset, epochs },
@@ -141,53 +165,38 @@ internal static class EpsilonTable
                 seeds = settings.Seeds,
             }
         );
-        var answer = JsonNode.Parse(await created.Content.ReadAsStringAsync())!;
-        if (!created.IsSuccessStatusCode)
-            throw new InvalidOperationException(answer.ToJsonString());
-        var id = answer["id"]!.GetValue<Guid>();
-        JsonNode study;
-        // Polls slowly, because each request takes a little time from the training.
-        do
-        {
-            await Task.Delay(TimeSpan.FromSeconds(1));
-            study = await api.GetAsync($"/studies/{id}");
-        } while (!study["isTerminal"]!.GetValue<bool>());
-        if (study["progress"]!["succeeded"]!.GetValue<int>() != study["progress"]!["jobs"]!.GetValue<int>())
-            throw new InvalidOperationException($"Not all jobs of {dataset} have succeeded: {study["progress"]!.ToJsonString()}");
-
-        var report = await api.GetAsync($"/studies/{id}/report?format=json");
-        var epsilons = report["arms"]!
-            .AsArray()
-            .ToDictionary(arm => arm!["number"]!.GetValue<int>(), arm => arm!["arm"]!["epsilon"]!.GetValue<double>());
         var runs = new List<Run>();
-        foreach (var job in report["jobs"]!.AsArray())
-            runs.Add(await RunOfAsync(api, job!, epsilons[job!["arm"]!.GetValue<int>()]));
-        return [.. runs.OrderBy(run => run.Epsilon).ThenBy(run => run.Seed)];
+        foreach (var (id, epsilon, seed) in await StudyRun.JobsAsync(api, study))
+            runs.Add(await RunOfAsync(api, id, epsilon, seed));
+        return runs;
     }
 
-    private static async Task<Run> RunOfAsync(ApiProcess api, JsonNode job, double epsilon)
+    private static async Task<Run> RunOfAsync(ApiProcess api, Guid job, double epsilon, long seed)
     {
-        var report = await api.GetAsync($"/jobs/{job["id"]}/calibration?measures=true&resamples=0");
+        var report = await api.GetAsync($"/jobs/{job}/calibration?measures=true&resamples=0");
         return new(
             epsilon,
-            job["seed"]!.GetValue<long>(),
+            seed,
             report["before"]!["accuracy"]!["value"]!.GetValue<double>(),
             report["temperatureFit"]!["temperature"]!.GetValue<double>(),
-            Side("before"),
-            Side("after")
+            Figures.ToDictionary(figure => figure, figure => figure.Of(report, "before")!.GetValue<double>()),
+            FiguresAfter.ToDictionary(figure => figure, figure => figure.Of(report, "after")!.GetValue<double>())
         );
-
-        double[] Side(string side) =>
-            [.. Figures.Select(figure => figure.Of(report[side]!, report["measures"]!["conformal"]![side]!)!.GetValue<double>())];
     }
 
     private static string Header =>
         $"dataset,epochs,epsilon,seed,accuracy,{string.Join(',', Figures.Select(figure => figure.Column))},temperature,"
-        + $"{string.Join(',', Figures.Select(figure => $"{figure.Column}AfterTemperature"))}\n";
+        + $"{string.Join(',', FiguresAfter.Select(figure => $"{figure.Column}AfterTemperature"))}\n";
 
     private static string Line(string dataset, int epochs, Run run)
     {
-        IEnumerable<double> figures = [run.Accuracy, .. run.Before, run.Temperature, .. run.After];
+        IEnumerable<double> figures =
+        [
+            run.Accuracy,
+            .. Figures.Select(figure => run.Before[figure]),
+            run.Temperature,
+            .. FiguresAfter.Select(figure => run.After[figure]),
+        ];
         var shown = figures.Select(figure => figure.ToString("0.########", CultureInfo.InvariantCulture));
         // The name of drawn digits can have commas.
         return string.Create(CultureInfo.InvariantCulture, $"\"{dataset}\",{epochs},{run.Epsilon},{run.Seed},{string.Join(',', shown)}\n");
@@ -195,34 +204,71 @@ internal static class EpsilonTable
 
     private static void Print(List<Run> runs)
     {
-        Means("As trained", runs, ("accuracy", run => run.Accuracy), run => run.Before);
-        Means("After temperature", runs, ("T", run => run.Temperature), run => run.After);
-        var (before, after) = (Comparisons(runs, run => run.Before), Comparisons(runs, run => run.After));
+        Means("As trained", runs, ("accuracy", run => run.Accuracy), Figures, run => run.Before);
+        Means("After temperature", runs, ("T", run => run.Temperature), FiguresAfter, run => run.After);
+        var (before, after) = (Comparisons(runs, Figures, run => run.Before), Comparisons(runs, FiguresAfter, run => run.After));
         Console.WriteLine("**Difference to ε = 0, paired by seed: mean [95 % interval]; below 0 the smoothed ε is better**\n");
         var compared = Figures.Where(figure => figure.IsCompared).ToList();
-        Head(["ε", .. compared.Select(figure => figure.Title), .. compared.Select(figure => $"{figure.Title} after T")]);
+        Markdown.Head([
+            "ε",
+            .. compared.Select(figure => figure.Title),
+            .. compared.Where(figure => figure.HasAfter).Select(figure => $"{figure.Title} after T"),
+        ]);
         foreach (var epsilon in Smoothed(runs))
-            Row([Show(epsilon), .. before.Concat(after).Where(one => one.Epsilon == epsilon).Select(Show)]);
+            Markdown.Row([Show(epsilon), .. before.Concat(after).Where(one => one.Epsilon == epsilon).Select(Show)]);
+        Console.WriteLine(
+            "\n**Normalized logits less the largest probability, paired by seed: mean [95 % interval]; below 0 the normalized logits find "
+                + "the wrong predictions better**\n"
+        );
+        (Figure Norm, Figure Probability)[] scores = [(Named("aurcByNorm"), Named("aurc")), (Named("augrcByNorm"), Named("augrc"))];
+        Markdown.Head(["ε", .. scores.Select(score => score.Probability.Title)]);
+        foreach (var arm in runs.GroupBy(run => run.Epsilon))
+            Markdown.Row([
+                Show(arm.Key),
+                .. scores.Select(score =>
+                    Markdown.Difference(
+                        PairedDifference.Of(
+                            arm.ToDictionary(run => run.Seed, run => run.Before[score.Norm]),
+                            arm.ToDictionary(run => run.Seed, run => run.Before[score.Probability])
+                        ),
+                        score.Norm.Decimals
+                    )
+                ),
+            ]);
         Console.WriteLine("\n**Verdict: does smoothing win before temperature, and lose after it?**\n");
-        Head(["by", "before", "better ε", "worse ε", "after", "better ε", "worse ε", "wins before, loses after"]);
+        Markdown.Head(["by", "before", "better ε", "worse ε", "after", "better ε", "worse ε", "wins before, loses after"]);
         foreach (var figure in compared)
         {
-            var (first, second) = (Outcome(before.Where(one => one.Figure == figure)), Outcome(after.Where(one => one.Figure == figure)));
+            var first = Outcome(before.Where(one => one.Figure == figure));
+            if (!figure.HasAfter)
+            {
+                Markdown.Row([figure.Title, first.Word, first.Better, first.Worse, "–", "–", "–", "–"]);
+                continue;
+            }
+            var second = Outcome(after.Where(one => one.Figure == figure));
             var both = first.Word == "wins" && second.Word == "loses" ? "yes" : "no";
-            Row([figure.Title, first.Word, first.Better, first.Worse, second.Word, second.Better, second.Worse, both]);
+            Markdown.Row([figure.Title, first.Word, first.Better, first.Worse, second.Word, second.Better, second.Worse, both]);
         }
         Console.WriteLine();
     }
 
-    private static void Means(string title, List<Run> runs, (string Title, Func<Run, double> Of) first, Func<Run, double[]> side)
+    private static Figure Named(string column) => Figures.Single(figure => figure.Column == column);
+
+    private static void Means(
+        string title,
+        List<Run> runs,
+        (string Title, Func<Run, double> Of) first,
+        Figure[] figures,
+        Func<Run, IReadOnlyDictionary<Figure, double>> side
+    )
     {
         Console.WriteLine($"**{title}**\n");
-        Head(["ε", first.Title, .. Figures.Select(figure => figure.Title)]);
+        Markdown.Head(["ε", first.Title, .. figures.Select(figure => figure.Title)]);
         foreach (var arm in runs.GroupBy(run => run.Epsilon))
-            Row([
+            Markdown.Row([
                 Show(arm.Key),
-                Mean(arm.Select(first.Of), 4),
-                .. Figures.Select((figure, i) => Mean(arm.Select(run => side(run)[i]), figure.Decimals)),
+                Markdown.Mean(arm.Select(first.Of), 4),
+                .. figures.Select(figure => Markdown.Mean(arm.Select(run => side(run)[figure]), figure.Decimals)),
             ]);
         Console.WriteLine();
     }
@@ -230,17 +276,17 @@ internal static class EpsilonTable
     /// <param name="Difference">The loss with this ε less that with ε = 0.</param>
     private sealed record Comparison(Figure Figure, double Epsilon, PairedDifference Difference);
 
-    private static List<Comparison> Comparisons(List<Run> runs, Func<Run, double[]> side)
+    private static List<Comparison> Comparisons(List<Run> runs, Figure[] figures, Func<Run, IReadOnlyDictionary<Figure, double>> side)
     {
         return
         [
-            .. from figure in Enumerable.Range(0, Figures.Length)
-            where Figures[figure].IsCompared
+            .. from figure in figures
+            where figure.IsCompared
             from epsilon in Smoothed(runs)
-            select new Comparison(Figures[figure], epsilon, PairedDifference.Of(BySeed(epsilon, figure), BySeed(0, figure))),
+            select new Comparison(figure, epsilon, PairedDifference.Of(BySeed(epsilon, figure), BySeed(0, figure))),
         ];
 
-        Dictionary<long, double> BySeed(double epsilon, int figure) =>
+        Dictionary<long, double> BySeed(double epsilon, Figure figure) =>
             runs.Where(run => run.Epsilon == epsilon).ToDictionary(run => run.Seed, run => side(run)[figure]);
     }
 
@@ -265,32 +311,7 @@ internal static class EpsilonTable
 
     private static IEnumerable<double> Smoothed(List<Run> runs) => runs.Select(run => run.Epsilon).Where(epsilon => epsilon > 0).Distinct();
 
-    private static void Head(IReadOnlyList<string> titles)
-    {
-        Row(titles);
-        Console.WriteLine($"|{string.Concat(titles.Select(_ => "---|"))}");
-    }
-
-    private static void Row(IEnumerable<string> cells) => Console.WriteLine($"| {string.Join(" | ", cells)} |");
-
-    private static string Mean(IEnumerable<double> values, int decimals)
-    {
-        var (mean, half) = values.ToList().Interval();
-        var format = $"F{decimals}";
-        return $"{mean.ToString(format, CultureInfo.InvariantCulture)} ± {half.ToString(format, CultureInfo.InvariantCulture)}";
-    }
-
-    private static string Show(Comparison comparison)
-    {
-        var interval = comparison.Difference.Interval(0.025)!.Value;
-        return $"{Signed(comparison.Difference.Mean)} [{Signed(interval.Low)}, {Signed(interval.High)}]";
-
-        string Signed(double value)
-        {
-            var shown = value.ToString($"F{comparison.Figure.Decimals}", CultureInfo.InvariantCulture);
-            return value < 0 ? shown.Replace('-', '−') : $"+{shown}";
-        }
-    }
+    private static string Show(Comparison comparison) => Markdown.Difference(comparison.Difference, comparison.Figure.Decimals);
 
     private static string Show(double epsilon) => epsilon.ToString(CultureInfo.InvariantCulture);
 }

@@ -63,8 +63,17 @@ switch (args)
     case ["queue", .. var rest]:
         await QueueRates.RunAsync(rest.Contains("--quick"));
         return 0;
-    case ["coverage", .. var rest]:
-        Coverage.Run(trials: rest is ["--quick"] ? 100 : 1000, images: 2000);
+    case ["coverage"] or ["coverage", "--quick"]:
+        Coverage.Run(trials: args.Length > 1 ? 100 : 1000, only: null);
+        return 0;
+    case ["coverage", "--only", var part] when Coverage.Parts.Contains(part):
+        Coverage.Run(trials: 1000, part);
+        return 0;
+    case ["corruptions", var csv, .. var rest] when rest is [] or ["--quick"]:
+        await Corruptions.RunAsync(csv, quick: rest.Length > 0, only: null);
+        return 0;
+    case ["corruptions", var csv, "--only", var part] when Corruptions.Parts.Contains(part):
+        await Corruptions.RunAsync(csv, quick: false, part);
         return 0;
     case ["calibrators", var csv, .. var rest]:
         Calibrators.Run(csv, quick: rest is ["--quick"]);
@@ -127,7 +136,9 @@ switch (args)
                 + "report [--quick] | attack [--quick | --only headers|slow|http2|continuation|json|regex|uploads|fuzz] | "
                 + "evaluations [--quick] | predict [--quick] | published [--quick | --only RECIPE --seeds N] | "
                 + "queue [--claims] [--quick] | "
-                + "coverage [--quick] | calibrators FILE [--quick] | table FILE [DATASET...] [--seeds N] [--epochs N] [--quick] | "
+                + "corruptions FILE [--quick | --only digits|mnist|overfitted] | "
+                + "coverage [--quick | --only report|l2] | calibrators FILE [--quick] | "
+                + "table FILE [DATASET...] [--seeds N] [--epochs N] [--quick] | "
                 + "study-statistics [--quick] | study [--quick] | losses [--quick | --only time|answer|digits|mnist] | "
                 + "accuracy DATASET EPOCHS SEEDS EPSILON... | "
                 + "upgrade COMMIT FOLDER JOBS | chaos [--seed N] [--faults N] [--minutes M] [--jobs N] [--workers N] [--fuzz M]"

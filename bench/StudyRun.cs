@@ -76,25 +76,58 @@ internal static class StudyRun
         var home = Directory.CreateTempSubdirectory("temper-bench-").FullName;
         await using var worker = await WorkerProcess.StartAsync(database.ConnectionString, home);
 
-        var id = JsonNode.Parse(await (await api.Http.PostAsJsonAsync("/studies", spec)).Content.ReadAsStringAsync())![
-            "id"
-        ]!.GetValue<Guid>();
-        JsonNode study;
+        var study = await FinishAsync(api, spec);
+        await PrintAnswerAsync(api, title, study);
+        PrintRows(study);
+        Directory.Delete(home, recursive: true);
+    }
+
+    /// <summary>Submits a study, and waits until all its jobs have ended.</summary>
+    public static async Task<JsonNode> FinishAsync(ApiProcess api, object spec)
+    {
+        using var created = await api.Http.PostAsJsonAsync("/studies", spec);
+        var study = JsonNode.Parse(await created.Content.ReadAsStringAsync())!;
+        if (!created.IsSuccessStatusCode)
+            throw new InvalidOperationException(study.ToJsonString());
+        var id = study["id"]!.GetValue<Guid>();
+        // Polls slowly, because each request takes a little time from the training.
         do
         {
             await Task.Delay(TimeSpan.FromSeconds(1));
             study = await api.GetAsync($"/studies/{id}");
         } while (!study["isTerminal"]!.GetValue<bool>());
-        Print(title, study, await api.GetAsync($"/studies/{id}/recommendation"));
-        Directory.Delete(home, recursive: true);
+        return study;
     }
 
-    private static void Print(string title, JsonNode study, JsonNode recommendation)
+    /// <returns>The jobs of a finished study by ε and seed.</returns>
+    /// <exception cref="InvalidOperationException">A job has not succeeded.</exception>
+    public static async Task<List<(Guid Id, double Epsilon, long Seed)>> JobsAsync(ApiProcess api, JsonNode study)
     {
+        if (study["progress"]!["succeeded"]!.GetValue<int>() != study["progress"]!["jobs"]!.GetValue<int>())
+            throw new InvalidOperationException($"Not all jobs have succeeded: {study["progress"]!.ToJsonString()}");
+        var report = await api.GetAsync($"/studies/{study["id"]}/report?format=json");
+        var epsilons = report["arms"]!
+            .AsArray()
+            .ToDictionary(arm => arm!["number"]!.GetValue<int>(), arm => arm!["arm"]!["epsilon"]!.GetValue<double>());
+        var jobs = report["jobs"]!
+            .AsArray()
+            .Select(job => (job!["id"]!.GetValue<Guid>(), epsilons[job["arm"]!.GetValue<int>()], job["seed"]!.GetValue<long>()));
+        return [.. jobs.OrderBy(job => job.Item2).ThenBy(job => job.Item3)];
+    }
+
+    /// <summary>Prints what the service says about a study: its recommendation and findings.</summary>
+    public static async Task PrintAnswerAsync(ApiProcess api, string title, JsonNode study)
+    {
+        var recommendation = await api.GetAsync($"/studies/{study["id"]}/recommendation");
         Console.WriteLine($"## {title}\n\n**{recommendation["sentence"]} {recommendation["inShort"]}**\n");
         foreach (var finding in recommendation["findings"]!.AsArray())
             Console.WriteLine($"- {finding}");
-        Console.WriteLine($"\n| arm | seeds | {string.Join(" | ", Figures)} |\n|---|---|{string.Concat(Figures.Select(_ => "---|"))}");
+        Console.WriteLine();
+    }
+
+    private static void PrintRows(JsonNode study)
+    {
+        Console.WriteLine($"| arm | seeds | {string.Join(" | ", Figures)} |\n|---|---|{string.Concat(Figures.Select(_ => "---|"))}");
         foreach (var row in study["rows"]!.AsArray())
             Console.WriteLine($"| {Name(row!)} | {row!["seeds"]} | {string.Join(" | ", Figures.Select(figure => Show(row[figure])))} |");
         Console.WriteLine(

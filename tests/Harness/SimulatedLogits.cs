@@ -10,8 +10,9 @@ namespace Temper.Harness;
 /// </summary>
 public static class SimulatedLogits
 {
-    private const int Kinds = 64,
-        Classes = 5;
+    public const int Classes = 5;
+
+    private const int Kinds = 64;
 
     private static readonly float[] TrueLogits = DrawTrueLogits();
 

@@ -31,7 +31,8 @@ public static class Recipes
              "augmentation":"shift","initialization":"gaussian"}
             """
         ),
-        // The network of Pereyra et al. 2017, arXiv:1701.06548, table 1. 50,000 images for training are our choice.
+        // The network and the constant rate of Pereyra et al. 2017, arXiv:1701.06548, section 4.1.1. The momentum, the first weights
+        // and 50,000 images for training are our choice.
         ["pereyra2017-mlp"] = Parsed(
             """
             {"model":"mlp","widths":[1024,1024],"optimizer":"sgd","learningRate":0.05,"epochs":100,"validationFraction":0.16667}

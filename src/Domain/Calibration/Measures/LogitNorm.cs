@@ -1,9 +1,9 @@
 namespace Temper.Domain.Calibration.Measures;
 
 /// <summary>
-/// The largest logit divided by the p-norm of the logits, after their mean is subtracted. Label smoothing lowers the largest logit of
-/// images that are likely to be wrong less than that of others, so max probability ranks a smoothed model's images badly; this score
-/// ranks them well again.
+/// The largest logit divided by the p-norm of the logits, after their mean is subtracted. Xia et al. found for large models that label
+/// smoothing lowers the largest logit of images that are likely to be wrong less than that of others, so that max probability finds a
+/// smoothed model's wrong predictions worse, and that this score makes up for it. bench/records/table.md does not show the loss.
 /// </summary>
 /// <param name="Power">p, 1 to 10: that with the least AUGRC on the validation images, of equal ones the smallest.</param>
 /// <param name="PowerIsFitted">False without validation images; p is then 5.</param>

@@ -80,7 +80,7 @@ public class MeasurePropertyTests
                 .Range(0, Trials)
                 .Count(trial =>
                 {
-                    var predictions = Predictions.Of(ShiftedLogits.Draw(1000, shift, trial));
+                    var predictions = Predictions.Of(ShiftedLogits.By(shift).Draw(1000, trial));
                     var interval = L2Interval.Of(predictions, new(predictions.Confidences), 15)!.Interval;
                     return interval.Low <= shift && shift <= interval.High;
                 });
