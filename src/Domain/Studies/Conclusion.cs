@@ -6,8 +6,8 @@ namespace Temper.Domain.Studies;
 /// <summary>The contents of a recommendation, which this record puts into words.</summary>
 /// <param name="IsOver">Whether no job is left to run.</param>
 /// <param name="Temperature">Mean T of the chosen arm's models.</param>
-/// <param name="TemperatureHelps">Whether T makes the chosen arm significantly better on validation, cross-fitted; null when fewer
-/// than two of its jobs have the figures.</param>
+/// <param name="TemperatureHelps">Whether T makes the chosen arm better on validation by more than one standard error, cross-fitted;
+/// null when fewer than two of its jobs have the figures.</param>
 /// <param name="HardLabels">The arm of plain training on hard labels that differs from the chosen one only in loss and mixup, and
 /// whether the chosen one is significantly better; null when no such arm was compared.</param>
 /// <param name="MoreAccurate">By a criterion that does not see accuracy, the most accurate of the judged arms whose validation accuracy
@@ -96,7 +96,7 @@ internal sealed record Conclusion(
                 $", and calibrate afterwards: divide the logits by the temperature of the model that you use ({Temperature:0.00} on "
                     + $"average)"
             ),
-            false => ", and use the model as it is: no temperature is shown to help",
+            false => ", and use the model as it is: a temperature gains no more than its standard error",
             null => "",
         };
         var unknown = Loss.IsPlain || HardLabels is not null ? "" : " It was not compared with plain training on hard labels.";
@@ -105,7 +105,7 @@ internal sealed record Conclusion(
     }
 
     /// <summary>
-    /// Whether to calibrate afterwards: if T is shown to help the chosen arm. Where that is unknown, a criterion after temperature has
+    /// Whether to calibrate afterwards: if T helps the chosen arm. Where that is unknown, a criterion after temperature has
     /// compared the arms with T; otherwise null.
     /// </summary>
     private bool? Calibrates => TemperatureHelps ?? (Study.Criterion.LooksAfterTemperature() ? true : null);

@@ -227,15 +227,15 @@ internal sealed class Condition
     private int Seeds(StudyArm arm) => jobs[arm.Number].Count();
 
     /// <summary>
-    /// Whether a cross-fitted temperature lowers the figure on validation, by a paired test over the seeds; null if fewer than two jobs
-    /// have the figure.
+    /// Whether a cross-fitted temperature lowers the figure on validation by more than one standard error of the paired difference over
+    /// the seeds, the rule by which a report chooses a calibrator; null if fewer than two jobs have the figure.
     /// </summary>
     private bool? TemperatureHelps(StudyArm arm)
     {
         var (before, after) = study.Criterion.AroundTemperature();
         var counted = jobs[arm.Number].CountedBy(before).CountedBy(after).ToList();
         var gain = PairedDifference.Of(Losses(before), Losses(after));
-        return gain.Seeds < 2 ? null : gain.PValue <= ArmComparison.Level;
+        return gain.StandardDeviation is { } deviation ? gain.Mean > deviation / Math.Sqrt(gain.Seeds) : null;
 
         IReadOnlyDictionary<long, double> Losses(Criterion criterion) => counted.LossesBy(arm.Number, criterion).BySeed;
     }

@@ -657,10 +657,15 @@ public class RecommendationTests
 
     /// <summary>The NLL before is 0.2. T that helps some seeds and harms others is no more than chance.</summary>
     [Theory]
+    [InlineData(0.19, 0.01, RecommendedAction.Calibrate)]
     [InlineData(0.18, 0.001, RecommendedAction.Calibrate)]
-    [InlineData(0.199, 0.05, RecommendedAction.Nothing)]
+    [InlineData(0.19, 0.05, RecommendedAction.Nothing)]
     [InlineData(0.22, 0.001, RecommendedAction.Nothing)]
-    public void Of_HardLabelsAfterTemperature_SaysToCalibrateOnlyIfTIsShownToHelp(double mean, double scatter, RecommendedAction action)
+    public void Of_HardLabelsAfterTemperature_SaysToCalibrateOnlyIfTGainsMoreThanAStandardError(
+        double mean,
+        double scatter,
+        RecommendedAction action
+    )
     {
         var study = Study with { Criterion = Criterion.NllAfterTemperature };
         var jobs = Validated(
@@ -678,7 +683,7 @@ public class RecommendationTests
         Assert.Equal(
             action == RecommendedAction.Nothing,
             recommendation.InShort
-                == "Train with cross-entropy on hard labels, and use the model as it is: no temperature is shown to help."
+                == "Train with cross-entropy on hard labels, and use the model as it is: a temperature gains no more than its standard error."
         );
     }
 
@@ -726,7 +731,9 @@ public class RecommendationTests
 
         Assert.Equal(RecommendedAction.Smooth, recommendation.Action);
         var afterwards =
-            nllAfterTemperature < 0.2 ? "calibrate afterwards" + ByT : "use the model as it is: no temperature is shown to help.";
+            nllAfterTemperature < 0.2
+                ? "calibrate afterwards" + ByT
+                : "use the model as it is: a temperature gains no more than its standard error.";
         Assert.Equal($"Smooth the labels with ε = 0.1, and {afterwards}", recommendation.InShort);
     }
 
