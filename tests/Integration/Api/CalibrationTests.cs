@@ -231,8 +231,8 @@ public class CalibrationTests(ApiFixture fixture) : ApiTest(fixture)
         Assert.Equal(-0.0025, Value(advice, "measured", "mean"), 1e-12);
         Assert.Equal(0.025 / Math.Sqrt(2), Value(advice, "measured", "deviation"), 1e-12);
         Assert.Equal(
-            "Accuracy here is 0.96; at its optimum ε = 0.09 (others) is under-confident by about 0.09. Earlier jobs came out 0.00 lower than "
-                + "this formula says.",
+            "Accuracy here is 0.96; at its optimum ε = 0.09 (others) is under-confident by about 0.09. Earlier jobs came out 0.00 "
+                + "lower than this formula says.",
             advice["warnings"]![0]!.GetValue<string>()
         );
     }
