@@ -1,4 +1,7 @@
 using System.Net.Http.Json;
+using System.Text.Json;
+using Temper.Domain.Serialization;
+using Temper.Domain.Smoothing;
 
 namespace Temper.Bench;
 
@@ -138,7 +141,7 @@ internal static class StudyRun
     private static string Name(JsonNode row)
     {
         var settings = row["settings"]!.AsObject().Select(setting => $"{setting.Key} {setting.Value?.ToString() ?? "none"}");
-        var hasEpsilon = row["settings"]!["loss"]?.GetValue<string>() is null or "crossEntropy" or "maxSuppression";
+        var hasEpsilon = row["settings"]!["loss"] is not { } loss || TrainingLoss.TakesEpsilon(loss.Deserialize<LossName>(Json.Options));
         return string.Join(", ", hasEpsilon ? settings.Prepend($"ε = {row["epsilon"]}") : settings);
     }
 

@@ -19,7 +19,7 @@ internal static class StudySimulation
         Console.WriteLine(
             $"{draws} draws a cell (a quarter with 12 arms and more), {Arms} arms unless it says otherwise, seeds paired; each "
                 + "seed's own difficulty ten times the scatter of a job (tests/Harness/SimulatedStudies.cs). A true rate of 5 % gives "
-                + $"{0.05 - chance:P1} to {0.05 + chance:P1} in 95 of 100 cells.\n"
+                + $"{0.05 - chance:P1} to {0.05 + chance:P1} in 95 of 100 cells of {draws} draws.\n"
         );
 
         Table(

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Reflection;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
@@ -12,6 +13,9 @@ namespace Temper.Telemetry;
 /// <summary>Turns traces and metrics on in a process of the service.</summary>
 public static class TelemetryHosting
 {
+    /// <summary>The most series of each metric of jobs; further ones would be added up without their labels.</summary>
+    private const int SeriesOfJobs = 20_000;
+
     /// <summary>
     /// Adds what the settings ask for. Without OTLP nothing makes spans, and without OTLP and Prometheus nothing reads a metric;
     /// then this method adds nothing.
@@ -36,6 +40,8 @@ public static class TelemetryHosting
             {
                 // System.Runtime is .NET's own meter: processor time, memory, collections of garbage.
                 metrics.AddMeter(name, "System.Runtime").AddNpgsqlInstrumentation();
+                // A process keeps the labels of every tenant that it has ever told apart, three to a tenant.
+                metrics.AddView(instrument => IsOfJobs(instrument) ? new() { CardinalityLimit = SeriesOfJobs } : null);
                 if (serves)
                     metrics.AddAspNetCoreInstrumentation();
                 if (options.SendsOtlp)
@@ -53,6 +59,9 @@ public static class TelemetryHosting
         if (options.PrometheusEndpoint is { } endpoint)
             builder.Services.AddHostedService(services => new MetricsEndpoint(endpoint, services.GetRequiredService<MeterProvider>()));
         return true;
+
+        static bool IsOfJobs(Instrument instrument) =>
+            instrument.Name is "temper.queue.depth" or "temper.queue.oldest.age" or "temper.jobs.running";
 
         bool IsTraced(HttpContext request) =>
             !request.Request.Path.StartsWithSegments("/health") && request.Connection.LocalPort != options.PrometheusPort;

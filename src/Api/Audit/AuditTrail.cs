@@ -68,6 +68,7 @@ internal sealed class AuditTrail
     /// <summary>A failure is logged only: the change is done, and an error would make the client repeat it.</summary>
     private async Task WriteAsync(HttpContext context, AuditEntry entry)
     {
+        var request = context.TraceIdentifier; // the context may be over before the row is written
         Exception? reason;
         try
         {
@@ -87,7 +88,7 @@ internal sealed class AuditTrail
                 entry.Tenant,
                 entry.Address,
                 entry.Status,
-                context.TraceIdentifier,
+                request,
                 reason.Message
             );
     }

@@ -34,7 +34,9 @@ internal static class KeyCommands
     /// <returns>The exit code: 0 done, 1 refused, 2 wrong usage.</returns>
     public static async Task<int> RunAsync(string[] args, string connectionString)
     {
-        await using var database = Database.Open(connectionString);
+        // The statements of a transaction share a pooled connection.
+        var shared = new NpgsqlConnectionStringBuilder(connectionString) { Pooling = true, Enlist = true };
+        await using var database = Database.Open(shared.ToString());
         var store = new KeyStore(database, database);
         try
         {
@@ -46,7 +48,10 @@ internal static class KeyCommands
                 _ => Wrong(Usage),
             };
         }
-        catch (Exception e) when (e is NpgsqlException or InvalidOperationException or NewerBuildException || Outage.Behind(e) is not null)
+        catch (Exception e)
+            when (e is NpgsqlException or InvalidOperationException or TransactionException or NewerBuildException
+                || Outage.Behind(e) is not null
+            )
         {
             return Fail(Refused, $"The database refuses or does not answer: {e.Message}");
         }
@@ -112,7 +117,11 @@ internal static class KeyCommands
         async Task<T?> AuditedAsync<T>(Func<Task<T?>> change, Func<T, AuditEntry> entry)
             where T : class
         {
-            using var transaction = new TransactionScope(TransactionScopeAsyncFlowOption.Enabled); // both statements join it
+            using var transaction = new TransactionScope( // both statements join it
+                TransactionScopeOption.Required,
+                new TransactionOptions { IsolationLevel = IsolationLevel.ReadCommitted },
+                TransactionScopeAsyncFlowOption.Enabled
+            );
             var changed = await change();
             if (changed is not null && (await new AuditStore(database).WriteAsync([entry(changed)])).Values.FirstOrDefault() is { } reason)
                 throw new InvalidOperationException(reason.Message, reason);

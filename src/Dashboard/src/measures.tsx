@@ -28,7 +28,9 @@ export function FurtherMeasures({ path, job }: { path: string; job: string | und
     <details class="measures" onToggle={event => setOpen(event.currentTarget.open)}>
       <summary>Further measures</summary>
       <ProblemBox problem={problem} />
-      {!value && !problem && <p class="quiet">The measures are being computed. That takes some seconds.</p>}
+      <p class="quiet" role="status">
+        {isOpen && !value && !problem && "The measures are being computed. That takes some seconds."}
+      </p>
       {value?.measures && <MeasuresOf report={value} measures={value.measures} job={job} />}
     </details>
   );
@@ -134,7 +136,7 @@ function Errors({ measures }: { measures: Measures }) {
       </p>
       <Table
         label="Calibration errors"
-        head={<Columns first="Error" numbers={["As trained", uncertainty, "After temperature", uncertainty]} />}
+        head={<Columns first="Error" numbers={["As trained", uncertainty, "After temperature", `${uncertainty}, after temperature`]} />}
       >
         {errorsOf(measures, "before").map((row, i) => (
           <tr key={row.name}>

@@ -78,7 +78,7 @@ public sealed record Verdict(VerdictName Name, double PValue, string Sentence, K
         if (kernel?.PValue is not { } p)
             return "";
         var (test, all) = ($"kernel test of all {predictions.Classes} classes", $"all {predictions.Classes} classes together");
-        var evidence = $"p = {Numeral.Of(p, "0.0###")}{(kernel.Images < predictions.Count ? $", {kernel.Images} of the images" : "")}";
+        var evidence = $"p = {Numeral.Of(p, "0.0####")}{(kernel.Images < predictions.Count ? $", {kernel.Images} of the images" : "")}";
         return (name is VerdictName.Calibrated or VerdictName.InsufficientData, kernel.Rejects) switch
         {
             (true, true) => $"; the probabilities of {all} are not calibrated (kernel test, {evidence})",

@@ -29,9 +29,17 @@ namespace Temper.Store.Migrations
                     table.PrimaryKey("pk_noted_ends", x => x.id);
                 });
 
-            // Where there are many jobs, an operator builds them before, without a lock (docs/operations.md, "Upgrade").
+            // Where there are many jobs, an operator builds them before, without a lock (docs/operations.md, "Upgrade"). One that was
+            // interrupted is invalid.
             migrationBuilder.Sql(
                 """
+                DO $$ DECLARE invalid regclass;
+                BEGIN
+                    FOR invalid IN SELECT indexrelid FROM pg_index
+                        WHERE NOT indisvalid AND indexrelid IN (to_regclass('ix_models_logits'), to_regclass('ix_models_weights'),
+                                                                to_regclass('ix_jobs_queue_any'), to_regclass('ix_jobs_study_open'))
+                    LOOP EXECUTE format('DROP INDEX %s', invalid); END LOOP;
+                END $$;
                 CREATE INDEX IF NOT EXISTS ix_models_logits ON models (job_id) WHERE classes IS NOT NULL;
                 CREATE INDEX IF NOT EXISTS ix_models_weights ON models (job_id) WHERE weights IS NOT NULL;
                 CREATE INDEX IF NOT EXISTS ix_jobs_queue_any ON jobs (tenant, priority DESC, sequence, spec_revision)

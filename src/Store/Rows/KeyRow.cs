@@ -60,7 +60,7 @@ public sealed class AuditRow
     /// <summary>Name of the key, subject of the token, or `command line`.</summary>
     public required string Actor { get; init; }
 
-    /// <summary>Null for a token of an issuer, and on an API without keys.</summary>
+    /// <summary>Null for a token of an issuer, for a command line, and on an API without keys.</summary>
     public Guid? KeyId { get; init; }
 
     /// <summary>The operation's id in the API's description, or its method and path where it has none.</summary>

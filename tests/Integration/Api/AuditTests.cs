@@ -186,6 +186,21 @@ public class AuditTests(KeyedApis apis) : IClassFixture<KeyedApis>
         await Eventually.TrueAsync(() => Task.FromResult(api.Output.Contains("The audit lacks submitJob")));
     }
 
+    /// <summary>The answer does not wait for the row of a request that failed.</summary>
+    [Fact]
+    public async Task Change_WhoseAnswerAndAuditFail_IsLogged()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        var key = await database.MakeKeyAsync("ann");
+        await using var api = await ApiProcess.StartAsync(database.ConnectionString);
+        await database.ExecuteAsync("ALTER TABLE audit RENAME TO gone; ALTER TABLE tenant_usage RENAME TO gone_too");
+
+        var answer = await api.Http.SendAsync(Request(key, HttpMethod.Put, "/tenants/x", new { maxRunning = 1 }));
+
+        Assert.Equal(HttpStatusCode.InternalServerError, answer.StatusCode);
+        await Eventually.TrueAsync(() => Task.FromResult(api.Output.Contains("The audit lacks setTenant of x by ann")));
+    }
+
     [Fact]
     public async Task Change_WhoseClientHangsUpBeforeItsAnswer_IsListed()
     {

@@ -323,7 +323,7 @@ public class UncertaintyTests
         Assert.Equal(name, verdict.Name);
         Assert.StartsWith(start, verdict.Sentence);
         var part = images > KernelCalibrationError.MostImages ? ", 1000 of the images" : "";
-        Assert.EndsWith($"; the kernel test of all 5 classes {second} (p = {verdict.Kernel!.PValue:0.0###}{part}).", verdict.Sentence);
+        Assert.EndsWith($"; the kernel test of all 5 classes {second} (p = {verdict.Kernel!.PValue:0.0####}{part}).", verdict.Sentence);
     }
 
     /// <summary>
@@ -412,7 +412,7 @@ public class UncertaintyTests
                 (true, false) => "; the kernel test of all 5 classes does not reject (p = ",
                 (true, true) => "; the kernel test of all 5 classes rejects too (p = ",
             };
-            Assert.EndsWith($"{clause}{verdict.Kernel.PValue:0.0###}).", verdict.Sentence);
+            Assert.EndsWith($"{clause}{verdict.Kernel.PValue:0.0####}).", verdict.Sentence);
             clauses.Add(clause);
         }
         Assert.InRange(within, 1, 50); // these are rejected although the band contains them
