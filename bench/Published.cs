@@ -23,7 +23,20 @@ internal static class Published
         new("muller2019-mlp", "mnist", "ε = 0.1", spec => spec with { Epsilon = 0.1 }, "0.59"),
         new("muller2019-mlp", "mnist", "hard labels", spec => spec),
         new("pereyra2017-mlp", "mnist", "hard labels", spec => spec),
-        new("pereyra2017-mlp", "mnist", "hard labels, dropout 0.5", spec => spec with { Dropout = 0.5 }, "1.28, its dropout not given"),
+        new(
+            "pereyra2017-mlp",
+            "mnist",
+            "hard labels, dropout 0.5, rate 0.05",
+            spec => spec with { Dropout = 0.5 },
+            "1.28, its dropout not given"
+        ),
+        new(
+            "pereyra2017-mlp",
+            "mnist",
+            "hard labels, dropout 0.5, rate 0.001",
+            spec => spec with { Dropout = 0.5, LearningRate = 0.001 },
+            "1.28, its dropout not given"
+        ),
         new("pereyra2017-mlp", "mnist", "ε = 0.1", spec => spec with { Epsilon = 0.1 }, "1.23 ± 0.06"),
         new(
             "pereyra2017-mlp",
