@@ -391,9 +391,9 @@ internal static class Calibrators
 
     private static void Table(string head, string[] names, Func<string, int, string> cell)
     {
-        Console.WriteLine($"| {head} | {string.Join(" | ", Counts)} |\n|---|{string.Concat(Counts.Select(_ => "---|"))}");
+        Markdown.Head([head, .. Counts.Select(count => $"{count}")]);
         foreach (var name in names)
-            Console.WriteLine($"| {name} | {string.Join(" | ", Counts.Select(count => cell(name, count)))} |");
+            Markdown.Row([name, .. Counts.Select(count => cell(name, count))]);
         Console.WriteLine();
     }
 

@@ -47,9 +47,9 @@ internal static class QueueRates
         var (counts, claims) = quick ? (new[] { 1_000, 10_000 }, 50) : (new[] { 1_000, 10_000, 100_000 }, 400);
         Console.WriteLine(
             $"{Machine.Describe()}, {await ServerAsync()}\n\n{claims} claims, one after the other, COMMIT included; "
-                + $"ms, median / p99.\n\n| tenants | {string.Join(" | ", counts.Select(count => $"{count} jobs wait"))} |\n|---|"
-                + string.Concat(counts.Select(_ => "---|"))
+                + "ms, median / p99.\n"
         );
+        Markdown.Head(["tenants", .. counts.Select(count => $"{count} jobs wait")]);
         foreach (var tenants in new[] { 1, 10, 100 })
         {
             var told = new List<string>();
@@ -88,7 +88,7 @@ internal static class QueueRates
             $"{starts} jobs, one at a time at random times, idle slots in the submitter's process; ms from the answer to COMMIT "
                 + "(stock: from the end of Enqueue), median / p99 (largest).\n"
         );
-        Console.WriteLine($"| | {string.Join(" | ", SlotCounts.Select(Slots))} |\n|---|{string.Concat(SlotCounts.Select(_ => "---|"))}");
+        Markdown.Head(["", .. SlotCounts.Select(Slots)]);
         var (claimed, started, stock) = (new List<string>(), new List<string>(), new List<string>());
         foreach (var slots in SlotCounts)
         {
@@ -227,10 +227,8 @@ internal static class QueueRates
                         );
                 }
             }
-        Console.WriteLine(
-            $"{jobs} jobs that wait, drained.\n\n| | {string.Join(" | ", SlotCounts.Select(Slots))} "
-                + $"|\n|---|{string.Concat(SlotCounts.Select(_ => "---|"))}"
-        );
+        Console.WriteLine($"{jobs} jobs that wait, drained.\n");
+        Markdown.Head(["", .. SlotCounts.Select(Slots)]);
         Row("Temper, jobs/s", temper, one => one.Jobs / one.Seconds);
         Row("stock Hangfire, jobs/s", stock, one => one.Jobs / one.Seconds);
         Row("Temper, ms of PostgreSQL's processor time a job", temper, one => 1e3 * one.Cost.ServerCpuSeconds / one.Jobs);
@@ -241,7 +239,7 @@ internal static class QueueRates
         Row("stock Hangfire, the same", stock, one => one.Cost.WalBytes / 1e3 / one.Jobs);
 
         static void Row(string name, Dictionary<int, List<Drain>> drains, Func<Drain, double> figure) =>
-            Console.WriteLine($"| {name} | {string.Join(" | ", drains.Values.Select(all => all.Select(figure).Spread("F1")))} |");
+            Markdown.Row([name, .. drains.Values.Select(all => all.Select(figure).Spread("F1"))]);
     }
 
     private static Task<Drain> DrainTemperAsync(TestDatabase database, int slots, int jobs) =>

@@ -130,9 +130,9 @@ internal static class StudyRun
 
     private static void PrintRows(JsonNode study)
     {
-        Console.WriteLine($"| arm | seeds | {string.Join(" | ", Figures)} |\n|---|---|{string.Concat(Figures.Select(_ => "---|"))}");
+        Markdown.Head(["arm", "seeds", .. Figures]);
         foreach (var row in study["rows"]!.AsArray())
-            Console.WriteLine($"| {Name(row!)} | {row!["seeds"]} | {string.Join(" | ", Figures.Select(figure => Show(row[figure])))} |");
+            Markdown.Row([Name(row!), $"{row!["seeds"]}", .. Figures.Select(figure => Show(row[figure]))]);
         Console.WriteLine(
             $"\n{study["progress"]!["succeeded"]} of {study["progress"]!["jobs"]} jobs trained, {study["progress"]!["dropped"]} dropped.\n"
         );

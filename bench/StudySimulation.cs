@@ -109,12 +109,10 @@ internal static class StudySimulation
 
     private static void Table(string title, Func<Scatter, int, double> cell)
     {
-        Console.WriteLine(
-            $"**{title}**\n\n| scatter | {string.Join(" | ", Seeds.Select(seeds => $"{seeds} seeds"))} "
-                + $"|\n|---|{string.Concat(Seeds.Select(_ => "---|"))}"
-        );
+        Console.WriteLine($"**{title}**\n");
+        Markdown.Head(["scatter", .. Seeds.Select(seeds => $"{seeds} seeds")]);
         foreach (var scatter in Enum.GetValues<Scatter>())
-            Console.WriteLine($"| {scatter} | {string.Join(" | ", Seeds.Select(seeds => $"{cell(scatter, seeds):P1}"))} |");
+            Markdown.Row([$"{scatter}", .. Seeds.Select(seeds => $"{cell(scatter, seeds):P1}")]);
         Console.WriteLine();
     }
 }

@@ -67,7 +67,7 @@ builder.WebHost.ConfigureKestrel(kestrel =>
 // Each report, and an evaluation beside them, blocks a thread of the pool, and together they use one for each core. The minimum
 // leaves enough threads for other requests.
 ThreadPool.SetMinThreads(2 * Environment.ProcessorCount + Overload.ReportsAtOnce + 1, Environment.ProcessorCount);
-if (builder.AddTelemetry("temper-api", QueueGauges.Name, serves: true))
+if (builder.AddTelemetry("temper-api", QueueGauges.Name, serves: true, QueueGauges.ByTenant))
     builder.Services.AddHostedService<QueueGauges>();
 builder.Services.AddSingleton(database);
 builder.Services.AddSingleton(new Reconnection(database, polls, lookups));

@@ -1,4 +1,3 @@
-using System.Diagnostics.Metrics;
 using System.Reflection;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
@@ -13,8 +12,8 @@ namespace Temper.Telemetry;
 /// <summary>Turns traces and metrics on in a process of the service.</summary>
 public static class TelemetryHosting
 {
-    /// <summary>The most series of each metric of jobs; further ones would be added up without their labels.</summary>
-    private const int SeriesOfJobs = 20_000;
+    /// <summary>The most series of a metric with labels of tenants; further ones would be added up without their labels.</summary>
+    private const int SeriesByTenant = 20_000;
 
     /// <summary>
     /// Adds what the settings ask for. Without OTLP nothing makes spans, and without OTLP and Prometheus nothing reads a metric;
@@ -23,9 +22,16 @@ public static class TelemetryHosting
     /// <param name="service">The name of the program in traces and metrics; OTEL_SERVICE_NAME overrides it.</param>
     /// <param name="name">The name of the program's own meter and source of spans.</param>
     /// <param name="serves">Whether the program answers requests.</param>
+    /// <param name="byTenant">The names of the metrics that have labels of tenants.</param>
     /// <returns>Whether anything reads the program's metrics.</returns>
     /// <exception cref="InvalidOperationException">A setting is out of its range.</exception>
-    public static bool AddTelemetry(this IHostApplicationBuilder builder, string service, string name, bool serves)
+    public static bool AddTelemetry(
+        this IHostApplicationBuilder builder,
+        string service,
+        string name,
+        bool serves,
+        IReadOnlyCollection<string> byTenant
+    )
     {
         var options = TelemetryOptions.From(builder.Configuration);
         if (!options.IsOn)
@@ -41,7 +47,7 @@ public static class TelemetryHosting
                 // System.Runtime is .NET's own meter: processor time, memory, collections of garbage.
                 metrics.AddMeter(name, "System.Runtime").AddNpgsqlInstrumentation();
                 // A process keeps the labels of every tenant that it has ever told apart, three to a tenant.
-                metrics.AddView(instrument => IsOfJobs(instrument) ? new() { CardinalityLimit = SeriesOfJobs } : null);
+                metrics.AddView(instrument => byTenant.Contains(instrument.Name) ? new() { CardinalityLimit = SeriesByTenant } : null);
                 if (serves)
                     metrics.AddAspNetCoreInstrumentation();
                 if (options.SendsOtlp)
@@ -59,9 +65,6 @@ public static class TelemetryHosting
         if (options.PrometheusEndpoint is { } endpoint)
             builder.Services.AddHostedService(services => new MetricsEndpoint(endpoint, services.GetRequiredService<MeterProvider>()));
         return true;
-
-        static bool IsOfJobs(Instrument instrument) =>
-            instrument.Name is "temper.queue.depth" or "temper.queue.oldest.age" or "temper.jobs.running";
 
         bool IsTraced(HttpContext request) =>
             !request.Request.Path.StartsWithSegments("/health") && request.Connection.LocalPort != options.PrometheusPort;

@@ -21,7 +21,7 @@ var connectionString =
     options.ConnectionString
     ?? throw new InvalidOperationException("Set ConnectionStrings__Temper, such as: Host=127.0.0.1;Username=temper;Database=temper");
 builder.Logging.AddLines();
-builder.AddTelemetry("temper-worker", WorkerMeter.Name, serves: false);
+builder.AddTelemetry("temper-worker", WorkerMeter.Name, serves: false, byTenant: []);
 builder.Services.AddSingleton(options);
 builder.Services.AddSingleton((builder.Configuration.GetSection("Retention").Get<RetentionOptions>() ?? new()).Checked());
 builder.Services.AddSingleton(

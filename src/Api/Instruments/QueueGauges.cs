@@ -16,6 +16,13 @@ internal sealed class QueueGauges : IHostedService, IDisposable
 {
     public const string Name = "Temper.Api";
 
+    private const string Depth = "temper.queue.depth",
+        OldestAge = "temper.queue.oldest.age",
+        Running = "temper.jobs.running";
+
+    /// <summary>The metrics that have labels of tenants.</summary>
+    public static IReadOnlyCollection<string> ByTenant { get; } = [Depth, OldestAge, Running];
+
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(5);
 
     private static readonly string[] Devices = [.. Enum.GetValues<DeviceName>().Select(device => device.ToString().ToLowerInvariant())];
@@ -31,14 +38,9 @@ internal sealed class QueueGauges : IHostedService, IDisposable
     public QueueGauges(JobQueue queue, ILogger<QueueGauges> log)
     {
         (this.queue, this.log) = (queue, log);
-        meter.CreateObservableGauge("temper.queue.depth", () => Jobs(JobState.Queued, one => one.Jobs), "{job}", "Queued jobs");
-        meter.CreateObservableGauge(
-            "temper.queue.oldest.age",
-            () => Jobs(JobState.Queued, one => one.OldestSeconds),
-            "s",
-            "Longest wait of a job"
-        );
-        meter.CreateObservableGauge("temper.jobs.running", () => Jobs(JobState.Running, one => one.Jobs), "{job}", "Running jobs");
+        meter.CreateObservableGauge(Depth, () => Jobs(JobState.Queued, one => one.Jobs), "{job}", "Queued jobs");
+        meter.CreateObservableGauge(OldestAge, () => Jobs(JobState.Queued, one => one.OldestSeconds), "s", "Longest wait of a job");
+        meter.CreateObservableGauge(Running, () => Jobs(JobState.Running, one => one.Jobs), "{job}", "Running jobs");
         meter.CreateObservableGauge("temper.workers", () => Workers(one => one.Workers), "{worker}", "Workers by state");
         meter.CreateObservableGauge("temper.workers.slots", () => Workers(one => one.Slots), "{slot}", "Slots of the workers by state");
         meter.CreateObservableGauge("temper.database.size", Size, "By", "Size of the database on its disk");

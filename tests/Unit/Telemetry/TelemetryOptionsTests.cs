@@ -12,7 +12,7 @@ public sealed class TelemetryOptionsTests
         var builder = Host.CreateEmptyApplicationBuilder(new());
         var before = builder.Services.ToList();
 
-        Assert.False(builder.AddTelemetry("service", "Meter", serves: true));
+        Assert.False(builder.AddTelemetry("service", "Meter", serves: true, byTenant: []));
         Assert.Equal(before, builder.Services);
     }
 
