@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { loadSession, type Problem, reachable, session, signOut } from "./api/client";
 import { Compare } from "./pages/compare";
 import { DatasetPage } from "./pages/dataset";
@@ -126,11 +126,11 @@ function useSession(answers: boolean): boolean {
   return known;
 }
 
-/** Moves the focus to the new page, so that a screen reader reads it. */
+/** Moves the focus to the new page, so that a screen reader reads it: before the effects of the page, which may move it on. */
 function useFocus({ path }: Route) {
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!first.current) {
       main.current?.focus();
       scrollTo(0, 0);

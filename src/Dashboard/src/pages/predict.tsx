@@ -26,7 +26,7 @@ export function PredictSection({ id, isAsked }: { id: string; isAsked: boolean }
   const [problem, setProblem] = useState<Problem>();
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
-    if (isAsked) requestAnimationFrame(() => input.current?.focus()); // after the shell has moved the focus to the page
+    if (isAsked) input.current?.focus();
   }, [isAsked]);
 
   async function ask(): Promise<void> {
